@@ -1,0 +1,1 @@
+"""Run subjects through their save paths and hold each to its contract."""

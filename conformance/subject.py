@@ -1,0 +1,78 @@
+"""Subjects and save paths: the small protocol that an implementation under test speaks."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from conformance.contract import Contract
+from conformance.snapshot import Snapshot
+from strategies.case import AnyEvent, Case
+from strategies.data import Rows
+
+Model = Any
+"""A live model of the subject: opaque to everything but the subject and its paths."""
+
+Source = Any
+"""What `save` leaves for `load`: the target's path, or an in-memory object."""
+
+Logs = Sequence[Mapping[str, float]]
+"""Loss and metrics by name: an entry a step for `train_on_batch`, an epoch for `fit`."""
+
+
+class Unsupported(Exception):
+    """The subject can't build or train this case, saving apart: the case says nothing of saving."""
+
+
+class SavePath(Protocol):
+    """One way to write a model and read it back.
+
+    `in_memory` paths have no file: their source dies with the process.
+    """
+
+    name: str
+    in_memory: bool
+    contract: Contract
+
+    def save(self, model: Model, target: Path) -> Source:
+        """Save the model at (or beside) the target, which does not exist yet."""
+
+    def load(self, source: Source, case: Case) -> Model:
+        """Return the model that comes back; `case` stands for the model's code."""
+
+
+class Subject(Protocol):
+    """The implementation under test: builds, trains and describes models. It never sees a check."""
+
+    name: str
+
+    def environment(self) -> Mapping[str, str]:
+        """Return versions by package name."""
+
+    def paths(self) -> Sequence[SavePath]:
+        """Return every save path that the implementation offers."""
+
+    def seed(self, seed: int) -> None:
+        """Seed the process-wide generators: the environment's randomness, not the model's."""
+
+    def build(self, case: Case, *, built: bool = True) -> Model:
+        """Return a new compiled model with weights.
+
+        `built=False` leaves a subclassed model without.
+
+        Raises:
+            Unsupported: the implementation lacks something that the case asks for.
+        """
+
+    def compile(self, model: Model, case: Case) -> None:
+        """Compile with the case's final settings a model that came back uncompiled."""
+
+    def perform(self, model: Model, event: AnyEvent, rows: Rows | None) -> Logs:
+        """Do one event of a training history (all but `Hop`), with the rows that it implies."""
+
+    def predict(self, model: Model, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the model's outputs in inference mode, one array an output."""
+
+    def snapshot(self, model: Model) -> Snapshot:
+        """Return everything that can be told of the model, in copies."""

@@ -1,0 +1,1 @@
+"""What to try: cases as data, the arrays they imply, and the Hypothesis strategies for them."""

@@ -1,0 +1,240 @@
+"""Cases: what to build, train and save, as frozen JSON-serialisable records."""
+
+import hashlib
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+Config = dict[str, Any]
+"""Keyword arguments of a Keras object: JSON values only (lists, never tuples)."""
+
+
+class InvalidCase(ValueError):
+    """The text is not a case: malformed JSON, a missing field or an unknown one."""
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A frozen record that JSON can hold and that refuses fields it does not know."""
+
+
+class Kind(StrEnum):
+    """How the model is written down in the subject's own API."""
+
+    SEQUENTIAL = "sequential"
+    FUNCTIONAL = "functional"
+    SUBCLASSED = "subclassed"
+
+
+class Object(Record):
+    """A Keras object by name: an optimizer, schedule, loss or metric, and its arguments."""
+
+    class_name: str
+    config: Config = {}
+
+
+class Input(Record):
+    """An input tensor; `shape` is without the batch axis.
+
+    `vocabulary` is the exclusive upper bound of integer inputs, 0 for real ones.
+    `batch_size` is fixed where a stateful layer needs it.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    vocabulary: int = 0
+    batch_size: int | None = None
+
+
+class Layer(Record):
+    """A layer by Keras class name and constructor arguments (`config["name"]` is its name).
+
+    A nested model is a layer whose `model` is set; its class name is `Sequential` or `Functional`.
+    """
+
+    class_name: str
+    config: Config
+    model: "Architecture | None" = None
+
+    @property
+    def name(self) -> str:
+        """The layer's name, unique within its architecture."""
+        return str(self.config["name"])
+
+
+class Call(Record):
+    """One call of a layer: names of the tensors it takes and of the tensor it gives.
+
+    A shared layer has several calls; `output` is unique within the architecture.
+    """
+
+    layer: str
+    inputs: tuple[str, ...]
+    output: str
+
+
+class Architecture(Record):
+    """A model: inputs, layers, their calls in topological order, and the output tensors.
+
+    A sequential architecture has one input, one call a layer, each on the tensor before it.
+    """
+
+    kind: Kind
+    name: str
+    inputs: tuple[Input, ...]
+    layers: tuple[Layer, ...]
+    calls: tuple[Call, ...]
+    outputs: tuple[str, ...]
+
+    def layer(self, name: str) -> Layer:
+        """Return the layer of that name."""
+        return next(layer for layer in self.layers if layer.name == name)
+
+
+class CompileSettings(Record):
+    """What `compile` is told; losses and metrics stand in the order of the outputs.
+
+    A loss or metric is a Keras identifier (`"mse"`) or an object with arguments.
+    """
+
+    optimizer: Object
+    losses: tuple[str | Object, ...]
+    metrics: tuple[tuple[str | Object, ...], ...] = ()
+    loss_weights: tuple[float, ...] | None = None
+    run_eagerly: bool = True
+
+
+class Event(Record, tag_field="event", tag=True):
+    """One thing done to a model in the course of its life."""
+
+
+class Fit(Event, tag="fit"):
+    """`fit` on `samples` rows (a multiple of `batch_size`); `class_weight` by class number."""
+
+    epochs: int
+    samples: int
+    batch_size: int
+    shuffle: bool = False
+    sample_weight: bool = False
+    class_weight: tuple[float, ...] = ()
+
+
+class TrainOnBatch(Event, tag="train_on_batch"):
+    """`train_on_batch`, `steps` times, a new batch each."""
+
+    steps: int
+    batch_size: int
+    sample_weight: bool = False
+    class_weight: tuple[float, ...] = ()
+
+
+class Evaluate(Event, tag="evaluate"):
+    """`evaluate` on `samples` rows."""
+
+    samples: int
+    batch_size: int
+
+
+class Predict(Event, tag="predict"):
+    """`predict` on `samples` rows."""
+
+    samples: int
+    batch_size: int
+
+
+class SetTrainable(Event, tag="set_trainable"):
+    """Freeze or thaw a layer by its path (`outer/inner` inside a nested model), no recompile."""
+
+    layer: str
+    value: bool
+
+
+class SetLearningRate(Event, tag="set_learning_rate"):
+    """Assign the optimizer's learning rate (never where a schedule holds it)."""
+
+    value: float
+
+
+class Recompile(Event, tag="recompile"):
+    """`compile` again: a fresh optimizer, the weights as they are."""
+
+    settings: CompileSettings
+
+
+class ResetMetrics(Event, tag="reset_metrics"):
+    """`reset_metrics`."""
+
+
+class ResetStates(Event, tag="reset_states"):
+    """Reset the states of stateful recurrent layers."""
+
+
+class Hop(Event, tag="hop"):
+    """Save and load through another save path of the subject, and go on with what came back."""
+
+    path: str
+
+
+AnyEvent = (
+    Fit
+    | TrainOnBatch
+    | Evaluate
+    | Predict
+    | SetTrainable
+    | SetLearningRate
+    | Recompile
+    | ResetMetrics
+    | ResetStates
+    | Hop
+)
+
+
+class TrainingHistory(Record):
+    """What happens before the save, and what goes on after the load."""
+
+    before: tuple[AnyEvent, ...]
+    after: tuple[AnyEvent, ...]
+
+
+class Case(Record, dict=True):
+    """One thing to try: architecture, compile settings, training history, data seed."""
+
+    architecture: Architecture
+    settings: CompileSettings
+    history: TrainingHistory
+    seed: int
+
+    @cached_property
+    def id(self) -> str:
+        """Hash of the canonical JSON: 16 hexadecimal digits, equal in every process."""
+        return hashlib.sha256(to_json(self)).hexdigest()[:16]
+
+    @property
+    def final_settings(self) -> CompileSettings:
+        """The compile settings in force when the model is saved."""
+        recompiled = [e.settings for e in self.history.before if isinstance(e, Recompile)]
+        return recompiled[-1] if recompiled else self.settings
+
+
+def to_json(case: Case) -> bytes:
+    """Return the case's canonical JSON: sorted keys, shortest floats, UTF-8."""
+    return msgspec.json.encode(case, order="sorted")
+
+
+def from_json(text: bytes | str) -> Case:
+    """Return the case that the JSON describes.
+
+    Raises:
+        InvalidCase: the text is not JSON, lacks a field, or has one that no case has.
+    """
+    try:
+        return msgspec.json.decode(text, type=Case)
+    except msgspec.MsgspecError as error:
+        raise InvalidCase(f"not a saveproof case: {error}") from error
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a case."""
+    return msgspec.json.schema(Case)
