@@ -1,0 +1,131 @@
+"""Records of a run: header, results, footer, as one JSON line each (schema version 1)."""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+SCHEMA = 1
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="record"):
+    """A frozen line of a run's event file."""
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A frozen part of a record."""
+
+
+class Verdict(StrEnum):
+    """What a check has shown on one case."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    GAP = "gap"
+    """A SHOULD was missed: an exact resume needs it, no document promises it."""
+    REFUSED = "refused"
+    CRASH = "crash"
+    TIMEOUT = "timeout"
+    VACUOUS = "vacuous"
+    UNSTABLE = "unstable"
+    NOT_APPLICABLE = "not applicable"
+    KNOWN = "known"
+    HARNESS_ERROR = "harness error"
+
+
+UNEXPECTED = frozenset({Verdict.FAIL, Verdict.CRASH, Verdict.TIMEOUT, Verdict.HARNESS_ERROR})
+"""Verdicts that make a run exit with 1 (harness errors: 2)."""
+
+
+class PathInfo(Part):
+    """A save path of the run, its contract in plain words: promise by facet."""
+
+    name: str
+    document: str
+    facets: dict[str, str]
+
+
+class SubjectInfo(Part):
+    """A subject of the run, with the versions that it reports."""
+
+    name: str
+    environment: dict[str, str]
+    paths: tuple[PathInfo, ...]
+
+
+class CheckInfo(Part):
+    """A check of the run: its sentence and the facets that it needs."""
+
+    name: str
+    statement: str
+    facets: tuple[str, ...]
+
+
+class Header(Record, tag="header"):
+    """What was run, where and with which versions; the first line."""
+
+    run: str
+    started: str
+    saveproof: str
+    command: str
+    seed: int
+    examples: int
+    environment: dict[str, str]
+    subjects: tuple[SubjectInfo, ...]
+    checks: tuple[CheckInfo, ...]
+    schema: int = SCHEMA
+
+
+class Finding(Part):
+    """What a check found on the minimal case.
+
+    `key` names the defect and survives shrinking. `case` is the case's JSON, `case_id` its hash,
+    `drawing` the case as a readable model.
+    """
+
+    key: str
+    message: str
+    where: str
+    expected: str
+    found: str
+    case_id: str
+    case: dict[str, Any]
+    drawing: str
+    traceback: str = ""
+    known: str = ""
+    """Why this finding is expected (a listed known issue); empty where it is news."""
+
+
+class Result(Record, tag="result"):
+    """One check on one save path of one subject, over all examples of one kind.
+
+    `verdict` is the worst that was seen (known findings apart), `tally` the number of examples by
+    verdict. A check with several distinct defects has a finding each.
+    """
+
+    subject: str
+    path: str
+    kind: str
+    check: str
+    promise: str
+    verdict: Verdict
+    tally: dict[Verdict, int]
+    findings: tuple[Finding, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def slot(self) -> tuple[str, str, str, str]:
+        """What identifies the result within a run; the later line of a slot replaces the earlier."""
+        return (self.subject, self.path, self.kind, self.check)
+
+
+class Footer(Record, tag="footer"):
+    """The last line: a file without it was cut short, and is reported as incomplete."""
+
+    finished: str
+    seconds: float
+    results: int
+    interrupted: bool = False
+
+
+Line = Header | Result | Footer
