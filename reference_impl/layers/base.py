@@ -1,0 +1,388 @@
+"""Layer: what every layer and model shares, and the nodes by which symbolic calls are recorded."""
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Self
+
+import numpy as np
+
+from reference_impl import constraints, initializers, regularizers
+from reference_impl.autodiff import Tensor, Variable, cast
+from reference_impl.layers.call_context import CallFrame, calling, current_frame
+from reference_impl.layers.policy import (
+    compute_dtype,
+    is_floating,
+    policy_name,
+    serialize_policy,
+    variable_dtype,
+)
+from reference_impl.naming import snake_case, unique_name
+from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
+
+
+@dataclass(eq=False, slots=True)
+class KerasTensor:
+    """A tensor not computed yet: its shape (batch first, None where open), dtype, and origin."""
+
+    shape: Shape
+    dtype: str
+    layer: "Layer | None" = None
+    node_index: int = 0
+    tensor_index: int = 0
+
+    @property
+    def node(self) -> "Node":
+        """The call that made this tensor."""
+        if self.layer is None:
+            raise ValueError(f"symbolic tensor of shape {self.shape}: expected the output of a layer")
+        return self.layer.inbound_nodes[self.node_index]
+
+
+@dataclass(eq=False, slots=True)
+class Node:
+    """One symbolic call of a layer: what went in (nested), with which arguments, what came out."""
+
+    layer: "Layer"
+    inputs: Nested
+    arguments: dict[str, Any] = field(default_factory=dict)
+    outputs: Nested = None
+
+
+@lru_cache(maxsize=None)
+def _parameters(function: Callable[..., Any]) -> frozenset[str]:
+    return frozenset(inspect.signature(function).parameters)
+
+
+class Layer:
+    """A function with weights, built when it first sees the shape of its input.
+
+    A subclass states `build(input_shape)`, `call(inputs)` or `call(inputs, training)`,
+    `compute_output_shape(input_shape)` and `get_config()`. `call` receives `Tensor`s, whose
+    floating dtype is already the compute dtype; shapes are tuples, a list of them for several inputs.
+    Layers, weights and lists of layers assigned to attributes are tracked in the order of assignment.
+
+    Args:
+        name: unique among the layers of a model; by default from the class name.
+        trainable: whether training may change the weights.
+        dtype: a dtype name or a policy such as 'mixed_bfloat16'.
+        input_shape: of one sample, for the first layer of a Sequential; `batch_input_shape` with batch.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: object = None,
+        **shape_arguments: Any,
+    ) -> None:
+        set_field = object.__setattr__
+        set_field(self, "_tracked", {})
+        set_field(self, "_own_weights", [])
+        set_field(self, "_extra_state", {})
+        set_field(self, "_trainable", trainable)
+        set_field(self, "inbound_nodes", [])
+        set_field(self, "built", False)
+        set_field(self, "built_scope", ())
+        set_field(self, "name", name or self._default_name())
+        set_field(self, "dtype_policy", policy_name(dtype))
+        set_field(self, "batch_input_shape", _batch_input_shape(shape_arguments))
+
+    _tracked: dict[str, Any]
+    _own_weights: list[Variable]
+    _extra_state: dict[str, Variable]
+    _trainable: bool
+    inbound_nodes: list[Node]
+    built: bool
+    built_scope: tuple[str, ...]
+    name: str
+    dtype_policy: str
+    batch_input_shape: Shape | None
+
+    def _default_name(self) -> str:
+        return unique_name(snake_case(type(self).__name__))
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the weights."""
+        return variable_dtype(self.dtype_policy)
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype in which `call` receives its inputs."""
+        return compute_dtype(self.dtype_policy)
+
+    def build(self, input_shape: Nested) -> None:
+        """Create the weights; called once, before the first call."""
+        self.built = True
+
+    def call(self, inputs: Nested) -> Nested:
+        """Return the outputs: stated by each layer."""
+        raise NotImplementedError(f"layer {self.name!r} ({type(self).__name__}) states no call()")
+
+    def compute_output_shape(self, input_shape: Nested) -> Nested:
+        """Return the shape that `call` gives, by calling it on zeros unless a layer states it."""
+        zeros = map_shapes(
+            lambda shape: np.zeros([size or 1 for size in shape], self.compute_dtype), input_shape
+        )
+        return map_leaves(lambda tensor: (None, *tensor.shape[1:]), self(zeros, training=False))
+
+    def add_weight(
+        self,
+        name: str | None = None,
+        shape: Sequence[int] = (),
+        *,
+        initializer: Any = None,
+        regularizer: Any = None,
+        constraint: Any = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ) -> Variable:
+        """Create a weight, named `<layer>/<name>:0`, and return it."""
+        dtype = dtype or self.dtype
+        default = "glorot_uniform" if is_floating(dtype) else "zeros"
+        value = initializers.get(initializer or default)(tuple(shape), dtype=dtype)
+        scope = self.built_scope or (self.name,)
+        variable = Variable(
+            value,
+            name="/".join((*scope, name or "variable")) + ":0",
+            trainable=trainable,
+            constraint=constraints.get(constraint),
+            regularizer=regularizers.get(regularizer),
+        )
+        self._own_weights.append(variable)
+        return variable
+
+    def add_state(self, name: str, value: np.ndarray) -> Variable:
+        """Keep state that Keras does not count as a weight (a generator's, a stateful layer's)."""
+        variable = Variable(value, name=f"{self.name}/{name}:0", trainable=False)
+        self._extra_state[name] = variable
+        return variable
+
+    @property
+    def extra_state(self) -> dict[str, Variable]:
+        """State of this layer alone that is not a weight, by name."""
+        return self._extra_state
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        """Track layers, weights and containers of layers in the order of assignment."""
+        if isinstance(value, Layer | Variable | list | tuple | dict):
+            self._tracked.pop(attribute, None)
+            self._tracked[attribute] = value
+        object.__setattr__(self, attribute, value)
+
+    def __delattr__(self, attribute: str) -> None:
+        """Stop tracking what the attribute held."""
+        self._tracked.pop(attribute, None)
+        object.__delattr__(self, attribute)
+
+    def sublayers(self) -> list["Layer"]:
+        """Return the layers held directly by this one, in the order of assignment, each once."""
+        found = (
+            leaf
+            for value in self._tracked.values()
+            for leaf in leaves(value)
+            if isinstance(leaf, Layer)
+        )
+        return list({id(layer): layer for layer in found}.values())
+
+    def flatten_layers(self) -> Iterator["Layer"]:
+        """Yield this layer and all layers below it, depth first, each once."""
+        seen: set[int] = set()
+        stack: list[Layer] = [self]
+        while stack:
+            layer = stack.pop()
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                yield layer
+                stack.extend(reversed(layer.sublayers()))
+
+    def own_weights(self, *, trainable: bool) -> list[Variable]:
+        """Return this layer's own weights, created as trainable or as not; frozen or not."""
+        assigned = [value for value in self._tracked.values() if isinstance(value, Variable)]
+        states = {id(variable) for variable in self._extra_state.values()}
+        return [
+            variable
+            for variable in _each_once([*self._own_weights, *assigned])
+            if variable.trainable is trainable and id(variable) not in states
+        ]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training may change the weights; setting it sets every layer below."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self.flatten_layers():
+            object.__setattr__(layer, "_trainable", bool(value))
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes: none while the layer is frozen."""
+        if not self._trainable:
+            return []
+        below = [weight for layer in self.sublayers() for weight in layer.trainable_weights]
+        return _each_once(self.own_weights(trainable=True) + below)
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that training leaves alone: all of them while the layer is frozen."""
+        own = self.own_weights(trainable=False)
+        if self._trainable:
+            below = [weight for layer in self.sublayers() for weight in layer.non_trainable_weights]
+        else:
+            own = self.own_weights(trainable=True) + own
+            below = [weight for layer in self.sublayers() for weight in layer.weights]
+        return _each_once(own + below)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights, the trainable ones first."""
+        return _each_once(self.trainable_weights + self.non_trainable_weights)
+
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+    variables = weights
+
+    @property
+    def losses(self) -> list[Tensor]:
+        """The regularization losses, one scalar for each regularized weight, in layer order."""
+        return [
+            variable.regularizer(variable)
+            for layer in self.flatten_layers()
+            for variable in layer.own_weights(trainable=True)
+            if variable.regularizer is not None
+        ]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Return copies of the values of `weights`."""
+        return [np.array(weight.value) for weight in self.weights]
+
+    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
+        """Set the values of `weights`, after all of them were found to fit.
+
+        Raises:
+            ValueError: if the number of arrays or a shape does not fit; nothing is changed then.
+        """
+        assign_all(f"layer {self.name!r}", self.weights, [np.asarray(value) for value in weights])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs to make this layer again, without its weights.
+
+        Raises:
+            NotImplementedError: if the class takes arguments of its own and states no `get_config`.
+        """
+        unsaid = _parameters(type(self).__init__) - _BASE_PARAMETERS
+        if unsaid and type(self).get_config is Layer.get_config:
+            raise NotImplementedError(
+                f"layer {self.name!r}: {type(self).__name__} takes the arguments {sorted(unsaid)} "
+                "and must state get_config() to be saved"
+            )
+        config: dict[str, Any] = {"name": self.name, "trainable": self._trainable}
+        if self.batch_input_shape is not None:
+            config["batch_input_shape"] = self.batch_input_shape
+        return config | {"dtype": serialize_policy(self.dtype_policy)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make a layer from what `get_config` returned, with fresh weights."""
+        return cls(**config)
+
+    def __call__(self, inputs: Nested, training: bool | None = None, **arguments: Any) -> Nested:
+        """Compute the outputs of arrays or tensors; record a node for symbolic tensors.
+
+        `training` unsaid is the enclosing call's, else the default of `call`.
+        """
+        symbolic = [isinstance(leaf, KerasTensor) for leaf in leaves(inputs)]
+        if all(symbolic) and symbolic:
+            return self._call_symbolically(inputs, training, arguments)
+        if any(symbolic):
+            raise TypeError(f"layer {self.name!r}: symbolic tensors and arrays cannot be mixed")
+        outer = current_frame()
+        training = outer.training if training is None else bool(training)
+        with calling(CallFrame(self._scope_inside(outer), training)):
+            inputs = map_leaves(self._as_input, inputs)
+            self.ensure_built(map_leaves(lambda tensor: tuple(tensor.shape), inputs))
+            if training is not None and "training" in _parameters(type(self).call):
+                arguments["training"] = training
+            return self.call(inputs, **arguments)
+
+    def _scope_inside(self, outer: CallFrame) -> tuple[str, ...]:
+        return (*outer.scope, self.name)
+
+    def _call_symbolically(
+        self, inputs: Nested, training: bool | None, arguments: dict[str, Any]
+    ) -> Nested:
+        if training is not None:
+            arguments = {**arguments, "training": bool(training)}
+        shapes = map_leaves(lambda tensor: tensor.shape, inputs)
+        with calling(CallFrame((self.name,))):
+            self.ensure_built(shapes)
+            output_shapes = self.compute_output_shape(shapes)
+        return self.record_node(inputs, arguments, output_shapes)
+
+    def record_node(self, inputs: Nested, arguments: dict[str, Any], output_shapes: Nested) -> Nested:
+        """Record a symbolic call and return its outputs."""
+        node_index, count = len(self.inbound_nodes), iter(range(1 << 30))
+        outputs = map_shapes(
+            lambda shape: KerasTensor(shape, self.compute_dtype, self, node_index, next(count)),
+            output_shapes,
+        )
+        self.inbound_nodes.append(Node(self, inputs, arguments, outputs))
+        return outputs
+
+    def ensure_built(self, input_shape: Nested) -> None:
+        """Build the layer if it is not, naming its weights after the running calls."""
+        if not self.built:
+            object.__setattr__(self, "built_scope", current_frame().scope or (self.name,))
+            self.build(input_shape)
+            self.built = True
+
+    def _as_input(self, value: Any) -> Tensor:
+        tensor = value if isinstance(value, Tensor) else Tensor(np.asarray(value))
+        target = self.compute_dtype
+        if is_floating(tensor.dtype) and is_floating(target) and str(tensor.dtype) != target:
+            return cast(tensor, target)
+        return tensor
+
+
+def assign_all(
+    where: str, variables: Sequence[Variable], values: Sequence[np.ndarray]
+) -> None:
+    """Assign each value to its variable once all are known to fit.
+
+    Raises:
+        ValueError: naming `where`, the variable, the expected and the found shape; nothing changed.
+    """
+    if len(variables) != len(values):
+        raise ValueError(f"{where}: expected {len(variables)} weights, found {len(values)}")
+    for variable, value in zip(variables, values, strict=True):
+        if tuple(variable.shape) != tuple(value.shape):
+            raise ValueError(
+                f"{where}: weight {variable.name!r} has shape {tuple(variable.shape)}, "
+                f"found an array of shape {tuple(value.shape)}"
+            )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _each_once(variables: Sequence[Variable]) -> list[Variable]:
+    return list({id(variable): variable for variable in variables}.values())
+
+
+def _batch_input_shape(arguments: dict[str, Any]) -> Shape | None:
+    unknown = set(arguments) - {"input_shape", "batch_input_shape", "input_dim", "batch_size"}
+    if unknown:
+        raise TypeError(f"Keyword argument not understood: {sorted(unknown)}")
+    if arguments.get("batch_input_shape") is not None:
+        return tuple(arguments["batch_input_shape"])
+    sample = arguments.get("input_shape")
+    if sample is None and arguments.get("input_dim") is not None:
+        sample = (arguments["input_dim"],)
+    return None if sample is None else (arguments.get("batch_size"), *sample)
+
+
+_BASE_PARAMETERS = frozenset({"self", "args", "kwargs", *_parameters(Layer.__init__)})

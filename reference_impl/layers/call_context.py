@@ -1,0 +1,32 @@
+"""What a layer's call inherits from the call around it: the name scope and the training flag."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class CallFrame:
+    """One running call: the names of the layers around it, and whether it trains (None: unsaid)."""
+
+    scope: tuple[str, ...] = ()
+    training: bool | None = None
+
+
+_FRAME: ContextVar[CallFrame] = ContextVar("reference_impl_call_frame", default=CallFrame())
+
+
+def current_frame() -> CallFrame:
+    """Return the innermost running call, or an empty frame outside any call."""
+    return _FRAME.get()
+
+
+@contextmanager
+def calling(frame: CallFrame) -> Iterator[None]:
+    """Make `frame` the innermost call for the duration of the block."""
+    token = _FRAME.set(frame)
+    try:
+        yield
+    finally:
+        _FRAME.reset(token)
