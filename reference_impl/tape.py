@@ -1,0 +1,225 @@
+"""Tensors, variables, and the tape that differentiates what was done with them."""
+
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from reference_impl import primitives
+from reference_impl.primitives import Key, Primitive, Pullback
+
+
+class VariableShapeError(ValueError):
+    """A value of another shape was assigned to a variable."""
+
+
+class ItemError(ValueError):
+    """A tensor of more than one element was asked for its single number."""
+
+
+class Tensor:
+    """An array that remembers nothing; a `Tape` remembers how it came about."""
+
+    __slots__ = ("value",)
+    __array_ufunc__ = None  # so that `ndarray * Tensor` is a Tensor
+
+    def __init__(self, value: npt.ArrayLike) -> None:
+        self.value: np.ndarray = np.asarray(value)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        return self.value.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.value.ndim
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The NumPy dtype of the elements."""
+        return self.value.dtype
+
+    def numpy(self) -> np.ndarray:
+        """The elements as an array; do not write into it."""
+        return self.value
+
+    def __array__(
+        self,
+        dtype: npt.DTypeLike = None,
+        copy: bool | None = None,  # noqa: FBT001 (NumPy's protocol)
+    ) -> np.ndarray:
+        return np.array(self.value, dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} shape={self.shape} dtype={self.dtype} {self.value!r}>"
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __float__(self) -> float:
+        if self.value.size != 1:
+            raise ItemError(f"float(): expected a tensor of one element, found shape {self.shape}")
+        return float(self.value.item())
+
+    def __add__(self, other: "Operand") -> "Tensor":
+        return binary(primitives.add, self, other)
+
+    def __radd__(self, other: "Operand") -> "Tensor":
+        return binary(primitives.add, other, self)
+
+    def __sub__(self, other: "Operand") -> "Tensor":
+        return binary(primitives.subtract, self, other)
+
+    def __rsub__(self, other: "Operand") -> "Tensor":
+        return binary(primitives.subtract, other, self)
+
+    def __mul__(self, other: "Operand") -> "Tensor":
+        return binary(primitives.multiply, self, other)
+
+    def __rmul__(self, other: "Operand") -> "Tensor":
+        return binary(primitives.multiply, other, self)
+
+    def __truediv__(self, other: "Operand") -> "Tensor":
+        return binary(primitives.divide, self, other)
+
+    def __rtruediv__(self, other: "Operand") -> "Tensor":
+        return binary(primitives.divide, other, self)
+
+    def __matmul__(self, other: "Operand") -> "Tensor":
+        return binary(primitives.matmul, self, other)
+
+    def __rmatmul__(self, other: "Operand") -> "Tensor":
+        return binary(primitives.matmul, other, self)
+
+    def __pow__(self, exponent: float) -> "Tensor":
+        return unary(primitives.power, self, exponent)
+
+    def __neg__(self) -> "Tensor":
+        return unary(primitives.negative, self)
+
+    def __getitem__(self, key: Key) -> "Tensor":
+        return applied(primitives.getitem, (self,), key)
+
+
+Operand = Tensor | np.ndarray | float
+
+
+class Variable(Tensor):
+    """A tensor whose value is assigned: a weight, a slot of an optimizer, a metric's total.
+
+    Its array is replaced, never written into: a tape may still hold the old one.
+    """
+
+    __slots__ = ("constraint", "name", "regularizer", "trainable")
+
+    def __init__(
+        self,
+        value: npt.ArrayLike,
+        *,
+        name: str,
+        trainable: bool = True,
+        constraint: Callable[[np.ndarray], np.ndarray] | None = None,
+        regularizer: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        super().__init__(np.array(value))
+        self.name = name
+        self.trainable = trainable
+        self.constraint = constraint
+        self.regularizer = regularizer
+
+    def assign(self, value: Operand) -> None:
+        """Take a new value of the same shape, in this variable's dtype.
+
+        Raises:
+            VariableShapeError: If the shape differs; nothing is changed.
+        """
+        array = np.array(value_of(value), dtype=self.value.dtype)
+        if array.shape != self.value.shape:
+            raise VariableShapeError(
+                f"variable {self.name!r}: expected shape {self.value.shape}, found {array.shape}"
+            )
+        self.value = array
+
+    def __repr__(self) -> str:
+        return f"<Variable {self.name!r} shape={self.shape} dtype={self.dtype} {self.value!r}>"
+
+
+class Tape:
+    """Records every primitive applied within its `with` block; of nested tapes, the innermost."""
+
+    __slots__ = ("_records", "_token")
+
+    def __init__(self) -> None:
+        self._records: list[tuple[Tensor, tuple[Operand, ...], Pullback]] = []
+
+    def __enter__(self) -> Self:
+        self._token: Token[Tape | None] = _ACTIVE.set(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        _ACTIVE.reset(self._token)
+
+    def gradients(self, target: Tensor, sources: Sequence[Tensor]) -> list[np.ndarray | None]:
+        """The gradient of the sum of `target` for each source, in its shape and dtype.
+
+        None where the target does not depend on the source.
+        """
+        reached = {id(source) for source in sources}
+        for out, inputs, _ in self._records:
+            if any(id(x) in reached for x in inputs):
+                reached.add(id(out))
+        found: dict[int, np.ndarray] = {id(target): np.ones_like(target.value)}
+        for out, inputs, pullback in reversed(self._records):
+            if id(out) not in reached or id(out) not in found:
+                continue
+            for x, g in zip(inputs, pullback(found.pop(id(out))), strict=True):
+                if id(x) in reached and isinstance(x, Tensor):
+                    g = g if g.dtype == x.value.dtype else g.astype(x.value.dtype)
+                    found[id(x)] = found[id(x)] + g if id(x) in found else g
+        return [found.get(id(source)) for source in sources]
+
+
+_ACTIVE: ContextVar[Tape | None] = ContextVar("active tape", default=None)
+
+
+def value_of(x: Operand) -> np.ndarray | float:
+    """The array of a tensor; anything else as it is."""
+    return x.value if isinstance(x, Tensor) else x
+
+
+def applied(primitive: Primitive, inputs: tuple[Operand, ...], *args: object) -> Tensor:
+    """The value of a primitive, recorded on the active tape if there is one."""
+    value, pullback = primitive(*[value_of(x) for x in inputs], *args)
+    out = Tensor(value)
+    tape = _ACTIVE.get()
+    if tape is not None:
+        tape._records.append((out, inputs, pullback))
+    return out
+
+
+def unary(primitive: Primitive, x: Operand, *args: object) -> Tensor:
+    """`applied` to one operand."""
+    return applied(primitive, (x if isinstance(x, Tensor) else np.asarray(x),), *args)
+
+
+def binary(primitive: Primitive, x: Operand, y: Operand, *args: object) -> Tensor:
+    """`applied` to two operands that broadcast; a plain number takes the other's dtype."""
+    return applied(primitive, (_matched(x, y), _matched(y, x)), *args)
+
+
+def _matched(x: Operand, other: Operand) -> Operand:
+    """A plain number in the other operand's dtype, lest it widen bfloat16 to float32."""
+    if isinstance(x, Tensor | np.ndarray):
+        return x
+    dtype = other.dtype if isinstance(other, Tensor | np.ndarray) else None
+    return np.asarray(x, dtype if dtype is not None and dtype.kind in "fV" else None)
