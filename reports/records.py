@@ -1,5 +1,6 @@
 """Records of a run: header, results, footer, as one JSON line each (schema version 1)."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
@@ -36,8 +37,28 @@ class Verdict(StrEnum):
 UNEXPECTED = frozenset({Verdict.FAIL, Verdict.CRASH, Verdict.TIMEOUT, Verdict.HARNESS_ERROR})
 """Verdicts that make a run exit with 1 (harness errors: 2)."""
 
+SEVERITY = (
+    Verdict.FAIL,
+    Verdict.CRASH,
+    Verdict.TIMEOUT,
+    Verdict.HARNESS_ERROR,
+    Verdict.GAP,
+    Verdict.KNOWN,
+    Verdict.PASS,
+    Verdict.UNSTABLE,
+    Verdict.VACUOUS,
+    Verdict.REFUSED,
+    Verdict.NOT_APPLICABLE,
+)
+"""Verdicts, worst first; behind a pass stand those that have shown nothing."""
 
-class PathInfo(Part):
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the worst of at least one verdict."""
+    return min(verdicts, key=SEVERITY.index)
+
+
+class PathInfo(Part, frozen=True):
     """A save path of the run, its contract in plain words: promise by facet."""
 
     name: str
@@ -45,7 +66,7 @@ class PathInfo(Part):
     facets: dict[str, str]
 
 
-class SubjectInfo(Part):
+class SubjectInfo(Part, frozen=True):
     """A subject of the run, with the versions that it reports."""
 
     name: str
@@ -53,7 +74,7 @@ class SubjectInfo(Part):
     paths: tuple[PathInfo, ...]
 
 
-class CheckInfo(Part):
+class CheckInfo(Part, frozen=True):
     """A check of the run: its sentence and the facets that it needs."""
 
     name: str
@@ -61,7 +82,7 @@ class CheckInfo(Part):
     facets: tuple[str, ...]
 
 
-class Header(Record, tag="header"):
+class Header(Record, frozen=True, tag="header"):
     """What was run, where and with which versions; the first line."""
 
     run: str
@@ -76,7 +97,7 @@ class Header(Record, tag="header"):
     schema: int = SCHEMA
 
 
-class Finding(Part):
+class Finding(Part, frozen=True):
     """What a check found on the minimal case.
 
     `key` names the defect and survives shrinking. `case` is the case's JSON, `case_id` its hash,
@@ -96,7 +117,7 @@ class Finding(Part):
     """Why this finding is expected (a listed known issue); empty where it is news."""
 
 
-class Result(Record, tag="result"):
+class Result(Record, frozen=True, tag="result"):
     """One check on one save path of one subject, over all examples of one kind.
 
     `verdict` is the worst that was seen (known findings apart), `tally` the number of examples by
@@ -115,11 +136,11 @@ class Result(Record, tag="result"):
 
     @property
     def slot(self) -> tuple[str, str, str, str]:
-        """What identifies the result within a run; the later line of a slot replaces the earlier."""
+        """What identifies the result in a run; the later line of a slot replaces the earlier."""
         return (self.subject, self.path, self.kind, self.check)
 
 
-class Footer(Record, tag="footer"):
+class Footer(Record, frozen=True, tag="footer"):
     """The last line: a file without it was cut short, and is reported as incomplete."""
 
     finished: str

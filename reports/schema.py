@@ -1,0 +1,28 @@
+"""The JSON Schema of a line of a run; `python -m reports.schema` prints it."""
+
+import sys
+from typing import Any
+
+import msgspec
+
+from reports.records import SCHEMA, Line
+
+PUBLISHED = "docs/run.schema.json"
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) that every line of an event file meets."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"A line of a saveproof run, schema version {SCHEMA}",
+        **msgspec.json.schema(Line),
+    }
+
+
+def json_text() -> str:
+    """Return the schema as it is published."""
+    return msgspec.json.format(msgspec.json.encode(json_schema(), order="sorted")).decode() + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json_text())
