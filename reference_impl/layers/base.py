@@ -127,7 +127,9 @@ class Layer:
         zeros = map_shapes(
             lambda shape: np.zeros([size or 1 for size in shape], self.compute_dtype), input_shape
         )
-        return map_leaves(lambda tensor: (None, *tensor.shape[1:]), self(zeros, training=False))
+        with calling(CallFrame()):
+            outputs = self(zeros, training=False)
+        return map_leaves(lambda tensor: (None, *tensor.shape[1:]), outputs)
 
     def add_weight(
         self,
@@ -199,14 +201,14 @@ class Layer:
                 yield layer
                 stack.extend(reversed(layer.sublayers()))
 
-    def own_weights(self, *, trainable: bool) -> list[Variable]:
-        """Return this layer's own weights, created as trainable or as not; frozen or not."""
+    def own_weights(self, *, trainable: bool | None = None) -> list[Variable]:
+        """Return this layer's own weights, all or those created as trainable or as not."""
         assigned = [value for value in self._tracked.values() if isinstance(value, Variable)]
         states = {id(variable) for variable in self._extra_state.values()}
         return [
             variable
             for variable in _each_once([*self._own_weights, *assigned])
-            if variable.trainable is trainable and id(variable) not in states
+            if trainable in (None, variable.trainable) and id(variable) not in states
         ]
 
     @property
@@ -253,7 +255,7 @@ class Layer:
         return [
             variable.regularizer(variable)
             for layer in self.flatten_layers()
-            for variable in layer.own_weights(trainable=True)
+            for variable in layer.own_weights()
             if variable.regularizer is not None
         ]
 

@@ -1,0 +1,62 @@
+"""The user's own classes and functions by name: global, in a scope, or registered in a package."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+CustomObjects = Mapping[str, Any]
+Registered = TypeVar("Registered", bound=Callable[..., Any])
+
+_GLOBAL: dict[str, Any] = {}
+_SCOPE: ContextVar[CustomObjects] = ContextVar("reference_impl_custom_objects", default={})
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """Return the process's custom objects by name, for the user to change."""
+    return _GLOBAL
+
+
+@contextmanager
+def custom_object_scope(*objects: CustomObjects) -> Iterator[None]:
+    """Make custom objects known within the block."""
+    merged = dict(_SCOPE.get())
+    for mapping in objects:
+        merged.update(mapping)
+    token = _SCOPE.set(merged)
+    try:
+        yield
+    finally:
+        _SCOPE.reset(token)
+
+
+def active_custom_objects(given: CustomObjects | None = None) -> dict[str, Any]:
+    """Return every custom object known here; those given win over the scope's and the process's."""
+    return {**_GLOBAL, **_SCOPE.get(), **(given or {})}
+
+
+def register_keras_serializable(
+    package: str = "Custom", name: str | None = None
+) -> Callable[[Registered], Registered]:
+    """Return a decorator that makes a class or function known as `package>name`."""
+
+    def register(item: Registered) -> Registered:
+        key = f"{package}>{name or item.__name__}"
+        _GLOBAL[key] = item
+        return item
+
+    return register
+
+
+def registered_name(item: object) -> str:
+    """Return the name under which a class or function was registered, else its own name."""
+    for key, known in _GLOBAL.items():
+        if known is item and ">" in key:
+            return key
+    return str(getattr(item, "__name__", type(item).__name__))
+
+
+def custom_object(name: str, given: CustomObjects | None = None) -> Any | None:
+    """Return the custom object of that name, with or without its package, or None."""
+    known = active_custom_objects(given)
+    return known.get(name, known.get(name.rpartition(">")[2]))

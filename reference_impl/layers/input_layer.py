@@ -1,0 +1,80 @@
+"""Input tensors and the layer that stands for one in a graph."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from reference_impl.layers.base import KerasTensor, Layer
+from reference_impl.naming import unique_name
+from reference_impl.nest import Nested, Shape
+
+
+class InputLayer(Layer):
+    """The place where one input enters a graph; its one output is the symbolic input tensor."""
+
+    def __init__(
+        self,
+        input_shape: Sequence[int | None] | None = None,
+        batch_size: int | None = None,
+        dtype: object = None,
+        name: str | None = None,
+        *,
+        batch_input_shape: Sequence[int | None] | None = None,
+    ) -> None:
+        name = name or unique_name("input", zero_based=False)
+        if batch_input_shape is None:
+            batch_input_shape = (batch_size, *(input_shape or ()))
+        super().__init__(name=name, dtype=dtype, batch_input_shape=tuple(batch_input_shape))
+        self.built = True
+        self.output: KerasTensor = self.record_node([], {}, self.batch_input_shape)
+
+    def call(self, inputs: Nested) -> Nested:
+        """Return the input as it is."""
+        return inputs
+
+    def compute_output_shape(self, input_shape: Nested) -> Nested:
+        """Return the input's shape."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the shape with the batch, the dtype and the name, as tf_keras writes them."""
+        return {
+            "batch_input_shape": self.batch_input_shape,
+            "dtype": self.dtype_policy,
+            "sparse": False,
+            "ragged": False,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Make an input layer; Keras 3 spells the shape `batch_shape`."""
+        shape: Shape = tuple(config.get("batch_input_shape") or config["batch_shape"])
+        return cls(batch_input_shape=shape, dtype=config.get("dtype"), name=config.get("name"))
+
+
+def Input(  # noqa: N802 (Keras's name)
+    shape: Sequence[int | None] | None = None,
+    batch_size: int | None = None,
+    name: str | None = None,
+    dtype: object = None,
+    *,
+    batch_shape: Sequence[int | None] | None = None,
+) -> KerasTensor:
+    """Return a symbolic tensor from which a functional model starts.
+
+    Args:
+        shape: of one sample.
+        batch_size: fixed where a stateful layer needs it.
+        name: of the input layer.
+        dtype: of the values; float32 by default.
+        batch_shape: shape with the batch, instead of the first two.
+    """
+    if shape is None and batch_shape is None:
+        raise ValueError("Input: expected shape or batch_shape, found neither")
+    return InputLayer(
+        input_shape=shape,
+        batch_size=batch_size,
+        name=name,
+        dtype=dtype,
+        batch_input_shape=batch_shape,
+    ).output

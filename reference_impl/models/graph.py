@@ -1,0 +1,185 @@
+"""Graph: the layers and nodes between a functional model's inputs and outputs, in Keras's order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reference_impl.autodiff import Tensor
+from reference_impl.layers.base import KerasTensor, Layer, Node
+from reference_impl.layers.input_layer import InputLayer
+from reference_impl.nest import Nested, leaves, map_leaves
+
+
+class DisconnectedGraph(ValueError):
+    """An output depends on an input that the model was not given."""
+
+
+class InputMismatch(ValueError):
+    """The data does not fit the model's inputs, in number, name or shape."""
+
+
+@dataclass(eq=False, slots=True)
+class Graph:
+    """What lies between `inputs` and `outputs`: layers by depth, nodes in an order of execution."""
+
+    inputs: Nested
+    outputs: Nested
+    layers: list[Layer]
+    nodes: list[Node]
+    input_names: list[str] = field(default_factory=list)
+    output_names: list[str] = field(default_factory=list)
+
+    def run(self, values: Sequence[Any]) -> Nested:
+        """Return the outputs for the inputs' values, given in the order of the flattened inputs."""
+        computed = {
+            id(symbol): value for symbol, value in zip(leaves(self.inputs), values, strict=True)
+        }
+        for node in self.nodes:
+            arguments = map_leaves(lambda symbol: computed[id(symbol)], node.inputs)
+            result = node.layer(arguments, **node.arguments)
+            for symbol, value in zip(leaves(node.outputs), leaves(result), strict=True):
+                computed[id(symbol)] = value
+        return map_leaves(lambda symbol: computed[id(symbol)], self.outputs)
+
+
+def graph_between(inputs: Nested, outputs: Nested) -> Graph:
+    """Return the graph between symbolic inputs and outputs.
+
+    Raises:
+        ValueError: if an input is not the output of an InputLayer.
+        DisconnectedGraph: if an output needs an input that was not given.
+    """
+    inputs, outputs = _single(inputs), _single(outputs)
+    given = list(leaves(inputs))
+    for symbol in given:
+        if not isinstance(symbol, KerasTensor) or not isinstance(symbol.layer, InputLayer):
+            raise ValueError(f"Model: expected inputs made by keras.Input, found {symbol!r:.200}")
+    order, first_seen = _reachable(outputs)
+    layer_depths, node_depths = _depths(order)
+    for symbol in given:
+        if symbol.layer not in layer_depths:
+            layer_depths[symbol.layer], first_seen[symbol.layer] = 0, -1
+    _check_connected(order, given)
+    layers = sorted(layer_depths, key=lambda layer: (-layer_depths[layer], first_seen[layer]))
+    nodes = sorted(
+        (node for node in order if not isinstance(node.layer, InputLayer)),
+        key=lambda node: -node_depths[id(node)],
+    )
+    names = [symbol.layer.name for symbol in leaves(outputs)]
+    _check_names(layers)
+    return Graph(
+        inputs, outputs, layers, nodes, [symbol.layer.name for symbol in given], _numbered(names)
+    )
+
+
+def _single(structure: Nested) -> Nested:
+    if isinstance(structure, list | tuple) and len(structure) == 1:
+        return structure[0]
+    return structure
+
+
+def _reachable(outputs: Nested) -> tuple[list[Node], dict[Layer, int]]:
+    """Return the nodes, each after those it needs, and the layers by when they were first met."""
+    order: list[Node] = []
+    finished: set[int] = set()
+    first_seen: dict[Layer, int] = {}
+
+    def visit(symbol: KerasTensor) -> None:
+        node = symbol.node
+        if id(node) in finished:
+            return
+        first_seen.setdefault(node.layer, len(first_seen))
+        for source in leaves(node.inputs):
+            visit(source)
+        if id(node) not in finished:
+            finished.add(id(node))
+            order.append(node)
+
+    for output in leaves(outputs):
+        visit(output)
+    return order, first_seen
+
+
+def _depths(order: Sequence[Node]) -> tuple[dict[Layer, int], dict[int, int]]:
+    """Return each layer's and node's distance to the outputs: the longest way counts."""
+    layer_depths: dict[Layer, int] = {}
+    node_depths: dict[int, int] = {}
+    for node in reversed(order):
+        depth = max(node_depths.get(id(node), 0), layer_depths.get(node.layer, 0))
+        layer_depths[node.layer] = node_depths[id(node)] = depth
+        for source in leaves(node.inputs):
+            parent = id(source.node)
+            node_depths[parent] = max(depth + 1, node_depths.get(parent, 0))
+    return layer_depths, node_depths
+
+
+def _check_connected(order: Sequence[Node], given: Sequence[KerasTensor]) -> None:
+    known = {id(symbol.layer) for symbol in given}
+    for node in order:
+        if isinstance(node.layer, InputLayer) and id(node.layer) not in known:
+            raise DisconnectedGraph(
+                f"Model: the outputs depend on input {node.layer.name!r}, which is not among the "
+                f"inputs {[symbol.layer.name for symbol in given if symbol.layer]}"
+            )
+
+
+def _check_names(layers: Sequence[Layer]) -> None:
+    seen: set[str] = set()
+    for layer in layers:
+        if layer.name in seen:
+            raise ValueError(
+                f"Model: the name {layer.name!r} is used by two layers; names must be unique"
+            )
+        seen.add(layer.name)
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    unique: list[str] = []
+    for name in names:
+        count, candidate = 0, name
+        while candidate in unique:
+            count += 1
+            candidate = f"{name}_{count}"
+        unique.append(candidate)
+    return unique
+
+
+def conformed_inputs(graph: Graph, data: Nested, *, where: str) -> list[Tensor]:
+    """Return the data as one tensor per input, in rank and dtype as the inputs were declared.
+
+    Raises:
+        InputMismatch: if the data does not fit in number, name or shape.
+    """
+    symbols = list(leaves(graph.inputs))
+    if isinstance(data, dict):
+        keys = list(graph.inputs) if isinstance(graph.inputs, dict) else graph.input_names
+        missing = sorted(set(keys) - set(data))
+        if missing:
+            raise InputMismatch(f"{where}: expected inputs named {keys}, found {sorted(data)}")
+        ordered = sorted(keys) if isinstance(graph.inputs, dict) else keys
+        values = [data[key] for key in ordered]
+    else:
+        values = list(data) if isinstance(data, list | tuple) else [data]
+    if len(values) != len(symbols):
+        raise InputMismatch(f"{where}: expected {len(symbols)} inputs, found {len(values)}")
+    return [
+        _conformed(value, symbol, where) for value, symbol in zip(values, symbols, strict=True)
+    ]
+
+
+def _conformed(value: Any, symbol: KerasTensor, where: str) -> Tensor:
+    tensor = value if isinstance(value, Tensor) else Tensor(value)
+    shape, expected = tuple(tensor.shape), symbol.shape
+    if len(shape) == len(expected) - 1 and expected[-1] == 1:
+        tensor = Tensor(tensor.value[..., None])
+    elif len(shape) == len(expected) + 1 and shape[-1] == 1:
+        tensor = Tensor(tensor.value[..., 0])
+    fits = len(tensor.shape) == len(expected) and all(
+        size is None or size == found for size, found in zip(expected, tensor.shape, strict=True)
+    )
+    if not fits:
+        name = symbol.layer.name if symbol.layer else "?"
+        raise InputMismatch(f"{where}: input {name!r} expects shape {expected}, found {shape}")
+    if str(tensor.dtype) != symbol.dtype:
+        tensor = Tensor(tensor.value.astype(symbol.dtype))
+    return tensor

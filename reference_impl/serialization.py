@@ -1,0 +1,85 @@
+"""Layers and models to and from their Keras entries {class_name, config}."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from reference_impl.custom_objects import (
+    CustomObjects,
+    active_custom_objects,
+    custom_object_scope,
+    registered_name,
+)
+from reference_impl.layers.base import Layer
+
+Entry = dict[str, Any]
+
+# The models import this module to read the layers inside them, so they are named, not imported.
+MODELS: Mapping[str, tuple[str, str]] = {
+    "Functional": ("reference_impl.models.model", "Model"),
+    "Model": ("reference_impl.models.model", "Model"),
+    "Sequential": ("reference_impl.models.sequential", "Sequential"),
+}
+
+
+class UnknownLayer(ValueError):
+    """An entry names a class that is neither built in nor among the custom objects."""
+
+
+class MalformedEntry(ValueError):
+    """An entry lacks class_name or config, or they are of the wrong type."""
+
+
+def serialize_layer(layer: Layer) -> Entry:
+    """Return the entry {class_name, config} that describes a layer or model."""
+    return {"class_name": class_name(layer), "config": layer.get_config()}
+
+
+def class_name(layer: Layer) -> str:
+    """Return the name under which a layer's class is written."""
+    name = registered_name(type(layer))
+    return "Functional" if name == "Model" else name
+
+
+def deserialize_layer(entry: Any, custom_objects: CustomObjects | None = None) -> Layer:
+    """Return the layer or model that an entry describes, with fresh weights.
+
+    Raises:
+        MalformedEntry: if it is not an entry.
+        UnknownLayer: if its class is unknown; the message says to pass `custom_objects`.
+    """
+    if not isinstance(entry, Mapping) or not {"class_name", "config"} <= set(entry):
+        raise MalformedEntry(
+            f"layer entry: expected a mapping with class_name and config, found {entry!r:.200}"
+        )
+    with custom_object_scope(custom_objects or {}):
+        known = layer_class(str(entry.get("registered_name") or entry["class_name"]), entry)
+        config = entry["config"]
+        layer = known.from_config(dict(config) if isinstance(config, Mapping) else config)
+    if not isinstance(layer, Layer):
+        raise MalformedEntry(f"{entry['class_name']!r}: from_config() gave a {type(layer).__name__}")
+    return layer
+
+
+def layer_class(name: str, entry: Mapping[str, Any]) -> Any:
+    """Return the class of that name: a custom object first, as in Keras, then a built-in."""
+    custom = active_custom_objects()
+    bare = str(entry["class_name"]).rpartition(">")[2]
+    for candidate in (name, str(entry["class_name"]), bare):
+        if candidate in custom:
+            return custom[candidate]
+    if bare in MODELS:
+        module, attribute = MODELS[bare]
+        return getattr(import_module(module), attribute)
+    built_in: Mapping[str, type[Layer]] = import_module("reference_impl.layers").LAYERS
+    if bare in built_in:
+        return built_in[bare]
+    raise UnknownLayer(
+        f"layer {_layer_name(entry)}: unknown class {name!r}; expected a built-in layer or one of "
+        f"the custom objects {sorted(custom)}; pass custom_objects={{{bare!r}: <the class>}}"
+    )
+
+
+def _layer_name(entry: Mapping[str, Any]) -> str:
+    config = entry["config"]
+    return repr(config.get("name")) if isinstance(config, Mapping) else "(unnamed)"
