@@ -1,0 +1,136 @@
+"""Constraints: projections that an optimizer applies to a weight after each step."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, cast
+
+import numpy as np
+
+from reference_impl.catalogue import Catalogue, Config, CustomObjects
+
+_EPSILON = 1e-7
+Axis = int | Sequence[int]
+
+
+class Constraint(ABC):
+    """The protocol of a constraint: the weight's array in, a new array out."""
+
+    @abstractmethod
+    def __call__(self, w: np.ndarray) -> np.ndarray:
+        """Return the projected weight, in the shape and dtype of `w`."""
+
+    def get_config(self) -> Config:
+        """Return the constructor's arguments."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Return the constraint that `get_config` described."""
+        return cls(**config)
+
+
+class MaxNorm(Constraint):
+    """Norms along `axis` of at most `max_value`.
+
+    Source: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html, section 5.1.
+    """
+
+    def __init__(self, max_value: float = 2, axis: Axis = 0) -> None:
+        self.max_value = max_value
+        self.axis = axis
+
+    def __call__(self, w: np.ndarray) -> np.ndarray:
+        norms = _norms(w, self.axis)
+        desired = np.clip(norms, w.dtype.type(0), w.dtype.type(self.max_value))
+        return w * (desired / (w.dtype.type(_EPSILON) + norms))
+
+    def get_config(self) -> Config:
+        return {"max_value": self.max_value, "axis": self.axis}
+
+
+class NonNeg(Constraint):
+    """Negative elements become 0. Source: https://keras.io/2.16/api/layers/constraints/."""
+
+    def __call__(self, w: np.ndarray) -> np.ndarray:
+        return w * (w >= 0).astype(w.dtype)
+
+
+class UnitNorm(Constraint):
+    """Norms along `axis` of 1. Source: https://keras.io/2.16/api/layers/constraints/."""
+
+    def __init__(self, axis: Axis = 0) -> None:
+        self.axis = axis
+
+    def __call__(self, w: np.ndarray) -> np.ndarray:
+        return w / (w.dtype.type(_EPSILON) + _norms(w, self.axis))
+
+    def get_config(self) -> Config:
+        return {"axis": self.axis}
+
+
+class MinMaxNorm(Constraint):
+    """Norms along `axis` moved into [min_value, max_value] by a share of `rate` of the way.
+
+    Source: https://keras.io/2.16/api/layers/constraints/#minmaxnorm-class
+    """
+
+    def __init__(
+        self,
+        min_value: float = 0.0,
+        max_value: float = 1.0,
+        rate: float = 1.0,
+        axis: Axis = 0,
+    ) -> None:
+        self.min_value = min_value
+        self.max_value = max_value
+        self.rate = rate
+        self.axis = axis
+
+    def __call__(self, w: np.ndarray) -> np.ndarray:
+        number = w.dtype.type
+        norms = _norms(w, self.axis)
+        clipped = np.clip(norms, number(self.min_value), number(self.max_value))
+        desired = number(self.rate) * clipped + number(1 - self.rate) * norms
+        return w * (desired / (number(_EPSILON) + norms))
+
+    def get_config(self) -> Config:
+        return {
+            "min_value": self.min_value,
+            "max_value": self.max_value,
+            "rate": self.rate,
+            "axis": self.axis,
+        }
+
+
+def _norms(w: np.ndarray, axis: Axis) -> np.ndarray:
+    axes = axis if isinstance(axis, int) else tuple(axis)
+    return np.sqrt(np.square(w).sum(axis=axes, keepdims=True))
+
+
+CONSTRAINTS: Catalogue[Constraint] = Catalogue(
+    kind="constraint",
+    module="keras.constraints",
+    entries={
+        "MaxNorm": MaxNorm,
+        "NonNeg": NonNeg,
+        "UnitNorm": UnitNorm,
+        "MinMaxNorm": MinMaxNorm,
+    },
+)
+
+
+def get(identifier: Any, *, custom_objects: CustomObjects | None = None) -> Constraint | None:
+    """Return the constraint that a name, an entry or a class stands for; None for None."""
+    return cast("Constraint | None", CONSTRAINTS.get(identifier, custom_objects=custom_objects))
+
+
+def deserialize(
+    entry: str | Mapping[str, Any], *, custom_objects: CustomObjects | None = None
+) -> Constraint:
+    """Return the constraint that an entry describes."""
+    return cast("Constraint", CONSTRAINTS.deserialize(entry, custom_objects=custom_objects))
+
+
+def serialize(constraint: Constraint | None) -> Config | None:
+    """Return the entry that describes a constraint."""
+    return cast("Config | None", CONSTRAINTS.serialize(constraint))

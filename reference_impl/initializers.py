@@ -1,0 +1,348 @@
+"""Initializers: the values that weights start with."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, cast
+
+import ml_dtypes
+import numpy as np
+
+from reference_impl.catalogue import Catalogue, Config, CustomObjects
+from reference_impl.random import Generator, process_generator
+
+# The standard deviation of a standard normal cut off at two standard deviations.
+_TRUNCATED_STDDEV = 0.87962566103423978
+
+
+class InitializerShapeError(ValueError):
+    """An initializer is not defined for this shape."""
+
+
+class Initializer(ABC):
+    """The protocol of an initializer: shape and dtype in, array out."""
+
+    @abstractmethod
+    def __call__(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
+        """Return a new array of this shape and dtype."""
+
+    def get_config(self) -> Config:
+        """Return the constructor's arguments."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Return the initializer that `get_config` described."""
+        return cls(**{key: value for key, value in config.items() if key != "dtype"})
+
+
+class Zeros(Initializer):
+    """Zeros."""
+
+    def __call__(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
+        return np.zeros(shape, as_dtype(dtype))
+
+
+class Ones(Initializer):
+    """Ones."""
+
+    def __call__(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
+        return np.ones(shape, as_dtype(dtype))
+
+
+class Constant(Initializer):
+    """One number, or an array of the weight's shape."""
+
+    def __init__(self, value: Any = 0) -> None:
+        self.value = value
+
+    def __call__(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
+        return np.broadcast_to(np.asarray(self.value), tuple(shape)).astype(as_dtype(dtype))
+
+    def get_config(self) -> Config:
+        return {"value": self.value}
+
+
+class Identity(Initializer):
+    """The identity matrix times `gain`, for a weight of rank 2."""
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = gain
+
+    def __call__(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
+        if len(shape) != 2:
+            raise InitializerShapeError(f"Identity: expected rank 2, found shape {tuple(shape)}")
+        return (self.gain * np.eye(*shape)).astype(as_dtype(dtype))
+
+    def get_config(self) -> Config:
+        return {"gain": self.gain}
+
+
+class RandomUniform(Initializer):
+    """Uniform in [minval, maxval).
+
+    With a seed, every call gives the same values for the same shape; without, the seed of each
+    call is drawn from the generator of the process. So in all random initializers here.
+    """
+
+    def __init__(
+        self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
+    ) -> None:
+        self.minval = minval
+        self.maxval = maxval
+        self.seed = seed
+
+    def __call__(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
+        return _uniform(shape, self.minval, self.maxval, dtype, self.seed)
+
+    def get_config(self) -> Config:
+        return {"minval": self.minval, "maxval": self.maxval, "seed": self.seed}
+
+
+class RandomNormal(Initializer):
+    """Normal with this mean and standard deviation."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        self.mean = mean
+        self.stddev = stddev
+        self.seed = seed
+
+    def __call__(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
+        draws = _generator(self.seed).normal(shape)
+        return (self.mean + self.stddev * draws).astype(as_dtype(dtype))
+
+    def get_config(self) -> Config:
+        return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
+
+
+class TruncatedNormal(Initializer):
+    """Normal, with values beyond two standard deviations drawn again."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        self.mean = mean
+        self.stddev = stddev
+        self.seed = seed
+
+    def __call__(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
+        return _truncated_normal(shape, self.mean, self.stddev, dtype, self.seed)
+
+    def get_config(self) -> Config:
+        return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
+
+
+class VarianceScaling(Initializer):
+    """Random values whose variance is `scale` over the number of inputs, outputs, or their mean.
+
+    Source: He et al. 2015, https://arxiv.org/abs/1502.01852, eq. 10, in the general form of
+    https://keras.io/2.16/api/layers/initializers/#variancescaling-class.
+
+    Raises:
+        ValueError: If scale, mode or distribution is none of those that Keras knows.
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+    ) -> None:
+        distribution = distribution.lower()
+        distribution = "truncated_normal" if distribution == "normal" else distribution
+        if scale <= 0:
+            raise ValueError(f"VarianceScaling: expected scale > 0, found {scale!r}")
+        if mode not in _FANS:
+            raise ValueError(f"VarianceScaling: expected mode in {sorted(_FANS)}, found {mode!r}")
+        if distribution not in ("uniform", "truncated_normal", "untruncated_normal"):
+            raise ValueError(
+                f"VarianceScaling: expected distribution in ['truncated_normal', 'uniform', "
+                f"'untruncated_normal'], found {distribution!r}"
+            )
+        self.scale = scale
+        self.mode = mode
+        self.distribution = distribution
+        self.seed = seed
+
+    def __call__(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
+        variance = self.scale / max(1.0, _FANS[self.mode](*fans(shape)))
+        if self.distribution == "uniform":
+            # The variance of a uniform distribution on [-l, l] is l^2 / 3.
+            limit = math.sqrt(3 * variance)
+            return _uniform(shape, -limit, limit, dtype, self.seed)
+        if self.distribution == "truncated_normal":
+            stddev = math.sqrt(variance) / _TRUNCATED_STDDEV
+            return _truncated_normal(shape, 0.0, stddev, dtype, self.seed)
+        return RandomNormal(0.0, math.sqrt(variance), self.seed)(shape, dtype)
+
+    def get_config(self) -> Config:
+        return {
+            "scale": self.scale,
+            "mode": self.mode,
+            "distribution": self.distribution,
+            "seed": self.seed,
+        }
+
+
+class _SeededOnly(VarianceScaling):
+    """A variance scaling whose seed is its only argument."""
+
+    arguments: tuple[float, str, str]
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(*self.arguments, seed=seed)
+
+    def get_config(self) -> Config:
+        return {"seed": self.seed}
+
+
+class GlorotUniform(_SeededOnly):
+    """Glorot and Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html, eq. 16."""
+
+    arguments = (1.0, "fan_avg", "uniform")
+
+
+class GlorotNormal(_SeededOnly):
+    """Glorot and Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html, eq. 12."""
+
+    arguments = (1.0, "fan_avg", "truncated_normal")
+
+
+class HeUniform(_SeededOnly):
+    """He et al. 2015, https://arxiv.org/abs/1502.01852, eq. 10, uniform."""
+
+    arguments = (2.0, "fan_in", "uniform")
+
+
+class HeNormal(_SeededOnly):
+    """He et al. 2015, https://arxiv.org/abs/1502.01852, eq. 10, normal."""
+
+    arguments = (2.0, "fan_in", "truncated_normal")
+
+
+class LecunUniform(_SeededOnly):
+    """LeCun et al. 1998, "Efficient BackProp", eq. 16, uniform."""
+
+    arguments = (1.0, "fan_in", "uniform")
+
+
+class LecunNormal(_SeededOnly):
+    """LeCun et al. 1998, "Efficient BackProp", eq. 16, normal."""
+
+    arguments = (1.0, "fan_in", "truncated_normal")
+
+
+class Orthogonal(Initializer):
+    """A random matrix with orthonormal rows or columns, times `gain`.
+
+    Source: Saxe et al. 2014, https://arxiv.org/abs/1312.6120. The leading axes are taken together.
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        self.gain = gain
+        self.seed = seed
+
+    def __call__(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
+        if len(shape) < 2:
+            raise InitializerShapeError(
+                f"Orthogonal: expected rank 2 or more, found shape {tuple(shape)}"
+            )
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        draws = _generator(self.seed).normal((max(rows, columns), min(rows, columns)))
+        q, r = np.linalg.qr(draws)
+        # With the signs of R's diagonal, Q is distributed uniformly.
+        q = q * np.sign(np.diag(r))
+        q = q.T if rows < columns else q
+        return (self.gain * q.reshape(shape)).astype(as_dtype(dtype))
+
+    def get_config(self) -> Config:
+        return {"gain": self.gain, "seed": self.seed}
+
+
+_FANS = {
+    "fan_in": lambda fan_in, _: fan_in,
+    "fan_out": lambda _, fan_out: fan_out,
+    "fan_avg": lambda fan_in, fan_out: (fan_in + fan_out) / 2,
+}
+
+
+def fans(shape: Sequence[int]) -> tuple[int, int]:
+    """The number of inputs and outputs of one unit, for a kernel (*window, inputs, outputs)."""
+    if len(shape) < 2:
+        size = math.prod(shape)
+        return size, size
+    window = math.prod(shape[:-2])
+    return shape[-2] * window, shape[-1] * window
+
+
+def as_dtype(name: str | np.dtype) -> np.dtype:
+    """The dtype of this name; NumPy does not know bfloat16 by itself."""
+    return np.dtype(ml_dtypes.bfloat16) if name == "bfloat16" else np.dtype(name)
+
+
+def _generator(seed: int | None) -> Generator:
+    return Generator(process_generator().seed() if seed is None else seed)
+
+
+def _uniform(
+    shape: Sequence[int], low: float, high: float, dtype: str, seed: int | None
+) -> np.ndarray:
+    draws = low + (high - low) * _generator(seed).uniform(shape)
+    return draws.astype(as_dtype(dtype))
+
+
+def _truncated_normal(
+    shape: Sequence[int], mean: float, stddev: float, dtype: str, seed: int | None
+) -> np.ndarray:
+    generator = _generator(seed)
+    draws = generator.normal(shape)
+    outside = np.abs(draws) > 2
+    while outside.any():
+        draws = np.where(outside, generator.normal(shape), draws)
+        outside = np.abs(draws) > 2
+    return (mean + stddev * draws).astype(as_dtype(dtype))
+
+
+INITIALIZERS: Catalogue[Initializer] = Catalogue(
+    kind="initializer",
+    module="keras.initializers",
+    entries={
+        "Zeros": Zeros,
+        "Ones": Ones,
+        "Constant": Constant,
+        "Identity": Identity,
+        "RandomUniform": RandomUniform,
+        "RandomNormal": RandomNormal,
+        "TruncatedNormal": TruncatedNormal,
+        "VarianceScaling": VarianceScaling,
+        "GlorotUniform": GlorotUniform,
+        "GlorotNormal": GlorotNormal,
+        "HeUniform": HeUniform,
+        "HeNormal": HeNormal,
+        "LecunUniform": LecunUniform,
+        "LecunNormal": LecunNormal,
+        "Orthogonal": Orthogonal,
+    },
+    aliases={
+        "uniform": "RandomUniform",
+        "normal": "RandomNormal",
+        "one": "Ones",
+        "zero": "Zeros",
+    },
+)
+
+
+def get(identifier: Any, *, custom_objects: CustomObjects | None = None) -> Initializer | None:
+    """Return the initializer that a name, an entry or a class stands for; None for None."""
+    return cast("Initializer | None", INITIALIZERS.get(identifier, custom_objects=custom_objects))
+
+
+def deserialize(
+    entry: str | Mapping[str, Any], *, custom_objects: CustomObjects | None = None
+) -> Initializer:
+    """Return the initializer that an entry describes."""
+    return cast("Initializer", INITIALIZERS.deserialize(entry, custom_objects=custom_objects))
+
+
+def serialize(initializer: Initializer | None) -> Config | None:
+    """Return the entry that describes an initializer."""
+    return cast("Config | None", INITIALIZERS.serialize(initializer))

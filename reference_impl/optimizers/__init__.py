@@ -1,0 +1,92 @@
+"""Optimizers by their Keras names, and how they are written and read."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from reference_impl import schedules
+from reference_impl.catalogue import Catalogue, Config, CustomObjects
+from reference_impl.optimizers.adagrad import Adadelta, Adagrad, RMSprop
+from reference_impl.optimizers.adam import Adam, Adamax, AdamW
+from reference_impl.optimizers.nadam import Nadam
+from reference_impl.optimizers.optimizer import (
+    MissingGradientsError,
+    Optimizer,
+    OptimizerStateError,
+    UnknownVariableError,
+)
+from reference_impl.optimizers.sgd import SGD
+
+__all__ = [
+    "OPTIMIZERS",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "MissingGradientsError",
+    "Nadam",
+    "Optimizer",
+    "OptimizerStateError",
+    "RMSprop",
+    "UnknownVariableError",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]
+
+OPTIMIZERS: Catalogue[Optimizer] = Catalogue(
+    kind="optimizer",
+    module="keras.optimizers",
+    entries={
+        "SGD": SGD,
+        "RMSprop": RMSprop,
+        "Adam": Adam,
+        "AdamW": AdamW,
+        "Adamax": Adamax,
+        "Nadam": Nadam,
+        "Adagrad": Adagrad,
+        "Adadelta": Adadelta,
+    },
+)
+
+# Keys of Keras 3 and of the legacy optimizers, with the values that ask for nothing.
+_FOREIGN_KEYS: Mapping[str, tuple[object, ...]] = {
+    "loss_scale_factor": (None,),
+    "gradient_accumulation_steps": (None,),
+    "decay": (0, None),
+}
+
+
+def get(
+    identifier: str | Mapping[str, Any] | Optimizer,
+    *,
+    custom_objects: CustomObjects | None = None,
+) -> Optimizer:
+    """Return the optimizer that a name or an entry stands for; an optimizer as it is."""
+    if isinstance(identifier, Optimizer):
+        return identifier
+    return deserialize(identifier, custom_objects=custom_objects)
+
+
+def deserialize(
+    entry: str | Mapping[str, Any], *, custom_objects: CustomObjects | None = None
+) -> Optimizer:
+    """Return the optimizer that an entry describes, not built.
+
+    Keys of other dialects are dropped where they ask for nothing, else refused as unknown.
+    """
+    if not isinstance(entry, str):
+        config = entry.get("config") or {}
+        kept = {k: v for k, v in config.items() if v not in _FOREIGN_KEYS.get(k, ())}
+        entry = {**entry, "config": kept}
+    return cast("Optimizer", OPTIMIZERS.deserialize(entry, custom_objects=custom_objects))
+
+
+def serialize(optimizer: Optimizer, *, use_legacy_format: bool = False) -> Config:
+    """Return the entry that describes an optimizer; in HDF5 files the class is `Custom>Adam`."""
+    entry: Config = OPTIMIZERS.serialize(optimizer, use_legacy_format=use_legacy_format)
+    if use_legacy_format and type(optimizer) in OPTIMIZERS.entries.values():
+        entry["class_name"] = f"Custom>{entry['class_name']}"
+    return entry

@@ -1,0 +1,36 @@
+"""Clipping of gradients: by the norm of each, by the norm of all, by value."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def clipped_by_norm(gradient: np.ndarray, limit: float) -> np.ndarray:
+    """The gradient, scaled down where its L2 norm exceeds `limit`.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/clip_by_norm
+    """
+    limit_ = np.asarray(limit, gradient.dtype)
+    # g * limit / max(|g|, limit)
+    return gradient * limit_ / np.maximum(np.sqrt(np.square(gradient).sum()), limit_)
+
+
+def clipped_by_global_norm(gradients: Sequence[np.ndarray], limit: float) -> list[np.ndarray]:
+    """The gradients, scaled down together where the L2 norm of all of them exceeds `limit`.
+
+    Source: Pascanu et al. 2013, https://arxiv.org/abs/1211.5063, algorithm 1; a norm that is not
+    finite turns every gradient into NaN, as in TensorFlow.
+    """
+    half = sum(np.square(g).sum() / g.dtype.type(2) for g in gradients)
+    norm = np.sqrt(half * type(half)(2))
+    limit_ = type(norm)(limit)
+    with np.errstate(divide="ignore"):
+        scale = limit_ * np.minimum(1 / norm, 1 / limit_)
+    scale = scale if np.isfinite(norm) else type(norm)(np.nan)
+    return [g * g.dtype.type(scale) for g in gradients]
+
+
+def clipped_by_value(gradient: np.ndarray, limit: float) -> np.ndarray:
+    """The gradient with every element kept within [-limit, limit]."""
+    limit_ = np.asarray(limit, gradient.dtype)
+    return np.minimum(np.maximum(gradient, -limit_), limit_)

@@ -1,0 +1,307 @@
+"""Learning-rate schedules: the rate as a function of the step, in float32 as TensorFlow does."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Self, cast
+
+import numpy as np
+
+from reference_impl.catalogue import Catalogue, Config, CustomObjects
+
+Step = int | np.ndarray | np.integer
+
+
+class LearningRateSchedule(ABC):
+    """The protocol of a schedule: call it with the step, get the learning rate."""
+
+    @abstractmethod
+    def __call__(self, step: Step) -> np.float32:
+        """Return the learning rate at `step` (counted from 0)."""
+
+    @abstractmethod
+    def get_config(self) -> Config:
+        """Return the constructor's arguments."""
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Return the schedule that `get_config` described."""
+        return cls(**config)
+
+
+class ExponentialDecay(LearningRateSchedule):
+    """initial * rate ** (step / decay_steps).
+
+    Source: https://keras.io/2.16/api/optimizers/learning_rate_schedules/exponential_decay/
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        decay_rate: float,
+        *,
+        staircase: bool = False,
+        name: str | None = None,
+    ) -> None:
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = decay_steps
+        self.decay_rate = decay_rate
+        self.staircase = staircase
+        self.name = name
+
+    def __call__(self, step: Step) -> np.float32:
+        periods = _periods(step, self.decay_steps, staircase=self.staircase)
+        return np.float32(self.initial_learning_rate) * np.float32(self.decay_rate) ** periods
+
+    def get_config(self) -> Config:
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_steps": self.decay_steps,
+            "decay_rate": self.decay_rate,
+            "staircase": self.staircase,
+            "name": self.name,
+        }
+
+
+class InverseTimeDecay(LearningRateSchedule):
+    """initial / (1 + rate * step / decay_steps).
+
+    Source: https://keras.io/2.16/api/optimizers/learning_rate_schedules/inverse_time_decay/
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        decay_rate: float,
+        *,
+        staircase: bool = False,
+        name: str | None = None,
+    ) -> None:
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = decay_steps
+        self.decay_rate = decay_rate
+        self.staircase = staircase
+        self.name = name
+
+    def __call__(self, step: Step) -> np.float32:
+        periods = _periods(step, self.decay_steps, staircase=self.staircase)
+        return np.float32(self.initial_learning_rate) / (1 + np.float32(self.decay_rate) * periods)
+
+    def get_config(self) -> Config:
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_steps": self.decay_steps,
+            "decay_rate": self.decay_rate,
+            "staircase": self.staircase,
+            "name": self.name,
+        }
+
+
+class PiecewiseConstantDecay(LearningRateSchedule):
+    """values[i] up to and including step boundaries[i], the last value afterwards.
+
+    Source: https://keras.io/2.16/api/optimizers/learning_rate_schedules/piecewise_constant_decay/
+
+    Raises:
+        ValueError: Unless there is exactly one value more than there are boundaries.
+    """
+
+    def __init__(
+        self, boundaries: Sequence[float], values: Sequence[float], *, name: str | None = None
+    ) -> None:
+        if len(boundaries) != len(values) - 1:
+            raise ValueError(
+                f"PiecewiseConstantDecay: expected one value more than boundaries, found "
+                f"{len(boundaries)} boundaries and {len(values)} values"
+            )
+        self.boundaries = boundaries
+        self.values = values
+        self.name = name
+
+    def __call__(self, step: Step) -> np.float32:
+        # The boundaries are cast to the integer type of the step, as in TensorFlow.
+        passed = sum(int(step) > int(boundary) for boundary in self.boundaries)
+        return np.float32(self.values[passed])
+
+    def get_config(self) -> Config:
+        return {"boundaries": self.boundaries, "values": self.values, "name": self.name}
+
+
+class PolynomialDecay(LearningRateSchedule):
+    """(initial - end) * (1 - step / decay_steps) ** power + end; with `cycle` it starts again.
+
+    Source: https://keras.io/2.16/api/optimizers/learning_rate_schedules/polynomial_decay/
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        end_learning_rate: float = 0.0001,
+        power: float = 1.0,
+        *,
+        cycle: bool = False,
+        name: str | None = None,
+    ) -> None:
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = decay_steps
+        self.end_learning_rate = end_learning_rate
+        self.power = power
+        self.cycle = cycle
+        self.name = name
+
+    def __call__(self, step: Step) -> np.float32:
+        at, span = np.float32(step), np.float32(self.decay_steps)
+        if self.cycle:
+            span = span * (np.float32(1) if at == 0 else np.ceil(at / span))
+        else:
+            at = np.minimum(at, span)
+        start, end = np.float32(self.initial_learning_rate), np.float32(self.end_learning_rate)
+        return (start - end) * (1 - at / span) ** np.float32(self.power) + end
+
+    def get_config(self) -> Config:
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_steps": self.decay_steps,
+            "end_learning_rate": self.end_learning_rate,
+            "power": self.power,
+            "cycle": self.cycle,
+            "name": self.name,
+        }
+
+
+class CosineDecay(LearningRateSchedule):
+    """Half a cosine from the initial rate to `alpha` times it, after an optional linear warm-up.
+
+    Source: Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983, eq. 5, without restarts.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        alpha: float = 0.0,
+        *,
+        name: str | None = None,
+        warmup_target: float | None = None,
+        warmup_steps: int = 0,
+    ) -> None:
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = decay_steps
+        self.alpha = alpha
+        self.name = name
+        self.warmup_target = warmup_target
+        self.warmup_steps = warmup_steps
+
+    def __call__(self, step: Step) -> np.float32:
+        at, span = np.float32(step), np.float32(self.decay_steps)
+        initial = np.float32(self.initial_learning_rate)
+        if self.warmup_target is None:
+            return initial * _cosine(np.minimum(at, span) / span, self.alpha)
+        target, warmup = np.float32(self.warmup_target), np.float32(self.warmup_steps)
+        at = np.minimum(at, span + warmup)
+        if at < warmup:
+            return (target - initial) * (at / warmup) + initial
+        return target * _cosine((at - warmup) / span, self.alpha)
+
+    def get_config(self) -> Config:
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_steps": self.decay_steps,
+            "alpha": self.alpha,
+            "name": self.name,
+            "warmup_target": self.warmup_target,
+            "warmup_steps": self.warmup_steps,
+        }
+
+
+class CosineDecayRestarts(LearningRateSchedule):
+    """Half cosines that start again, each `t_mul` times as long and `m_mul` times as high.
+
+    Source: Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983, eq. 5.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        first_decay_steps: float,
+        t_mul: float = 2.0,
+        m_mul: float = 1.0,
+        alpha: float = 0.0,
+        *,
+        name: str | None = None,
+    ) -> None:
+        self.initial_learning_rate = initial_learning_rate
+        self.first_decay_steps = first_decay_steps
+        self.t_mul = t_mul
+        self.m_mul = m_mul
+        self.alpha = alpha
+        self.name = name
+
+    def __call__(self, step: Step) -> np.float32:
+        t_mul, one = np.float32(self.t_mul), np.float32(1)
+        completed = np.float32(step) / np.float32(self.first_decay_steps)
+        if t_mul == one:
+            restarts = np.floor(completed)
+            completed = completed - restarts
+        else:
+            # Periods of lengths 1, t, t^2…: r of them take (1 - t^r) / (1 - t).
+            restarts = np.floor(np.log(one - completed * (one - t_mul)) / np.log(t_mul))
+            elapsed = (one - t_mul**restarts) / (one - t_mul)
+            completed = (completed - elapsed) / t_mul**restarts
+        height = np.float32(self.m_mul) ** restarts
+        return np.float32(self.initial_learning_rate) * _cosine(
+            completed, self.alpha, height=height
+        )
+
+    def get_config(self) -> Config:
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "first_decay_steps": self.first_decay_steps,
+            "t_mul": self.t_mul,
+            "m_mul": self.m_mul,
+            "alpha": self.alpha,
+            "name": self.name,
+        }
+
+
+def _periods(step: Step, decay_steps: float, *, staircase: bool) -> np.float32:
+    periods = np.float32(step) / np.float32(decay_steps)
+    return np.floor(periods) if staircase else periods
+
+
+def _cosine(
+    fraction: np.float32, alpha: float, *, height: np.float32 = np.float32(1)
+) -> np.float32:
+    half = np.float32(0.5) * height * (1 + np.cos(np.float32(math.pi) * fraction))
+    return np.float32(1 - alpha) * half + np.float32(alpha)
+
+
+SCHEDULES: Catalogue[LearningRateSchedule] = Catalogue(
+    kind="learning-rate schedule",
+    module="keras.optimizers.schedules",
+    entries={
+        "ExponentialDecay": ExponentialDecay,
+        "InverseTimeDecay": InverseTimeDecay,
+        "PiecewiseConstantDecay": PiecewiseConstantDecay,
+        "PolynomialDecay": PolynomialDecay,
+        "CosineDecay": CosineDecay,
+        "CosineDecayRestarts": CosineDecayRestarts,
+    },
+)
+
+
+def serialize(schedule: LearningRateSchedule) -> Config:
+    """Return the entry that describes a schedule in an optimizer's config."""
+    return cast("Config", SCHEDULES.serialize(schedule))
+
+
+def deserialize(
+    config: Mapping[str, object], *, custom_objects: CustomObjects | None = None
+) -> LearningRateSchedule:
+    """Return the schedule that an entry describes."""
+    return cast(
+        "LearningRateSchedule", SCHEDULES.deserialize(config, custom_objects=custom_objects)
+    )
