@@ -1,0 +1,22 @@
+"""The report as a badge: one small SVG."""
+
+from reports.matrix import Matrix
+from reports.records import UNEXPECTED, Verdict
+from reports.rendering import rendered
+
+GREEN, YELLOW, RED, GREY = "#2c7a3f", "#8a6100", "#b3261e", "#5f6368"
+
+
+def badge(matrix: Matrix) -> str:
+    """Return the run's headline as an SVG badge."""
+    message = matrix.headline if matrix.defects or not matrix.complete else "passing"
+    values = {"label": "saveproof", "message": message, "color": _color(matrix)}
+    return rendered("badge.svg.j2", values)
+
+
+def _color(matrix: Matrix) -> str:
+    if UNEXPECTED & matrix.defects.keys():
+        return RED
+    if not matrix.complete:
+        return GREY
+    return YELLOW if Verdict.GAP in matrix.defects else GREEN

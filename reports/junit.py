@@ -1,0 +1,97 @@
+"""The report as JUnit XML: a suite a subject, a test case a result."""
+
+import re
+from xml.etree import ElementTree as ET
+
+from reports.matrix import Matrix, Sheet, replay_command, repro_command
+from reports.records import Finding, Result, Verdict
+from reports.wording import MEANINGS
+
+OUTCOMES = {
+    Verdict.FAIL: "failure",
+    Verdict.CRASH: "error",
+    Verdict.TIMEOUT: "error",
+    Verdict.HARNESS_ERROR: "error",
+    Verdict.GAP: "skipped",
+    Verdict.KNOWN: "skipped",
+    Verdict.UNSTABLE: "skipped",
+    Verdict.VACUOUS: "skipped",
+    Verdict.REFUSED: "skipped",
+    Verdict.NOT_APPLICABLE: "skipped",
+}
+"""JUnit's word for a verdict; a pass has none."""
+
+UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 can't hold (section 2.2)."""
+
+
+def junit(matrix: Matrix) -> str:
+    """Return the results as JUnit XML; a run cut short has an error of its own."""
+    root = ET.Element("testsuites", name="saveproof")
+    for sheet in matrix.sheets:
+        root.append(_suite(sheet, matrix))
+    if not matrix.complete:
+        root.append(_cut_short())
+    for figure in ("tests", "failures", "errors", "skipped"):
+        root.set(figure, str(sum(int(suite.get(figure, "0")) for suite in root)))
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _suite(sheet: Sheet, matrix: Matrix) -> ET.Element:
+    results = [r for row in sheet.rows for cell in row.cells for r in cell.results]
+    suite = ET.Element("testsuite", name=_text(sheet.subject.name))
+    suite.set("timestamp", _text(matrix.header.started))
+    properties = ET.SubElement(suite, "properties")
+    for name, version in sheet.subject.environment.items():
+        ET.SubElement(properties, "property", name=_text(name), value=_text(version))
+    suite.extend([_test_case(result, matrix.folder) for result in results])
+    _count(suite, sum(result.seconds for result in results))
+    return suite
+
+
+def _test_case(result: Result, folder: str) -> ET.Element:
+    case = ET.Element(
+        "testcase",
+        classname=_text(f"{result.subject}.{result.path}.{result.kind}"),
+        name=_text(result.check),
+        time=f"{result.seconds:.3f}",
+    )
+    if result.verdict in OUTCOMES:
+        outcome = ET.SubElement(case, OUTCOMES[result.verdict], type=str(result.verdict))
+        messages = "; ".join(finding.message for finding in result.findings)
+        outcome.set("message", _text(messages or MEANINGS[result.verdict]))
+        outcome.text = _text("\n\n".join(_story(f, folder) for f in result.findings))
+    return case
+
+
+def _story(finding: Finding, folder: str) -> str:
+    lines = [finding.message]
+    if finding.known:
+        lines.append(f"known: {finding.known}")
+    if finding.expected or finding.found:
+        lines += [f"at {finding.where}", f"expected {finding.expected}", f"found {finding.found}"]
+    lines += [finding.drawing, finding.traceback]
+    if finding.case_id:
+        lines += [replay_command(finding, folder), repro_command(finding, folder)]
+    return "\n".join(line for line in lines if line)
+
+
+def _cut_short() -> ET.Element:
+    suite = ET.Element("testsuite", name="saveproof")
+    case = ET.SubElement(suite, "testcase", classname="saveproof", name="run comes to its end")
+    ET.SubElement(case, "error", type="incomplete", message="the run did not come to its end")
+    _count(suite, 0.0)
+    return suite
+
+
+def _count(suite: ET.Element, seconds: float) -> None:
+    suite.set("tests", str(len(suite.findall("testcase"))))
+    suite.set("failures", str(len(suite.findall("testcase/failure"))))
+    suite.set("errors", str(len(suite.findall("testcase/error"))))
+    suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
+    suite.set("time", f"{seconds:.3f}")
+
+
+def _text(text: str) -> str:
+    return UNPRINTABLE.sub("�", text)

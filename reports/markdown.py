@@ -1,0 +1,115 @@
+"""The report as Markdown, for the summary of a CI job."""
+
+from collections.abc import Sequence
+
+from reports.matrix import Cell, Defect, Matrix, Sheet, replay_command, repro_command
+from reports.records import Verdict
+from reports.wording import MEANINGS, SYMBOLS, explained, shown
+
+LIMIT = 50
+"""Defects that are written out: GitHub cuts a job's summary at 1 MiB."""
+
+
+def markdown(matrix: Matrix) -> str:
+    """Return a table a subject (rows are checks) and the defects."""
+    parts = [f"# saveproof: {escaped(matrix.headline)}", *_banner(matrix), _origin(matrix)]
+    parts += [_table(sheet) for sheet in matrix.sheets]
+    parts.append(_legend(matrix))
+    defects = [same for sheet in matrix.sheets for same in sheet.defects]
+    parts += [_defect(same, matrix.folder) for same in defects[:LIMIT]]
+    if len(defects) > LIMIT:
+        parts.append(f"{len(defects) - LIMIT} more stand in the HTML report.")
+    return "\n\n".join(parts) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Return text in which Markdown, HTML and table syntax have lost their meaning."""
+    for mark in "\\`*_{}[]<>|#~$@":
+        text = text.replace(mark, f"&#{ord(mark)};")
+    return " ".join(text.split())
+
+
+def fenced(text: str, *, language: str = "text") -> str:
+    """Return a code block whose fence is longer than any in the text."""
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _banner(matrix: Matrix) -> list[str]:
+    if matrix.complete:
+        return []
+    return ["> [!CAUTION]\n> The run did not come to its end: what is missing here was not shown."]
+
+
+def _origin(matrix: Matrix) -> str:
+    header = matrix.header
+    environment = ", ".join(f"{name} {version}" for name, version in header.environment.items())
+    return escaped(
+        f"saveproof {header.saveproof}, {matrix.examples} judgements, seed {header.seed}, "
+        f"{header.examples} examples a kind and path; {environment}; started {header.started}"
+    )
+
+
+def _table(sheet: Sheet) -> str:
+    versions = ", ".join(f"{name} {v}" for name, v in sheet.subject.environment.items())
+    names = [escaped(row.path.name) for row in sheet.rows]
+    lines = [
+        f"## {escaped(sheet.subject.name)}",
+        "",
+        escaped(versions),
+        "",
+        f"| check | {' | '.join(names)} |",
+        f"|:--|{':-:|' * len(names)}",
+    ]
+    for cells in zip(*(row.cells for row in sheet.rows), strict=True):
+        verdicts = " | ".join(_figure(cell) for cell in cells)
+        lines.append(f"| {escaped(cells[0].check.name)} | {verdicts} |")
+    return "\n".join(lines)
+
+
+def _figure(cell: Cell) -> str:
+    symbol = SYMBOLS[cell.verdict]
+    if cell.verdict in {Verdict.FAIL, Verdict.GAP, Verdict.CRASH, Verdict.TIMEOUT}:
+        return f"**{symbol}** {cell.tally.get(cell.verdict, 0)}/{cell.examples}"
+    return symbol
+
+
+def _legend(matrix: Matrix) -> str:
+    seen = {cell.verdict for sheet in matrix.sheets for row in sheet.rows for cell in row.cells}
+    return "  \n".join(
+        f"{symbol} {shown(verdict)}: {MEANINGS[verdict]}"
+        for verdict, symbol in SYMBOLS.items()
+        if verdict in seen
+    )
+
+
+def _defect(same: Sequence[Defect], folder: str) -> str:
+    first = same[0]
+    places = ", ".join(f"{d.path} ({', '.join(d.kinds)})" for d in same)
+    title = f"{SYMBOLS[first.verdict]} {shown(first.verdict)}: {first.subject}, {places}"
+    return "\n\n".join(
+        [
+            f"<details><summary>{escaped(title)}: {escaped(first.finding.message)}</summary>",
+            escaped(f"{first.check.statement} {explained(first)}"),
+            *_evidence(first, folder),
+            "</details>",
+        ]
+    )
+
+
+def _evidence(defect: Defect, folder: str) -> list[str]:
+    finding = defect.finding
+    parts = [fenced(finding.drawing)] if finding.drawing else []
+    if finding.expected or finding.found:
+        expected = (
+            f"at       {finding.where}\nexpected {finding.expected}\nfound    {finding.found}"
+        )
+        parts.append(fenced(expected))
+    if finding.traceback:
+        parts.append(fenced(finding.traceback))
+    if finding.case_id:
+        commands = [replay_command(finding, folder), repro_command(finding, folder)]
+        parts.append(fenced("\n".join(commands), language="sh"))
+    return parts

@@ -1,0 +1,258 @@
+"""The figures of a run, computed once: a sheet a subject, a row a save path, a cell a check."""
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from reports.records import (
+    SEVERITY,
+    UNEXPECTED,
+    CheckInfo,
+    Finding,
+    Footer,
+    Header,
+    PathInfo,
+    Result,
+    SubjectInfo,
+    Verdict,
+    worst,
+)
+from reports.store import Run
+
+NEWS = UNEXPECTED | {Verdict.GAP, Verdict.KNOWN}
+"""Verdicts whose findings are defects: of the subject, of its promises, or of the harness."""
+
+BEHAVIOUR, STATE, CONDUCT = "Behaviour", "State", "Conduct"
+"""Groups of checks: what the whole model does; one kind of state; what saving itself does."""
+
+
+@dataclass(frozen=True)
+class Defect:
+    """One defect in one cell: the finding with the smallest case, and the kinds that have it.
+
+    `verdict` is known where a listed issue explains it.
+    """
+
+    subject: str
+    path: str
+    check: CheckInfo
+    verdict: Verdict
+    kinds: tuple[str, ...]
+    finding: Finding
+
+    @property
+    def identity(self) -> tuple[str, str, Verdict, str]:
+        """What makes defects of several save paths one: subject, check, verdict, key."""
+        return (self.subject, self.check.name, self.verdict, self.finding.key)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One check on one save path, all kinds merged; no verdict where nothing was recorded.
+
+    `tally` is examples by verdict. `unpromised` names the facets that the check needs and the
+    contract does not promise.
+    """
+
+    check: CheckInfo
+    results: tuple[Result, ...]
+    verdict: Verdict | None
+    tally: Mapping[Verdict, int]
+    defects: tuple[Defect, ...]
+    unpromised: tuple[str, ...]
+
+    @property
+    def promise(self) -> str:
+        """The contract's promise for this check; empty where nothing was recorded."""
+        return next((result.promise for result in self.results), "")
+
+    @property
+    def examples(self) -> int:
+        """The number of examples judged."""
+        return sum(self.tally.values())
+
+
+@dataclass(frozen=True)
+class Row:
+    """A save path: its contract, and a cell a check in the order of the matrix's checks."""
+
+    path: PathInfo
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A subject: its rows, its defects and the number of its cells by verdict.
+
+    `defects` is worst first; one that several save paths have stands once, with all its cells.
+    """
+
+    subject: SubjectInfo
+    rows: tuple[Row, ...]
+    defects: tuple[tuple[Defect, ...], ...]
+    cells: Mapping[Verdict, int]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A run in figures. `groups` are checks by group name; their order is that of the cells.
+
+    `defects` counts distinct ones by verdict over all subjects (gaps and known ones apart from
+    failures); `examples` is how often a check has judged an example.
+    """
+
+    header: Header
+    footer: Footer | None
+    folder: str
+    complete: bool
+    groups: Mapping[str, tuple[CheckInfo, ...]]
+    sheets: tuple[Sheet, ...]
+    defects: Mapping[Verdict, int]
+    examples: int
+
+    @property
+    def headline(self) -> str:
+        """What the run has shown, in one line."""
+        counts = [f"{n} {PLURALS[v][n != 1]}" for v, n in self.defects.items()]
+        found = ", ".join(counts) if counts else "nothing unexpected"
+        return found if self.complete else f"incomplete: {found} so far"
+
+    @property
+    def clean(self) -> bool:
+        """Whether the run came to its end and found nothing unexpected."""
+        return self.complete and not UNEXPECTED & self.defects.keys()
+
+
+PLURALS: Mapping[Verdict, tuple[str, str]] = {
+    Verdict.FAIL: ("failure", "failures"),
+    Verdict.CRASH: ("crash", "crashes"),
+    Verdict.TIMEOUT: ("timeout", "timeouts"),
+    Verdict.HARNESS_ERROR: ("harness error", "harness errors"),
+    Verdict.GAP: ("gap", "gaps"),
+    Verdict.KNOWN: ("known issue", "known issues"),
+}
+
+
+def matrix(run: Run) -> Matrix:
+    """Return the figures of a run."""
+    groups = _groups(run.header.checks)
+    checks = [check for group in groups.values() for check in group]
+    sheets = tuple(_sheet(subject, checks, run.results) for subject in run.header.subjects)
+    defects = Counter(places[0].verdict for sheet in sheets for places in sheet.defects)
+    return Matrix(
+        header=run.header,
+        footer=run.footer,
+        folder=run.folder,
+        complete=run.complete,
+        groups=groups,
+        sheets=sheets,
+        defects=_ordered(defects),
+        examples=sum(sum(result.tally.values()) for result in run.results),
+    )
+
+
+def replay_command(finding: Finding, folder: str) -> str:
+    """Return the shell command that runs the minimal case again."""
+    return shlex.join(["saveproof", "replay", finding.case_id, "--run", folder])
+
+
+def repro_command(finding: Finding, folder: str) -> str:
+    """Return the shell command that prints a script of the minimal case without saveproof."""
+    return shlex.join(["saveproof", "repro", finding.case_id, "--run", folder])
+
+
+def _groups(checks: Sequence[CheckInfo]) -> dict[str, tuple[CheckInfo, ...]]:
+    by_name = {
+        BEHAVIOUR: tuple(check for check in checks if len(check.facets) > 1),
+        STATE: tuple(check for check in checks if len(check.facets) == 1),
+        CONDUCT: tuple(check for check in checks if not check.facets),
+    }
+    return {name: group for name, group in by_name.items() if group}
+
+
+def _sheet(subject: SubjectInfo, checks: Sequence[CheckInfo], results: Iterable[Result]) -> Sheet:
+    found: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        if result.subject == subject.name:
+            found.setdefault((result.path, result.check), []).append(result)
+    rows = tuple(
+        Row(
+            path,
+            tuple(_cell(path, check, found.get((path.name, check.name), ())) for check in checks),
+        )
+        for path in subject.paths
+    )
+    cells = [cell for row in rows for cell in row.cells]
+    return Sheet(
+        subject=subject,
+        rows=rows,
+        defects=_gathered(defect for cell in cells for defect in cell.defects),
+        cells=_ordered(Counter(cell.verdict for cell in cells if cell.verdict is not None)),
+    )
+
+
+def _gathered(defects: Iterable[Defect]) -> tuple[tuple[Defect, ...], ...]:
+    by_identity: dict[object, list[Defect]] = {}
+    for defect in defects:
+        if defect.verdict in NEWS:
+            by_identity.setdefault(defect.identity, []).append(defect)
+    worst_first = sorted(by_identity.values(), key=lambda same: SEVERITY.index(same[0].verdict))
+    return tuple(tuple(same) for same in worst_first)
+
+
+def _cell(path: PathInfo, check: CheckInfo, results: Sequence[Result]) -> Cell:
+    tally: Counter[Verdict] = Counter()
+    for result in results:
+        tally.update(result.tally)
+    unpromised = tuple(f for f in check.facets if path.facets.get(f) in {None, "fresh"})
+    absent = Verdict.NOT_APPLICABLE if unpromised else None
+    return Cell(
+        check=check,
+        results=tuple(results),
+        verdict=worst(result.verdict for result in results) if results else absent,
+        tally=_ordered(tally),
+        defects=_defects(check, results),
+        unpromised=unpromised,
+    )
+
+
+def _defects(check: CheckInfo, results: Sequence[Result]) -> tuple[Defect, ...]:
+    same: dict[tuple[Verdict, str], list[tuple[Result, Finding]]] = {}
+    for result in results:
+        for finding in result.findings or _unexplained(result):
+            verdict = Verdict.KNOWN if finding.known else result.verdict
+            same.setdefault((verdict, finding.key), []).append((result, finding))
+    return tuple(
+        Defect(
+            subject=seen[0][0].subject,
+            path=seen[0][0].path,
+            check=check,
+            verdict=verdict,
+            kinds=tuple(dict.fromkeys(result.kind for result, _ in seen)),
+            finding=min((finding for _, finding in seen), key=lambda f: len(f.drawing)),
+        )
+        for (verdict, _), seen in same.items()
+    )
+
+
+def _unexplained(result: Result) -> tuple[Finding, ...]:
+    if result.verdict not in NEWS:
+        return ()
+    message = f"{result.verdict}, and the run recorded no finding"
+    return (
+        Finding(
+            key="unexplained",
+            message=message,
+            where="",
+            expected="",
+            found="",
+            case_id="",
+            case={},
+            drawing="",
+        ),
+    )
+
+
+def _ordered(counts: Mapping[Verdict, int]) -> dict[Verdict, int]:
+    return {verdict: counts[verdict] for verdict in SEVERITY if counts.get(verdict)}

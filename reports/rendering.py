@@ -1,0 +1,18 @@
+"""The Jinja2 environment of the templates: everything escaped, nothing undefined."""
+
+from collections.abc import Mapping
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+TEMPLATES = Environment(
+    loader=PackageLoader("reports"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def rendered(template: str, values: Mapping[str, object]) -> str:
+    """Return the template of that name with the values in place."""
+    return TEMPLATES.get_template(template).render(values)

@@ -1,0 +1,153 @@
+"""The report for a terminal: a table a subject, then the defects."""
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich import box
+from rich.columns import Columns
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from reports.matrix import Cell, Defect, Matrix, Sheet, replay_command, repro_command
+from reports.records import CheckInfo, Verdict
+from reports.wording import MEANINGS, SYMBOLS, explained, shown
+
+STYLES: Mapping[Verdict | None, str] = {
+    Verdict.PASS: "green",
+    Verdict.FAIL: "bold white on red",
+    Verdict.CRASH: "bold white on red",
+    Verdict.TIMEOUT: "bold white on red",
+    Verdict.HARNESS_ERROR: "bold white on magenta",
+    Verdict.GAP: "bold yellow",
+    Verdict.KNOWN: "yellow",
+    Verdict.UNSTABLE: "cyan",
+    Verdict.VACUOUS: "cyan",
+    Verdict.REFUSED: "blue",
+    Verdict.NOT_APPLICABLE: "dim",
+    None: "bold red",
+}
+
+NAME_WIDTH = 20
+"""Columns for the name of a save path, its space included."""
+
+
+def terminal(matrix: Matrix, *, width: int = 100, color: bool = False) -> str:
+    """Return the report as text, with ANSI colours where asked for."""
+    stream = io.StringIO()
+    console = Console(
+        file=stream,
+        width=width,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    for part in _parts(matrix, width):
+        console.print(part)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+
+
+def _parts(matrix: Matrix, width: int) -> Iterable[RenderableType]:
+    numbers = {
+        check.name: number
+        for number, check in enumerate((c for g in matrix.groups.values() for c in g), 1)
+    }
+    for sheet in matrix.sheets:
+        versions = "  ".join(f"{name} {v}" for name, v in sheet.subject.environment.items())
+        yield Text(f"{sheet.subject.name}  ", style="bold").append(versions, "dim")
+        yield from (_table(sheet, groups, numbers) for groups in _panels(matrix, width))
+    yield _checks(matrix, numbers)
+    yield _legend(matrix)
+    for sheet in matrix.sheets:
+        yield from (_defect(same, matrix.folder) for same in sheet.defects)
+    yield Rule(style="dim")
+    yield _conclusion(matrix)
+
+
+def _panels(matrix: Matrix, width: int) -> list[list[Sequence[CheckInfo]]]:
+    """Return the groups of checks that stand side by side: all of them where they fit."""
+    groups = list(matrix.groups.values())
+    checks = sum(len(group) for group in groups)
+    if NAME_WIDTH + 3 * checks + 2 * len(groups) <= width:
+        return [groups]
+    return [[group] for group in groups]
+
+
+def _table(
+    sheet: Sheet, groups: Sequence[Sequence[CheckInfo]], numbers: Mapping[str, int]
+) -> RenderableType:
+    table = Table(box=None, padding=(0, 0, 0, 1), header_style="dim")
+    table.add_column("save path", no_wrap=True, min_width=NAME_WIDTH - 1)
+    for group in groups:
+        table.add_column("│", style="dim")
+        for check in group:
+            table.add_column(f"{numbers[check.name]:2}", justify="right", width=2)
+    for row in sheet.rows:
+        verdicts = {cell.check.name: cell for cell in row.cells}
+        marks = []
+        for group in groups:
+            marks += [Text("│"), *(_mark(verdicts[check.name]) for check in group)]
+        table.add_row(Text(row.path.name), *marks)
+    return Padding(table, (0, 0, 1, 0))
+
+
+def _mark(cell: Cell) -> Text:
+    return Text(SYMBOLS[cell.verdict], style=STYLES[cell.verdict])
+
+
+def _checks(matrix: Matrix, numbers: Mapping[str, int]) -> RenderableType:
+    parts: list[RenderableType] = []
+    for name, group in matrix.groups.items():
+        parts += [Text(name, style="bold"), _names(group, numbers)]
+    return Group(*parts)
+
+
+def _names(checks: Sequence[CheckInfo], numbers: Mapping[str, int]) -> RenderableType:
+    names = [Text(f"{numbers[check.name]:2} {check.name}") for check in checks]
+    return Padding(Columns(names, padding=(0, 2), column_first=True), (0, 0, 0, 1))
+
+
+def _legend(matrix: Matrix) -> RenderableType:
+    seen = {cell.verdict for sheet in matrix.sheets for row in sheet.rows for cell in row.cells}
+    table = Table.grid(padding=(0, 1))
+    for verdict, symbol in SYMBOLS.items():
+        if verdict in seen:
+            table.add_row(Text(symbol, STYLES[verdict]), shown(verdict), MEANINGS[verdict])
+    return Padding(table, (1, 0))
+
+
+def _defect(same: Sequence[Defect], folder: str) -> RenderableType:
+    first, finding = same[0], same[0].finding
+    places = ", ".join(f"{d.path} ({', '.join(d.kinds)})" for d in same)
+    title = Text(f"{SYMBOLS[first.verdict]} {shown(first.verdict)}", STYLES[first.verdict])
+    title.append(f"  {first.subject}  {places}", "bold")
+    lines: list[RenderableType] = [Text(first.check.statement), Text(explained(first))]
+    if finding.expected or finding.found:
+        lines.append(_difference(finding.where, finding.expected, finding.found))
+    if finding.drawing:
+        lines.append(Padding(Text(finding.drawing), (1, 0, 1, 2)))
+    if finding.traceback:
+        lines.append(Padding(Text(finding.traceback, "dim"), (0, 0, 1, 2)))
+    if finding.case_id:
+        lines.append(Text(replay_command(finding, folder), "bold", no_wrap=True))
+        lines.append(Text(repro_command(finding, folder), "bold", no_wrap=True))
+    return Group(Rule(style="dim"), title, Padding(Group(*lines), (0, 0, 0, 2)))
+
+
+def _difference(where: str, expected: str, found: str) -> RenderableType:
+    table = Table.grid(padding=(0, 1))
+    for name, text in (("at", where), ("expected", expected), ("found", found)):
+        table.add_row(Text(name, "dim"), Text(text))
+    return table
+
+
+def _conclusion(matrix: Matrix) -> RenderableType:
+    style = "bold green" if matrix.clean else "bold red"
+    line = Text(matrix.headline, style)
+    if not matrix.complete:
+        line.append("\nThe run did not come to its end: what is missing was not shown.", "red")
+    return line

@@ -1,0 +1,70 @@
+"""How reports show verdicts and promises: symbols and sentences."""
+
+from collections.abc import Mapping
+
+from reports.matrix import Cell, Defect
+from reports.records import PathInfo, Verdict
+
+SYMBOLS: Mapping[Verdict | None, str] = {
+    Verdict.PASS: "✓",
+    Verdict.FAIL: "✗",
+    Verdict.CRASH: "C",
+    Verdict.TIMEOUT: "T",
+    Verdict.HARNESS_ERROR: "H",
+    Verdict.GAP: "△",
+    Verdict.KNOWN: "K",
+    Verdict.UNSTABLE: "U",
+    Verdict.VACUOUS: "V",
+    Verdict.REFUSED: "R",
+    Verdict.NOT_APPLICABLE: "·",
+    None: "?",
+}
+"""One narrow character a verdict; None stands for no result."""
+
+MEANINGS: Mapping[Verdict | None, str] = {
+    Verdict.PASS: "held on every example",
+    Verdict.FAIL: "a documented promise is broken",
+    Verdict.CRASH: "the process died",
+    Verdict.TIMEOUT: "it did not come back in time",
+    Verdict.HARNESS_ERROR: "saveproof itself went wrong",
+    Verdict.GAP: "an exact resume needs it, no document promises it",
+    Verdict.KNOWN: "a listed known issue",
+    Verdict.UNSTABLE: "the subject does not repeat itself here",
+    Verdict.VACUOUS: "no example could have failed",
+    Verdict.REFUSED: "the subject says that it can't, as the contract allows",
+    Verdict.NOT_APPLICABLE: "the contract does not promise it",
+    None: "no result was recorded",
+}
+
+PROMISES: Mapping[str, str] = {
+    "must": "must come back: documented",
+    "should": "should come back: an exact resume needs it, no document promises it",
+    "fresh": "must not come back: fresh state in its place",
+    "code": "comes from the model's code",
+}
+
+
+def promised(facet: str, path: PathInfo) -> str:
+    """Return the path's promise for a facet, in plain words."""
+    promise = path.facets.get(facet, "not promised")
+    return PROMISES.get(promise, promise)
+
+
+def tallied(cell: Cell) -> str:
+    """Return the cell's examples by verdict; why there are none where there are none."""
+    if cell.tally:
+        return ", ".join(f"{count} {verdict}" for verdict, count in cell.tally.items())
+    if cell.unpromised:
+        return f"not promised: {', '.join(cell.unpromised)}"
+    return "not applicable" if cell.results else MEANINGS[None]
+
+
+def shown(verdict: Verdict | None) -> str:
+    """Return the verdict's word."""
+    return "no result" if verdict is None else str(verdict)
+
+
+def explained(defect: Defect) -> str:
+    """Return the defect's message, and why it is expected where it is known."""
+    known = f" (known: {defect.finding.known})" if defect.finding.known else ""
+    return defect.finding.message + known
