@@ -79,6 +79,15 @@ class Contract:
     refuses_unbuilt: bool = False
     exactness: Exactness = Exactness()
 
+    def firm(self, facet: Facet) -> Promise | None:
+        """Return what the file itself promises of the facet: MUST, SHOULD, or nothing."""
+        promise = self.facets.get(facet)
+        return promise if promise in (Promise.MUST, Promise.SHOULD) else None
+
+    def speaks_of(self, facets: tuple[Facet, ...]) -> bool:
+        """Say whether the contract promises something of each of the facets."""
+        return not facets or self.promise(*facets) is not None
+
     def promise(self, *facets: Facet) -> Promise | None:
         """Return the weakest promise over the facets; None where one is not promised at all.
 
@@ -90,9 +99,7 @@ class Contract:
         return Promise.SHOULD if Promise.SHOULD in promises else Promise.MUST
 
 
-def promises(
-    promise: Promise, *groups: Facet | tuple[Facet, ...]
-) -> dict[Facet, Promise]:
+def promises(promise: Promise, *groups: Facet | tuple[Facet, ...]) -> dict[Facet, Promise]:
     """Return one promise for every facet of the groups, to be merged with `|`."""
     facets = [f for group in groups for f in (group if isinstance(group, tuple) else (group,))]
     return dict.fromkeys(facets, promise)

@@ -1,6 +1,6 @@
 """Snapshots: everything a subject can tell of a live model, as plain named data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,15 +36,19 @@ class Difference:
     found: str
 
 
-def difference(expected: Inventory, found: Inventory) -> Difference | None:
-    """Return the first difference: names and their count first, then dtype, shape and bytes."""
-    if tuple(expected) != tuple(found):
-        return _name_difference(tuple(expected), tuple(found))
-    for name, value in expected.items():
-        parted = value_difference(name, value, found[name])
-        if parted is not None:
-            return parted
-    return None
+def differences(expected: Inventory, found: Inventory) -> Iterator[Difference]:
+    """Yield the differences: names and their count first, then dtype, shape and bytes."""
+    yield from _name_differences(tuple(expected), tuple(found))
+    for name in expected:
+        if name in found:
+            parted = value_difference(name, expected[name], found[name])
+            if parted is not None:
+                yield parted
+
+
+def same(expected: Inventory, found: Inventory) -> bool:
+    """Say whether two inventories are equal, names and their order included."""
+    return next(differences(expected, found), None) is None
 
 
 def value_difference(where: str, expected: Value, found: Value) -> Difference | None:
@@ -62,21 +66,30 @@ def distance(expected: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> flo
     return max((_gap(a, b) for a, b in pairs), default=0.0)
 
 
+def equal_arrays(expected: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> bool:
+    """Say whether the arrays are as many, and equal in dtype, shape and bytes."""
+    return len(expected) == len(found) and not any(
+        _array_difference("", a, b) for a, b in zip(expected, found, strict=True)
+    )
+
+
 def _gap(a: np.ndarray, b: np.ndarray) -> float:
     with np.errstate(invalid="ignore"):
         gap = np.abs(a.astype(np.float64) - b.astype(np.float64))
     return float(np.max(gap, initial=0.0))
 
 
-def _name_difference(expected: tuple[str, ...], found: tuple[str, ...]) -> Difference:
+def _name_differences(expected: tuple[str, ...], found: tuple[str, ...]) -> Iterator[Difference]:
+    if expected == found:
+        return
+    counts = (f"{len(expected)} entries", f"{len(found)} entries")
     missing = [name for name in expected if name not in found]
     extra = [name for name in found if name not in expected]
-    counts = (f"{len(expected)} entries", f"{len(found)} entries")
-    if missing:
-        return Difference(missing[0], "missing", *counts)
-    if extra:
-        return Difference(extra[0], "unexpected", *counts)
-    return Difference(found[0], "order", ", ".join(expected), ", ".join(found))
+    yield from (Difference(name, "missing", *counts) for name in missing)
+    yield from (Difference(name, "unexpected", *counts) for name in extra)
+    if not missing and not extra:
+        first = next(a for a, b in zip(expected, found, strict=True) if a != b)
+        yield Difference(first, "order", ", ".join(expected), ", ".join(found))
 
 
 def _array_difference(where: str, a: np.ndarray, b: np.ndarray) -> Difference | None:

@@ -27,14 +27,14 @@ class Kind(StrEnum):
     SUBCLASSED = "subclassed"
 
 
-class Object(Record):
+class Object(Record, frozen=True):
     """A Keras object by name: an optimizer, schedule, loss or metric, and its arguments."""
 
     class_name: str
     config: Config = {}
 
 
-class Input(Record):
+class Input(Record, frozen=True):
     """An input tensor; `shape` is without the batch axis.
 
     `vocabulary` is the exclusive upper bound of integer inputs, 0 for real ones.
@@ -48,7 +48,7 @@ class Input(Record):
     batch_size: int | None = None
 
 
-class Layer(Record):
+class Layer(Record, frozen=True):
     """A layer by Keras class name and constructor arguments (`config["name"]` is its name).
 
     A nested model is a layer whose `model` is set; its class name is `Sequential` or `Functional`.
@@ -64,7 +64,7 @@ class Layer(Record):
         return str(self.config["name"])
 
 
-class Call(Record):
+class Call(Record, frozen=True):
     """One call of a layer: names of the tensors it takes and of the tensor it gives.
 
     A shared layer has several calls; `output` is unique within the architecture.
@@ -75,7 +75,7 @@ class Call(Record):
     output: str
 
 
-class Architecture(Record):
+class Architecture(Record, frozen=True):
     """A model: inputs, layers, their calls in topological order, and the output tensors.
 
     A sequential architecture has one input, one call a layer, each on the tensor before it.
@@ -93,7 +93,7 @@ class Architecture(Record):
         return next(layer for layer in self.layers if layer.name == name)
 
 
-class CompileSettings(Record):
+class CompileSettings(Record, frozen=True):
     """What `compile` is told; losses and metrics stand in the order of the outputs.
 
     A loss or metric is a Keras identifier (`"mse"`) or an object with arguments.
@@ -106,11 +106,11 @@ class CompileSettings(Record):
     run_eagerly: bool = True
 
 
-class Event(Record, tag_field="event", tag=True):
+class Event(Record, frozen=True, tag_field="event", tag=True):
     """One thing done to a model in the course of its life."""
 
 
-class Fit(Event, tag="fit"):
+class Fit(Event, frozen=True, tag="fit"):
     """`fit` on `samples` rows (a multiple of `batch_size`); `class_weight` by class number."""
 
     epochs: int
@@ -121,7 +121,7 @@ class Fit(Event, tag="fit"):
     class_weight: tuple[float, ...] = ()
 
 
-class TrainOnBatch(Event, tag="train_on_batch"):
+class TrainOnBatch(Event, frozen=True, tag="train_on_batch"):
     """`train_on_batch`, `steps` times, a new batch each."""
 
     steps: int
@@ -130,48 +130,48 @@ class TrainOnBatch(Event, tag="train_on_batch"):
     class_weight: tuple[float, ...] = ()
 
 
-class Evaluate(Event, tag="evaluate"):
+class Evaluate(Event, frozen=True, tag="evaluate"):
     """`evaluate` on `samples` rows."""
 
     samples: int
     batch_size: int
 
 
-class Predict(Event, tag="predict"):
+class Predict(Event, frozen=True, tag="predict"):
     """`predict` on `samples` rows."""
 
     samples: int
     batch_size: int
 
 
-class SetTrainable(Event, tag="set_trainable"):
+class SetTrainable(Event, frozen=True, tag="set_trainable"):
     """Freeze or thaw a layer by its path (`outer/inner` inside a nested model), no recompile."""
 
     layer: str
     value: bool
 
 
-class SetLearningRate(Event, tag="set_learning_rate"):
+class SetLearningRate(Event, frozen=True, tag="set_learning_rate"):
     """Assign the optimizer's learning rate (never where a schedule holds it)."""
 
     value: float
 
 
-class Recompile(Event, tag="recompile"):
+class Recompile(Event, frozen=True, tag="recompile"):
     """`compile` again: a fresh optimizer, the weights as they are."""
 
     settings: CompileSettings
 
 
-class ResetMetrics(Event, tag="reset_metrics"):
+class ResetMetrics(Event, frozen=True, tag="reset_metrics"):
     """`reset_metrics`."""
 
 
-class ResetStates(Event, tag="reset_states"):
+class ResetStates(Event, frozen=True, tag="reset_states"):
     """Reset the states of stateful recurrent layers."""
 
 
-class Hop(Event, tag="hop"):
+class Hop(Event, frozen=True, tag="hop"):
     """Save and load through another save path of the subject, and go on with what came back."""
 
     path: str
@@ -191,14 +191,14 @@ AnyEvent = (
 )
 
 
-class TrainingHistory(Record):
+class TrainingHistory(Record, frozen=True):
     """What happens before the save, and what goes on after the load."""
 
     before: tuple[AnyEvent, ...]
     after: tuple[AnyEvent, ...]
 
 
-class Case(Record, dict=True):
+class Case(Record, frozen=True, dict=True):
     """One thing to try: architecture, compile settings, training history, data seed."""
 
     architecture: Architecture
@@ -216,6 +216,46 @@ class Case(Record, dict=True):
         """The compile settings in force when the model is saved."""
         recompiled = [e.settings for e in self.history.before if isinstance(e, Recompile)]
         return recompiled[-1] if recompiled else self.settings
+
+    @cached_property
+    def class_names(self) -> dict[str, str]:
+        """Class name by layer name, nested layers included."""
+        return {layer.name: layer.class_name for layer in _all_layers(self.architecture)}
+
+    @property
+    def shares_layers(self) -> bool:
+        """Whether some layer is called more than once, nested models included."""
+        return _shares_layers(self.architecture)
+
+    @property
+    def is_stochastic(self) -> bool:
+        """Whether training draws random numbers: dropout of any kind, or shuffled rows."""
+        events = self.history.before + self.history.after
+        shuffled = any(isinstance(event, Fit) and event.shuffle for event in events)
+        return shuffled or any(
+            layer.config.get(rate)
+            for layer in _all_layers(self.architecture)
+            for rate in ("rate", "dropout", "recurrent_dropout")
+        )
+
+    @property
+    def is_stateful(self) -> bool:
+        """Whether some recurrent layer keeps its state from batch to batch."""
+        return any(layer.config.get("stateful") for layer in _all_layers(self.architecture))
+
+    @property
+    def in_force(self) -> "Case":
+        """The case as the model's code would read at the save: final settings, final flags.
+
+        Training and freezing are done; what is left to say is what `build` must be told.
+        """
+        architecture = self.architecture
+        for event in self.history.before:
+            if isinstance(event, SetTrainable):
+                architecture = _with_flag(architecture, event.layer.split("/"), value=event.value)
+        return msgspec.structs.replace(
+            self, architecture=architecture, settings=self.final_settings
+        )
 
 
 def to_json(case: Case) -> bytes:
@@ -238,3 +278,28 @@ def from_json(text: bytes | str) -> Case:
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a case."""
     return msgspec.json.schema(Case)
+
+
+def _with_flag(architecture: Architecture, path: list[str], *, value: bool) -> Architecture:
+    layers = tuple(
+        _flagged(layer, path[1:], value=value) if layer.name == path[0] else layer
+        for layer in architecture.layers
+    )
+    return msgspec.structs.replace(architecture, layers=layers)
+
+
+def _flagged(layer: Layer, path: list[str], *, value: bool) -> Layer:
+    if layer.model is not None and path:
+        return msgspec.structs.replace(layer, model=_with_flag(layer.model, path, value=value))
+    return msgspec.structs.replace(layer, config=layer.config | {"trainable": value})
+
+
+def _all_layers(architecture: Architecture) -> list[Layer]:
+    nested = [_all_layers(layer.model) for layer in architecture.layers if layer.model is not None]
+    return [*architecture.layers, *(layer for layers in nested for layer in layers)]
+
+
+def _shares_layers(architecture: Architecture) -> bool:
+    called = [call.layer for call in architecture.calls]
+    nested = [layer.model for layer in architecture.layers if layer.model is not None]
+    return len(set(called)) < len(called) or any(map(_shares_layers, nested))

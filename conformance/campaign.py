@@ -1,0 +1,276 @@
+"""Campaigns: many cases of one kind through one save path, and the minimal case of each defect."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis.strategies import SearchStrategy
+from strategies.drawing import drawing
+
+from conformance import wire
+from conformance.checks import ALL_CHECKS, Check, Defect, Judgement
+from conformance.contract import Promise
+from conformance.examine import Report, Request
+from conformance.isolation import Child, Crashed, Failed, TimedOut
+from conformance.known_issues import known_issue
+from conformance.snapshot import Difference
+from conformance.trace import Probe
+from reports.records import Finding, Result, Verdict
+from strategies.case import Case, to_json
+
+BATCH = 100
+"""Examples of one seed; a long campaign is many batches, each with a seed of its own."""
+
+EVERY = {Probe.SECOND_GENERATION: 5, Probe.ANOTHER_PROCESS: 10, Probe.UNBUILT: 5}
+"""A probe is made on one example in so many, the first one included."""
+
+FINDINGS_A_CHECK = 5
+"""Distinct defects of a check that are reduced; more are counted."""
+
+SEVERITY = (
+    Verdict.HARNESS_ERROR,
+    Verdict.CRASH,
+    Verdict.TIMEOUT,
+    Verdict.FAIL,
+    Verdict.KNOWN,
+    Verdict.GAP,
+    Verdict.UNSTABLE,
+    Verdict.PASS,
+    Verdict.REFUSED,
+    Verdict.VACUOUS,
+    Verdict.NOT_APPLICABLE,
+)
+"""Worst first: the verdict of a result is the worst that an example gave."""
+
+_CARRIER = "round_trip_completes"
+"""The check that a crash, a time-out or a harness error is booked on."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run: one subject, one save path, one kind of model, and for how long.
+
+    `examples` is a number of cases; with `seconds`, batches are run until the time is up instead.
+    `timeout` bounds one example, `shrink_seconds` the reduction of one defect.
+    """
+
+    subject: str
+    path: str
+    kind: str
+    cases: SearchStrategy[Case]
+    checks: tuple[Check, ...] = ALL_CHECKS
+    examples: int = 30
+    seconds: float | None = None
+    seed: int = 0
+    timeout: float = 120.0
+    shrink_seconds: float = 20.0
+
+
+@dataclass
+class _Sighting:
+    """Where a defect was first seen: its case, and the batch that will give it again."""
+
+    judgement: Judgement
+    defect: Defect
+    case: Case
+    batch: int
+    count: int = 1
+
+
+class _Found(Exception):
+    """The case shows the defect that is being reduced."""
+
+
+@dataclass
+class Campaign:
+    """A plan being run: tallies by check, defects by key.
+
+    `found` is called with the results so far whenever a new defect turns up.
+    """
+
+    plan: Plan
+    child: Child
+    found: Callable[[Sequence[Result]], None] = lambda results: None
+    _tallies: dict[str, Counter[Verdict]] = field(default_factory=dict)
+    _promises: dict[str, set[Promise]] = field(default_factory=dict)
+    _sightings: dict[tuple[str, str], _Sighting] = field(default_factory=dict)
+    _reduced: dict[tuple[str, str], tuple[Case, Defect]] = field(default_factory=dict)
+    _number: int = 0
+    _started: float = field(default_factory=time.monotonic)
+
+    def run(self) -> tuple[Result, ...]:
+        """Run the plan and return a result a check that had something to say."""
+        for batch, size in self._batches():
+            self._generate(batch, size, self._explore(batch), Phase.generate)
+        for check, key in self._worth_reducing():
+            self._reduce(check, key)
+        return self.results()
+
+    def results(self) -> tuple[Result, ...]:
+        """Return the results as they stand."""
+        names = [check.name for check in self.plan.checks if check.name in self._tallies]
+        return tuple(self._result(name) for name in names)
+
+    def _batches(self) -> Iterator[tuple[int, int]]:
+        plan = self.plan
+        if plan.seconds is None:
+            sizes = [BATCH] * (plan.examples // BATCH) + [plan.examples % BATCH]
+            yield from ((batch, size) for batch, size in enumerate(sizes) if size)
+            return
+        batch = 0
+        while time.monotonic() - self._started < plan.seconds:
+            yield batch, self._size(batch)
+            batch += 1
+
+    def _size(self, batch: int) -> int:
+        if self.plan.seconds is not None:
+            return 10
+        return min(BATCH, self.plan.examples - batch * BATCH)
+
+    def _generate(
+        self, batch: int, size: int, test: Callable[[Case], None], *phases: Phase
+    ) -> None:
+        profile = settings(
+            max_examples=size,
+            phases=phases,
+            database=None,
+            deadline=None,
+            verbosity=Verbosity.quiet,
+            suppress_health_check=list(HealthCheck),
+            report_multiple_bugs=False,
+            print_blob=False,
+        )
+        seed(self.plan.seed + batch)(profile(given(self.plan.cases)(test)))()
+
+    def _explore(self, batch: int) -> Callable[[Case], None]:
+        def explore(case: Case) -> None:
+            probes = {p for p, every in EVERY.items() if self._number % every == 0}
+            self._number += 1
+            for judgement in self._examine(case, frozenset(probes)):
+                self._book(judgement, case, batch)
+
+        return explore
+
+    def _examine(self, case: Case, probes: frozenset[Probe]) -> tuple[Judgement, ...]:
+        plan = self.plan
+        checks = frozenset(check.name for check in plan.checks)
+        request = Request(plan.subject, plan.path, case, checks, probes, plan.timeout)
+        try:
+            answer = self.child.call(wire.encode(request), seconds=2 * plan.timeout)
+        except Crashed as crashed:
+            return (_disaster(Verdict.CRASH, str(crashed)),)
+        except TimedOut as timed_out:
+            return (_disaster(Verdict.TIMEOUT, str(timed_out)),)
+        except Failed as failed:
+            return (_disaster(Verdict.HARNESS_ERROR, str(failed)),)
+        report = wire.decode(answer, Report)
+        if report.unsupported:
+            reason = report.unsupported
+            return (Judgement(_CARRIER, Promise.MUST, Verdict.NOT_APPLICABLE, reason=reason),)
+        return report.judgements
+
+    def _book(self, judgement: Judgement, case: Case, batch: int) -> None:
+        check = judgement.check
+        self._promises.setdefault(check, set()).add(judgement.promise)
+        new = False
+        for defect in judgement.defects:
+            sighting = self._sightings.get((check, defect.key))
+            new |= sighting is None
+            if sighting is None:
+                self._sightings[check, defect.key] = _Sighting(judgement, defect, case, batch)
+            else:
+                sighting.count += 1
+        self._tallies.setdefault(check, Counter())[self._verdict(judgement)] += 1
+        if new:
+            self.found(self.results())
+
+    def _verdict(self, judgement: Judgement) -> Verdict:
+        news = [d for d in judgement.defects if not self._known(judgement.check, d.key)]
+        if judgement.verdict is Verdict.FAIL and not news:
+            return Verdict.KNOWN
+        return judgement.verdict
+
+    def _known(self, check: str, key: str) -> str:
+        issue = known_issue(self.plan.subject, self.plan.path, check, key)
+        return "" if issue is None else issue.statement
+
+    def _worth_reducing(self) -> Iterator[tuple[str, str]]:
+        reduced: Counter[str] = Counter()
+        for check, key in list(self._sightings):
+            reduced[check] += 1
+            if reduced[check] <= FINDINGS_A_CHECK:
+                yield check, key
+
+    def _reduce(self, check: str, key: str) -> None:
+        """Run the batch again, raising on this defect alone, so that Hypothesis reduces it."""
+        sighting = self._sightings[check, key]
+        deadline = time.monotonic() + self.plan.shrink_seconds
+        probes = frozenset(c.probe for c in self.plan.checks if c.name == check and c.probe)
+        shown: dict[str, Defect | None] = {sighting.case.id: sighting.defect}
+        self._reduced[check, key] = (sighting.case, sighting.defect)
+
+        def reduce(case: Case) -> None:
+            if case.id not in shown:
+                if time.monotonic() > deadline:
+                    return
+                shown[case.id] = _shows(self._examine(case, probes), check, key)
+            defect = shown[case.id]
+            if defect is not None:
+                self._reduced[check, key] = (case, defect)
+                raise _Found
+
+        try:
+            size = self._size(sighting.batch)
+            self._generate(sighting.batch, size, reduce, Phase.generate, Phase.shrink)
+        except _Found:
+            return
+
+    def _result(self, check: str) -> Result:
+        tally = self._tallies[check]
+        promises = self._promises[check]
+        return Result(
+            subject=self.plan.subject,
+            path=self.plan.path,
+            kind=self.plan.kind,
+            check=check,
+            promise=Promise.MUST if Promise.MUST in promises else Promise.SHOULD,
+            verdict=min(tally, key=SEVERITY.index),
+            tally=dict(tally),
+            findings=tuple(
+                self._finding(name, key) for name, key in self._sightings if name == check
+            ),
+            seconds=round(time.monotonic() - self._started, 3),
+        )
+
+    def _finding(self, check: str, key: str) -> Finding:
+        sighting = self._sightings[check, key]
+        case, defect = self._reduced.get((check, key), (sighting.case, sighting.defect))
+        return Finding(
+            key=key,
+            message=defect.message,
+            where=defect.difference.where,
+            expected=defect.difference.expected,
+            found=defect.difference.found,
+            case_id=case.id,
+            case=msgspec.json.decode(to_json(case)),
+            drawing=drawing(case),
+            traceback=defect.traceback,
+            known=self._known(check, key),
+        )
+
+
+def _shows(judgements: Sequence[Judgement], check: str, key: str) -> Defect | None:
+    defects = (d for j in judgements if j.check == check for d in j.defects)
+    return next((defect for defect in defects if defect.key == key), None)
+
+
+def _disaster(verdict: Verdict, message: str) -> Judgement:
+    first, _, words = message.partition("\n")
+    last = message.rstrip().rsplit("\n", 1)[-1]
+    gist = last if verdict is Verdict.HARNESS_ERROR else first
+    parted = Difference("process", str(verdict), "an answer", gist)
+    defect = Defect(f"{verdict}: {gist[:80]}", gist, parted, words)
+    return Judgement(_CARRIER, Promise.MUST, verdict, (defect,))

@@ -1,0 +1,70 @@
+"""The checks, and the judgement of a trace by them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from conformance.checks.behaviour import BEHAVIOUR_CHECKS
+from conformance.checks.check import Check, Defect, NotApplicable, Refused, Seen, Vacuous
+from conformance.checks.facets import FACET_CHECKS
+from conformance.checks.handling import HANDLING_CHECKS
+from conformance.contract import Contract, Promise
+from conformance.trace import Trace
+from reports.records import Verdict
+
+__all__ = [
+    "ALL_CHECKS",
+    "Check",
+    "Defect",
+    "Judgement",
+    "NotApplicable",
+    "Refused",
+    "Seen",
+    "Vacuous",
+    "checks_for",
+    "judge",
+]
+
+ALL_CHECKS: tuple[Check, ...] = BEHAVIOUR_CHECKS + FACET_CHECKS + HANDLING_CHECKS
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one check says of one trace."""
+
+    check: str
+    promise: Promise
+    verdict: Verdict
+    defects: tuple[Defect, ...] = ()
+    reason: str = ""
+
+
+def checks_for(contract: Contract) -> tuple[Check, ...]:
+    """Return the checks that some case could hold against the contract."""
+    return tuple(c for c in ALL_CHECKS if contract.speaks_of(c.facets))
+
+
+def judge(trace: Trace, checks: Sequence[Check] = ALL_CHECKS) -> Iterator[Judgement]:
+    """Yield what each check says of the trace; a check that does not apply says nothing."""
+    for check in checks:
+        promise = check.promise(trace)
+        if promise is None or (check.probe is not None and check.probe not in trace.probes):
+            continue
+        yield _judgement(trace, check, promise, check.find(trace))
+
+
+def _judgement(trace: Trace, check: Check, promise: Promise, seen: Seen) -> Judgement:
+    match seen:
+        case NotApplicable(reason):
+            return Judgement(check.name, promise, Verdict.NOT_APPLICABLE, reason=reason)
+        case Vacuous(reason):
+            return Judgement(check.name, promise, Verdict.VACUOUS, reason=reason)
+        case Refused(message):
+            return Judgement(check.name, promise, Verdict.REFUSED, reason=message)
+    defects = tuple(seen)
+    if not defects:
+        return Judgement(check.name, promise, Verdict.PASS)
+    if check.earned and not trace.steady:
+        reason = "the subject does not repeat itself on this case"
+        return Judgement(check.name, promise, Verdict.UNSTABLE, reason=reason)
+    verdict = Verdict.GAP if promise is Promise.SHOULD else Verdict.FAIL
+    return Judgement(check.name, promise, verdict, defects)

@@ -1,0 +1,219 @@
+"""Checks of what the model does: its outputs, its first loss after a resume, the training after it."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from conformance.checks.check import Check, Defect, NotApplicable, Seen, Vacuous
+from conformance.checks.facets import untrained
+from conformance.contract import Exactness, Facet, Promise
+from conformance.snapshot import Difference, Snapshot, differences, equal_arrays, same
+from conformance.trace import Life, Step, Trace
+
+FORWARD = (Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.ARCHITECTURE, Facet.DTYPE_POLICY)
+TRAINED_ON = (
+    Facet.WEIGHTS,
+    Facet.NON_TRAINABLE,
+    Facet.SLOTS,
+    Facet.ITERATION,
+    Facet.LEARNING_RATE,
+)
+RESUMED = (
+    Facet.TRAINABLE,
+    Facet.OPTIMIZER,
+    Facet.SLOTS,
+    Facet.ITERATION,
+    Facet.LEARNING_RATE,
+)
+
+
+def outputs_survive(trace: Trace) -> Seen:
+    """Hold the loaded model's outputs against the original's, on the probe inputs."""
+    lives = _lives(trace)
+    if isinstance(lives, NotApplicable):
+        return lives
+    original, resumed = lives
+    found = tuple(output_defects(original, resumed, trace.contract.exactness))
+    if not found and untrained(trace, Facet.WEIGHTS, Facet.NON_TRAINABLE):
+        return Vacuous("training left the weights as they were: fresh ones give equal outputs")
+    return found
+
+
+def first_batch_loss_is_identical(trace: Trace) -> Seen:
+    """Hold the first loss after the load against the original's: the guide's assertion."""
+    lives = _lives(trace)
+    if isinstance(lives, NotApplicable):
+        return lives
+    original, resumed = lives
+    if not original.steps:
+        return NotApplicable("the original raised in its first step")
+    if not resumed.steps:
+        return (_raised(resumed),)
+    found = tuple(_log_defects(0, original.steps[0], resumed.steps[0], trace.contract.exactness))
+    if not found and untrained(trace, Facet.WEIGHTS, Facet.NON_TRAINABLE):
+        return Vacuous("training left the weights as they were: fresh ones give an equal loss")
+    return found[:1]
+
+
+def resume_trajectory_is_identical(trace: Trace) -> Seen:
+    """Hold the training after the load against the original's, step by step, state included."""
+    lives = _lives(trace)
+    if isinstance(lives, NotApplicable):
+        return lives
+    original, resumed = lives
+    if original.raised is not None:
+        return NotApplicable("the original itself can't train on")
+    found = next(life_defects(original, resumed, trace.contract.exactness), None)
+    if found is not None:
+        return (found,)
+    if trace.before is None or same(
+        trace.before[Facet.WEIGHTS], original.steps[-1].snapshot[Facet.WEIGHTS]
+    ):
+        return Vacuous("training on moves no weight: a lost optimizer makes no difference")
+    return ()
+
+
+def life_defects(original: Life, resumed: Life, exactness: Exactness) -> Iterator[Defect]:
+    """Yield where the second life leaves the first, the first step and variable first."""
+    for index, (one, other) in enumerate(zip(original.steps, resumed.steps, strict=False)):
+        yield from _log_defects(index, one, other, exactness)
+        yield from _state_defects(index, one.snapshot, other.snapshot, exactness)
+    if resumed.raised is not None:
+        yield _raised(resumed)
+
+
+def output_defects(original: Life, resumed: Life, exactness: Exactness) -> Iterator[Defect]:
+    """Yield the outputs that part by more than the contract allows."""
+    if not resumed.outputs and original.outputs:
+        yield _raised(resumed)
+        return
+    if len(original.outputs) != len(resumed.outputs):
+        counts = (str(len(original.outputs)), str(len(resumed.outputs)))
+        yield Defect("outputs: count", "number of outputs", Difference("outputs", "count", *counts))
+        return
+    for index, (one, other) in enumerate(zip(original.outputs, resumed.outputs, strict=True)):
+        if not near(one, other, exactness):
+            parted = Difference(f"output {index}", "value", _shown(one), _shown(other))
+            yield Defect("outputs: value", f"output {index} differs", parted)
+
+
+def near(one: np.ndarray, other: np.ndarray, exactness: Exactness) -> bool:
+    """Say whether two arrays are as near as the contract asks; without tolerance, to the byte."""
+    if equal_arrays((one,), (other,)):
+        return True
+    if exactness.rtol == exactness.atol == 0.0 or one.shape != other.shape:
+        return False
+    a, b = one.astype(np.float64), other.astype(np.float64)
+    return bool(np.allclose(b, a, rtol=exactness.rtol, atol=exactness.atol, equal_nan=True))
+
+
+def _lives(trace: Trace) -> tuple[Life, Life] | NotApplicable:
+    if trace.original is None or trace.resumed is None:
+        return NotApplicable("there is no loaded model to look at")
+    return trace.original, trace.resumed
+
+
+def _raised(life: Life) -> Defect:
+    raised = life.raised
+    if raised is None:
+        parted = Difference("training", "missing", "a step", "none")
+        return Defect("resume: missing", "the loaded model did not train", parted)
+    parted = Difference("training", "raised", "a step", f"{raised.kind}: {raised.message}")
+    message = f"the loaded model raised {raised.kind}"
+    return Defect(f"resume: raised {raised.kind}", message, parted, raised.traceback)
+
+
+def _log_defects(index: int, one: Step, other: Step, exactness: Exactness) -> Iterator[Defect]:
+    for expected, found in zip(one.logs, other.logs, strict=False):
+        name = _parted_log(expected, found, exactness)
+        if name is not None:
+            values = (repr(expected.get(name)), repr(found.get(name)))
+            parted = Difference(f"step {index + 1} ({one.event}): {name}", "value", *values)
+            yield Defect(
+                f"resume: {_step(index)} loss", f"{name} differs in step {index + 1}", parted
+            )
+
+
+def _parted_log(
+    expected: Mapping[str, float], found: Mapping[str, float], exactness: Exactness
+) -> str | None:
+    for name in expected | found:
+        a, b = expected.get(name), found.get(name)
+        if a is None or b is None or not near(np.float64(a), np.float64(b), exactness):
+            return name
+    return None
+
+
+def _state_defects(
+    index: int, one: Snapshot, other: Snapshot, exactness: Exactness
+) -> Iterator[Defect]:
+    for facet in TRAINED_ON:
+        for parted in differences(one[facet], other[facet]):
+            if _within(one, other, facet, parted.where, exactness):
+                continue
+            where = f"step {index + 1}: {facet}: {parted.where}"
+            placed = Difference(where, parted.what, parted.expected, parted.found)
+            message = f"{facet} part in step {index + 1}"
+            yield Defect(f"resume: {_step(index)} {facet}", message, placed)
+
+
+def _within(one: Snapshot, other: Snapshot, facet: Facet, name: str, exactness: Exactness) -> bool:
+    a, b = one[facet].get(name), other[facet].get(name)
+    arrays = isinstance(a, np.ndarray) and isinstance(b, np.ndarray)
+    return arrays and a.dtype == b.dtype and near(a, b, exactness)
+
+
+def _step(index: int) -> str:
+    return "first step" if index == 0 else "later step"
+
+
+def _shown(array: np.ndarray) -> str:
+    return np.array2string(array, threshold=8, edgeitems=2, precision=9)
+
+
+def forward_facets(trace: Trace) -> tuple[Facet, ...]:
+    """Return the facets that outputs rest on, for this case."""
+    return FORWARD + ((Facet.RECURRENT,) if trace.case.is_stateful else ())
+
+
+def loss_facets(trace: Trace) -> tuple[Facet, ...]:
+    """Return the facets that a training loss rests on, for this case.
+
+    Where the contract does not speak of compile settings, the harness compiles.
+    """
+    compiled = (Facet.COMPILE,) if trace.contract.firm(Facet.COMPILE) else ()
+    random = (Facet.RNG,) if trace.case.is_stochastic else ()
+    return (*forward_facets(trace), Facet.TRAINABLE, *compiled, *random)
+
+
+def _trajectory_promise(trace: Trace) -> Promise | None:
+    return trace.contract.promise(*loss_facets(trace), *RESUMED)
+
+
+BEHAVIOUR_CHECKS = (
+    Check(
+        "outputs_survive",
+        "The model that comes back gives the outputs of the model that was saved.",
+        FORWARD,
+        promise=lambda trace: trace.contract.promise(*forward_facets(trace)),
+        find=outputs_survive,
+        earned=True,
+    ),
+    Check(
+        "first_batch_loss_is_identical",
+        "The first training loss after the load is that of the model that was saved.",
+        (*FORWARD, Facet.COMPILE),
+        promise=lambda trace: trace.contract.promise(*loss_facets(trace)),
+        find=first_batch_loss_is_identical,
+        earned=True,
+    ),
+    Check(
+        "resume_trajectory_is_identical",
+        "Training on after the load gives the losses, weights and optimizer state "
+        "of training on without the save.",
+        (*FORWARD, Facet.COMPILE, *RESUMED),
+        promise=_trajectory_promise,
+        find=resume_trajectory_is_identical,
+        earned=True,
+    ),
+)

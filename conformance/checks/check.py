@@ -1,0 +1,71 @@
+"""What a check is: one sentence that must hold, the facets it needs, and a pure function."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from conformance.contract import Facet, Promise
+from conformance.snapshot import Difference
+from conformance.trace import Probe, Trace
+
+
+@dataclass(frozen=True)
+class Defect:
+    """What a check found: `key` names the defect, and is the same on a smaller case."""
+
+    key: str
+    message: str
+    difference: Difference
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class Vacuous:
+    """The comparison could not have failed on this case."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The subject said clearly that it can't, where its contract has it say so."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class NotApplicable:
+    """The trace holds nothing that the sentence speaks of."""
+
+    reason: str
+
+
+Seen = Iterable[Defect] | Vacuous | Refused | NotApplicable
+"""What comes of a check on a trace; no defect is a pass."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One sentence that must hold wherever a contract promises what it needs.
+
+    `promise` says how firmly the trace's contract answers for the sentence, None where it doesn't.
+    `probe` is what the trace must have looked at. `earned` asks for a subject that repeats itself.
+    """
+
+    name: str
+    statement: str
+    facets: tuple[Facet, ...]
+    promise: Callable[[Trace], Promise | None]
+    find: Callable[[Trace], Seen]
+    probe: Probe | None = None
+    earned: bool = False
+
+
+def anonymous(trace: Trace, where: str) -> str:
+    """Return the place with layer names turned into class names and positions dropped.
+
+    What is left is the same for every case that shows the same defect.
+    """
+    classes = trace.case.class_names
+    parts = [classes.get(part, part) for part in where.split("/")]
+    words = [part.lstrip("0123456789").strip() for part in parts]
+    return "/".join(word for word in words if word)

@@ -1,0 +1,146 @@
+"""Checks that one kind of state survives: an inventory before the save against one after the load."""
+
+from collections.abc import Iterator
+
+from conformance.checks.check import (
+    Check,
+    Defect,
+    NotApplicable,
+    Seen,
+    Vacuous,
+    anonymous,
+)
+from conformance.contract import Facet
+from conformance.snapshot import Difference, Inventory, differences, same
+from conformance.trace import Trace
+
+MOVED_BY_TRAINING = (
+    Facet.WEIGHTS,
+    Facet.NON_TRAINABLE,
+    Facet.SLOTS,
+    Facet.ITERATION,
+    Facet.RNG,
+    Facet.METRICS,
+    Facet.RECURRENT,
+)
+"""Facets whose untrained value is what a loss leaves behind."""
+
+_SENTENCES = {
+    Facet.ARCHITECTURE: (
+        "architecture_survives",
+        "The config of the model that comes back is the config of the model that was saved.",
+    ),
+    Facet.ARGUMENTS: (
+        "arguments_survive",
+        "Every argument that the case gave a layer is on the layer that comes back.",
+    ),
+    Facet.SHARING: (
+        "layer_sharing_survives",
+        "Layers shared before the save are shared after the load, on the same tensors.",
+    ),
+    Facet.NAMES: ("names_survive", "Names of layers and variables come back, in order."),
+    Facet.WEIGHTS: (
+        "weights_survive",
+        "Every weight comes back with its dtype, shape and bytes.",
+    ),
+    Facet.NON_TRAINABLE: (
+        "non_trainable_state_survives",
+        "Non-trainable state (moving statistics) comes back to the byte.",
+    ),
+    Facet.TRAINABLE: (
+        "trainable_flags_survive",
+        "What was frozen comes back frozen, and nothing else does.",
+    ),
+    Facet.DTYPE_POLICY: ("dtype_policy_survives", "Every layer comes back with its dtype policy."),
+    Facet.COMPILE: (
+        "compile_settings_survive",
+        "Losses, metrics and loss weights come back as they were compiled.",
+    ),
+    Facet.OPTIMIZER: (
+        "optimizer_config_survives",
+        "The optimizer comes back with its class and hyper-parameters.",
+    ),
+    Facet.SLOTS: ("optimizer_slots_survive", "Every optimizer slot comes back to the byte."),
+    Facet.ITERATION: ("iteration_survives", "The optimizer's iteration comes back."),
+    Facet.LEARNING_RATE: (
+        "learning_rate_survives",
+        "The learning rate, or its schedule, comes back.",
+    ),
+    Facet.RNG: (
+        "rng_state_survives",
+        "The state of the model's own random generators comes back.",
+    ),
+    Facet.METRICS: ("metric_state_survives", "The totals that metrics gathered come back."),
+    Facet.RECURRENT: (
+        "recurrent_state_survives",
+        "The states of stateful recurrent layers come back.",
+    ),
+}
+
+
+def facet_check(facet: Facet) -> Check:
+    """Return the check that the facet survives."""
+    name, statement = _SENTENCES[facet]
+    return Check(
+        name,
+        statement,
+        (facet,),
+        promise=lambda trace: trace.contract.firm(facet),
+        find=lambda trace: survives(trace, facet),
+    )
+
+
+FACET_CHECKS = tuple(facet_check(facet) for facet in Facet)
+
+
+def survives(trace: Trace, facet: Facet) -> Seen:
+    """Return how the facet of the loaded model parts from that of the saved one."""
+    if trace.before is None or trace.loaded is None or trace.fresh is None:
+        return NotApplicable("there is no round trip to look at")
+    if facet not in trace.before.facets:
+        return NotApplicable(f"the subject tells nothing of its {facet}")
+    before, loaded = trace.before[facet], trace.loaded[facet]
+    found = tuple(inventory_defects(trace, facet, before, loaded))
+    return found or _vacuous(trace, facet, before) or ()
+
+
+def inventory_defects(
+    trace: Trace, facet: Facet, expected: Inventory, found: Inventory
+) -> Iterator[Defect]:
+    """Yield a defect for each difference, its key naming the facet and what is wrong."""
+    for parted in differences(expected, found):
+        key = f"{facet}: {_key(trace, facet, parted)} {parted.what}"
+        yield Defect(key, f"{facet}: {parted.where} ({parted.what})", parted)
+
+
+def untrained(trace: Trace, *facets: Facet) -> bool:
+    """Say whether training left the facets as building made them."""
+    fresh, before = trace.fresh, trace.before
+    return (
+        fresh is not None
+        and before is not None
+        and all(same(fresh[facet], before[facet]) for facet in facets)
+    )
+
+
+def _vacuous(trace: Trace, facet: Facet, before: Inventory) -> Vacuous | None:
+    if not before:
+        return Vacuous(f"the model has no {facet}")
+    if facet in MOVED_BY_TRAINING and untrained(trace, facet):
+        return Vacuous(f"training left the {facet} as it was: a fresh one is equal")
+    if facet is Facet.TRAINABLE and all(before.values()):
+        return Vacuous("nothing is frozen: a lost flag is equal")
+    if facet is Facet.DTYPE_POLICY and set(map(str, before.values())) == {"float32"}:
+        return Vacuous("every policy is the default one")
+    if facet is Facet.SHARING and not trace.case.shares_layers:
+        return Vacuous("no layer is shared")
+    return None
+
+
+def _key(trace: Trace, facet: Facet, parted: Difference) -> str:
+    place = anonymous(trace, parted.where)
+    if facet is Facet.SLOTS:
+        return trace.case.final_settings.optimizer.class_name
+    if facet in (Facet.ARCHITECTURE, Facet.OPTIMIZER, Facet.COMPILE, Facet.METRICS):
+        return place.rsplit("/", 1)[-1]
+    return place

@@ -1,0 +1,192 @@
+"""Checks of how a path goes about it: completing, refusing, leaving the model alone, repeating."""
+
+import re
+from collections.abc import Iterator
+
+from conformance.checks.behaviour import life_defects, output_defects
+from conformance.checks.check import Check, Defect, NotApplicable, Refused, Seen, Vacuous
+from conformance.checks.facets import inventory_defects
+from conformance.contract import Facet, Promise
+from conformance.snapshot import Difference, Snapshot, Value, value_difference
+from conformance.trace import Probe, Raised, Trace
+
+UNCLEAR = frozenset(
+    f"builtins.{kind.__name__}"
+    for kind in (AssertionError, AttributeError, IndexError, KeyError, NameError, UnboundLocalError)
+)
+"""Exceptions that show that the code ran into something, not that it refused."""
+
+_FEWEST_WORDS = 4
+
+
+def round_trip_completes(trace: Trace) -> Seen:
+    """Report what a save or a load raised where the contract has it succeed."""
+    if trace.contract.refuses.get(trace.case.architecture.kind):
+        return NotApplicable("the contract has this kind of model refused")
+    if trace.raised is None:
+        return ()
+    return (_unexpected(trace.raised),)
+
+
+def refusal_says_why(trace: Trace) -> Seen:
+    """Hold a refusal that the contract asks for to its clarity; and that it is refused at all."""
+    about = trace.contract.refuses.get(trace.case.architecture.kind)
+    if about is None:
+        return NotApplicable("the contract refuses no such model")
+    return _refusal(trace.raised, about)
+
+
+def unbuilt_model_is_refused(trace: Trace) -> Seen:
+    """Hold the refusal of a model without weights to its clarity."""
+    if Probe.UNBUILT not in trace.probes or not trace.contract.refuses_unbuilt:
+        return NotApplicable("the path was not asked to save a model without weights")
+    return _refusal(trace.unbuilt, "the model has no weights yet")
+
+
+def saving_changes_nothing(trace: Trace) -> Seen:
+    """Hold the live model after the save against the same model before it."""
+    if trace.before is None or trace.saved is None:
+        return NotApplicable("the model was not saved")
+    return _snapshot_defects(trace, trace.before, trace.saved, tuple(Facet))
+
+
+def second_generation_equals_first(trace: Trace) -> Seen:
+    """Hold what comes of saving the loaded model against the loaded model."""
+    if trace.loaded is None or trace.second is None:
+        return NotApplicable("the loaded model was not saved again")
+    return _snapshot_defects(trace, trace.loaded, trace.second, _promised(trace))
+
+
+def another_process_loads_the_same(trace: Trace) -> Seen:
+    """Hold what another process loads, and how it trains on, against what this one does."""
+    elsewhere = trace.elsewhere
+    if elsewhere is None or trace.loaded is None or trace.resumed is None:
+        return NotApplicable("no other process loaded the source")
+    state = _snapshot_defects(trace, trace.loaded, elsewhere.loaded, _promised(trace))
+    exactness = trace.contract.exactness
+    outputs = output_defects(trace.resumed, elsewhere.life, exactness)
+    onward = next(life_defects(trace.resumed, elsewhere.life, exactness), None)
+    return (*state, *outputs, *(() if onward is None else (onward,)))
+
+
+def what_must_be_fresh_is_fresh(trace: Trace) -> Seen:
+    """Hold what must not come back against the trained state: it must not be there."""
+    fresh, before, loaded = trace.fresh, trace.before, trace.loaded
+    if fresh is None or before is None or loaded is None:
+        return NotApplicable("there is no loaded model to look at")
+    facets = [f for f, promise in trace.contract.facets.items() if promise is Promise.FRESH]
+    moved = [f for f in facets if list(_kept(fresh, before, before, f))]
+    if not moved:
+        return Vacuous("training moved nothing that must be fresh")
+    return tuple(defect for facet in moved for defect in _kept(fresh, before, loaded, facet))
+
+
+def _kept(fresh: Snapshot, before: Snapshot, found: Snapshot, facet: Facet) -> Iterator[Defect]:
+    for name, trained in before[facet].items():
+        untrained, came_back = fresh[facet].get(name), found[facet].get(name)
+        if _equal(trained, came_back) and not _equal(trained, untrained):
+            parted = Difference(name, "kept", "a fresh value", "the trained value")
+            yield Defect(f"fresh: {facet}", f"{facet} came back", parted)
+
+
+def _equal(one: Value, other: Value) -> bool:
+    return value_difference("", one, other) is None
+
+
+def _snapshot_defects(
+    trace: Trace, expected: Snapshot, found: Snapshot, facets: tuple[Facet, ...]
+) -> tuple[Defect, ...]:
+    return tuple(
+        defect
+        for facet in facets
+        for defect in inventory_defects(trace, facet, expected[facet], found[facet])
+    )
+
+
+def _promised(trace: Trace) -> tuple[Facet, ...]:
+    return tuple(facet for facet in Facet if trace.contract.firm(facet))
+
+
+def _refusal(raised: Raised | None, about: str) -> Seen:
+    if raised is None:
+        parted = Difference("refusal", "missing", f"an error that says: {about}", "none")
+        return (Defect("refusal: missing", "what must be refused was accepted", parted),)
+    if raised.kind in UNCLEAR or len(raised.message.split()) < _FEWEST_WORDS:
+        shown = f"{raised.kind}: {raised.message}"
+        parted = Difference("refusal", "unclear", f"an error that says: {about}", shown)
+        key = f"refusal: unclear {raised.kind}"
+        return (Defect(key, "the refusal does not say why", parted, raised.traceback),)
+    return Refused(raised.message)
+
+
+def _unexpected(raised: Raised) -> Defect:
+    shown = f"{raised.kind}: {raised.message}"
+    parted = Difference(raised.stage, "raised", "no error", shown)
+    gist = re.sub(r"""['"`].*?['"`]|\S*\d\S*""", "…", raised.message).split("\n")[0][:80]
+    key = f"{raised.stage}: raised {raised.kind}: {gist}"
+    return Defect(key, f"{raised.stage} raised {raised.kind}", parted, raised.traceback)
+
+
+def _always(trace: Trace) -> Promise:  # noqa: ARG001 - a promise is asked of every trace alike
+    return Promise.MUST
+
+
+def _reloads_elsewhere(trace: Trace) -> Promise | None:
+    return None if trace.in_memory else Promise.MUST
+
+
+HANDLING_CHECKS = (
+    Check(
+        "round_trip_completes",
+        "Saving and loading what the contract covers raises nothing.",
+        (),
+        promise=_always,
+        find=round_trip_completes,
+    ),
+    Check(
+        "refusal_says_why",
+        "What the contract says can't be saved is refused, with an error that says why.",
+        (),
+        promise=_always,
+        find=refusal_says_why,
+    ),
+    Check(
+        "unbuilt_model_is_refused",
+        "A subclassed model without weights is refused, with an error that says why.",
+        (),
+        promise=_always,
+        find=unbuilt_model_is_refused,
+        probe=Probe.UNBUILT,
+    ),
+    Check(
+        "saving_changes_nothing",
+        "The live model is after the save what it was before, in every facet.",
+        (),
+        promise=_always,
+        find=saving_changes_nothing,
+    ),
+    Check(
+        "what_must_be_fresh_is_fresh",
+        "What the path does not save comes back fresh, never trained.",
+        (),
+        promise=_always,
+        find=what_must_be_fresh_is_fresh,
+    ),
+    Check(
+        "second_generation_equals_first",
+        "Saving the model that came back, and loading that, gives the same model again.",
+        (),
+        promise=_always,
+        find=second_generation_equals_first,
+        probe=Probe.SECOND_GENERATION,
+    ),
+    Check(
+        "another_process_loads_the_same",
+        "A process that never built the model loads the same, and trains on alike.",
+        (),
+        promise=_reloads_elsewhere,
+        find=another_process_loads_the_same,
+        probe=Probe.ANOTHER_PROCESS,
+        earned=True,
+    ),
+)

@@ -1,0 +1,166 @@
+"""Child processes that may crash or hang: calls of bytes to bytes over two pipes."""
+
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from importlib import import_module
+from types import TracebackType
+from typing import IO, Self
+
+_LENGTH = struct.Struct("<Q")
+_ANSWER, _ERROR = b"A", b"E"
+_TAIL = 4000
+
+
+class IsolationError(RuntimeError):
+    """A call in a child process gave no answer."""
+
+
+class Crashed(IsolationError):
+    """The child process ended in the middle of a call."""
+
+
+class TimedOut(IsolationError):
+    """The child process gave no answer in time, and was ended."""
+
+
+class Failed(IsolationError):
+    """The called function raised; the message is the child's traceback."""
+
+
+class Child:
+    """A process that serves one function, `module:function` of bytes to bytes, call after call.
+
+    It starts with the first call, and anew with the first call after a crash or a time-out.
+    """
+
+    def __init__(self, function: str) -> None:
+        self._function = function
+        self._process: subprocess.Popen[bytes] | None = None
+        self._errors: IO[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def call(self, request: bytes, *, seconds: float) -> bytes:
+        """Return the function's answer.
+
+        Raises:
+            Crashed: the process ended; the message has its exit code or signal and last words.
+            TimedOut: `seconds` passed without an answer; the process was killed.
+            Failed: the function raised.
+        """
+        process = self._running()
+        deadline = time.monotonic() + seconds
+        try:
+            _write(process.stdin, request)
+            kind = self._read(process, 1, deadline)
+            length = _LENGTH.unpack(self._read(process, _LENGTH.size, deadline))[0]
+            answer = self._read(process, length, deadline)
+        except BrokenPipeError:
+            raise self._crashed() from None
+        except KeyboardInterrupt:
+            self.close()
+            raise
+        if kind == _ERROR:
+            raise Failed(answer.decode())
+        return answer
+
+    def close(self) -> None:
+        """End the process, if there is one."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+        if self._errors is not None:
+            self._errors.close()
+        self._process = self._errors = None
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            self._errors = tempfile.TemporaryFile()
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "conformance.isolation", self._function],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+            )
+        return self._process
+
+    def _read(self, process: subprocess.Popen[bytes], size: int, deadline: float) -> bytes:
+        source = _opened(process.stdout).fileno()
+        parts: list[bytes] = []
+        while size:
+            ready, _, _ = select.select([source], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                self.close()
+                raise TimedOut("no answer in time: the process was ended")
+            part = os.read(source, min(size, 1 << 20))
+            if not part:
+                raise self._crashed()
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def _crashed(self) -> Crashed:
+        code = self._process.wait() if self._process is not None else 0
+        words = ""
+        if self._errors is not None:
+            self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - _TAIL))
+            words = self._errors.read().decode(errors="replace")
+        self.close()
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return Crashed(f"the process ended with {how}\n{words}".rstrip())
+
+
+def serve(function: Callable[[bytes], bytes], requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer requests until the other side closes."""
+    while length := requests.read(_LENGTH.size):
+        request = requests.read(_LENGTH.unpack(length)[0])
+        try:
+            kind, answer = _ANSWER, function(request)
+        except Exception:  # noqa: BLE001 - whatever the function raised is the caller's answer
+            kind, answer = _ERROR, traceback.format_exc().encode()
+        answers.write(kind)
+        _write(answers, answer)
+
+
+def main(function: str) -> None:
+    """Serve the named function on this process's pipes; what it prints goes to standard error."""
+    module, _, name = function.partition(":")
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    serve(getattr(import_module(module), name), sys.stdin.buffer, answers)
+
+
+def _write(target: IO[bytes] | None, message: bytes) -> None:
+    pipe = _opened(target)
+    pipe.write(_LENGTH.pack(len(message)))
+    pipe.write(message)
+    pipe.flush()
+
+
+def _opened(pipe: IO[bytes] | None) -> IO[bytes]:
+    if pipe is None:
+        raise BrokenPipeError
+    return pipe
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
