@@ -6,6 +6,7 @@ returns one gradient for each array argument. Arguments after the arrays are sta
 
 import math
 from collections.abc import Callable, Sequence
+from types import EllipsisType
 
 import numpy as np
 
@@ -13,7 +14,7 @@ Pullback = Callable[[np.ndarray], tuple[np.ndarray, ...]]
 Result = tuple[np.ndarray, Pullback]
 Primitive = Callable[..., Result]
 Axis = int | tuple[int, ...] | None
-Key = int | slice | tuple[int | slice | None, ...] | None
+Key = int | slice | EllipsisType | tuple[int | slice | EllipsisType | None, ...] | None
 
 
 class RankError(ValueError):
@@ -135,7 +136,7 @@ def softplus(x: np.ndarray) -> Result:
 
 def erf(x: np.ndarray) -> Result:
     """The error function, element by element (NumPy has none)."""
-    out = np.frompyfunc(math.erf, 1, 1)(x.astype(np.float64)).astype(x.dtype)
+    out = np.asarray(np.frompyfunc(math.erf, 1, 1)(x.astype(np.float64))).astype(x.dtype)
     return out, lambda g: (g * (2 / math.sqrt(math.pi)) * np.exp(-x * x),)
 
 
@@ -179,8 +180,8 @@ def _widened(x: np.ndarray) -> np.ndarray:
 
 def _product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     if x.ndim == 2 or y.ndim > 2:
-        return x @ y
-    return (x.reshape(-1, x.shape[-1]) @ y).reshape(*x.shape[:-1], y.shape[-1])
+        return np.matmul(x, y)
+    return np.matmul(x.reshape(-1, x.shape[-1]), y).reshape(*x.shape[:-1], y.shape[-1])
 
 
 def sum_(x: np.ndarray, axis: Axis, keepdims: bool) -> Result:  # noqa: FBT001 (never seen by users)

@@ -50,7 +50,7 @@ class Tensor:
 
     def __array__(
         self,
-        dtype: npt.DTypeLike = None,
+        dtype: npt.DTypeLike | None = None,
         copy: bool | None = None,  # noqa: FBT001 (NumPy's protocol)
     ) -> np.ndarray:
         return np.array(self.value, dtype, copy=copy)

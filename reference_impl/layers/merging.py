@@ -1,0 +1,160 @@
+"""Layers that make one output of several inputs: Add, Multiply, Concatenate and their kin."""
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any
+
+from reference_impl import autodiff as ad
+from reference_impl.autodiff import Tensor
+from reference_impl.layers.arguments import LayerArgumentError
+from reference_impl.layers.base import Layer
+from reference_impl.nest import Shape, is_shape
+
+
+class Elementwise(Layer):
+    """One operation over inputs that broadcast; those of lower rank gain axes after the batch."""
+
+    operation: Callable[[Tensor, Tensor], Tensor]
+
+    def build(self, input_shape: Sequence[Shape]) -> None:
+        """Check that the inputs broadcast."""
+        self.compute_output_shape(input_shape)
+
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Return the operation over all inputs."""
+        rank = max(x.ndim for x in inputs)
+        aligned = [x if x.ndim == rank else ad.reshape(x, _aligned(x.shape, rank)) for x in inputs]
+        return reduce(type(self).operation, aligned)
+
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
+        """Return the shape to which the inputs broadcast.
+
+        Raises:
+            LayerArgumentError: If they do not, or there is only one input.
+        """
+        shapes = _several(self.name, input_shape, at_least=2)
+        rank = max(map(len, shapes))
+        lengths = zip(*(_aligned(shape, rank) for shape in shapes), strict=True)
+        return tuple(self._broadcast(axis, shapes) for axis in lengths)
+
+    def _broadcast(self, lengths: Sequence[int | None], shapes: Sequence[Shape]) -> int | None:
+        known = {size for size in lengths if size not in (None, 1)}
+        if len(known) > 1:
+            raise LayerArgumentError(
+                f"layer {self.name!r}: expected inputs that broadcast, found shapes {shapes}"
+            )
+        if None in lengths:
+            return None
+        return known.pop() if known else 1
+
+
+class Add(Elementwise):
+    """The sum of the inputs."""
+
+    operation = staticmethod(ad.add)
+
+
+class Multiply(Elementwise):
+    """The product of the inputs."""
+
+    operation = staticmethod(ad.multiply)
+
+
+class Maximum(Elementwise):
+    """The largest of the inputs, element by element."""
+
+    operation = staticmethod(ad.maximum)
+
+
+class Minimum(Elementwise):
+    """The smallest of the inputs, element by element."""
+
+    operation = staticmethod(ad.minimum)
+
+
+class Average(Elementwise):
+    """The mean of the inputs."""
+
+    operation = staticmethod(ad.add)
+
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Return the mean of all inputs."""
+        return super().call(inputs) / float(len(inputs))
+
+
+class Subtract(Elementwise):
+    """The first input less the second."""
+
+    operation = staticmethod(ad.subtract)
+
+    def build(self, input_shape: Sequence[Shape]) -> None:
+        """Check that there are two inputs, and that they broadcast."""
+        super().build(input_shape)
+        if len(input_shape) != 2:
+            raise LayerArgumentError(
+                f"layer {self.name!r}: expected 2 inputs, found {len(input_shape)}"
+            )
+
+
+class Concatenate(Layer):
+    """The inputs joined along an axis; the other axes must agree."""
+
+    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.axis = axis
+
+    def build(self, input_shape: Sequence[Shape]) -> None:
+        """Check that the inputs fit."""
+        self.compute_output_shape(input_shape)
+
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Return the inputs joined."""
+        return ad.concatenate(inputs, self.axis)
+
+    def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
+        """Return the common shape with the lengths along the axis added up.
+
+        Raises:
+            LayerArgumentError: If the shapes disagree elsewhere.
+        """
+        shapes = _several(self.name, input_shape, at_least=1)
+        rank = len(shapes[0])
+        if {len(shape) for shape in shapes} != {rank} or not -rank <= self.axis < rank:
+            raise LayerArgumentError(
+                f"layer {self.name!r}: expected inputs of one rank that has axis {self.axis}, "
+                f"found shapes {shapes}"
+            )
+        per_axis = zip(*shapes, strict=True)
+        return tuple(
+            self._joined(lengths) if a == self.axis % rank else self._common(lengths, shapes)
+            for a, lengths in enumerate(per_axis)
+        )
+
+    def _joined(self, lengths: Sequence[int | None]) -> int | None:
+        known = [size for size in lengths if size is not None]
+        return sum(known) if len(known) == len(lengths) else None
+
+    def _common(self, lengths: Sequence[int | None], shapes: Sequence[Shape]) -> int | None:
+        known = {size for size in lengths if size is not None}
+        if len(known) > 1:
+            raise LayerArgumentError(
+                f"layer {self.name!r}: expected shapes that agree but on axis {self.axis}, "
+                f"found {shapes}"
+            )
+        return known.pop() if known else None
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor, as tf_keras writes them."""
+        return super().get_config() | {"axis": self.axis}
+
+
+def _several(layer: str, shapes: Sequence[Shape], *, at_least: int) -> Sequence[Shape]:
+    if is_shape(shapes) or len(shapes) < at_least:
+        raise LayerArgumentError(
+            f"layer {layer!r}: expected a list of at least {at_least} inputs, found shape {shapes}"
+        )
+    return shapes
+
+
+def _aligned(shape: Sequence[int | None], rank: int) -> tuple[Any, ...]:
+    return (shape[0], *[1] * (rank - len(shape)), *shape[1:])

@@ -1,0 +1,126 @@
+"""MaxPooling2D, GlobalAveragePooling1D and GlobalAveragePooling2D."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from reference_impl.autodiff import Tensor, max_pool2d, mean
+from reference_impl.layers.arguments import (
+    DATA_FORMATS,
+    LayerArgumentError,
+    channels_last,
+    one_of,
+    sizes,
+)
+from reference_impl.layers.base import Layer
+from reference_impl.nest import Shape
+from reference_impl.windows import output_length
+
+
+class MaxPooling2D(Layer):
+    """The largest element of each window of x (batch, height, width, channels)."""
+
+    def __init__(
+        self,
+        pool_size: int | Sequence[int] = 2,
+        strides: int | Sequence[int] | None = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        where = f"layer {self.name!r}"
+        self.pool_size = sizes(pool_size, 2, f"{where}: pool_size")
+        self.strides = sizes(pool_size if strides is None else strides, 2, f"{where}: strides")
+        self.padding = one_of(padding, ("valid", "same"), f"{where}: padding")
+        self.data_format = channels_last(data_format, where)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """Return the maxima."""
+        return max_pool2d(inputs, sizes=self.pool_size, strides=self.strides, padding=self.padding)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return (batch, *windows, channels).
+
+        Raises:
+            LayerArgumentError: If the input is not of rank 4, or no window fits.
+        """
+        if len(input_shape) != 4:
+            raise LayerArgumentError(
+                f"layer {self.name!r}: expected (batch, height, width, channels), "
+                f"found {input_shape}"
+            )
+        per_axis = zip(input_shape[1:-1], self.pool_size, self.strides, strict=True)
+        space = [
+            None if n is None else output_length(n, p, s, 1, self.padding) for n, p, s in per_axis
+        ]
+        if 0 in space:
+            raise LayerArgumentError(
+                f"layer {self.name!r}: no window of {self.pool_size} fits an input of shape "
+                f"{input_shape}"
+            )
+        return input_shape[0], *space, input_shape[-1]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor, as tf_keras writes them."""
+        return super().get_config() | {
+            "pool_size": self.pool_size,
+            "padding": self.padding,
+            "strides": self.strides,
+            "data_format": self.data_format,
+        }
+
+
+class GlobalAveragePooling(Layer):
+    """The mean over all axes of space, which keep length 1 with `keepdims`."""
+
+    rank = 0
+
+    def __init__(
+        self, data_format: str | None = None, *, keepdims: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.data_format = one_of(data_format or "channels_last", DATA_FORMATS, "data_format")
+        self.keepdims = keepdims
+
+    def _space(self) -> range:
+        return (
+            range(1, self.rank + 1)
+            if self.data_format == "channels_last"
+            else range(2, self.rank + 2)
+        )
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """Return the means."""
+        return mean(inputs, tuple(self._space()), keepdims=self.keepdims)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return (batch, channels), or the input's shape with space at length 1.
+
+        Raises:
+            LayerArgumentError: If the input has another number of axes of space.
+        """
+        if len(input_shape) != self.rank + 2:
+            raise LayerArgumentError(
+                f"layer {self.name!r}: expected an input of rank {self.rank + 2}, "
+                f"found {input_shape}"
+            )
+        space = self._space()
+        if self.keepdims:
+            return tuple(1 if a in space else size for a, size in enumerate(input_shape))
+        return tuple(size for a, size in enumerate(input_shape) if a not in space)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor, as tf_keras writes them."""
+        return super().get_config() | {"data_format": self.data_format, "keepdims": self.keepdims}
+
+
+class GlobalAveragePooling1D(GlobalAveragePooling):
+    """The mean over the steps of x (batch, steps, features)."""
+
+    rank = 1
+
+
+class GlobalAveragePooling2D(GlobalAveragePooling):
+    """The mean over height and width of x (batch, height, width, channels)."""
+
+    rank = 2

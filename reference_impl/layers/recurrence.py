@@ -1,0 +1,250 @@
+"""Recurrent: what the recurrent layers share, a cell applied step by step."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from reference_impl import activations, constraints, initializers, regularizers
+from reference_impl.autodiff import Tensor, Variable, cast, matmul, multiply, stack
+from reference_impl.layers.arguments import LayerArgumentError, UnsupportedArgumentError
+from reference_impl.layers.base import Layer
+from reference_impl.nest import Nested, Shape, is_shape
+from reference_impl.random import Generator, process_generator
+
+
+class Recurrent(Layer):
+    """A cell applied to each step of x (batch, steps, features) in turn, with its states.
+
+    Weights: kernel (features, gates * units), recurrent_kernel (units, gates * units) and
+    bias (gates * units,). The input may be a list: x and the initial states. With `stateful` a
+    batch starts from the states that the batch before left; they are part of the model's state,
+    but are no weights. `dropout` and `recurrent_dropout` draw one mask per call for the input's
+    features and one for the state, held over the steps (tf_keras draws one per gate if
+    implementation is 1).
+    `unroll` and `implementation` change nothing here; they are kept for the config.
+    """
+
+    cell_name: str
+    gates = 1
+    state_count = 1
+
+    def __init__(
+        self,
+        units: int,
+        activation: object = "tanh",
+        *,
+        use_bias: bool = True,
+        kernel_initializer: object = "glorot_uniform",
+        recurrent_initializer: object = "orthogonal",
+        bias_initializer: object = "zeros",
+        kernel_regularizer: object = None,
+        recurrent_regularizer: object = None,
+        bias_regularizer: object = None,
+        activity_regularizer: object = None,
+        kernel_constraint: object = None,
+        recurrent_constraint: object = None,
+        bias_constraint: object = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        time_major: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if units < 1:
+            raise LayerArgumentError(f"layer {self.name!r}: units: expected >= 1, found {units!r}")
+        if time_major:
+            raise UnsupportedArgumentError(
+                f"layer {self.name!r}: time_major=True is not supported; "
+                "give inputs as (batch, steps, features)"
+            )
+        self.units = units
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.recurrent_initializer = initializers.get(recurrent_initializer)
+        self.bias_initializer = initializers.get(bias_initializer or "zeros")
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.recurrent_constraint = constraints.get(recurrent_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.dropout = min(1.0, max(0.0, dropout))
+        self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
+        self.return_sequences = return_sequences
+        self.return_state = return_state
+        self.go_backwards = go_backwards
+        self.stateful = stateful
+        self.unroll = unroll
+        self.time_major = time_major
+        self.bias: Variable | None = None
+        self.states: list[Variable] = []
+        if self.dropout or self.recurrent_dropout:
+            first = Generator(process_generator().seed()).state
+            self.generator_state = self.add_state("seed_generator_state", first)
+
+    @property
+    def _bias_shape(self) -> tuple[int, ...]:
+        return (self.gates * self.units,)
+
+    def _initial_bias(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
+        return np.asarray(self.bias_initializer(shape, dtype=dtype))
+
+    def build(self, input_shape: Nested) -> None:
+        """Create kernel, recurrent_kernel and bias, and the states of a stateful layer.
+
+        Raises:
+            LayerArgumentError: If the number of features is open, or a stateful layer's batch size.
+        """
+        shape: Shape = input_shape if is_shape(input_shape) else input_shape[0]
+        if len(shape) != 3 or shape[-1] is None:
+            raise LayerArgumentError(
+                f"layer {self.name!r}: expected an input of shape (batch, steps, features) with a "
+                f"known number of features, found {shape}"
+            )
+        width = self.gates * self.units
+        self.kernel = self.add_weight(
+            f"{self.cell_name}/kernel",
+            (shape[-1], width),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
+        self.recurrent_kernel = self.add_weight(
+            f"{self.cell_name}/recurrent_kernel",
+            (self.units, width),
+            initializer=self.recurrent_initializer,
+            regularizer=self.recurrent_regularizer,
+            constraint=self.recurrent_constraint,
+        )
+        if self.use_bias:
+            self.bias = self.add_weight(
+                f"{self.cell_name}/bias",
+                self._bias_shape,
+                initializer=self._initial_bias,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+        if self.stateful:
+            self._create_states(shape[0])
+
+    def _create_states(self, batch: int | None) -> None:
+        if batch is None:
+            raise LayerArgumentError(
+                f"layer {self.name!r}: a stateful layer needs a known batch size: give "
+                "batch_input_shape to the first layer or batch_size to Input"
+            )
+        self.states = [
+            self.add_state(f"state_{i}", np.zeros((batch, self.units), self.dtype))
+            for i in range(self.state_count)
+        ]
+
+    def reset_states(self) -> None:
+        """Let the next batch start from zeros.
+
+        Raises:
+            LayerArgumentError: If the layer is not stateful.
+        """
+        if not self.stateful:
+            raise LayerArgumentError(f"layer {self.name!r}: only a stateful layer has states")
+        for state in self.states:
+            state.assign(np.zeros(state.shape))
+
+    def call(self, inputs: Nested, *, training: bool = False) -> Nested:
+        """Return the last output, or all of them, and the final states where asked for."""
+        x, *states = inputs if isinstance(inputs, list | tuple) else [inputs]
+        states = states or self._first_states(x)
+        masks = self._masks(x) if training and (self.dropout or self.recurrent_dropout) else None
+        if masks is not None:
+            x = multiply(x, masks[0][:, None, :])
+        drives = self._drives(x)
+        order = range(x.shape[1])
+        outputs = []
+        for t in reversed(order) if self.go_backwards else order:
+            dropped = states[0] if masks is None else multiply(states[0], masks[1])
+            states = self.step(drives[:, t], dropped, states)
+            outputs.append(states[0])
+        for variable, state in zip(self.states, states, strict=False):
+            variable.assign(state)
+        result = stack(outputs, 1) if self.return_sequences else outputs[-1]
+        return [result, *states] if self.return_state else result
+
+    def step(self, drive: Tensor, dropped: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
+        """Return the states after one step, the output first.
+
+        `drive` (batch, gates * units) is the input's share; `dropped` is the output before, masked.
+        """
+        raise NotImplementedError
+
+    def _first_states(self, x: Tensor) -> list[Tensor]:
+        shape = (x.shape[0], self.units)
+        if not self.stateful:
+            return [Tensor(np.zeros(shape, x.dtype)) for _ in range(self.state_count)]
+        if self.states[0].shape != shape:
+            raise LayerArgumentError(
+                f"layer {self.name!r}: expected batches of {self.states[0].shape[0]} samples, "
+                f"found {x.shape[0]}"
+            )
+        return [cast(Tensor(state.value), x.dtype) for state in self.states]
+
+    def _masks(self, x: Tensor) -> list[np.ndarray]:
+        """Masks for the input's features and for the state, scaled by 1 / (1 - rate)."""
+        generator = Generator.resumed(self.generator_state.value)
+        rates = (self.dropout, x.shape[2]), (self.recurrent_dropout, self.units)
+        masks = [
+            generator.bernoulli(1 - rate, (x.shape[0], width)) / (1 - rate if rate < 1 else 1)
+            for rate, width in rates
+        ]
+        self.generator_state.assign(generator.state)
+        return [mask.astype(x.dtype) for mask in masks]
+
+    def _drives(self, x: Tensor) -> Tensor:
+        """The input's share of all steps, (batch, steps, gates * units)."""
+        drives = matmul(x, cast(self.kernel, x.dtype))
+        return drives if self.bias is None else drives + cast(self.bias, x.dtype)
+
+    def _recurrent(self, h: Tensor) -> Tensor:
+        return matmul(h, cast(self.recurrent_kernel, h.dtype))
+
+    def _gate(self, x: Tensor, index: int, count: int = 1) -> Tensor:
+        return x[:, index * self.units : (index + count) * self.units]
+
+    def compute_output_shape(self, input_shape: Nested) -> Nested:
+        """Return (batch, units), (batch, steps, units) for sequences; a list with the states."""
+        batch, steps, _ = input_shape if is_shape(input_shape) else input_shape[0]
+        state: Shape = (batch, self.units)
+        output: Shape = (batch, steps, self.units) if self.return_sequences else state
+        return [output, *[state] * self.state_count] if self.return_state else output
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor, as tf_keras writes them."""
+        return super().get_config() | {
+            "return_sequences": self.return_sequences,
+            "return_state": self.return_state,
+            "go_backwards": self.go_backwards,
+            "stateful": self.stateful,
+            "unroll": self.unroll,
+            "time_major": self.time_major,
+            "units": self.units,
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "recurrent_initializer": initializers.serialize(self.recurrent_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "recurrent_regularizer": regularizers.serialize(self.recurrent_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+            "kernel_constraint": constraints.serialize(self.kernel_constraint),
+            "recurrent_constraint": constraints.serialize(self.recurrent_constraint),
+            "bias_constraint": constraints.serialize(self.bias_constraint),
+            "dropout": self.dropout,
+            "recurrent_dropout": self.recurrent_dropout,
+        }

@@ -1,0 +1,131 @@
+"""SimpleRNN, LSTM and GRU."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from reference_impl import activations
+from reference_impl.autodiff import Tensor, cast, matmul
+from reference_impl.layers.recurrence import Recurrent
+
+
+class SimpleRNN(Recurrent):
+    """h' = activation(x W + h U + b). Source: Elman (1990)."""
+
+    cell_name = "simple_rnn_cell"
+
+    def step(self, drive: Tensor, dropped: Tensor, states: Sequence[Tensor]) -> list[Tensor]:  # noqa: ARG002 (a simple cell has no other state)
+        """Return h'."""
+        return [self.activation(drive + self._recurrent(dropped))]
+
+
+class Gated(Recurrent):
+    """A recurrent layer whose gates have an activation of their own."""
+
+    def __init__(
+        self,
+        units: int,
+        activation: object = "tanh",
+        recurrent_activation: object = "sigmoid",
+        *,
+        implementation: int = 2,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(units, activation, **kwargs)
+        self.recurrent_activation = activations.get(recurrent_activation)
+        # tf_keras's cells fall back to implementation 1 and say so in the config.
+        self.implementation = 1 if self.recurrent_dropout else implementation
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor, as tf_keras writes them."""
+        return super().get_config() | {
+            "recurrent_activation": activations.serialize(self.recurrent_activation),
+            "implementation": self.implementation,
+        }
+
+
+class LSTM(Gated):
+    """c' = f c + i g, h' = o activation(c'), gates i, f, g, o in this order.
+
+    Source: Hochreiter and Schmidhuber (1997); the forget gate's bias starts at 1 with
+    `unit_forget_bias`, after Jozefowicz et al. (2015).
+    """
+
+    cell_name = "lstm_cell"
+    gates = 4
+    state_count = 2
+
+    def __init__(
+        self, units: int, *args: Any, unit_forget_bias: bool = True, **kwargs: Any
+    ) -> None:
+        super().__init__(units, *args, **kwargs)
+        self.unit_forget_bias = unit_forget_bias
+
+    def _initial_bias(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
+        if not self.unit_forget_bias:
+            return super()._initial_bias(shape, dtype)
+        first = super()._initial_bias((self.units,), dtype)
+        rest = super()._initial_bias((2 * self.units,), dtype)
+        return np.concatenate([first, np.ones((self.units,), first.dtype), rest])
+
+    def step(self, drive: Tensor, dropped: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
+        """Return h' and c'."""
+        total = drive + self._recurrent(dropped)
+        i, f = (self.recurrent_activation(self._gate(total, index)) for index in (0, 1))
+        c = f * states[1] + i * self.activation(self._gate(total, 2))
+        return [self.recurrent_activation(self._gate(total, 3)) * self.activation(c), c]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor, as tf_keras writes them."""
+        return super().get_config() | {"unit_forget_bias": self.unit_forget_bias}
+
+
+class GRU(Gated):
+    """h' = z h + (1 - z) g, gates z, r, g in this order.
+
+    With `reset_after`, g = activation(x W + b + r (h U + b')), and the bias has two rows, b and b';
+    otherwise g = activation(x W + b + (r h) U). Source: Cho et al. (2014), versions 3 and 1.
+    """
+
+    cell_name = "gru_cell"
+    gates = 3
+
+    def __init__(self, units: int, *args: Any, reset_after: bool = True, **kwargs: Any) -> None:
+        super().__init__(units, *args, **kwargs)
+        self.reset_after = reset_after
+
+    @property
+    def _bias_shape(self) -> tuple[int, ...]:
+        return (2, *super()._bias_shape) if self.reset_after else super()._bias_shape
+
+    def _drives(self, x: Tensor) -> Tensor:
+        if self.bias is None or not self.reset_after:
+            return super()._drives(x)
+        return matmul(x, cast(self.kernel, x.dtype)) + cast(self.bias, x.dtype)[0]
+
+    def step(self, drive: Tensor, dropped: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
+        """Return h'."""
+        inner = self._inner(dropped)
+        z, r = (
+            self.recurrent_activation(self._gate(drive, index) + self._gate(inner, index))
+            for index in (0, 1)
+        )
+        if self.reset_after:
+            candidate = r * self._gate(inner, 2)
+        else:
+            kernel = cast(self.recurrent_kernel, drive.dtype)[:, 2 * self.units :]
+            candidate = matmul(r * dropped, kernel)
+        g = self.activation(self._gate(drive, 2) + candidate)
+        return [z * states[0] + (1.0 - z) * g]
+
+    def _inner(self, h: Tensor) -> Tensor:
+        """The state's share: of all gates with `reset_after`, else of z and r."""
+        if not self.reset_after:
+            return matmul(h, cast(self.recurrent_kernel, h.dtype)[:, : 2 * self.units])
+        inner = self._recurrent(h)
+        return inner if self.bias is None else inner + cast(self.bias, h.dtype)[1]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor, as tf_keras writes them."""
+        return super().get_config() | {"reset_after": self.reset_after}
