@@ -90,6 +90,7 @@ class Layer:
         set_field(self, "dtype_policy", policy_name(dtype))
         set_field(self, "batch_input_shape", _batch_input_shape(shape_arguments))
 
+    is_graph_network = False
     _tracked: dict[str, Any]
     _own_weights: list[Variable]
     _extra_state: dict[str, Variable]
@@ -124,11 +125,8 @@ class Layer:
 
     def compute_output_shape(self, input_shape: Nested) -> Nested:
         """Return the shape that `call` gives, by calling it on zeros unless a layer states it."""
-        zeros = map_shapes(
-            lambda shape: np.zeros([size or 1 for size in shape], self.compute_dtype), input_shape
-        )
         with calling(CallFrame()):
-            outputs = self(zeros, training=False)
+            outputs = self(zeros_of(input_shape, self.compute_dtype), training=False)
         return map_leaves(lambda tensor: (None, *tensor.shape[1:]), outputs)
 
     def add_weight(
@@ -207,7 +205,7 @@ class Layer:
         states = {id(variable) for variable in self._extra_state.values()}
         return [
             variable
-            for variable in _each_once([*self._own_weights, *assigned])
+            for variable in each_once([*self._own_weights, *assigned])
             if trainable in (None, variable.trainable) and id(variable) not in states
         ]
 
@@ -227,7 +225,7 @@ class Layer:
         if not self._trainable:
             return []
         below = [weight for layer in self.sublayers() for weight in layer.trainable_weights]
-        return _each_once(self.own_weights(trainable=True) + below)
+        return each_once(self.own_weights(trainable=True) + below)
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
@@ -238,12 +236,12 @@ class Layer:
         else:
             own = self.own_weights(trainable=True) + own
             below = [weight for layer in self.sublayers() for weight in layer.weights]
-        return _each_once(own + below)
+        return each_once(own + below)
 
     @property
     def weights(self) -> list[Variable]:
         """All weights, the trainable ones first."""
-        return _each_once(self.trainable_weights + self.non_trainable_weights)
+        return each_once(self.trainable_weights + self.non_trainable_weights)
 
     trainable_variables = trainable_weights
     non_trainable_variables = non_trainable_weights
@@ -371,7 +369,13 @@ def assign_all(
         variable.assign(value)
 
 
-def _each_once(variables: Sequence[Variable]) -> list[Variable]:
+def zeros_of(shapes: Nested, dtype: str) -> Nested:
+    """Return zeros in one shape or several, with 1 for each size left open."""
+    return map_shapes(lambda shape: np.zeros([size or 1 for size in shape], dtype), shapes)
+
+
+def each_once(variables: Sequence[Variable]) -> list[Variable]:
+    """Return the variables in order, each only once."""
     return list({id(variable): variable for variable in variables}.values())
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reference_impl.autodiff import Tensor
+from reference_impl.autodiff import Tensor, cast, reshape
 from reference_impl.layers.base import KerasTensor, Layer, Node
 from reference_impl.layers.input_layer import InputLayer
-from reference_impl.nest import Nested, leaves, map_leaves
+from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
 
 
 class DisconnectedGraph(ValueError):
@@ -40,6 +40,24 @@ class Graph:
             for symbol, value in zip(leaves(node.outputs), leaves(result), strict=True):
                 computed[id(symbol)] = value
         return map_leaves(lambda symbol: computed[id(symbol)], self.outputs)
+
+    def output_shapes(self, input_shapes: Sequence[Shape]) -> Nested:
+        """Return the outputs' shapes for the inputs' shapes, in the order of the flattened inputs."""
+        known = {
+            id(symbol): shape
+            for symbol, shape in zip(leaves(self.inputs), input_shapes, strict=True)
+        }
+        for node in self.nodes:
+            found = node.layer.compute_output_shape(
+                map_leaves(lambda symbol: known[id(symbol)], node.inputs)
+            )
+            shapes: list[Shape] = []
+            map_shapes(shapes.append, found)
+            known |= {
+                id(symbol): shape
+                for symbol, shape in zip(leaves(node.outputs), shapes, strict=True)
+            }
+        return map_leaves(lambda symbol: known[id(symbol)], self.outputs)
 
 
 def graph_between(inputs: Nested, outputs: Nested) -> Graph:
@@ -171,15 +189,13 @@ def _conformed(value: Any, symbol: KerasTensor, where: str) -> Tensor:
     tensor = value if isinstance(value, Tensor) else Tensor(value)
     shape, expected = tuple(tensor.shape), symbol.shape
     if len(shape) == len(expected) - 1 and expected[-1] == 1:
-        tensor = Tensor(tensor.value[..., None])
+        tensor = reshape(tensor, (*shape, 1))
     elif len(shape) == len(expected) + 1 and shape[-1] == 1:
-        tensor = Tensor(tensor.value[..., 0])
+        tensor = reshape(tensor, shape[:-1])
     fits = len(tensor.shape) == len(expected) and all(
         size is None or size == found for size, found in zip(expected, tensor.shape, strict=True)
     )
     if not fits:
         name = symbol.layer.name if symbol.layer else "?"
         raise InputMismatch(f"{where}: input {name!r} expects shape {expected}, found {shape}")
-    if str(tensor.dtype) != symbol.dtype:
-        tensor = Tensor(tensor.value.astype(symbol.dtype))
-    return tensor
+    return tensor if str(tensor.dtype) == symbol.dtype else cast(tensor, symbol.dtype)

@@ -1,0 +1,183 @@
+"""Callbacks: what `fit` tells while it runs, and those that saving needs."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Logs = Mapping[str, Any]
+
+
+class Callback:
+    """Does nothing at each event of `fit`, `evaluate` and `predict`; subclasses say what to do."""
+
+    model: Any = None
+    params: Mapping[str, Any] = {}
+
+    def set_model(self, model: Any) -> None:
+        """Learn the model."""
+        self.model = model
+
+    def set_params(self, params: Mapping[str, Any]) -> None:
+        """Learn the number of epochs and steps."""
+        self.params = params
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """`fit` begins."""
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """`fit` ends."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """An epoch, counted from 0, begins."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """An epoch ends; the logs hold the means of the epoch, `val_` ones too."""
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """A training batch begins."""
+        self.on_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """A training batch ends; the logs hold the running means."""
+        self.on_batch_end(batch, logs)
+
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Keras's older name of `on_train_batch_begin`."""
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Keras's older name of `on_train_batch_end`."""
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """`evaluate`, or a validation, begins."""
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """`evaluate`, or a validation, ends."""
+
+
+class History(Callback):
+    """What `fit` returns: `epoch`, and in `history` a list of values for each log."""
+
+    def __init__(self) -> None:
+        self.history: dict[str, list[Any]] = {}
+        self.epoch: list[int] = []
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Forget the epochs of an earlier run."""
+        self.epoch = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Note the epoch's logs."""
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+
+
+class EpochLines(Callback):
+    """Writes a line an epoch to standard output."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Write the epoch's logs."""
+        told = " - ".join(f"{name}: {value:.4f}" for name, value in (logs or {}).items())
+        sys.stdout.write(f"Epoch {epoch + 1}/{self.params.get('epochs')} - {told}\n")
+
+
+class ModelCheckpoint(Callback):
+    """Saves the model, or its weights, after every epoch or every so many batches.
+
+    Args:
+        filepath: the target; may hold `{epoch}` (from 1), `{batch}` and log names to be filled in.
+        monitor: the log that `save_best_only` looks at.
+        verbose: 1 writes a line for each file.
+        save_best_only: save only when the log improved.
+        save_weights_only: `save_weights` instead of `save`.
+        mode: 'min', 'max', or 'auto': by the log's name.
+        save_freq: 'epoch', or a number of batches.
+    """
+
+    def __init__(
+        self,
+        filepath: str | Path,
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,  # noqa: FBT001 (Keras's signature)
+        save_weights_only: bool = False,  # noqa: FBT001 (Keras's signature)
+        mode: str = "auto",
+        save_freq: str | int = "epoch",
+    ) -> None:
+        if mode not in ("auto", "min", "max"):
+            raise ValueError(f"ModelCheckpoint: expected mode auto, min or max, found {mode!r}")
+        if save_freq != "epoch" and not isinstance(save_freq, int):
+            raise ValueError(f"ModelCheckpoint: expected 'epoch' or a number, found {save_freq!r}")
+        self.filepath = str(filepath)
+        self.monitor = monitor
+        self.verbose = verbose
+        self.save_best_only = save_best_only
+        self.save_weights_only = save_weights_only
+        self.save_freq = save_freq
+        rises = monitor.startswith("fmeasure") or "acc" in monitor
+        self._rises = mode == "max" or (mode == "auto" and rises)
+        self.best: float = -np.inf if self._rises else np.inf
+        self._batches = 0
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Note the epoch for the name of the file."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Save after every `save_freq` batches."""
+        if self.save_freq == "epoch":
+            return
+        self._batches += 1
+        if self._batches >= int(self.save_freq):
+            self._batches = 0
+            self._save(logs or {}, batch=batch)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Save after the epoch."""
+        if self.save_freq == "epoch":
+            self._save(logs or {}, batch=None)
+
+    def _save(self, logs: Logs, *, batch: int | None) -> None:
+        if self.save_best_only and not self._improved(logs):
+            return
+        place = {"epoch": self._epoch + 1, **logs}
+        target = self.filepath.format(**place, **({} if batch is None else {"batch": batch + 1}))
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        if self.save_weights_only:
+            self.model.save_weights(target)
+        else:
+            self.model.save(target)
+        if self.verbose:
+            sys.stdout.write(f"Epoch {self._epoch + 1}: saved {target}\n")
+
+    def _improved(self, logs: Logs) -> bool:
+        if self.monitor not in logs:
+            raise KeyError(
+                f"ModelCheckpoint: expected a log {self.monitor!r}, found {sorted(logs)}"
+            )
+        value = float(logs[self.monitor])
+        if not (value > self.best if self._rises else value < self.best):
+            return False
+        self.best = value
+        return True
+
+
+class CallbackList:
+    """Tells every callback of an event, in order."""
+
+    def __init__(
+        self, callbacks: Iterable[Callback], *, model: Any, params: Mapping[str, Any]
+    ) -> None:
+        self.callbacks: Sequence[Callback] = list(callbacks)
+        for callback in self.callbacks:
+            callback.set_model(model)
+            callback.set_params(params)
+
+    def tell(self, event: str, *arguments: Any) -> None:
+        """Call the method named `event` of every callback."""
+        for callback in self.callbacks:
+            getattr(callback, event)(*arguments)

@@ -1,0 +1,103 @@
+"""Data as the training loop takes it: arrays of equal length, cut into batches."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reference_impl.layers.policy import FLOATX, is_floating
+from reference_impl.models.errors import DataMismatch
+from reference_impl.nest import Nested, leaves, map_leaves
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Inputs, targets and sample weights whose first axis is the sample."""
+
+    x: Nested
+    y: Nested = None
+    sample_weight: Nested = None
+
+    def __len__(self) -> int:
+        return len(next(leaves(self.x)))
+
+    def __getitem__(self, index: "slice | np.ndarray") -> "Rows":
+        def cut(structure: Nested) -> Nested:
+            return map_leaves(lambda leaf: None if leaf is None else leaf[index], structure)
+
+        return Rows(cut(self.x), cut(self.y), cut(self.sample_weight))
+
+
+def rows_of(
+    x: Nested,
+    y: Nested = None,
+    sample_weight: Nested = None,
+    class_weight: Mapping[int, float] | None = None,
+) -> Rows:
+    """Return the data as arrays, real numbers in float32 as Keras feeds them.
+
+    Raises:
+        DataMismatch: if the numbers of samples differ.
+    """
+    rows = Rows(*(map_leaves(_array, structure) for structure in (x, y, sample_weight)))
+    lengths = {
+        len(leaf) for part in (rows.x, rows.y, rows.sample_weight) for leaf in leaves(part)
+        if leaf is not None
+    }
+    if len(lengths) != 1:
+        raise DataMismatch(
+            f"data: expected as many samples in x, y and sample_weight, found {sorted(lengths)}"
+        )
+    if class_weight is None:
+        return rows
+    return Rows(rows.x, rows.y, _weighted_by_class(rows, class_weight))
+
+
+def _array(value: Any) -> np.ndarray | None:
+    if value is None:
+        return None
+    array = np.asarray(value)
+    if is_floating(array.dtype) and str(array.dtype) != FLOATX:
+        return array.astype(FLOATX)
+    return array
+
+
+def _weighted_by_class(rows: Rows, class_weight: Mapping[int, float]) -> np.ndarray:
+    """Return the samples' weights times the weight of each sample's class."""
+    if not isinstance(rows.y, np.ndarray):
+        raise DataMismatch("class_weight: expected a model with a single output")
+    # A class is a column of one-hot targets, else the target itself.
+    if rows.y.ndim == 2 and rows.y.shape[-1] > 1:
+        classes = np.argmax(rows.y, axis=1)
+    else:
+        classes = rows.y.reshape(len(rows.y)).astype(np.int64)
+    missing = sorted({int(number) for number in classes} - set(class_weight))
+    if missing:
+        raise DataMismatch(f"class_weight: expected a weight for every class, found none for {missing}")
+    weights = np.array([class_weight[int(number)] for number in classes], FLOATX)
+    return weights if rows.sample_weight is None else weights * rows.sample_weight
+
+
+def batches(rows: Rows, batch_size: int, order: np.ndarray | None = None) -> Iterator[Rows]:
+    """Yield batches in the order given, else as the data lie; the last may be smaller."""
+    for start in range(0, len(rows), batch_size):
+        part = slice(start, start + batch_size)
+        yield rows[part] if order is None else rows[order[part]]
+
+
+def split(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
+    """Return the rows for training and the last `fraction` of them for validation."""
+    at = int(np.floor(len(rows) * (1.0 - fraction)))
+    if at in (0, len(rows)):
+        raise DataMismatch(
+            f"validation_split={fraction!r}: leaves {at} of {len(rows)} samples to train on"
+        )
+    return rows[:at], rows[at:]
+
+
+def rows_of_validation(data: Sequence[Nested]) -> Rows:
+    """Return the rows of `validation_data`: (x, y) or (x, y, sample_weight)."""
+    if not isinstance(data, list | tuple) or len(data) not in (2, 3):
+        raise DataMismatch("validation_data: expected (x, y) or (x, y, sample_weight)")
+    return rows_of(*data)

@@ -1,0 +1,13 @@
+"""The ways in which a model can be used wrongly."""
+
+
+class UnbuiltModel(ValueError):
+    """The model has no weights yet, so that they can't be asked for or saved."""
+
+
+class UncompiledModel(RuntimeError):
+    """The model was asked to train or evaluate before `compile`."""
+
+
+class DataMismatch(ValueError):
+    """Inputs, targets or weights do not fit each other or the model's outputs."""

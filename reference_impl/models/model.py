@@ -1,0 +1,201 @@
+"""Model: a layer that can be compiled, trained, evaluated and saved; functional or subclassed."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from reference_impl import saving
+from reference_impl.autodiff import Variable
+from reference_impl.custom_objects import custom_object_scope
+from reference_impl.layers.base import Layer, each_once, zeros_of
+from reference_impl.models.errors import UnbuiltModel
+from reference_impl.models.graph import Graph, conformed_inputs, graph_between
+from reference_impl.models.graph_config import graph_config, graph_from_config
+from reference_impl.models.trainer import Trainer
+from reference_impl.nest import Nested, Shape, leaves, map_shapes
+from reference_impl.serialization import class_name
+from reference_impl.state import BACKEND, KERAS_VERSION
+
+
+class Model(Trainer):
+    """A functional model, made of `inputs` and `outputs`, or a subclass that states `call`.
+
+    Args:
+        inputs: symbolic tensors of `keras.Input`, one or nested; none for a subclassed model.
+        outputs: symbolic tensors computed from them.
+        name: by default `model`, `model_1`…, or from the name of the subclass.
+    """
+
+    def __init__(
+        self,
+        inputs: Nested = None,
+        outputs: Nested = None,
+        name: str | None = None,
+        *,
+        trainable: bool = True,
+        dtype: object = None,
+    ) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self.graph: Graph | None = None
+        if inputs is not None:
+            self.become(graph_between(inputs, outputs))
+        if not trainable:
+            self.trainable = False
+
+    def become(self, graph: Graph) -> None:
+        """Make the graph this model's."""
+        self.graph = graph
+        self.is_graph_network = True
+        self.built = True
+
+    def sublayers(self) -> list[Layer]:
+        """Return the graph's layers by depth, then layers assigned to attributes, each once."""
+        assigned = super().sublayers()
+        if self.graph is None:
+            return assigned
+        return list({id(layer): layer for layer in (*self.graph.layers, *assigned)}.values())
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers directly inside this model."""
+        return self.sublayers()
+
+    @property
+    def inputs(self) -> list[Any] | None:
+        """The symbolic inputs, flattened; None for a subclassed model."""
+        return None if self.graph is None else list(leaves(self.graph.inputs))
+
+    @property
+    def outputs(self) -> list[Any] | None:
+        """The symbolic outputs, flattened; None for a subclassed model."""
+        return None if self.graph is None else list(leaves(self.graph.outputs))
+
+    @property
+    def input(self) -> Nested:
+        """The symbolic inputs as the model was given them."""
+        return None if self.graph is None else self.graph.inputs
+
+    @property
+    def output(self) -> Nested:
+        """The symbolic outputs as the model was given them."""
+        return None if self.graph is None else self.graph.outputs
+
+    @property
+    def output_names(self) -> list[str] | None:
+        """The names of the outputs: of the layers that make them."""
+        return None if self.graph is None else self.graph.output_names
+
+    def call(self, inputs: Nested) -> Nested:
+        """Return the graph's outputs: a subclass states its own."""
+        if self.graph is None:
+            return super().call(inputs)
+        return self.graph.run(
+            conformed_inputs(self.graph, inputs, where=f"model {self.name!r}")
+        )
+
+    def compute_output_shape(self, input_shape: Nested) -> Nested:
+        """Return the outputs' shapes."""
+        if self.graph is None:
+            return super().compute_output_shape(input_shape)
+        shapes: list[Shape] = []
+        map_shapes(shapes.append, input_shape)
+        return self.graph.output_shapes(shapes)
+
+    def build(self, input_shape: Nested) -> None:
+        """Create a subclassed model's weights by calling it on zeros of that shape."""
+        if self.graph is None and not self.built:
+            self.built = True
+            self(zeros_of(input_shape, self.compute_dtype), training=False)
+
+    def ensure_built(self, input_shape: Nested) -> None:
+        """Count a subclassed model as built once it is called."""
+        self.built = True
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes, layer by layer, then the model's own."""
+        self._check_built()
+        if not self._trainable:
+            return []
+        below = [weight for layer in self.sublayers() for weight in layer.trainable_weights]
+        return each_once(below + self.own_weights(trainable=True))
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that training leaves alone, in tf_keras's order."""
+        self._check_built()
+        below = [weight for layer in self.sublayers() for weight in layer.non_trainable_weights]
+        own = self.own_weights(trainable=False)
+        if self._trainable:
+            return each_once(below + own)
+        first = [weight for layer in self.sublayers() for weight in layer.trainable_weights]
+        return each_once(first + self.own_weights(trainable=True) + below + own)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights, layer by layer, then the model's own."""
+        self._check_built()
+        below = [weight for layer in self.sublayers() for weight in layer.weights]
+        return each_once(below + self.own_weights(trainable=True) + self.own_weights(trainable=False))
+
+    def _check_built(self) -> None:
+        if not self.built:
+            raise UnbuiltModel(
+                f"model {self.name!r}: its weights have not been created yet; they are when it is "
+                "first called on data, or by build(input_shape)"
+            )
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """Return the layer of that name or at that index.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        if index is not None and name is None:
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(
+            f"model {self.name!r}: expected one of the layers "
+            f"{sorted(layer.name for layer in self.layers)}, found {name!r}"
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the graph's configuration.
+
+        Raises:
+            NotImplementedError: for a subclassed model that states no `get_config`.
+        """
+        if self.graph is None:
+            raise NotImplementedError(
+                f"model {self.name!r}: a subclassed model is defined by its code and has no "
+                f"configuration; save its weights, or state {type(self).__name__}.get_config()"
+            )
+        return {"name": self.name, "trainable": self._trainable, **graph_config(self.graph)}
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Self:
+        """Return the functional model that a configuration describes, with fresh weights."""
+        with custom_object_scope(custom_objects or {}):
+            if "input_layers" not in config:
+                return cls(**config)
+            inputs, outputs = graph_from_config(config)
+            model = cls(inputs=inputs, outputs=outputs, name=config.get("name"))
+            object.__setattr__(model, "_trainable", bool(config.get("trainable", True)))
+            return model
+
+    def to_json(self, **json_arguments: Any) -> str:
+        """Return the architecture as JSON text: class name, configuration, versions."""
+        entry = {
+            "class_name": class_name(self),
+            "config": self.get_config(),
+            "keras_version": KERAS_VERSION,
+            "backend": BACKEND,
+        }
+        return json.dumps(entry, **json_arguments)
