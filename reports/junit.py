@@ -1,11 +1,10 @@
 """The report as JUnit XML: a suite a subject, a test case a result."""
 
-import re
 from xml.etree import ElementTree as ET
 
 from reports.matrix import Matrix, Sheet, replay_command, repro_command
 from reports.records import Finding, Result, Verdict
-from reports.wording import MEANINGS
+from reports.wording import MEANINGS, printable
 
 OUTCOMES = {
     Verdict.FAIL: "failure",
@@ -20,9 +19,6 @@ OUTCOMES = {
     Verdict.NOT_APPLICABLE: "skipped",
 }
 """JUnit's word for a verdict; a pass has none."""
-
-UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 can't hold (section 2.2)."""
 
 
 def junit(matrix: Matrix) -> str:
@@ -40,11 +36,11 @@ def junit(matrix: Matrix) -> str:
 
 def _suite(sheet: Sheet, matrix: Matrix) -> ET.Element:
     results = [r for row in sheet.rows for cell in row.cells for r in cell.results]
-    suite = ET.Element("testsuite", name=_text(sheet.subject.name))
-    suite.set("timestamp", _text(matrix.header.started))
+    suite = ET.Element("testsuite", name=printable(sheet.subject.name))
+    suite.set("timestamp", printable(matrix.header.started))
     properties = ET.SubElement(suite, "properties")
     for name, version in sheet.subject.environment.items():
-        ET.SubElement(properties, "property", name=_text(name), value=_text(version))
+        ET.SubElement(properties, "property", name=printable(name), value=printable(version))
     suite.extend([_test_case(result, matrix.folder) for result in results])
     _count(suite, sum(result.seconds for result in results))
     return suite
@@ -53,15 +49,15 @@ def _suite(sheet: Sheet, matrix: Matrix) -> ET.Element:
 def _test_case(result: Result, folder: str) -> ET.Element:
     case = ET.Element(
         "testcase",
-        classname=_text(f"{result.subject}.{result.path}.{result.kind}"),
-        name=_text(result.check),
+        classname=printable(f"{result.subject}.{result.path}.{result.kind}"),
+        name=printable(result.check),
         time=f"{result.seconds:.3f}",
     )
     if result.verdict in OUTCOMES:
         outcome = ET.SubElement(case, OUTCOMES[result.verdict], type=str(result.verdict))
         messages = "; ".join(finding.message for finding in result.findings)
-        outcome.set("message", _text(messages or MEANINGS[result.verdict]))
-        outcome.text = _text("\n\n".join(_story(f, folder) for f in result.findings))
+        outcome.set("message", printable(messages or MEANINGS[result.verdict]))
+        outcome.text = printable("\n\n".join(_story(f, folder) for f in result.findings))
     return case
 
 
@@ -91,7 +87,3 @@ def _count(suite: ET.Element, seconds: float) -> None:
     suite.set("errors", str(len(suite.findall("testcase/error"))))
     suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
     suite.set("time", f"{seconds:.3f}")
-
-
-def _text(text: str) -> str:
-    return UNPRINTABLE.sub("�", text)

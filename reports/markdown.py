@@ -1,13 +1,17 @@
 """The report as Markdown, for the summary of a CI job."""
 
+import re
 from collections.abc import Sequence
 
 from reports.matrix import Cell, Defect, Matrix, Sheet, replay_command, repro_command
 from reports.records import Verdict
-from reports.wording import MEANINGS, SYMBOLS, explained, shown
+from reports.wording import MEANINGS, SYMBOLS, explained, printable, shown
 
 LIMIT = 50
 """Defects that are written out: GitHub cuts a job's summary at 1 MiB."""
+
+MARKS = re.compile(r"[\\`*{}\[\]<>|#~$@&]|(?<!\w)_|_(?!\w)")
+"""Characters that mean something; an underscore inside a word does not."""
 
 
 def markdown(matrix: Matrix) -> str:
@@ -24,9 +28,8 @@ def markdown(matrix: Matrix) -> str:
 
 def escaped(text: str) -> str:
     """Return text in which Markdown, HTML and table syntax have lost their meaning."""
-    for mark in "\\`*_{}[]<>|#~$@":
-        text = text.replace(mark, f"&#{ord(mark)};")
-    return " ".join(text.split())
+    marked = MARKS.sub(lambda found: f"&#{ord(found[0])};", printable(text))
+    return " ".join(marked.split())
 
 
 def fenced(text: str, *, language: str = "text") -> str:
@@ -34,7 +37,7 @@ def fenced(text: str, *, language: str = "text") -> str:
     fence = "```"
     while fence in text:
         fence += "`"
-    return f"{fence}{language}\n{text}\n{fence}"
+    return f"{fence}{language}\n{printable(text)}\n{fence}"
 
 
 def _banner(matrix: Matrix) -> list[str]:

@@ -3,7 +3,6 @@
 import io
 from collections.abc import Iterable, Mapping, Sequence
 
-from rich import box
 from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -13,7 +12,7 @@ from rich.text import Text
 
 from reports.matrix import Cell, Defect, Matrix, Sheet, replay_command, repro_command
 from reports.records import CheckInfo, Verdict
-from reports.wording import MEANINGS, SYMBOLS, explained, shown
+from reports.wording import MEANINGS, SYMBOLS, explained, printable, shown
 
 STYLES: Mapping[Verdict | None, str] = {
     Verdict.PASS: "green",
@@ -58,7 +57,8 @@ def _parts(matrix: Matrix, width: int) -> Iterable[RenderableType]:
     }
     for sheet in matrix.sheets:
         versions = "  ".join(f"{name} {v}" for name, v in sheet.subject.environment.items())
-        yield Text(f"{sheet.subject.name}  ", style="bold").append(versions, "dim")
+        name = Text(printable(f"{sheet.subject.name}  "), style="bold")
+        yield name.append(printable(versions), "dim")
         yield from (_table(sheet, groups, numbers) for groups in _panels(matrix, width))
     yield _checks(matrix, numbers)
     yield _legend(matrix)
@@ -70,7 +70,7 @@ def _parts(matrix: Matrix, width: int) -> Iterable[RenderableType]:
 
 def _panels(matrix: Matrix, width: int) -> list[list[Sequence[CheckInfo]]]:
     """Return the groups of checks that stand side by side: all of them where they fit."""
-    groups = list(matrix.groups.values())
+    groups: list[Sequence[CheckInfo]] = list(matrix.groups.values())
     checks = sum(len(group) for group in groups)
     if NAME_WIDTH + 3 * checks + 2 * len(groups) <= width:
         return [groups]
@@ -91,7 +91,7 @@ def _table(
         marks = []
         for group in groups:
             marks += [Text("│"), *(_mark(verdicts[check.name]) for check in group)]
-        table.add_row(Text(row.path.name), *marks)
+        table.add_row(Text(printable(row.path.name)), *marks)
     return Padding(table, (0, 0, 1, 0))
 
 
@@ -107,7 +107,7 @@ def _checks(matrix: Matrix, numbers: Mapping[str, int]) -> RenderableType:
 
 
 def _names(checks: Sequence[CheckInfo], numbers: Mapping[str, int]) -> RenderableType:
-    names = [Text(f"{numbers[check.name]:2} {check.name}") for check in checks]
+    names = [Text(printable(f"{numbers[check.name]:2} {check.name}")) for check in checks]
     return Padding(Columns(names, padding=(0, 2), column_first=True), (0, 0, 0, 1))
 
 
@@ -124,24 +124,27 @@ def _defect(same: Sequence[Defect], folder: str) -> RenderableType:
     first, finding = same[0], same[0].finding
     places = ", ".join(f"{d.path} ({', '.join(d.kinds)})" for d in same)
     title = Text(f"{SYMBOLS[first.verdict]} {shown(first.verdict)}", STYLES[first.verdict])
-    title.append(f"  {first.subject}  {places}", "bold")
-    lines: list[RenderableType] = [Text(first.check.statement), Text(explained(first))]
+    title.append(printable(f"  {first.subject}  {places}"), "bold")
+    lines: list[RenderableType] = [
+        Text(printable(first.check.statement)),
+        Text(printable(explained(first))),
+    ]
     if finding.expected or finding.found:
         lines.append(_difference(finding.where, finding.expected, finding.found))
     if finding.drawing:
-        lines.append(Padding(Text(finding.drawing), (1, 0, 1, 2)))
+        lines.append(Padding(Text(printable(finding.drawing)), (1, 0, 1, 2)))
     if finding.traceback:
-        lines.append(Padding(Text(finding.traceback, "dim"), (0, 0, 1, 2)))
+        lines.append(Padding(Text(printable(finding.traceback), "dim"), (0, 0, 1, 2)))
     if finding.case_id:
-        lines.append(Text(replay_command(finding, folder), "bold", no_wrap=True))
-        lines.append(Text(repro_command(finding, folder), "bold", no_wrap=True))
+        lines.append(Text(printable(replay_command(finding, folder)), "bold", no_wrap=True))
+        lines.append(Text(printable(repro_command(finding, folder)), "bold", no_wrap=True))
     return Group(Rule(style="dim"), title, Padding(Group(*lines), (0, 0, 0, 2)))
 
 
 def _difference(where: str, expected: str, found: str) -> RenderableType:
     table = Table.grid(padding=(0, 1))
     for name, text in (("at", where), ("expected", expected), ("found", found)):
-        table.add_row(Text(name, "dim"), Text(text))
+        table.add_row(Text(name, "dim"), Text(printable(text)))
     return table
 
 

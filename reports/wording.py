@@ -1,5 +1,6 @@
 """How reports show verdicts and promises: symbols and sentences."""
 
+import re
 from collections.abc import Mapping
 
 from reports.matrix import Cell, Defect
@@ -42,6 +43,14 @@ PROMISES: Mapping[str, str] = {
     "fresh": "must not come back: fresh state in its place",
     "code": "comes from the model's code",
 }
+
+UNPRINTABLE = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Control characters: a terminal obeys them and XML 1.0 (section 2.2) can't hold them."""
+
+
+def printable(text: str) -> str:
+    """Return the text with a replacement character for every control character."""
+    return UNPRINTABLE.sub("�", text)
 
 
 def promised(facet: str, path: PathInfo) -> str:

@@ -1,0 +1,59 @@
+"""The report as one HTML file that needs no network."""
+
+import msgspec
+
+from reports.matrix import NEWS, Cell, Matrix, replay_command, repro_command
+from reports.records import SEVERITY, PathInfo
+from reports.rendering import rendered
+from reports.wording import MEANINGS, PROMISES, SYMBOLS, explained, printable, promised, tallied
+from reports.wording import shown as word
+
+
+def html(matrix: Matrix) -> str:
+    """Return the page: headline, defects, a matrix a subject, and what stands behind each cell."""
+    return rendered(
+        "report.html.j2",
+        {
+            "matrix": matrix,
+            "symbols": SYMBOLS,
+            "meanings": MEANINGS,
+            "promises": PROMISES,
+            "severity": SEVERITY,
+            "explained": explained,
+            "printable": printable,
+            "promised": promised,
+            "tallied": tallied,
+            "word": word,
+            "anchors": _anchors(matrix),
+            "has_news": _has_news,
+            "contract": _contract,
+            "case_json": _case_json,
+            "replay": replay_command,
+            "repro": repro_command,
+        },
+    )
+
+
+def _anchors(matrix: Matrix) -> dict[tuple[str, str, str], str]:
+    """Return the id of every cell's element by subject, path and check."""
+    return {
+        (sheet.subject.name, row.path.name, cell.check.name): f"cell-{s}-{r}-{c}"
+        for s, sheet in enumerate(matrix.sheets)
+        for r, row in enumerate(sheet.rows)
+        for c, cell in enumerate(row.cells)
+    }
+
+
+def _has_news(cell: Cell) -> bool:
+    return cell.verdict in NEWS or any(defect.verdict in NEWS for defect in cell.defects)
+
+
+def _contract(path: PathInfo) -> dict[str, list[str]]:
+    facets: dict[str, list[str]] = {}
+    for facet in path.facets:
+        facets.setdefault(promised(facet, path), []).append(facet)
+    return facets
+
+
+def _case_json(case: dict[str, object]) -> str:
+    return msgspec.json.format(msgspec.json.encode(case)).decode()
