@@ -1,0 +1,226 @@
+"""Architectures: chains, branches, shared and nested layers, several inputs and outputs."""
+
+from collections.abc import Callable, Collection, Sequence
+from functools import cache
+
+from hypothesis import strategies as st
+
+from strategies.case import Architecture, Config, Kind
+from strategies.choices import Choices, choices
+from strategies.growth import Growth
+from strategies.layers import ALL, FITTING, HEAD_BYTES, LAYERS, Place, config, fitting, head
+from strategies.names import Register
+
+INPUTS = (
+    (Place((4,)), "float32"),
+    (Place((3,)), "float32"),
+    (Place((5, 3)), "float32"),
+    (Place((6, 6, 2)), "float32"),
+    (Place((5,), vocabulary=7), "int32"),
+    (Place((5, 3)), "float32"),
+)
+"""Inputs and their dtypes, the plainest first; few, so that compilers meet the same shapes again."""
+
+INPUT_COUNTS = (1, 1, 1, 1, 1, 2, 2, 3)
+OUTPUT_COUNTS = (1, 1, 1, 1, 2, 2, 3)
+BATCH_SIZES = (None, None, None, None, None, 2, 4)
+DEEPEST = 2
+
+HEADS: tuple[tuple[int, str | None] | None, ...] = (
+    None,
+    None,
+    (3, "softmax"),
+    (1, "sigmoid"),
+    (3, None),
+    (2, "sigmoid"),
+    (4, "softmax"),
+)
+"""Units and activation of a Dense layer that ends the model, None for no such layer."""
+
+
+@st.composite
+def architectures(
+    draw: st.DrawFn,
+    *,
+    kinds: Sequence[Kind] = tuple(Kind),
+    layers: Collection[str] = ALL,
+    min_layers: int = 1,
+    max_layers: int = 6,
+    non_ascii: Collection[Kind] = (Kind.SUBCLASSED,),
+) -> Architecture:
+    """Generate architectures; shrinks towards a sequential one of a single Dense layer.
+
+    Args:
+        draw: Hypothesis's own.
+        kinds: the kinds to choose from.
+        layers: Keras class names to choose from. Layers that join branches and end the model
+            (Dense, Flatten, Concatenate; Embedding after integer inputs) may come in besides.
+        min_layers: at least so many steps, each a layer, a nested model or a call of a shared one.
+        max_layers: at most so many, not counting layers that join branches and end the model.
+        non_ascii: the kinds whose names may leave ASCII. tf_keras refuses such names in
+            sequential and functional models, so only subclassed ones have them by default.
+    """
+    kind = draw(st.sampled_from(kinds))
+    steps = draw(st.integers(min_layers, max_layers))
+    choice = draw(choices(10))
+    growth = Growth(
+        kind=kind,
+        register=Register(non_ascii=kind in non_ascii),
+        classes=frozenset(layers),
+        batch_size=choice.one_of(BATCH_SIZES),
+    )
+    branching = kind is not Kind.SEQUENTIAL
+    for _ in range(choice.one_of(INPUT_COUNTS) if branching else 1):
+        place, dtype = choice.one_of(_inputs(growth.classes))
+        growth.add_input(place, dtype, choice)
+    for _ in range(steps):
+        _grow(draw, growth)
+    most = choice.one_of(OUTPUT_COUNTS) if branching else 1
+    outputs = _outputs(draw, growth, most)
+    return growth.architecture(growth.register.name("Model", set(), choice), outputs)
+
+
+@cache
+def _inputs(classes: frozenset[str]) -> tuple[tuple[Place, str], ...]:
+    """Return the inputs that some of the classes take, all of them if none does."""
+    taken = [pair for pair in INPUTS if classes.intersection(fitting(pair[0]))]
+    return tuple(taken) or INPUTS
+
+
+@cache
+def _fitting(classes: frozenset[str], axes: int) -> tuple[str, ...]:
+    return tuple(name for name in FITTING[axes] if name in classes)
+
+
+def _grow(draw: st.DrawFn, growth: Growth) -> None:
+    """Add one layer, joint, second call or nested model, where it fits."""
+    choice = draw(choices(5))
+    branching = growth.kind is not Kind.SEQUENTIAL
+    source = _source(growth, choice) if branching else growth.loose[-1]
+    action = choice.one_of(BRANCHING if branching else CHAINING)
+    if not action(draw, growth, source, choice):
+        _add_fitting(draw, growth, source, choice)
+
+
+def _source(growth: Growth, choice: Choices) -> str:
+    """Return the tensor to go on from: the newest or another loose one, or any for a branch."""
+    newest = growth.loose[-1]
+    tensors = [newest] * 3 + growth.loose[::-1] + list(growth.places)[::-1]
+    return choice.one_of(tensors)
+
+
+def _add_fitting(draw: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool:
+    place = growth.places[source]
+    classes = ("Embedding",) if place.vocabulary else _fitting(growth.classes, len(place.shape))
+    if classes:
+        _add(draw, growth, choice.one_of(classes), [source])
+    return True
+
+
+def _add(draw: st.DrawFn, growth: Growth, class_name: str, inputs: Sequence[str]) -> str:
+    choice = draw(choices(LAYERS[class_name].byte_count + 1))
+    arguments = config(class_name, choice, growth.register, growth.places[inputs[0]])
+    return growth.add_layer(class_name, arguments, inputs, name=choice)
+
+
+def _join(draw: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool:
+    """Join the tensor with one or two others of its shape; False if there are none."""
+    partners = growth.partners(source)
+    shape = growth.places[source].shape
+    equal = [name for name in partners if growth.places[name].shape == shape]
+    wanted = [name for name in JOINTS if name in growth.classes]
+    joint = choice.one_of(wanted) if wanted else None
+    found = partners if joint == "Concatenate" else equal
+    if joint is None or not found:
+        return False
+    inputs = [choice.one_of(found), source]
+    if choice.rarely(4):
+        inputs.append(found[-1])
+    _add(draw, growth, joint, inputs)
+    return True
+
+
+def _share(_: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool:
+    """Call a layer again that took such a tensor before; False if there is none."""
+    candidates = growth.shareable(source)
+    if candidates:
+        growth.call_again(choice.one_of(candidates), [source])
+    return bool(candidates)
+
+
+def _nest(draw: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool:
+    """Add a model as a layer; False if it would lie too deep."""
+    if growth.depth >= DEEPEST:
+        return False
+    kind = choice.one_of((Kind.SEQUENTIAL, Kind.FUNCTIONAL))
+    inner = Growth(
+        kind=kind,
+        register=growth.register,
+        classes=growth.classes,
+        batch_size=growth.batch_size,
+        depth=growth.depth + 1,
+    )
+    inputs = [source]
+    partners = growth.partners(source)
+    if kind is Kind.FUNCTIONAL and partners and choice.rarely(3):
+        inputs.append(partners[0])
+    start = draw(choices(4))
+    for name in inputs:
+        place = growth.places[name]
+        inner.add_input(place, "int32" if place.vocabulary else "float32", start)
+    for _ in range(draw(INNER_STEPS)):
+        _grow(draw, inner)
+    joined = [_joined(draw, inner)] if len(inner.loose) > 1 else inner.loose
+    frozen: Config = {"trainable": False} if start.rarely(10) else {}
+    class_name = str(kind).capitalize()
+    name = growth.register.name(class_name, growth.taken, start)
+    growth.add_model(inner.architecture(name, joined), frozen, inputs)
+    return True
+
+
+Action = Callable[[st.DrawFn, Growth, str, Choices], bool]
+INNER_STEPS = st.integers(1, 3)
+JOINTS = ("Add", "Multiply", "Concatenate")
+CHAINING: tuple[Action, ...] = (*(_add_fitting,) * 9, _nest)
+BRANCHING: tuple[Action, ...] = (*(_add_fitting,) * 8, *(_join,) * 4, _share, _share, _nest, _nest)
+
+
+def _outputs(draw: st.DrawFn, growth: Growth, most: int) -> list[str]:
+    """End the model: join what is loose beyond `most` tensors and give each output its head."""
+    for name in list(growth.loose):
+        if growth.places[name].vocabulary:
+            _add(draw, growth, "Embedding", [name])
+    if len(growth.loose) > most:
+        _joined(draw, growth, first=most - 1)
+    outputs = [_headed(draw, growth, name) for name in list(growth.loose)]
+    inside = [name for name in growth.trained if name not in outputs]
+    if inside and len(outputs) < most:
+        outputs.append(max(inside))
+    return outputs
+
+
+def _joined(draw: st.DrawFn, growth: Growth, *, first: int = 0) -> str:
+    """Concatenate the loose tensors from the first-th on, flattened."""
+    flat = []
+    for name in growth.loose[first:]:
+        if growth.places[name].vocabulary:
+            name = _add(draw, growth, "Embedding", [name])
+        flat.append(name if len(growth.places[name].shape) == 1 else _flat(draw, growth, name))
+    return _add(draw, growth, "Concatenate", flat)
+
+
+def _flat(draw: st.DrawFn, growth: Growth, name: str) -> str:
+    return _add(draw, growth, "Flatten", [name])
+
+
+def _headed(draw: st.DrawFn, growth: Growth, name: str) -> str:
+    """Return an output that surely trains: the tensor itself if it may, or a Dense layer on it."""
+    choice = draw(choices(HEAD_BYTES + 3))
+    ending = choice.one_of(HEADS)
+    if ending is None and name in growth.trained:
+        return name
+    units, activation = ending or (3, None)
+    if len(growth.places[name].shape) > 1 and choice.rarely(2):
+        name = _flat(draw, growth, name)
+    arguments = head(choice, growth.register, units, activation)
+    return growth.add_layer("Dense", arguments, [name], name=choice)

@@ -1,0 +1,113 @@
+"""Tables of arguments: initializers, regularizers, constraints, activations, dtypes."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from strategies.case import Config
+from strategies.choices import Choices
+from strategies.names import Register
+
+OMIT: Final = object()
+"""An option that leaves the argument to its default."""
+
+UNITS = (3, 2, 4, 5)
+ACTIVATIONS = (
+    OMIT, "tanh", "relu", "sigmoid", "softplus", "elu", "selu", "gelu", "softsign", "swish",
+)  # fmt: skip
+FLAG_ON = (OMIT, OMIT, True)
+FLAG_OFF = (OMIT, OMIT, False)
+DTYPES = (OMIT,) * 38 + ("float64", "mixed_bfloat16")
+TRAINABLE = (OMIT,) * 9 + (False,)
+
+SEEDED_INITIALIZERS: tuple[tuple[str, Config], ...] = (
+    ("GlorotUniform", {}),
+    ("GlorotNormal", {}),
+    ("HeNormal", {}),
+    ("HeUniform", {}),
+    ("LecunNormal", {}),
+    ("LecunUniform", {}),
+    ("RandomNormal", {"mean": 0.1, "stddev": 0.4}),
+    ("RandomUniform", {"minval": -0.6, "maxval": 0.7}),
+    ("TruncatedNormal", {"mean": -0.1, "stddev": 0.5}),
+    ("VarianceScaling", {"scale": 1.5, "mode": "fan_out", "distribution": "uniform"}),
+    ("VarianceScaling", {"scale": 0.7, "mode": "fan_avg", "distribution": "truncated_normal"}),
+    ("Orthogonal", {"gain": 0.9}),
+)
+RECURRENT_INITIALIZERS = SEEDED_INITIALIZERS[-1:] * 6 + SEEDED_INITIALIZERS[:-1]
+VECTOR_INITIALIZERS: tuple[tuple[str, Config] | None, ...] = (
+    None,
+    None,
+    ("Constant", {"value": 0.3}),
+    ("RandomNormal", {"mean": 0.4, "stddev": 0.2}),
+    ("RandomUniform", {"minval": 0.2, "maxval": 0.8}),
+)
+REGULARIZERS: tuple[tuple[str, Config] | None, ...] = (
+    None,
+    None,
+    None,
+    ("L2", {"l2": 0.02}),
+    ("L1", {"l1": 0.003}),
+    ("L1L2", {"l1": 0.004, "l2": 0.03}),
+)
+CONSTRAINTS: tuple[tuple[str, Config] | None, ...] = (
+    None,
+    None,
+    None,
+    None,
+    ("MaxNorm", {"max_value": 0.8}),
+    ("NonNeg", {}),
+    ("UnitNorm", {}),
+    ("MinMaxNorm", {"min_value": 0.3, "max_value": 1.2, "rate": 0.7}),
+)
+MATRIX_CONSTRAINTS = (
+    *CONSTRAINTS,
+    ("MaxNorm", {"max_value": 0.9, "axis": 1}),
+    ("UnitNorm", {"axis": [0, 1]}),
+)
+
+BYTES_OF_A_WEIGHT = 3
+"""How many choices `weight_arguments` makes."""
+
+
+def given(arguments: Mapping[str, Any]) -> Config:
+    """Return the arguments that are not left to their default."""
+    return {key: value for key, value in arguments.items() if value is not OMIT}
+
+
+def matrix_arguments(weight: str, choice: Choices, register: Register) -> Config:
+    """Return initializer, regularizer and constraint of a matrix; shrinks towards Glorot alone."""
+    return _weight_arguments(weight, choice, register, SEEDED_INITIALIZERS, MATRIX_CONSTRAINTS)
+
+
+def recurrent_arguments(weight: str, choice: Choices, register: Register) -> Config:
+    """Return the same of a recurrent matrix; shrinks towards an orthogonal one alone."""
+    return _weight_arguments(weight, choice, register, RECURRENT_INITIALIZERS, MATRIX_CONSTRAINTS)
+
+
+def vector_arguments(weight: str, choice: Choices, register: Register) -> Config:
+    """Return the same of a bias, gamma or beta; shrinks towards nothing."""
+    return _weight_arguments(weight, choice, register, VECTOR_INITIALIZERS, CONSTRAINTS)
+
+
+def _weight_arguments(
+    weight: str,
+    choice: Choices,
+    register: Register,
+    initializers: tuple[tuple[str, Config] | None, ...],
+    constraints: tuple[tuple[str, Config] | None, ...],
+) -> Config:
+    """Return the three arguments that concern one weight.
+
+    Every initializer that draws has a seed of its own, so that a rebuilt model is the same model.
+    """
+    arguments: Config = {}
+    initializer = choice.one_of(initializers)
+    if initializer is not None:
+        name, config = initializer
+        seed = {} if name == "Constant" else {"seed": register.seed()}
+        arguments[f"{weight}_initializer"] = {"class_name": name, "config": {**config, **seed}}
+    for role, options in (("regularizer", REGULARIZERS), ("constraint", constraints)):
+        chosen = choice.one_of(options)
+        if chosen is not None:
+            arguments[f"{weight}_{role}"] = {"class_name": chosen[0], "config": {**chosen[1]}}
+    return arguments

@@ -1,0 +1,50 @@
+"""Choices: bytes drawn at once and spent one choice at a time, so that detail costs few draws."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TypeVar
+
+from hypothesis import strategies as st
+
+T = TypeVar("T")
+
+
+class Choices:
+    """A run of bytes, each spent on one choice; byte 0 always takes the plainest option.
+
+    Hypothesis shrinks every byte on its own towards 0, as it does separate draws, and one draw
+    of many bytes costs hardly more than a draw of one.
+    """
+
+    __slots__ = ("_next", "_source")
+
+    def __init__(self, source: bytes) -> None:
+        """Spend the bytes of `source` from the first on."""
+        self._source = source
+        self._next = 0
+
+    def byte(self) -> int:
+        """Return the next byte."""
+        self._next += 1
+        return self._source[self._next - 1]
+
+    def one_of(self, options: Sequence[T]) -> T:
+        """Return one of the options, all equally likely; shrinks towards the first."""
+        self._next += 1
+        return options[self._source[self._next - 1] * len(options) >> 8]
+
+    def rarely(self, one_in: int) -> bool:
+        """Return True about once in `one_in` times; shrinks towards False."""
+        self._next += 1
+        return self._source[self._next - 1] >= 256 - 256 // one_in
+
+    @property
+    def spent(self) -> int:
+        """How many bytes have been asked for."""
+        return self._next
+
+
+@cache
+def choices(count: int) -> st.SearchStrategy[Choices]:
+    """Generate `count` bytes to choose by; shrinks towards the plainest option everywhere."""
+    return st.binary(min_size=count, max_size=count).map(Choices)

@@ -1,0 +1,285 @@
+"""Layers: which fit a tensor, and the arguments that each is given."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from strategies.arguments import (
+    ACTIVATIONS,
+    DTYPES,
+    FLAG_OFF,
+    FLAG_ON,
+    OMIT,
+    TRAINABLE,
+    UNITS,
+    given,
+    matrix_arguments,
+    recurrent_arguments,
+    vector_arguments,
+)
+from strategies.case import Config
+from strategies.choices import Choices
+from strategies.names import Register
+
+RATES = (0.5, 0.25, 0.1)
+RECURRENT_RATES = (OMIT, OMIT, OMIT, 0.2, 0.4)
+SEQUENCE_PADDINGS = (OMIT, "same", "causal")
+IMAGE_PADDINGS = (OMIT, "same")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a layer goes: its input's shape after the batch axis, and what the input allows.
+
+    `vocabulary` is the bound of an integer input; `stateful` allows layers that keep states.
+    """
+
+    shape: tuple[int, ...]
+    vocabulary: int = 0
+    stateful: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """How a layer's arguments come about: `byte_count` choices, spent by `arguments`."""
+
+    byte_count: int
+    arguments: Callable[[Choices, Register, Place], Config]
+    weighted: bool = False
+
+
+def config(class_name: str, choice: Choices, register: Register, place: Place) -> Config:
+    """Return a layer's arguments but its name; shrinks towards those it cannot do without."""
+    maker = LAYERS[class_name]
+    arguments = maker.arguments(choice, register, place)
+    arguments["dtype"] = choice.one_of(DTYPES)
+    if maker.weighted:
+        arguments["trainable"] = choice.one_of(TRAINABLE)
+    return given(arguments)
+
+
+HEAD_BYTES = 8
+
+
+def head(choice: Choices, register: Register, units: int, activation: str | None) -> Config:
+    """Return the arguments of a Dense layer that ends a model; spends up to `HEAD_BYTES`."""
+    arguments: Config = {
+        "units": units,
+        "activation": OMIT if activation is None else activation,
+        **matrix_arguments("kernel", choice, register),
+        **_bias(choice, register),
+        "dtype": choice.one_of(DTYPES),
+    }
+    return given(arguments)
+
+
+def fitting(place: Place) -> tuple[str, ...]:
+    """Return the classes that take such an input, the likelier ones repeated, plainest first."""
+    if place.vocabulary:
+        return ("Embedding",)
+    return FITTING[len(place.shape)]
+
+
+def _dense(choice: Choices, register: Register, _: Place) -> Config:
+    return {
+        "units": choice.one_of(UNITS),
+        "activation": choice.one_of(ACTIVATIONS),
+        **matrix_arguments("kernel", choice, register),
+        **_bias(choice, register),
+    }
+
+
+def _bias(choice: Choices, register: Register) -> Config:
+    if choice.one_of(FLAG_OFF) is False:
+        return {"use_bias": False}
+    return vector_arguments("bias", choice, register)
+
+
+def _activation(choice: Choices, _: Register, __: Place) -> Config:
+    return {"activation": choice.one_of(ACTIVATIONS[1:])}
+
+
+def _dropout(choice: Choices, register: Register, _: Place) -> Config:
+    return {"rate": choice.one_of(RATES), "seed": register.seed()}
+
+
+def _nothing(_: Choices, __: Register, ___: Place) -> Config:
+    return {}
+
+
+def _reshape(choice: Choices, _: Register, place: Place) -> Config:
+    return {"target_shape": list(choice.one_of(_targets(place.shape)))}
+
+
+def _targets(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return the shapes worth reshaping to; images become sequences, sequences are split."""
+    *_, last = shape
+    if len(shape) == 1:
+        return [(-1, d) for d in (1, 2, 3) if last % d == 0] + [(last, 1), (1, -1)]
+    if len(shape) == 2:
+        return [(shape[0] * last,), (last, -1), (-1,)]
+    return [(shape[0], -1), (-1, last), (shape[0] * shape[1] * last,)]
+
+
+def _batch_normalization(choice: Choices, register: Register, place: Place) -> Config:
+    axis = choice.one_of((OMIT, OMIT, 1)) if len(place.shape) == 2 else OMIT
+    return {
+        "axis": axis,
+        "momentum": choice.one_of((OMIT, 0.8, 0.6)),
+        "epsilon": choice.one_of((OMIT, 0.02)),
+        **_scale_and_center(choice, register),
+        "moving_mean_initializer": choice.one_of((OMIT, OMIT, _constant(0.2))),
+        "moving_variance_initializer": choice.one_of((OMIT, OMIT, _constant(1.5))),
+    }
+
+
+def _layer_normalization(choice: Choices, register: Register, place: Place) -> Config:
+    everything = list(range(1, len(place.shape) + 1))
+    # over an axis of length one the result is constant, and nothing before it would train
+    axes = (OMIT, OMIT, everything) if place.shape[-1] > 1 else (everything,)
+    return {
+        "axis": choice.one_of(axes),
+        "epsilon": choice.one_of((OMIT, 0.02)),
+        **_scale_and_center(choice, register),
+    }
+
+
+def _scale_and_center(choice: Choices, register: Register) -> Config:
+    arguments: Config = {"scale": choice.one_of(FLAG_OFF), "center": choice.one_of(FLAG_OFF)}
+    if arguments["scale"] is OMIT:
+        arguments |= vector_arguments("gamma", choice, register)
+    if arguments["center"] is OMIT:
+        arguments |= vector_arguments("beta", choice, register)
+    return arguments
+
+
+def _constant(value: float) -> Config:
+    return {"class_name": "Constant", "config": {"value": value}}
+
+
+def _embedding(choice: Choices, register: Register, place: Place) -> Config:
+    return {
+        "input_dim": place.vocabulary + choice.one_of((0, 0, 2)),
+        "output_dim": choice.one_of(UNITS),
+        **matrix_arguments("embeddings", choice, register),
+    }
+
+
+def _conv1d(choice: Choices, register: Register, place: Place) -> Config:
+    sizes = (2, 1, 3, [2])[: place.shape[0]] if place.shape[0] > 1 else (1,)
+    return _convolution(choice, register, SEQUENCE_PADDINGS, sizes, (2, [2]))
+
+
+def _conv2d(choice: Choices, register: Register, place: Place) -> Config:
+    smallest = min(place.shape[:2])
+    sizes = ((1,), (1, 2, [2, 1]), (2, 1, 3, [2, 3], [3, 1]))[min(smallest, 3) - 1]
+    return _convolution(choice, register, IMAGE_PADDINGS, sizes, (2, [1, 2]))
+
+
+def _convolution(
+    choice: Choices,
+    register: Register,
+    paddings: tuple[object, ...],
+    sizes: tuple[object, ...],
+    steps: tuple[object, ...],
+) -> Config:
+    """Return a convolution's arguments; it may be strided or dilated but not both (Keras).
+
+    A dilated one is padded, so that its window fits.
+    """
+    arguments: Config = {
+        "filters": choice.one_of(UNITS),
+        "kernel_size": choice.one_of(sizes),
+        "padding": choice.one_of(paddings),
+    }
+    spread = choice.one_of((None, None, None, "strides", "dilation_rate"))
+    step = choice.one_of(steps)
+    if spread is not None:
+        arguments[spread] = step
+    if spread == "dilation_rate" and arguments["padding"] is OMIT:
+        arguments["padding"] = "same"
+    return {
+        **arguments,
+        "activation": choice.one_of(ACTIVATIONS),
+        **matrix_arguments("kernel", choice, register),
+        **_bias(choice, register),
+    }
+
+
+def _max_pooling(choice: Choices, _: Register, place: Place) -> Config:
+    sizes = (2, [2, 1], [1, 2]) if min(place.shape[:2]) > 1 else (1,)
+    return {
+        "pool_size": choice.one_of(sizes),
+        "strides": choice.one_of((OMIT, OMIT, 1, [2, 1])),
+        "padding": choice.one_of(IMAGE_PADDINGS),
+    }
+
+
+def _global_pooling(choice: Choices, _: Register, __: Place) -> Config:
+    return {"keepdims": choice.one_of((OMIT, OMIT, OMIT, True))}
+
+
+def _recurrent(choice: Choices, register: Register, place: Place) -> Config:
+    return {
+        "units": choice.one_of(UNITS),
+        "activation": choice.one_of((OMIT, OMIT, "relu", "softsign", "sigmoid")),
+        "return_sequences": choice.one_of(FLAG_ON),
+        "stateful": choice.one_of((OMIT, True)) if place.stateful else OMIT,
+        "go_backwards": choice.one_of(FLAG_ON),
+        "unroll": choice.one_of((OMIT, OMIT, OMIT, OMIT, True)),
+        "dropout": choice.one_of(RECURRENT_RATES),
+        "recurrent_dropout": choice.one_of(RECURRENT_RATES),
+        **matrix_arguments("kernel", choice, register),
+        **recurrent_arguments("recurrent", choice, register),
+        **_bias(choice, register),
+    }
+
+
+def _gated(choice: Choices, register: Register, place: Place) -> Config:
+    gates = choice.one_of((OMIT, OMIT, "hard_sigmoid", "tanh"))
+    return {**_recurrent(choice, register, place), "recurrent_activation": gates}
+
+
+def _lstm(choice: Choices, register: Register, place: Place) -> Config:
+    forget = choice.one_of(FLAG_OFF)
+    return {**_gated(choice, register, place), "unit_forget_bias": forget}
+
+
+def _gru(choice: Choices, register: Register, place: Place) -> Config:
+    reset = choice.one_of(FLAG_OFF)
+    return {**_gated(choice, register, place), "reset_after": reset}
+
+
+LAYERS: dict[str, Maker] = {
+    "Dense": Maker(11, _dense, weighted=True),
+    "Activation": Maker(2, _activation),
+    "Dropout": Maker(2, _dropout),
+    "Flatten": Maker(1, _nothing),
+    "Reshape": Maker(2, _reshape),
+    "BatchNormalization": Maker(15, _batch_normalization, weighted=True),
+    "LayerNormalization": Maker(12, _layer_normalization, weighted=True),
+    "Embedding": Maker(7, _embedding, weighted=True),
+    "Conv1D": Maker(15, _conv1d, weighted=True),
+    "Conv2D": Maker(15, _conv2d, weighted=True),
+    "MaxPooling2D": Maker(4, _max_pooling),
+    "GlobalAveragePooling1D": Maker(2, _global_pooling),
+    "GlobalAveragePooling2D": Maker(2, _global_pooling),
+    "SimpleRNN": Maker(20, _recurrent, weighted=True),
+    "LSTM": Maker(22, _lstm, weighted=True),
+    "GRU": Maker(22, _gru, weighted=True),
+    "Add": Maker(1, _nothing),
+    "Multiply": Maker(1, _nothing),
+    "Concatenate": Maker(1, _nothing),
+}
+"""Class name → how its arguments come about, the plainest class first."""
+
+ALL = tuple(LAYERS)
+
+_ANYWHERE = ("Activation", "Dropout", "BatchNormalization", "LayerNormalization")
+FITTING: dict[int, tuple[str, ...]] = {
+    1: ("Dense",) * 5 + _ANYWHERE + ("Reshape",),
+    2: ("Dense", *("SimpleRNN", "LSTM", "GRU", "Conv1D") * 2)
+    + ("GlobalAveragePooling1D", "Flatten", "Reshape", *_ANYWHERE),
+    3: ("Dense", *("Conv2D",) * 4, *("MaxPooling2D",) * 2)
+    + ("GlobalAveragePooling2D", "Flatten", "Reshape", *_ANYWHERE),
+}
+"""Axes of the input but the batch axis → the classes that take it."""

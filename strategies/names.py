@@ -1,0 +1,87 @@
+"""Names and seeds: what sets one layer of a case apart from the next."""
+
+import re
+from collections import Counter
+from functools import cache
+
+from strategies.choices import Choices
+
+PLAIN = ("{kind}",) * 10
+ODD = (
+    "{kind}_{down}",
+    "{kind}_{down}",
+    "{upper}.{number}",
+    "Block-{number}",
+    "{number}{kind}",
+    "a__{kind}",
+    "z>{kind}",
+    "kernel",
+    "layers",
+    "vars",
+    "model_weights",
+    "optimizer_weights",
+    "top_level_model_weights",
+    "name",
+    ".{kind}",
+    "{kind}" + "_of_a_rather_long_name" * 4,
+)
+NON_ASCII = ("größe_{kind}", "слой_{number}", "層", "e\u0301{number}", "\U0001f600", "ﬁ lter {kind}")
+
+ASCII_NAMES = PLAIN + ODD
+ALL_NAMES = PLAIN + ODD + NON_ASCII
+
+
+class Register:
+    """The names and seeds given so far in one case.
+
+    `non_ascii` says whether names may leave what TensorFlow takes as a scope name
+    (`[A-Za-z0-9.][A-Za-z0-9_.\\\\/>-]*`); a slash is never used, since Keras 3 refuses it.
+    """
+
+    def __init__(self, *, non_ascii: bool) -> None:
+        """Begin with no names given."""
+        self._patterns = ALL_NAMES if non_ascii else ASCII_NAMES
+        self._counts: Counter[str] = Counter()
+        self._seeds = 0
+
+    def seed(self) -> int:
+        """Return a seed that no other weight or dropout of the case has."""
+        self._seeds += 1
+        return self._seeds
+
+    def name(self, class_name: str, taken: set[str], choice: Choices) -> str:
+        """Return a name that is not in `taken`, and add it; shrinks towards `dense`, `dense_1`.
+
+        One architecture's names differ; an inner model may repeat those of the outer one.
+        """
+        number = self._counts[class_name]
+        self._counts[class_name] += 1
+        kind = snake_case(class_name)
+        pattern = choice.one_of(self._patterns)
+        if pattern == "{kind}":
+            name = f"{kind}_{number}" if number else kind
+        else:
+            name = pattern.format(
+                kind=kind, upper=class_name.upper(), number=number, down=12 - number
+            )
+        return _free(name, taken)
+
+
+@cache
+def snake_case(class_name: str) -> str:
+    """Return a class name as Keras writes it in names.
+
+    >>> snake_case("LayerNormalization"), snake_case("Conv2D"), snake_case("GRU")
+    ('layer_normalization', 'conv2d', 'gru')
+    """
+    separated = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", class_name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", separated).lower()
+
+
+def _free(name: str, taken: set[str]) -> str:
+    free, again = name, 1
+    while free in taken:
+        again += 1
+        free = f"{name}_{again}"
+    taken.add(free)
+    return free
