@@ -93,7 +93,7 @@ class Campaign:
 
     plan: Plan
     child: Child
-    found: Callable[[Sequence[Result]], None] = lambda results: None
+    found: Callable[[Sequence[Result]], None]
     _tallies: dict[str, Counter[Verdict]] = field(default_factory=dict)
     _promises: dict[str, set[Promise]] = field(default_factory=dict)
     _sightings: dict[tuple[str, str], _Sighting] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Checks of what the model does: its outputs, its first loss after a resume, the training after it."""
+"""Checks of what the model does: its outputs, its first loss after a load, the training on."""
 
 from collections.abc import Iterator, Mapping
 
@@ -137,9 +137,9 @@ def _log_defects(index: int, one: Step, other: Step, exactness: Exactness) -> It
 def _parted_log(
     expected: Mapping[str, float], found: Mapping[str, float], exactness: Exactness
 ) -> str | None:
-    for name in expected | found:
+    for name in dict.fromkeys((*expected, *found)):
         a, b = expected.get(name), found.get(name)
-        if a is None or b is None or not near(np.float64(a), np.float64(b), exactness):
+        if a is None or b is None or not near(np.array(a), np.array(b), exactness):
             return name
     return None
 
@@ -159,8 +159,9 @@ def _state_defects(
 
 def _within(one: Snapshot, other: Snapshot, facet: Facet, name: str, exactness: Exactness) -> bool:
     a, b = one[facet].get(name), other[facet].get(name)
-    arrays = isinstance(a, np.ndarray) and isinstance(b, np.ndarray)
-    return arrays and a.dtype == b.dtype and near(a, b, exactness)
+    if not isinstance(a, np.ndarray) or not isinstance(b, np.ndarray):
+        return False
+    return a.dtype == b.dtype and near(a, b, exactness)
 
 
 def _step(index: int) -> str:

@@ -1,4 +1,4 @@
-"""Checks that one kind of state survives: an inventory before the save against one after the load."""
+"""Checks that one kind of state survives: its inventory before the save and after the load."""
 
 from collections.abc import Iterator
 

@@ -1,0 +1,169 @@
+"""The `saveproof` command; each command imports what it needs, so that help comes at once."""
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    help="Try to prove that what a framework saves does not come back.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+EXIT_FINDINGS, EXIT_ERROR = 1, 2
+OUT = Path("saveproof-report")
+
+Subjects = Annotated[list[str], typer.Argument(metavar="SUBJECT...")]
+Paths = Annotated[list[str] | None, typer.Option("--path", help="Only this save path.")]
+Timeout = Annotated[float, typer.Option(help="Seconds that one case may take.")]
+In = Annotated[Path, typer.Option("--run", metavar="DIR", help="The run to look in.")]
+
+
+@app.command()
+def run(
+    subjects: Subjects,
+    path: Paths = None,
+    check: Annotated[list[str] | None, typer.Option(help="Only this check.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="Only this kind of model.")] = None,
+    examples: Annotated[int, typer.Option(help="Cases a save path and kind.")] = 30,
+    seconds: Annotated[
+        float | None, typer.Option(help="Run each save path and kind this long instead.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the cases.")] = 0,
+    workers: Annotated[
+        str, typer.Option("-n", metavar="WORKERS", help="Worker processes: a number, or auto.")
+    ] = "auto",
+    timeout: Timeout = 120.0,
+    out: Annotated[Path, typer.Option(help="Where the run and its report go.")] = OUT,
+) -> None:
+    """Run the conformance suite: exit 0 nothing unexpected, 1 findings, 2 usage or harness error."""
+    import pytest
+
+    from conformance import suite
+
+    options: list[tuple[str, object]] = [
+        *(("--subject", name) for name in subjects),
+        *(("--path", name) for name in path or ()),
+        *(("--check", name) for name in check or ()),
+        *(("--kind", name) for name in kind or ()),
+        *((("--seconds", seconds),) if seconds is not None else ()),
+        ("--examples", examples),
+        ("--example-timeout", timeout),
+        ("--saveproof-seed", seed),
+        ("--saveproof-out", out),
+        ("--saveproof-command", shlex.join(["saveproof", *sys.argv[1:]])),
+    ]
+    arguments = [f"{name}={value}" for name, value in options]
+    settings = Path(suite.__path__[0]) / "pytest.ini"
+    code = pytest.main(
+        ["-c", str(settings), "--pyargs", "conformance.suite", "-n", workers, "-q", *arguments]
+    )
+    raise typer.Exit(code if code in (0, EXIT_FINDINGS) else EXIT_ERROR)
+
+
+@app.command()
+def replay(
+    case: Annotated[str, typer.Argument(metavar="ID|FILE", help="A case's id, or its JSON file.")],
+    subject: Annotated[str | None, typer.Option(help="Replay on this subject.")] = None,
+    path: Paths = None,
+    run: In = OUT,
+    timeout: Timeout = 120.0,
+) -> None:
+    """Run one case again, with every check and every probe."""
+    from conformance import replay as replaying
+
+    told = _or_error(lambda: replaying.told(case, run, subject, path or (), seconds=timeout))
+    typer.echo(told.text)
+    raise typer.Exit(EXIT_FINDINGS if told.defects else 0)
+
+
+@app.command()
+def repro(
+    case: Annotated[str, typer.Argument(metavar="ID", help="A case's id, or the start of it.")],
+    check: Annotated[str | None, typer.Option(help="The check whose finding is meant.")] = None,
+    run: In = OUT,
+) -> None:
+    """Print a stand-alone script that shows the finding; it was run and shows it."""
+    from conformance import repro as reproduction
+
+    typer.echo(_or_error(lambda: reproduction.confirmed(case, run, check)))
+
+
+@app.command()
+def subjects() -> None:
+    """List the built-in subjects, and whether what they need is installed."""
+    from conformance import listing
+
+    typer.echo(listing.subjects())
+
+
+@app.command()
+def paths(subjects: Subjects) -> None:
+    """List save paths and what each promises."""
+    from conformance import listing
+
+    typer.echo("\n\n".join(_or_error(lambda s=s: listing.paths(s)) for s in subjects))
+
+
+@app.command()
+def checks() -> None:
+    """List the checks and what each says."""
+    from conformance import listing
+
+    typer.echo(listing.checks())
+
+
+@app.command()
+def doctor(subject: Annotated[str, typer.Argument(metavar="SUBJECT")]) -> None:
+    """Say whether the subject's adapter works, and which layers and optimizers really do."""
+    from conformance import listing
+
+    text, well = _or_error(lambda: listing.doctor(subject))
+    typer.echo(text)
+    raise typer.Exit(0 if well else EXIT_FINDINGS)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders or event files.")],
+    format: Annotated[str, typer.Option(help="html, markdown, junit, terminal, badge or json.")] = (
+        "terminal"
+    ),
+) -> None:
+    """Render a run, or several merged, to standard output."""
+    from reports import renderings
+
+    typer.echo(_or_error(lambda: renderings.rendered(runs, format)))
+
+
+@app.command()
+def compare(old: Path, new: Path) -> None:
+    """Say what is new, gone and changed between two runs, as Markdown."""
+    from reports.compare import compare as compared
+    from reports.compare import comparison_markdown
+    from reports.store import read
+
+    typer.echo(_or_error(lambda: comparison_markdown(compared(read(old), read(new)))))
+
+
+def main() -> None:
+    """Run the command."""
+    app()
+
+
+def _or_error(ask: Callable[[], Any]) -> Any:
+    """Return the answer; a user's mistake becomes its message and exit code 2."""
+    try:
+        return ask()
+    except (LookupError, ValueError, OSError, RuntimeError) as error:
+        typer.echo(f"saveproof: {error}", err=True)
+        raise typer.Exit(EXIT_ERROR) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""What there is: subjects, save paths and checks, in words."""
+
+from collections.abc import Sequence
+
+from conformance import subjects as registry
+from conformance.checks import ALL_CHECKS
+from conformance.contract import Promise
+from conformance.subject import SavePath
+from conformance.subjects import doctor as examination
+
+
+def subjects() -> str:
+    """Return the built-in subjects, a line each, with the versions installed."""
+    return "\n".join(_subject_line(name) for name in registry.SUBJECTS)
+
+
+def paths(subject: str) -> str:
+    """Return the subject's save paths: what each promises, and the document that says so.
+
+    Raises:
+        UnknownSubject: there is no such subject; the message lists those that there are.
+    """
+    return "\n\n".join(map(_path_text, registry.resolve(subject).paths()))
+
+
+def checks() -> str:
+    """Return the checks: name and sentence."""
+    return "\n".join(f"{check.name:34} {check.statement}" for check in ALL_CHECKS)
+
+
+def doctor(subject: str) -> tuple[str, bool]:
+    """Return what works of the subject, and whether all does."""
+    seen = examination.doctor(registry.resolve(subject))
+    lines = [f"{'ok ' if ok else 'NO '} {what}  {detail}".rstrip() for what, ok, detail in seen]
+    return "\n".join(lines), all(ok for _, ok, _ in seen)
+
+
+def _subject_line(name: str) -> str:
+    versions = registry.resolve(name).environment()
+    shown = ", ".join(f"{package} {version}" for package, version in versions.items())
+    return f"{name:18} {shown}"
+
+
+def _path_text(path: SavePath) -> str:
+    contract = path.contract
+    promised = {
+        promise: [str(f) for f, p in contract.facets.items() if p is promise] for promise in Promise
+    }
+    lines = [f"  {promise:7} {', '.join(facets)}" for promise, facets in promised.items() if facets]
+    refused = [f"  refuses {kind}: {why}" for kind, why in contract.refuses.items()]
+    return "\n".join(_headed(path, [*lines, *refused]))
+
+
+def _headed(path: SavePath, lines: Sequence[str]) -> list[str]:
+    return [path.name, f"  {path.contract.document}", *lines]

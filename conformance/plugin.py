@@ -1,0 +1,40 @@
+"""The pytest plugin's door: options, and the suite's session where a subject is asked for."""
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+OUT = Path("saveproof-report")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the suite; without `--subject`, the plugin does nothing."""
+    group = parser.getgroup("saveproof", "conformance of saving, loading and resuming")
+    add = group.addoption
+    add("--subject", action="append", default=[], metavar="S", help="subject under test")
+    add("--path", action="append", default=[], metavar="P", help="only this save path")
+    add("--check", action="append", default=[], metavar="C", help="only this check")
+    add("--kind", action="append", default=[], help="only this kind of model")
+    add("--examples", type=int, default=30, metavar="N", help="cases a path and kind (30)")
+    add("--seconds", type=float, metavar="T", help="run each path and kind this long instead")
+    add("--example-timeout", type=float, default=120.0, metavar="T", help="seconds a case (120)")
+    add("--saveproof-seed", type=int, default=0, metavar="N", help="seed of the cases (0)")
+    add(
+        "--saveproof-out", type=Path, default=OUT, metavar="DIR", help=f"where the run goes ({OUT})"
+    )
+    add("--saveproof-command", default="", help="the command that the report names")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the suite's session, and keep what one campaign runs on one worker.
+
+    The session is imported only here: other people's pytest runs load this module too.
+    """
+    if not config.getoption("subject"):
+        return
+    if getattr(config.option, "dist", "no") == "load":
+        config.option.dist = "loadgroup"
+    session = import_module("conformance.session").Conformance(config)
+    config.pluginmanager.register(session, "saveproof-conformance")

@@ -1,0 +1,114 @@
+"""Replay: one recorded or hand-written case again, with every check and every probe."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from conformance import subjects, wire
+from conformance.checks import ALL_CHECKS
+from conformance.examine import EXAMINE, Report, Request, path_of
+from conformance.isolation import Child
+from conformance.trace import Probe
+from reports import store
+from reports.records import Finding, Result, Verdict
+from strategies.case import Case, from_json
+from strategies.drawing import drawing
+from strategies.validation import validate
+
+
+class NoSuchCase(LookupError):
+    """No finding of the run has that case id, and there is no such file."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A case of a run, and where it was seen; of a file, the case alone."""
+
+    case: Case
+    subject: str | None = None
+    path: str | None = None
+    check: str | None = None
+
+
+def recorded(reference: str, run: Path) -> Recorded:
+    """Return the case by its id (or the start of it) in a run, or from a JSON file.
+
+    Raises:
+        NoSuchCase: neither is there; the message lists the ids that the run has.
+        InvalidCase: the file is no case, or one that can't be built.
+        RunError: the run's file can't be read.
+    """
+    file = Path(reference)
+    if file.is_file():
+        return Recorded(validate(from_json(file.read_bytes())))
+    found = list(_findings(run))
+    for result, finding in found:
+        if finding.case_id.startswith(reference):
+            case = from_json(msgspec.json.encode(finding.case))
+            return Recorded(case, result.subject, result.path, result.check)
+    ids = sorted({finding.case_id for _, finding in found})
+    raise NoSuchCase(
+        f"{reference!r} is neither a file nor a case of the run in {run}; it has {ids}"
+    )
+
+
+def replay(
+    case: Case, subject: str, paths: Sequence[str], *, seconds: float
+) -> Iterator[tuple[str, Report]]:
+    """Yield the name of each save path and what every check, every probe made, says of the case.
+
+    Raises:
+        Crashed, TimedOut, Failed: the subject's process did.
+    """
+    names = paths or [path.name for path in subjects.resolve(subject).paths()]
+    checks = frozenset(check.name for check in ALL_CHECKS)
+    with Child(EXAMINE) as child:
+        for name in names:
+            path_of(subjects.resolve(subject), name)
+            request = Request(subject, name, case, checks, frozenset(Probe), seconds)
+            answer = child.call(wire.encode(request), seconds=2 * seconds)
+            yield name, wire.decode(answer, Report)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A replay in words, and the number of defects that it showed."""
+
+    text: str
+    defects: int
+
+
+def told(
+    reference: str, run: Path, subject: str | None, paths: Sequence[str], *, seconds: float
+) -> Told:
+    """Replay a case where it was seen, or on the subject and paths given, and tell of it."""
+    found = recorded(reference, run)
+    name = subject or found.subject or "reference"
+    seen_on = [found.path] if found.path is not None and subject is None else []
+    reports = list(replay(found.case, name, list(paths) or seen_on, seconds=seconds))
+    lines = [drawing(found.case), ""]
+    for path, report in reports:
+        lines += [f"{name} {path}", *_lines(report), ""]
+    return Told("\n".join(lines), sum(len(j.defects) for _, r in reports for j in r.judgements))
+
+
+def _lines(report: Report) -> Iterator[str]:
+    if report.unsupported:
+        yield f"  not applicable: {report.unsupported}"
+    for judgement in report.judgements:
+        if judgement.verdict is Verdict.NOT_APPLICABLE:
+            continue
+        yield f"  {judgement.verdict:14} {judgement.check}  {judgement.reason}".rstrip()
+        for defect in judgement.defects:
+            parted = defect.difference
+            yield f"      at       {parted.where} ({parted.what})"
+            yield f"      expected {parted.expected}"
+            yield f"      found    {parted.found}"
+
+
+def _findings(run: Path) -> Iterator[tuple[Result, Finding]]:
+    for result in store.read(run).results:
+        for finding in result.findings:
+            yield result, finding

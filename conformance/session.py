@@ -1,0 +1,222 @@
+"""The suite in a pytest session: collects what was asked for, runs it, writes the run."""
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from conformance import environment, subjects
+from conformance.campaign import Campaign, Plan
+from conformance.checks import ALL_CHECKS, Check, checks_for
+from conformance.examine import EXAMINE
+from conformance.isolation import Child
+from conformance.subject import SavePath, Subject
+from reports import renderings, store
+from reports.records import UNEXPECTED, CheckInfo, Finding, Header, PathInfo, Result, SubjectInfo
+from strategies.case import Kind
+from strategies.cases import cases
+
+Group = tuple[str, str, str]
+"""Subject, save path and kind of model: what one campaign runs, whatever checks judge it."""
+
+
+class NothingApplies(pytest.UsageError):
+    """No item is left of what was asked for."""
+
+
+@dataclass
+class Conformance:
+    """The suite in one pytest process: its campaigns, and the run's file."""
+
+    config: pytest.Config
+    started: float = field(default_factory=time.monotonic)
+    _results: dict[Group, dict[str, Result]] = field(default_factory=dict)
+    _wanted: dict[Group, set[str]] = field(default_factory=dict)
+    _children: dict[str, Child] = field(default_factory=dict)
+    _header: Header | None = None
+    _interrupted: bool = False
+
+    @property
+    def out(self) -> Path:
+        """Where the run's file goes."""
+        return Path(self.config.getoption("saveproof_out")).absolute()
+
+    @property
+    def is_worker(self) -> bool:
+        """Whether this process is one of pytest-xdist's workers."""
+        return hasattr(self.config, "workerinput")
+
+    @pytest.fixture(scope="session")
+    def conformance(self) -> "Conformance":
+        """Return the suite in this process."""
+        return self
+
+    def pytest_sessionstart(self) -> None:
+        """Write the run's header."""
+        if not self.is_worker:
+            self._header = self._described()
+            store.begin(self.out, self._header)
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Give the suite's test every subject, path, kind and check that was asked for."""
+        names = ("subject", "path", "kind", "check")
+        if metafunc.function.__module__.rpartition(".")[2] != "test_save_paths":
+            return
+        values = list(self._parameters())
+        if not values:
+            raise NothingApplies("no save path and check is left of what was asked for")
+        metafunc.parametrize(names, values)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note which checks each campaign must judge by."""
+        for item in session.items:
+            if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+                given = item.callspec.params
+                group = (given["subject"], given["path"], given["kind"])
+                self._wanted.setdefault(group, set()).add(given["check"])
+
+    def verify(self, subject: str, path: str, kind: str, check: str) -> None:
+        """Run the campaign, if it has not been run, and fail with what its check has found."""
+        group = (subject, path, kind)
+        if group not in self._results:
+            self._results[group] = {r.check: r for r in self._campaign(group)}
+        result = self._results[group].get(check)
+        if result is None:
+            pytest.skip("nothing that the sentence speaks of came up")
+        if any(verdict in UNEXPECTED for verdict in result.tally):
+            pytest.fail(_told(result), pytrace=False)
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Note that the run was cut short."""
+        self._interrupted = True
+
+    def pytest_sessionfinish(self) -> None:
+        """End the child processes; merge what was found into the run's file, and render it."""
+        for child in self._children.values():
+            child.close()
+        if self.is_worker or self._header is None:
+            return
+        run = store.write_run(
+            self.out,
+            header=self._header,
+            finished=_now(),
+            seconds=round(time.monotonic() - self.started, 1),
+            interrupted=self._interrupted,
+        )
+        renderings.write(run, self.out)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Print the matrix."""
+        if not self.is_worker:
+            run = store.read(self.out)
+            terminalreporter.write(renderings.terminal(run))
+            terminalreporter.write_line(f"report: {self.out / renderings.HTML}")
+
+    def _campaign(self, group: Group) -> Sequence[Result]:
+        subject, path, kind = group
+        option = self.config.getoption
+        plan = Plan(
+            subject,
+            path,
+            kind,
+            cases(kinds=(Kind(kind),)),
+            checks=tuple(c for c in ALL_CHECKS if c.name in self._wanted[group]),
+            examples=option("examples"),
+            seconds=option("seconds"),
+            seed=option("saveproof_seed"),
+            timeout=option("example_timeout"),
+        )
+        running = Campaign(plan, self._child(subject), self._keep)
+        try:
+            return running.run()
+        finally:
+            self._keep(running.results())
+
+    def _child(self, subject: str) -> Child:
+        return self._children.setdefault(subject, Child(EXAMINE))
+
+    def _keep(self, results: Sequence[Result]) -> None:
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        for result in results:
+            store.append(store.shard(self.out, worker), result)
+
+    def _parameters(self) -> Sequence[tuple[str, str, str, str]]:
+        option = self.config.getoption
+        kinds = option("kind") or list(Kind)
+        return [
+            pytest.param(name, path.name, str(kind), check.name, marks=_grouped(name, path, kind))
+            for name in option("subject")
+            for path in self._paths(subjects.resolve(name))
+            for kind in kinds
+            for check in self._checks(path)
+        ]
+
+    def _paths(self, subject: Subject) -> Sequence[SavePath]:
+        wanted = self.config.getoption("path")
+        return [path for path in subject.paths() if not wanted or path.name in wanted]
+
+    def _checks(self, path: SavePath) -> Sequence[Check]:
+        wanted = self.config.getoption("check")
+        return [c for c in checks_for(path.contract) if not wanted or c.name in wanted]
+
+    def _described(self) -> Header:
+        option = self.config.getoption
+        tested = [subjects.resolve(name) for name in option("subject")]
+        return Header(
+            run=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{option('saveproof_seed')}",
+            started=_now(),
+            saveproof=environment.version("saveproof"),
+            command=option("saveproof_command") or shlex.join(["pytest", *sys.argv[1:]]),
+            seed=option("saveproof_seed"),
+            examples=option("examples"),
+            environment=dict(environment.described()),
+            subjects=tuple(
+                _subject_info(name, subject, self._paths(subject))
+                for name, subject in zip(option("subject"), tested, strict=True)
+            ),
+            checks=tuple(
+                CheckInfo(check.name, check.statement, tuple(check.facets)) for check in ALL_CHECKS
+            ),
+        )
+
+
+def _grouped(subject: str, path: SavePath, kind: str) -> pytest.MarkDecorator:
+    return pytest.mark.xdist_group(f"{subject} {path.name} {kind}")
+
+
+def _subject_info(name: str, subject: Subject, paths: Sequence[SavePath]) -> SubjectInfo:
+    return SubjectInfo(
+        name,
+        dict(subject.environment()),
+        tuple(
+            PathInfo(
+                path.name,
+                path.contract.document,
+                {str(facet): str(promise) for facet, promise in path.contract.facets.items()},
+            )
+            for path in paths
+        ),
+    )
+
+
+def _told(result: Result) -> str:
+    news = [finding for finding in result.findings if not finding.known]
+    return "\n\n".join(map(_finding_text, news))
+
+
+def _finding_text(finding: Finding) -> str:
+    return (
+        f"{finding.message}\n  at       {finding.where}\n  expected {finding.expected}\n"
+        f"  found    {finding.found}\n\n{finding.drawing}\n\n"
+        f"saveproof replay {finding.case_id}\n{finding.traceback}"
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
