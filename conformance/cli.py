@@ -41,7 +41,7 @@ def run(
     timeout: Timeout = 120.0,
     out: Annotated[Path, typer.Option(help="Where the run and its report go.")] = OUT,
 ) -> None:
-    """Run the conformance suite: exit 0 nothing unexpected, 1 findings, 2 usage or harness error."""
+    """Run the suite: exit 0 for nothing unexpected, 1 for findings, 2 for a usage error."""
     import pytest
 
     from conformance import suite
