@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import msgspec
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.strategies import SearchStrategy
-from strategies.drawing import drawing
 
 from conformance import wire
 from conformance.checks import ALL_CHECKS, Check, Defect, Judgement
@@ -20,6 +19,7 @@ from conformance.snapshot import Difference
 from conformance.trace import Probe
 from reports.records import Finding, Result, Verdict
 from strategies.case import Case, to_json
+from strategies.drawing import drawing
 
 BATCH = 100
 """Examples of one seed; a long campaign is many batches, each with a seed of its own."""

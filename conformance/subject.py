@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from strategies.data import Rows
 
 from conformance.contract import Contract
 from conformance.snapshot import Snapshot
 from strategies.case import AnyEvent, Case
+from strategies.data import Rows
 
 Model = Any
 """A live model of the subject: opaque to everything but the subject and its paths."""

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from strategies.data import Rows
 
 from conformance import wire
 from conformance.contract import Contract, Facet, Promise
@@ -19,6 +18,7 @@ from conformance.snapshot import Snapshot, equal_arrays, same
 from conformance.subject import Model, SavePath, Source, Subject, Unsupported
 from strategies import data
 from strategies.case import AnyEvent, Case, Hop, Kind, TrainOnBatch
+from strategies.data import Rows
 
 
 class Probe(StrEnum):
