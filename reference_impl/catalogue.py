@@ -1,35 +1,18 @@
 """Catalogue: built-in objects by their Keras names, from identifier to object and back."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from types import FunctionType, MappingProxyType
+from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import Any, Generic, TypeVar
 
+from reference_impl.custom_objects import CustomObjects, custom_object, registered_name
 from reference_impl.naming import snake_case
 
 Config = dict[str, Any]
-CustomObjects = Mapping[str, Any]
 T = TypeVar("T")
 
 
 class UnknownNameError(ValueError):
     """An identifier names neither a built-in nor a custom object."""
-
-
-_CUSTOM_OBJECTS: ContextVar[CustomObjects] = ContextVar(
-    "custom objects", default=MappingProxyType({})
-)
-
-
-@contextmanager
-def custom_object_scope(objects: CustomObjects) -> Iterator[None]:
-    """Let every catalogue find these objects by name within the `with` block."""
-    token = _CUSTOM_OBJECTS.set({**_CUSTOM_OBJECTS.get(), **objects})
-    try:
-        yield
-    finally:
-        _CUSTOM_OBJECTS.reset(token)
 
 
 class Catalogue(Generic[T]):
@@ -50,9 +33,10 @@ class Catalogue(Generic[T]):
         self.kind = kind
         self.module = module
         self.entries = dict(entries)
+        self.aliases = dict(aliases or {})
         self._names = {name.lower(): name for name in entries}
         self._names |= {snake_case(name): name for name in entries}
-        self._names |= dict(aliases or {})
+        self._names |= self.aliases
         self._names |= {name: name for name in entries}
 
     def get(self, identifier: Any, *, custom_objects: CustomObjects | None = None) -> Any:
@@ -83,12 +67,12 @@ class Catalogue(Generic[T]):
             UnknownNameError: If the name is neither built in nor among `custom_objects`.
         """
         if isinstance(entry, str):
-            return self._made(entry, {}, custom_objects or {})
+            return self._made(entry, {}, custom_objects)
         class_name, config = entry["class_name"], entry.get("config") or {}
         if class_name == "function":
-            return self._made(config, {}, custom_objects or {})
+            return self._made(config, {}, custom_objects)
         name = entry.get("registered_name") or class_name
-        return self._made(name, dict(config), custom_objects or {})
+        return self._made(name, dict(config), custom_objects)
 
     def serialize(self, item: Any, *, use_legacy_format: bool = False) -> Any:
         """Return the entry that describes an object: a name for a function, else a mapping.
@@ -98,22 +82,22 @@ class Catalogue(Generic[T]):
         if item is None:
             return None
         if isinstance(item, FunctionType):
-            return item.__name__ if use_legacy_format else _function_entry(item.__name__)
+            name = registered_name(item)
+            return name if use_legacy_format else _function_entry(name)
         kind = type(item)
         if use_legacy_format:
-            return {"class_name": kind.__name__, "config": item.get_config()}
+            return {"class_name": registered_name(kind), "config": item.get_config()}
         built_in = self.entries.get(kind.__name__) is kind
         return {
             "module": self.module if built_in else kind.__module__,
             "class_name": kind.__name__,
             "config": item.get_config(),
-            "registered_name": None if built_in else kind.__name__,
+            "registered_name": None if built_in else registered_name(kind),
         }
 
-    def _made(self, name: str, config: Config, custom_objects: CustomObjects) -> Any:
+    def _made(self, name: str, config: Config, custom_objects: CustomObjects | None) -> Any:
         bare = name.rpartition(">")[2]
-        custom = {**_CUSTOM_OBJECTS.get(), **custom_objects}
-        found = custom.get(name, custom.get(bare))
+        found = custom_object(name, custom_objects)
         if found is None:
             known = self._names.get(bare) or self._names.get(bare.lower())
             if known is None:
@@ -130,5 +114,5 @@ def _function_entry(name: str) -> Config:
         "module": "builtins",
         "class_name": "function",
         "config": name,
-        "registered_name": name,
+        "registered_name": "function",
     }

@@ -272,10 +272,12 @@ def _periods(step: Step, decay_steps: float, *, staircase: bool) -> np.float32:
     return np.floor(periods) if staircase else periods
 
 
-def _cosine(
-    fraction: np.float32, alpha: float, *, height: np.float32 = np.float32(1)
-) -> np.float32:
-    half = np.float32(0.5) * height * (1 + np.cos(np.float32(math.pi) * fraction))
+def _cosine(fraction: np.float32, alpha: float, *, height: np.float32 | None = None) -> np.float32:
+    half = (
+        np.float32(0.5)
+        * (1 if height is None else height)
+        * (1 + np.cos(np.float32(math.pi) * fraction))
+    )
     return np.float32(1 - alpha) * half + np.float32(alpha)
 
 

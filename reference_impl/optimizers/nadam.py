@@ -58,14 +58,14 @@ class Nadam(Optimizer):
         u, u_next = self._momentum_at(t, dtype), self._momentum_at(t + 1, dtype)
         product = number(self._product.value)
         beta_1, beta_2 = number(self.beta_1), number(self.beta_2)
-        # m = m + (1 - beta_1) (g - m); v <- v + (1 - beta_2) (g^2 - v)
+        # m <- m + (1 - beta_1) (g - m); v <- v + (1 - beta_2) (g^2 - v)
         m = slot_m.value + (gradient - slot_m.value) * (1 - beta_1)
         v = slot_v.value + (gradient * gradient - slot_v.value) * (1 - beta_2)
         slot_m.value, slot_v.value = np.asarray(m), np.asarray(v)
-        # m_hat = u' m / (1 - product u') + (1 - u) g / (1 - product); v_hat <- v / (1 - beta_2^t)
+        # m_hat <- u' m / (1 - product u') + (1 - u) g / (1 - product); v_hat <- v / (1 - beta_2^t)
         m_hat = u_next * m / (1 - product * u_next) + (1 - u) * gradient / (1 - product)
         v_hat = v / (1 - beta_2 ** number(t))
-        # w = w - rate m_hat / (sqrt(v_hat) + epsilon)
+        # w <- w - rate m_hat / (sqrt(v_hat) + epsilon)
         update = m_hat * self.rate_as(dtype) / (np.sqrt(v_hat) + number(self.epsilon))
         variable.value = np.asarray(variable.value - update)
 
@@ -93,5 +93,5 @@ class Nadam(Optimizer):
 
     def _momentum_at(self, t: int, dtype: np.dtype) -> np.ndarray:
         number = dtype.type
-        # u = beta_1 (1 - 0.96^t / 2)
+        # u <- beta_1 (1 - 0.96^t / 2)
         return np.asarray(number(self.beta_1) * (1 - number(0.5) * number(0.96) ** number(t)))

@@ -312,7 +312,7 @@ class Optimizer(ABC):
             average = self._averages[self.index_of(variable)]
             momentum = np.asarray(self.ema_momentum, average.dtype)
             rest = np.asarray(1 - self.ema_momentum, average.dtype)
-            # average = momentum * average + (1 - momentum) * w
+            # average <- momentum * average + (1 - momentum) * w
             average.value = np.asarray(momentum * average.value + rest * variable.value)
             if overwrite:
                 variable.assign(average.value)

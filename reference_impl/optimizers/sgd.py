@@ -41,12 +41,12 @@ class SGD(Optimizer):
         m = self._momentums[self.index_of(variable)]
         momentum = np.asarray(self.momentum, gradient.dtype)
         step = gradient * self.rate_as(gradient.dtype)
-        # m = momentum * m - rate * g
+        # m <- momentum * m - rate * g
         moved = m.value * momentum
         moved -= step
         m.value = np.asarray(moved)
         if self.nesterov:
-            # w = w + momentum * m - rate * g
+            # w <- w + momentum * m - rate * g
             moved = moved * momentum
             moved -= step
         variable.value = np.asarray(variable.value + moved)

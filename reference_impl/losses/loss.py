@@ -1,0 +1,133 @@
+"""Loss: a loss function with a reduction over samples."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from reference_impl import autodiff as ad
+from reference_impl.autodiff import Operand, Tensor
+from reference_impl.catalogue import Config
+from reference_impl.losses.functions import FUNCTIONS, LossFunction, squeezed
+from reference_impl.tape import value_of
+
+_REDUCTIONS = ("auto", "none", "sum", "sum_over_batch_size")
+
+
+class Loss:
+    """A loss that is reduced to a number: the mean (`auto`) or sum over samples, or not at all.
+
+    Subclasses state `call(y_true, y_pred)`, with one value a sample.
+    """
+
+    def __init__(self, reduction: str = "auto", name: str | None = None) -> None:
+        if reduction not in _REDUCTIONS:
+            raise ValueError(
+                f"{type(self).__name__}: expected reduction in {sorted(_REDUCTIONS)}, "
+                f"found {reduction!r}"
+            )
+        self.reduction = reduction
+        self.name = name
+
+    def __call__(
+        self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None
+    ) -> Tensor:
+        """Return the reduced loss, each sample's value times its weight."""
+        losses = self.call(y_true, y_pred)
+        sample_weight = self.masked(y_true, losses, sample_weight)
+        return reduced(losses, sample_weight, self.reduction)
+
+    def call(self, y_true: Operand, y_pred: Operand) -> Tensor:
+        """Return one value a sample."""
+        raise NotImplementedError(f"{type(self).__name__}: expected a method call(y_true, y_pred)")
+
+    def masked(
+        self, y_true: Operand, losses: Tensor, sample_weight: Operand | None
+    ) -> Operand | None:
+        """Return the sample weights with those taken out that do not count; all count here."""
+        del y_true, losses
+        return sample_weight
+
+    def get_config(self) -> Config:
+        """Return the constructor's arguments."""
+        return {"reduction": self.reduction, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Return the loss that `get_config` described."""
+        return cls(**config)
+
+
+class LossFunctionWrapper(Loss):
+    """A loss whose values are given by a function and its keyword arguments."""
+
+    def __init__(
+        self,
+        fn: LossFunction,
+        reduction: str = "auto",
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(reduction, name)
+        self.fn = fn
+        self.kwargs = kwargs
+
+    def call(self, y_true: Operand, y_pred: Operand) -> Tensor:
+        """Return the function's value, its arguments brought to one rank."""
+        y_true, y_pred = squeezed(y_true, y_pred)
+        return self.fn(y_true, y_pred, **self.kwargs)
+
+    def masked(
+        self, y_true: Operand, losses: Tensor, sample_weight: Operand | None
+    ) -> Operand | None:
+        """Return the weights without the ignored class, the others raised to keep the mean."""
+        ignored = self.kwargs.get("ignore_class")
+        if ignored is None:
+            return sample_weight
+        valid = np.asarray(value_of(y_true)).astype(np.int64).reshape(losses.shape) != ignored
+        return weights_of_valid(valid, sample_weight, losses.dtype, self.reduction)
+
+    def get_config(self) -> Config:
+        """Return the constructor's arguments and the name of the function."""
+        return super().get_config() | self.kwargs | {"fn": self.fn.__name__}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Return the loss that `get_config` described."""
+        arguments = {key: value for key, value in config.items() if key != "fn"}
+        if cls is LossFunctionWrapper:
+            arguments["fn"] = FUNCTIONS.get(config["fn"])
+        return cls(**arguments)
+
+
+def reduced(losses: Tensor, sample_weight: Operand | None, reduction: str) -> Tensor:
+    """Losses times weights; their sum, or the sum over the number of losses, or all of them."""
+    weighted = losses
+    if sample_weight is not None:
+        weights = np.asarray(value_of(sample_weight)).astype(losses.dtype)
+        if weights.ndim and weights.ndim - losses.ndim == 1:
+            weights = weights[..., 0]
+        elif weights.ndim and losses.ndim - weights.ndim == 1:
+            weights = weights[..., None]
+        weighted = losses * weights
+    if reduction == "none":
+        return weighted
+    total = ad.sum(weighted)
+    return total if reduction == "sum" else total / max(weighted.value.size, 1)
+
+
+def weights_of_valid(
+    valid: np.ndarray, sample_weight: Operand | None, dtype: np.dtype, reduction: str
+) -> np.ndarray:
+    """Weights that are 0 where not valid; with a mean, the rest is raised by total / valid."""
+    weights = valid.astype(dtype)
+    if reduction in ("auto", "sum_over_batch_size"):
+        weights *= weights.dtype.type(valid.size) / np.maximum(weights.sum(), 1)
+    if sample_weight is None:
+        return weights
+    given = np.asarray(value_of(sample_weight)).astype(dtype)
+    if given.ndim and given.ndim - weights.ndim == 1:
+        given = given[..., 0]
+    elif given.ndim and weights.ndim - given.ndim == 1:
+        given = given[..., None]
+    return np.asarray(given * weights)

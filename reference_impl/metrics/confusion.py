@@ -1,0 +1,138 @@
+"""Metrics that count right and wrong decisions at thresholds."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from reference_impl.autodiff import Operand, Tensor, Variable
+from reference_impl.catalogue import Config
+from reference_impl.initializers import as_dtype
+from reference_impl.losses.functions import squeezed
+from reference_impl.metrics.metric import Metric, ratio, spread_weights
+from reference_impl.tape import value_of
+
+# What stands in for the scores that are not among the top k, as in Keras.
+_NEVER = -1e10
+
+
+class _Confusion(Metric):
+    """What Precision and Recall share: thresholds, and two counts at each of them."""
+
+    def __init__(
+        self,
+        thresholds: float | Sequence[float] | None = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(name, dtype)
+        self.init_thresholds = thresholds
+        self.top_k = top_k
+        self.class_id = class_id
+        default = 0.5 if top_k is None else _NEVER
+        chosen = np.atleast_1d(default if thresholds is None else thresholds)
+        if thresholds is not None and not ((chosen >= 0) & (chosen <= 1)).all():
+            raise ValueError(
+                f"{type(self).__name__}: expected thresholds in [0, 1], found {thresholds!r}"
+            )
+        self.thresholds: list[float] = [float(threshold) for threshold in chosen]
+
+    def get_config(self) -> Config:
+        return super().get_config() | {
+            "thresholds": self.init_thresholds,
+            "top_k": self.top_k,
+            "class_id": self.class_id,
+        }
+
+    def _elements(
+        self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Decisions (thresholds, elements), labels (elements) and weights (elements)."""
+        dtype = as_dtype(self.dtype)
+        t, p = (np.asarray(value_of(x)).astype(dtype) for x in squeezed(y_true, y_pred))
+        scores = p if self.top_k is None else _only_top(p, self.top_k)
+        if self.class_id is not None:
+            t, scores = t[..., self.class_id, None], scores[..., self.class_id, None]
+        limits = np.asarray(self.thresholds, dtype)[:, None]
+        weights = spread_weights(sample_weight, scores)
+        return scores.reshape(1, -1) > limits, t.reshape(-1) != 0, weights.reshape(-1)
+
+
+class Precision(_Confusion):
+    """The share of right ones among positive decisions.
+
+    Source: https://keras.io/2.16/api/metrics/classification_metrics/#precision-class
+    """
+
+    def __init__(
+        self,
+        thresholds: float | Sequence[float] | None = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(thresholds, top_k, class_id, name, dtype)
+        self.true_positives = self.add_weight("true_positives", (len(self.thresholds),))
+        self.false_positives = self.add_weight("false_positives", (len(self.thresholds),))
+
+    def update_state(
+        self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None
+    ) -> None:
+        """Count the positive decisions of a batch."""
+        decided, labels, weights = self._elements(y_true, y_pred, sample_weight)
+        _add(self.true_positives, decided & labels, weights)
+        _add(self.false_positives, decided & ~labels, weights)
+
+    def result(self) -> Tensor:
+        """Return the share, one for each threshold if there are several."""
+        return _share(self.true_positives, self.false_positives)
+
+
+class Recall(_Confusion):
+    """The share of positive elements that are decided so.
+
+    Source: https://keras.io/2.16/api/metrics/classification_metrics/#recall-class
+    """
+
+    def __init__(
+        self,
+        thresholds: float | Sequence[float] | None = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(thresholds, top_k, class_id, name, dtype)
+        self.true_positives = self.add_weight("true_positives", (len(self.thresholds),))
+        self.false_negatives = self.add_weight("false_negatives", (len(self.thresholds),))
+
+    def update_state(
+        self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None
+    ) -> None:
+        """Count the positive elements of a batch."""
+        decided, labels, weights = self._elements(y_true, y_pred, sample_weight)
+        _add(self.true_positives, decided & labels, weights)
+        _add(self.false_negatives, ~decided & labels, weights)
+
+    def result(self) -> Tensor:
+        """Return the share, one for each threshold if there are several."""
+        return _share(self.true_positives, self.false_negatives)
+
+
+def _only_top(scores: np.ndarray, k: int) -> np.ndarray:
+    """The k largest scores of the last axis, the others far below every threshold."""
+    largest = np.argsort(-scores, axis=-1, kind="stable")[..., :k]
+    kept = np.zeros(scores.shape, bool)
+    np.put_along_axis(kept, largest, values=True, axis=-1)
+    return np.where(kept, scores, scores.dtype.type(_NEVER))
+
+
+def _add(variable: Variable, hits: np.ndarray, weights: np.ndarray) -> None:
+    variable.value = variable.value + (hits * weights).sum(axis=1)
+
+
+def _share(right: Variable, wrong: Variable) -> Tensor:
+    shares = ratio(right.value, right.value + wrong.value)
+    return Tensor(shares[0] if len(shares) == 1 else shares)

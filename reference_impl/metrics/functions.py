@@ -1,0 +1,90 @@
+"""Metric functions: from targets and predictions to one value a sample."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from reference_impl.autodiff import Operand, Tensor
+from reference_impl.catalogue import Catalogue
+from reference_impl.losses import functions as losses
+from reference_impl.tape import value_of
+
+MetricFunction = Callable[..., Tensor]
+
+
+def binary_matches(y_true: Operand, y_pred: Operand, threshold: float = 0.5) -> Tensor:
+    """1 where the target equals (p > threshold), for each element."""
+    p = np.asarray(value_of(y_pred))
+    positive = (p > p.dtype.type(threshold)).astype(p.dtype)
+    return _matches(np.asarray(value_of(y_true)) == positive)
+
+
+def binary_accuracy(y_true: Operand, y_pred: Operand, threshold: float = 0.5) -> Tensor:
+    """The share of elements of the last axis where the target equals (p > threshold)."""
+    matches = binary_matches(y_true, y_pred, threshold).value
+    return Tensor(matches.mean(axis=-1, dtype=np.float32))
+
+
+def accuracy(y_true: Operand, y_pred: Operand) -> Tensor:
+    """1 where target and prediction are equal."""
+    return _matches(np.asarray(value_of(y_true)) == np.asarray(value_of(y_pred)))
+
+
+def categorical_accuracy(y_true: Operand, y_pred: Operand) -> Tensor:
+    """1 where the largest score is that of the largest target."""
+    return sparse_categorical_matches(np.asarray(value_of(y_true)).argmax(-1), y_pred)
+
+
+def sparse_categorical_matches(y_true: Operand, y_pred: Operand) -> Tensor:
+    """1 where the largest score is that of the target class, in the shape of the targets."""
+    t, p = np.asarray(value_of(y_true)), np.asarray(value_of(y_pred))
+    labels = t[..., 0] if t.ndim == p.ndim else t
+    matches = labels == p.argmax(-1).astype(t.dtype)
+    return _matches(matches.reshape(t.shape))
+
+
+def sparse_categorical_accuracy(y_true: Operand, y_pred: Operand) -> Tensor:
+    """1 where the largest score is that of the target class, without a last axis of length 1."""
+    matches = sparse_categorical_matches(y_true, y_pred).value
+    return Tensor(matches[..., 0] if matches.ndim > 1 and matches.shape[-1] == 1 else matches)
+
+
+def sparse_top_k_categorical_accuracy(y_true: Operand, y_pred: Operand, k: int = 5) -> Tensor:
+    """1 where fewer than k scores are above that of the target class."""
+    t, p = np.asarray(value_of(y_true)), np.asarray(value_of(y_pred))
+    scores = p.reshape(-1, p.shape[-1])
+    own = np.take_along_axis(scores, t.astype(np.int64).reshape(-1, 1), axis=1)
+    within = ((scores > own).sum(axis=1) < k) & np.isfinite(own[:, 0])
+    return _matches(within.reshape(t.shape))
+
+
+def top_k_categorical_accuracy(y_true: Operand, y_pred: Operand, k: int = 5) -> Tensor:
+    """1 where fewer than k scores are above that of the largest target."""
+    t = np.asarray(value_of(y_true)).argmax(-1)
+    return sparse_top_k_categorical_accuracy(t, y_pred, k)
+
+
+def cosine_similarity(y_true: Operand, y_pred: Operand, axis: int = -1) -> Tensor:
+    """The cosine of the angle between target and prediction; the loss of that name is minus it."""
+    return -losses.cosine_similarity(y_true, y_pred, axis)
+
+
+def _matches(found: np.ndarray) -> Tensor:
+    return Tensor(np.asarray(found, np.float32))
+
+
+FUNCTIONS: Catalogue[MetricFunction] = Catalogue(
+    kind="metric function",
+    module="keras.metrics",
+    entries={
+        **losses.FUNCTIONS.entries,
+        "accuracy": accuracy,
+        "binary_accuracy": binary_accuracy,
+        "categorical_accuracy": categorical_accuracy,
+        "sparse_categorical_accuracy": sparse_categorical_accuracy,
+        "top_k_categorical_accuracy": top_k_categorical_accuracy,
+        "sparse_top_k_categorical_accuracy": sparse_top_k_categorical_accuracy,
+        "cosine_similarity": cosine_similarity,
+    },
+    aliases={**losses.ALIASES, "acc": "accuracy", "cosine_proximity": "cosine_similarity"},
+)

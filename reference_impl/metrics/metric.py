@@ -1,0 +1,212 @@
+"""Metric: a figure that accumulates over batches; sums and means."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from reference_impl import autodiff as ad
+from reference_impl.autodiff import Operand, Tensor, Variable
+from reference_impl.catalogue import Config
+from reference_impl.custom_objects import registered_name
+from reference_impl.initializers import as_dtype
+from reference_impl.losses.functions import squeezed
+from reference_impl.losses.loss import weights_of_valid
+from reference_impl.metrics.functions import FUNCTIONS, MetricFunction
+from reference_impl.naming import snake_case, unique_name
+from reference_impl.tape import value_of
+
+
+class Metric:
+    """A figure that accumulates: update it batch by batch, read the result, reset it.
+
+    Subclasses declare their state with `add_weight` and state `update_state` and `result`.
+    """
+
+    def __init__(self, name: str | None = None, dtype: str | None = None) -> None:
+        self.name = name if name is not None else unique_name(snake_case(type(self).__name__))
+        self.dtype = dtype or "float32"
+        self.variables: list[Variable] = []
+
+    def add_weight(
+        self, name: str, shape: Sequence[int] = (), *, dtype: str | None = None
+    ) -> Variable:
+        """Declare a state variable that starts at 0."""
+        start = np.zeros(shape, as_dtype(dtype or self.dtype))
+        variable = Variable(start, name=f"{name}:0", trainable=False)
+        self.variables.append(variable)
+        return variable
+
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
+        """Take in a batch."""
+        raise NotImplementedError(f"{type(self).__name__}: expected a method update_state")
+
+    def result(self) -> Tensor:
+        """Return the figure over all batches since the last reset."""
+        raise NotImplementedError(f"{type(self).__name__}: expected a method result")
+
+    def reset_state(self) -> None:
+        """Set every state variable to 0."""
+        for variable in self.variables:
+            variable.value = np.zeros_like(variable.value)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Take in a batch and return the figure so far."""
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    def get_config(self) -> Config:
+        """Return the constructor's arguments."""
+        return {"name": self.name, "dtype": self.dtype}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Return the metric that `get_config` described, in its initial state."""
+        return cls(**config)
+
+
+class Sum(Metric):
+    """The sum of values times weights."""
+
+    def __init__(self, name: str | None = "sum", dtype: str | None = None) -> None:
+        super().__init__(name, dtype)
+        self.total = self.add_weight("total")
+
+    def update_state(self, values: Operand, sample_weight: Operand | None = None) -> None:
+        """Add values, each times its weight."""
+        found, _ = _weighted(values, sample_weight, self.total.dtype)
+        self.total.value = np.asarray(self.total.value + found.sum())
+
+    def result(self) -> Tensor:
+        """Return the sum."""
+        return Tensor(self.total.value)
+
+
+class Mean(Metric):
+    """The mean of values, each counted by its weight; 0 before the first."""
+
+    def __init__(self, name: str | None = "mean", dtype: str | None = None) -> None:
+        super().__init__(name, dtype)
+        self.total = self.add_weight("total")
+        self.count = self.add_weight("count")
+
+    def update_state(self, values: Operand, sample_weight: Operand | None = None) -> None:
+        """Add values, each times its weight."""
+        found, weights = _weighted(values, sample_weight, self.total.dtype)
+        count = found.dtype.type(found.size) if weights is None else weights.sum()
+        self.total.value = np.asarray(self.total.value + found.sum())
+        self.count.value = np.asarray(self.count.value + count)
+
+    def result(self) -> Tensor:
+        """Return the mean."""
+        return Tensor(ratio(self.total.value, self.count.value))
+
+
+class MeanMetricWrapper(Mean):
+    """The mean of a function of targets and predictions."""
+
+    def __init__(
+        self,
+        fn: MetricFunction,
+        name: str | None = None,
+        dtype: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name, dtype)
+        self.fn = fn
+        self.kwargs = kwargs
+
+    def update_state(
+        self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None
+    ) -> None:
+        """Add the function's values for a batch."""
+        y_true, y_pred = _prepared(y_true, y_pred, self.total.dtype)
+        values = self.fn(y_true, y_pred, **self.kwargs)
+        ignored = self.kwargs.get("ignore_class")
+        if ignored is not None:
+            valid = np.asarray(value_of(y_true)).reshape(values.shape) != ignored
+            dtype, reduction = values.dtype, "weighted_mean"
+            sample_weight = weights_of_valid(valid, sample_weight, dtype, reduction)
+        super().update_state(values, sample_weight)
+
+    def get_config(self) -> Config:
+        """Return the constructor's arguments; the function by its name."""
+        config = super().get_config() | self.kwargs
+        return (
+            config | {"fn": registered_name(self.fn)} if type(self) is MeanMetricWrapper else config
+        )
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Return the metric that `get_config` described, in its initial state."""
+        arguments = dict(config)
+        if cls is MeanMetricWrapper:
+            arguments["fn"] = FUNCTIONS.get(arguments["fn"])
+        return cls(**arguments)
+
+
+class RootMeanSquaredError(Mean):
+    """The square root of the mean of (p - t)^2 over all elements."""
+
+    def __init__(
+        self, name: str | None = "root_mean_squared_error", dtype: str | None = None
+    ) -> None:
+        super().__init__(name, dtype)
+
+    def update_state(
+        self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None
+    ) -> None:
+        """Add the squared errors of a batch."""
+        t, p = _prepared(y_true, y_pred, self.total.dtype)
+        super().update_state(np.square(p.value - t.value), sample_weight)
+
+    def result(self) -> Tensor:
+        """Return the root of the mean."""
+        return Tensor(np.sqrt(super().result().value))
+
+
+def _prepared(y_true: Operand, y_pred: Operand, dtype: np.dtype) -> tuple[Tensor, Tensor]:
+    """Targets and predictions in the metric's dtype and of one rank."""
+    return squeezed(ad.cast(y_true, dtype), ad.cast(y_pred, dtype))
+
+
+def _weighted(
+    values: Operand, sample_weight: Operand | None, dtype: np.dtype
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Values times weights, and the weights in the shape of the values."""
+    found = np.asarray(value_of(values)).astype(dtype, copy=False)
+    if sample_weight is None:
+        return found, None
+    weights = _matched(sample_weight, found)
+    if not _spreads(weights.shape, found.shape):
+        # Values of higher rank than their weights are averaged down to it, as in Keras.
+        found = found.mean(axis=tuple(range(weights.ndim, found.ndim)))
+    weights = np.broadcast_to(weights, found.shape)
+    return found * weights, weights
+
+
+def spread_weights(sample_weight: Operand | None, values: np.ndarray) -> np.ndarray:
+    """Weights in the shape of the values; ones where none are given."""
+    if sample_weight is None:
+        return np.ones_like(values)
+    return np.broadcast_to(_matched(sample_weight, values), values.shape)
+
+
+def _matched(sample_weight: Operand, values: np.ndarray) -> np.ndarray:
+    """Weights in the dtype of the values, a last axis dropped or added if one is amiss."""
+    weights = np.asarray(value_of(sample_weight)).astype(values.dtype)
+    if weights.ndim and weights.ndim - values.ndim == 1:
+        return weights[..., 0]
+    return weights[..., None] if weights.ndim and values.ndim - weights.ndim == 1 else weights
+
+
+def _spreads(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    if shape and len(shape) != len(target):
+        return False
+    return all(size in (1, wanted) for size, wanted in zip(shape, target, strict=False))
+
+
+def ratio(total: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Total / count, and 0 where count is 0."""
+    safe = np.where(count == 0, np.ones_like(count), count)
+    return np.asarray(np.where(count == 0, np.zeros_like(total), total / safe))
