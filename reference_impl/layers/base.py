@@ -91,6 +91,7 @@ class Layer:
         set_field(self, "batch_input_shape", _batch_input_shape(shape_arguments))
 
     is_graph_network = False
+    stateful = False
     _tracked: dict[str, Any]
     _own_weights: list[Variable]
     _extra_state: dict[str, Variable]
@@ -160,6 +161,9 @@ class Layer:
         variable = Variable(value, name=f"{self.name}/{name}:0", trainable=False)
         self._extra_state[name] = variable
         return variable
+
+    def reset_states(self) -> None:
+        """Set the states of a stateful layer to zero; stated by those that have any."""
 
     @property
     def extra_state(self) -> dict[str, Variable]:

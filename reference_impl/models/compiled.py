@@ -73,7 +73,7 @@ class Compiled:
         """
         told, several = self.arguments, len(names) > 1
         self.output_losses = [_loss(given) for given in per_output(told.loss, names, "loss")]
-        self.output_loss_weights = per_output(told.loss_weights, names, "loss_weights", flat=True)
+        self.output_loss_weights = per_output(told.loss_weights, names, "loss_weights")
         self.output_loss_metrics = [
             Mean(name=f"{name}_loss") if several and loss is not None else None
             for name, loss in zip(names, self.output_losses, strict=True)
@@ -179,10 +179,8 @@ def matched_targets(
     return target, cast(weight, prediction.dtype)
 
 
-def per_output(given: Any, names: Sequence[str], argument: str, *, flat: bool = False) -> list[Any]:
+def per_output(given: Any, names: Sequence[str], argument: str) -> list[Any]:
     """Return one object an output from one for all, a list, or a dictionary by output name.
-
-    With `flat`, a list of numbers is one number an output.
 
     Raises:
         DataMismatch: if names or numbers do not fit the outputs.
@@ -196,8 +194,6 @@ def per_output(given: Any, names: Sequence[str], argument: str, *, flat: bool = 
         if len(given) != len(names):
             raise DataMismatch(f"{argument}: expected {len(names)} entries, found {len(given)}")
         return list(given)
-    if flat and given is not None and len(names) > 1:
-        raise DataMismatch(f"{argument}: expected a list or a dictionary, found {given!r}")
     return [given] * len(names)
 
 

@@ -1,0 +1,151 @@
+"""Sequential: a model whose layers are called one after the other."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from reference_impl.custom_objects import custom_object_scope
+from reference_impl.layers.base import KerasTensor, Layer
+from reference_impl.layers.input_layer import InputLayer
+from reference_impl.layers.policy import FLOATX
+from reference_impl.models.graph import graph_between
+from reference_impl.models.model import Model
+from reference_impl.nest import Nested, Shape, is_shape
+from reference_impl.serialization import deserialize_layer, serialize_layer
+
+
+class Sequential(Model):
+    """A stack of layers with one input and one output each.
+
+    The input's shape is known from an `InputLayer` or `keras.Input` in front, from the first
+    layer's `input_shape`, or from the first data that the model is called on.
+    """
+
+    def __init__(
+        self, layers: Sequence[Layer | KerasTensor] | None = None, name: str | None = None
+    ) -> None:
+        super().__init__(name=name)
+        self._stack: list[Layer] = []
+        self._tensors: list[KerasTensor] = []
+        for layer in layers or ():
+            self._append(layer)
+        self._close()
+
+    def add(self, layer: Layer | KerasTensor) -> None:
+        """Put a layer on top of the stack."""
+        self._append(layer)
+        self._close()
+
+    def pop(self) -> None:
+        """Take the top layer away.
+
+        Raises:
+            TypeError: if there is none.
+        """
+        if not self._stack:
+            raise TypeError(f"model {self.name!r}: there are no layers to take away")
+        self._stack.pop()
+        self._tensors = self._tensors[:-1] if self._stack else []
+        self.graph, self.is_graph_network, self.built = None, False, False
+        self._close()
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers in order, without the input layer."""
+        return list(self._stack)
+
+    def sublayers(self) -> list[Layer]:
+        """Return the layers in order, before them the input layer if there is one."""
+        inputs = [tensor.layer for tensor in self._tensors[:1] if tensor.layer is not None]
+        return [*inputs, *self._stack]
+
+    def _append(self, layer: Layer | KerasTensor) -> None:
+        first = not self._stack and not self._tensors
+        if isinstance(layer, KerasTensor):
+            layer = layer.layer or InputLayer(batch_input_shape=layer.shape)
+        if not isinstance(layer, Layer):
+            raise TypeError(f"model {self.name!r}: expected a layer, found {layer!r:.200}")
+        if isinstance(layer, InputLayer):
+            if not first:
+                raise ValueError(f"model {self.name!r}: an input layer must come first")
+            self._tensors = [layer.output]
+            return
+        if any(layer.name == other.name for other in self._stack):
+            raise ValueError(
+                f"model {self.name!r}: the name {layer.name!r} is used by two layers; "
+                "names must be unique"
+            )
+        if first:
+            self._tensors = self._declared_input(layer)
+        self._stack.append(layer)
+        if self._tensors:
+            self._call_next(layer)
+
+    def _declared_input(self, layer: Layer) -> list[KerasTensor]:
+        """Return the input that the first layer declares, if it does."""
+        shape, dtype = layer.batch_input_shape, layer.dtype
+        if isinstance(layer, Model) and layer.graph is not None:
+            inner = next(iter(layer.inputs or ()))
+            shape, dtype = inner.shape, inner.dtype
+        return [] if shape is None else [self._new_input(layer, shape, dtype)]
+
+    def _new_input(self, layer: Layer, shape: Shape, dtype: str) -> KerasTensor:
+        name = f"{layer.name}_input"
+        return InputLayer(batch_input_shape=shape, dtype=dtype, name=name).output
+
+    def _call_next(self, layer: Layer) -> None:
+        tensor = layer(self._tensors[-1])
+        if not isinstance(tensor, KerasTensor):
+            raise ValueError(
+                f"model {self.name!r}: layer {layer.name!r} has several outputs; "
+                "a Sequential takes layers with one"
+            )
+        self._tensors = [*self._tensors, tensor]
+
+    def _close(self) -> None:
+        """Keep the graph of the calls made so far, if the input is known."""
+        if self._stack and self._tensors:
+            self.become(graph_between(self._tensors[0], self._tensors[-1]))
+
+    def build(self, input_shape: Nested = None) -> None:
+        """Create the weights for inputs of this shape, batch first; nothing if they exist."""
+        if self.graph is not None or not self._stack or input_shape is None:
+            return
+        if not is_shape(input_shape):
+            raise ValueError(f"model {self.name!r}: expected one shape, found {input_shape}")
+        shape = (None, *tuple(input_shape)[1:])
+        self._tensors = [self._new_input(self._stack[0], shape, FLOATX)]
+        for layer in self._stack:
+            self._call_next(layer)
+        self._close()
+
+    def ensure_built(self, input_shape: Nested) -> None:
+        """Build the layers at the first call."""
+        self.build(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the name and the layers' entries, the input layer's first."""
+        return {
+            "name": self.name,
+            "layers": [serialize_layer(layer) for layer in self.sublayers()],
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: Any, custom_objects: Mapping[str, Any] | None = None
+    ) -> Self:
+        """Return the model that a configuration describes; very old ones are a list of layers."""
+        entries = config if isinstance(config, list) else config["layers"]
+        name = None if isinstance(config, list) else config.get("name")
+        with custom_object_scope(custom_objects or {}):
+            model = cls([deserialize_layer(entry) for entry in entries], name=name)
+        shape = None if isinstance(config, list) else config.get("build_input_shape")
+        if shape is not None and not model.built:
+            model.build(tuple(shape))
+        return model
+
+    def __call__(self, inputs: Nested, training: bool | None = None, **arguments: Any) -> Nested:
+        """Compute the outputs; a stack without known shapes takes them from the inputs."""
+        if self.graph is None and isinstance(inputs, KerasTensor):
+            self.build(inputs.shape)
+        return super().__call__(inputs, training, **arguments)
+

@@ -1,0 +1,283 @@
+"""Trainer: a layer that can be compiled, trained, evaluated and asked for predictions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from reference_impl import optimizers
+from reference_impl.autodiff import Tape, Tensor
+from reference_impl.callbacks import Callback, CallbackList, EpochLines, History
+from reference_impl.custom_objects import active_custom_objects
+from reference_impl.layers.base import Layer
+from reference_impl.metrics import Metric
+from reference_impl.models.batches import Rows, batches, rows_of, rows_of_validation, split
+from reference_impl.models.compiled import Arguments, Compiled, structure_of
+from reference_impl.models.errors import UncompiledModel
+from reference_impl.nest import Nested, leaves, map_leaves
+from reference_impl.optimizers import Optimizer
+from reference_impl.random import process_generator
+
+DEFAULT_BATCH_SIZE = 32
+
+
+class Trainer(Layer):
+    """The training loop of Keras 2: what `Model` adds to a layer, saving apart."""
+
+    compiled: Compiled | None = None
+    stop_training = False
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        loss_weights: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool | None = None,  # noqa: FBT001 (Keras's signature)
+    ) -> None:
+        """Say how to train: the optimizer, and for each output loss, weight and metrics.
+
+        The optimizer's slots are created at the first step. `run_eagerly` is kept, with no effect.
+        """
+        made = optimizers.get(optimizer, custom_objects=active_custom_objects())
+        told = Arguments(loss, metrics, weighted_metrics, loss_weights, run_eagerly)
+        self.compiled = Compiled(made, told)
+
+    @property
+    def optimizer(self) -> Optimizer | None:
+        """The optimizer, if the model is compiled."""
+        return None if self.compiled is None else self.compiled.optimizer
+
+    @property
+    def loss(self) -> Any:
+        """The loss as `compile` was given it."""
+        return None if self.compiled is None else self.compiled.arguments.loss
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The losses' means and the metrics, once the model has seen a batch."""
+        return [] if self.compiled is None else self.compiled.metrics
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of `metrics`, as in the logs."""
+        return [metric.name for metric in self.metrics]
+
+    @property
+    def output_names(self) -> list[str] | None:
+        """The names of the outputs; None if only a call tells how many there are."""
+        return None
+
+    def reset_metrics(self) -> None:
+        """Set every metric to its start."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def reset_states(self) -> None:
+        """Set the states of the stateful layers inside to zero."""
+        for layer in self.flatten_layers():
+            if layer.stateful:
+                layer.reset_states()
+
+    def train_on_batch(
+        self,
+        x: Nested,
+        y: Nested = None,
+        sample_weight: Nested = None,
+        class_weight: Mapping[int, float] | None = None,
+        reset_metrics: bool = True,  # noqa: FBT001 (Keras's signature)
+        return_dict: bool = False,  # noqa: FBT001 (Keras's signature)
+    ) -> Any:
+        """Take one step and return the loss before it, and the metrics.
+
+        With `reset_metrics`, they are this batch's alone and are set back afterwards.
+        """
+        self._check_compiled()
+        logs = self._train_step(rows_of(x, y, sample_weight, class_weight))
+        return self._reported(logs, reset_metrics=reset_metrics, return_dict=return_dict)
+
+    def test_on_batch(
+        self,
+        x: Nested,
+        y: Nested = None,
+        sample_weight: Nested = None,
+        reset_metrics: bool = True,  # noqa: FBT001 (Keras's signature)
+        return_dict: bool = False,  # noqa: FBT001 (Keras's signature)
+    ) -> Any:
+        """Return the loss and the metrics of one batch, without training."""
+        self._check_compiled()
+        logs = self._test_step(rows_of(x, y, sample_weight))
+        return self._reported(logs, reset_metrics=reset_metrics, return_dict=return_dict)
+
+    def predict_on_batch(self, x: Nested) -> Nested:
+        """Return the outputs for one batch, as arrays."""
+        return map_leaves(lambda tensor: tensor.value, self(rows_of(x).x, training=False))
+
+    def fit(
+        self,
+        x: Nested,
+        y: Nested = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = 0,
+        callbacks: Iterable[Callback] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Sequence[Nested] | None = None,
+        shuffle: bool = True,  # noqa: FBT001 (Keras's signature)
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Nested = None,
+        initial_epoch: int = 0,
+        validation_batch_size: int | None = None,
+    ) -> History:
+        """Train for `epochs` - `initial_epoch` epochs and return what the logs were.
+
+        The order of the samples is drawn from the process-wide generator, anew each epoch.
+        `validation_split` takes the last part of the data, before any shuffling.
+        """
+        compiled = self._check_compiled()
+        rows = rows_of(x, y, sample_weight, class_weight)
+        validation = rows_of_validation(validation_data) if validation_data is not None else None
+        if validation is None and validation_split:
+            rows, validation = split(rows, validation_split)
+        batch_size = batch_size or DEFAULT_BATCH_SIZE
+        history = History()
+        told = self._callbacks(callbacks, history, verbose=verbose, epochs=epochs)
+        self.stop_training = False
+        told.tell("on_train_begin")
+        for epoch in range(initial_epoch, epochs):
+            told.tell("on_epoch_begin", epoch)
+            logs = self._train_epoch(rows, batch_size, told, shuffle=shuffle)
+            if validation is not None:
+                found = self._evaluate(validation, validation_batch_size or batch_size, told)
+                logs |= {f"val_{name}": value for name, value in found.items()}
+            told.tell("on_epoch_end", epoch, logs)
+            if self.stop_training:
+                break
+        if epochs > initial_epoch:
+            compiled.optimizer.finalize_variable_values(self.trainable_weights)
+        told.tell("on_train_end")
+        return history
+
+    def evaluate(
+        self,
+        x: Nested,
+        y: Nested = None,
+        batch_size: int | None = None,
+        verbose: int | str = 0,
+        sample_weight: Nested = None,
+        return_dict: bool = False,  # noqa: FBT001 (Keras's signature)
+        callbacks: Iterable[Callback] | None = None,
+    ) -> Any:
+        """Return the loss and the metrics over all samples: a list, or a number if it is one."""
+        self._check_compiled()
+        told = self._callbacks(callbacks, verbose=verbose)
+        rows = rows_of(x, y, sample_weight)
+        logs = self._evaluate(rows, batch_size or DEFAULT_BATCH_SIZE, told)
+        return self._reported(logs, reset_metrics=False, return_dict=return_dict)
+
+    def predict(
+        self, x: Nested, batch_size: int | None = None, verbose: int | str = 0
+    ) -> Nested:
+        """Return the outputs for all samples, as arrays, computed batch by batch."""
+        del verbose
+        parts = [
+            self(batch.x, training=False)
+            for batch in batches(rows_of(x), batch_size or DEFAULT_BATCH_SIZE)
+        ]
+        flat = zip(*(leaves(part) for part in parts), strict=True)
+        joined = iter([np.concatenate([tensor.value for tensor in output]) for output in flat])
+        return map_leaves(lambda _: next(joined), parts[0])
+
+    def _train_epoch(
+        self, rows: Rows, batch_size: int, told: CallbackList, *, shuffle: bool
+    ) -> dict[str, Any]:
+        self.reset_metrics()
+        order = process_generator().permutation(len(rows)) if shuffle else None
+        logs: dict[str, Any] = {}
+        for number, batch in enumerate(batches(rows, batch_size, order)):
+            told.tell("on_train_batch_begin", number)
+            logs = self._train_step(batch)
+            told.tell("on_train_batch_end", number, logs)
+            if self.stop_training:
+                break
+        return logs
+
+    def _evaluate(self, rows: Rows, batch_size: int, told: CallbackList) -> dict[str, Any]:
+        self.reset_metrics()
+        told.tell("on_test_begin")
+        logs: dict[str, Any] = {}
+        for batch in batches(rows, batch_size):
+            logs = self._test_step(batch)
+        told.tell("on_test_end", logs)
+        return logs
+
+    def _train_step(self, batch: Rows) -> dict[str, Any]:
+        compiled = self._check_compiled()
+        with Tape() as tape:
+            predictions = list(leaves(self(batch.x, training=True)))
+            targets, weights = self._told(batch, predictions)
+            loss = compiled.loss_of(targets, predictions, weights, self.losses)
+        variables = self.trainable_weights
+        gradients = tape.gradients(loss, variables)
+        compiled.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        compiled.update_metrics(targets, predictions, weights)
+        return self._logs()
+
+    def _test_step(self, batch: Rows) -> dict[str, Any]:
+        compiled = self._check_compiled()
+        predictions = list(leaves(self(batch.x, training=False)))
+        targets, weights = self._told(batch, predictions)
+        compiled.loss_of(targets, predictions, weights, self.losses)
+        compiled.update_metrics(targets, predictions, weights)
+        return self._logs()
+
+    def _told(
+        self, batch: Rows, predictions: Sequence[Tensor]
+    ) -> tuple[list[Tensor | None], list[Tensor | None]]:
+        """Return each output's targets and weights; make losses and metrics at the first batch."""
+        compiled = self._check_compiled()
+        names = self.output_names or compiled.names or _pseudo_names(len(predictions))
+        targets = [_tensor(leaf) for leaf in structure_of(batch.y, names, "y")]
+        weights = [_tensor(leaf) for leaf in structure_of(batch.sample_weight, names, "sample_weight")]
+        if not compiled.ready:
+            shapes = [
+                (() if target is None else target.shape, prediction.shape)
+                for target, prediction in zip(targets, predictions, strict=True)
+            ]
+            compiled.prepare(names, shapes)
+        return targets, weights
+
+    def _logs(self) -> dict[str, Any]:
+        return {metric.name: float(metric.result()) for metric in self.metrics}
+
+    def _reported(self, logs: dict[str, Any], *, reset_metrics: bool, return_dict: bool) -> Any:
+        if reset_metrics:
+            self.reset_metrics()
+        if return_dict:
+            return logs
+        values = list(logs.values())
+        return values[0] if len(values) == 1 else values
+
+    def _callbacks(
+        self, callbacks: Iterable[Callback] | None, *own: Callback, verbose: int | str, epochs: int = 1
+    ) -> CallbackList:
+        shown = [EpochLines()] if verbose not in (0, "auto") else []
+        return CallbackList(
+            [*(callbacks or ()), *shown, *own], model=self, params={"epochs": epochs}
+        )
+
+    def _check_compiled(self) -> Compiled:
+        if self.compiled is None:
+            raise UncompiledModel(
+                f"model {self.name!r}: call compile() before training or evaluating"
+            )
+        return self.compiled
+
+
+def _tensor(value: Any) -> Tensor | None:
+    return None if value is None else Tensor(value)
+
+
+def _pseudo_names(count: int) -> list[str]:
+    return [f"output_{number}" for number in range(1, count + 1)]

@@ -1,0 +1,73 @@
+"""Everything that a checkpoint can hold, as plain data between models and file formats."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+KERAS_VERSION = "2.21.0"
+"""The release of tf_keras whose layouts are written."""
+
+BACKEND = "tensorflow"
+
+Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedArray:
+    """An array and the name under which the file has it."""
+
+    name: str
+    value: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class LayerWeights:
+    """A layer's weights in order: the trainable ones first."""
+
+    layer: str
+    weights: tuple[NamedArray, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsState:
+    """The weights of a model: layer by layer in order, then those of the model itself."""
+
+    layers: tuple[LayerWeights, ...]
+    top_level: tuple[NamedArray, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """State that an exact resume needs and that Keras's layouts have no place for.
+
+    Attributes:
+        trainable: the flag of each layer, the model's first, depth first.
+        layer_states: generators' and recurrent states, by `<number of the layer>/<name>`.
+        metrics: the metrics' variables, in order.
+        optimizer: the optimizer's variables that are not in its list, by name.
+        optimized: positions among the model's weights of those that the optimizer was built with.
+        run_eagerly: as given to `compile`.
+    """
+
+    trainable: tuple[bool, ...] = ()
+    layer_states: Mapping[str, np.ndarray] = field(default_factory=dict)
+    metrics: tuple[np.ndarray, ...] = ()
+    optimizer: Mapping[str, np.ndarray] = field(default_factory=dict)
+    optimized: tuple[int, ...] = ()
+    run_eagerly: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """A whole model: architecture, weights, compile settings, optimizer, and the extras.
+
+    `training` and `optimizer` are None where the model was not compiled, or had taken no step.
+    """
+
+    architecture: Entry
+    weights: WeightsState
+    training: Entry | None = None
+    optimizer: tuple[NamedArray, ...] | None = None
+    extras: Extras | None = None
