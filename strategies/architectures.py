@@ -19,7 +19,7 @@ INPUTS = (
     (Place((5,), vocabulary=7), "int32"),
     (Place((5, 3)), "float32"),
 )
-"""Inputs and their dtypes, the plainest first; few, so that compilers meet the same shapes again."""
+"""Inputs and their dtypes, the plainest first; few, so that compilers meet shapes again."""
 
 INPUT_COUNTS = (1, 1, 1, 1, 1, 2, 2, 3)
 OUTPUT_COUNTS = (1, 1, 1, 1, 2, 2, 3)

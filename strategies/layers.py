@@ -1,6 +1,6 @@
 """Layers: which fit a tensor, and the arguments that each is given."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from strategies.arguments import (
@@ -110,7 +110,7 @@ def _reshape(choice: Choices, _: Register, place: Place) -> Config:
     return {"target_shape": list(choice.one_of(_targets(place.shape)))}
 
 
-def _targets(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+def _targets(shape: tuple[int, ...]) -> Sequence[tuple[int, ...]]:
     """Return the shapes worth reshaping to; images become sequences, sequences are split."""
     *_, last = shape
     if len(shape) == 1:
@@ -276,10 +276,14 @@ ALL = tuple(LAYERS)
 
 _ANYWHERE = ("Activation", "Dropout", "BatchNormalization", "LayerNormalization")
 FITTING: dict[int, tuple[str, ...]] = {
-    1: ("Dense",) * 5 + _ANYWHERE + ("Reshape",),
-    2: ("Dense", *("SimpleRNN", "LSTM", "GRU", "Conv1D") * 2)
-    + ("GlobalAveragePooling1D", "Flatten", "Reshape", *_ANYWHERE),
-    3: ("Dense", *("Conv2D",) * 4, *("MaxPooling2D",) * 2)
-    + ("GlobalAveragePooling2D", "Flatten", "Reshape", *_ANYWHERE),
+    1: ("Dense", "Dense", "Dense", "Dense", "Dense", *_ANYWHERE, "Reshape"),
+    2: (
+        *("Dense", "SimpleRNN", "LSTM", "GRU", "Conv1D", "SimpleRNN", "LSTM", "GRU", "Conv1D"),
+        *("GlobalAveragePooling1D", "Flatten", "Reshape", *_ANYWHERE),
+    ),
+    3: (
+        *("Dense", "Conv2D", "Conv2D", "Conv2D", "Conv2D", "MaxPooling2D", "MaxPooling2D"),
+        *("GlobalAveragePooling2D", "Flatten", "Reshape", *_ANYWHERE),
+    ),
 }
 """Axes of the input but the batch axis → the classes that take it."""

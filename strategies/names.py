@@ -25,17 +25,24 @@ ODD = (
     ".{kind}",
     "{kind}" + "_of_a_rather_long_name" * 4,
 )
-NON_ASCII = ("größe_{kind}", "слой_{number}", "層", "e\u0301{number}", "\U0001f600", "ﬁ lter {kind}")
+NON_ASCII = (
+    "größe_{kind}",
+    "слой_{number}",
+    "層",
+    "e\u0301{number}",
+    "\U0001f600",
+    "ﬁ lter {kind}",
+)
 
 ASCII_NAMES = PLAIN + ODD
 ALL_NAMES = PLAIN + ODD + NON_ASCII
 
 
 class Register:
-    """The names and seeds given so far in one case.
+    r"""The names and seeds given so far in one case.
 
     `non_ascii` says whether names may leave what TensorFlow takes as a scope name
-    (`[A-Za-z0-9.][A-Za-z0-9_.\\\\/>-]*`); a slash is never used, since Keras 3 refuses it.
+    (`[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*`); a slash is never used, since Keras 3 refuses it.
     """
 
     def __init__(self, *, non_ascii: bool) -> None:

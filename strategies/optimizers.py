@@ -1,13 +1,12 @@
-"""Compile settings: optimizers, schedules, and the losses and metrics that fit the outputs."""
+"""Optimizers and learning-rate schedules."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hypothesis import strategies as st
 
 from strategies.arguments import OMIT, given
-from strategies.case import Architecture, CompileSettings, Config, Object
+from strategies.case import Config, Object
 from strategies.choices import Choices, choices
-from strategies.shapes import Shape, tensor_shapes
 
 RATES = (0.05, 0.02, 0.03, 0.008)
 SHORT = (2, 3, 5)
@@ -64,7 +63,7 @@ SCHEDULES: dict[str, dict[str, Sequence[object]]] = {
         "staircase": (OMIT, True),
     },
     "PiecewiseConstantDecay": {
-        "boundaries": ([2], [1, 4], [3, 5]),
+        "boundaries": ([1, 3], [2, 5]),
         "values": ([0.05, 0.02, 0.01], [0.04, 0.01, 0.03]),
     },
     "PolynomialDecay": {
@@ -87,61 +86,8 @@ SCHEDULES: dict[str, dict[str, Sequence[object]]] = {
     },
 }
 
-REGRESSION: tuple[str | Object, ...] = (
-    "mean_squared_error",
-    "mse",
-    "mae",
-    Object(class_name="Huber", config={"delta": 0.4}),
-    "log_cosh",
-)
-PROBABILITY: tuple[str | Object, ...] = (
-    "binary_crossentropy",
-    Object(class_name="BinaryCrossentropy", config={"label_smoothing": 0.1}),
-    "mse",
-)
-DISTRIBUTION: tuple[str | Object, ...] = (
-    "sparse_categorical_crossentropy",
-    "categorical_crossentropy",
-    Object(class_name="CategoricalCrossentropy", config={"label_smoothing": 0.2}),
-    "kl_divergence",
-)
-LOGITS: tuple[str | Object, ...] = (
-    *REGRESSION,
-    Object(class_name="SparseCategoricalCrossentropy", config={"from_logits": True}),
-    Object(class_name="CategoricalCrossentropy", config={"from_logits": True}),
-)
-
-REAL_METRICS: tuple[tuple[str | Object, ...], ...] = (
-    (),
-    ("mae",),
-    ("mse",),
-    (Object(class_name="RootMeanSquaredError", config={"name": "distance"}), "mae"),
-    (Object(class_name="MeanAbsoluteError"),),
-)
-BINARY_METRICS: tuple[tuple[str | Object, ...], ...] = (
-    (),
-    ("accuracy",),
-    (Object(class_name="BinaryAccuracy", config={"threshold": 0.4}),),
-    ("mse", "binary_crossentropy"),
-    (Object(class_name="Precision", config={"thresholds": 0.3, "name": "hits"}),),
-    (Object(class_name="Recall", config={"thresholds": 0.6}),),
-)
-CLASS_METRICS: tuple[tuple[str | Object, ...], ...] = (
-    (),
-    ("accuracy",),
-    (Object(class_name="CategoricalAccuracy", config={"name": "share"}),),
-    (Object(class_name="TopKCategoricalAccuracy", config={"k": 2}), "mse"),
-)
-SPARSE_METRICS: tuple[tuple[str | Object, ...], ...] = (
-    (),
-    ("accuracy",),
-    ("sparse_categorical_accuracy",),
-    (Object(class_name="SparseCategoricalAccuracy", config={"name": "share"}),),
-)
-LOSS_WEIGHTS = (None, None, (0.7, 1.3, 0.4))
-
-OPTIMIZER_BYTES = 14
-_OPTIMIZER_CHOICES = choices(OPTIMIZER_BYTES)
+BYTE_COUNT = 13
+CONSTANT = (None,) * 5
 
 
 def optimizers() -> st.SearchStrategy[Object]:
@@ -149,10 +95,27 @@ def optimizers() -> st.SearchStrategy[Object]:
     return _OPTIMIZERS
 
 
-def _optimizer(choice: Choices) -> Object:
+def optimizer(choice: Choices) -> Object:
+    """Return an optimizer; spends up to `BYTE_COUNT` choices."""
     class_name = choice.one_of(tuple(OPTIMIZERS))
-    schedule = choice.one_of(NO_SCHEDULE + tuple(SCHEDULES))
-    arguments = {"learning_rate": choice.one_of(RATES) if schedule is None else _schedule(choice, schedule)}
-    arguments |= {key: choice.one_of(options) for key, options in OPTIMIZERS[class_name].items()}
-    arguments = {**choice.one_of(COMMON), **given(arguments)}
-    return Object(class_name=class_name, config=arguments)
+    schedule = choice.one_of((*CONSTANT, *SCHEDULES))
+    rate: object = _schedule(schedule, choice) if schedule else choice.one_of(RATES)
+    return Object(
+        class_name=class_name,
+        config={
+            "learning_rate": rate,
+            **choice.one_of(COMMON),
+            **_chosen(OPTIMIZERS[class_name], choice),
+        },
+    )
+
+
+def _schedule(class_name: str, choice: Choices) -> Config:
+    return {"class_name": class_name, "config": _chosen(SCHEDULES[class_name], choice)}
+
+
+def _chosen(table: Mapping[str, Sequence[object]], choice: Choices) -> Config:
+    return given({key: choice.one_of(options) for key, options in table.items()})
+
+
+_OPTIMIZERS = choices(BYTE_COUNT).map(optimizer)

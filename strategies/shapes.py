@@ -1,4 +1,4 @@
-"""Output shapes of layers and of the tensors of an architecture (batch axis first, None if open)."""
+"""Output shapes of layers and of the tensors of an architecture; batch first, None where open."""
 
 from collections.abc import Callable, Mapping, Sequence
 from math import prod

@@ -1,0 +1,42 @@
+"""Cases: the one entry point to everything that is generated."""
+
+from collections.abc import Collection, Sequence
+
+from hypothesis import strategies as st
+
+from strategies.architectures import architectures
+from strategies.case import Case, Kind
+from strategies.choices import choices
+from strategies.histories import histories
+from strategies.layers import ALL
+from strategies.settings import byte_count, compile_settings
+
+SEEDS = st.integers(0, 999)
+
+
+@st.composite
+def cases(
+    draw: st.DrawFn,
+    *,
+    kinds: Sequence[Kind] = tuple(Kind),
+    layers: Collection[str] = ALL,
+    max_layers: int = 6,
+    hops: Sequence[str] = (),
+    non_ascii: Collection[Kind] = (Kind.SUBCLASSED,),
+) -> Case:
+    """Generate cases; shrinks towards one Dense layer, SGD and one training step.
+
+    Args:
+        draw: Hypothesis's own.
+        kinds: the kinds of model to choose from.
+        layers: Keras class names to choose from, see `architectures`.
+        max_layers: at most so many layers, not counting those that join branches and end the model.
+        hops: names of save paths through which a model may go before the save.
+        non_ascii: the kinds of model in which names may leave ASCII, see `architectures`.
+    """
+    architecture = draw(
+        architectures(kinds=kinds, layers=layers, max_layers=max_layers, non_ascii=non_ascii)
+    )
+    settings = compile_settings(architecture, draw(choices(byte_count(len(architecture.outputs)))))
+    history = draw(histories(architecture, settings, hops=hops))
+    return Case(architecture=architecture, settings=settings, history=history, seed=draw(SEEDS))

@@ -1,0 +1,233 @@
+"""Histories: what is done to a model before the save and after the load."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+from hypothesis import strategies as st
+
+from strategies import optimizers
+from strategies.case import (
+    AnyEvent,
+    Architecture,
+    CompileSettings,
+    Evaluate,
+    Fit,
+    Hop,
+    Layer,
+    Predict,
+    Recompile,
+    ResetMetrics,
+    ResetStates,
+    SetLearningRate,
+    SetTrainable,
+    TrainingHistory,
+    TrainOnBatch,
+)
+from strategies.choices import Choices, choices
+from strategies.growth import is_stateful
+from strategies.layers import LAYERS
+from strategies.shapes import tensor_shapes
+from strategies.targets import Target, target_of
+
+BATCH_SIZES = (2, 4)
+BATCHES = (1, 2)
+STEPS_AFTER = (2, 3, 4)
+RATES = (0.011, 0.04)
+CLASS_WEIGHTS = (0.5, 1.5, 2.0, 0.8, 1.2)
+
+EVENT_COUNTS = st.integers(1, 3)
+EVENT_BYTES = 6 + optimizers.BYTE_COUNT
+
+
+@dataclass(slots=True)
+class Scene:
+    """What events may rely on, and what has come of those before.
+
+    `weightable`: one weight a row fits every output. `class_count` is 0 where there are no
+    classes. `freezable` are the layer paths that leave something to train when frozen.
+    """
+
+    settings: CompileSettings
+    batch_size: int
+    weightable: bool
+    class_count: int
+    stateful: bool
+    freezable: tuple[str, ...]
+    frozen: set[str]
+    hops: tuple[str, ...]
+
+
+@st.composite
+def histories(
+    draw: st.DrawFn,
+    architecture: Architecture,
+    settings: CompileSettings,
+    *,
+    hops: Sequence[str] = (),
+) -> TrainingHistory:
+    """Generate histories; shrinks towards one training step before and two after.
+
+    Args:
+        draw: Hypothesis's own.
+        architecture: the model's.
+        settings: its compile settings.
+        hops: names of save paths through which the model may go in the course of its life.
+    """
+    count = draw(EVENT_COUNTS)
+    start = draw(choices(11))
+    scene = _scene(architecture, settings, start, tuple(hops))
+    training = start.one_of(range(count))
+    before: list[AnyEvent] = []
+    for place in range(count):
+        choice = draw(choices(EVENT_BYTES))
+        if place == training:
+            before.append(_train(choice, scene))
+        else:
+            before += choice.one_of(OTHERS)(choice, scene)
+    if scene.freezable and start.rarely(20):
+        before.append(SetTrainable(layer=start.one_of(scene.freezable), value=False))
+    after: list[AnyEvent] = [_batches(start, scene, STEPS_AFTER)]
+    if start.rarely(5):
+        after.append(start.one_of((_fit(start, scene), *_evaluate(start, scene))))
+    return TrainingHistory(before=tuple(before), after=tuple(after))
+
+
+def _scene(
+    architecture: Architecture, settings: CompileSettings, choice: Choices, hops: tuple[str, ...]
+) -> Scene:
+    shapes = tensor_shapes(architecture)
+    outputs = [shapes[name] for name in architecture.outputs]
+    weightable = all(len(shape) == 2 for shape in outputs)
+    targets = [target_of(loss) for loss in settings.losses]
+    classed = weightable and targets in ([Target.CLASS], [Target.ONE_HOT])
+    paths = _weighted_paths(architecture, "")
+    ends = {call.layer for call in architecture.calls if call.output in architecture.outputs}
+    return Scene(
+        settings=settings,
+        batch_size=architecture.inputs[0].batch_size or choice.one_of(BATCH_SIZES),
+        weightable=weightable,
+        class_count=int(outputs[0][-1] or 0) if classed else 0,
+        stateful=any(is_stateful(layer) for layer in architecture.layers),
+        freezable=tuple(path for path in paths if path.split("/")[0] not in ends),
+        frozen={path for path, layer in paths.items() if not layer.config.get("trainable", True)},
+        hops=hops,
+    )
+
+
+def _weighted_paths(architecture: Architecture, outer: str) -> dict[str, Layer]:
+    """Return the layers that have weights by their path, nested models and what is in them too."""
+    paths: dict[str, Layer] = {}
+    for layer in architecture.layers:
+        path = outer + layer.name
+        if layer.model is not None:
+            inner = _weighted_paths(layer.model, f"{path}/")
+            paths |= {path: layer, **inner} if inner else {}
+        elif LAYERS[layer.class_name].weighted:
+            paths[path] = layer
+    return paths
+
+
+def _train(choice: Choices, scene: Scene) -> AnyEvent:
+    return _fit(choice, scene) if choice.rarely(3) else _batches(choice, scene, BATCHES)
+
+
+def _batches(choice: Choices, scene: Scene, steps: Sequence[int]) -> TrainOnBatch:
+    count = choice.one_of(steps)
+    sample_weight, class_weight = _weights(choice, scene)
+    return TrainOnBatch(
+        steps=count,
+        batch_size=scene.batch_size,
+        sample_weight=sample_weight,
+        class_weight=class_weight,
+    )
+
+
+def _fit(choice: Choices, scene: Scene) -> Fit:
+    sample_weight, class_weight = _weights(choice, scene)
+    return Fit(
+        epochs=choice.one_of((1, 2)),
+        samples=scene.batch_size * choice.one_of(BATCHES),
+        batch_size=scene.batch_size,
+        sample_weight=sample_weight,
+        class_weight=class_weight,
+    )
+
+
+def _weights(choice: Choices, scene: Scene) -> tuple[bool, tuple[float, ...]]:
+    """Return whether rows are weighted, and the weights of classes; never both."""
+    if not scene.weightable or not choice.rarely(4):
+        return False, ()
+    if scene.class_count and choice.rarely(2):
+        return False, CLASS_WEIGHTS[: scene.class_count]
+    return True, ()
+
+
+def _more_training(choice: Choices, scene: Scene) -> list[AnyEvent]:
+    return [_train(choice, scene)]
+
+
+def _shuffled_fit(choice: Choices, scene: Scene) -> list[AnyEvent]:
+    return [msgspec.structs.replace(_fit(choice, scene), shuffle=True)]
+
+
+def _evaluate(_: Choices, scene: Scene) -> list[AnyEvent]:
+    return [Evaluate(samples=scene.batch_size * 2, batch_size=scene.batch_size)]
+
+
+def _predict(_: Choices, scene: Scene) -> list[AnyEvent]:
+    return [Predict(samples=scene.batch_size, batch_size=scene.batch_size)]
+
+
+def _set_learning_rate(choice: Choices, scene: Scene) -> list[AnyEvent]:
+    if isinstance(scene.settings.optimizer.config["learning_rate"], dict):
+        return _more_training(choice, scene)
+    return [SetLearningRate(value=choice.one_of(RATES))]
+
+
+def _freeze(choice: Choices, scene: Scene) -> list[AnyEvent]:
+    """Freeze a layer, or thaw a frozen one, and recompile for it to count."""
+    if not scene.freezable:
+        return _more_training(choice, scene)
+    path = choice.one_of(scene.freezable)
+    scene.frozen ^= {path}
+    turned = SetTrainable(layer=path, value=path not in scene.frozen)
+    return [turned, *_recompile(choice, scene)]
+
+
+def _recompile(choice: Choices, scene: Scene) -> list[AnyEvent]:
+    """Recompile with another optimizer, and mostly train on; losses and metrics stay."""
+    idle = choice.rarely(8)
+    training: list[AnyEvent] = [] if idle else [_batches(choice, scene, BATCHES)]
+    optimizer = optimizers.optimizer(choice)
+    scene.settings = msgspec.structs.replace(scene.settings, optimizer=optimizer)
+    return [Recompile(settings=scene.settings), *training]
+
+
+def _reset_metrics(_: Choices, __: Scene) -> list[AnyEvent]:
+    return [ResetMetrics()]
+
+
+def _reset_states(choice: Choices, scene: Scene) -> list[AnyEvent]:
+    return [ResetStates()] if scene.stateful else _more_training(choice, scene)
+
+
+def _hop(choice: Choices, scene: Scene) -> list[AnyEvent]:
+    if not scene.hops:
+        return _more_training(choice, scene)
+    return [Hop(path=choice.one_of(scene.hops))]
+
+
+OTHERS: tuple[Callable[[Choices, Scene], list[AnyEvent]], ...] = (
+    *(_more_training,) * 5,
+    *(_set_learning_rate,) * 4,
+    *(_freeze,) * 4,
+    *(_recompile,) * 2,
+    _shuffled_fit,
+    _evaluate,
+    _predict,
+    _reset_metrics,
+    _reset_states,
+    _hop,
+)
+"""Events besides the training that every history has; training stands in where one does not fit."""

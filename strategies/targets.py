@@ -1,0 +1,52 @@
+"""Targets: what each loss is taught with."""
+
+from enum import StrEnum
+
+from strategies.case import InvalidCase, Object
+
+
+class Target(StrEnum):
+    """The kind of values that a loss compares a prediction with."""
+
+    REAL = "real"
+    BINARY = "binary"
+    ONE_HOT = "one_hot"
+    CLASS = "class"
+
+
+class UnknownLoss(InvalidCase):
+    """No targets are known for a loss of this name."""
+
+
+TARGETS: dict[Target, frozenset[str]] = {
+    Target.REAL: frozenset(
+        {
+            "mse", "MSE", "mean_squared_error", "MeanSquaredError",
+            "mae", "MAE", "mean_absolute_error", "MeanAbsoluteError",
+            "huber", "Huber", "log_cosh", "LogCosh", "cosine_similarity", "CosineSimilarity",
+        }
+    ),
+    Target.BINARY: frozenset({"binary_crossentropy", "BinaryCrossentropy"}),
+    Target.ONE_HOT: frozenset(
+        {
+            "categorical_crossentropy", "CategoricalCrossentropy",
+            "kl_divergence", "KLDivergence",
+        }
+    ),
+    Target.CLASS: frozenset({"sparse_categorical_crossentropy", "SparseCategoricalCrossentropy"}),
+}  # fmt: skip
+
+_TARGET_BY_LOSS = {loss: target for target, losses in TARGETS.items() for loss in losses}
+
+
+def target_of(loss: str | Object) -> Target:
+    """Return what the loss is taught with.
+
+    Raises:
+        UnknownLoss: the table has no such loss.
+    """
+    name = loss if isinstance(loss, str) else loss.class_name
+    target = _TARGET_BY_LOSS.get(name)
+    if target is None:
+        raise UnknownLoss(f"loss {name!r}: expected one of {sorted(_TARGET_BY_LOSS)}")
+    return target
