@@ -59,7 +59,10 @@ def negative(x: np.ndarray) -> Result:
 
 def power(x: np.ndarray, exponent: float) -> Result:
     """X to a constant exponent."""
-    return x**exponent, lambda g: (g * exponent * x ** (exponent - 1),)
+    out = x**exponent
+    if x.dtype.kind == "V":  # a plain number widens bfloat16
+        out = out.astype(x.dtype)
+    return out, lambda g: (g * exponent * x ** (exponent - 1),)
 
 
 def exp(x: np.ndarray) -> Result:
@@ -180,8 +183,8 @@ def _widened(x: np.ndarray) -> np.ndarray:
 
 def _product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     if x.ndim == 2 or y.ndim > 2:
-        return np.matmul(x, y)
-    return np.matmul(x.reshape(-1, x.shape[-1]), y).reshape(*x.shape[:-1], y.shape[-1])
+        return np.asarray(x @ y)
+    return np.asarray(x.reshape(-1, x.shape[-1]) @ y).reshape(*x.shape[:-1], y.shape[-1])
 
 
 def sum_(x: np.ndarray, axis: Axis, keepdims: bool) -> Result:  # noqa: FBT001 (never seen by users)

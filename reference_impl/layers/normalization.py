@@ -20,17 +20,15 @@ from reference_impl.layers.arguments import LayerArgumentError, axes
 from reference_impl.layers.base import Layer
 from reference_impl.nest import Shape
 
-FUSED_EPSILON_FLOOR = 1.001e-5
-
 
 class BatchNormalization(Layer):
     """gamma (x - mean) / sqrt(variance + epsilon) + beta, for each index of the given axes.
 
     In training, mean and variance are the batch's, and the moving ones follow them by
     `moving -= (moving - batch) (1 - momentum)`; otherwise, and while the layer is frozen, the
-    moving ones are used. Source: Ioffe and Szegedy (2015); tf_keras BatchNormalization. As TensorFlow's
-    fused kernel, which tf_keras takes for rank 4 and 5, the moving variance of such inputs follows
-    the unbiased variance, and epsilon is at least 1.001e-5.
+    moving ones are used. Source: Ioffe and Szegedy (2015); tf_keras
+    BatchNormalization. As with TensorFlow's fused kernel, which tf_keras takes for rank 4 and 5,
+    the moving variance of such inputs follows the unbiased variance.
     """
 
     def __init__(
@@ -133,8 +131,7 @@ class BatchNormalization(Layer):
         else:
             center = reshape(self.moving_mean, self.broadcast_shape)
             variance = reshape(self.moving_variance, self.broadcast_shape)
-        epsilon = max(self.epsilon, FUSED_EPSILON_FLOOR) if self.fused else self.epsilon
-        outputs = (x - center) / sqrt(variance + epsilon)
+        outputs = (x - center) / sqrt(variance + self.epsilon)
         if self.gamma is not None:
             outputs = outputs * reshape(self.gamma, self.broadcast_shape)
         if self.beta is not None:
@@ -150,7 +147,8 @@ class BatchNormalization(Layer):
         if self.fused:
             count = size // variance.size
             variance = variance * variance.dtype.type(count / max(count - 1, 1))
-        decay = self.moving_mean.dtype.type(1.0 - self.momentum)
+        # tf_keras rounds the decay to float32 even where the statistics are float64.
+        decay = self.moving_mean.dtype.type(np.float32(1.0 - self.momentum))
         for moving, value in ((self.moving_mean, center), (self.moving_variance, variance)):
             moving.assign(moving.value - (moving.value - value.reshape(moving.shape)) * decay)
 
@@ -159,7 +157,7 @@ class BatchNormalization(Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them; axis is a list once built."""
+        """Return the constructor's arguments, as tf_keras writes them; axis a list once built."""
         return super().get_config() | {
             "axis": self.axis,
             "momentum": self.momentum,
@@ -262,7 +260,7 @@ class LayerNormalization(Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them; axis is a list once built."""
+        """Return the constructor's arguments, as tf_keras writes them; axis a list once built."""
         return super().get_config() | {
             "axis": self.axis,
             "epsilon": self.epsilon,

@@ -68,7 +68,7 @@ class Recurrent(Layer):
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)
-        self.bias_initializer = initializers.get(bias_initializer or "zeros")
+        self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
@@ -95,7 +95,8 @@ class Recurrent(Layer):
         return (self.gates * self.units,)
 
     def _initial_bias(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
-        return np.asarray(self.bias_initializer(shape, dtype=dtype))
+        initializer = initializers.get(self.bias_initializer or "glorot_uniform")
+        return np.asarray(initializer(shape, dtype=dtype))
 
     def build(self, input_shape: Nested) -> None:
         """Create kernel, recurrent_kernel and bias, and the states of a stateful layer.
