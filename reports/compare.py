@@ -7,7 +7,7 @@ from reports.markdown import escaped
 from reports.matrix import Cell, Defect, Matrix, matrix
 from reports.records import Verdict
 from reports.store import Run
-from reports.wording import SYMBOLS, explained, shown
+from reports.wording import SYMBOLS, explained, printable, shown
 
 Place = tuple[str, str, str]
 """Subject, save path, check."""
@@ -86,7 +86,7 @@ def comparison_markdown(comparison: Comparison) -> str:
         "Other versions",
         (f"{subject}: {name} {old} → {new}" for subject, name, old, new in comparison.versions),
     )
-    return "\n\n".join(blocks) + "\n"
+    return printable("\n\n".join(blocks)) + "\n"
 
 
 def _cells(figures: Matrix) -> dict[Place, Cell]:

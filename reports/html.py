@@ -3,24 +3,20 @@
 import msgspec
 
 from reports.matrix import NEWS, Cell, Matrix, replay_command, repro_command
-from reports.records import SEVERITY, PathInfo
+from reports.records import PathInfo
 from reports.rendering import rendered
-from reports.wording import MEANINGS, PROMISES, SYMBOLS, explained, printable, promised, tallied
+from reports.wording import MEANINGS, SYMBOLS, printable, promised, tallied
 from reports.wording import shown as word
 
 
 def html(matrix: Matrix) -> str:
     """Return the page: headline, defects, a matrix a subject, and what stands behind each cell."""
-    return rendered(
+    page = rendered(
         "report.html.j2",
         {
             "matrix": matrix,
             "symbols": SYMBOLS,
             "meanings": MEANINGS,
-            "promises": PROMISES,
-            "severity": SEVERITY,
-            "explained": explained,
-            "printable": printable,
             "promised": promised,
             "tallied": tallied,
             "word": word,
@@ -32,6 +28,7 @@ def html(matrix: Matrix) -> str:
             "repro": repro_command,
         },
     )
+    return printable(page)
 
 
 def _anchors(matrix: Matrix) -> dict[tuple[str, str, str], str]:

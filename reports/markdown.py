@@ -23,12 +23,12 @@ def markdown(matrix: Matrix) -> str:
     parts += [_defect(same, matrix.folder) for same in defects[:LIMIT]]
     if len(defects) > LIMIT:
         parts.append(f"{len(defects) - LIMIT} more stand in the HTML report.")
-    return "\n\n".join(parts) + "\n"
+    return printable("\n\n".join(parts)) + "\n"
 
 
 def escaped(text: str) -> str:
     """Return text in which Markdown, HTML and table syntax have lost their meaning."""
-    marked = MARKS.sub(lambda found: f"&#{ord(found[0])};", printable(text))
+    marked = MARKS.sub(lambda found: f"&#{ord(found[0])};", text)
     return " ".join(marked.split())
 
 
@@ -37,7 +37,7 @@ def fenced(text: str, *, language: str = "text") -> str:
     fence = "```"
     while fence in text:
         fence += "`"
-    return f"{fence}{language}\n{printable(text)}\n{fence}"
+    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def _banner(matrix: Matrix) -> list[str]:
@@ -95,7 +95,7 @@ def _defect(same: Sequence[Defect], folder: str) -> str:
     return "\n\n".join(
         [
             f"<details><summary>{escaped(title)}: {escaped(first.finding.message)}</summary>",
-            escaped(f"{first.check.statement} {explained(first)}"),
+            escaped(f"{explained(first)}. Check {first.check.name}: {first.check.statement}"),
             *_evidence(first, folder),
             "</details>",
         ]

@@ -80,6 +80,11 @@ class Row:
     path: PathInfo
     cells: tuple[Cell, ...]
 
+    @property
+    def figures(self) -> Mapping[Verdict, int]:
+        """The number of the row's cells by verdict."""
+        return _figures(self.cells)
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -91,7 +96,7 @@ class Sheet:
     subject: SubjectInfo
     rows: tuple[Row, ...]
     defects: tuple[tuple[Defect, ...], ...]
-    cells: Mapping[Verdict, int]
+    figures: Mapping[Verdict, int]
 
 
 @dataclass(frozen=True)
@@ -188,8 +193,12 @@ def _sheet(subject: SubjectInfo, checks: Sequence[CheckInfo], results: Iterable[
         subject=subject,
         rows=rows,
         defects=_gathered(defect for cell in cells for defect in cell.defects),
-        cells=_ordered(Counter(cell.verdict for cell in cells if cell.verdict is not None)),
+        figures=_figures(cells),
     )
+
+
+def _figures(cells: Iterable[Cell]) -> dict[Verdict, int]:
+    return _ordered(Counter(cell.verdict for cell in cells if cell.verdict is not None))
 
 
 def _gathered(defects: Iterable[Defect]) -> tuple[tuple[Defect, ...], ...]:

@@ -23,7 +23,7 @@ SYMBOLS: Mapping[Verdict | None, str] = {
 """One narrow character a verdict; None stands for no result."""
 
 MEANINGS: Mapping[Verdict | None, str] = {
-    Verdict.PASS: "held on every example",
+    Verdict.PASS: "no example broke it",
     Verdict.FAIL: "a documented promise is broken",
     Verdict.CRASH: "the process died",
     Verdict.TIMEOUT: "it did not come back in time",

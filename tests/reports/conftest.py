@@ -291,3 +291,33 @@ def run():
 @pytest.fixture(scope="session")
 def figures(run):
     return matrix(run)
+
+
+@pytest.fixture(scope="session")
+def hostile():
+    return matrix(hostile_run())
+
+
+@pytest.fixture
+def header():
+    return a_header()
+
+
+@pytest.fixture(name="a_run", scope="session")
+def run_builder():
+    return a_run
+
+
+@pytest.fixture(name="one_cell", scope="session")
+def one_cell_builder():
+    return one_cell
+
+
+@pytest.fixture(name="a_finding", scope="session")
+def finding_builder():
+    return a_finding
+
+
+@pytest.fixture(name="a_result", scope="session")
+def result_builder():
+    return a_result

@@ -1,0 +1,32 @@
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from reports import badge as module
+from reports.badge import badge
+from reports.matrix import matrix
+from reports.records import Verdict
+
+
+@pytest.mark.parametrize(
+    ("verdict", "message", "color"),
+    [
+        (Verdict.PASS, "passing", module.GREEN),
+        (Verdict.FAIL, "1 failure", module.RED),
+        (Verdict.GAP, "1 gap", module.YELLOW),
+        (Verdict.KNOWN, "1 known issue", module.GREEN),
+    ],
+)
+def test_a_badge_says_the_headline_in_words_and_colour(one_cell, verdict, message, color):
+    svg = badge(matrix(one_cell(verdict)))
+
+    assert ET.fromstring(svg).get("aria-label") == f"saveproof: {message}"
+    assert f'fill="{color}"' in svg
+
+
+def test_a_run_cut_short_is_grey_and_says_so(one_cell, a_run):
+    run = one_cell()
+    svg = badge(matrix(a_run(header=run.header, results=run.results, cut=True)))
+
+    assert "incomplete: nothing unexpected so far" in svg
+    assert module.GREY in svg

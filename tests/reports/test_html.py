@@ -1,0 +1,118 @@
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from reports.html import html
+from reports.matrix import matrix
+from reports.records import Verdict
+
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """A page's elements, ids and links; an element closed out of order is an error."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.ids, self.links, self.attributes = [], [], [], []
+        self.text = []
+        self._open = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append(tag)
+        self.attributes += [name for name, _ in attrs]
+        self.ids += [value for name, value in attrs if name == "id"]
+        self.links += [value for name, value in attrs if name in ("href", "src")]
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def text(figures):
+    return html(figures)
+
+
+@pytest.fixture(scope="module")
+def page(text):
+    return Page(text)
+
+
+def test_every_cell_leads_to_its_own_details(page, figures):
+    inner = [link[1:] for link in page.links if link.startswith("#cell-")]
+    cells = sum(len(row.cells) for sheet in figures.sheets for row in sheet.rows)
+
+    assert len(set(page.ids)) == len(page.ids)
+    assert set(inner) <= set(page.ids)
+    assert len(set(inner)) == cells == 720
+
+
+def test_the_page_fetches_nothing(page, text):
+    assert not {"link", "img", "iframe", "object", "video"} & set(page.elements)
+    assert "src" not in page.attributes
+    assert "url(" not in text
+    assert "@import" not in text
+    assert "default-src 'none'" in text
+
+
+def test_behind_a_failing_cell_stands_what_a_maintainer_needs(text):
+    start = text.index('id="cell-1-0-16"')
+    details = text[start : text.index('id="cell-1-0-17"')]
+
+    assert "Every optimizer slot comes back." in details
+    assert "must come back: documented" in details
+    assert 'href="https://www.tensorflow.org/guide/keras/save_and_serialize"' in details
+    assert "12 fail, 68 pass, 40 refused" in details
+    assert "BatchNormalization(momentum=0.7, epsilon=0.01)" in details
+    assert "Adam/vhat/dense_10/kernel" in details
+    assert re.search("expected.*7 entries.*found.*5 entries", details, re.DOTALL)
+    assert "saveproof replay 9f2c41d07ab3e615 --run saveproof-report" in details
+    assert "saveproof repro 9f2c41d07ab3e615 --run saveproof-report" in details
+
+
+def test_every_verdict_is_shown_by_a_symbol_and_a_word_beside_its_colour(text):
+    assert 'class="tile v-fail" title=' in text
+    assert 'aria-label="h5, optimizer_slots_survive: fail">✗</a>' in text
+
+
+def test_an_unpromised_cell_says_so(text):
+    assert "not promised: weights" in text
+
+
+def test_the_head_names_versions_and_environment(text):
+    head = text[: text.index("<main>")]
+
+    assert "python 3.11.9" in head
+    assert "seed 7" in head
+    assert "saveproof run reference tf_keras keras:jax --examples 40 --seed 7" in head
+
+
+def test_hostile_text_stays_text(hostile):
+    page = Page(html(hostile))
+
+    assert page.elements.count("script") == 1
+    assert not [link for link in page.links if link.startswith("javascript:")]
+    assert not [name for name in page.attributes if name.startswith("on")]
+    assert any("<script>alert('x')</script> & \"größe\"" in data for data in page.text)
+
+
+def test_a_run_cut_short_has_a_banner(a_run):
+    assert 'role="alert"' in html(matrix(a_run(cut=True)))
+    assert 'role="alert"' not in html(matrix(a_run()))
+
+
+def test_a_known_issue_is_linked(text):
+    assert '<a href="https://github.com/keras-team/keras/issues/1" rel="noreferrer">' in text
+
+
+def test_a_clean_run_says_that_nothing_was_found(one_cell):
+    assert "<p>Nothing unexpected.</p>" in html(matrix(one_cell(Verdict.PASS)))

@@ -1,0 +1,64 @@
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from reports.junit import junit
+from reports.matrix import matrix
+from reports.records import Verdict
+
+
+def test_every_result_is_a_test_case(figures, run):
+    root = ET.fromstring(junit(figures))
+
+    assert len(root.findall("testsuite/testcase")) == len(run.results)
+    assert root.get("tests") == str(len(run.results))
+    assert root.get("failures") == str(sum(r.verdict == Verdict.FAIL for r in run.results))
+    assert root.get("errors") == str(len(root.findall("testsuite/testcase/error")))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "outcome"),
+    [
+        (Verdict.FAIL, "failure"),
+        (Verdict.CRASH, "error"),
+        (Verdict.HARNESS_ERROR, "error"),
+        (Verdict.GAP, "skipped"),
+        (Verdict.KNOWN, "skipped"),
+        (Verdict.VACUOUS, "skipped"),
+    ],
+)
+def test_a_verdict_has_its_outcome(one_cell, verdict, outcome):
+    case = ET.fromstring(junit(matrix(one_cell(verdict)))).find("testsuite/testcase")
+
+    assert [child.tag for child in case] == [outcome]
+    assert case.find(outcome).get("type") == verdict
+
+
+def test_a_pass_has_no_outcome(one_cell):
+    case = ET.fromstring(junit(matrix(one_cell()))).find("testsuite/testcase")
+
+    assert list(case) == []
+    assert case.get("classname") == "tf_keras.h5.sequential"
+
+
+def test_a_failure_tells_its_story(one_cell, a_finding):
+    figures = matrix(one_cell(Verdict.FAIL, findings=(a_finding(),)))
+    failure = ET.fromstring(junit(figures)).find("testsuite/testcase/failure")
+
+    assert "slot 'vhat' is missing" in failure.get("message")
+    assert "expected 7 entries\nfound 5 entries" in failure.text
+    assert "saveproof repro 9f2c41d07ab3e615" in failure.text
+
+
+def test_a_run_cut_short_is_an_error_of_its_own(one_cell, a_run):
+    run = one_cell()
+    root = ET.fromstring(junit(matrix(a_run(header=run.header, results=run.results, cut=True))))
+
+    assert root.get("errors") == "1"
+    assert root.find("testsuite/testcase/error").get("type") == "incomplete"
+
+
+def test_hostile_text_is_well_formed_xml(hostile):
+    case = ET.fromstring(junit(hostile)).find("testsuite/testcase")
+
+    assert case.get("name").startswith("<script>alert('x')</script> & \"größe\"")

@@ -1,0 +1,70 @@
+import re
+
+import pytest
+
+from reports import markdown as module
+from reports.markdown import escaped, fenced, markdown
+from reports.matrix import matrix
+from reports.records import Verdict
+
+
+def test_a_table_has_a_row_a_check_and_a_column_a_path(figures):
+    lines = markdown(figures).splitlines()
+    start = lines.index("## tf_keras")
+    table = [line for line in lines[start:] if line.startswith("|")][:26]
+
+    assert {line.count("|") for line in table} == {12}
+    assert table[0].startswith("| check | h5 | savedmodel | keras |")
+    assert "| optimizer_slots_survive | **✗** 12/120 | ✓ | **✗** 24/120 |" in table[18]
+
+
+def test_a_finding_is_written_out_with_its_commands(figures):
+    text = markdown(figures)
+
+    assert "✗ fail: tf_keras, h5 (functional), keras (functional, subclassed)" in text
+    assert "expected 7 entries\nfound    5 entries" in text
+    assert "saveproof repro 9f2c41d07ab3e615 --run saveproof-report" in text
+
+
+def test_the_legend_explains_what_is_shown_and_nothing_else(one_cell):
+    text = markdown(matrix(one_cell(Verdict.GAP)))
+
+    assert "△ gap:" in text
+    assert "✗ fail:" not in text
+
+
+def test_beyond_the_limit_findings_are_counted(figures, monkeypatch):
+    """GitHub drops a job summary of more than 1 MiB altogether."""
+    monkeypatch.setattr(module, "LIMIT", 2)
+
+    text = markdown(figures)
+
+    assert text.count("<details>") == 2
+    assert "7 more stand in the HTML report." in text
+
+
+def test_hostile_text_breaks_no_table_and_opens_no_tag(hostile):
+    text = markdown(hostile)
+    outside = re.sub(r"^(`{3,})\w*\n.*?^\1$", "", text, flags=re.DOTALL | re.MULTILINE)
+
+    assert "<script" not in outside
+    assert set(re.findall(r"</?(\w+)", outside)) == {"details", "summary"}
+    assert {line.count("|") for line in outside.splitlines() if line.startswith("|")} == {3}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("json_and_weights_h5", "json_and_weights_h5"),
+        ("_private_", "&#95;private&#95;"),
+        ("a|b", "a&#124;b"),
+        ("two\nlines", "two lines"),
+        ("&lt;", "&#38;lt;"),
+    ],
+)
+def test_escaping_leaves_names_readable(text, expected):
+    assert escaped(text) == expected
+
+
+def test_a_fence_is_longer_than_any_inside():
+    assert fenced("a\n```\nb").startswith("````text\n")

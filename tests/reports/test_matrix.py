@@ -1,0 +1,124 @@
+import pytest
+
+from reports.matrix import BEHAVIOUR, CONDUCT, STATE, matrix, replay_command, repro_command
+from reports.records import Verdict
+
+
+def cell(figures, subject, path, check):
+    return next(
+        cell
+        for sheet in figures.sheets
+        if sheet.subject.name == subject
+        for row in sheet.rows
+        if row.path.name == path
+        for cell in row.cells
+        if cell.check.name == check
+    )
+
+
+def test_every_path_has_a_cell_a_check_in_the_order_of_the_groups(figures):
+    names = [check.name for group in figures.groups.values() for check in group]
+
+    for sheet in figures.sheets:
+        for row in sheet.rows:
+            assert [cell.check.name for cell in row.cells] == names
+
+
+def test_checks_are_grouped_by_what_they_need(figures):
+    assert list(figures.groups) == [BEHAVIOUR, STATE, CONDUCT]
+    assert "resume_trajectory_is_identical" in {c.name for c in figures.groups[BEHAVIOUR]}
+    assert "weights_survive" in {c.name for c in figures.groups[STATE]}
+    assert "refusal_says_why" in {c.name for c in figures.groups[CONDUCT]}
+
+
+def test_kinds_are_merged_into_the_worst_verdict_and_one_tally(figures):
+    slots = cell(figures, "tf_keras", "h5", "optimizer_slots_survive")
+
+    assert slots.verdict == Verdict.FAIL
+    assert [r.verdict for r in slots.results] == [Verdict.PASS, Verdict.FAIL, Verdict.REFUSED]
+    assert slots.tally == {Verdict.FAIL: 12, Verdict.PASS: 68, Verdict.REFUSED: 40}
+    assert slots.promise == "must"
+    assert slots.examples == 120
+
+
+def test_a_refusal_of_one_kind_does_not_hide_that_the_others_pass(figures):
+    assert cell(figures, "reference", "h5", "weights_survive").verdict == Verdict.PASS
+
+
+def test_what_is_not_promised_is_not_applicable_and_says_which_facet(figures):
+    unpromised = cell(figures, "reference", "config", "weights_survive")
+
+    assert unpromised.verdict == Verdict.NOT_APPLICABLE
+    assert unpromised.unpromised == ("weights",)
+
+
+def test_a_promised_cell_without_result_has_no_verdict(one_cell, a_run):
+    figures = matrix(a_run(header=one_cell().header, results=()))
+
+    assert cell(figures, "tf_keras", "h5", "weights_survive").verdict is None
+
+
+def test_one_defect_on_two_paths_is_counted_once_and_keeps_its_places(figures):
+    sheet = next(sheet for sheet in figures.sheets if sheet.subject.name == "tf_keras")
+    slots = next(s for s in sheet.defects if s[0].check.name == "optimizer_slots_survive")
+
+    assert [(d.path, d.kinds) for d in slots] == [
+        ("h5", ("functional",)),
+        ("keras", ("functional", "subclassed")),
+    ]
+
+
+def test_gaps_and_known_issues_are_counted_apart_from_failures(figures):
+    assert figures.defects == {
+        Verdict.FAIL: 3,
+        Verdict.CRASH: 1,
+        Verdict.TIMEOUT: 1,
+        Verdict.HARNESS_ERROR: 1,
+        Verdict.GAP: 2,
+        Verdict.KNOWN: 1,
+    }
+
+
+@pytest.mark.parametrize("verdict", [Verdict.GAP, Verdict.KNOWN, Verdict.REFUSED, Verdict.PASS])
+def test_what_is_expected_leaves_the_run_clean(one_cell, verdict):
+    assert matrix(one_cell(verdict)).clean
+
+
+@pytest.mark.parametrize(
+    "verdict", [Verdict.FAIL, Verdict.CRASH, Verdict.TIMEOUT, Verdict.HARNESS_ERROR]
+)
+def test_a_bad_verdict_is_news_even_without_a_finding(one_cell, verdict):
+    figures = matrix(one_cell(verdict))
+
+    assert not figures.clean
+    assert figures.defects == {verdict: 1}
+    assert "no finding" in figures.sheets[0].defects[0][0].finding.message
+
+
+def test_a_known_finding_beside_a_new_one_stays_known(one_cell, a_finding):
+    findings = (a_finding("old", known="issue 1"), a_finding("new"))
+
+    figures = matrix(one_cell(Verdict.FAIL, findings=findings))
+
+    assert figures.defects == {Verdict.FAIL: 1, Verdict.KNOWN: 1}
+
+
+def test_a_run_cut_short_is_never_clean(a_run, one_cell):
+    run = one_cell()
+    figures = matrix(a_run(header=run.header, results=run.results, cut=True))
+
+    assert not figures.clean
+    assert figures.headline == "incomplete: nothing unexpected so far"
+
+
+def test_the_headline_counts_defects_by_verdict(figures):
+    assert figures.headline == (
+        "3 failures, 1 crash, 1 timeout, 1 harness error, 2 gaps, 1 known issue"
+    )
+
+
+def test_commands_survive_the_shell(a_finding):
+    finding = a_finding()
+
+    assert replay_command(finding, "my run") == ("saveproof replay 9f2c41d07ab3e615 --run 'my run'")
+    assert repro_command(finding, "out") == "saveproof repro 9f2c41d07ab3e615 --run out"

@@ -1,0 +1,41 @@
+import json
+
+import pytest
+
+from reports.matrix import matrix
+from reports.renderers import RENDERERS
+
+
+@pytest.mark.parametrize("name", RENDERERS)
+def test_rendering_is_repeatable(name, figures):
+    assert RENDERERS[name](figures) == RENDERERS[name](figures)
+
+
+@pytest.mark.parametrize("name", [name for name in RENDERERS if name != "json"])
+def test_a_run_cut_short_is_called_incomplete(name, a_run, run):
+    figures = matrix(a_run(results=run.results[:400], cut=True))
+
+    text = RENDERERS[name](figures)
+
+    assert "incomplete" in text
+    assert "passing" not in text
+
+
+@pytest.mark.parametrize("name", RENDERERS)
+def test_no_control_character_gets_through(name, hostile):
+    text = RENDERERS[name](hostile)
+
+    assert "\x1b" not in text
+    assert "\x00" not in text
+
+
+def test_json_holds_the_figures(figures):
+    decoded = json.loads(RENDERERS["json"](figures))
+
+    assert decoded["defects"]["fail"] == 3
+    assert decoded["complete"] is True
+    assert [sheet["subject"]["name"] for sheet in decoded["sheets"]] == [
+        "reference",
+        "tf_keras",
+        "keras:jax",
+    ]
