@@ -39,9 +39,9 @@ class Adagrad(Optimizer):
     def update_step(self, gradient: np.ndarray, variable: Variable) -> None:
         number = gradient.dtype.type
         slot = self._accumulators[self.index_of(variable)]
-        # a <- a + g^2
+        # a := a + g^2
         slot.value = np.asarray(slot.value + gradient * gradient)
-        # w <- w - rate g / sqrt(a + epsilon)
+        # w := w - rate g / sqrt(a + epsilon)
         scale = np.sqrt(slot.value + number(self.epsilon))
         variable.value = np.asarray(
             variable.value - gradient * self.rate_as(gradient.dtype) / scale
@@ -84,11 +84,11 @@ class Adadelta(Optimizer):
         number = gradient.dtype.type
         rho, rest, epsilon = number(self.rho), number(1 - self.rho), number(self.epsilon)
         grads, deltas = self._slots[self.index_of(variable)]
-        # E[g^2] <- rho E[g^2] + (1 - rho) g^2
+        # E[g^2] := rho E[g^2] + (1 - rho) g^2
         grads.value = np.asarray(grads.value * rho + rest * gradient * gradient)
-        # d <- -RMS[d] / RMS[g] g
+        # d := -RMS[d] / RMS[g] g
         delta = -np.sqrt(deltas.value + epsilon) * gradient / np.sqrt(grads.value + epsilon)
-        # E[d^2] <- rho E[d^2] + (1 - rho) d^2
+        # E[d^2] := rho E[d^2] + (1 - rho) d^2
         deltas.value = np.asarray(deltas.value * rho + rest * delta * delta)
         variable.value = np.asarray(variable.value + delta * self.rate_as(gradient.dtype))
 
@@ -144,19 +144,19 @@ class RMSprop(Optimizer):
         number = gradient.dtype.type
         rho, rest = number(self.rho), number(1 - self.rho)
         slots = self._slots[self.index_of(variable)]
-        # v <- rho v + (1 - rho) g^2
+        # v := rho v + (1 - rho) g^2
         velocity = slots.velocity.value * rho + rest * (gradient * gradient)
         slots.velocity.value = np.asarray(velocity)
         spread = velocity
         if slots.average_gradient is not None:
-            # a <- rho a + (1 - rho) g, and the variance v - a^2 in place of v
+            # a := rho a + (1 - rho) g, and the variance v - a^2 in place of v
             average = slots.average_gradient.value * rho + rest * gradient
             slots.average_gradient.value = np.asarray(average)
             spread = velocity - average * average
-        # d <- rate g / sqrt(v + epsilon)
+        # d := rate g / sqrt(v + epsilon)
         step = gradient * self.rate_as(gradient.dtype) / np.sqrt(spread + number(self.epsilon))
         if slots.momentum is not None:
-            # p <- momentum p + d
+            # p := momentum p + d
             step = slots.momentum.value * number(self.momentum) + step
             slots.momentum.value = np.asarray(step)
         variable.value = np.asarray(variable.value - step)

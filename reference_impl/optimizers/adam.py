@@ -8,7 +8,7 @@ import numpy as np
 
 from reference_impl.autodiff import Variable
 from reference_impl.catalogue import Config
-from reference_impl.optimizers.optimizer import Optimizer, Options, Rate
+from reference_impl.optimizers.optimizer import Optimizer, Options, Rate, as_cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,11 @@ class Adam(Optimizer):
     def update_step(self, gradient: np.ndarray, variable: Variable) -> None:
         slots = self._moments[self.index_of(variable)]
         step = self._steps.get(gradient.dtype) or self._step(gradient.dtype)
-        # m <- m + (1 - beta_1) (g - m)
+        # m := m + (1 - beta_1) (g - m)
         m = gradient - slots.m.value
         m *= step.rest_1
         m += slots.m.value
-        # v <- v + (1 - beta_2) (g^2 - v)
+        # v := v + (1 - beta_2) (g^2 - v)
         v = gradient * gradient
         v -= slots.v.value
         v *= step.rest_2
@@ -80,7 +80,7 @@ class Adam(Optimizer):
         slots.m.value, slots.v.value = np.asarray(m), np.asarray(v)
         if slots.v_hat is not None:
             v = slots.v_hat.value = np.asarray(np.maximum(slots.v_hat.value, v))
-        # w <- w - alpha m / (sqrt(v) + epsilon)
+        # w := w - alpha m / (sqrt(v) + epsilon)
         scale = np.sqrt(v)
         scale += step.epsilon
         m = m * step.alpha
@@ -96,11 +96,10 @@ class Adam(Optimizer):
         }
 
     def _step(self, dtype: np.dtype) -> AdamStep:
-        number = dtype.type
-        t = number(self.iterations.value + 1)
-        # alpha <- rate sqrt(1 - beta_2^t) / (1 - beta_1^t)
-        correction = np.sqrt(1 - number(self.beta_2) ** t)
-        alpha = self.rate_as(dtype) * correction / (1 - number(self.beta_1) ** t)
+        t = dtype.type(self.iterations.value + 1)
+        # alpha := rate sqrt(1 - beta_2^t) / (1 - beta_1^t)
+        correction = np.sqrt(1 - as_cast(self.beta_2, dtype) ** t)
+        alpha = self.rate_as(dtype) * correction / (1 - as_cast(self.beta_1, dtype) ** t)
         step = AdamStep(
             alpha=np.asarray(alpha),
             rest_1=np.asarray(1 - self.beta_1, dtype),
@@ -165,13 +164,13 @@ class Adamax(Optimizer):
         dtype, number = gradient.dtype, gradient.dtype.type
         slot_m, slot_u = self._slots[self.index_of(variable)]
         t = number(self.iterations.value + 1)
-        # m <- m + (1 - beta_1) (g - m)
+        # m := m + (1 - beta_1) (g - m)
         m = (gradient - slot_m.value) * number(1 - self.beta_1) + slot_m.value
-        # u <- max(beta_2 u, |g|)
+        # u := max(beta_2 u, |g|)
         u = np.maximum(slot_u.value * number(self.beta_2), np.abs(gradient))
         slot_m.value, slot_u.value = np.asarray(m), np.asarray(u)
-        # w <- w - rate m / ((1 - beta_1^t) (u + epsilon))
-        scale = (u + number(self.epsilon)) * (1 - number(self.beta_1) ** t)
+        # w := w - rate m / ((1 - beta_1^t) (u + epsilon))
+        scale = (u + number(self.epsilon)) * (1 - as_cast(self.beta_1, dtype) ** t)
         variable.value = np.asarray(variable.value - m * self.rate_as(dtype) / scale)
 
     def get_config(self) -> Config:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from reference_impl.autodiff import Variable
 from reference_impl.catalogue import Config
-from reference_impl.optimizers.optimizer import Optimizer, Options, Rate
+from reference_impl.optimizers.optimizer import Optimizer, Options, Rate, as_cast
 
 
 class Nadam(Optimizer):
@@ -57,15 +57,15 @@ class Nadam(Optimizer):
         t = int(self.iterations.value) + 1
         u, u_next = self._momentum_at(t, dtype), self._momentum_at(t + 1, dtype)
         product = number(self._product.value)
-        beta_1, beta_2 = number(self.beta_1), number(self.beta_2)
-        # m <- m + (1 - beta_1) (g - m); v <- v + (1 - beta_2) (g^2 - v)
+        beta_1, beta_2 = as_cast(self.beta_1, dtype), as_cast(self.beta_2, dtype)
+        # m := m + (1 - beta_1) (g - m); v := v + (1 - beta_2) (g^2 - v)
         m = slot_m.value + (gradient - slot_m.value) * (1 - beta_1)
         v = slot_v.value + (gradient * gradient - slot_v.value) * (1 - beta_2)
         slot_m.value, slot_v.value = np.asarray(m), np.asarray(v)
-        # m_hat <- u' m / (1 - product u') + (1 - u) g / (1 - product); v_hat <- v / (1 - beta_2^t)
+        # m_hat := u' m / (1 - product u') + (1 - u) g / (1 - product); v_hat := v / (1 - beta_2^t)
         m_hat = u_next * m / (1 - product * u_next) + (1 - u) * gradient / (1 - product)
         v_hat = v / (1 - beta_2 ** number(t))
-        # w <- w - rate m_hat / (sqrt(v_hat) + epsilon)
+        # w := w - rate m_hat / (sqrt(v_hat) + epsilon)
         update = m_hat * self.rate_as(dtype) / (np.sqrt(v_hat) + number(self.epsilon))
         variable.value = np.asarray(variable.value - update)
 
@@ -93,5 +93,6 @@ class Nadam(Optimizer):
 
     def _momentum_at(self, t: int, dtype: np.dtype) -> np.ndarray:
         number = dtype.type
-        # u <- beta_1 (1 - 0.96^t / 2)
-        return np.asarray(number(self.beta_1) * (1 - number(0.5) * number(0.96) ** number(t)))
+        decayed = as_cast(0.96, dtype) ** number(t)
+        # u := beta_1 (1 - 0.96^t / 2)
+        return np.asarray(as_cast(self.beta_1, dtype) * (1 - number(0.5) * decayed))

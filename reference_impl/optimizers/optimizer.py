@@ -301,7 +301,7 @@ class Optimizer(ABC):
             if excluded or any(re.search(pattern, variable.name) for pattern in patterns):
                 continue
             w = variable.value
-            decay = np.asarray(self.weight_decay, w.dtype)
+            decay = as_cast(self.weight_decay or 0.0, w.dtype)
             # w - w * decay * rate
             variable.value = np.asarray(w - w * decay * self.rate_as(w.dtype))
 
@@ -312,10 +312,18 @@ class Optimizer(ABC):
             average = self._averages[self.index_of(variable)]
             momentum = np.asarray(self.ema_momentum, average.dtype)
             rest = np.asarray(1 - self.ema_momentum, average.dtype)
-            # average <- momentum * average + (1 - momentum) * w
+            # average := momentum * average + (1 - momentum) * w
             average.value = np.asarray(momentum * average.value + rest * variable.value)
             if overwrite:
                 variable.assign(average.value)
+
+
+def as_cast(number: float, dtype: np.dtype) -> np.ndarray:
+    """A number as `tf.cast` makes it: a 0-d array of `dtype`, by way of float32.
+
+    Only float64 variables tell the difference; they see 0.9 as 0.89999998.
+    """
+    return np.asarray(number, np.float32).astype(dtype)
 
 
 def _present(

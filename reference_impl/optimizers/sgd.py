@@ -7,7 +7,7 @@ import numpy as np
 
 from reference_impl.autodiff import Variable
 from reference_impl.catalogue import Config
-from reference_impl.optimizers.optimizer import Optimizer, Options, Rate
+from reference_impl.optimizers.optimizer import Optimizer, Options, Rate, as_cast
 
 
 class SGD(Optimizer):
@@ -39,14 +39,14 @@ class SGD(Optimizer):
 
     def update_step(self, gradient: np.ndarray, variable: Variable) -> None:
         m = self._momentums[self.index_of(variable)]
-        momentum = np.asarray(self.momentum, gradient.dtype)
+        momentum = as_cast(self.momentum, gradient.dtype)
         step = gradient * self.rate_as(gradient.dtype)
-        # m <- momentum * m - rate * g
+        # m := momentum * m - rate * g
         moved = m.value * momentum
         moved -= step
         m.value = np.asarray(moved)
         if self.nesterov:
-            # w <- w + momentum * m - rate * g
+            # w := w + momentum * m - rate * g
             moved = moved * momentum
             moved -= step
         variable.value = np.asarray(variable.value + moved)
