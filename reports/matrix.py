@@ -63,11 +63,6 @@ class Cell:
     unpromised: tuple[str, ...]
 
     @property
-    def promise(self) -> str:
-        """The contract's promise for this check; empty where nothing was recorded."""
-        return next((result.promise for result in self.results), "")
-
-    @property
     def examples(self) -> int:
         """The number of examples judged."""
         return sum(self.tally.values())

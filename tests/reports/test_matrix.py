@@ -37,7 +37,6 @@ def test_kinds_are_merged_into_the_worst_verdict_and_one_tally(figures):
     assert slots.verdict == Verdict.FAIL
     assert [r.verdict for r in slots.results] == [Verdict.PASS, Verdict.FAIL, Verdict.REFUSED]
     assert slots.tally == {Verdict.FAIL: 12, Verdict.PASS: 68, Verdict.REFUSED: 40}
-    assert slots.promise == "must"
     assert slots.examples == 120
 
 
