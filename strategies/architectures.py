@@ -65,8 +65,9 @@ def architectures(
     choice = draw(choices(10))
     growth = Growth(
         kind=kind,
-        register=Register(non_ascii=kind in non_ascii),
+        register=Register(),
         classes=frozenset(layers),
+        non_ascii=frozenset(non_ascii),
         batch_size=choice.one_of(BATCH_SIZES),
     )
     branching = kind is not Kind.SEQUENTIAL
@@ -77,7 +78,7 @@ def architectures(
         _grow(draw, growth)
     most = choice.one_of(OUTPUT_COUNTS) if branching else 1
     outputs = _outputs(draw, growth, most)
-    return growth.architecture(growth.register.name("Model", set(), choice), outputs)
+    return growth.architecture(growth.name("Model", choice), outputs)
 
 
 @cache
@@ -157,6 +158,7 @@ def _nest(draw: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool
         kind=kind,
         register=growth.register,
         classes=growth.classes,
+        non_ascii=growth.non_ascii,
         batch_size=growth.batch_size,
         depth=growth.depth + 1,
     )
@@ -173,7 +175,7 @@ def _nest(draw: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool
     joined = [_joined(draw, inner)] if len(inner.loose) > 1 else inner.loose
     frozen: Config = {"trainable": False} if start.rarely(10) else {}
     class_name = str(kind).capitalize()
-    name = growth.register.name(class_name, growth.taken, start)
+    name = growth.name(class_name, start)
     growth.add_model(inner.architecture(name, joined), frozen, inputs)
     return True
 

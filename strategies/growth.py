@@ -17,12 +17,14 @@ class Growth:
     """Layers, calls and tensors so far; `loose` tensors have not been taken by any layer yet.
 
     `depth` counts the models around this one, `trained` holds the tensors whose last layer surely
-    has a gradient, `batch_size` is the fixed one of the inputs.
+    has a gradient, `batch_size` is the fixed one of the inputs, `non_ascii` the kinds of model in
+    which names may leave ASCII.
     """
 
     kind: Kind
     register: Register
     classes: frozenset[str]
+    non_ascii: frozenset[Kind]
     batch_size: int | None = None
     depth: int = 0
     taken: set[str] = field(default_factory=set)
@@ -33,10 +35,15 @@ class Growth:
     loose: list[str] = field(default_factory=list)
     trained: set[str] = field(default_factory=set)
 
+    def name(self, class_name: str, choice: Choices) -> str:
+        """Return a name that nothing in this architecture has yet."""
+        non_ascii = self.kind in self.non_ascii
+        return self.register.name(class_name, choice, taken=self.taken, non_ascii=non_ascii)
+
     def add_input(self, place: Place, dtype: str, name: Choices) -> None:
         """Add an input tensor."""
         input_ = Input(
-            name=self.register.name("Input", self.taken, name),
+            name=self.name("Input", name),
             shape=place.shape,
             dtype=dtype,
             vocabulary=place.vocabulary,
@@ -54,7 +61,7 @@ class Growth:
         name: Choices,
     ) -> str:
         """Add a layer and its first call; return the tensor that it gives."""
-        named: Config = {"name": self.register.name(class_name, self.taken, name)}
+        named: Config = {"name": self.name(class_name, name)}
         return self._add(Layer(class_name=class_name, config=named | config), inputs)
 
     def add_model(self, model: Architecture, config: Config, inputs: Sequence[str]) -> str:

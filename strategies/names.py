@@ -39,15 +39,10 @@ ALL_NAMES = PLAIN + ODD + NON_ASCII
 
 
 class Register:
-    r"""The names and seeds given so far in one case.
+    """The names and seeds given so far in one case."""
 
-    `non_ascii` says whether names may leave what TensorFlow takes as a scope name
-    (`[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*`); a slash is never used, since Keras 3 refuses it.
-    """
-
-    def __init__(self, *, non_ascii: bool) -> None:
-        """Begin with no names given."""
-        self._patterns = ALL_NAMES if non_ascii else ASCII_NAMES
+    def __init__(self) -> None:
+        """Begin with none."""
         self._counts: Counter[str] = Counter()
         self._seeds = 0
 
@@ -56,15 +51,18 @@ class Register:
         self._seeds += 1
         return self._seeds
 
-    def name(self, class_name: str, taken: set[str], choice: Choices) -> str:
-        """Return a name that is not in `taken`, and add it; shrinks towards `dense`, `dense_1`.
+    def name(
+        self, class_name: str, choice: Choices, *, taken: set[str], non_ascii: bool = False
+    ) -> str:
+        r"""Return a name that is not in `taken`, and add it; shrinks towards `dense`, `dense_1`.
 
-        One architecture's names differ; an inner model may repeat those of the outer one.
+        Without `non_ascii` it is what TensorFlow takes as a scope name,
+        `[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*`; a slash is never in it, since Keras 3 refuses that.
         """
         number = self._counts[class_name]
         self._counts[class_name] += 1
         kind = snake_case(class_name)
-        pattern = choice.one_of(self._patterns)
+        pattern = choice.one_of(ALL_NAMES if non_ascii else ASCII_NAMES)
         if pattern == "{kind}":
             name = f"{kind}_{number}" if number else kind
         else:

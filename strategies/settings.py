@@ -78,7 +78,8 @@ def compile_settings(architecture: Architecture, choice: Choices) -> CompileSett
     """Return compile settings for the architecture; shrinks towards SGD and mean squared error.
 
     One case in twenty runs on the framework's default graph path, the others eagerly: that is
-    several times as fast, and what is saved is the same.
+    several times as fast, and what is saved is the same. Where a name is not ASCII all run
+    eagerly: only then does tf_keras take it.
     """
     optimizer = optimizers.optimizer(choice)
     losses = tuple(choice.one_of(options) for options in _fitting_losses(architecture))
@@ -89,8 +90,14 @@ def compile_settings(architecture: Architecture, choice: Choices) -> CompileSett
         losses=losses,
         metrics=metrics if any(metrics) else (),
         loss_weights=weights and weights[: len(losses)],
-        run_eagerly=not choice.rarely(20),
+        run_eagerly=not choice.rarely(20) or not _is_ascii(architecture),
     )
+
+
+def _is_ascii(architecture: Architecture) -> bool:
+    names = [architecture.name, *(layer.name for layer in architecture.layers)]
+    inner = (layer.model for layer in architecture.layers if layer.model is not None)
+    return all(name.isascii() for name in names) and all(map(_is_ascii, inner))
 
 
 def _fitting_losses(architecture: Architecture) -> list[tuple[str | Object, ...]]:
