@@ -17,7 +17,7 @@ from conformance.isolation import Child, Crashed, Failed, TimedOut
 from conformance.known_issues import known_issue
 from conformance.snapshot import Difference
 from conformance.trace import Probe
-from reports.records import Finding, Result, Verdict
+from reports.records import Finding, Result, Verdict, worst
 from strategies.case import Case, to_json
 from strategies.drawing import drawing
 
@@ -29,21 +29,6 @@ EVERY = {Probe.SECOND_GENERATION: 5, Probe.ANOTHER_PROCESS: 10, Probe.UNBUILT: 5
 
 FINDINGS_A_CHECK = 5
 """Distinct defects of a check that are reduced; more are counted."""
-
-SEVERITY = (
-    Verdict.HARNESS_ERROR,
-    Verdict.CRASH,
-    Verdict.TIMEOUT,
-    Verdict.FAIL,
-    Verdict.KNOWN,
-    Verdict.GAP,
-    Verdict.UNSTABLE,
-    Verdict.PASS,
-    Verdict.REFUSED,
-    Verdict.VACUOUS,
-    Verdict.NOT_APPLICABLE,
-)
-"""Worst first: the verdict of a result is the worst that an example gave."""
 
 _CARRIER = "round_trip_completes"
 """The check that a crash, a time-out or a harness error is booked on."""
@@ -237,7 +222,7 @@ class Campaign:
             kind=self.plan.kind,
             check=check,
             promise=Promise.MUST if Promise.MUST in promises else Promise.SHOULD,
-            verdict=min(tally, key=SEVERITY.index),
+            verdict=worst(tally),
             tally=dict(tally),
             findings=tuple(
                 self._finding(name, key) for name, key in self._sightings if name == check

@@ -136,9 +136,15 @@ def report(
     ),
 ) -> None:
     """Render a run, or several merged, to standard output."""
-    from reports import renderings
+    from reports.matrix import matrix
+    from reports.merging import merge
+    from reports.renderers import RENDERERS
+    from reports.store import read
 
-    typer.echo(_or_error(lambda: renderings.rendered(runs, format)))
+    renderer = RENDERERS.get(format)
+    if renderer is None:
+        raise typer.BadParameter(f"expected one of {sorted(RENDERERS)}, found {format!r}")
+    typer.echo(_or_error(lambda: renderer(matrix(merge([read(run) for run in runs])))))
 
 
 @app.command()

@@ -17,13 +17,23 @@ from conformance.checks import ALL_CHECKS, Check, checks_for
 from conformance.examine import EXAMINE
 from conformance.isolation import Child
 from conformance.subject import SavePath, Subject
-from reports import renderings, store
+from reports import renderers, store
+from reports.matrix import matrix
 from reports.records import UNEXPECTED, CheckInfo, Finding, Header, PathInfo, Result, SubjectInfo
 from strategies.case import Kind
 from strategies.cases import cases
 
 Group = tuple[str, str, str]
 """Subject, save path and kind of model: what one campaign runs, whatever checks judge it."""
+
+
+FILES = {
+    "html": "report.html",
+    "markdown": "report.md",
+    "junit": "junit.xml",
+    "badge": "badge.svg",
+}
+"""What a run is rendered as beside its event file, by the renderer's name."""
 
 
 class NothingApplies(pytest.UsageError):
@@ -109,14 +119,17 @@ class Conformance:
             seconds=round(time.monotonic() - self.started, 1),
             interrupted=self._interrupted,
         )
-        renderings.write(run, self.out)
+        figures = matrix(run)
+        for name, file in FILES.items():
+            (self.out / file).write_text(renderers.RENDERERS[name](figures), encoding="utf-8")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the matrix."""
         if not self.is_worker:
-            run = store.read(self.out)
-            terminalreporter.write(renderings.terminal(run))
-            terminalreporter.write_line(f"report: {self.out / renderings.HTML}")
+            figures = matrix(store.read(self.out))
+            terminalreporter.write_line("")
+            terminalreporter.write(renderers.terminal(figures, color=terminalreporter.hasmarkup))
+            terminalreporter.write_line(f"report: {self.out / FILES['html']}")
 
     def _campaign(self, group: Group) -> Sequence[Result]:
         subject, path, kind = group
