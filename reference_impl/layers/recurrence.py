@@ -95,7 +95,7 @@ class Recurrent(Layer):
         return (self.gates * self.units,)
 
     def _initial_bias(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
-        initializer = initializers.get(self.bias_initializer or "glorot_uniform")
+        initializer = self.bias_initializer or initializers.GlorotUniform()
         return np.asarray(initializer(shape, dtype=dtype))
 
     def build(self, input_shape: Nested) -> None:

@@ -45,7 +45,7 @@ PRIMITIVES = {
     "sqrt": [(ad.sqrt, positive(3, 4))],
     "square": [(ad.square, X)],
     "absolute": [(ad.absolute, X)],
-    "maximum": [(ad.maximum, X, Y), (lambda x: ad.maximum(x, 0.1), X)],
+    "maximum": [(ad.maximum, X, Y), (lambda x: ad.maximum(x, 0.2), X)],
     "minimum": [(ad.minimum, X, Y)],
     "clip": [(lambda x: ad.clip(x, -0.5, 1.0), X)],
     "tanh": [(ad.tanh, X)],
