@@ -1,6 +1,7 @@
 """Model: a layer that can be compiled, trained, evaluated and saved; functional or subclassed."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -199,3 +200,45 @@ class Model(Trainer):
             "backend": BACKEND,
         }
         return json.dumps(entry, **json_arguments)
+
+    def save(
+        self,
+        filepath: saving.Target,
+        overwrite: bool = True,  # noqa: FBT001 (Keras's signature)
+        include_optimizer: bool = True,  # noqa: FBT001 (Keras's signature)
+        save_format: str | None = None,
+    ) -> None:
+        """Write the whole model to a file: see `saving.save_model`."""
+        saving.save_model(
+            self,
+            filepath,
+            overwrite=overwrite,
+            include_optimizer=include_optimizer,
+            save_format=save_format,
+        )
+
+    def save_weights(
+        self,
+        filepath: saving.Target,
+        overwrite: bool = True,  # noqa: FBT001 (Keras's signature)
+        save_format: str | None = None,
+    ) -> None:
+        """Write the weights to a file: see `saving.save_weights`."""
+        saving.save_weights(self, filepath, overwrite=overwrite, save_format=save_format)
+
+    def load_weights(
+        self,
+        filepath: saving.Target,
+        by_name: bool = False,  # noqa: FBT001 (Keras's signature)
+    ) -> None:
+        """Read weights from a file, all or none: see `saving.load_weights`."""
+        saving.load_weights(self, filepath, by_name=by_name)
+
+    def summary(self) -> None:
+        """Write the layers with their numbers of parameters to standard output."""
+        lines = [f'Model: "{self.name}"']
+        for layer in self.layers:
+            count = sum(weight.value.size for weight in layer.weights)
+            lines.append(f"{layer.name} ({type(layer).__name__}): {count} parameters")
+        total = sum(weight.value.size for weight in self.weights)
+        sys.stdout.write("\n".join([*lines, f"Total params: {total}"]) + "\n")

@@ -1,0 +1,1 @@
+"""File formats: state in, file out, and back; a module each."""

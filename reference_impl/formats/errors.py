@@ -1,0 +1,17 @@
+"""The ways in which a file can be other than what it is taken for."""
+
+
+class UnreadableFile(ValueError):
+    """The file is not of the format at all: not HDF5, or cut short."""
+
+
+class MissingPart(ValueError):
+    """The file lacks an attribute, group or dataset that it must have or that it lists itself."""
+
+
+class WrongPart(ValueError):
+    """An attribute, group or dataset is there, but of the wrong kind, type or content."""
+
+
+class UnwritableName(ValueError):
+    """A name can't be stored in the format."""

@@ -1,0 +1,31 @@
+"""Keras's namespace `keras.utils`."""
+
+import numpy as np
+import numpy.typing as npt
+
+from reference_impl.custom_objects import (
+    custom_object_scope,
+    get_custom_objects,
+    register_keras_serializable,
+)
+from reference_impl.random import set_random_seed
+
+__all__ = [
+    "CustomObjectScope",
+    "custom_object_scope",
+    "get_custom_objects",
+    "register_keras_serializable",
+    "set_random_seed",
+    "to_categorical",
+]
+
+CustomObjectScope = custom_object_scope
+
+
+def to_categorical(y: npt.ArrayLike, num_classes: int | None = None) -> np.ndarray:
+    """Return one row a class number, 1 in the class's column and 0 elsewhere (float32)."""
+    classes = np.asarray(y, np.int64)
+    if classes.ndim > 1 and classes.shape[-1] == 1:
+        classes = classes[..., 0]
+    count = num_classes or int(classes.max()) + 1
+    return np.eye(count, dtype=np.float32)[classes]
