@@ -70,7 +70,7 @@ class Catalogue(Generic[T]):
             return self._made(entry, {}, custom_objects)
         class_name, config = entry["class_name"], entry.get("config") or {}
         if class_name == "function":
-            return self._made(config, {}, custom_objects)
+            return self._made(str(config), {}, custom_objects)
         name = entry.get("registered_name") or class_name
         return self._made(name, dict(config), custom_objects)
 
@@ -106,7 +106,10 @@ class Catalogue(Generic[T]):
                     f"custom_objects, found {name!r}"
                 )
             found = self.entries[known]
-        return found.from_config(config) if isinstance(found, type) else found
+        if not isinstance(found, type):
+            return found
+        made: Any = found
+        return made.from_config(config)
 
 
 def _function_entry(name: str) -> Config:

@@ -6,7 +6,8 @@ from typing import Any, Self, cast
 
 import numpy as np
 
-from reference_impl.catalogue import Catalogue, Config, CustomObjects
+from reference_impl.catalogue import Catalogue, Config
+from reference_impl.custom_objects import CustomObjects
 
 _EPSILON = 1e-7
 Axis = int | Sequence[int]
@@ -42,7 +43,7 @@ class MaxNorm(Constraint):
     def __call__(self, w: np.ndarray) -> np.ndarray:
         norms = _norms(w, self.axis)
         desired = np.clip(norms, w.dtype.type(0), w.dtype.type(self.max_value))
-        return w * (desired / (w.dtype.type(_EPSILON) + norms))
+        return np.asarray(w * (desired / (w.dtype.type(_EPSILON) + norms)))
 
     def get_config(self) -> Config:
         return {"max_value": self.max_value, "axis": self.axis}
@@ -52,7 +53,7 @@ class NonNeg(Constraint):
     """Negative elements become 0. Source: https://keras.io/2.16/api/layers/constraints/."""
 
     def __call__(self, w: np.ndarray) -> np.ndarray:
-        return w * (w >= 0).astype(w.dtype)
+        return np.asarray(w * (w >= 0).astype(w.dtype))
 
 
 class UnitNorm(Constraint):
@@ -62,7 +63,7 @@ class UnitNorm(Constraint):
         self.axis = axis
 
     def __call__(self, w: np.ndarray) -> np.ndarray:
-        return w / (w.dtype.type(_EPSILON) + _norms(w, self.axis))
+        return np.asarray(w / (w.dtype.type(_EPSILON) + _norms(w, self.axis)))
 
     def get_config(self) -> Config:
         return {"axis": self.axis}
@@ -91,7 +92,7 @@ class MinMaxNorm(Constraint):
         norms = _norms(w, self.axis)
         clipped = np.clip(norms, number(self.min_value), number(self.max_value))
         desired = number(self.rate) * clipped + number(1 - self.rate) * norms
-        return w * (desired / (number(_EPSILON) + norms))
+        return np.asarray(w * (desired / (number(_EPSILON) + norms)))
 
     def get_config(self) -> Config:
         return {
@@ -104,7 +105,7 @@ class MinMaxNorm(Constraint):
 
 def _norms(w: np.ndarray, axis: Axis) -> np.ndarray:
     axes = axis if isinstance(axis, int) else tuple(axis)
-    return np.sqrt(np.square(w).sum(axis=axes, keepdims=True))
+    return np.asarray(np.sqrt(np.square(w).sum(axis=axes, keepdims=True)))
 
 
 CONSTRAINTS: Catalogue[Constraint] = Catalogue(

@@ -2,13 +2,14 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self, cast
 
 import ml_dtypes
 import numpy as np
 
-from reference_impl.catalogue import Catalogue, Config, CustomObjects
+from reference_impl.catalogue import Catalogue, Config
+from reference_impl.custom_objects import CustomObjects
 from reference_impl.random import Generator, process_generator
 
 # The standard deviation of a standard normal cut off at two standard deviations.
@@ -72,7 +73,7 @@ class Identity(Initializer):
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
         if len(shape) != 2:
             raise InitializerShapeError(f"Identity: expected rank 2, found shape {tuple(shape)}")
-        return (self.gain * np.eye(*shape)).astype(as_dtype(dtype))
+        return np.asarray(self.gain * np.eye(shape[0], shape[1]), as_dtype(dtype))
 
     def get_config(self) -> Config:
         return {"gain": self.gain}
@@ -258,7 +259,7 @@ class Orthogonal(Initializer):
         return {"gain": self.gain, "seed": self.seed}
 
 
-_FANS = {
+_FANS: Mapping[str, Callable[[int, int], float]] = {
     "fan_in": lambda fan_in, _: fan_in,
     "fan_out": lambda _, fan_out: fan_out,
     "fan_avg": lambda fan_in, fan_out: (fan_in + fan_out) / 2,

@@ -8,7 +8,8 @@ import numpy as np
 
 from reference_impl import autodiff as ad
 from reference_impl.autodiff import Tensor
-from reference_impl.catalogue import Catalogue, Config, CustomObjects
+from reference_impl.catalogue import Catalogue, Config
+from reference_impl.custom_objects import CustomObjects
 
 
 class Regularizer(ABC):

@@ -7,7 +7,8 @@ from typing import Self, cast
 
 import numpy as np
 
-from reference_impl.catalogue import Catalogue, Config, CustomObjects
+from reference_impl.catalogue import Catalogue, Config
+from reference_impl.custom_objects import CustomObjects
 
 Step = int | np.ndarray | np.integer
 
@@ -159,7 +160,7 @@ class PolynomialDecay(LearningRateSchedule):
         else:
             at = np.minimum(at, span)
         start, end = np.float32(self.initial_learning_rate), np.float32(self.end_learning_rate)
-        return (start - end) * (1 - at / span) ** np.float32(self.power) + end
+        return np.float32((start - end) * (1 - at / span) ** np.float32(self.power) + end)
 
     def get_config(self) -> Config:
         return {
@@ -203,7 +204,7 @@ class CosineDecay(LearningRateSchedule):
         target, warmup = np.float32(self.warmup_target), np.float32(self.warmup_steps)
         at = np.minimum(at, span + warmup)
         if at < warmup:
-            return (target - initial) * (at / warmup) + initial
+            return np.float32((target - initial) * (at / warmup) + initial)
         return target * _cosine((at - warmup) / span, self.alpha)
 
     def get_config(self) -> Config:
@@ -252,9 +253,8 @@ class CosineDecayRestarts(LearningRateSchedule):
             elapsed = (one - t_mul**restarts) / (one - t_mul)
             completed = (completed - elapsed) / t_mul**restarts
         height = np.float32(self.m_mul) ** restarts
-        return np.float32(self.initial_learning_rate) * _cosine(
-            completed, self.alpha, height=height
-        )
+        initial = np.float32(self.initial_learning_rate)
+        return initial * _cosine(completed, self.alpha, height=height)
 
     def get_config(self) -> Config:
         return {
@@ -269,7 +269,7 @@ class CosineDecayRestarts(LearningRateSchedule):
 
 def _periods(step: Step, decay_steps: float, *, staircase: bool) -> np.float32:
     periods = np.float32(step) / np.float32(decay_steps)
-    return np.floor(periods) if staircase else periods
+    return np.float32(np.floor(periods)) if staircase else periods
 
 
 def _cosine(fraction: np.float32, alpha: float, *, height: np.float32 | None = None) -> np.float32:
@@ -278,7 +278,7 @@ def _cosine(fraction: np.float32, alpha: float, *, height: np.float32 | None = N
         * (1 if height is None else height)
         * (1 + np.cos(np.float32(math.pi) * fraction))
     )
-    return np.float32(1 - alpha) * half + np.float32(alpha)
+    return np.float32(np.float32(1 - alpha) * half + np.float32(alpha))
 
 
 SCHEDULES: Catalogue[LearningRateSchedule] = Catalogue(

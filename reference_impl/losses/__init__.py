@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from reference_impl.catalogue import Catalogue, CustomObjects
+from reference_impl.catalogue import Catalogue
+from reference_impl.custom_objects import CustomObjects
 from reference_impl.losses.classes import (
     BinaryCrossentropy,
     CategoricalCrossentropy,

@@ -173,15 +173,15 @@ def sparse_categorical_crossentropy(
     return -ad.sum(ad.log_softmax(p, -1) * chosen, -1)
 
 
-def squeezed(y_true: Operand, y_pred: Operand) -> tuple[Operand, Operand]:
+def squeezed(y_true: Operand, y_pred: Operand) -> tuple[Tensor, Tensor]:
     """Targets and predictions, without a last axis of length 1 that only one of them has."""
-    true_shape, pred_shape = np.shape(value_of(y_true)), np.shape(value_of(y_pred))
-    difference = len(pred_shape) - len(true_shape)
-    if difference == 1 and pred_shape[-1] == 1:
-        y_pred = ad.reshape(y_pred, pred_shape[:-1])
-    elif difference == -1 and true_shape[-1] == 1:
-        y_true = ad.reshape(y_true, true_shape[:-1])
-    return y_true, y_pred
+    t = y_true if isinstance(y_true, Tensor) else Tensor(y_true)
+    p = y_pred if isinstance(y_pred, Tensor) else Tensor(y_pred)
+    if p.ndim - t.ndim == 1 and p.shape[-1] == 1:
+        return t, ad.reshape(p, p.shape[:-1])
+    if t.ndim - p.ndim == 1 and t.shape[-1] == 1:
+        return ad.reshape(t, t.shape[:-1]), p
+    return t, p
 
 
 def _paired(y_true: Operand, y_pred: Operand) -> tuple[Tensor, Tensor]:

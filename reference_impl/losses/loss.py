@@ -74,8 +74,7 @@ class LossFunctionWrapper(Loss):
 
     def call(self, y_true: Operand, y_pred: Operand) -> Tensor:
         """Return the function's value, its arguments brought to one rank."""
-        y_true, y_pred = squeezed(y_true, y_pred)
-        return self.fn(y_true, y_pred, **self.kwargs)
+        return self.fn(*squeezed(y_true, y_pred), **self.kwargs)
 
     def masked(
         self, y_true: Operand, losses: Tensor, sample_weight: Operand | None

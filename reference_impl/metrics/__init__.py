@@ -1,10 +1,10 @@
-"""Metrics by their Keras names, and how they are chosen, written and read."""
+"""Metrics by their Keras names, and how they are written and read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from reference_impl.catalogue import Catalogue, CustomObjects
-from reference_impl.losses import Loss
+from reference_impl.catalogue import Catalogue
+from reference_impl.custom_objects import CustomObjects
 from reference_impl.losses.functions import (
     binary_crossentropy,
     categorical_crossentropy,
@@ -54,7 +54,6 @@ from reference_impl.metrics.means import (
     TopKCategoricalAccuracy,
 )
 from reference_impl.metrics.metric import Mean, MeanMetricWrapper, Metric, RootMeanSquaredError, Sum
-from reference_impl.naming import snake_case
 
 __all__ = [
     "METRICS",
@@ -101,7 +100,6 @@ __all__ = [
     "mean_absolute_percentage_error",
     "mean_squared_error",
     "mean_squared_logarithmic_error",
-    "metric_for",
     "poisson",
     "serialize",
     "sparse_categorical_accuracy",
@@ -145,53 +143,6 @@ METRICS: Catalogue[Metric] = Catalogue(
     },
     aliases=FUNCTIONS.aliases,
 )
-
-# Which function "accuracy" and "crossentropy" stand for: binary, sparse, one-hot.
-_BY_SHAPE = {
-    "accuracy": (binary_accuracy, sparse_categorical_accuracy, categorical_accuracy),
-    "crossentropy": (
-        binary_crossentropy,
-        sparse_categorical_crossentropy,
-        categorical_crossentropy,
-    ),
-}
-_ABBREVIATIONS = {"acc": "accuracy", "ce": "crossentropy"}
-
-
-def metric_for(
-    identifier: Any,
-    true_shape: Sequence[int | None],
-    pred_shape: Sequence[int | None],
-    *,
-    custom_objects: CustomObjects | None = None,
-) -> Metric | None:
-    """Return the metric that an argument of `compile` stands for, for targets of this shape.
-
-    A function becomes a MeanMetricWrapper named as the user wrote it. Source: the rules of
-    https://keras.io/2.16/api/models/model_training_apis/#compile-method under `metrics`.
-    """
-    if identifier is None or isinstance(identifier, Metric):
-        return identifier
-    short = str(identifier).lower()
-    kinds = _BY_SHAPE.get(_ABBREVIATIONS.get(short, short))
-    found = get(identifier, custom_objects=custom_objects) if kinds is None else None
-    if kinds is not None:
-        binary, sparse, one_hot = kinds
-        ranks_differ = len(true_shape) < len(pred_shape)
-        classes = pred_shape[-1]
-        indices = ranks_differ or (true_shape[-1] == 1 and classes is not None and classes > 1)
-        found = binary if classes == 1 else sparse if indices else one_hot
-    if isinstance(found, Metric):
-        return found
-    return MeanMetricWrapper(found, name=_name_of(identifier))
-
-
-def _name_of(identifier: Any) -> str:
-    if isinstance(identifier, str):
-        return identifier
-    if isinstance(identifier, Loss):
-        return identifier.name or snake_case(type(identifier).__name__)
-    return str(identifier.__name__)
 
 
 def get(identifier: Any, *, custom_objects: CustomObjects | None = None) -> Any:

@@ -82,15 +82,15 @@ class Sum(Metric):
         return Tensor(self.total.value)
 
 
-class Mean(Metric):
-    """The mean of values, each counted by its weight; 0 before the first."""
+class _Average(Metric):
+    """A weighted mean; 0 before the first value."""
 
-    def __init__(self, name: str | None = "mean", dtype: str | None = None) -> None:
+    def __init__(self, name: str | None = None, dtype: str | None = None) -> None:
         super().__init__(name, dtype)
         self.total = self.add_weight("total")
         self.count = self.add_weight("count")
 
-    def update_state(self, values: Operand, sample_weight: Operand | None = None) -> None:
+    def add(self, values: Operand, sample_weight: Operand | None = None) -> None:
         """Add values, each times its weight."""
         found, weights = _weighted(values, sample_weight, self.total.dtype)
         count = found.dtype.type(found.size) if weights is None else weights.sum()
@@ -102,7 +102,18 @@ class Mean(Metric):
         return Tensor(ratio(self.total.value, self.count.value))
 
 
-class MeanMetricWrapper(Mean):
+class Mean(_Average):
+    """The mean of values, each counted by its weight; 0 before the first."""
+
+    def __init__(self, name: str | None = "mean", dtype: str | None = None) -> None:
+        super().__init__(name, dtype)
+
+    def update_state(self, values: Operand, sample_weight: Operand | None = None) -> None:
+        """Add values, each times its weight."""
+        self.add(values, sample_weight)
+
+
+class MeanMetricWrapper(_Average):
     """The mean of a function of targets and predictions."""
 
     def __init__(
@@ -127,7 +138,7 @@ class MeanMetricWrapper(Mean):
             valid = np.asarray(value_of(y_true)).reshape(values.shape) != ignored
             dtype, reduction = values.dtype, "weighted_mean"
             sample_weight = weights_of_valid(valid, sample_weight, dtype, reduction)
-        super().update_state(values, sample_weight)
+        self.add(values, sample_weight)
 
     def get_config(self) -> Config:
         """Return the constructor's arguments; the function by its name."""
@@ -145,7 +156,7 @@ class MeanMetricWrapper(Mean):
         return cls(**arguments)
 
 
-class RootMeanSquaredError(Mean):
+class RootMeanSquaredError(_Average):
     """The square root of the mean of (p - t)^2 over all elements."""
 
     def __init__(
@@ -158,7 +169,7 @@ class RootMeanSquaredError(Mean):
     ) -> None:
         """Add the squared errors of a batch."""
         t, p = _prepared(y_true, y_pred, self.total.dtype)
-        super().update_state(np.square(p.value - t.value), sample_weight)
+        self.add(np.square(p.value - t.value), sample_weight)
 
     def result(self) -> Tensor:
         """Return the root of the mean."""

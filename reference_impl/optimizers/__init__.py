@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from reference_impl import schedules
-from reference_impl.catalogue import Catalogue, Config, CustomObjects
+from reference_impl.catalogue import Catalogue, Config
+from reference_impl.custom_objects import CustomObjects
 from reference_impl.optimizers.adagrad import Adadelta, Adagrad, RMSprop
 from reference_impl.optimizers.adam import Adam, Adamax, AdamW
 from reference_impl.optimizers.nadam import Nadam

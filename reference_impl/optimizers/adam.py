@@ -8,7 +8,7 @@ import numpy as np
 
 from reference_impl.autodiff import Variable
 from reference_impl.catalogue import Config
-from reference_impl.optimizers.optimizer import Optimizer, Options, Rate, as_cast
+from reference_impl.optimizers.optimizer import Optimizer, Options, Rate, SharedOptions, as_cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +127,17 @@ class AdamW(Adam):
         *,
         amsgrad: bool = False,
         name: str = "AdamW",
-        **options: Unpack[Options],
+        **options: Unpack[SharedOptions],
     ) -> None:
-        options["weight_decay"] = weight_decay
         super().__init__(
-            learning_rate, beta_1, beta_2, epsilon, amsgrad=amsgrad, name=name, **options
+            learning_rate,
+            beta_1,
+            beta_2,
+            epsilon,
+            amsgrad=amsgrad,
+            name=name,
+            weight_decay=weight_decay,
+            **options,
         )
 
 

@@ -1,4 +1,8 @@
-"""Clipping of gradients: by the norm of each, by the norm of all, by value."""
+"""Clipping of gradients: by the norm of each, by the norm of all, by value.
+
+Gradients are dense. TensorFlow keeps those of an Embedding as rows and clips before it adds up
+the rows of one index, so its norms differ where a batch looks an index up more than once.
+"""
 
 from collections.abc import Sequence
 
@@ -12,7 +16,7 @@ def clipped_by_norm(gradient: np.ndarray, limit: float) -> np.ndarray:
     """
     limit_ = np.asarray(limit, gradient.dtype)
     # g * limit / max(|g|, limit)
-    return gradient * limit_ / np.maximum(np.sqrt(np.square(gradient).sum()), limit_)
+    return np.asarray(gradient * limit_ / np.maximum(np.sqrt(np.square(gradient).sum()), limit_))
 
 
 def clipped_by_global_norm(gradients: Sequence[np.ndarray], limit: float) -> list[np.ndarray]:
@@ -33,4 +37,4 @@ def clipped_by_global_norm(gradients: Sequence[np.ndarray], limit: float) -> lis
 def clipped_by_value(gradient: np.ndarray, limit: float) -> np.ndarray:
     """The gradient with every element kept within [-limit, limit]."""
     limit_ = np.asarray(limit, gradient.dtype)
-    return np.minimum(np.maximum(gradient, -limit_), limit_)
+    return np.asarray(np.minimum(np.maximum(gradient, -limit_), limit_))

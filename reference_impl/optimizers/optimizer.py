@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from reference_impl import schedules
 from reference_impl.autodiff import Variable
-from reference_impl.catalogue import Config, CustomObjects
+from reference_impl.catalogue import Config
+from reference_impl.custom_objects import CustomObjects
 from reference_impl.optimizers.clipping import (
     clipped_by_global_norm,
     clipped_by_norm,
@@ -24,10 +25,9 @@ _LOGGER = logging.getLogger(__name__)
 Rate = float | LearningRateSchedule
 
 
-class Options(TypedDict, total=False):
-    """The keyword arguments that every optimizer takes."""
+class SharedOptions(TypedDict, total=False):
+    """The keyword arguments that every optimizer takes in the same way."""
 
-    weight_decay: float | None
     clipnorm: float | None
     clipvalue: float | None
     global_clipnorm: float | None
@@ -36,6 +36,12 @@ class Options(TypedDict, total=False):
     ema_overwrite_frequency: int | None
     jit_compile: bool
     is_legacy_optimizer: bool
+
+
+class Options(SharedOptions, total=False):
+    """`SharedOptions` and the weight decay, which is off by default in all but AdamW."""
+
+    weight_decay: float | None
 
 
 class MissingGradientsError(ValueError):
@@ -182,7 +188,7 @@ class Optimizer(ABC):
             MissingGradientsError: If every gradient is None.
         """
         if self.schedule is not None:
-            self._rate.assign(self.schedule(self.iterations.value))
+            self._rate.assign(float(self.schedule(self.iterations.value)))
         pairs = list(grads_and_vars)
         if not pairs:
             return self.iterations
@@ -280,7 +286,7 @@ class Optimizer(ABC):
     def _set_rate(self, value: Rate) -> None:
         if isinstance(value, LearningRateSchedule):
             self.schedule = value
-            self._rate.assign(value(self.iterations.value))
+            self._rate.assign(float(value(self.iterations.value)))
         else:
             self._rate.assign(value)
 

@@ -71,7 +71,7 @@ def run_reference(optimizer, *, dtype="float32"):
 
 
 def run_tf_keras(optimizer, *, dtype="float32"):
-    import tensorflow as tf  # noqa: PLC0415 (only where the framework is wanted)
+    import tensorflow as tf
 
     start, gradients = start_and_gradients()
     variables = [
@@ -181,7 +181,7 @@ def test_steps_under_a_schedule_match_tf_keras(name, tf_keras):
 
 
 def test_variables_without_gradient_are_skipped_as_in_tf_keras(tf_keras):
-    import tensorflow as tf  # noqa: PLC0415 (only where the framework is wanted)
+    import tensorflow as tf
 
     ours, theirs = optimizers.Adam(0.1), tf_keras.optimizers.Adam(0.1)
     mine = [Variable(np.ones(2, np.float32), name=n) for n in ("a:0", "b:0")]
