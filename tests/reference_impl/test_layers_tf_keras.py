@@ -221,7 +221,7 @@ def layers_of(tf_keras, case):
     config = {"name": "it", **config}
     their_layer = getattr(tf_keras.layers, class_name)(**config)
     our_layer = layers.LAYERS[class_name](**config)
-    x = arrays(shape, dtype=config.get("dtype", "float32"))
+    x = arrays(shape, dtype="float64" if config.get("dtype") == "float64" else "float32")
     their_layer(x)
     our_layer(x)
     new = values(our_layer.weights)
@@ -298,3 +298,92 @@ def plain(value):
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return value
+
+
+@pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
+def test_states_carried_from_batch_to_batch_agree(tf_keras, kind):
+    """Three batches, then states reset and one more, in and out of training."""
+    config = {"units": 3, "stateful": True, "batch_input_shape": STEPS, "return_sequences": True}
+    our_layer, their_layer, x = layers_of(tf_keras, (kind, config, STEPS))
+    their_layer.reset_states()
+    our_layer.reset_states()
+
+    for step, training in enumerate((False, True, True, False)):
+        if step == 3:
+            their_layer.reset_states()
+            our_layer.reset_states()
+        found, expected = our_layer(x, training=training), their_layer(x, training=training)
+        assert_close(found, expected, f"batch {step}")
+        for our_state, their_state in zip(our_layer.states, their_layer.states, strict=True):
+            assert_close(our_state, their_state, f"state after batch {step}")
+    assert plain(our_layer.get_config()) == plain(their_layer.get_config())
+
+
+@pytest.mark.parametrize("kind", ["SimpleRNN", "LSTM", "GRU"])
+def test_initial_states_given_as_inputs_agree(tf, tf_keras, kind):
+    our_layer, their_layer, x = layers_of(tf_keras, (kind, {"units": 3}, STEPS))
+    states = arrays([(3, 3), (3, 3)])[: 2 if kind == "LSTM" else 1]
+
+    expected = their_layer([tf.constant(one) for one in (x, *states)])
+    assert_close(our_layer([x, *states]), expected, "output")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("Dense", {"units": 3, "activation": "tanh"}, STEPS),
+        ("Conv1D", {"filters": 3, "kernel_size": 2}, STEPS),
+        ("Conv2D", {"filters": 3, "kernel_size": 2, "padding": "same"}, IMAGE),
+        ("BatchNormalization", {"momentum": 0.5}, FLAT),
+        ("LayerNormalization", {}, STEPS),
+        ("SimpleRNN", {"units": 3, "recurrent_initializer": NORMAL}, STEPS),
+        ("GRU", {"units": 3, "recurrent_initializer": NORMAL}, STEPS),
+        ("LSTM", {"units": 3, "recurrent_initializer": NORMAL}, STEPS),
+        ("MaxPooling2D", {}, IMAGE),
+        ("GlobalAveragePooling2D", {}, IMAGE),
+        ("Add", {}, [STEPS, STEPS]),
+        ("Activation", {"activation": "gelu"}, FLAT),
+    ],
+    ids=described,
+)
+def test_half_precision_agrees_within_its_own_rounding(tf_keras, case, dtype):
+    class_name, config, shape = case
+    our_layer, their_layer, x = layers_of(tf_keras, (class_name, config | {"dtype": dtype}, shape))
+
+    found, expected = our_layer(x, training=True), their_layer(x, **trained(their_layer))
+
+    assert str(found.dtype) == expected.dtype.name == our_layer.compute_dtype
+    unit = 2.0**-7 if "bfloat16" in dtype else 2.0**-10
+    wide, scale = np.asarray(expected).astype("float32"), 4 * unit
+    assert np.allclose(found.numpy().astype("float32"), wide, rtol=scale, atol=scale)
+    our_dtypes = [str(w.dtype) for w in our_layer.weights]
+    assert our_dtypes == [w.dtype.name for w in their_layer.weights]
+
+
+def trained(layer):
+    return {"training": True} if "training" in layer._call_spec.arg_names else {}
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32", "float32"])
+@pytest.mark.parametrize("config", [{}, {"input_length": 5, "embeddings_initializer": NORMAL}])
+def test_embedding_agrees(tf, tf_keras, config, dtype):
+    config = {"name": "it", "input_dim": 7, "output_dim": 3, "embeddings_regularizer": L2} | config
+    their_layer, our_layer = tf_keras.layers.Embedding(**config), layers.Embedding(**config)
+    x = np.array([[0, 6, 2, 2, 1], [3, 3, 3, 0, 5]], dtype)
+    their_layer(x)
+    our_layer(x)
+    our_layer.set_weights(their_layer.get_weights())
+
+    our_outputs, our_loss, (_, our_gradient) = ours(our_layer, x, training=True)
+    their_outputs, their_loss, (_, their_gradient) = theirs(tf, their_layer, x, training=True)
+
+    assert_close(our_outputs[0], their_outputs[0], "output")
+    assert_close(our_loss, their_loss, "loss")
+    assert_close(our_gradient, their_gradient, "gradient")
+    assert plain(our_layer.get_config()) == plain(their_layer.get_config())
+    assert [w.name for w in our_layer.weights] == [w.name for w in their_layer.weights]
+
+
+def test_the_same_layers_are_offered_under_the_same_names(tf_keras):
+    assert all(hasattr(tf_keras.layers, name) for name in layers.LAYERS)
