@@ -164,7 +164,8 @@ def _nest(draw: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool
     )
     inputs = [source]
     partners = growth.partners(source)
-    if kind is Kind.FUNCTIONAL and partners and choice.rarely(3):
+    branching = Kind.SEQUENTIAL not in (kind, growth.kind)
+    if branching and partners and choice.rarely(3):
         inputs.append(partners[0])
     start = draw(choices(4))
     for name in inputs:

@@ -1,6 +1,7 @@
 """Cases: what to build, train and save, as frozen JSON-serialisable records."""
 
 import hashlib
+from collections.abc import Iterator
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -91,6 +92,13 @@ class Architecture(Record, frozen=True):
     def layer(self, name: str) -> Layer:
         """Return the layer of that name."""
         return next(layer for layer in self.layers if layer.name == name)
+
+    def every_layer(self) -> Iterator[Layer]:
+        """Yield the layers, each nested model before the layers in it."""
+        for layer in self.layers:
+            yield layer
+            if layer.model is not None:
+                yield from layer.model.every_layer()
 
 
 class CompileSettings(Record, frozen=True):

@@ -27,6 +27,7 @@ from strategies.case import (
 from strategies.choices import Choices, choices
 from strategies.growth import is_stateful
 from strategies.layers import LAYERS
+from strategies.settings import weight_dtypes
 from strategies.shapes import tensor_shapes
 from strategies.targets import Target, target_of
 
@@ -37,6 +38,7 @@ RATES = (0.011, 0.04)
 CLASS_WEIGHTS = (0.5, 1.5, 2.0, 0.8, 1.2)
 
 EVENT_COUNTS = st.integers(1, 3)
+START_BYTES = 12
 EVENT_BYTES = 6 + optimizers.BYTE_COUNT
 
 
@@ -50,6 +52,7 @@ class Scene:
 
     settings: CompileSettings
     batch_size: int
+    dtypes: frozenset[str]
     weightable: bool
     class_count: int
     stateful: bool
@@ -75,7 +78,7 @@ def histories(
         hops: names of save paths through which the model may go in the course of its life.
     """
     count = draw(EVENT_COUNTS)
-    start = draw(choices(11))
+    start = draw(choices(START_BYTES))
     scene = _scene(architecture, settings, start, tuple(hops))
     training = start.one_of(range(count))
     before: list[AnyEvent] = []
@@ -89,7 +92,7 @@ def histories(
         before.append(SetTrainable(layer=start.one_of(scene.freezable), value=False))
     after: list[AnyEvent] = [_batches(start, scene, STEPS_AFTER)]
     if start.rarely(5):
-        after.append(start.one_of((_fit(start, scene), *_evaluate(start, scene))))
+        after += start.one_of(ENDINGS)(start, scene)
     return TrainingHistory(before=tuple(before), after=tuple(after))
 
 
@@ -106,6 +109,7 @@ def _scene(
     return Scene(
         settings=settings,
         batch_size=architecture.inputs[0].batch_size or choice.one_of(BATCH_SIZES),
+        dtypes=weight_dtypes(architecture),
         weightable=weightable,
         class_count=int(outputs[0][-1] or 0) if classed else 0,
         stateful=any(is_stateful(layer) for layer in architecture.layers),
@@ -167,6 +171,10 @@ def _more_training(choice: Choices, scene: Scene) -> list[AnyEvent]:
     return [_train(choice, scene)]
 
 
+def _plain_fit(choice: Choices, scene: Scene) -> list[AnyEvent]:
+    return [_fit(choice, scene)]
+
+
 def _shuffled_fit(choice: Choices, scene: Scene) -> list[AnyEvent]:
     return [msgspec.structs.replace(_fit(choice, scene), shuffle=True)]
 
@@ -199,7 +207,7 @@ def _recompile(choice: Choices, scene: Scene) -> list[AnyEvent]:
     """Recompile with another optimizer, and mostly train on; losses and metrics stay."""
     idle = choice.rarely(8)
     training: list[AnyEvent] = [] if idle else [_batches(choice, scene, BATCHES)]
-    optimizer = optimizers.optimizer(choice)
+    optimizer = optimizers.optimizer(choice, dtypes=scene.dtypes)
     scene.settings = msgspec.structs.replace(scene.settings, optimizer=optimizer)
     return [Recompile(settings=scene.settings), *training]
 
@@ -231,3 +239,6 @@ OTHERS: tuple[Callable[[Choices, Scene], list[AnyEvent]], ...] = (
     _hop,
 )
 """Events besides the training that every history has; training stands in where one does not fit."""
+
+ENDINGS = (_plain_fit, _evaluate)
+"""What may follow the training after the load."""

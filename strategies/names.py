@@ -6,7 +6,7 @@ from functools import cache
 
 from strategies.choices import Choices
 
-PLAIN = ("{kind}",) * 10
+PLAIN = ("{kind}",) * 20
 ODD = (
     "{kind}_{down}",
     "{kind}_{down}",

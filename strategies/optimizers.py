@@ -55,6 +55,9 @@ COMMON: tuple[Config, ...] = (
 )
 """Arguments that every optimizer takes; of the three ways to clip one at most."""
 
+COMMON_TO_DTYPES = tuple(common for common in COMMON if "global_clipnorm" not in common)
+"""The same where the weights have several dtypes: tf_keras then has no norm over all of them."""
+
 SCHEDULES: dict[str, dict[str, Sequence[object]]] = {
     "ExponentialDecay": {
         "initial_learning_rate": RATES,
@@ -95,8 +98,8 @@ def optimizers() -> st.SearchStrategy[Object]:
     return _OPTIMIZERS
 
 
-def optimizer(choice: Choices) -> Object:
-    """Return an optimizer; spends up to `BYTE_COUNT` choices."""
+def optimizer(choice: Choices, *, dtypes: frozenset[str] = frozenset()) -> Object:
+    """Return an optimizer for weights of some dtypes; spends up to `BYTE_COUNT` choices."""
     class_name = choice.one_of(tuple(OPTIMIZERS))
     schedule = choice.one_of((*CONSTANT, *SCHEDULES))
     rate: object = _schedule(schedule, choice) if schedule else choice.one_of(RATES)
@@ -104,7 +107,7 @@ def optimizer(choice: Choices) -> Object:
         class_name=class_name,
         config={
             "learning_rate": rate,
-            **choice.one_of(COMMON),
+            **choice.one_of(COMMON if len(dtypes) < 2 else COMMON_TO_DTYPES),
             **_chosen(OPTIMIZERS[class_name], choice),
         },
     )

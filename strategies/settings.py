@@ -81,7 +81,7 @@ def compile_settings(architecture: Architecture, choice: Choices) -> CompileSett
     several times as fast, and what is saved is the same. Where a name is not ASCII all run
     eagerly: only then does tf_keras take it.
     """
-    optimizer = optimizers.optimizer(choice)
+    optimizer = optimizers.optimizer(choice, dtypes=weight_dtypes(architecture))
     losses = tuple(choice.one_of(options) for options in _fitting_losses(architecture))
     metrics = tuple(choice.one_of(METRICS[target_of(loss)]) for loss in losses)
     weights = choice.one_of(LOSS_WEIGHTS)
@@ -94,10 +94,15 @@ def compile_settings(architecture: Architecture, choice: Choices) -> CompileSett
     )
 
 
+def weight_dtypes(architecture: Architecture) -> frozenset[str]:
+    """Return the dtypes that weights may have; mixed policies keep float32."""
+    given = (str(layer.config.get("dtype", "float32")) for layer in architecture.every_layer())
+    return frozenset("float32" if dtype.startswith("mixed_") else dtype for dtype in given)
+
+
 def _is_ascii(architecture: Architecture) -> bool:
-    names = [architecture.name, *(layer.name for layer in architecture.layers)]
-    inner = (layer.model for layer in architecture.layers if layer.model is not None)
-    return all(name.isascii() for name in names) and all(map(_is_ascii, inner))
+    names = [architecture.name, *(layer.name for layer in architecture.every_layer())]
+    return all(name.isascii() for name in names)
 
 
 def _fitting_losses(architecture: Architecture) -> list[tuple[str | Object, ...]]:
