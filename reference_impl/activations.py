@@ -58,8 +58,11 @@ def gelu(x: Tensor, *, approximate: bool = False) -> Tensor:
 
 
 def softmax(x: Operand, axis: int = -1) -> Tensor:
-    """Exp(x) / sum(exp(x)) along an axis."""
-    return ad.softmax(x, axis)
+    """Exp(x) / sum(exp(x)) along an axis; its `logits` are x."""
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    probabilities = ad.softmax(x, axis)
+    probabilities.logits = x
+    return probabilities
 
 
 def log_softmax(x: Operand, axis: int = -1) -> Tensor:
@@ -93,8 +96,11 @@ def tanh(x: Operand) -> Tensor:
 
 
 def sigmoid(x: Operand) -> Tensor:
-    """1 / (1 + exp(-x))."""
-    return ad.sigmoid(x)
+    """1 / (1 + exp(-x)); its `logits` are x."""
+    x = x if isinstance(x, Tensor) else Tensor(x)
+    probabilities = ad.sigmoid(x)
+    probabilities.logits = x
+    return probabilities
 
 
 def hard_sigmoid(x: Operand) -> Tensor:

@@ -25,6 +25,7 @@ __all__ = [
     "divide",
     "erf",
     "exp",
+    "identity",
     "log",
     "log_softmax",
     "matmul",
@@ -88,6 +89,11 @@ def minimum(x: Operand, y: Operand) -> Tensor:
 def matmul(x: Operand, y: Operand) -> Tensor:
     """The product of matrices or of stacks of them."""
     return binary(primitives.matmul, x, y)
+
+
+def identity(x: Operand) -> Tensor:
+    """X as another tensor, which has no `logits`."""
+    return unary(primitives.identity, x)
 
 
 def negative(x: Operand) -> Tensor:

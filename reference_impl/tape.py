@@ -21,13 +21,18 @@ class ItemError(ValueError):
 
 
 class Tensor:
-    """An array that remembers nothing; a `Tape` remembers how it came about."""
+    """An array; a `Tape` remembers how it came about.
 
-    __slots__ = ("value",)
+    `logits` is what a softmax or sigmoid activation was applied to, where that made this tensor:
+    Keras computes a cross-entropy from it, rather than from the rounded probabilities.
+    """
+
+    __slots__ = ("logits", "value")
     __array_ufunc__ = None  # so that `ndarray * Tensor` is a Tensor
 
     def __init__(self, value: npt.ArrayLike) -> None:
         self.value: np.ndarray = np.asarray(value)
+        self.logits: Tensor | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

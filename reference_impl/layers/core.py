@@ -5,7 +5,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from reference_impl import activations, constraints, initializers, regularizers
-from reference_impl.autodiff import Tensor, Variable, cast, matmul, multiply, reshape, transpose
+from reference_impl.autodiff import (
+    Tensor,
+    Variable,
+    cast,
+    identity,
+    matmul,
+    multiply,
+    reshape,
+    transpose,
+)
 from reference_impl.layers.arguments import DATA_FORMATS, LayerArgumentError, one_of
 from reference_impl.layers.base import Layer
 from reference_impl.nest import Shape
@@ -153,7 +162,7 @@ class Dropout(Layer):
     def call(self, inputs: Tensor, *, training: bool = False) -> Tensor:
         """Return the inputs, masked and scaled when training."""
         if not training or self.rate == 0:
-            return inputs
+            return identity(inputs)
         shape = self.noise_shape or (None,) * inputs.ndim
         lengths = [n if size is None else size for n, size in zip(inputs.shape, shape, strict=True)]
         generator = Generator.resumed(self.generator_state.value)

@@ -34,6 +34,7 @@ X, Y, ROW = apart(3, 4), apart(3, 4)[::-1] + 0.05, normal(4)
 KEEP = RNG.uniform(size=(3, 4)) < 0.5
 
 PRIMITIVES = {
+    "identity": [(ad.identity, X)],
     "add": [(ad.add, X, Y), (ad.add, X, ROW), (ad.add, normal(3, 1), ROW)],
     "subtract": [(ad.subtract, X, Y), (ad.subtract, ROW, X)],
     "multiply": [(ad.multiply, X, Y), (ad.multiply, normal(2, 1, 4), normal(3, 1))],

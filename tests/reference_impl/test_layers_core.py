@@ -62,6 +62,18 @@ def test_relu_takes_a_slope_a_ceiling_and_a_threshold():
     assert found.numpy() == pytest.approx([-0.3, -0.05, 1.5, 4.0])
 
 
+@pytest.mark.parametrize("name", ["sigmoid", "softmax"])
+def test_probabilities_remember_their_logits(name):
+    """As in Keras, until another layer has touched them, even one that changes nothing."""
+    x = Tensor(ONES)
+    probabilities = layers.Activation(name)(x)
+
+    assert probabilities.logits is x
+    assert layers.Activation("linear")(probabilities).logits is x
+    assert layers.Dropout(0.5)(probabilities).logits is None
+    assert layers.Flatten()(probabilities).logits is None
+
+
 def test_an_unknown_activation_is_refused():
     with pytest.raises(ValueError, match="no_such_thing"):
         layers.Activation("no_such_thing")
