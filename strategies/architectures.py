@@ -6,9 +6,9 @@ from functools import cache
 from hypothesis import strategies as st
 
 from strategies.case import Architecture, Config, Kind
-from strategies.choices import Choices, choices
+from strategies.choices import CHOICES, Choices
 from strategies.growth import Growth
-from strategies.layers import ALL, FITTING, HEAD_BYTES, LAYERS, Place, config, fitting, head
+from strategies.layers import ALL, FITTING, Place, config, fitting, head
 from strategies.names import Register
 
 INPUTS = (
@@ -62,7 +62,7 @@ def architectures(
     """
     kind = draw(st.sampled_from(kinds))
     steps = draw(st.integers(min_layers, max_layers))
-    choice = draw(choices(10))
+    choice = draw(CHOICES)
     growth = Growth(
         kind=kind,
         register=Register(),
@@ -95,7 +95,7 @@ def _fitting(classes: frozenset[str], axes: int) -> tuple[str, ...]:
 
 def _grow(draw: st.DrawFn, growth: Growth) -> None:
     """Add one layer, joint, second call or nested model, where it fits."""
-    choice = draw(choices(5))
+    choice = draw(CHOICES)
     branching = growth.kind is not Kind.SEQUENTIAL
     source = _source(growth, choice) if branching else growth.loose[-1]
     action = choice.one_of(BRANCHING if branching else CHAINING)
@@ -110,21 +110,20 @@ def _source(growth: Growth, choice: Choices) -> str:
     return choice.one_of(tensors)
 
 
-def _add_fitting(draw: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool:
+def _add_fitting(_: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool:
     place = growth.places[source]
     classes = ("Embedding",) if place.vocabulary else _fitting(growth.classes, len(place.shape))
     if classes:
-        _add(draw, growth, choice.one_of(classes), [source])
+        _add(growth, choice.one_of(classes), [source], choice)
     return True
 
 
-def _add(draw: st.DrawFn, growth: Growth, class_name: str, inputs: Sequence[str]) -> str:
-    choice = draw(choices(LAYERS[class_name].byte_count + 1))
+def _add(growth: Growth, class_name: str, inputs: Sequence[str], choice: Choices) -> str:
     arguments = config(class_name, choice, growth.register, growth.places[inputs[0]])
     return growth.add_layer(class_name, arguments, inputs, name=choice)
 
 
-def _join(draw: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool:
+def _join(_: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool:
     """Join the tensor with one or two others of its shape; False if there are none."""
     partners = growth.partners(source)
     shape = growth.places[source].shape
@@ -137,7 +136,7 @@ def _join(draw: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool
     inputs = [choice.one_of(found), source]
     if choice.rarely(4):
         inputs.append(found[-1])
-    _add(draw, growth, joint, inputs)
+    _add(growth, joint, inputs, choice)
     return True
 
 
@@ -167,7 +166,7 @@ def _nest(draw: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool
     branching = Kind.SEQUENTIAL not in (kind, growth.kind)
     if branching and partners and choice.rarely(3):
         inputs.append(partners[0])
-    start = draw(choices(4))
+    start = draw(CHOICES)
     for name in inputs:
         place = growth.places[name]
         inner.add_input(place, "int32" if place.vocabulary else "float32", start)
@@ -185,14 +184,14 @@ Action = Callable[[st.DrawFn, Growth, str, Choices], bool]
 INNER_STEPS = st.integers(1, 3)
 JOINTS = ("Add", "Multiply", "Concatenate")
 CHAINING: tuple[Action, ...] = (*(_add_fitting,) * 9, _nest)
-BRANCHING: tuple[Action, ...] = (*(_add_fitting,) * 8, *(_join,) * 4, _share, _share, _nest, _nest)
+BRANCHING: tuple[Action, ...] = (*(_add_fitting,) * 8, *(_join,) * 4, *(_share,) * 4, *(_nest,) * 2)
 
 
 def _outputs(draw: st.DrawFn, growth: Growth, most: int) -> list[str]:
     """End the model: join what is loose beyond `most` tensors and give each output its head."""
     for name in list(growth.loose):
         if growth.places[name].vocabulary:
-            _add(draw, growth, "Embedding", [name])
+            _add(growth, "Embedding", [name], draw(CHOICES))
     if len(growth.loose) > most:
         _joined(draw, growth, first=most - 1)
     outputs = [_headed(draw, growth, name) for name in list(growth.loose)]
@@ -207,18 +206,18 @@ def _joined(draw: st.DrawFn, growth: Growth, *, first: int = 0) -> str:
     flat = []
     for name in growth.loose[first:]:
         if growth.places[name].vocabulary:
-            name = _add(draw, growth, "Embedding", [name])
+            name = _add(growth, "Embedding", [name], draw(CHOICES))
         flat.append(name if len(growth.places[name].shape) == 1 else _flat(draw, growth, name))
-    return _add(draw, growth, "Concatenate", flat)
+    return _add(growth, "Concatenate", flat, draw(CHOICES))
 
 
 def _flat(draw: st.DrawFn, growth: Growth, name: str) -> str:
-    return _add(draw, growth, "Flatten", [name])
+    return _add(growth, "Flatten", [name], draw(CHOICES))
 
 
 def _headed(draw: st.DrawFn, growth: Growth, name: str) -> str:
     """Return an output that surely trains: the tensor itself if it may, or a Dense layer on it."""
-    choice = draw(choices(HEAD_BYTES + 3))
+    choice = draw(CHOICES)
     ending = choice.one_of(HEADS)
     if ending is None and name in growth.trained:
         return name

@@ -65,9 +65,6 @@ MATRIX_CONSTRAINTS = (
     ("UnitNorm", {"axis": [0, 1]}),
 )
 
-BYTES_OF_A_WEIGHT = 3
-"""How many choices `weight_arguments` makes."""
-
 
 def given(arguments: Mapping[str, Any]) -> Config:
     """Return the arguments that are not left to their default."""

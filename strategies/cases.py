@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from strategies.architectures import architectures
 from strategies.case import Case, Kind
-from strategies.choices import choices
+from strategies.choices import CHOICES
 from strategies.histories import histories
 from strategies.layers import ALL
-from strategies.settings import byte_count, compile_settings
+from strategies.settings import compile_settings
 
 SEEDS = st.integers(0, 999)
 
@@ -37,6 +37,6 @@ def cases(
     architecture = draw(
         architectures(kinds=kinds, layers=layers, max_layers=max_layers, non_ascii=non_ascii)
     )
-    settings = compile_settings(architecture, draw(choices(byte_count(len(architecture.outputs)))))
+    settings = compile_settings(architecture, draw(CHOICES))
     history = draw(histories(architecture, settings, hops=hops))
     return Case(architecture=architecture, settings=settings, history=history, seed=draw(SEEDS))

@@ -1,7 +1,6 @@
 """Choices: bytes drawn at once and spent one choice at a time, so that detail costs few draws."""
 
 from collections.abc import Sequence
-from functools import cache
 from typing import TypeVar
 
 from hypothesis import strategies as st
@@ -13,7 +12,8 @@ class Choices:
     """A run of bytes, each spent on one choice; byte 0 always takes the plainest option.
 
     Hypothesis shrinks every byte on its own towards 0, as it does separate draws, and one draw
-    of many bytes costs hardly more than a draw of one.
+    of many bytes costs hardly more than a draw of one. All draws are of one length: Hypothesis
+    makes examples out of parts of others, and a part of another length would come out all zero.
     """
 
     __slots__ = ("_next", "_source")
@@ -44,7 +44,8 @@ class Choices:
         return self._next
 
 
-@cache
-def choices(count: int) -> st.SearchStrategy[Choices]:
-    """Generate `count` bytes to choose by; shrinks towards the plainest option everywhere."""
-    return st.binary(min_size=count, max_size=count).map(Choices)
+BYTE_COUNT = 32
+"""Enough for a recurrent layer and where it goes, the longest description."""
+
+CHOICES = st.binary(min_size=BYTE_COUNT, max_size=BYTE_COUNT).map(Choices)
+"""Generates bytes to choose by; shrinks towards the plainest option everywhere."""

@@ -24,7 +24,7 @@ from strategies.case import (
     TrainingHistory,
     TrainOnBatch,
 )
-from strategies.choices import Choices, choices
+from strategies.choices import CHOICES, Choices
 from strategies.growth import is_stateful
 from strategies.layers import LAYERS
 from strategies.settings import weight_dtypes
@@ -38,8 +38,6 @@ RATES = (0.011, 0.04)
 CLASS_WEIGHTS = (0.5, 1.5, 2.0, 0.8, 1.2)
 
 EVENT_COUNTS = st.integers(1, 3)
-START_BYTES = 12
-EVENT_BYTES = 6 + optimizers.BYTE_COUNT
 
 
 @dataclass(slots=True)
@@ -78,12 +76,12 @@ def histories(
         hops: names of save paths through which the model may go in the course of its life.
     """
     count = draw(EVENT_COUNTS)
-    start = draw(choices(START_BYTES))
+    start = draw(CHOICES)
     scene = _scene(architecture, settings, start, tuple(hops))
     training = start.one_of(range(count))
     before: list[AnyEvent] = []
     for place in range(count):
-        choice = draw(choices(EVENT_BYTES))
+        choice = draw(CHOICES)
         if place == training:
             before.append(_train(choice, scene))
         else:
@@ -235,7 +233,7 @@ OTHERS: tuple[Callable[[Choices, Scene], list[AnyEvent]], ...] = (
     _evaluate,
     _predict,
     _reset_metrics,
-    _reset_states,
+    *(_reset_states,) * 2,
     _hop,
 )
 """Events besides the training that every history has; training stands in where one does not fit."""

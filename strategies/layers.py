@@ -40,9 +40,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """How a layer's arguments come about: `byte_count` choices, spent by `arguments`."""
+    """How a layer's arguments come about, and whether it has weights."""
 
-    byte_count: int
     arguments: Callable[[Choices, Register, Place], Config]
     weighted: bool = False
 
@@ -57,11 +56,8 @@ def config(class_name: str, choice: Choices, register: Register, place: Place) -
     return given(arguments)
 
 
-HEAD_BYTES = 8
-
-
 def head(choice: Choices, register: Register, units: int, activation: str | None) -> Config:
-    """Return the arguments of a Dense layer that ends a model; spends up to `HEAD_BYTES`."""
+    """Return the arguments of a Dense layer that ends a model; shrinks as other layers do."""
     arguments: Config = {
         "units": units,
         "activation": OMIT if activation is None else activation,
@@ -223,7 +219,7 @@ def _recurrent(choice: Choices, register: Register, place: Place) -> Config:
         "units": choice.one_of(UNITS),
         "activation": choice.one_of((OMIT, OMIT, "relu", "softsign", "sigmoid")),
         "return_sequences": choice.one_of(FLAG_ON),
-        "stateful": choice.one_of((OMIT, True)) if place.stateful else OMIT,
+        "stateful": choice.one_of((OMIT, True, True)) if place.stateful else OMIT,
         "go_backwards": choice.one_of(FLAG_ON),
         "unroll": choice.one_of((OMIT, OMIT, OMIT, OMIT, True)),
         "dropout": choice.one_of(RECURRENT_RATES),
@@ -250,25 +246,25 @@ def _gru(choice: Choices, register: Register, place: Place) -> Config:
 
 
 LAYERS: dict[str, Maker] = {
-    "Dense": Maker(11, _dense, weighted=True),
-    "Activation": Maker(2, _activation),
-    "Dropout": Maker(2, _dropout),
-    "Flatten": Maker(1, _nothing),
-    "Reshape": Maker(2, _reshape),
-    "BatchNormalization": Maker(15, _batch_normalization, weighted=True),
-    "LayerNormalization": Maker(12, _layer_normalization, weighted=True),
-    "Embedding": Maker(7, _embedding, weighted=True),
-    "Conv1D": Maker(15, _conv1d, weighted=True),
-    "Conv2D": Maker(15, _conv2d, weighted=True),
-    "MaxPooling2D": Maker(4, _max_pooling),
-    "GlobalAveragePooling1D": Maker(2, _global_pooling),
-    "GlobalAveragePooling2D": Maker(2, _global_pooling),
-    "SimpleRNN": Maker(20, _recurrent, weighted=True),
-    "LSTM": Maker(22, _lstm, weighted=True),
-    "GRU": Maker(22, _gru, weighted=True),
-    "Add": Maker(1, _nothing),
-    "Multiply": Maker(1, _nothing),
-    "Concatenate": Maker(1, _nothing),
+    "Dense": Maker(_dense, weighted=True),
+    "Activation": Maker(_activation),
+    "Dropout": Maker(_dropout),
+    "Flatten": Maker(_nothing),
+    "Reshape": Maker(_reshape),
+    "BatchNormalization": Maker(_batch_normalization, weighted=True),
+    "LayerNormalization": Maker(_layer_normalization, weighted=True),
+    "Embedding": Maker(_embedding, weighted=True),
+    "Conv1D": Maker(_conv1d, weighted=True),
+    "Conv2D": Maker(_conv2d, weighted=True),
+    "MaxPooling2D": Maker(_max_pooling),
+    "GlobalAveragePooling1D": Maker(_global_pooling),
+    "GlobalAveragePooling2D": Maker(_global_pooling),
+    "SimpleRNN": Maker(_recurrent, weighted=True),
+    "LSTM": Maker(_lstm, weighted=True),
+    "GRU": Maker(_gru, weighted=True),
+    "Add": Maker(_nothing),
+    "Multiply": Maker(_nothing),
+    "Concatenate": Maker(_nothing),
 }
 """Class name → how its arguments come about, the plainest class first."""
 

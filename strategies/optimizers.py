@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from strategies.arguments import OMIT, given
 from strategies.case import Config, Object
-from strategies.choices import Choices, choices
+from strategies.choices import CHOICES, Choices
 
 RATES = (0.05, 0.02, 0.03, 0.008)
 SHORT = (2, 3, 5)
@@ -89,7 +89,6 @@ SCHEDULES: dict[str, dict[str, Sequence[object]]] = {
     },
 }
 
-BYTE_COUNT = 13
 CONSTANT = (None,) * 5
 
 
@@ -99,7 +98,7 @@ def optimizers() -> st.SearchStrategy[Object]:
 
 
 def optimizer(choice: Choices, *, dtypes: frozenset[str] = frozenset()) -> Object:
-    """Return an optimizer for weights of some dtypes; spends up to `BYTE_COUNT` choices."""
+    """Return an optimizer for weights of some dtypes."""
     class_name = choice.one_of(tuple(OPTIMIZERS))
     schedule = choice.one_of((*CONSTANT, *SCHEDULES))
     rate: object = _schedule(schedule, choice) if schedule else choice.one_of(RATES)
@@ -121,4 +120,4 @@ def _chosen(table: Mapping[str, Sequence[object]], choice: Choices) -> Config:
     return given({key: choice.one_of(options) for key, options in table.items()})
 
 
-_OPTIMIZERS = choices(BYTE_COUNT).map(optimizer)
+_OPTIMIZERS = CHOICES.map(optimizer)

@@ -65,14 +65,6 @@ METRICS = {
 }
 LOSS_WEIGHTS = (None, None, (0.7, 1.3, 0.4))
 
-BYTES_OF_AN_OUTPUT = 2
-"""How many choices a loss and its metrics take."""
-
-
-def byte_count(outputs: int) -> int:
-    """Return how many choices `compile_settings` spends at most."""
-    return optimizers.BYTE_COUNT + BYTES_OF_AN_OUTPUT * outputs + 2
-
 
 def compile_settings(architecture: Architecture, choice: Choices) -> CompileSettings:
     """Return compile settings for the architecture; shrinks towards SGD and mean squared error.
