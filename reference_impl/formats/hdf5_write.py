@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import h5py
@@ -130,21 +131,18 @@ def _path(name: str) -> bytes:
     return name.encode()
 
 
-def _links(encoding: int) -> h5p.PropLCID:
+@lru_cache
+def _links(*, ascii_only: bool) -> h5p.PropLCID:
     links = h5p.create(h5p.LINK_CREATE)
     links.set_create_intermediate_group(True)
-    links.set_char_encoding(encoding)
+    links.set_char_encoding(h5t.CSET_ASCII if ascii_only else h5t.CSET_UTF8)
     return links
-
-
-def _links_for(path: bytes) -> h5p.PropLCID:
-    return _links(h5t.CSET_ASCII if path.isascii() else h5t.CSET_UTF8)
 
 
 def _group(parent: h5g.GroupID, path: bytes) -> h5g.GroupID:
     if path in parent:
         return h5g.open(parent, path)
-    return h5g.create(parent, path, lcpl=_links_for(path))
+    return h5g.create(parent, path, lcpl=_links(ascii_only=path.isascii()))
 
 
 def _dataset(group: h5g.GroupID, path: bytes, value: np.ndarray) -> None:
@@ -152,13 +150,23 @@ def _dataset(group: h5g.GroupID, path: bytes, value: np.ndarray) -> None:
     array = np.asarray(value, order="C")
     if array.dtype.kind == "V" or str(array.dtype) == "bfloat16":
         array = array.view("V2")
-    space = h5s.create_simple(array.shape) if array.shape else h5s.create(h5s.SCALAR)
-    kind = h5t.py_create(array.dtype, logical=True)
-    dataset = h5d.create(group, path, kind, space, lcpl=_links_for(path))
+    kind, space = _type(array.dtype), _space(array.shape)
+    dataset = h5d.create(group, path, kind, space, lcpl=_links(ascii_only=path.isascii()))
     if array.size:
         dataset.write(h5s.ALL, h5s.ALL, array)
 
 
+@lru_cache
+def _type(dtype: np.dtype) -> h5t.TypeID:
+    return h5t.py_create(dtype, logical=True)
+
+
+@lru_cache
+def _space(shape: tuple[int, ...]) -> h5s.SpaceID:
+    return h5s.create_simple(shape) if shape else h5s.create(h5s.SCALAR)
+
+
+@lru_cache
 def _string_type(*, utf8: bool) -> h5t.TypeStringID:
     kind = h5t.C_S1.copy()
     kind.set_size(h5t.VARIABLE)
@@ -169,7 +177,7 @@ def _string_type(*, utf8: bool) -> h5t.TypeStringID:
 def _text(group: h5g.GroupID, name: str, value: str, *, utf8: bool = False) -> None:
     """Write a scalar text; without `utf8` it is declared ASCII and holds UTF-8 all the same."""
     kind = _string_type(utf8=utf8)
-    attribute = h5a.create(group, name.encode(), kind, h5s.create(h5s.SCALAR))
+    attribute = h5a.create(group, name.encode(), kind, _space(()))
     attribute.write(np.array(value.encode(), dtype=_BYTES))
 
 
@@ -180,7 +188,7 @@ def _names(group: h5g.GroupID, name: str, values: Sequence[str]) -> None:
         UnwritableName: if a single name is too long.
     """
     if not values:
-        attribute = h5a.create(group, name.encode(), h5t.IEEE_F64LE, h5s.create_simple((0,)))
+        attribute = h5a.create(group, name.encode(), h5t.IEEE_F64LE, _space((0,)))
         return
     encoded = [value.encode() for value in values]
     too_long = [value for value in encoded if len(value) > HEADER_LIMIT]
@@ -194,10 +202,10 @@ def _names(group: h5g.GroupID, name: str, values: Sequence[str]) -> None:
         count += 1
     if count > 1:
         for number, part in enumerate(np.array_split(fixed, count)):
-            kind = h5t.py_create(part.dtype, logical=True)
+            kind = _type(part.dtype)
             path = f"{name}{number}".encode()
-            h5a.create(group, path, kind, h5s.create_simple(part.shape)).write(part)
+            h5a.create(group, path, kind, _space(part.shape)).write(part)
         return
     kind = _string_type(utf8=False)
-    attribute = h5a.create(group, name.encode(), kind, h5s.create_simple((len(encoded),)))
+    attribute = h5a.create(group, name.encode(), kind, _space((len(encoded),)))
     attribute.write(np.array(encoded, dtype=_BYTES))

@@ -348,7 +348,7 @@ class Layer:
     def _as_input(self, value: Any) -> Tensor:
         tensor = value if isinstance(value, Tensor) else Tensor(np.asarray(value))
         target = self.compute_dtype
-        if is_floating(tensor.dtype) and is_floating(target) and str(tensor.dtype) != target:
+        if tensor.dtype != target and is_floating(tensor.dtype) and is_floating(target):
             return cast(tensor, target)
         return tensor
 

@@ -1,6 +1,7 @@
 """Dtype policies: in which dtype a layer computes and in which it keeps its weights."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 FLOATX = "float32"
@@ -38,6 +39,7 @@ def variable_dtype(policy: str) -> str:
     return FLOATX if policy in _MIXED else policy
 
 
+@lru_cache
 def is_floating(dtype: object) -> bool:
     """Say whether this dtype holds real numbers; bfloat16 is not a float to NumPy itself."""
     return str(dtype) in _PLAIN

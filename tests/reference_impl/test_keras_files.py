@@ -1,0 +1,272 @@
+"""Files that tf_keras wrote and the reference reads, and the other way round."""
+
+import numpy as np
+import pytest
+
+import reference_impl as reference
+
+pytestmark = [
+    pytest.mark.frameworks,
+    pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file"),
+]
+
+RANDOM = np.random.default_rng(3)
+X = RANDOM.normal(size=(12, 4)).astype("float32")
+Z = RANDOM.normal(size=(12, 3)).astype("float32")
+Y = RANDOM.normal(size=(12, 2)).astype("float32")
+V = RANDOM.normal(size=(12, 3)).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def tf_keras():
+    return pytest.importorskip("tf_keras")
+
+
+def chain(keras):
+    return keras.Sequential(
+        [
+            keras.layers.Dense(
+                5, activation="relu", kernel_regularizer="l2", input_shape=(4,), name="hidden"
+            ),
+            keras.layers.BatchNormalization(name="norm"),
+            keras.layers.Dropout(0.0),
+            keras.layers.Dense(2, name="out"),
+        ],
+        name="chain",
+    )
+
+
+def shared(keras):
+    left, right = keras.Input((4,), name="left"), keras.Input((4,), name="right")
+    dense = keras.layers.Dense(3, name="shared", activation="tanh")
+    joined = keras.layers.Add(name="sum")([dense(left), dense(right)])
+    other = keras.layers.Dense(2, name="head")(joined)
+    return keras.Model([left, right], [other, keras.layers.Dense(3, name="tail")(joined)], name="m")
+
+
+def nested(keras):
+    inside = keras.Input((3,), name="inside")
+    block = keras.layers.BatchNormalization(name="bn")(keras.layers.Dense(3, name="in0")(inside))
+    inner = keras.Model(inside, block, name="inner")
+    stack = keras.Sequential([keras.layers.Dense(3, name="s0"), keras.layers.Dense(3, name="s1")])
+    given = keras.Input((4,), name="given")
+    first = keras.layers.Dense(3, name="first")(given)
+    return keras.Model(given, keras.layers.Dense(2, name="last")(stack(inner(inner(first)))))
+
+
+MODELS = {"chain": chain, "shared": shared, "nested": nested}
+
+
+def data_of(kind):
+    return ([X, X[::-1].copy()], [Y, V]) if kind == "shared" else (X, Y)
+
+
+def compiled(keras, kind, optimizer=None):
+    model = MODELS[kind](keras)
+    several = kind == "shared"
+    model.compile(
+        optimizer or keras.optimizers.Adam(0.01, amsgrad=True),
+        loss=["mse", "mae"] if several else "mse",
+        loss_weights=[0.3, 2.0] if several else None,
+        metrics=[["mae"], ["mse"]] if several else ["mae"],
+    )
+    return model
+
+
+def trained(keras, kind, optimizer=None):
+    model = compiled(keras, kind, optimizer)
+    for _ in range(3):
+        model.train_on_batch(*data_of(kind))
+    return model
+
+
+def trajectory(model, kind):
+    return [model.train_on_batch(*data_of(kind)) for _ in range(4)]
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_tf_keras_loads_a_reference_file_and_continues_alike(tf_keras, tmp_path, kind):
+    model = trained(reference, kind)
+    model.save(tmp_path / "m.h5")
+
+    loaded = tf_keras.models.load_model(str(tmp_path / "m.h5"))
+
+    for ours, theirs in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_allclose(trajectory(model, kind), trajectory(loaded, kind), rtol=2e-4)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_the_reference_loads_a_tf_keras_file_and_continues_alike(tf_keras, tmp_path, kind):
+    model = trained(tf_keras, kind, tf_keras.optimizers.Adam(0.01, amsgrad=True))
+    model.save(str(tmp_path / "m.h5"))
+
+    loaded = reference.models.load_model(tmp_path / "m.h5")
+
+    for theirs, ours in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(theirs, ours)
+    np.testing.assert_allclose(trajectory(model, kind), trajectory(loaded, kind), rtol=2e-4)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_weights_files_go_both_ways(tf_keras, tmp_path, kind):
+    ours, theirs = trained(reference, kind), trained(tf_keras, kind)
+    ours.save_weights(tmp_path / "ours.h5")
+    theirs.save_weights(str(tmp_path / "theirs.h5"))
+
+    fresh = compiled(tf_keras, kind)
+    fresh.load_weights(str(tmp_path / "ours.h5"))
+    ours.load_weights(tmp_path / "theirs.h5")
+
+    assert not all(
+        np.array_equal(one, other)
+        for one, other in zip(ours.get_weights(), fresh.get_weights(), strict=True)
+    )
+    for one, other in zip(theirs.get_weights(), ours.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_weight_and_layer_names_are_those_of_tf_keras(tf_keras, kind):
+    tf_keras.backend.clear_session()
+    reference.backend.clear_session()
+    ours, theirs = trained(reference, kind), trained(tf_keras, kind)
+
+    assert [w.name for w in ours.weights] == [w.name for w in theirs.weights]
+    assert [layer.name for layer in ours.layers] == [layer.name for layer in theirs.layers]
+    assert ours.metrics_names == theirs.metrics_names
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_the_layout_of_a_file_is_that_of_tf_keras(tf_keras, tmp_path, kind):
+    import h5py  # noqa: PLC0415 (beside the framework that it is compared through)
+
+    tf_keras.backend.clear_session()
+    reference.backend.clear_session()
+    trained(reference, kind).save(tmp_path / "ours.h5")
+    trained(tf_keras, kind).save(str(tmp_path / "theirs.h5"))
+
+    def layout(path):
+        found = {}
+        with h5py.File(path) as file:
+
+            def note(name, item):
+                kind = (item.shape, item.dtype) if isinstance(item, h5py.Dataset) else "group"
+                attributes = {
+                    key: (item.attrs.get_id(key).shape, str(item.attrs.get_id(key).dtype))
+                    for key in item.attrs
+                }
+                names = {
+                    key: [str(entry) for entry in np.ravel(item.attrs[key])] for key in item.attrs
+                }
+                found[name] = (kind, attributes, names)
+
+            note("/", file)
+            file.visititems(note)
+        root = found.pop("/")
+        return {key: value for key, value in found.items() if "saveproof" not in key}, root[1]
+
+    assert layout(tmp_path / "ours.h5") == layout(tmp_path / "theirs.h5")
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_json_goes_both_ways(tf_keras, kind):
+    ours = reference.models.model_from_json(MODELS[kind](tf_keras).to_json())
+    theirs = tf_keras.models.model_from_json(MODELS[kind](reference).to_json())
+
+    assert [w.shape for w in ours.weights] == [tuple(w.shape) for w in theirs.weights]
+    theirs.set_weights(ours.get_weights())
+    for one, other in zip(
+        np.atleast_1d(ours.predict(data_of(kind)[0])),
+        np.atleast_1d(theirs.predict(data_of(kind)[0], verbose=0)),
+        strict=True,
+    ) if kind != "shared" else zip(
+        ours.predict(data_of(kind)[0]), theirs.predict(data_of(kind)[0], verbose=0), strict=True
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_fit_and_evaluate_log_what_tf_keras_logs(tf_keras):
+    ours, theirs = compiled(reference, "shared"), compiled(tf_keras, "shared")
+    theirs.set_weights(ours.get_weights())
+    weights = np.linspace(0.1, 2.0, 12).astype("float32")
+    x, y = data_of("shared")
+
+    told = ours.fit(x, y, batch_size=5, epochs=2, shuffle=False, sample_weight=weights,
+                    validation_data=(x, y))
+    expected = theirs.fit(x, y, batch_size=5, epochs=2, shuffle=False, sample_weight=weights,
+                          validation_data=(x, y), verbose=0)
+
+    assert list(told.history) == list(expected.history)
+    for name, values in expected.history.items():
+        np.testing.assert_allclose(told.history[name], values, rtol=2e-4)
+    np.testing.assert_allclose(
+        ours.evaluate(x, y, batch_size=5), theirs.evaluate(x, y, batch_size=5, verbose=0), rtol=2e-4
+    )
+
+
+def test_class_weights_weigh_as_in_tf_keras(tf_keras):
+    def made(keras):
+        model = keras.Sequential([keras.layers.Dense(3, activation="softmax", input_shape=(4,))])
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"],
+                      weighted_metrics=["accuracy"])
+        return model
+
+    ours, theirs = made(reference), made(tf_keras)
+    theirs.set_weights(ours.get_weights())
+    classes, weights = np.arange(12) % 3, {0: 0.5, 1: 3.0, 2: 0.0}
+
+    logs = ours.train_on_batch(X, classes, class_weight=weights, return_dict=True)
+
+    expected = theirs.train_on_batch(X, classes, class_weight=weights, return_dict=True)
+    assert list(logs) == list(expected)
+    np.testing.assert_allclose(list(logs.values()), list(expected.values()), rtol=1e-5)
+
+
+def test_a_subclassed_model_names_its_weights_as_tf_keras_does(tf_keras):
+    def made(keras):
+        class Sub(keras.Model):
+            def __init__(self):
+                super().__init__()
+                self.blocks = [keras.layers.Dense(3), keras.layers.Dense(3)]
+                self.normal = keras.layers.BatchNormalization()
+                self.stack = keras.Sequential([keras.layers.Dense(2)])
+
+            def call(self, inputs, training=None):
+                for block in self.blocks:
+                    inputs = block(inputs)
+                return self.stack(self.normal(inputs, training=training))
+
+        keras.backend.clear_session()
+        model = Sub()
+        model(X)
+        return model
+
+    ours, theirs = made(reference), made(tf_keras)
+
+    assert [w.name for w in ours.weights] == [w.name for w in theirs.weights]
+
+
+def test_the_state_of_a_legacy_optimizer_is_left_and_said_to_be(tf_keras, tmp_path, caplog):
+    legacy = tf_keras.optimizers.legacy.Adam(0.01)
+    model = trained(tf_keras, "chain", legacy)
+    model.save(str(tmp_path / "m.h5"))
+
+    loaded = reference.models.load_model(tmp_path / "m.h5")
+
+    assert "legacy optimizer" in caplog.text
+    assert int(loaded.optimizer.iterations.value) == 0
+    np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
+
+
+def test_tf_keras_loads_a_model_frozen_after_its_first_step(tf_keras, tmp_path):
+    model = trained(reference, "chain")
+    model.get_layer("out").trainable = False
+    model.save(tmp_path / "m.h5")
+
+    theirs = tf_keras.models.load_model(str(tmp_path / "m.h5"))
+
+    assert [w.name for w in theirs.trainable_weights] == [w.name for w in model.trainable_weights]
+    np.testing.assert_allclose(
+        theirs.predict(X, verbose=0), model.predict(X), rtol=1e-4, atol=1e-6
+    )
