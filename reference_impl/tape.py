@@ -180,17 +180,21 @@ class Tape:
         None where the target does not depend on the source.
         """
         reached = {id(source) for source in sources}
-        for out, inputs, _ in self._records:
-            if any(id(x) in reached for x in inputs):
-                reached.add(id(out))
+        relevant = []
+        for record in self._records:
+            if not reached.isdisjoint(map(id, record[1])):
+                reached.add(id(record[0]))
+                relevant.append(record)
         found: dict[int, np.ndarray] = {id(target): np.ones_like(target.value)}
-        for out, inputs, pullback in reversed(self._records):
-            if id(out) not in reached or id(out) not in found:
+        for out, inputs, pullback in reversed(relevant):
+            g_out = found.get(id(out))
+            if g_out is None:
                 continue
-            for x, g in zip(inputs, pullback(found.pop(id(out))), strict=True):
-                if id(x) in reached and isinstance(x, Tensor):
+            for x, g in zip(inputs, pullback(g_out), strict=True):
+                key = id(x)
+                if key in reached and isinstance(x, Tensor):
                     g = g if g.dtype == x.value.dtype else g.astype(x.value.dtype)
-                    found[id(x)] = found[id(x)] + g if id(x) in found else g
+                    found[key] = found[key] + g if key in found else g
         return [found.get(id(source)) for source in sources]
 
 

@@ -185,6 +185,16 @@ def test_a_source_that_the_target_does_not_depend_on_has_no_gradient():
     assert tape.gradients(tape_of_y, [y])[0].tolist() == [3.0, 3.0]
 
 
+def test_a_tensor_on_the_way_may_be_a_source():
+    x = ad.Tensor(np.array([3.0]))
+
+    with ad.Tape() as tape:
+        y = x * x
+        z = y * y
+
+    assert [g.tolist() for g in tape.gradients(z, [y, x, z])] == [[18.0], [108.0], [1.0]]
+
+
 def test_nothing_is_recorded_without_a_tape_nor_after_it():
     x = ad.Tensor(np.ones(2))
     before = x * 2.0
