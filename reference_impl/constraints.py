@@ -42,7 +42,7 @@ class MaxNorm(Constraint):
 
     def __call__(self, w: np.ndarray) -> np.ndarray:
         norms = _norms(w, self.axis)
-        desired = np.clip(norms, w.dtype.type(0), w.dtype.type(self.max_value))
+        desired = np.minimum(norms, w.dtype.type(self.max_value))
         return np.asarray(w * (desired / (w.dtype.type(_EPSILON) + norms)))
 
     def get_config(self) -> Config:
@@ -90,7 +90,7 @@ class MinMaxNorm(Constraint):
     def __call__(self, w: np.ndarray) -> np.ndarray:
         number = w.dtype.type
         norms = _norms(w, self.axis)
-        clipped = np.clip(norms, number(self.min_value), number(self.max_value))
+        clipped = np.minimum(np.maximum(norms, number(self.min_value)), number(self.max_value))
         desired = number(self.rate) * clipped + number(1 - self.rate) * norms
         return np.asarray(w * (desired / (number(_EPSILON) + norms)))
 

@@ -104,6 +104,7 @@ class Optimizer(ABC):
         self.schedule: LearningRateSchedule | None = None
         self._rate = Variable(np.zeros((), np.float32), name="learning_rate:0", trainable=False)
         self._tracked: dict[int, int] = {}
+        self._built_with: tuple[Variable, ...] = ()
         self._averages: list[Variable] = []
         self._undecayed: tuple[list[Variable], list[str]] = ([], [])
         self._set_rate(learning_rate)
@@ -140,6 +141,8 @@ class Optimizer(ABC):
         """Create the slots for these variables; a second call changes nothing."""
         if self.built:
             return
+        # Held, so that no other variable can take over the id of one of them.
+        self._built_with = tuple(var_list)
         self._tracked = {id(variable): i for i, variable in enumerate(var_list)}
         if self.use_ema:
             self._averages = [self.slot(v, "average", initial_value=v.value) for v in var_list]
