@@ -192,8 +192,7 @@ def _paired(y_true: Operand, y_pred: Operand) -> tuple[Tensor, Tensor]:
 
 def _logits(p: Tensor, *, from_logits: bool) -> tuple[Tensor, bool]:
     """The input of the softmax or sigmoid that gave p, if one did; and whether it is logits."""
-    logits: Tensor | None = getattr(p, "logits", None)
-    return (p, from_logits) if logits is None else (logits, True)
+    return (p, from_logits) if p.logits is None else (p.logits, True)
 
 
 def _below_one(p: Tensor) -> float:

@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from reference_impl import losses
+from reference_impl import activations, losses
 from reference_impl.autodiff import Tape, Tensor, Variable
 from reference_impl.catalogue import UnknownNameError
 
@@ -91,6 +91,26 @@ def test_logits_may_be_large(loss, target):
     wrong = np.where(ONE_HOT == 1, -500.0, 500.0).astype(np.float32)
 
     assert float(loss(target, wrong)) == pytest.approx(1000 if target.ndim == 1 else 500, rel=1.01)
+
+
+def test_the_input_of_a_softmax_is_used_in_place_of_its_saturated_output():
+    w = Variable(np.array([[-200.0, 200.0]], np.float32), name="w:0")
+    with Tape() as tape:
+        value = losses.CategoricalCrossentropy()(ONE_HOT[:1], activations.softmax(w))
+    (gradient,) = tape.gradients(value, [w])
+
+    assert float(value) == 400
+    assert gradient.tolist() == [[-1, 1]]
+
+
+def test_the_input_of_a_sigmoid_is_used_in_place_of_its_saturated_output():
+    w = Variable(np.array([[-200.0]], np.float32), name="w:0")
+    with Tape() as tape:
+        value = losses.BinaryCrossentropy()(np.ones((1, 1)), activations.sigmoid(w))
+    (gradient,) = tape.gradients(value, [w])
+
+    assert float(value) == 200
+    assert gradient.tolist() == [[-1]]
 
 
 def test_smoothed_labels_move_towards_the_middle():

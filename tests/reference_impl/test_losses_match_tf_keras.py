@@ -3,7 +3,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from reference_impl import losses
+from reference_impl import activations, losses
 from reference_impl.autodiff import Tape, Tensor, Variable
 
 pytestmark = pytest.mark.frameworks
@@ -85,6 +85,35 @@ def test_values_and_gradients_are_those_of_tf_keras(case, reduction, weights, tf
     np.testing.assert_allclose(value.numpy(), their_value.numpy(), rtol=2e-5, atol=1e-6)
     np.testing.assert_allclose(gradient, their_gradient.numpy(), rtol=5e-5, atol=1e-6)
     assert value.dtype == their_value.numpy().dtype
+
+
+@pytest.mark.parametrize("scale", [1, 100])
+@pytest.mark.parametrize(
+    ("name", "activation", "target"),
+    [
+        ("binary_crossentropy", "sigmoid", BINARY),
+        ("categorical_crossentropy", "softmax", ONE_HOT),
+        ("sparse_categorical_crossentropy", "softmax", CLASSES),
+    ],
+)
+def test_the_output_of_an_activation_costs_what_it_does_in_tf_keras(
+    name, activation, target, scale, tf_keras
+):
+    import tensorflow as tf
+
+    source = Variable(SCORES * scale, name="logits")
+    with Tape() as tape:
+        value = losses.get(name)(target, activations.get(activation)(source))
+    (gradient,) = tape.gradients(value, [source])
+    watched = tf.constant(SCORES * scale)
+    with tf.GradientTape() as their_tape:
+        their_tape.watch(watched)
+        output = tf_keras.activations.get(activation)(watched)
+        their_value = tf_keras.losses.get(name)(target, output)
+    their_gradient = their_tape.gradient(their_value, watched)
+
+    np.testing.assert_allclose(value.numpy(), their_value.numpy(), rtol=2e-6, atol=1e-6)
+    np.testing.assert_allclose(gradient, their_gradient.numpy(), rtol=2e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", [n for n, e in losses.LOSSES.entries.items() if type(e) is type])
