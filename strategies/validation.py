@@ -1,0 +1,152 @@
+"""Validation: says of a case written by hand what is wrong with it, before anything is built."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from strategies.case import (
+    AnyEvent,
+    Architecture,
+    Case,
+    CompileSettings,
+    Evaluate,
+    Fit,
+    InvalidCase,
+    Kind,
+    Predict,
+    Recompile,
+    SetTrainable,
+    TrainOnBatch,
+)
+from strategies.shapes import RULES, ShapeMismatch, tensor_shapes
+from strategies.targets import target_of
+
+
+class DuplicateName(InvalidCase):
+    """Two layers, or two tensors, of one architecture have the same name."""
+
+
+class NotAChain(InvalidCase):
+    """A sequential architecture branches, shares a layer or has several inputs or outputs."""
+
+
+class UnusedPart(InvalidCase):
+    """A layer is never called, or a tensor goes nowhere."""
+
+
+class MisfitSettings(InvalidCase):
+    """The compile settings do not suit the outputs."""
+
+
+class MisfitEvent(InvalidCase):
+    """An event cannot be done to this model."""
+
+
+def validate(case: Case) -> None:
+    """Return if the case can be built and trained.
+
+    Raises:
+        InvalidCase: it cannot; the subclass and the message say where and why.
+    """
+    _check_architecture(case.architecture, case.architecture.name)
+    outputs = len(case.architecture.outputs)
+    _check_settings(case.settings, outputs, "settings")
+    events = (*case.history.before, *case.history.after)
+    if not any(isinstance(event, Fit | TrainOnBatch) for event in case.history.before):
+        raise MisfitEvent("history.before: expected at least one fit or train_on_batch")
+    for index, event in enumerate(events):
+        _check_event(event, case.architecture, f"event {index}")
+
+
+def _check_architecture(architecture: Architecture, where: str) -> None:
+    names = [layer.name for layer in architecture.layers]
+    _check_unique(names, f"{where}, layers")
+    tensors = [input_.name for input_ in architecture.inputs]
+    _check_unique([*tensors, *(call.output for call in architecture.calls)], f"{where}, tensors")
+    for layer in architecture.layers:
+        if layer.model is not None:
+            _check_architecture(layer.model, f"{where}/{layer.name}")
+        elif layer.class_name not in RULES:
+            raise ShapeMismatch(
+                f"{where}, layer {layer.name!r}: class {layer.class_name!r}, "
+                f"expected one of {sorted(RULES)}"
+            )
+    if architecture.kind is Kind.SEQUENTIAL:
+        _check_chain(architecture, where)
+    tensor_shapes(architecture)
+    _check_used(architecture, where)
+
+
+def _check_unique(names: Iterable[str], where: str) -> None:
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise DuplicateName(f"{where}: expected every name once, found twice: {twice}")
+
+
+def _check_chain(architecture: Architecture, where: str) -> None:
+    tensors = [input_.name for input_ in architecture.inputs]
+    tensors += [call.output for call in architecture.calls]
+    taken = [name for call in architecture.calls for name in call.inputs]
+    called = [call.layer for call in architecture.calls]
+    chained = len(architecture.inputs) == 1 and taken == tensors[:-1]
+    in_order = called == [layer.name for layer in architecture.layers]
+    if not (chained and in_order and list(architecture.outputs) == tensors[-1:]):
+        raise NotAChain(
+            f"{where}: a sequential model calls each layer once, in order, on the tensor before; "
+            f"found calls of {called} on {taken}, outputs {list(architecture.outputs)}"
+        )
+
+
+def _check_used(architecture: Architecture, where: str) -> None:
+    idle = {layer.name for layer in architecture.layers}
+    idle -= {call.layer for call in architecture.calls}
+    if idle:
+        raise UnusedPart(f"{where}: layers that nothing calls: {sorted(idle)}")
+    taken = {name for call in architecture.calls for name in call.inputs}
+    given = {call.output for call in architecture.calls}
+    given |= {input_.name for input_ in architecture.inputs}
+    loose = sorted(given - taken - set(architecture.outputs))
+    if loose:
+        raise UnusedPart(f"{where}: tensors that nothing takes: {loose}; make them outputs")
+
+
+def _check_settings(settings: CompileSettings, outputs: int, where: str) -> None:
+    lengths: list[tuple[str, Sequence[object]]] = [("losses", settings.losses)]
+    if settings.metrics:
+        lengths.append(("metrics", settings.metrics))
+    if settings.loss_weights is not None:
+        lengths.append(("loss_weights", settings.loss_weights))
+    for name, values in lengths:
+        if len(values) != outputs:
+            raise MisfitSettings(
+                f"{where}.{name}: expected {outputs}, one an output, found {len(values)}"
+            )
+    for loss in settings.losses:
+        target_of(loss)
+
+
+def _check_event(event: AnyEvent, architecture: Architecture, where: str) -> None:
+    if isinstance(event, Fit | Evaluate | Predict) and event.samples % event.batch_size:
+        raise MisfitEvent(
+            f"{where}: samples {event.samples}, expected a multiple of batch_size "
+            f"{event.batch_size}"
+        )
+    if isinstance(event, Fit | Evaluate | Predict | TrainOnBatch):
+        for input_ in architecture.inputs:
+            if input_.batch_size not in (None, event.batch_size):
+                raise MisfitEvent(
+                    f"{where}: batch_size {event.batch_size}, expected {input_.batch_size}, "
+                    f"which input {input_.name!r} fixes"
+                )
+    if isinstance(event, Recompile):
+        _check_settings(event.settings, len(architecture.outputs), f"{where}, settings")
+    if isinstance(event, SetTrainable):
+        _check_path(event.layer, architecture, where)
+
+
+def _check_path(path: str, architecture: Architecture, where: str) -> None:
+    model: Architecture | None = architecture
+    for name in path.split("/"):
+        names = sorted(layer.name for layer in model.layers) if model is not None else []
+        if model is None or name not in names:
+            raise MisfitEvent(f"{where}: no layer {path!r}; at {name!r} expected one of {names}")
+        model = model.layer(name).model
