@@ -187,7 +187,9 @@ def squeezed(y_true: Operand, y_pred: Operand) -> tuple[Tensor, Tensor]:
 def _paired(y_true: Operand, y_pred: Operand) -> tuple[Tensor, Tensor]:
     """Both as tensors, the targets in the dtype of the predictions."""
     p = y_pred if isinstance(y_pred, Tensor) else Tensor(y_pred)
-    return ad.cast(y_true, p.dtype), p
+    if isinstance(y_true, Tensor):
+        return ad.cast(y_true, p.dtype), p
+    return Tensor(np.asarray(y_true).astype(p.dtype, copy=False)), p
 
 
 def _logits(p: Tensor, *, from_logits: bool) -> tuple[Tensor, bool]:

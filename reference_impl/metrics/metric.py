@@ -178,7 +178,14 @@ class RootMeanSquaredError(_Average):
 
 def _prepared(y_true: Operand, y_pred: Operand, dtype: np.dtype) -> tuple[Tensor, Tensor]:
     """Targets and predictions in the metric's dtype and of one rank."""
-    return squeezed(ad.cast(y_true, dtype), ad.cast(y_pred, dtype))
+    return squeezed(_as(dtype, y_true), _as(dtype, y_pred))
+
+
+def _as(dtype: np.dtype, x: Operand) -> Tensor:
+    """A tensor of this dtype; one that has it already keeps its logits."""
+    if isinstance(x, Tensor):
+        return ad.cast(x, dtype)
+    return Tensor(np.asarray(x).astype(dtype, copy=False))
 
 
 def _weighted(
@@ -189,6 +196,8 @@ def _weighted(
     if sample_weight is None:
         return found, None
     weights = _matched(sample_weight, found)
+    if weights.shape == found.shape:
+        return np.asarray(found * weights), weights
     if not _spreads(weights.shape, found.shape):
         # Values of higher rank than their weights are averaged down to it, as in Keras.
         found = found.mean(axis=tuple(range(weights.ndim, found.ndim)))
@@ -219,5 +228,7 @@ def _spreads(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
 
 def ratio(total: np.ndarray, count: np.ndarray) -> np.ndarray:
     """Total / count, and 0 where count is 0."""
+    if np.all(count):
+        return np.asarray(total / count)
     safe = np.where(count == 0, np.ones_like(count), count)
     return np.asarray(np.where(count == 0, np.zeros_like(total), total / safe))
