@@ -57,7 +57,9 @@ def deserialize_layer(entry: Any, custom_objects: CustomObjects | None = None) -
         config = entry["config"]
         layer = known.from_config(dict(config) if isinstance(config, Mapping) else config)
     if not isinstance(layer, Layer):
-        raise MalformedEntry(f"{entry['class_name']!r}: from_config() gave a {type(layer).__name__}")
+        raise MalformedEntry(
+            f"{entry['class_name']!r}: from_config() gave a {type(layer).__name__}"
+        )
     return layer
 
 

@@ -1,17 +1,17 @@
 """Reading the HDF5 layout of Keras 2; everything is checked before anything is returned."""
 
 import json
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
-from h5py import h5a, h5d, h5f, h5g, h5o
+from h5py import h5a, h5d, h5f, h5g, h5o, h5s
 
 from reference_impl.formats.errors import MissingPart, UnreadableFile, WrongPart
-from reference_impl.formats.hdf5_write import EXTRAS_GROUP
+from reference_impl.formats.hdf5_write import EXTRAS_GROUP, type_of
 from reference_impl.state import Extras, LayerWeights, ModelState, NamedArray, WeightsState
 
 
@@ -118,12 +118,13 @@ def _array(group: h5g.GroupID, path: bytes, where: str, source: Path) -> np.ndar
         raise MissingPart(f"{source}: no dataset {where!r}") from None
     if not isinstance(item, h5d.DatasetID):
         raise WrongPart(f"{source}: {where!r}: expected a dataset, found a group")
-    if item.dtype.kind not in "fiubV":
-        raise WrongPart(f"{source}: {where!r}: expected numbers, found dtype {item.dtype}")
-    value = np.empty(item.shape, item.dtype)
+    dtype = item.dtype
+    if dtype.kind not in "fiubV":
+        raise WrongPart(f"{source}: {where!r}: expected numbers, found dtype {dtype}")
+    value = np.empty(item.shape, dtype)
     try:
         if value.size:
-            item.read(h5py.h5s.ALL, h5py.h5s.ALL, value)
+            item.read(h5s.ALL, h5s.ALL, value, type_of(dtype))
     except OSError as error:
         raise UnreadableFile(f"{source}: dataset {where!r} can't be read: {error}") from error
     return value
@@ -191,37 +192,28 @@ def _json(group: h5g.GroupID, name: str, source: Path) -> Mapping[str, Any] | No
 
 
 def _extras(group: h5g.GroupID, source: Path) -> Extras:
-    flags = _numbers(group, "trainable", source)
-    eager = _numbers(group, "run_eagerly", source) if b"run_eagerly" in group else None
-    metrics = _below(group, "metrics", source)
+    where = EXTRAS_GROUP.decode()
+    index = _json(group, "index", source)
+    if index is None or not {"trainable", "optimized", "run_eagerly", "arrays"} <= set(index):
+        raise MissingPart(f"{source}: group {where!r} has no complete index")
+    packed = _array(group, b"arrays", f"{where}/arrays", source).tobytes()
+    parts: dict[str, dict[str, np.ndarray]] = {"layers": {}, "metrics": {}, "optimizer": {}}
+    at = 0
+    for name, dtype, shape in index["arrays"]:
+        part, _, key = name.partition("/")
+        size = np.dtype(dtype).itemsize * math.prod(shape)
+        if at + size > len(packed) or part not in parts:
+            raise WrongPart(
+                f"{source}: {where}/arrays: expected {size} bytes of {name!r} at {at}, found "
+                f"{len(packed) - at}"
+            )
+        parts[part][key] = np.frombuffer(packed[at : at + size], dtype).reshape(shape)
+        at += size
     return Extras(
-        trainable=tuple(bool(flag) for flag in flags.ravel()),
-        layer_states=_below(group, "layers", source),
-        metrics=tuple(metrics[name] for name in sorted(metrics, key=int)),
-        optimizer=_below(group, "optimizer", source),
-        optimized=tuple(int(number) for number in _numbers(group, "optimized", source)),
-        run_eagerly=None if eager is None else bool(eager),
+        trainable=tuple(bool(flag) for flag in index["trainable"]),
+        layer_states=parts["layers"],
+        metrics=tuple(parts["metrics"].values()),
+        optimizer=parts["optimizer"],
+        optimized=tuple(int(number) for number in index["optimized"]),
+        run_eagerly=index["run_eagerly"],
     )
-
-
-def _numbers(group: h5g.GroupID, name: str, source: Path) -> np.ndarray:
-    value = _array(group, name.encode(), f"{EXTRAS_GROUP.decode()}/{name}", source)
-    if value.dtype.kind not in "iu":
-        raise WrongPart(f"{source}: {name!r}: expected whole numbers, found dtype {value.dtype}")
-    return value
-
-
-def _below(group: h5g.GroupID, name: str, source: Path) -> dict[str, np.ndarray]:
-    """Return every array below a group by its path; none if there is no such group."""
-    if name.encode() not in group:
-        return {}
-    found: dict[str, np.ndarray] = {}
-    places: Sequence[str] = [name]
-    while places:
-        place, *places = places
-        item = h5o.open(group, place.encode())
-        if isinstance(item, h5g.GroupID):
-            places = [*places, *(f"{place}/{child.decode()}" for child in item)]
-        else:
-            found[place.removeprefix(f"{name}/")] = _array(group, place.encode(), place, source)
-    return found

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -104,18 +104,22 @@ def _unique(names: Sequence[str]) -> list[str]:
 
 
 def _write_extras(group: h5g.GroupID, extras: Extras) -> None:
-    _dataset(group, b"trainable", np.array(extras.trainable, np.uint8))
-    _dataset(group, b"optimized", np.array(extras.optimized, np.int64))
-    if extras.run_eagerly is not None:
-        _dataset(group, b"run_eagerly", np.array(extras.run_eagerly, np.uint8))
-    parts: Mapping[str, Mapping[str, np.ndarray]] = {
-        "layers": extras.layer_states,
-        "metrics": {str(number): value for number, value in enumerate(extras.metrics)},
-        "optimizer": extras.optimizer,
+    """Write the extras as one dataset of bytes and, in an attribute, what lies where in it.
+
+    A dataset for each of them would cost more than all of Keras's own.
+    """
+    arrays = {f"layers/{name}": value for name, value in extras.layer_states.items()}
+    arrays |= {f"metrics/{number}": value for number, value in enumerate(extras.metrics)}
+    arrays |= {f"optimizer/{name}": value for name, value in extras.optimizer.items()}
+    index = {
+        "trainable": extras.trainable,
+        "optimized": extras.optimized,
+        "run_eagerly": extras.run_eagerly,
+        "arrays": [[name, str(value.dtype), value.shape] for name, value in arrays.items()],
     }
-    for part, arrays in parts.items():
-        for name, value in arrays.items():
-            _dataset(group, _path(f"{part}/{name}"), value)
+    _text(group, "index", json.dumps(index))
+    packed = b"".join(value.tobytes() for value in arrays.values())
+    _dataset(group, b"arrays", np.frombuffer(packed, np.uint8))
 
 
 def _path(name: str) -> bytes:
@@ -150,14 +154,15 @@ def _dataset(group: h5g.GroupID, path: bytes, value: np.ndarray) -> None:
     array = np.asarray(value, order="C")
     if array.dtype.kind == "V" or str(array.dtype) == "bfloat16":
         array = array.view("V2")
-    kind, space = _type(array.dtype), _space(array.shape)
+    kind, space = type_of(array.dtype), _space(array.shape)
     dataset = h5d.create(group, path, kind, space, lcpl=_links(ascii_only=path.isascii()))
     if array.size:
-        dataset.write(h5s.ALL, h5s.ALL, array)
+        dataset.write(h5s.ALL, h5s.ALL, array, kind)
 
 
 @lru_cache
-def _type(dtype: np.dtype) -> h5t.TypeID:
+def type_of(dtype: np.dtype) -> h5t.TypeID:
+    """Return HDF5's type of a NumPy dtype."""
     return h5t.py_create(dtype, logical=True)
 
 
@@ -202,7 +207,7 @@ def _names(group: h5g.GroupID, name: str, values: Sequence[str]) -> None:
         count += 1
     if count > 1:
         for number, part in enumerate(np.array_split(fixed, count)):
-            kind = _type(part.dtype)
+            kind = type_of(part.dtype)
             path = f"{name}{number}".encode()
             h5a.create(group, path, kind, _space(part.shape)).write(part)
         return

@@ -36,7 +36,9 @@ class KerasTensor:
     def node(self) -> "Node":
         """The call that made this tensor."""
         if self.layer is None:
-            raise ValueError(f"symbolic tensor of shape {self.shape}: expected the output of a layer")
+            raise ValueError(
+                f"symbolic tensor of shape {self.shape}: expected the output of a layer"
+            )
         return self.layer.inbound_nodes[self.node_index]
 
 
@@ -328,7 +330,9 @@ class Layer:
             output_shapes = self.compute_output_shape(shapes)
         return self.record_node(inputs, arguments, output_shapes)
 
-    def record_node(self, inputs: Nested, arguments: dict[str, Any], output_shapes: Nested) -> Nested:
+    def record_node(
+        self, inputs: Nested, arguments: dict[str, Any], output_shapes: Nested
+    ) -> Nested:
         """Record a symbolic call and return its outputs."""
         node_index, count = len(self.inbound_nodes), iter(range(1 << 30))
         outputs = map_shapes(
@@ -353,9 +357,7 @@ class Layer:
         return tensor
 
 
-def assign_all(
-    where: str, variables: Sequence[Variable], values: Sequence[np.ndarray]
-) -> None:
+def assign_all(where: str, variables: Sequence[Variable], values: Sequence[np.ndarray]) -> None:
     """Assign each value to its variable once all are known to fit.
 
     Raises:

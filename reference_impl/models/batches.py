@@ -42,7 +42,9 @@ def rows_of(
     """
     rows = Rows(*(map_leaves(_array, structure) for structure in (x, y, sample_weight)))
     lengths = {
-        len(leaf) for part in (rows.x, rows.y, rows.sample_weight) for leaf in leaves(part)
+        len(leaf)
+        for part in (rows.x, rows.y, rows.sample_weight)
+        for leaf in leaves(part)
         if leaf is not None
     }
     if len(lengths) != 1:
@@ -74,7 +76,9 @@ def _weighted_by_class(rows: Rows, class_weight: Mapping[int, float]) -> np.ndar
         classes = rows.y.reshape(len(rows.y)).astype(np.int64)
     missing = sorted({int(number) for number in classes} - set(class_weight))
     if missing:
-        raise DataMismatch(f"class_weight: expected a weight for every class, found none for {missing}")
+        raise DataMismatch(
+            f"class_weight: expected a weight for every class, found none for {missing}"
+        )
     weights = np.array([class_weight[int(number)] for number in classes], FLOATX)
     return weights if rows.sample_weight is None else weights * rows.sample_weight
 

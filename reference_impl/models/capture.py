@@ -25,8 +25,7 @@ def weights_state(model: Trainer) -> WeightsState:
     check_built(model)
     return WeightsState(
         tuple(
-            LayerWeights(layer.name, _named(saved_weights(layer)))
-            for layer in saved_layers(model)
+            LayerWeights(layer.name, _named(saved_weights(layer))) for layer in saved_layers(model)
         ),
         _named(top_level_weights(model)),
     )
@@ -126,7 +125,9 @@ def extras_of(model: Trainer, compiled: Compiled | None) -> Extras:
     return Extras(
         trainable=trainable,
         layer_states=states,
-        metrics=tuple(variable.value for metric in compiled.metrics for variable in metric.variables),
+        metrics=tuple(
+            variable.value for metric in compiled.metrics for variable in metric.variables
+        ),
         optimizer=outside | {"learning_rate": optimizer.learning_rate.value},
         optimized=_optimized(optimizer, model.weights),
         run_eagerly=compiled.arguments.run_eagerly,
@@ -144,4 +145,3 @@ def _optimized(optimizer: Optimizer, weights: Sequence[Variable]) -> tuple[int, 
         except UnknownVariableError:
             continue
     return tuple(places[index] for index in sorted(places))
-

@@ -119,8 +119,13 @@ class Compiled:
         values: list[Tensor] = []
         samples = 1
         for target, prediction, weight, loss, loss_weight, metric in zip(
-            targets, predictions, weights, self.output_losses, self.output_loss_weights,
-            self.output_loss_metrics, strict=True,
+            targets,
+            predictions,
+            weights,
+            self.output_losses,
+            self.output_loss_weights,
+            self.output_loss_metrics,
+            strict=True,
         ):
             if target is None or loss is None:
                 continue
@@ -144,7 +149,11 @@ class Compiled:
     ) -> None:
         """Count a batch in every metric; only `weighted_metrics` see the sample weights."""
         for target, prediction, weight, plain, weighted in zip(
-            targets, predictions, weights, self.output_metrics, self.output_weighted_metrics,
+            targets,
+            predictions,
+            weights,
+            self.output_metrics,
+            self.output_weighted_metrics,
             strict=True,
         ):
             if target is None or not (plain or weighted):
@@ -197,9 +206,7 @@ def per_output(given: Any, names: Sequence[str], argument: str) -> list[Any]:
     return [given] * len(names)
 
 
-def structure_of(
-    data: Nested, names: Sequence[str], argument: str
-) -> list[Any]:
+def structure_of(data: Nested, names: Sequence[str], argument: str) -> list[Any]:
     """Return the targets or weights of each output: from a list, a dictionary, or one for all."""
     if data is None:
         return [None] * len(names)
@@ -228,9 +235,11 @@ def _metrics(
     nested = isinstance(given, list | tuple) and any(
         isinstance(item, list | tuple | Mapping) and "class_name" not in item for item in given
     )
-    entries = per_output(given, names, argument) if nested or isinstance(given, Mapping) else [
-        given
-    ] * len(names)
+    entries = (
+        per_output(given, names, argument)
+        if nested or isinstance(given, Mapping)
+        else [given] * len(names)
+    )
     found: list[list[Metric]] = []
     used: set[int] = set()
     for entry, shape in zip(entries, shapes, strict=True):

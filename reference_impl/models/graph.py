@@ -180,9 +180,7 @@ def conformed_inputs(graph: Graph, data: Nested, *, where: str) -> list[Tensor]:
         values = list(data) if isinstance(data, list | tuple) else [data]
     if len(values) != len(symbols):
         raise InputMismatch(f"{where}: expected {len(symbols)} inputs, found {len(values)}")
-    return [
-        _conformed(value, symbol, where) for value, symbol in zip(values, symbols, strict=True)
-    ]
+    return [_conformed(value, symbol, where) for value, symbol in zip(values, symbols, strict=True)]
 
 
 def _conformed(value: Any, symbol: KerasTensor, where: str) -> Tensor:

@@ -47,8 +47,10 @@ def graph_config(graph: Graph) -> dict[str, Any]:
 
 
 def _addresses(structure: Nested, address: Any) -> Any:
-    return [address(structure)] if isinstance(structure, KerasTensor) else map_leaves(
-        address, structure
+    return (
+        [address(structure)]
+        if isinstance(structure, KerasTensor)
+        else map_leaves(address, structure)
     )
 
 
@@ -104,7 +106,10 @@ def _entries(config: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     missing = [key for key in ("layers", "input_layers", "output_layers") if key not in config]
     if missing:
         raise MalformedEntry(f"model {config.get('name')!r}: its config lacks {missing}")
-    return [{**entry, "name": entry.get("name") or entry["config"]["name"]} for entry in config["layers"]]
+    return [
+        {**entry, "name": entry.get("name") or entry["config"]["name"]}
+        for entry in config["layers"]
+    ]
 
 
 def _called(call: tuple[Layer, Any], tensor: Any, made: dict[str, list[Node]]) -> bool:
@@ -160,7 +165,9 @@ def _tensors(structure: Any, tensor: Any) -> Nested:
     return found
 
 
-def _first_referenced(config: Mapping[str, Any], calls: Sequence[tuple[Layer, Any]]) -> dict[str, int]:
+def _first_referenced(
+    config: Mapping[str, Any], calls: Sequence[tuple[Layer, Any]]
+) -> dict[str, int]:
     """Return the index that each model's first call has: 1 in tf_keras's words, 0 in Keras 3's."""
     lowest: dict[str, int] = {}
 

@@ -93,9 +93,7 @@ class Model(Trainer):
         """Return the graph's outputs: a subclass states its own."""
         if self.graph is None:
             return super().call(inputs)
-        return self.graph.run(
-            conformed_inputs(self.graph, inputs, where=f"model {self.name!r}")
-        )
+        return self.graph.run(conformed_inputs(self.graph, inputs, where=f"model {self.name!r}"))
 
     def compute_output_shape(self, input_shape: Nested) -> Nested:
         """Return the outputs' shapes."""
@@ -140,7 +138,9 @@ class Model(Trainer):
         """All weights, layer by layer, then the model's own."""
         self._check_built()
         below = [weight for layer in self.sublayers() for weight in layer.weights]
-        return each_once(below + self.own_weights(trainable=True) + self.own_weights(trainable=False))
+        return each_once(
+            below + self.own_weights(trainable=True) + self.own_weights(trainable=False)
+        )
 
     def _check_built(self) -> None:
         if not self.built:

@@ -95,9 +95,7 @@ def fitting_by_name(model: Trainer, weights: WeightsState) -> Assignments:
     return changes
 
 
-def _paired(
-    layer: str, variables: Sequence[Variable], arrays: Sequence[NamedArray]
-) -> Assignments:
+def _paired(layer: str, variables: Sequence[Variable], arrays: Sequence[NamedArray]) -> Assignments:
     """Pair by name where the names are the same set, else by position."""
     if len(variables) != len(arrays):
         raise WeightsMismatch(
@@ -172,8 +170,14 @@ def _compile(model: Trainer, training: Entry, extras: Extras | None) -> None:
     run_eagerly = training.get("run_eagerly") if extras is None else extras.run_eagerly
     model.compile(
         optimizer=optimizers.deserialize(training["optimizer_config"], custom_objects=known),
-        loss=_mapped(lambda entry: losses.deserialize(entry, custom_objects=known)
-                     if isinstance(entry, Mapping) else entry, training.get("loss")),
+        loss=_mapped(
+            lambda entry: (
+                losses.deserialize(entry, custom_objects=known)
+                if isinstance(entry, Mapping)
+                else entry
+            ),
+            training.get("loss"),
+        ),
         metrics=_mapped(_metric, saved_metrics),
         weighted_metrics=_mapped(_metric, saved_weighted),
         loss_weights=training.get("loss_weights"),
@@ -227,7 +231,8 @@ def _restore_optimizer(model: Trainer, state: ModelState) -> None:
         if _is_legacy(arrays):
             _LOGGER.warning(
                 "%s: the file holds the state of a legacy optimizer, which is not read: its "
-                "weights are, and the optimizer starts afresh", model.name,
+                "weights are, and the optimizer starts afresh",
+                model.name,
             )
             return
         weights = model.weights

@@ -130,9 +130,7 @@ class Sequential(Model):
         }
 
     @classmethod
-    def from_config(
-        cls, config: Any, custom_objects: Mapping[str, Any] | None = None
-    ) -> Self:
+    def from_config(cls, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Self:
         """Return the model that a configuration describes; very old ones are a list of layers."""
         entries = config if isinstance(config, list) else config["layers"]
         name = None if isinstance(config, list) else config.get("name")
@@ -148,4 +146,3 @@ class Sequential(Model):
         if self.graph is None and isinstance(inputs, KerasTensor):
             self.build(inputs.shape)
         return super().__call__(inputs, training, **arguments)
-

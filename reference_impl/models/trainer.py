@@ -176,9 +176,7 @@ class Trainer(Layer):
         logs = self._evaluate(rows, batch_size or DEFAULT_BATCH_SIZE, told)
         return self._reported(logs, reset_metrics=False, return_dict=return_dict)
 
-    def predict(
-        self, x: Nested, batch_size: int | None = None, verbose: int | str = 0
-    ) -> Nested:
+    def predict(self, x: Nested, batch_size: int | None = None, verbose: int | str = 0) -> Nested:
         """Return the outputs for all samples, as arrays, computed batch by batch."""
         del verbose
         parts = [
@@ -239,7 +237,9 @@ class Trainer(Layer):
         compiled = self._check_compiled()
         names = self.output_names or compiled.names or _pseudo_names(len(predictions))
         targets = [_tensor(leaf) for leaf in structure_of(batch.y, names, "y")]
-        weights = [_tensor(leaf) for leaf in structure_of(batch.sample_weight, names, "sample_weight")]
+        weights = [
+            _tensor(leaf) for leaf in structure_of(batch.sample_weight, names, "sample_weight")
+        ]
         if not compiled.ready:
             shapes = [
                 (() if target is None else target.shape, prediction.shape)
@@ -260,7 +260,11 @@ class Trainer(Layer):
         return values[0] if len(values) == 1 else values
 
     def _callbacks(
-        self, callbacks: Iterable[Callback] | None, *own: Callback, verbose: int | str, epochs: int = 1
+        self,
+        callbacks: Iterable[Callback] | None,
+        *own: Callback,
+        verbose: int | str,
+        epochs: int = 1,
     ) -> CallbackList:
         shown = [EpochLines()] if verbose not in (0, "auto") else []
         return CallbackList(

@@ -176,12 +176,16 @@ def test_json_goes_both_ways(tf_keras, kind):
 
     assert [w.shape for w in ours.weights] == [tuple(w.shape) for w in theirs.weights]
     theirs.set_weights(ours.get_weights())
-    for one, other in zip(
-        np.atleast_1d(ours.predict(data_of(kind)[0])),
-        np.atleast_1d(theirs.predict(data_of(kind)[0], verbose=0)),
-        strict=True,
-    ) if kind != "shared" else zip(
-        ours.predict(data_of(kind)[0]), theirs.predict(data_of(kind)[0], verbose=0), strict=True
+    for one, other in (
+        zip(
+            np.atleast_1d(ours.predict(data_of(kind)[0])),
+            np.atleast_1d(theirs.predict(data_of(kind)[0], verbose=0)),
+            strict=True,
+        )
+        if kind != "shared"
+        else zip(
+            ours.predict(data_of(kind)[0]), theirs.predict(data_of(kind)[0], verbose=0), strict=True
+        )
     ):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
@@ -192,10 +196,19 @@ def test_fit_and_evaluate_log_what_tf_keras_logs(tf_keras):
     weights = np.linspace(0.1, 2.0, 12).astype("float32")
     x, y = data_of("shared")
 
-    told = ours.fit(x, y, batch_size=5, epochs=2, shuffle=False, sample_weight=weights,
-                    validation_data=(x, y))
-    expected = theirs.fit(x, y, batch_size=5, epochs=2, shuffle=False, sample_weight=weights,
-                          validation_data=(x, y), verbose=0)
+    told = ours.fit(
+        x, y, batch_size=5, epochs=2, shuffle=False, sample_weight=weights, validation_data=(x, y)
+    )
+    expected = theirs.fit(
+        x,
+        y,
+        batch_size=5,
+        epochs=2,
+        shuffle=False,
+        sample_weight=weights,
+        validation_data=(x, y),
+        verbose=0,
+    )
 
     assert list(told.history) == list(expected.history)
     for name, values in expected.history.items():
@@ -208,8 +221,12 @@ def test_fit_and_evaluate_log_what_tf_keras_logs(tf_keras):
 def test_class_weights_weigh_as_in_tf_keras(tf_keras):
     def made(keras):
         model = keras.Sequential([keras.layers.Dense(3, activation="softmax", input_shape=(4,))])
-        model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"],
-                      weighted_metrics=["accuracy"])
+        model.compile(
+            "sgd",
+            "sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+            weighted_metrics=["accuracy"],
+        )
         return model
 
     ours, theirs = made(reference), made(tf_keras)
@@ -267,6 +284,4 @@ def test_tf_keras_loads_a_model_frozen_after_its_first_step(tf_keras, tmp_path):
     theirs = tf_keras.models.load_model(str(tmp_path / "m.h5"))
 
     assert [w.name for w in theirs.trainable_weights] == [w.name for w in model.trainable_weights]
-    np.testing.assert_allclose(
-        theirs.predict(X, verbose=0), model.predict(X), rtol=1e-4, atol=1e-6
-    )
+    np.testing.assert_allclose(theirs.predict(X, verbose=0), model.predict(X), rtol=1e-4, atol=1e-6)
