@@ -34,6 +34,10 @@ class MaxPooling2D(Layer):
         self.padding = one_of(padding, ("valid", "same"), f"{where}: padding")
         self.data_format = channels_last(data_format, where)
 
+    def build(self, input_shape: Shape) -> None:
+        """Check that the input fits."""
+        self.compute_output_shape(input_shape)
+
     def call(self, inputs: Tensor) -> Tensor:
         """Return the maxima."""
         return max_pool2d(inputs, sizes=self.pool_size, strides=self.strides, padding=self.padding)
@@ -88,6 +92,10 @@ class GlobalAveragePooling(Layer):
             if self.data_format == "channels_last"
             else range(2, self.rank + 2)
         )
+
+    def build(self, input_shape: Shape) -> None:
+        """Check that the input fits."""
+        self.compute_output_shape(input_shape)
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the means."""

@@ -71,7 +71,14 @@ def test_a_window_larger_than_the_input_is_refused():
     with pytest.raises(LayerArgumentError, match="no window"):
         layers.Conv2D(1, 5)(IMAGE)
     with pytest.raises(LayerArgumentError, match="no window"):
-        layers.MaxPooling2D(5).compute_output_shape((None, 4, 4, 1))
+        layers.MaxPooling2D(5)(IMAGE)
+
+
+def test_pooling_refuses_an_input_of_another_rank():
+    with pytest.raises(LayerArgumentError, match="rank 3"):
+        layers.GlobalAveragePooling1D()(IMAGE)
+    with pytest.raises(LayerArgumentError, match="batch, height, width, channels"):
+        layers.MaxPooling2D()(STEPS)
 
 
 def test_max_pooling_takes_the_largest_of_each_window():
