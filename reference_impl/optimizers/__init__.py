@@ -65,10 +65,16 @@ def get(
     *,
     custom_objects: CustomObjects | None = None,
 ) -> Optimizer:
-    """Return the optimizer that a name or an entry stands for; an optimizer as it is."""
+    """Return the optimizer that a name or an entry stands for; an optimizer as it is.
+
+    Raises:
+        UnknownNameError: If it is none of these, or its name is unknown.
+    """
     if isinstance(identifier, Optimizer):
         return identifier
-    return deserialize(identifier, custom_objects=custom_objects)
+    if isinstance(identifier, str | Mapping):
+        return deserialize(identifier, custom_objects=custom_objects)
+    return cast("Optimizer", OPTIMIZERS.get(identifier))
 
 
 def deserialize(

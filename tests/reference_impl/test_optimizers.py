@@ -7,6 +7,7 @@ import pytest
 
 from reference_impl import constraints, optimizers
 from reference_impl.autodiff import Variable
+from reference_impl.catalogue import UnknownNameError
 from reference_impl.optimizers import schedules
 
 NAMES = tuple(optimizers.OPTIMIZERS.entries)
@@ -304,6 +305,12 @@ def test_state_for_an_unbuilt_optimizer_is_refused():
 @pytest.mark.parametrize("name", ["adam", "Adam", "ADAM", "Custom>Adam"])
 def test_an_optimizer_is_found_by_each_of_its_names(name):
     assert type(optimizers.get(name)) is optimizers.Adam
+
+
+@pytest.mark.parametrize("identifier", ["adum", 3.5])
+def test_what_stands_for_no_optimizer_is_refused(identifier):
+    with pytest.raises(UnknownNameError, match="optimizer: expected"):
+        optimizers.get(identifier)
 
 
 def test_keys_of_other_dialects_are_dropped_only_where_they_ask_for_nothing():

@@ -5,6 +5,7 @@ import pytest
 
 from reference_impl import constraints, initializers, regularizers
 from reference_impl.autodiff import Tape, Variable
+from reference_impl.random import set_random_seed
 
 pytestmark = pytest.mark.frameworks
 
@@ -70,6 +71,8 @@ def test_projections_are_those_of_tf_keras(name, arguments, tf_keras):
 def test_initializers_have_the_entry_and_the_spread_of_tf_keras(name, tf_keras):
     ours, theirs = getattr(initializers, name)(), getattr(tf_keras.initializers, name)()
     shape = (5, 5) if name == "Identity" else KERNEL
+    tf_keras.utils.set_random_seed(1)
+    set_random_seed(1)
     mine, other = ours(shape), theirs(shape).numpy()
 
     assert initializers.serialize(ours) == tf_keras.initializers.serialize(theirs)
@@ -77,7 +80,7 @@ def test_initializers_have_the_entry_and_the_spread_of_tf_keras(name, tf_keras):
     assert mine.dtype == other.dtype
     assert mine.mean() == pytest.approx(other.mean(), abs=2e-3)
     assert mine.std() == pytest.approx(other.std(), rel=0.02)
-    assert np.abs(mine).max() == pytest.approx(np.abs(other).max(), rel=0.15)
+    assert np.quantile(mine, 0.99) == pytest.approx(np.quantile(other, 0.99), rel=0.03)
 
 
 @pytest.mark.parametrize(
