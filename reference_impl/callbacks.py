@@ -64,7 +64,7 @@ class History(Callback):
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
 
-    def on_train_begin(self, logs: Logs | None = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 (Keras's signature)
         """Forget the epochs of an earlier run."""
         self.epoch = []
 
@@ -123,7 +123,7 @@ class ModelCheckpoint(Callback):
         self._batches = 0
         self._epoch = 0
 
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002 (Keras's signature)
         """Note the epoch for the name of the file."""
         self._epoch = epoch
 
@@ -136,7 +136,7 @@ class ModelCheckpoint(Callback):
             self._batches = 0
             self._save(logs or {}, batch=batch)
 
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002 (Keras's signature)
         """Save after the epoch."""
         if self.save_freq == "epoch":
             self._save(logs or {}, batch=None)

@@ -3,13 +3,16 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 CustomObjects = Mapping[str, Any]
 Registered = TypeVar("Registered", bound=Callable[..., Any])
 
 _GLOBAL: dict[str, Any] = {}
-_SCOPE: ContextVar[CustomObjects] = ContextVar("reference_impl_custom_objects", default={})
+_SCOPE: ContextVar[CustomObjects] = ContextVar(
+    "reference_impl_custom_objects", default=MappingProxyType({})
+)
 
 
 def get_custom_objects() -> dict[str, Any]:

@@ -64,7 +64,7 @@ def save_model(
 def load_model(
     source: Target,
     custom_objects: Objects | None = None,
-    compile: bool = True,  # noqa: A002, FBT001 (Keras's signature)
+    compile: bool = True,  # noqa: FBT001 (Keras's signature)
 ) -> Trainer:
     """Return the model of an HDF5 file, compiled as it was, with its optimizer's state.
 

@@ -85,7 +85,7 @@ def _write_layer(group: h5g.GroupID, layer: LayerWeights) -> None:
 
 
 def _write_arrays(group: h5g.GroupID, arrays: Sequence[NamedArray]) -> None:
-    """Write arrays under their names; a name used twice gets a number, since order is what counts."""
+    """Write arrays under their names, a number after one used before: only the order counts."""
     names = _unique([array.name for array in arrays])
     _names(group, "weight_names", names)
     for name, array in zip(names, arrays, strict=True):

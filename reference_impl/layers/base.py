@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -18,6 +18,7 @@ from reference_impl.layers.policy import (
     serialize_policy,
     variable_dtype,
 )
+from reference_impl.layers.weights import assign_all, each_once, zeros_of
 from reference_impl.naming import snake_case, unique_name
 from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
 
@@ -52,7 +53,7 @@ class Node:
     outputs: Nested = None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parameters(function: Callable[..., Any]) -> frozenset[str]:
     return frozenset(inspect.signature(function).parameters)
 
@@ -62,14 +63,16 @@ class Layer:
 
     A subclass states `build(input_shape)`, `call(inputs)` or `call(inputs, training)`,
     `compute_output_shape(input_shape)` and `get_config()`. `call` receives `Tensor`s, whose
-    floating dtype is already the compute dtype; shapes are tuples, a list of them for several inputs.
-    Layers, weights and lists of layers assigned to attributes are tracked in the order of assignment.
+    floating dtype is already the compute dtype; shapes are tuples, a list of them for several
+    inputs. Layers, weights and containers of layers assigned to attributes are tracked in the order
+    of assignment.
 
     Args:
         name: unique among the layers of a model; by default from the class name.
         trainable: whether training may change the weights.
         dtype: a dtype name or a policy such as 'mixed_bfloat16'.
-        input_shape: of one sample, for the first layer of a Sequential; `batch_input_shape` with batch.
+        shape_arguments: `input_shape` of one sample, for the first layer of a Sequential, or
+            `batch_input_shape` with the batch; anything else is refused.
     """
 
     def __init__(
@@ -118,7 +121,7 @@ class Layer:
         """The dtype in which `call` receives its inputs."""
         return compute_dtype(self.dtype_policy)
 
-    def build(self, input_shape: Nested) -> None:
+    def build(self, input_shape: Nested) -> None:  # noqa: ARG002 (for those that need it)
         """Create the weights; called once, before the first call."""
         self.built = True
 
@@ -146,10 +149,10 @@ class Layer:
         """Create a weight, named `<layer>/<name>:0`, and return it."""
         dtype = dtype or self.dtype
         default = "glorot_uniform" if is_floating(dtype) else "zeros"
-        value = initializers.get(initializer or default)(tuple(shape), dtype=dtype)
+        made: Any = initializers.get(initializer or default)
         scope = self.built_scope or (self.name,)
         variable = Variable(
-            value,
+            made(tuple(shape), dtype=dtype),
             name="/".join((*scope, name or "variable")) + ":0",
             trainable=trainable,
             constraint=constraints.get(constraint),
@@ -297,7 +300,12 @@ class Layer:
         """Make a layer from what `get_config` returned, with fresh weights."""
         return cls(**config)
 
-    def __call__(self, inputs: Nested, training: bool | None = None, **arguments: Any) -> Nested:
+    def __call__(
+        self,
+        inputs: Nested,
+        training: bool | None = None,  # noqa: FBT001 (Keras's signature)
+        **arguments: Any,
+    ) -> Nested:
         """Compute the outputs of arrays or tensors; record a node for symbolic tensors.
 
         `training` unsaid is the enclosing call's, else the default of `call`.
@@ -320,7 +328,10 @@ class Layer:
         return (*outer.scope, self.name)
 
     def _call_symbolically(
-        self, inputs: Nested, training: bool | None, arguments: dict[str, Any]
+        self,
+        inputs: Nested,
+        training: bool | None,  # noqa: FBT001 (as for __call__)
+        arguments: dict[str, Any],
     ) -> Nested:
         if training is not None:
             arguments = {**arguments, "training": bool(training)}
@@ -355,34 +366,6 @@ class Layer:
         if tensor.dtype != target and is_floating(tensor.dtype) and is_floating(target):
             return cast(tensor, target)
         return tensor
-
-
-def assign_all(where: str, variables: Sequence[Variable], values: Sequence[np.ndarray]) -> None:
-    """Assign each value to its variable once all are known to fit.
-
-    Raises:
-        ValueError: naming `where`, the variable, the expected and the found shape; nothing changed.
-    """
-    if len(variables) != len(values):
-        raise ValueError(f"{where}: expected {len(variables)} weights, found {len(values)}")
-    for variable, value in zip(variables, values, strict=True):
-        if tuple(variable.shape) != tuple(value.shape):
-            raise ValueError(
-                f"{where}: weight {variable.name!r} has shape {tuple(variable.shape)}, "
-                f"found an array of shape {tuple(value.shape)}"
-            )
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-
-
-def zeros_of(shapes: Nested, dtype: str) -> Nested:
-    """Return zeros in one shape or several, with 1 for each size left open."""
-    return map_shapes(lambda shape: np.zeros([size or 1 for size in shape], dtype), shapes)
-
-
-def each_once(variables: Sequence[Variable]) -> list[Variable]:
-    """Return the variables in order, each only once."""
-    return list({id(variable): variable for variable in variables}.values())
 
 
 def _batch_input_shape(arguments: dict[str, Any]) -> Shape | None:

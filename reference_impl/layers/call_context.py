@@ -14,7 +14,8 @@ class CallFrame:
     training: bool | None = None
 
 
-_FRAME: ContextVar[CallFrame] = ContextVar("reference_impl_call_frame", default=CallFrame())
+_OUTSIDE = CallFrame()
+_FRAME: ContextVar[CallFrame] = ContextVar("reference_impl_call_frame", default=_OUTSIDE)
 
 
 def current_frame() -> CallFrame:

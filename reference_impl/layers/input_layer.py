@@ -52,7 +52,7 @@ class InputLayer(Layer):
         return cls(batch_input_shape=shape, dtype=config.get("dtype"), name=config.get("name"))
 
 
-def Input(  # noqa: N802 (Keras's name)
+def Input(
     shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,
     name: str | None = None,

@@ -46,7 +46,7 @@ def is_floating(dtype: object) -> bool:
 
 
 def serialize_policy(policy: str) -> str | dict[str, object]:
-    """Return the form in which tf_keras writes a policy: a bare dtype, or a Policy's configuration."""
+    """Return what tf_keras writes for a policy: a bare dtype, or a Policy's configuration."""
     if policy not in _MIXED:
         return policy
     return {

@@ -43,8 +43,7 @@ def check_built(model: Trainer) -> None:
 
 def saved_layers(model: Trainer) -> Sequence[Layer]:
     """Return the layers as a file lists them: `model.layers`."""
-    layers: Sequence[Layer] = model.layers
-    return layers
+    return model.layers
 
 
 def saved_weights(layer: Layer) -> list[Variable]:
@@ -82,8 +81,10 @@ def training_config(compiled: Compiled) -> dict[str, Any]:
     """Return the compile settings as tf_keras writes them beside a model."""
     told = compiled.arguments
     made = compiled.ready
-    plain = [list(group) or [None] for group in compiled.output_metrics]
-    weighted = [list(group) or [None] for group in compiled.output_weighted_metrics]
+    plain: list[list[Metric | None]] = [[*group] or [None] for group in compiled.output_metrics]
+    weighted: list[list[Metric | None]] = [
+        [*group] or [None] for group in compiled.output_weighted_metrics
+    ]
     return {
         "loss": map_leaves(_serialized_loss, told.loss),
         "metrics": _entries(plain if made and told.metrics is not None else told.metrics),

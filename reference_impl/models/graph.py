@@ -1,6 +1,6 @@
 """Graph: the layers and nodes between a functional model's inputs and outputs, in Keras's order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,29 +35,31 @@ class Graph:
             id(symbol): value for symbol, value in zip(leaves(self.inputs), values, strict=True)
         }
         for node in self.nodes:
-            arguments = map_leaves(lambda symbol: computed[id(symbol)], node.inputs)
-            result = node.layer(arguments, **node.arguments)
+            result = node.layer(_looked_up(computed, node.inputs), **node.arguments)
             for symbol, value in zip(leaves(node.outputs), leaves(result), strict=True):
                 computed[id(symbol)] = value
-        return map_leaves(lambda symbol: computed[id(symbol)], self.outputs)
+        return _looked_up(computed, self.outputs)
 
     def output_shapes(self, input_shapes: Sequence[Shape]) -> Nested:
-        """Return the outputs' shapes for the inputs' shapes, in the order of the flattened inputs."""
+        """Return the outputs' shapes for the shapes of the flattened inputs."""
         known = {
             id(symbol): shape
             for symbol, shape in zip(leaves(self.inputs), input_shapes, strict=True)
         }
         for node in self.nodes:
-            found = node.layer.compute_output_shape(
-                map_leaves(lambda symbol: known[id(symbol)], node.inputs)
-            )
+            found = node.layer.compute_output_shape(_looked_up(known, node.inputs))
             shapes: list[Shape] = []
             map_shapes(shapes.append, found)
             known |= {
                 id(symbol): shape
                 for symbol, shape in zip(leaves(node.outputs), shapes, strict=True)
             }
-        return map_leaves(lambda symbol: known[id(symbol)], self.outputs)
+        return _looked_up(known, self.outputs)
+
+
+def _looked_up(values: Mapping[int, Any], symbols: Nested) -> Nested:
+    """Return the structure with what is known for each symbolic tensor in its place."""
+    return map_leaves(lambda symbol: values[id(symbol)], symbols)
 
 
 def graph_between(inputs: Nested, outputs: Nested) -> Graph:

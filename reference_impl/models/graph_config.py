@@ -1,4 +1,4 @@
-"""A graph to and from the configuration of a functional model, in tf_keras's and Keras 3's words."""
+"""A graph to and from a functional model's configuration, in tf_keras's and Keras 3's words."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence

@@ -2,16 +2,14 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Self
-
-import numpy as np
 
 from reference_impl import saving
 from reference_impl.autodiff import Variable
 from reference_impl.custom_objects import custom_object_scope
-from reference_impl.layers.base import Layer, each_once, zeros_of
+from reference_impl.layers.base import Layer
+from reference_impl.layers.weights import each_once, zeros_of
 from reference_impl.models.errors import UnbuiltModel
 from reference_impl.models.graph import Graph, conformed_inputs, graph_between
 from reference_impl.models.graph_config import graph_config, graph_from_config
@@ -60,11 +58,6 @@ class Model(Trainer):
         return list({id(layer): layer for layer in (*self.graph.layers, *assigned)}.values())
 
     @property
-    def layers(self) -> list[Layer]:
-        """The layers directly inside this model."""
-        return self.sublayers()
-
-    @property
     def inputs(self) -> list[Any] | None:
         """The symbolic inputs, flattened; None for a subclassed model."""
         return None if self.graph is None else list(leaves(self.graph.inputs))
@@ -109,7 +102,7 @@ class Model(Trainer):
             self.built = True
             self(zeros_of(input_shape, self.compute_dtype), training=False)
 
-    def ensure_built(self, input_shape: Nested) -> None:
+    def ensure_built(self, input_shape: Nested) -> None:  # noqa: ARG002 (of a layer)
         """Count a subclassed model as built once it is called."""
         self.built = True
 

@@ -141,7 +141,7 @@ class Sequential(Model):
             model.build(tuple(shape))
         return model
 
-    def __call__(self, inputs: Nested, training: bool | None = None, **arguments: Any) -> Nested:
+    def __call__(self, inputs: Nested, training: bool | None = None, **arguments: Any) -> Nested:  # noqa: FBT001 (Keras's signature)
         """Compute the outputs; a stack without known shapes takes them from the inputs."""
         if self.graph is None and isinstance(inputs, KerasTensor):
             self.build(inputs.shape)

@@ -65,6 +65,11 @@ class Trainer(Layer):
         return [metric.name for metric in self.metrics]
 
     @property
+    def layers(self) -> list[Layer]:
+        """The layers directly inside this model."""
+        return self.sublayers()
+
+    @property
     def output_names(self) -> list[str] | None:
         """The names of the outputs; None if only a call tells how many there are."""
         return None

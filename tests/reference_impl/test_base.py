@@ -20,7 +20,7 @@ class Block(keras.layers.Layer):
         self.parts = [keras.layers.Dense(units), keras.layers.Dense(units)]
         self.drop = keras.layers.Dropout(0.5)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs):
         return self.drop(self.parts[1](self.parts[0](inputs)))
 
     def get_config(self):
@@ -126,6 +126,7 @@ def test_a_layer_with_arguments_and_no_get_config_is_refused():
     class Odd(keras.layers.Layer):
         def __init__(self, size, **kwargs):
             super().__init__(**kwargs)
+            self.size = size
 
     with pytest.raises(NotImplementedError, match="takes the arguments \\['size'\\]"):
         Odd(3).get_config()

@@ -54,7 +54,7 @@ def test_a_checkpoint_after_so_many_batches_counts_over_epochs(model, tmp_path):
 
 def test_a_callback_can_stop_the_training(model):
     class Stop(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
+        def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002 (Keras's signature)
             self.model.stop_training = True
 
     assert model.fit(X, X, epochs=5, callbacks=[Stop()]).epoch == [0]

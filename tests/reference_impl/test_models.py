@@ -141,7 +141,7 @@ def test_an_unknown_layer_is_named_and_custom_objects_help():
 
     text = keras.Sequential([Mine(name="own", input_shape=(4,))]).to_json()
 
-    with pytest.raises(UnknownLayer, match="layer 'own': unknown class 'Mine'.*custom_objects"):
+    with pytest.raises(UnknownLayer, match=r"layer 'own': unknown class 'Mine'.*custom_objects"):
         keras.models.model_from_json(text)
     loaded = keras.models.model_from_json(text, custom_objects={"Mine": Mine})
     assert isinstance(loaded.layers[0], Mine)
@@ -161,7 +161,7 @@ def test_a_sequential_without_shape_is_built_by_its_first_data():
         model.get_weights()
     model(X)
 
-    assert [weight.name for weight in model.weights][0] == "dense/kernel:0"
+    assert model.weights[0].name == "dense/kernel:0"
     assert model.get_config()["layers"][0]["config"]["name"] == "dense_input"
 
 
@@ -199,7 +199,7 @@ class Configured(Sub):
         return {"units": self.units, "name": self.name}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config, custom_objects=None):  # noqa: ARG003 (Keras's signature)
         return cls(**config)
 
 
@@ -222,7 +222,7 @@ def test_a_subclassed_model_can_be_built_from_a_shape():
 
 
 def test_an_unbuilt_subclassed_model_has_no_weights_to_give():
-    with pytest.raises(UnbuiltModel, match="'sub'.*first called"):
+    with pytest.raises(UnbuiltModel, match=r"'sub'.*first called"):
         Sub().get_weights()
 
 

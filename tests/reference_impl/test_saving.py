@@ -232,7 +232,7 @@ def test_weights_that_do_not_fit_name_the_layer_and_change_nothing(tmp_path):
 
     with pytest.raises(WeightsMismatch, match=r"layer 'd1'.*shape \(3, 5\).*shape \(3, 2\)"):
         model.load_weights(tmp_path / "w.h5")
-    with pytest.raises(WeightsMismatch, match="expected weights of 3 layers .* found 2"):
+    with pytest.raises(WeightsMismatch, match=r"expected weights of 3 layers .* found 2"):
         dense(3, 2, 2).load_weights(tmp_path / "w.h5")
     assert_same(before, model.get_weights())
 
@@ -282,7 +282,7 @@ def test_an_existing_target_is_kept_if_so_asked(tmp_path):
     assert (tmp_path / "m.h5").read_text() == "mine"
 
 
-def test_a_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+def test_a_save_that_fails_leaves_the_old_file(tmp_path):
     dense(2).save(tmp_path / "m.h5")
     before = (tmp_path / "m.h5").read_bytes()
 
@@ -403,7 +403,7 @@ def test_what_is_no_file_is_refused(tmp_path):
 def test_a_file_of_weights_is_no_model(tmp_path):
     dense(2).save_weights(tmp_path / "w.h5")
 
-    with pytest.raises(MissingPart, match="no model_config.*load_weights"):
+    with pytest.raises(MissingPart, match=r"no model_config.*load_weights"):
         keras.models.load_model(tmp_path / "w.h5")
 
 

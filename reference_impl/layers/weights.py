@@ -1,0 +1,36 @@
+"""Lists of weights: assigned all or none, each once; and zeros to build a layer with."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from reference_impl.autodiff import Variable
+from reference_impl.nest import Nested, map_shapes
+
+
+def assign_all(where: str, variables: Sequence[Variable], values: Sequence[np.ndarray]) -> None:
+    """Assign each value to its variable once all are known to fit.
+
+    Raises:
+        ValueError: naming `where`, the variable, the expected and the found shape; nothing changed.
+    """
+    if len(variables) != len(values):
+        raise ValueError(f"{where}: expected {len(variables)} weights, found {len(values)}")
+    for variable, value in zip(variables, values, strict=True):
+        if tuple(variable.shape) != tuple(value.shape):
+            raise ValueError(
+                f"{where}: weight {variable.name!r} has shape {tuple(variable.shape)}, "
+                f"found an array of shape {tuple(value.shape)}"
+            )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def zeros_of(shapes: Nested, dtype: str) -> Nested:
+    """Return zeros in one shape or several, with 1 for each size left open."""
+    return map_shapes(lambda shape: np.zeros([size or 1 for size in shape], dtype), shapes)
+
+
+def each_once(variables: Sequence[Variable]) -> list[Variable]:
+    """Return the variables in order, each only once."""
+    return list({id(variable): variable for variable in variables}.values())
