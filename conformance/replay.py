@@ -42,16 +42,41 @@ def recorded(reference: str, run: Path) -> Recorded:
     """
     file = Path(reference)
     if file.is_file():
-        return Recorded(validate(from_json(file.read_bytes())))
-    found = list(_findings(run))
-    for result, finding in found:
+        case = from_json(file.read_bytes())
+        validate(case)
+        return Recorded(case)
+    result, finding = found(reference, run)
+    return Recorded(case_of(finding), result.subject, result.path, result.check)
+
+
+def found(reference: str, run: Path, *, check: str | None = None) -> tuple[Result, Finding]:
+    """Return a run's finding by its case's id (or the start of it), with the result that has it.
+
+    `check` chooses among findings that share a case; without it the first is taken.
+
+    Raises:
+        NoSuchCase: the run has no such finding; the message lists the ids that it has.
+        RunError: the run's file can't be read.
+    """
+    findings = [(r, f) for r, f in _findings(run) if check in (None, r.check)]
+    for result, finding in findings:
         if finding.case_id.startswith(reference):
-            case = from_json(msgspec.json.encode(finding.case))
-            return Recorded(case, result.subject, result.path, result.check)
-    ids = sorted({finding.case_id for _, finding in found})
+            return result, finding
+    ids = sorted({finding.case_id for _, finding in findings})
+    of_check = f" of {check}" if check else ""
     raise NoSuchCase(
-        f"{reference!r} is neither a file nor a case of the run in {run}; it has {ids}"
+        f"{reference!r} is neither a file nor the case of a finding{of_check} of the run in "
+        f"{run}; it has {ids}"
     )
+
+
+def case_of(finding: Finding) -> Case:
+    """Return the finding's case.
+
+    Raises:
+        InvalidCase: what was recorded is no case.
+    """
+    return from_json(msgspec.json.encode(finding.case))
 
 
 def replay(
@@ -84,11 +109,11 @@ def told(
     reference: str, run: Path, subject: str | None, paths: Sequence[str], *, seconds: float
 ) -> Told:
     """Replay a case where it was seen, or on the subject and paths given, and tell of it."""
-    found = recorded(reference, run)
-    name = subject or found.subject or "reference"
-    seen_on = [found.path] if found.path is not None and subject is None else []
-    reports = list(replay(found.case, name, list(paths) or seen_on, seconds=seconds))
-    lines = [drawing(found.case), ""]
+    known = recorded(reference, run)
+    name = subject or known.subject or "reference"
+    seen_on = [known.path] if known.path is not None and subject is None else []
+    reports = list(replay(known.case, name, list(paths) or seen_on, seconds=seconds))
+    lines = [drawing(known.case), ""]
     for path, report in reports:
         lines += [f"{name} {path}", *_lines(report), ""]
     return Told("\n".join(lines), sum(len(j.defects) for _, r in reports for j in r.judgements))

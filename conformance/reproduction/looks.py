@@ -52,9 +52,9 @@ def _before(facet: Facet) -> Lines:
         return []
     return [
         f"    others = {literal(tuple(sorted(NO_SLOTS)))}",
-        '    names = [v.name.rpartition("/")[2].partition(":")[0] for v in model.optimizer.variables]',
-        "    pairs = zip(names, model.optimizer.variables)",
-        "    slots = [np.array(v) for name, v in pairs if name not in others]",
+        "    variables = list(model.optimizer.variables)",
+        '    names = [v.name.rpartition("/")[2].partition(":")[0] for v in variables]',
+        "    slots = [np.array(v) for v, name in zip(variables, names) if name not in others]",
         '    print("slots:", len(slots))',
     ]
 
@@ -111,7 +111,7 @@ def _sharing(case: Case, where: str) -> str:
     *outer, last = place.layer
     siblings = f"{layer_at('model', outer)}.layers"
     if place.rest.startswith("call "):
-        nodes = f"{layer_at('model', outer)}.get_config()[\"layers\"]"
+        nodes = f'{layer_at("model", outer)}.get_config()["layers"]'
         found = f'next(one for one in {nodes} if one["config"]["name"] == {literal(last)})'
         return _text(f'{found}["inbound_nodes"][{place.rest.removeprefix("call ")}]')
     if place.rest.isdigit():
@@ -136,7 +136,7 @@ def _weights(case: Case, where: str) -> str:
 def _weight(case: Case, place: Place) -> str:
     """Return the expression of a layer's own weight; by name where states stand between them."""
     index, _, name = place.rest.partition(" ")
-    layers = {path: layer for path, layer in layer_paths(case.architecture)}
+    layers = dict(layer_paths(case.architecture))
     layer = layers.get(place.layer)
     if name and layer and layer.class_name in RECURRENT and layer.config.get("stateful"):
         return f"next(w for w in {place.model}.weights if {literal('/' + name)} in w.name)"
@@ -165,6 +165,10 @@ def _optimizer(_: Case, where: str) -> str:
 def _slots(_: Case, where: str) -> str:
     index = where.split(" ")[0]
     return f"slots[{index}]" if index.isdigit() else f"np.array(model.optimizer.{where})"
+
+
+def _iteration(_: Case, __: str) -> str:
+    return "np.array(model.optimizer.iterations)"
 
 
 def _metrics(_: Case, where: str) -> str:
@@ -207,7 +211,7 @@ _ENTRIES: Mapping[Facet, Callable[[Case, str], str]] = {
     Facet.COMPILE: _compile,
     Facet.OPTIMIZER: _optimizer,
     Facet.SLOTS: _slots,
-    Facet.ITERATION: lambda _, __: "np.array(model.optimizer.iterations)",
+    Facet.ITERATION: _iteration,
     Facet.LEARNING_RATE: _optimizer,
     Facet.RNG: _generators,
     Facet.METRICS: _metrics,

@@ -32,6 +32,10 @@ class Dialect:
     generators: Sequence[str]
     settling: str = ""
 
+    def array(self, tensor: str) -> str:
+        """Return the expression of a tensor as a NumPy array."""
+        return f"keras.ops.convert_to_numpy({tensor})" if self.backend else f"np.array({tensor})"
+
     def script(self, path: str) -> "PathScript":
         """Return the lines of the save path.
 
@@ -51,9 +55,9 @@ class Dialect:
 class PathScript:
     """The statements of a save path.
 
-    `{model}` and `{loaded}` are variables, `{stem}` is the beginning of a file's or variable's
-    name, `{{folder}}` a variable of the script. `code` says that the load builds the model anew;
-    `warms_up` that it trains on one batch before it reads.
+    `{model}` is the variable that is saved, `{loaded}` the one that comes back, `{stem}` the
+    beginning of a file's or variable's name, `{{folder}}` a variable of the script. `code` says
+    that the load builds the model anew; `warms_up` that it trains on one batch before it reads.
     """
 
     save: tuple[str, ...]
@@ -65,14 +69,14 @@ class PathScript:
         """Yield the lines that save."""
         return (line.format(model=model, stem=stem) for line in self.save)
 
-    def loading(self, case: Case, loaded: str, stem: str) -> Iterator[str]:
+    def loading(self, case: Case, model: str, loaded: str, stem: str) -> Iterator[str]:
         """Yield the lines that load; where code is needed they call `rebuild` or `build`."""
         if self.code:
             yield f"{loaded} = {rebuild(case)}()"
         if self.warms_up:
             yield from first_batch(case, loaded)
         for line in self.load:
-            yield line.format(loaded=loaded, stem=stem)
+            yield line.format(model=model, loaded=loaded, stem=stem)
 
 
 def rebuild(case: Case) -> str:
@@ -152,7 +156,7 @@ _KERAS_3 = {
     "weights_in_memory": _MEMORY,
     "config_and_weights": _both(_CONFIG, _MEMORY),
     "json_and_weights": _both(_JSON, _weights(".weights.h5")),
-    "clone": PathScript((), ("{loaded} = keras.models.clone_model({stem})",)),
+    "clone": PathScript((), ("{loaded} = keras.models.clone_model({model})",)),
 }
 _TF_GENERATORS = (
     "def generators(layer):",
@@ -185,11 +189,11 @@ def dialect_of(subject: str) -> Dialect:
     """
     module, _, backend = subject.partition(":")
     if subject == "reference":
-        imports = ("import reference_impl as keras",)
-        return Dialect("", imports, KERAS_2_API, _KERAS_2, _GENERATORS)
+        reference = ("import reference_impl as keras",)
+        return Dialect("", reference, KERAS_2_API, _KERAS_2, _GENERATORS)
     if subject == "tf_keras":
-        imports = (_BACKENDS["tensorflow"][0], "import tf_keras as keras")
-        return Dialect("", imports, TF_KERAS, _TF_KERAS, _TF_GENERATORS, _TENSORFLOW)
+        both = (_BACKENDS["tensorflow"][0], "import tf_keras as keras")
+        return Dialect("", both, TF_KERAS, _TF_KERAS, _TF_GENERATORS, _TENSORFLOW)
     if module == "keras" and (not backend or backend in _BACKENDS):
         chosen = backend or next(filter(find_spec, BACKENDS), "tensorflow")
         framework, settling = _BACKENDS[chosen]

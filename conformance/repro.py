@@ -1,0 +1,140 @@
+"""Repro: a stand-alone script that shows a recorded finding, run before it is handed out."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from conformance import replay
+from conformance.checks import ALL_CHECKS
+from conformance.reproduction.paths import dialect_of
+from conformance.reproduction.plots import Plot, plot
+from conformance.reproduction.source import Lines, indented, literal
+from reports.records import Finding
+from strategies.case import Case
+
+SECONDS = 300.0
+"""How long a script may take."""
+
+DEFECT = "DEFECT: "
+"""How the last line begins when the script shows the finding."""
+
+_IMPORTS = {
+    "json.": "import json",
+    "os.": "import os",
+    "sys.": "import sys",
+    "tempfile.": "import tempfile",
+    "ProcessPoolExecutor(": "from concurrent.futures import ProcessPoolExecutor",
+    "get_context(": "from multiprocessing import get_context",
+    "Path(": "from pathlib import Path",
+}
+"""What the standard library's modules are recognised by."""
+
+
+class NotConfirmed(RuntimeError):
+    """The script was run and did not show the finding."""
+
+
+def confirmed(reference: str, run: Path, check: str | None = None) -> str:
+    """Return the script of a run's finding, by the case's id; it was run, and shows it.
+
+    Raises:
+        NoSuchCase: the run has no such finding.
+        NotReproducible: no script is known for the subject or for this kind of finding.
+        NotConfirmed: the script does not show the finding; the message holds its output.
+    """
+    result, finding = replay.found(reference, run, check=check)
+    case = replay.case_of(finding)
+    text = script(case, result.subject, result.path, result.check, finding)
+    confirm(text, subject=result.subject)
+    return text
+
+
+def script(case: Case, subject: str, path: str, check: str, finding: Finding) -> str:
+    """Return a program that prints what was expected and found, and exits 1 on the defect.
+
+    Raises:
+        NotReproducible: no script is known for the subject or for this kind of finding.
+    """
+    scenes = plot(case, subject, path, check, finding)
+    dialect = dialect_of(subject)
+    main = [*scenes.body, *_verdict(scenes, f"{finding.message} ({subject}, {path})")]
+    if any("{folder}" in line or "folder)" in line for line in main):
+        main = ["folder = tempfile.mkdtemp()", *main]
+    functions = [line for function in scenes.functions for line in (*function, "", "")]
+    if scenes.parallel:
+        main = ['if __name__ == "__main__":', *indented(main)]
+    settled = [f'os.environ["KERAS_BACKEND"] = "{dialect.backend}"'] if dialect.backend else []
+    settling = [dialect.settling, ""] if dialect.settling else []
+    program = [*dialect.imports, "", *settling, "", *functions, *main]
+    standard = _imports([*settled, *program])
+    opening = [*_docstring(case, subject, path, check), "", *standard, "", "import numpy as np"]
+    return "\n".join([*opening, *settled, *program]) + "\n"
+
+
+def confirm(text: str, *, subject: str) -> None:
+    """Run the script in a process and folder of its own.
+
+    Raises:
+        NotConfirmed: it does not end with exit code 1 and a line that names the defect.
+    """
+    with tempfile.TemporaryDirectory(prefix="saveproof-") as folder:
+        file = Path(folder) / "repro.py"
+        file.write_text(text, encoding="utf-8")
+        try:
+            done = subprocess.run(
+                [sys.executable, str(file)],
+                cwd=folder,
+                env=_environment(subject),
+                capture_output=True,
+                encoding="utf-8",
+                timeout=SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as expired:
+            raise NotConfirmed(f"the script took more than {SECONDS:g} s:\n{text}") from expired
+    last = (done.stdout.rstrip().splitlines() or [""])[-1]
+    if done.returncode != 1 or not last.startswith(DEFECT):
+        raise NotConfirmed(
+            f"expected exit code 1 and a last line {DEFECT!r}…, found {done.returncode} from\n"
+            f"{text}\nwhich printed\n{done.stdout}{done.stderr[-4000:]}"
+        )
+
+
+def _environment(subject: str) -> dict[str, str]:
+    """Return this process's environment without what would let our packages in."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PYTHONPATH", "KERAS_BACKEND")
+    }
+    spec = find_spec("reference_impl") if subject == "reference" else None
+    if spec is not None and spec.origin is not None:
+        kept["PYTHONPATH"] = str(Path(spec.origin).parent.parent)
+    return kept | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONIOENCODING": "utf-8"}
+
+
+def _docstring(case: Case, subject: str, path: str, check: str) -> Iterator[str]:
+    statement = next((one.statement for one in ALL_CHECKS if one.name == check), check)
+    yield f'"""{statement}'
+    yield ""
+    yield f"Not so for {subject} through {path}: found by saveproof ({check}, case {case.id})."
+    yield '"""'
+
+
+def _imports(program: Lines) -> list[str]:
+    return [line for sign, line in _IMPORTS.items() if any(sign in one for one in program)]
+
+
+def _verdict(scenes: Plot, message: str) -> Lines:
+    shown = [f'print("{name}:", {value})' for name, value in scenes.values.items()]
+    return [
+        *shown,
+        f"if not ({scenes.sound}):" if " or " in scenes.sound else f"if not {scenes.sound}:",
+        f"    print({literal(DEFECT + message)})",
+        "    sys.exit(1)",
+        'print("the defect does not show")',
+    ]
