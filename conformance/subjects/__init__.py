@@ -1,0 +1,69 @@
+"""Subjects: the implementations under test, built in or named by `package.module:attribute`."""
+
+from importlib import import_module
+from types import ModuleType
+
+from conformance.subject import Subject
+from conformance.subjects.keras_api import KerasSubject
+
+SUBJECTS = {
+    "reference": "conformance.subjects.reference:reference",
+    "tf_keras": "conformance.subjects.tf_keras:tf_keras",
+    "keras": "conformance.subjects.keras3:keras",
+    "keras:jax": "conformance.subjects.keras3:keras_jax",
+    "keras:tensorflow": "conformance.subjects.keras3:keras_tensorflow",
+    "keras:torch": "conformance.subjects.keras3:keras_torch",
+}
+"""Built-in subjects by name; each module is imported when its subject is asked for."""
+
+
+class UnknownSubject(LookupError):
+    """The name is no built-in subject, and no `package.module:attribute` either."""
+
+
+class NotASubject(TypeError):
+    """What the specification names is no subject: it lacks a method of the protocol."""
+
+
+METHODS = ("build", "compile", "environment", "paths", "perform", "predict", "seed", "snapshot")
+"""What `conformance.subject.Subject` asks for."""
+
+
+def resolve(spec: str) -> Subject:
+    """Return the subject of that name, or of `package.module:attribute`.
+
+    The attribute is a subject, a class or function that makes one, or a module that speaks the
+    Keras API.
+
+    Raises:
+        UnknownSubject: there is no such name, module or attribute.
+        NotASubject: the attribute is something else.
+    """
+    found = _attribute(SUBJECTS.get(spec, spec))
+    if isinstance(found, ModuleType):
+        return KerasSubject(name=spec, module=found.__name__)
+    subject = found() if callable(found) else found
+    missing = [name for name in METHODS if not callable(getattr(subject, name, None))]
+    if missing:
+        raise NotASubject(
+            f"subject {spec!r}: expected the methods {', '.join(METHODS)}, and a `name`; found "
+            f"{type(subject).__name__} without {', '.join(missing)}"
+        )
+    return subject  # type: ignore[no-any-return]  # its methods are there
+
+
+def _attribute(spec: str) -> object:
+    name, colon, attribute = spec.partition(":")
+    if not (name and colon and attribute):
+        raise UnknownSubject(
+            f"subject {spec!r}: expected one of {', '.join(sorted(SUBJECTS))}, or "
+            "`package.module:attribute`"
+        )
+    try:
+        module = import_module(name)
+    except ModuleNotFoundError as error:
+        raise UnknownSubject(f"subject {spec!r}: {error}; install it, or mend the name") from error
+    found = getattr(module, attribute, None)
+    if found is None:
+        raise UnknownSubject(f"subject {spec!r}: module {name!r} has no {attribute!r}")
+    return found

@@ -1,0 +1,109 @@
+"""The subjects `keras` and `keras:<backend>`: Keras 3, asked for deterministic operations."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from conformance.paths.keras_family import KERAS_3
+from conformance.subjects.keras_api import KerasSubject
+from conformance.subjects.keras_builder import RECURRENT
+from conformance.subjects.keras_snapshot import Traits
+from conformance.subjects.tf_keras import still
+
+
+class BackendUnavailable(RuntimeError):
+    """The backend is not installed, or this process runs Keras on another one already."""
+
+
+def keras() -> KerasSubject:
+    """Return Keras on the first backend that is installed.
+
+    Raises:
+        BackendUnavailable: none is.
+    """
+    for backend in BACKENDS:
+        if find_spec(backend) is not None:
+            return _subject("keras", backend)
+    raise BackendUnavailable(f"keras needs one of {', '.join(BACKENDS)}: none is installed")
+
+
+def keras_jax() -> KerasSubject:
+    """Return Keras on JAX."""
+    return _subject("keras:jax", "jax")
+
+
+def keras_tensorflow() -> KerasSubject:
+    """Return Keras on TensorFlow."""
+    return _subject("keras:tensorflow", "tensorflow")
+
+
+def keras_torch() -> KerasSubject:
+    """Return Keras on torch."""
+    return _subject("keras:torch", "torch")
+
+
+def _subject(name: str, backend: str) -> KerasSubject:
+    _choose(backend)
+    BACKENDS[backend]()
+    array = partial(_array, import_module("keras").ops.convert_to_numpy)
+    traits = Traits(array=array, generators=_generators, recurrent=_recurrent)
+    return KerasSubject(name, "keras", traits, KERAS_3, ("keras", backend))
+
+
+def _choose(backend: str) -> None:
+    if find_spec(backend) is None:
+        raise BackendUnavailable(f"keras on {backend}: {backend} is not installed")
+    if "keras" in sys.modules and sys.modules["keras"].backend.backend() != backend:
+        found = sys.modules["keras"].backend.backend()
+        raise BackendUnavailable(
+            f"expected Keras on {backend}, found Keras on {found} in this process; a process has "
+            "one backend: run the other in a process of its own"
+        )
+    os.environ["KERAS_BACKEND"] = backend
+
+
+def _still_jax() -> None:
+    """Ask XLA for one thread, before JAX starts it."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    if "xla_cpu_multi_thread_eigen" not in flags:
+        one_thread = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+        os.environ["XLA_FLAGS"] = f"{flags} {one_thread}".strip()
+
+
+def _still_tensorflow() -> None:
+    still(import_module("tensorflow"))
+
+
+def _still_torch() -> None:
+    torch = import_module("torch")
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+
+
+BACKENDS: Mapping[str, Callable[[], None]] = {
+    "tensorflow": _still_tensorflow,
+    "jax": _still_jax,
+    "torch": _still_torch,
+}
+"""Backends in the order of preference, with what makes each repeat itself bit for bit."""
+
+
+def _array(convert: Callable[[Any], np.ndarray], variable: Any) -> np.ndarray:
+    return np.array(convert(variable))
+
+
+def _generators(layer: Any) -> Sequence[Any]:
+    parts = layer._flatten_layers(include_self=True, recursive=True)
+    return [generator.state for part in parts for generator in part._seed_generators]
+
+
+def _recurrent(layer: Any) -> Sequence[Any]:
+    if type(layer).__name__ not in RECURRENT or not layer.stateful or layer.states is None:
+        return ()
+    return list(layer.states)

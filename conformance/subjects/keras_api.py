@@ -1,0 +1,109 @@
+"""The subject for every module that speaks the Keras API."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from importlib.metadata import version
+from types import ModuleType
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from conformance.paths.keras_family import KERAS_2_API, Way
+from conformance.snapshot import Snapshot
+from conformance.subject import Logs, Model, SavePath
+from conformance.subjects.keras_builder import (
+    build_model,
+    compile_model,
+    one_or_list,
+    subclass,
+)
+from conformance.subjects.keras_snapshot import KERAS_API, Traits, snapshot
+from conformance.subjects.keras_training import perform
+from strategies.case import AnyEvent, Case, Kind
+from strategies.data import Rows
+
+
+@dataclass(frozen=True, eq=False)
+class KerasSubject:
+    """A module that speaks the Keras API: named by `module`, imported when first needed.
+
+    `ways` are its save paths, `packages` are told of by version, `traits` say where the
+    dialect keeps what the API does not show. Cases with `run_eagerly` are predicted by a direct
+    call, the others by `predict`.
+    """
+
+    name: str
+    module: str
+    traits: Traits = KERAS_API
+    ways: Sequence[Way] = KERAS_2_API
+    packages: tuple[str, ...] = ()
+    _eager: WeakKeyDictionary[Model, bool] = field(default_factory=WeakKeyDictionary)
+
+    @cached_property
+    def keras(self) -> ModuleType:
+        """The module itself."""
+        return import_module(self.module)
+
+    def environment(self) -> Mapping[str, str]:
+        """Return versions by package name."""
+        return {package: version(package) for package in self.packages}
+
+    def paths(self) -> Sequence[SavePath]:
+        """Return every save path that the implementation offers."""
+        return [way.of(self) for way in self.ways]
+
+    def seed(self, seed: int) -> None:
+        """Seed Python's, NumPy's and the framework's process-wide generators."""
+        self.keras.utils.set_random_seed(seed % 2**32)
+
+    def build(self, case: Case, *, built: bool = True) -> Model:
+        """Return a new compiled model; `built=False` leaves a subclassed one without weights.
+
+        Raises:
+            Unsupported: the module lacks a class that the case names.
+        """
+        model = build_model(self.keras, case.architecture, built=built)
+        compile_model(self.keras, model, case.settings)
+        return self.noted(model, case)
+
+    def noted(self, model: Model, case: Case) -> Model:
+        """Return the model, run as the case would have it: how it runs is no state of its own."""
+        if isinstance(model, self.keras.Model):
+            self._eager[model] = case.settings.run_eagerly
+            if getattr(model, "optimizer", None) is not None:  # absent before Keras 3 compiles
+                model.run_eagerly = case.settings.run_eagerly
+        return model
+
+    def custom_objects(self, case: Case) -> Mapping[str, type]:
+        """Return the classes that a loader must be told of, by name."""
+        if case.architecture.kind is not Kind.SUBCLASSED:
+            return {}
+        written = subclass(self.keras)
+        return {written.__name__: written}
+
+    def compile(self, model: Model, case: Case) -> None:
+        """Compile with the case's final settings."""
+        compile_model(self.keras, model, case.final_settings)
+
+    def perform(self, model: Model, event: AnyEvent, rows: Rows | None) -> Logs:
+        """Do one event of a training history; logs are the floats that the framework reports."""
+        return perform(self.keras, model, event, rows)
+
+    def predict(self, model: Model, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the model's outputs in inference mode, one array an output."""
+        given = one_or_list(inputs)
+        if self._eager.get(model, True):
+            outputs = model(given, training=False)
+        else:
+            outputs = model.predict(given, batch_size=len(inputs[0]), verbose=0)
+        several = outputs if isinstance(outputs, list | tuple) else [outputs]
+        return [
+            tensor if isinstance(tensor, np.ndarray) else self.traits.array(tensor)
+            for tensor in several
+        ]
+
+    def snapshot(self, model: Model) -> Snapshot:
+        """Return everything that can be told of the model, in copies."""
+        return snapshot(self.keras, self.traits, model)

@@ -1,0 +1,105 @@
+"""Which attribute of a live layer holds which argument of its constructor, in plain values."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from conformance.snapshot import Value
+
+_WEIGHT = ("initializer", "regularizer", "constraint")
+_KERNEL = tuple(f"{weight}_{what}" for weight in ("kernel", "bias") for what in _WEIGHT)
+_DENSE = ("units", "activation", "use_bias", *_KERNEL, "activity_regularizer")
+_CONVOLUTION = (
+    *("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups"),
+    *("activation", "use_bias", *_KERNEL, "activity_regularizer"),
+)
+_NORMALIZATION = (
+    *("axis", "epsilon", "center", "scale"),
+    *(f"{weight}_{what}" for weight in ("beta", "gamma") for what in _WEIGHT),
+)
+_MOVING = ("momentum", "moving_mean_initializer", "moving_variance_initializer")
+_RECURRENT = (
+    *("units", "activation", "use_bias", *_KERNEL, "activity_regularizer"),
+    *(f"recurrent_{what}" for what in _WEIGHT),
+    *("dropout", "recurrent_dropout", "return_sequences", "return_state", "go_backwards"),
+    *("stateful", "unroll"),
+)
+_GATED = (*_RECURRENT, "recurrent_activation")
+
+LAYER_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
+    "Activation": ("activation",),
+    "Add": (),
+    "BatchNormalization": (*_NORMALIZATION, *_MOVING),
+    "Concatenate": ("axis",),
+    "Conv1D": _CONVOLUTION,
+    "Conv2D": _CONVOLUTION,
+    "Dense": _DENSE,
+    "Dropout": ("rate", "seed", "noise_shape"),
+    "Embedding": (
+        *("input_dim", "output_dim", "mask_zero", "activity_regularizer"),
+        *(f"embeddings_{what}" for what in _WEIGHT),
+    ),
+    "Flatten": ("data_format",),
+    "GRU": (*_GATED, "reset_after"),
+    "GlobalAveragePooling1D": ("data_format", "keepdims"),
+    "GlobalAveragePooling2D": ("data_format", "keepdims"),
+    "LSTM": (*_GATED, "unit_forget_bias"),
+    "LayerNormalization": _NORMALIZATION,
+    "MaxPooling2D": ("pool_size", "strides", "padding", "data_format"),
+    "Multiply": (),
+    "Reshape": ("target_shape",),
+    "SimpleRNN": _RECURRENT,
+}
+"""Arguments by class name; the attribute is the argument's namesake in every dialect."""
+
+EVERY_LAYER = ("name", "trainable")
+
+
+def layer_arguments(module: ModuleType, layer: Any) -> Iterator[tuple[str, Value]]:
+    """Yield the layer's arguments: an object's class under its name, its config under `name/key`.
+
+    A layer that the table lacks yields what every layer has.
+    """
+    for name in (*EVERY_LAYER, *LAYER_ARGUMENTS.get(type(layer).__name__, ())):
+        yield from _argument(module, name, getattr(layer, name, None))
+
+
+def _argument(module: ModuleType, name: str, value: Any) -> Iterator[tuple[str, Value]]:
+    if name.endswith("activation"):
+        yield name, _function_name(module.activations.serialize(value))
+    elif name.endswith(_WEIGHT) and value is not None:
+        yield name, type(value).__name__
+        yield from flat(value.get_config(), f"{name}/")
+    else:
+        yield name, plain(value)
+
+
+def _function_name(serialized: Any) -> Value:
+    return serialized["config"] if isinstance(serialized, Mapping) else serialized
+
+
+def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Value]]:
+    """Yield the leaves of nested mappings and sequences by path; a list of scalars is a leaf."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from flat(inner, f"{prefix}{key}/")
+    elif isinstance(value, list | tuple) and any(isinstance(v, Mapping | list) for v in value):
+        for index, inner in enumerate(value):
+            yield from flat(inner, f"{prefix}{index}/")
+    else:
+        yield prefix.removesuffix("/"), plain(value)
+
+
+def plain(value: Any) -> Value:
+    """Return the value as JSON has it: lists for sequences, Python's own numbers, else its text."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, Sequence):
+        return [plain(inner) for inner in value]
+    return f"{type(value).__module__}.{type(value).__qualname__}"

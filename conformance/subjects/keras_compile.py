@@ -1,0 +1,72 @@
+"""Compile settings in one form, however they were written down: a name, and its arguments."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from conformance.snapshot import Value
+from conformance.subjects.keras_arguments import flat
+
+SETTINGS = ("loss", "metrics", "loss_weights", "weighted_metrics")
+
+SYNONYMS = {
+    "acc": "accuracy",
+    "binary_accuracy": "accuracy",
+    "categorical_accuracy": "accuracy",
+    "sparse_categorical_accuracy": "accuracy",
+    "bce": "binary_crossentropy",
+    "kld": "kl_divergence",
+    "kullback_leibler_divergence": "kl_divergence",
+    "mae": "mean_absolute_error",
+    "mse": "mean_squared_error",
+}
+"""Short names; `accuracy` is written down as the function that it stood for, once that is known."""
+
+OF_WRAPPERS = ("name", "dtype", "fn", "reduction")
+"""Keys that a wrapper of a loss or metric function adds to the function's own arguments."""
+
+
+def compile_settings(config: Mapping[str, Any] | None) -> Iterator[tuple[str, Value]]:
+    """Yield the settings of a serialized compile config; none of a model that was not compiled.
+
+    Losses and metrics are told in the order of the outputs, whatever lists they stand in.
+    """
+    for name in SETTINGS if config else ():
+        yield from _setting(name, config.get(name) if config else None)
+
+
+def _setting(name: str, value: Any) -> Iterator[tuple[str, Value]]:
+    if name == "loss_weights":
+        yield from flat({name: value})
+        return
+    for index, one in enumerate(_leaves(value)):
+        function, arguments = _described(one)
+        yield f"{name}/{index}", function
+        yield from flat(arguments, f"{name}/{index}/")
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, list | tuple):
+        for inner in value:
+            yield from _leaves(inner)
+    elif isinstance(value, Mapping) and "class_name" not in value:
+        for key in sorted(value):
+            yield from _leaves(value[key])
+    elif value is not None:
+        yield value
+
+
+def _described(one: Any) -> tuple[str, Mapping[str, Any]]:
+    if not isinstance(one, Mapping):
+        return _function(str(one)), {}
+    config = one["config"]
+    if not isinstance(config, Mapping):
+        return _function(str(config)), {}
+    wrapped = config.get("fn")
+    arguments = {key: config[key] for key in config if key not in OF_WRAPPERS}
+    return _described(wrapped)[0] if wrapped else _function(one["class_name"]), arguments
+
+
+def _function(name: str) -> str:
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.rpartition(">")[2]).lower()
+    return SYNONYMS.get(snake, snake)

@@ -1,0 +1,256 @@
+"""Tells everything of a live model of a module that speaks the Keras API, as plain named data."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from conformance.contract import Facet
+from conformance.snapshot import Snapshot, Value
+from conformance.subject import Model
+from conformance.subjects.keras_arguments import flat, layer_arguments
+from conformance.subjects.keras_compile import compile_settings
+
+Variable = Any
+"""A variable of the framework: it has a name, and NumPy can be told its value."""
+
+STATISTICS = frozenset(("moving_mean", "moving_variance"))
+"""Weights that training sets without a gradient."""
+
+NO_SLOTS = frozenset(("iter", "iteration", "iterations", "learning_rate"))
+"""Variables of an optimizer that have a facet of their own."""
+
+SLOTS = (
+    *("accumulated_delta_var", "accumulated_grad", "accumulator", "average_gradient", "average"),
+    *("m", "momentum", "norm", "u", "v", "velocity_hat", "velocity", "vhat"),
+)
+"""Names of slots: Keras 2 puts them before the weight's name in a variable's, Keras 3 after it."""
+
+ENVELOPE = frozenset(("build_config", "module", "registered_name", "shared_object_id"))
+"""Keys of a config that say how to write it down; they vary between formats."""
+
+
+@dataclass(frozen=True)
+class Traits:
+    """Where a dialect of the Keras API keeps what the API itself does not show.
+
+    `array` copies a variable or tensor. Three return variables: a layer's random generators, a
+    recurrent layer's states, and what an optimizer holds beside `variables`.
+    """
+
+    array: Callable[[Variable], np.ndarray] = lambda variable: np.array(variable.numpy())
+    generators: Callable[[Any], Sequence[Variable]] = lambda _: ()
+    recurrent: Callable[[Any], Sequence[Variable]] = lambda _: ()
+    beside_slots: Callable[[Any], Mapping[str, Variable]] = lambda _: {}
+    policy: Callable[[Any], str] = lambda layer: str(layer.dtype_policy.name)
+    compiled: Callable[[Model], Mapping[str, Any] | None] = lambda model: model.get_compile_config()
+
+
+KERAS_API = Traits()
+"""A dialect that keeps nothing elsewhere."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A model as the inventories see it: its module, traits, config and layers by path."""
+
+    module: ModuleType
+    traits: Traits
+    model: Model
+    config: Mapping[str, Any]
+    layers: Sequence[tuple[str, Any]]
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer; None of a model not compiled, which may lack the attribute."""
+        return getattr(self.model, "optimizer", None)
+
+
+def snapshot(module: ModuleType, traits: Traits, model: Model) -> Snapshot:
+    """Return an inventory of every facet, arrays copied."""
+    layers = tuple(_walk(module, model, ""))
+    view = View(module, traits, model, _config(module, model), layers)
+    return Snapshot({facet: dict(inventory(view)) for facet, inventory in INVENTORIES.items()})
+
+
+def _walk(module: ModuleType, model: Model, prefix: str) -> Iterator[tuple[str, Any]]:
+    for layer in model.layers:
+        path = prefix + layer.name
+        yield path, layer
+        if isinstance(layer, module.Model):
+            yield from _walk(module, layer, f"{path}/")
+
+
+def _config(module: ModuleType, model: Model) -> Mapping[str, Any]:
+    if isinstance(model, module.Sequential) or _has_graph(model):
+        return dict(model.get_config())
+    layers = [
+        {"class_name": type(one).__name__, "config": one.get_config()} for one in model.layers
+    ]
+    return {"name": model.name, "layers": layers}
+
+
+def _has_graph(model: Model) -> bool:
+    return any(base.__name__ == "Functional" for base in type(model).__mro__)
+
+
+def _architecture(view: View) -> Iterator[tuple[str, Value]]:
+    return flat(_without_envelopes(view.config))
+
+
+def _without_envelopes(config: Any) -> Any:
+    if isinstance(config, Mapping):
+        return {k: _without_envelopes(v) for k, v in config.items() if k not in ENVELOPE}
+    if isinstance(config, list | tuple):
+        return [_without_envelopes(inner) for inner in config]
+    return config
+
+
+def _arguments(view: View) -> Iterator[tuple[str, Value]]:
+    for path, layer in view.layers:
+        for name, value in layer_arguments(view.module, layer):
+            yield f"{path}/{name}", value
+
+
+def _sharing(view: View) -> Iterator[tuple[str, Value]]:
+    first: dict[int, str] = {}
+    for path, layer in view.layers:
+        yield path, first.setdefault(id(layer), path)
+    for path, _, index, variable in _weights(view):
+        yield f"{path}/{index}", first.setdefault(id(variable), f"{path}/{index}")
+    yield from _calls(view.config, "")
+
+
+def _calls(config: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Value]]:
+    for layer in config["layers"]:
+        path = f"{prefix}{layer['config']['name']}"
+        for index, node in enumerate(layer.get("inbound_nodes", ())):
+            yield f"{path}/call {index}", [list(tensor) for tensor in _tensors(node)]
+        if "layers" in layer["config"]:
+            yield from _calls(layer["config"], f"{path}/")
+
+
+def _tensors(node: Any) -> Iterator[Sequence[str | int]]:
+    """Yield (layer name, call, output) of every tensor in an inbound node, Keras 2's or 3's."""
+    if isinstance(node, Mapping):
+        for inner in node.values():
+            yield from _tensors(inner)
+    elif isinstance(node, list | tuple):
+        if len(node) >= 3 and isinstance(node[0], str) and isinstance(node[1], int):
+            yield node[:3]
+        else:
+            for inner in node:
+                yield from _tensors(inner)
+
+
+def _names(view: View) -> Iterator[tuple[str, Value]]:
+    yield "model", view.model.name
+    yield "layers", [path for path, _ in view.layers]
+    for path, _, index, variable in _weights(view):
+        yield f"{path}/{index}", base_name(variable.name)
+
+
+def _weights(view: View) -> Iterator[tuple[str, Any, int, Variable]]:
+    for path, layer in view.layers:
+        if not isinstance(layer, view.module.Model):
+            states = {id(state) for state in view.traits.recurrent(layer)}
+            own = [weight for weight in layer.weights if id(weight) not in states]
+            for index, weight in enumerate(own):
+                yield path, layer, index, weight
+
+
+def base_name(name: str) -> str:
+    """Return the last part of a variable's name: `kernel` of `dense/kernel:0`."""
+    return name.rpartition("/")[2].partition(":")[0]
+
+
+def _values(view: View, *, statistics: bool) -> Iterator[tuple[str, Value]]:
+    for path, _, index, variable in _weights(view):
+        name = base_name(variable.name)
+        if (name in STATISTICS) is statistics:
+            yield f"{path}/{index} {name}", view.traits.array(variable)
+
+
+def _trainable(view: View) -> Iterator[tuple[str, Value]]:
+    yield "", view.model.trainable
+    for path, layer in view.layers:
+        yield path, layer.trainable
+
+
+def _policies(view: View) -> Iterator[tuple[str, Value]]:
+    for path, layer in view.layers:
+        yield path, view.traits.policy(layer)
+
+
+def _optimizer(view: View) -> Iterator[tuple[str, Value]]:
+    optimizer = view.optimizer
+    if optimizer is not None:
+        yield "class_name", type(optimizer).__name__
+        config = optimizer.get_config()
+        yield from flat({key: config[key] for key in config if key != "learning_rate"})
+
+
+def _learning_rate(view: View) -> Iterator[tuple[str, Value]]:
+    if view.optimizer is not None:
+        yield from flat({"learning_rate": view.optimizer.get_config()["learning_rate"]})
+
+
+def _slots(view: View) -> Iterator[tuple[str, Value]]:
+    optimizer = view.optimizer
+    if optimizer is None:
+        return
+    slots = [v for v in optimizer.variables if base_name(v.name) not in NO_SLOTS]
+    for index, slot in enumerate(slots):
+        yield f"{index} {_slot(slot.name)}", view.traits.array(slot)
+    for name, variable in view.traits.beside_slots(optimizer).items():
+        yield name, view.traits.array(variable)
+
+
+def _slot(name: str) -> str:
+    """Return the slot's own name: the rest of a variable's name varies with how it was made."""
+    before = [part for part in name.split("/")[:2] if part in SLOTS]
+    after = [slot for slot in SLOTS if name.endswith(f"_{slot}")]
+    return next(iter((*before, *after)), "")
+
+
+def _iteration(view: View) -> Iterator[tuple[str, Value]]:
+    if view.optimizer is not None:
+        yield "iterations", view.traits.array(view.optimizer.iterations)
+
+
+def _of_layers(view: View, variables: Callable[[Any], Sequence[Variable]]) -> dict[str, Value]:
+    return {
+        f"{path}/{index}": view.traits.array(variable)
+        for path, layer in view.layers
+        if not isinstance(layer, view.module.Model)
+        for index, variable in enumerate(variables(layer))
+    }
+
+
+def _metrics(view: View) -> Iterator[tuple[str, Value]]:
+    for place, metric in enumerate(view.model.metrics):
+        for index, variable in enumerate(metric.variables):
+            yield f"{place} {metric.name}/{index}", view.traits.array(variable)
+
+
+INVENTORIES: Mapping[Facet, Callable[[View], Any]] = {
+    Facet.ARCHITECTURE: _architecture,
+    Facet.ARGUMENTS: _arguments,
+    Facet.SHARING: _sharing,
+    Facet.NAMES: _names,
+    Facet.WEIGHTS: lambda view: _values(view, statistics=False),
+    Facet.NON_TRAINABLE: lambda view: _values(view, statistics=True),
+    Facet.TRAINABLE: _trainable,
+    Facet.DTYPE_POLICY: _policies,
+    Facet.COMPILE: lambda view: compile_settings(view.traits.compiled(view.model)),
+    Facet.OPTIMIZER: _optimizer,
+    Facet.SLOTS: _slots,
+    Facet.ITERATION: _iteration,
+    Facet.LEARNING_RATE: _learning_rate,
+    Facet.RNG: lambda view: _of_layers(view, view.traits.generators),
+    Facet.METRICS: _metrics,
+    Facet.RECURRENT: lambda view: _of_layers(view, view.traits.recurrent),
+}
+"""What each facet is told from."""

@@ -1,0 +1,140 @@
+"""Does the events of a training history to any model that speaks the Keras API."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from conformance.subject import Logs, Model
+from conformance.subjects.keras_builder import compile_model, forget_sequences, one_or_list
+from strategies.case import (
+    AnyEvent,
+    Evaluate,
+    Fit,
+    Predict,
+    Recompile,
+    ResetMetrics,
+    ResetStates,
+    SetLearningRate,
+    SetTrainable,
+    TrainOnBatch,
+)
+from strategies.data import Rows
+
+Arguments = dict[str, Any]
+
+
+def perform(module: ModuleType, model: Model, event: AnyEvent, rows: Rows | None) -> Logs:
+    """Do the event and return its logs, as the floats that the framework reports.
+
+    Raises:
+        KeyError: a subject is not asked to do this event.
+    """
+    return _PERFORMANCES[type(event)](module, model, event, rows)
+
+
+def _train_on_batch(_: ModuleType, model: Model, event: TrainOnBatch, rows: Rows) -> Logs:
+    weights = _class_weight(event.class_weight)
+    return [
+        _floats(model.train_on_batch(**_data(batch), **weights, return_dict=True))
+        for batch in _batches(rows, event.batch_size)
+    ]
+
+
+def _fit(_: ModuleType, model: Model, event: Fit, rows: Rows) -> Logs:
+    history = model.fit(
+        **_data(rows),
+        **_class_weight(event.class_weight),
+        batch_size=event.batch_size,
+        epochs=event.epochs,
+        shuffle=event.shuffle,
+        verbose=0,
+    ).history
+    return [
+        {name: float(values[epoch]) for name, values in history.items()}
+        for epoch in range(event.epochs)
+    ]
+
+
+def _evaluate(_: ModuleType, model: Model, event: Evaluate, rows: Rows) -> Logs:
+    data = _data(rows)
+    return [
+        _floats(model.evaluate(**data, batch_size=event.batch_size, return_dict=True, verbose=0))
+    ]
+
+
+def _predict(_: ModuleType, model: Model, event: Predict, rows: Rows) -> Logs:
+    model.predict(one_or_list(rows.inputs), batch_size=event.batch_size, verbose=0)
+    return ()
+
+
+def _set_trainable(_: ModuleType, model: Model, event: SetTrainable, _rows: None) -> Logs:
+    layer = model
+    for name in event.layer.split("/"):
+        layer = next(inner for inner in layer.layers if inner.name == name)
+    layer.trainable = event.value
+    return ()
+
+
+def _set_learning_rate(_: ModuleType, model: Model, event: SetLearningRate, _rows: None) -> Logs:
+    model.optimizer.learning_rate = event.value
+    return ()
+
+
+def _recompile(module: ModuleType, model: Model, event: Recompile, _rows: None) -> Logs:
+    compile_model(module, model, event.settings)
+    return ()
+
+
+def _reset_metrics(_: ModuleType, model: Model, _event: ResetMetrics, _rows: None) -> Logs:
+    model.reset_metrics()
+    return ()
+
+
+def _reset_states(module: ModuleType, model: Model, _event: ResetStates, _rows: None) -> Logs:
+    forget_sequences(module, model)
+    return ()
+
+
+_PERFORMANCES: Mapping[type, Callable[[ModuleType, Model, Any, Any], Logs]] = {
+    Evaluate: _evaluate,
+    Fit: _fit,
+    Predict: _predict,
+    Recompile: _recompile,
+    ResetMetrics: _reset_metrics,
+    ResetStates: _reset_states,
+    SetLearningRate: _set_learning_rate,
+    SetTrainable: _set_trainable,
+    TrainOnBatch: _train_on_batch,
+}
+
+
+def _batches(rows: Rows, size: int) -> Iterator[Rows]:
+    for start in range(0, len(rows.inputs[0]), size):
+        cut = slice(start, start + size)
+        weights = rows.sample_weight
+        yield Rows(
+            inputs=_cut(rows.inputs, cut),
+            targets=_cut(rows.targets, cut),
+            sample_weight=None if weights is None else _cut(weights, cut),
+        )
+
+
+def _cut(arrays: Sequence[np.ndarray], cut: slice) -> tuple[np.ndarray, ...]:
+    return tuple(array[cut] for array in arrays)
+
+
+def _data(rows: Rows) -> Arguments:
+    data: Arguments = {"x": one_or_list(rows.inputs), "y": one_or_list(rows.targets)}
+    if rows.sample_weight is not None:
+        data["sample_weight"] = one_or_list(rows.sample_weight)
+    return data
+
+
+def _class_weight(weights: Sequence[float]) -> Arguments:
+    return {"class_weight": dict(enumerate(weights))} if weights else {}
+
+
+def _floats(logs: Mapping[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in logs.items()}

@@ -1,0 +1,64 @@
+"""The subject `tf_keras`: Keras 2 on TensorFlow, asked for deterministic operations."""
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from conformance.paths.keras_family import TF_KERAS
+from conformance.subjects.keras_api import KerasSubject
+from conformance.subjects.keras_builder import RECURRENT
+from conformance.subjects.keras_snapshot import Traits
+
+BESIDE_SLOTS = {"Nadam": ("_u_product",)}
+"""Variables by optimizer class that `variables` leaves out though every step reads them."""
+
+RANDOM = RECURRENT | {"Dropout"}
+"""Layers that draw random numbers, or whose cells do."""
+
+
+def tf_keras() -> KerasSubject:
+    """Return the subject; TensorFlow is asked for one thread and deterministic operations."""
+    still(import_module("tensorflow"))
+    traits = Traits(
+        array=np.array,
+        generators=_generators,
+        recurrent=_recurrent,
+        beside_slots=_beside_slots,
+    )
+    return KerasSubject("tf_keras", "tf_keras", traits, TF_KERAS, ("tensorflow", "tf_keras"))
+
+
+def still(tensorflow: Any) -> None:
+    """Ask TensorFlow for what makes a program repeat itself bit for bit.
+
+    Raises:
+        RuntimeError: TensorFlow has run already, with more threads.
+    """
+    tensorflow.get_logger().setLevel("ERROR")
+    tensorflow.config.threading.set_intra_op_parallelism_threads(1)
+    tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+    tensorflow.config.experimental.enable_op_determinism()
+
+
+def _generators(layer: Any) -> Sequence[Any]:
+    """Return the generator's state; without a generator, the count that seeds the next draw."""
+    kind = type(layer).__name__
+    if kind not in RANDOM:
+        return ()
+    drawn = (layer.cell if kind in RECURRENT else layer)._random_generator
+    state = drawn._seed if drawn._generator is None else drawn._generator.state
+    return () if state is None else (state,)
+
+
+def _recurrent(layer: Any) -> Sequence[Any]:
+    if type(layer).__name__ not in RECURRENT or not layer.stateful:
+        return ()
+    return [state for state in layer.states if state is not None]
+
+
+def _beside_slots(optimizer: Any) -> Mapping[str, Any]:
+    built = len(optimizer.variables) > 1
+    names = BESIDE_SLOTS.get(type(optimizer).__name__, ()) if built else ()
+    return {name: getattr(optimizer, name) for name in names}
