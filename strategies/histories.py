@@ -85,7 +85,7 @@ def histories(
         if place == training:
             before.append(_train(choice, scene))
         else:
-            before += choice.one_of(OTHERS)(choice, scene)
+            before += choice.one_of(_others(scene))(choice, scene)
     if scene.freezable and start.rarely(20):
         before.append(SetTrainable(layer=start.one_of(scene.freezable), value=False))
     after: list[AnyEvent] = [_batches(start, scene, STEPS_AFTER)]
@@ -165,6 +165,18 @@ def _weights(choice: Choices, scene: Scene) -> tuple[bool, tuple[float, ...]]:
     return True, ()
 
 
+def _others(scene: Scene) -> Sequence["Deed"]:
+    """Return what may happen to this model besides the training that every history has."""
+    constant = not isinstance(scene.settings.optimizer.config["learning_rate"], dict)
+    return (
+        *ALWAYS,
+        *((_freeze,) * 4 if scene.freezable else ()),
+        *((_set_learning_rate,) * 4 if constant else ()),
+        *((_reset_states,) * 3 if scene.stateful else ()),
+        *((_hop,) * 2 if scene.hops else ()),
+    )
+
+
 def _more_training(choice: Choices, scene: Scene) -> list[AnyEvent]:
     return [_train(choice, scene)]
 
@@ -185,17 +197,13 @@ def _predict(_: Choices, scene: Scene) -> list[AnyEvent]:
     return [Predict(samples=scene.batch_size, batch_size=scene.batch_size)]
 
 
-def _set_learning_rate(choice: Choices, scene: Scene) -> list[AnyEvent]:
-    if isinstance(scene.settings.optimizer.config["learning_rate"], dict):
-        return _more_training(choice, scene)
+def _set_learning_rate(choice: Choices, _: Scene) -> list[AnyEvent]:
     return [SetLearningRate(value=choice.one_of(RATES))]
 
 
 def _freeze(choice: Choices, scene: Scene) -> list[AnyEvent]:
     """Freeze a layer, or thaw a frozen one, and recompile for it to count."""
-    if not scene.freezable:
-        return _more_training(choice, scene)
-    path = choice.one_of(scene.freezable)
+    path = choice.one_of([*scene.freezable, *sorted(scene.frozen.intersection(scene.freezable))])
     scene.frozen ^= {path}
     turned = SetTrainable(layer=path, value=path not in scene.frozen)
     return [turned, *_recompile(choice, scene)]
@@ -214,29 +222,22 @@ def _reset_metrics(_: Choices, __: Scene) -> list[AnyEvent]:
     return [ResetMetrics()]
 
 
-def _reset_states(choice: Choices, scene: Scene) -> list[AnyEvent]:
-    return [ResetStates()] if scene.stateful else _more_training(choice, scene)
+def _reset_states(_: Choices, __: Scene) -> list[AnyEvent]:
+    return [ResetStates()]
 
 
 def _hop(choice: Choices, scene: Scene) -> list[AnyEvent]:
-    if not scene.hops:
-        return _more_training(choice, scene)
     return [Hop(path=choice.one_of(scene.hops))]
 
 
-OTHERS: tuple[Callable[[Choices, Scene], list[AnyEvent]], ...] = (
+Deed = Callable[[Choices, Scene], list[AnyEvent]]
+
+ALWAYS: tuple[Deed, ...] = (
     *(_more_training,) * 5,
-    *(_set_learning_rate,) * 4,
-    *(_freeze,) * 4,
     *(_recompile,) * 2,
-    _shuffled_fit,
-    _evaluate,
-    _predict,
-    _reset_metrics,
-    *(_reset_states,) * 2,
-    _hop,
+    *(_shuffled_fit, _evaluate, _predict, _reset_metrics),
 )
-"""Events besides the training that every history has; training stands in where one does not fit."""
+"""Events that any model takes, besides the training that every history has."""
 
 ENDINGS = (_plain_fit, _evaluate)
 """What may follow the training after the load."""

@@ -50,10 +50,25 @@ def config(class_name: str, choice: Choices, register: Register, place: Place) -
     """Return a layer's arguments but its name; shrinks towards those it cannot do without."""
     maker = LAYERS[class_name]
     arguments = maker.arguments(choice, register, place)
-    arguments["dtype"] = choice.one_of(DTYPES)
     if maker.weighted:
         arguments["trainable"] = choice.one_of(TRAINABLE)
-    return given(arguments)
+    return _of_dtype(choice.one_of(DTYPES), arguments)
+
+
+def _of_dtype(dtype: object, arguments: Config) -> Config:
+    """Return the arguments for a layer of that dtype.
+
+    Next to float32 layers, Keras 3 cannot add up the regularization of a float64 weight, and
+    tf_keras's NonNeg cannot constrain one.
+    """
+    if dtype != "float64":
+        return given(arguments | {"dtype": dtype})
+    kept = {
+        key: value
+        for key, value in arguments.items()
+        if not key.endswith("_regularizer") and value != {"class_name": "NonNeg", "config": {}}
+    }
+    return given(kept | {"dtype": dtype})
 
 
 def head(choice: Choices, register: Register, units: int, activation: str | None) -> Config:
@@ -63,9 +78,8 @@ def head(choice: Choices, register: Register, units: int, activation: str | None
         "activation": OMIT if activation is None else activation,
         **matrix_arguments("kernel", choice, register),
         **_bias(choice, register),
-        "dtype": choice.one_of(DTYPES),
     }
-    return given(arguments)
+    return _of_dtype(choice.one_of(DTYPES), arguments)
 
 
 def fitting(place: Place) -> tuple[str, ...]:
