@@ -1,4 +1,4 @@
-"""Campaigns: many cases of one kind through one save path, and the minimal case of each defect."""
+"""Campaigns: many cases through one save path, and the minimal case of each defect."""
 
 import time
 from collections import Counter
@@ -39,7 +39,7 @@ class Plan:
     """What to run: one subject, one save path, one kind of model, and for how long.
 
     `examples` is a number of cases; with `seconds`, batches are run until the time is up instead.
-    `timeout` bounds one example, `shrink_seconds` the reduction of one defect.
+    `timeout` bounds one example, `shrink_seconds` the reduction of all defects together.
     """
 
     subject: str
@@ -51,7 +51,7 @@ class Plan:
     seconds: float | None = None
     seed: int = 0
     timeout: float = 120.0
-    shrink_seconds: float = 20.0
+    shrink_seconds: float = 60.0
 
 
 @dataclass
@@ -90,8 +90,7 @@ class Campaign:
         """Run the plan and return a result a check that had something to say."""
         for batch, size in self._batches():
             self._generate(batch, size, self._explore(batch), Phase.generate)
-        for check, key in self._worth_reducing():
-            self._reduce(check, key)
+        self._reduce_all()
         return self.results()
 
     def results(self) -> tuple[Result, ...]:
@@ -182,17 +181,24 @@ class Campaign:
         issue = known_issue(self.plan.subject, self.plan.path, check, key)
         return "" if issue is None else issue.statement
 
+    def _reduce_all(self) -> None:
+        """Reduce the defects in turn, each in a fair share of the time that is left."""
+        end = time.monotonic() + self.plan.shrink_seconds
+        worth = list(self._worth_reducing())
+        for index, (check, key) in enumerate(worth):
+            now = time.monotonic()
+            self._reduce(check, key, now + max(0.0, end - now) / (len(worth) - index))
+
     def _worth_reducing(self) -> Iterator[tuple[str, str]]:
         reduced: Counter[str] = Counter()
-        for check, key in list(self._sightings):
+        for check, key in self._sightings:
             reduced[check] += 1
             if reduced[check] <= FINDINGS_A_CHECK:
                 yield check, key
 
-    def _reduce(self, check: str, key: str) -> None:
+    def _reduce(self, check: str, key: str, deadline: float) -> None:
         """Run the batch again, raising on this defect alone, so that Hypothesis reduces it."""
         sighting = self._sightings[check, key]
-        deadline = time.monotonic() + self.plan.shrink_seconds
         probes = frozenset(c.probe for c in self.plan.checks if c.name == check and c.probe)
         shown: dict[str, Defect | None] = {sighting.case.id: sighting.defect}
         self._reduced[check, key] = (sighting.case, sighting.defect)

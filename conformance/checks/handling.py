@@ -9,6 +9,7 @@ from conformance.checks.facets import inventory_defects
 from conformance.contract import Facet, Promise
 from conformance.snapshot import Difference, Snapshot, Value, value_difference
 from conformance.trace import Probe, Raised, Trace
+from strategies.case import Kind
 
 UNCLEAR = frozenset(
     f"builtins.{kind.__name__}"
@@ -38,8 +39,9 @@ def refusal_says_why(trace: Trace) -> Seen:
 
 def unbuilt_model_is_refused(trace: Trace) -> Seen:
     """Hold the refusal of a model without weights to its clarity."""
-    if Probe.UNBUILT not in trace.probes or not trace.contract.refuses_unbuilt:
-        return NotApplicable("the path was not asked to save a model without weights")
+    subclassed = trace.case.architecture.kind is Kind.SUBCLASSED
+    if not (subclassed and trace.contract.refuses_unbuilt):
+        return NotApplicable("only a subclassed model can be without weights")
     return _refusal(trace.unbuilt, "the model has no weights yet")
 
 

@@ -1,0 +1,78 @@
+"""Campaigns: what they find, what they call it, and how small they make it."""
+
+from reports.records import Verdict
+
+FAULTY = "tests.conformance.faulty"
+
+
+def test_faultless_subject_has_no_finding(run):
+    results = run("examples.linear_subject:Linear")
+
+    assert not [finding for result in results.values() for finding in result.findings]
+    assert results["optimizer_slots_survive"].verdict is Verdict.PASS
+    assert results["resume_trajectory_is_identical"].verdict is Verdict.PASS
+
+
+def test_lost_slot_is_found_by_the_facet_and_by_the_trajectory(run):
+    results = run(f"{FAULTY}:LosesMomentum")
+
+    assert results["optimizer_slots_survive"].verdict is Verdict.FAIL
+    assert results["resume_trajectory_is_identical"].verdict is Verdict.FAIL
+    assert results["weights_survive"].verdict is Verdict.PASS
+
+
+def test_lost_slot_is_invisible_to_the_first_batch(run):
+    """The loss is computed before the update: DESIGN's reason for the trajectory."""
+    results = run(f"{FAULTY}:LosesMomentum")
+
+    assert results["first_batch_loss_is_identical"].verdict is Verdict.PASS
+
+
+def test_finding_names_step_and_variable_and_is_minimal(run):
+    (finding,) = run(f"{FAULTY}:LosesMomentum")["resume_trajectory_is_identical"].findings
+
+    assert finding.where == "step 1: weights: kernel"
+    assert len(finding.case["history"]["before"]) == 1
+    assert finding.case["architecture"]["layers"][0]["config"]["name"] == "dense"
+
+
+def test_exception_of_a_save_is_a_finding_with_its_traceback(run):
+    (finding,) = run(f"{FAULTY}:RaisesOnSave")["round_trip_completes"].findings
+
+    assert "no room" in finding.found
+    assert "in save" in finding.traceback
+
+
+def test_dead_process_is_a_crash_and_not_the_end(run):
+    result = run(f"{FAULTY}:DiesOnLoad", examples=3)["round_trip_completes"]
+
+    assert result.tally[Verdict.CRASH] >= 1
+    assert "exit code 7" in result.findings[0].message
+
+
+def test_hang_is_a_timeout_and_not_the_end(run):
+    result = run(f"{FAULTY}:HangsOnLoad", examples=1, timeout=0.7)["round_trip_completes"]
+
+    assert result.verdict is Verdict.TIMEOUT
+
+
+def test_save_that_changes_the_model_is_found(run):
+    results = run(f"{FAULTY}:SavingClearsMomentum")
+
+    assert results["saving_changes_nothing"].verdict is Verdict.FAIL
+
+
+def test_subject_that_does_not_repeat_itself_is_unstable_and_not_failing(run):
+    results = run(f"{FAULTY}:Restless")
+
+    assert Verdict.UNSTABLE in results["resume_trajectory_is_identical"].tally
+    assert Verdict.FAIL not in results["resume_trajectory_is_identical"].tally
+    assert results["weights_survive"].verdict is Verdict.PASS
+
+
+def test_campaign_repeats_itself_from_its_seed(run):
+    one, other = (run(f"{FAULTY}:LosesMomentum", seed=3) for _ in range(2))
+
+    assert {k: (r.tally, r.findings) for k, r in one.items()} == {
+        k: (r.tally, r.findings) for k, r in other.items()
+    }
