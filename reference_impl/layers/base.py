@@ -97,6 +97,8 @@ class Layer:
 
     is_graph_network = False
     stateful = False
+    activity_regularizer: Any = None
+    _activity: Sequence[Tensor] = ()
     _tracked: dict[str, Any]
     _own_weights: list[Variable]
     _extra_state: dict[str, Variable]
@@ -258,13 +260,17 @@ class Layer:
 
     @property
     def losses(self) -> list[Tensor]:
-        """The regularization losses, one scalar for each regularized weight, in layer order."""
-        return [
+        """The regularization losses: of each regularized weight, then of activities.
+
+        Those of activities are of the last call of this layer that no other layer made.
+        """
+        of_weights = [
             variable.regularizer(variable)
             for layer in self.flatten_layers()
             for variable in layer.own_weights()
             if variable.regularizer is not None
         ]
+        return [*of_weights, *self._activity]
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the values of `weights`."""
@@ -317,15 +323,23 @@ class Layer:
             raise TypeError(f"layer {self.name!r}: symbolic tensors and arrays cannot be mixed")
         outer = current_frame()
         training = outer.training if training is None else bool(training)
-        with calling(CallFrame(self._scope_inside(outer), training)):
+        frame = CallFrame(
+            (*outer.scope, self.name), training, outer.activity if outer.scope else []
+        )
+        with calling(frame):
             inputs = map_leaves(self._as_input, inputs)
             self.ensure_built(map_leaves(lambda tensor: tuple(tensor.shape), inputs))
             if training is not None and "training" in _parameters(type(self).call):
                 arguments["training"] = training
-            return self.call(inputs, **arguments)
-
-    def _scope_inside(self, outer: CallFrame) -> tuple[str, ...]:
-        return (*outer.scope, self.name)
+            outputs = self.call(inputs, **arguments)
+        if self.activity_regularizer is not None:
+            frame.activity.extend(
+                self.activity_regularizer(output) / float(output.shape[0])
+                for output in leaves(outputs)
+            )
+        if not outer.scope:
+            object.__setattr__(self, "_activity", frame.activity)
+        return outputs
 
     def _call_symbolically(
         self,

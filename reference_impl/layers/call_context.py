@@ -3,15 +3,21 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from reference_impl.autodiff import Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class CallFrame:
-    """One running call: the names of the layers around it, and whether it trains (None: unsaid)."""
+    """One running call: the names of the layers around it, and whether it trains (None: unsaid).
+
+    `activity` gathers the activity regularization of all layers called below the outermost one.
+    """
 
     scope: tuple[str, ...] = ()
     training: bool | None = None
+    activity: list[Tensor] = field(default_factory=list)
 
 
 _OUTSIDE = CallFrame()

@@ -154,8 +154,8 @@ def _fitting_layer_states(model: Layer, states: Mapping[str, np.ndarray]) -> Ass
         known = layers[int(number)].extra_state if int(number) < len(layers) else {}
         if name not in known or known[name].shape != value.shape:
             raise WeightsMismatch(
-                f"layer {number} of model {model.name!r}: no state {name!r} of shape {value.shape}: "
-                f"it has {sorted((key, variable.shape) for key, variable in known.items())}"
+                f"layer {number} of model {model.name!r}: no state {name!r} of shape "
+                f"{value.shape}: it has {sorted((key, variable.shape) for key, variable in known.items())}"
             )
         changes.append((known[name], value))
     return changes

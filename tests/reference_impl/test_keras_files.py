@@ -240,6 +240,25 @@ def test_class_weights_weigh_as_in_tf_keras(tf_keras):
     np.testing.assert_allclose(list(logs.values()), list(expected.values()), rtol=1e-5)
 
 
+def test_activities_and_frozen_weights_are_regularized_as_in_tf_keras(tf_keras):
+    def made(keras):
+        model = keras.Sequential(
+            [
+                keras.layers.Dense(3, activity_regularizer="l2", input_shape=(4,)),
+                keras.layers.Dense(2, kernel_regularizer="l2"),
+            ]
+        )
+        model.layers[1].trainable = False
+        model.compile("sgd", "mse")
+        return model
+
+    ours, theirs = made(reference), made(tf_keras)
+    theirs.set_weights(ours.get_weights())
+
+    for _ in range(3):
+        np.testing.assert_allclose(ours.train_on_batch(X, Y), theirs.train_on_batch(X, Y), 1e-5)
+
+
 def test_a_subclassed_model_names_its_weights_as_tf_keras_does(tf_keras):
     def made(keras):
         class Sub(keras.Model):
