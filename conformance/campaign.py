@@ -90,6 +90,8 @@ class Campaign:
         """Run the plan and return a result a check that had something to say."""
         for batch, size in self._batches():
             self._generate(batch, size, self._explore(batch), Phase.generate)
+        for check in self.plan.checks:
+            self._tallies.setdefault(check.name, Counter({Verdict.NOT_APPLICABLE: self._number}))
         self._reduce_all()
         return self.results()
 
@@ -221,7 +223,7 @@ class Campaign:
 
     def _result(self, check: str) -> Result:
         tally = self._tallies[check]
-        promises = self._promises[check]
+        promises = self._promises.get(check, set())
         return Result(
             subject=self.plan.subject,
             path=self.plan.path,

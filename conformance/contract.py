@@ -85,7 +85,9 @@ class Contract:
         return promise if promise in (Promise.MUST, Promise.SHOULD) else None
 
     def speaks_of(self, facets: tuple[Facet, ...]) -> bool:
-        """Say whether the contract promises something of each of the facets."""
+        """Say whether the contract answers for the facets: one of the file alone, or several."""
+        if len(facets) == 1:
+            return self.firm(*facets) is not None
         return not facets or self.promise(*facets) is not None
 
     def promise(self, *facets: Facet) -> Promise | None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import textwrap
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -61,15 +62,16 @@ def script(case: Case, subject: str, path: str, check: str, finding: Finding) ->
     """
     scenes = plot(case, subject, path, check, finding)
     dialect = dialect_of(subject)
-    main = [*scenes.body, *_verdict(scenes, f"{finding.message} ({subject}, {path})")]
+    main = [*scenes.body, *_verdict(scenes, f"{subject} {path}: {finding.message}")]
     if any("{folder}" in line or "folder)" in line for line in main):
         main = ["folder = tempfile.mkdtemp()", *main]
     functions = [line for function in scenes.functions for line in (*function, "", "")]
     if scenes.parallel:
         main = ['if __name__ == "__main__":', *indented(main)]
     settled = [f'os.environ["KERAS_BACKEND"] = "{dialect.backend}"'] if dialect.backend else []
-    settling = [dialect.settling, ""] if dialect.settling else []
-    program = [*dialect.imports, "", *settling, "", *functions, *main]
+    settling = [dialect.framework, dialect.settling] if scenes.alive else ["", ""]
+    imports = [line for line in (settling[0], dialect.module) if line]
+    program = [*imports, "", *settling[1:], "", *functions, *main]
     standard = _imports([*settled, *program])
     opening = [*_docstring(case, subject, path, check), "", *standard, "", "import numpy as np"]
     return "\n".join([*opening, *settled, *program]) + "\n"
@@ -119,9 +121,10 @@ def _environment(subject: str) -> dict[str, str]:
 
 def _docstring(case: Case, subject: str, path: str, check: str) -> Iterator[str]:
     statement = next((one.statement for one in ALL_CHECKS if one.name == check), check)
-    yield f'"""{statement}'
+    where = f"Not so for {subject} through {path}: saveproof, {check}, case {case.id}."
+    yield from textwrap.wrap(f'"""{statement}', 100)
     yield ""
-    yield f"Not so for {subject} through {path}: found by saveproof ({check}, case {case.id})."
+    yield from textwrap.wrap(where, 100)
     yield '"""'
 
 
@@ -130,10 +133,9 @@ def _imports(program: Lines) -> list[str]:
 
 
 def _verdict(scenes: Plot, message: str) -> Lines:
-    shown = [f'print("{name}:", {value})' for name, value in scenes.values.items()]
     return [
-        *shown,
-        f"if not ({scenes.sound}):" if " or " in scenes.sound else f"if not {scenes.sound}:",
+        *(f'print("{name}:", {name})' for name in scenes.values),
+        f"if {scenes.defect}:",
         f"    print({literal(DEFECT + message)})",
         "    sys.exit(1)",
         'print("the defect does not show")',

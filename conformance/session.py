@@ -19,7 +19,16 @@ from conformance.isolation import Child
 from conformance.subject import SavePath, Subject
 from reports import renderers, store
 from reports.matrix import matrix
-from reports.records import UNEXPECTED, CheckInfo, Finding, Header, PathInfo, Result, SubjectInfo
+from reports.records import (
+    UNEXPECTED,
+    CheckInfo,
+    Finding,
+    Header,
+    PathInfo,
+    Result,
+    SubjectInfo,
+    Verdict,
+)
 from strategies.case import Kind
 from strategies.cases import cases
 
@@ -62,11 +71,6 @@ class Conformance:
         """Whether this process is one of pytest-xdist's workers."""
         return hasattr(self.config, "workerinput")
 
-    @pytest.fixture(scope="session")
-    def conformance(self) -> "Conformance":
-        """Return the suite in this process."""
-        return self
-
     def pytest_sessionstart(self) -> None:
         """Write the run's header."""
         if not self.is_worker:
@@ -75,13 +79,12 @@ class Conformance:
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Give the suite's test every subject, path, kind and check that was asked for."""
-        names = ("subject", "path", "kind", "check")
         if metafunc.function.__module__.rpartition(".")[2] != "test_save_paths":
             return
         values = list(self._parameters())
         if not values:
             raise NothingApplies("no save path and check is left of what was asked for")
-        metafunc.parametrize(names, values)
+        metafunc.parametrize(("subject", "path", "kind", "check"), values)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note which checks each campaign must judge by."""
@@ -96,8 +99,8 @@ class Conformance:
         group = (subject, path, kind)
         if group not in self._results:
             self._results[group] = {r.check: r for r in self._campaign(group)}
-        result = self._results[group].get(check)
-        if result is None:
+        result = self._results[group][check]
+        if set(result.tally) == {Verdict.NOT_APPLICABLE}:
             pytest.skip("nothing that the sentence speaks of came up")
         if any(verdict in UNEXPECTED for verdict in result.tally):
             pytest.fail(_told(result), pytrace=False)

@@ -209,7 +209,8 @@ def _cell(path: PathInfo, check: CheckInfo, results: Sequence[Result]) -> Cell:
     tally: Counter[Verdict] = Counter()
     for result in results:
         tally.update(result.tally)
-    unpromised = tuple(f for f in check.facets if path.facets.get(f) in {None, "fresh"})
+    nothing = {None, "fresh", "code"} if len(check.facets) == 1 else {None, "fresh"}
+    unpromised = tuple(f for f in check.facets if path.facets.get(f) in nothing)
     absent = Verdict.NOT_APPLICABLE if unpromised else None
     return Cell(
         check=check,
