@@ -17,6 +17,8 @@ from strategies.case import (
 )
 from strategies.shapes import Shape, layer_shape
 
+FIRST = ("units", "filters", "kernel_size", "rate", "input_dim", "output_dim", "activation")
+
 
 def drawing(case: Case) -> str:
     """Return the case as text: its layers and their arguments, the optimizer, the history.
@@ -74,7 +76,12 @@ def _input(input_: Input) -> str:
 
 def _layer(layer: Layer) -> str:
     arguments = {key: value for key, value in layer.config.items() if key != "name"}
-    return f"{layer.class_name}({_arguments(arguments)})"
+    return f"{layer.class_name}({_arguments(dict(sorted(arguments.items(), key=_place)))})"
+
+
+def _place(argument: tuple[str, object]) -> int:
+    """Put what says most about a layer first; a case read from JSON has its keys sorted."""
+    return FIRST.index(argument[0]) if argument[0] in FIRST else len(FIRST)
 
 
 def _settings(settings: CompileSettings) -> str:
