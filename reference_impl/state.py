@@ -48,6 +48,7 @@ class Extras:
         metrics: the metrics' variables, in order.
         optimizer: the optimizer's variables that are not in its list, by name.
         optimized: positions among the model's weights of those that the optimizer was built with.
+        compiled_trainable: the flags as they were when the model was compiled, which count.
         run_eagerly: as given to `compile`.
     """
 
@@ -56,6 +57,7 @@ class Extras:
     metrics: tuple[np.ndarray, ...] = ()
     optimizer: Mapping[str, np.ndarray] = field(default_factory=dict)
     optimized: tuple[int, ...] = ()
+    compiled_trainable: tuple[bool, ...] = ()
     run_eagerly: bool | None = None
 
 

@@ -14,6 +14,9 @@ from reference_impl.formats.errors import MissingPart, UnreadableFile, WrongPart
 from reference_impl.formats.hdf5_write import EXTRAS_GROUP, type_of
 from reference_impl.state import Extras, LayerWeights, ModelState, NamedArray, WeightsState
 
+INDEX_KEYS = {"trainable", "optimized", "compiled_trainable", "run_eagerly", "arrays"}
+"""What the index of the extra state holds."""
+
 
 def read_model(source: Path) -> ModelState:
     """Return the whole model that a file holds.
@@ -194,7 +197,7 @@ def _json(group: h5g.GroupID, name: str, source: Path) -> Mapping[str, Any] | No
 def _extras(group: h5g.GroupID, source: Path) -> Extras:
     where = EXTRAS_GROUP.decode()
     index = _json(group, "index", source)
-    if index is None or not {"trainable", "optimized", "run_eagerly", "arrays"} <= set(index):
+    if index is None or not set(index) >= INDEX_KEYS:
         raise MissingPart(f"{source}: group {where!r} has no complete index")
     packed = _array(group, b"arrays", f"{where}/arrays", source).tobytes()
     parts: dict[str, dict[str, np.ndarray]] = {"layers": {}, "metrics": {}, "optimizer": {}}
@@ -215,5 +218,6 @@ def _extras(group: h5g.GroupID, source: Path) -> Extras:
         metrics=tuple(parts["metrics"].values()),
         optimizer=parts["optimizer"],
         optimized=tuple(int(number) for number in index["optimized"]),
+        compiled_trainable=tuple(bool(flag) for flag in index["compiled_trainable"]),
         run_eagerly=index["run_eagerly"],
     )

@@ -114,6 +114,7 @@ def _write_extras(group: h5g.GroupID, extras: Extras) -> None:
     index = {
         "trainable": extras.trainable,
         "optimized": extras.optimized,
+        "compiled_trainable": extras.compiled_trainable,
         "run_eagerly": extras.run_eagerly,
         "arrays": [[name, str(value.dtype), value.shape] for name, value in arrays.items()],
     }

@@ -230,6 +230,10 @@ class Layer:
         for layer in self.flatten_layers():
             object.__setattr__(layer, "_trainable", bool(value))
 
+    def set_own_trainable(self, value: bool) -> None:  # noqa: FBT001 (a flag's setter)
+        """Set this layer's own flag, not those of the layers below it."""
+        self._trainable = bool(value)
+
     @property
     def trainable_weights(self) -> list[Variable]:
         """The weights that training changes: none while the layer is frozen."""

@@ -9,6 +9,7 @@ from reference_impl.layers.base import Layer
 from reference_impl.metrics import Metric
 from reference_impl.models.compiled import Compiled
 from reference_impl.models.errors import UnbuiltModel
+from reference_impl.models.flags import flags_in_order
 from reference_impl.models.trainer import Trainer
 from reference_impl.nest import map_leaves
 from reference_impl.optimizers import Optimizer, UnknownVariableError
@@ -131,6 +132,7 @@ def extras_of(model: Trainer, compiled: Compiled | None) -> Extras:
         ),
         optimizer=outside | {"learning_rate": optimizer.learning_rate.value},
         optimized=_optimized(optimizer, model.weights),
+        compiled_trainable=flags_in_order(model, compiled.flags),
         run_eagerly=compiled.arguments.run_eagerly,
     )
 

@@ -12,6 +12,7 @@ from reference_impl.layers.policy import is_floating
 from reference_impl.losses import Loss, LossFunctionWrapper
 from reference_impl.metrics import Mean, MeanMetricWrapper, Metric
 from reference_impl.models.errors import DataMismatch
+from reference_impl.models.flags import Flags
 from reference_impl.nest import Nested, leaves
 from reference_impl.optimizers import Optimizer
 
@@ -43,6 +44,7 @@ class Compiled:
         self.output_metrics: list[list[Metric]] = []
         self.output_weighted_metrics: list[list[Metric]] = []
         self.names: list[str] = []
+        self.flags: Flags = []
 
     @property
     def ready(self) -> bool:

@@ -181,7 +181,7 @@ class Model(Trainer):
                 return cls(**config)
             inputs, outputs = graph_from_config(config)
             model = cls(inputs=inputs, outputs=outputs, name=config.get("name"))
-            object.__setattr__(model, "_trainable", bool(config.get("trainable", True)))
+            model.set_own_trainable(config.get("trainable", True))
             return model
 
     def to_json(self, **json_arguments: Any) -> str:

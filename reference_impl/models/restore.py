@@ -17,6 +17,7 @@ from reference_impl.models.capture import (
     top_level_weights,
 )
 from reference_impl.models.compiled import BY_SHAPE, per_output
+from reference_impl.models.flags import Flags, flags_of, paired, set_flags
 from reference_impl.models.trainer import Trainer
 from reference_impl.optimizers import Optimizer
 from reference_impl.serialization import MalformedEntry, deserialize_layer
@@ -45,7 +46,7 @@ def model_from_state(
             raise MalformedEntry(f"model_config: expected a model, found {type(layer).__name__}")
         extras = state.extras
         if extras is not None:
-            _set_flags(layer, extras.trainable)
+            set_flags(_paired_flags(layer, extras.trainable))
         changes = fitting(layer, state.weights)
         if extras is not None:
             changes += _fitting_layer_states(layer, extras.layer_states)
@@ -134,16 +135,14 @@ def _in_dtype(value: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return value
 
 
-def _set_flags(model: Layer, flags: Sequence[bool]) -> None:
-    layers = list(model.flatten_layers())
-    if not flags:
-        return
-    if len(flags) != len(layers):
+def _paired_flags(model: Layer, flags: Sequence[bool]) -> Flags:
+    found = paired(model, flags) if flags else []
+    if found is None:
         raise MalformedEntry(
-            f"model {model.name!r}: expected {len(layers)} trainable flags, found {len(flags)}"
+            f"model {model.name!r}: expected {len(flags_of(model))} trainable flags, "
+            f"found {len(flags)}"
         )
-    for layer, flag in zip(layers, flags, strict=True):
-        object.__setattr__(layer, "_trainable", bool(flag))
+    return found
 
 
 def _fitting_layer_states(model: Layer, states: Mapping[str, np.ndarray]) -> Assignments:
@@ -155,7 +154,7 @@ def _fitting_layer_states(model: Layer, states: Mapping[str, np.ndarray]) -> Ass
         if name not in known or known[name].shape != value.shape:
             raise WeightsMismatch(
                 f"layer {number} of model {model.name!r}: no state {name!r} of shape "
-                f"{value.shape}: it has {sorted((key, variable.shape) for key, variable in known.items())}"
+                f"{value.shape}: it has {[(key, state.shape) for key, state in known.items()]}"
             )
         changes.append((known[name], value))
     return changes
@@ -183,6 +182,8 @@ def _compile(model: Trainer, training: Entry, extras: Extras | None) -> None:
         loss_weights=training.get("loss_weights"),
         run_eagerly=run_eagerly,
     )
+    if model.compiled is not None and extras is not None:
+        model.compiled.flags = _paired_flags(model, extras.compiled_trainable)
 
 
 def _mapped(function: Any, structure: Any) -> Any:

@@ -14,6 +14,7 @@ from reference_impl.metrics import Metric
 from reference_impl.models.batches import Rows, batches, rows_of, rows_of_validation, split
 from reference_impl.models.compiled import Arguments, Compiled, structure_of
 from reference_impl.models.errors import UncompiledModel
+from reference_impl.models.flags import flags_of, held
 from reference_impl.nest import Nested, leaves, map_leaves
 from reference_impl.optimizers import Optimizer
 from reference_impl.random import process_generator
@@ -43,6 +44,7 @@ class Trainer(Layer):
         made = optimizers.get(optimizer, custom_objects=active_custom_objects())
         told = Arguments(loss, metrics, weighted_metrics, loss_weights, run_eagerly)
         self.compiled = Compiled(made, told)
+        self.compiled.flags = flags_of(self)
 
     @property
     def optimizer(self) -> Optimizer | None:
@@ -96,11 +98,14 @@ class Trainer(Layer):
     ) -> Any:
         """Take one step and return the loss before it, and the metrics.
 
-        With `reset_metrics`, they are this batch's alone and are set back afterwards.
+        With `reset_metrics` they are this batch's alone. Layers frozen since `compile` train still.
         """
-        self._check_compiled()
-        logs = self._train_step(rows_of(x, y, sample_weight, class_weight))
-        return self._reported(logs, reset_metrics=reset_metrics, return_dict=return_dict)
+        compiled = self._check_compiled()
+        if reset_metrics:
+            self.reset_metrics()
+        with held(compiled.flags):
+            logs = self._train_step(rows_of(x, y, sample_weight, class_weight))
+        return _reported(logs, return_dict=return_dict)
 
     def test_on_batch(
         self,
@@ -112,8 +117,9 @@ class Trainer(Layer):
     ) -> Any:
         """Return the loss and the metrics of one batch, without training."""
         self._check_compiled()
-        logs = self._test_step(rows_of(x, y, sample_weight))
-        return self._reported(logs, reset_metrics=reset_metrics, return_dict=return_dict)
+        if reset_metrics:
+            self.reset_metrics()
+        return _reported(self._test_step(rows_of(x, y, sample_weight)), return_dict=return_dict)
 
     def predict_on_batch(self, x: Nested) -> Nested:
         """Return the outputs for one batch, as arrays."""
@@ -149,19 +155,20 @@ class Trainer(Layer):
         history = History()
         told = self._callbacks(callbacks, history, verbose=verbose, epochs=epochs)
         self.stop_training = False
-        told.tell("on_train_begin")
-        for epoch in range(initial_epoch, epochs):
-            told.tell("on_epoch_begin", epoch)
-            logs = self._train_epoch(rows, batch_size, told, shuffle=shuffle)
-            if validation is not None:
-                found = self._evaluate(validation, validation_batch_size or batch_size, told)
-                logs |= {f"val_{name}": value for name, value in found.items()}
-            told.tell("on_epoch_end", epoch, logs)
-            if self.stop_training:
-                break
-        if epochs > initial_epoch:
-            compiled.optimizer.finalize_variable_values(self.trainable_weights)
-        told.tell("on_train_end")
+        with held(compiled.flags):
+            told.tell("on_train_begin")
+            for epoch in range(initial_epoch, epochs):
+                told.tell("on_epoch_begin", epoch)
+                logs = self._train_epoch(rows, batch_size, told, shuffle=shuffle)
+                if validation is not None:
+                    found = self._evaluate(validation, validation_batch_size or batch_size, told)
+                    logs |= {f"val_{name}": value for name, value in found.items()}
+                told.tell("on_epoch_end", epoch, logs)
+                if self.stop_training:
+                    break
+            if epochs > initial_epoch:
+                compiled.optimizer.finalize_variable_values(self.trainable_weights)
+            told.tell("on_train_end")
         return history
 
     def evaluate(
@@ -179,7 +186,7 @@ class Trainer(Layer):
         told = self._callbacks(callbacks, verbose=verbose)
         rows = rows_of(x, y, sample_weight)
         logs = self._evaluate(rows, batch_size or DEFAULT_BATCH_SIZE, told)
-        return self._reported(logs, reset_metrics=False, return_dict=return_dict)
+        return _reported(logs, return_dict=return_dict)
 
     def predict(self, x: Nested, batch_size: int | None = None, verbose: int | str = 0) -> Nested:
         """Return the outputs for all samples, as arrays, computed batch by batch."""
@@ -256,14 +263,6 @@ class Trainer(Layer):
     def _logs(self) -> dict[str, Any]:
         return {metric.name: float(metric.result()) for metric in self.metrics}
 
-    def _reported(self, logs: dict[str, Any], *, reset_metrics: bool, return_dict: bool) -> Any:
-        if reset_metrics:
-            self.reset_metrics()
-        if return_dict:
-            return logs
-        values = list(logs.values())
-        return values[0] if len(values) == 1 else values
-
     def _callbacks(
         self,
         callbacks: Iterable[Callback] | None,
@@ -290,3 +289,10 @@ def _tensor(value: Any) -> Tensor | None:
 
 def _pseudo_names(count: int) -> list[str]:
     return [f"output_{number}" for number in range(1, count + 1)]
+
+
+def _reported(logs: dict[str, Any], *, return_dict: bool) -> Any:
+    if return_dict:
+        return logs
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values

@@ -47,8 +47,8 @@ def test_train_on_batch_returns_the_loss_before_the_update():
 
 def test_metrics_start_anew_after_each_batch_unless_told_otherwise():
     model = made(metrics=["mae"])
-    model.test_on_batch(X, Y)
-    assert all(float(variable.value) == 0 for m in model.metrics for variable in m.variables)
+    model.fit(X, Y)
+    assert model.test_on_batch(X, Y) == model.test_on_batch(X, Y)
     first = model.test_on_batch(X, Y, reset_metrics=False)
     kept = model.test_on_batch(X[:1], Y[:1], reset_metrics=False)
 
@@ -112,9 +112,26 @@ def test_losses_and_metrics_are_taken_by_the_names_of_the_outputs():
     assert logs["loss"] == pytest.approx(0.5 * logs["one_loss"] + 2 * logs["two_loss"], rel=1e-6)
 
 
+def test_a_layer_frozen_after_compile_trains_until_the_next_compile():
+    """Keras's rule, whichever of `fit` and `train_on_batch` trains."""
+    model = made()
+    model.layers[0].trainable = False
+    for train in (model.fit, model.train_on_batch):
+        before = model.get_weights()[0]
+        train(X, Y)
+        assert not np.array_equal(before, model.get_weights()[0])
+    assert not model.layers[0].trainable
+    model.compile("sgd", "mse")
+    before = model.get_weights()[0]
+    model.train_on_batch(X, Y)
+
+    np.testing.assert_array_equal(before, model.get_weights()[0])
+
+
 def test_a_frozen_layer_keeps_its_weights():
     model = made()
     model.layers[0].trainable = False
+    model.compile("adam", "mse")
     before = model.get_weights()
     model.fit(X, Y, epochs=2)
 
