@@ -387,3 +387,31 @@ def test_embedding_agrees(tf, tf_keras, config, dtype):
 
 def test_the_same_layers_are_offered_under_the_same_names(tf_keras):
     assert all(hasattr(tf_keras.layers, name) for name in layers.LAYERS)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("Dense", {"units": 3, "activity_regularizer": L2, **WEIGHTED}, STEPS),
+        ("Conv1D", {"filters": 3, "kernel_size": 2, "activity_regularizer": L1}, STEPS),
+        ("Conv2D", {"filters": 3, "kernel_size": 2, "activity_regularizer": L1L2}, IMAGE),
+        ("SimpleRNN", {"units": 3, "activity_regularizer": L2, **RECURRENT}, STEPS),
+        ("LSTM", {"units": 3, "return_sequences": True, "activity_regularizer": L1}, STEPS),
+        ("GRU", {"units": 3, "activity_regularizer": L1L2}, STEPS),
+    ],
+    ids=described,
+)
+def test_losses_of_activities_agree(tf, tf_keras, case, training):
+    """The same losses, though tf_keras lists those of activities before those of weights."""
+    our_layer, their_layer, x = layers_of(tf_keras, case)
+
+    _, our_loss, our_gradients = ours(our_layer, x, training=training)
+    _, their_loss, their_gradients = theirs(tf, their_layer, x, training=training)
+
+    our_losses, their_losses = (sorted(map(float, it.losses)) for it in (our_layer, their_layer))
+    assert our_losses == pytest.approx(their_losses, rel=4e-6)
+    assert_close(our_loss, their_loss, "loss", scale=16.0)
+    for found, expected in zip(our_gradients, their_gradients, strict=True):
+        assert_close(found, expected, "gradient")
+    assert plain(our_layer.get_config()) == plain(their_layer.get_config())
