@@ -172,7 +172,7 @@ def _iteration(_: Case, __: str) -> str:
 
 
 def _metrics(_: Case, where: str) -> str:
-    metric, _, variable = where.rpartition("/")
+    metric, __, variable = where.rpartition("/")
     return f"np.array(model.metrics[{metric.split(' ')[0]}].variables[{variable}])"
 
 

@@ -38,11 +38,12 @@ def build_function(name: str, case: Case, *, built: bool = True) -> Iterator[str
     """
     architecture = case.architecture
     subclassed = architecture.kind is Kind.SUBCLASSED
+    written = {"build": "Written", "rebuild": "Rewritten"}[name]
     if subclassed:
-        yield from (*_written_class(f"{name.title()}Model", architecture), "", "")
+        yield from (*_written_class(written, architecture), "", "")
     yield f"def {name}():"
     if subclassed:
-        yield f"    model = {name.title()}Model()"
+        yield f"    model = {written}()"
         yield from indented(_weights(architecture) if built else ())
     else:
         yield from indented(_model(architecture, "model", architecture.name, ""))

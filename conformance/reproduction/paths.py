@@ -21,15 +21,16 @@ class Dialect:
     """A module that speaks the Keras API: how it is imported, and its save paths.
 
     `backend` is what `KERAS_BACKEND` is set to, if anything. `generators` is a function that
-    returns the states of a layer's random generators; `settling` asks the framework to repeat
-    itself.
+    returns the states of a layer's random generators. `settling` asks the framework below,
+    imported by `framework`, to repeat itself.
     """
 
     backend: str
-    imports: Sequence[str]
+    module: str
     ways: Sequence[Way]
     scripts: Mapping[str, "PathScript"]
     generators: Sequence[str]
+    framework: str = ""
     settling: str = ""
 
     def array(self, tensor: str) -> str:
@@ -173,12 +174,15 @@ _GENERATORS = (
     "    return [layer.seed_generator.state]",
 )
 
-_TENSORFLOW = "tf.config.experimental.enable_op_determinism()"
 _BACKENDS: Mapping[str, tuple[str, str]] = {
-    "tensorflow": ("import tensorflow as tf", _TENSORFLOW),
+    "tensorflow": (
+        "import tensorflow as tf",
+        "tf.config.experimental.enable_op_determinism()",
+    ),
     "jax": ("", ""),
     "torch": ("import torch", "torch.use_deterministic_algorithms(True)"),
 }
+"""Import and settling of the frameworks below Keras."""
 
 
 def dialect_of(subject: str) -> Dialect:
@@ -187,19 +191,19 @@ def dialect_of(subject: str) -> Dialect:
     Raises:
         NotReproducible: the subject is none of the Keras family's.
     """
-    module, _, backend = subject.partition(":")
+    name, _, backend = subject.partition(":")
     if subject == "reference":
-        reference = ("import reference_impl as keras",)
-        return Dialect("", reference, KERAS_2_API, _KERAS_2, _GENERATORS)
+        module = "import reference_impl as keras"
+        return Dialect("", module, KERAS_2_API, _KERAS_2, _GENERATORS)
     if subject == "tf_keras":
-        both = (_BACKENDS["tensorflow"][0], "import tf_keras as keras")
-        return Dialect("", both, TF_KERAS, _TF_KERAS, _TF_GENERATORS, _TENSORFLOW)
-    if module == "keras" and (not backend or backend in _BACKENDS):
+        module = "import tf_keras as keras"
+        below = _BACKENDS["tensorflow"]
+        return Dialect("", module, TF_KERAS, _TF_KERAS, _TF_GENERATORS, *below)
+    if name == "keras" and (not backend or backend in _BACKENDS):
         chosen = backend or next(filter(find_spec, BACKENDS), "tensorflow")
-        framework, settling = _BACKENDS[chosen]
-        imports = tuple(filter(None, (framework, "import keras")))
-        return Dialect(chosen, imports, KERAS_3, _KERAS_3, _KERAS_3_GENERATORS, settling)
-    known = ("keras", *(f"keras:{name}" for name in _BACKENDS), "reference", "tf_keras")
+        below = _BACKENDS[chosen]
+        return Dialect(chosen, "import keras", KERAS_3, _KERAS_3, _KERAS_3_GENERATORS, *below)
+    known = ("keras", *(f"keras:{one}" for one in _BACKENDS), "reference", "tf_keras")
     raise NotReproducible(
         f"subject {subject!r}: a script can be written for {', '.join(known)} only; "
         "`saveproof replay` takes every subject"

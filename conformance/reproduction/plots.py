@@ -1,7 +1,7 @@
 """Plots: what a script does for each kind of finding, and what it compares in the end."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from conformance.contract import Facet
@@ -15,11 +15,11 @@ from conformance.reproduction.paths import (
     rebuild,
     training_ready,
 )
-from conformance.reproduction.source import Lines, indented
-from conformance.reproduction.training import event_lines, predicting, seeding
+from conformance.reproduction.source import Lines, indented, literal
+from conformance.reproduction.training import event_lines, predicting, seeding, steps_lines
 from conformance.trace import Stage
 from reports.records import Finding
-from strategies.case import Case, Hop, TrainOnBatch
+from strategies.case import Case, Hop
 
 ARRAYS = frozenset(
     {
@@ -34,26 +34,41 @@ _SECOND = "second_generation_equals_first"
 _ELSEWHERE = "another_process_loads_the_same"
 _UNBUILT = "unbuilt_model_is_refused"
 
-_SAME = (
-    "def same(one, other):",
-    '    """Say whether dtype, shape and bytes are equal."""',
-    "    one, other = np.asarray(one), np.asarray(other)",
-    "    equal = (one.dtype, one.shape) == (other.dtype, other.shape)",
-    "    return equal and one.tobytes() == other.tobytes()",
+
+@dataclass(frozen=True)
+class Equality:
+    """How `expected` and `found` are compared: a function if need be, and what tells a defect."""
+
+    function: Lines
+    defect: str
+
+
+PLAIN = Equality([], "expected != found")
+SAME = Equality(
+    [
+        "def same(one, other):",
+        '    """Say whether dtype, shape and bytes are equal."""',
+        "    one, other = np.asarray(one), np.asarray(other)",
+        "    alike = (one.dtype, one.shape) == (other.dtype, other.shape)",
+        "    return alike and one.tobytes() == other.tobytes()",
+    ],
+    "not same(expected, found)",
 )
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A script in parts: functions, statements, and the expression that is true of no defect.
+    """A script in parts: functions, statements, and the expression that tells the defect.
 
-    `values` are the variables that are printed before the verdict, by what they are called.
+    `values` are the variables that are printed before the verdict. `alive` models do something,
+    so that the framework is asked to repeat itself; `parallel` scripts start another process.
     """
 
     functions: tuple[Lines, ...]
     body: Lines
-    sound: str
-    values: Mapping[str, str]
+    defect: str
+    values: tuple[str, ...]
+    alive: bool = False
     parallel: bool = False
 
 
@@ -110,7 +125,7 @@ def _state(scene: Scene) -> Plot:
     facet = Facet(scene.topic)
     arrays = facet in ARRAYS and scene.what != "order"
     observe = look(scene.case, facet, scene.finding.where, scene.what)
-    return _comparison(scene, observe, _equal(arrays=arrays), alive=False, facet=facet)
+    return _comparison(scene, observe, SAME if arrays else PLAIN, alive=False, facet=facet)
 
 
 def _outputs(scene: Scene) -> Plot:
@@ -156,21 +171,9 @@ def _train_on(scene: Scene, count: int | None, returned: str) -> Lines:
         "def train_on(model):",
         f'    """Train on, and return what comes of {name}."""',
         *indented(opening),
-        *indented(_steps(case, count)),
+        *indented(steps_lines(case, count)),
         *([f"    return {returned}"] if returned else []),
     ]
-
-
-def _steps(case: Case, count: int | None) -> Iterator[str]:
-    start = len(case.history.before)
-    for index, event in enumerate(case.history.after, start):
-        steps = event.steps if isinstance(event, TrainOnBatch) else 1
-        taken = steps if count is None else min(steps, count)
-        yield from event_lines(case, index, steps=taken)
-        if count is not None:
-            count -= taken
-            if count == 0:
-                return
 
 
 def _fresh(scene: Scene) -> Plot:
@@ -186,17 +189,17 @@ def _fresh(scene: Scene) -> Plot:
         "found = look(loaded)",
     ]
     return Plot(
-        functions=(*_builders(scene), list(_SAME), *_generators(scene, facet), observe),
+        functions=(*_builders(scene), SAME.function, *_generators(scene, facet), observe),
         body=body,
-        sound="same(trained, fresh) or not same(found, trained)",
-        values={"fresh": "fresh", "trained": "trained", "found": "found"},
+        defect="same(found, trained) and not same(trained, fresh)",
+        values=("fresh", "trained", "found"),
     )
 
 
 def _raising(scene: Scene) -> Plot:
     """Return the plot of a finding about an exception: that it came, or that none did."""
     kind = _exception(scene.finding.key)
-    sound = f'raised != "{kind}"' if kind else 'raised != "nothing"'
+    defect = f"raised == {literal(kind or 'nothing')}"
     functions = [*_builders(scene)]
     before, tried = _tried(scene)
     if scene.topic == "resume" or scene.topic == Stage.ANOTHER_PROCESS:
@@ -214,8 +217,8 @@ def _raising(scene: Scene) -> Plot:
         '    print("message: ", error)',
     ]
     if elsewhere:
-        sound = 'raised == "nothing"'
-    return Plot(tuple(functions), body, sound, {"raised": "raised"}, parallel=elsewhere)
+        defect = 'raised != "nothing"'
+    return Plot(tuple(functions), body, defect, ("raised",), alive=True, parallel=elsewhere)
 
 
 def _exception(key: str) -> str:
@@ -242,22 +245,23 @@ def _tried(scene: Scene) -> tuple[Lines, Lines]:
 
 
 def _comparison(
-    scene: Scene, observe: Lines, sound: str, *, alive: bool, facet: Facet | None = None
+    scene: Scene, observe: Lines, equal: Equality, *, alive: bool, facet: Facet | None = None
 ) -> Plot:
     """Return the plot that compares what `observe` gives of two models; `alive` ones train on."""
     name = "train_on" if any(line.startswith("def train_on") for line in observe) else "look"
     elsewhere = scene.check == _ELSEWHERE
     functions = [*_builders(scene)]
-    if "same(" in sound:
-        functions.append(list(_SAME))
+    if equal.function:
+        functions.append(equal.function)
     functions += [*_generators(scene, facet), observe]
     if elsewhere:
         functions.append(_elsewhere(scene, name, alive=alive))
     return Plot(
         functions=tuple(functions),
         body=[*_brought_up(scene), *_observed(scene, name, alive=alive)],
-        sound=sound,
-        values={"expected": "expected", "found": "found"},
+        defect=equal.defect,
+        values=("expected", "found"),
+        alive=alive,
         parallel=elsewhere,
     )
 
@@ -346,13 +350,16 @@ def _history(scene: Scene) -> Iterator[str]:
             yield from event_lines(scene.case, index)
 
 
-def _equal(*, arrays: bool) -> str:
-    return "same(expected, found)" if arrays else "expected == found"
-
-
-def _near(scene: Scene) -> str:
+def _near(scene: Scene) -> Equality:
     exactness = scene.dialect.contract(scene.path).exactness
     if exactness.rtol == exactness.atol == 0.0:
-        return "same(expected, found)"
+        return SAME
     tolerance = f"rtol={exactness.rtol}, atol={exactness.atol}, equal_nan=True"
-    return f"np.allclose(found, expected, {tolerance})"
+    near = [
+        "def near(one, other):",
+        '    """Say whether dtype and shape are equal, and the values to the tolerance."""',
+        "    one, other = np.asarray(one), np.asarray(other)",
+        "    alike = (one.dtype, one.shape) == (other.dtype, other.shape)",
+        f"    return alike and np.allclose(other, one, {tolerance})",
+    ]
+    return Equality(near, "not near(expected, found)")

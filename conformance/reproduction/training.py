@@ -1,6 +1,6 @@
 """Training histories in source: the rows that an event implies, and what it does with them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from conformance.reproduction.models import compiling, layer_at, resetting
@@ -27,16 +27,37 @@ PROBE = 2**32
 """The index of the probe inputs in `strategies.data`."""
 
 
-def event_lines(case: Case, index: int, *, steps: int | None = None) -> Iterator[str]:
-    """Yield the event of that place in the history, done to `model`.
-
-    Training and evaluation leave `logs`; `steps` are those of `TrainOnBatch` that are done.
-    """
+def event_lines(case: Case, index: int) -> Iterator[str]:
+    """Yield the event of that place in the history, done to `model`."""
     event = (*case.history.before, *case.history.after)[index]
-    if isinstance(event, TrainOnBatch):
-        yield from _train_on_batch(case, index, event, event.steps if steps is None else steps)
-    else:
-        yield from _EVENTS[type(event)](case, index, event)
+    return _EVENTS[type(event)](case, index, event)
+
+
+def steps_lines(case: Case, count: int | None) -> Iterator[str]:
+    """Yield so many steps of the training after the save, all without a count.
+
+    A batch is a step, and so is every other event. The last step leaves its `logs`.
+    """
+    start = len(case.history.before)
+    for index, event in enumerate(case.history.after, start):
+        steps = event.steps if isinstance(event, TrainOnBatch) else 1
+        taken = steps if count is None else min(steps, count)
+        last = count == taken
+        if isinstance(event, TrainOnBatch):
+            yield from _train_on_batch(case, index, event, steps=taken, logs=last)
+        else:
+            yield from _logging(event_lines(case, index), logs=last)
+        if last:
+            return
+        count = None if count is None else count - taken
+
+
+def _logging(block: Iterable[str], *, logs: bool) -> Iterator[str]:
+    """Yield the lines, the logs of a fit or an evaluation being kept."""
+    for line in block:
+        keeps = logs and line.startswith(("model.fit(", "model.evaluate("))
+        history = ".history" if line.startswith("model.fit(") else ""
+        yield f"logs = {line}{history}" if keeps else line
 
 
 def seeding(case: Case, more: int) -> str:
@@ -66,34 +87,37 @@ def first_batch(case: Case, model: str) -> Iterator[str]:
             return
 
 
-def _train_on_batch(case: Case, index: int, event: TrainOnBatch, steps: int) -> Iterator[str]:
-    size = event.batch_size
+def _train_on_batch(
+    case: Case, index: int, event: TrainOnBatch, *, steps: int | None = None, logs: bool = False
+) -> Iterator[str]:
+    size, steps = event.batch_size, event.steps if steps is None else steps
     yield from _rows(case, index, event.steps * size, weights=event.sample_weight)
     if steps == 1:
         whole = event.steps == 1
-        yield _one_step(case, event, "" if whole else f":{size}")
+        yield _one_step(case, event, "" if whole else f":{size}", logs=logs)
         return
     yield f"for start in range(0, {steps * size}, {size}):"
-    yield from indented([_one_step(case, event, f"start : start + {size}")])
+    yield from indented([_one_step(case, event, f"start : start + {size}", logs=logs)])
 
 
-def _one_step(case: Case, event: TrainOnBatch, cut: str) -> str:
+def _one_step(case: Case, event: TrainOnBatch, cut: str, *, logs: bool) -> str:
     inputs, targets = _cut(case, cut)
     weights = _cut_one(case.architecture.outputs, "weights", cut) if event.sample_weight else ""
     more = _weighted(event.class_weight, weights)
-    return f"logs = model.train_on_batch({inputs}, {targets}{more}, return_dict=True)"
+    step = f"model.train_on_batch({inputs}, {targets}{more}"
+    return f"logs = {step}, return_dict=True)" if logs else f"{step})"
 
 
 def _fit(case: Case, index: int, event: Fit) -> Iterator[str]:
     yield from _rows(case, index, event.samples, weights=event.sample_weight)
     more = _weighted(event.class_weight, "weights" if event.sample_weight else "")
     how = f"batch_size={event.batch_size}, epochs={event.epochs}, shuffle={event.shuffle}"
-    yield f"logs = model.fit(x, y{more}, {how}, verbose=0).history"
+    yield f"model.fit(x, y{more}, {how}, verbose=0)"
 
 
 def _evaluate(case: Case, index: int, event: Evaluate) -> Iterator[str]:
     yield from _rows(case, index, event.samples, weights=False)
-    yield f"logs = model.evaluate(x, y, batch_size={event.batch_size}, return_dict=True, verbose=0)"
+    yield f"model.evaluate(x, y, batch_size={event.batch_size}, return_dict=True, verbose=0)"
 
 
 def _predict(case: Case, index: int, event: Predict) -> Iterator[str]:
@@ -131,6 +155,7 @@ _EVENTS: Mapping[type, Callable[[Case, int, Any], Iterator[str]]] = {
     ResetStates: _reset_states,
     SetLearningRate: _set_learning_rate,
     SetTrainable: _set_trainable,
+    TrainOnBatch: _train_on_batch,
 }
 
 
