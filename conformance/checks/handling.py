@@ -85,8 +85,9 @@ def what_must_be_fresh_is_fresh(trace: Trace) -> Seen:
 
 def _kept(fresh: Snapshot, before: Snapshot, found: Snapshot, facet: Facet) -> Iterator[Defect]:
     for name, trained in before[facet].items():
-        untrained, came_back = fresh[facet].get(name), found[facet].get(name)
-        if _equal(trained, came_back) and not _equal(trained, untrained):
+        if name not in found[facet] or not _equal(trained, found[facet][name]):
+            continue
+        if name not in fresh[facet] or not _equal(trained, fresh[facet][name]):
             parted = Difference(name, "kept", "a fresh value", "the trained value")
             yield Defect(f"fresh: {facet}", f"{facet} came back", parted)
 
