@@ -6,7 +6,7 @@ from functools import cache
 from hypothesis import strategies as st
 
 from strategies.case import Architecture, Config, Kind
-from strategies.choices import CHOICES, Choices
+from strategies.choices import Choices, choices
 from strategies.growth import Growth
 from strategies.layers import ALL, FITTING, Place, config, fitting, head
 from strategies.names import Register
@@ -62,7 +62,7 @@ def architectures(
     """
     kind = draw(st.sampled_from(kinds))
     steps = draw(st.integers(min_layers, max_layers))
-    choice = draw(CHOICES)
+    choice = choices(draw)
     growth = Growth(
         kind=kind,
         register=Register(),
@@ -95,7 +95,7 @@ def _fitting(classes: frozenset[str], axes: int) -> tuple[str, ...]:
 
 def _grow(draw: st.DrawFn, growth: Growth) -> None:
     """Add one layer, joint, second call or nested model, where it fits."""
-    choice = draw(CHOICES)
+    choice = choices(draw)
     branching = growth.kind is not Kind.SEQUENTIAL
     source = _source(growth, choice) if branching else growth.loose[-1]
     action = choice.one_of(BRANCHING if branching else CHAINING)
@@ -166,7 +166,7 @@ def _nest(draw: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool
     branching = Kind.SEQUENTIAL not in (kind, growth.kind)
     if branching and partners and choice.rarely(3):
         inputs.append(partners[0])
-    start = draw(CHOICES)
+    start = choices(draw)
     for name in inputs:
         place = growth.places[name]
         inner.add_input(place, "int32" if place.vocabulary else "float32", start)
@@ -191,7 +191,7 @@ def _outputs(draw: st.DrawFn, growth: Growth, most: int) -> list[str]:
     """End the model: join what is loose beyond `most` tensors and give each output its head."""
     for name in list(growth.loose):
         if growth.places[name].vocabulary:
-            _add(growth, "Embedding", [name], draw(CHOICES))
+            _add(growth, "Embedding", [name], choices(draw))
     if len(growth.loose) > most:
         _joined(draw, growth, first=most - 1)
     outputs = [_headed(draw, growth, name) for name in list(growth.loose)]
@@ -206,18 +206,18 @@ def _joined(draw: st.DrawFn, growth: Growth, *, first: int = 0) -> str:
     flat = []
     for name in growth.loose[first:]:
         if growth.places[name].vocabulary:
-            name = _add(growth, "Embedding", [name], draw(CHOICES))
+            name = _add(growth, "Embedding", [name], choices(draw))
         flat.append(name if len(growth.places[name].shape) == 1 else _flat(draw, growth, name))
-    return _add(growth, "Concatenate", flat, draw(CHOICES))
+    return _add(growth, "Concatenate", flat, choices(draw))
 
 
 def _flat(draw: st.DrawFn, growth: Growth, name: str) -> str:
-    return _add(growth, "Flatten", [name], draw(CHOICES))
+    return _add(growth, "Flatten", [name], choices(draw))
 
 
 def _headed(draw: st.DrawFn, growth: Growth, name: str) -> str:
     """Return an output that surely trains: the tensor itself if it may, or a Dense layer on it."""
-    choice = draw(CHOICES)
+    choice = choices(draw)
     ending = choice.one_of(HEADS)
     if ending is None and name in growth.trained:
         return name

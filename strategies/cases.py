@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from strategies.architectures import architectures
 from strategies.case import Case, Kind
-from strategies.choices import CHOICES
+from strategies.choices import choices
 from strategies.histories import histories
 from strategies.layers import ALL
 from strategies.settings import compile_settings
@@ -37,6 +37,6 @@ def cases(
     architecture = draw(
         architectures(kinds=kinds, layers=layers, max_layers=max_layers, non_ascii=non_ascii)
     )
-    settings = compile_settings(architecture, draw(CHOICES))
+    settings = compile_settings(architecture, choices(draw))
     history = draw(histories(architecture, settings, hops=hops))
     return Case(architecture=architecture, settings=settings, history=history, seed=draw(SEEDS))

@@ -47,5 +47,12 @@ class Choices:
 BYTE_COUNT = 32
 """Enough for a recurrent layer and where it goes, the longest description."""
 
-CHOICES = st.binary(min_size=BYTE_COUNT, max_size=BYTE_COUNT).map(Choices)
-"""Generates bytes to choose by; shrinks towards the plainest option everywhere."""
+_BYTES = st.binary(min_size=BYTE_COUNT, max_size=BYTE_COUNT)
+
+
+def choices(draw: st.DrawFn) -> Choices:
+    """Return newly drawn bytes to choose by; they shrink towards the plainest option everywhere.
+
+    Called in a composite rather than mapped onto a strategy: that would cost each draw half again.
+    """
+    return Choices(draw(_BYTES))

@@ -24,7 +24,7 @@ from strategies.case import (
     TrainingHistory,
     TrainOnBatch,
 )
-from strategies.choices import CHOICES, Choices
+from strategies.choices import Choices, choices
 from strategies.growth import is_stateful
 from strategies.layers import LAYERS
 from strategies.settings import weight_dtypes
@@ -76,12 +76,12 @@ def histories(
         hops: names of save paths through which the model may go in the course of its life.
     """
     count = draw(EVENT_COUNTS)
-    start = draw(CHOICES)
+    start = choices(draw)
     scene = _scene(architecture, settings, start, tuple(hops))
     training = start.one_of(range(count))
     before: list[AnyEvent] = []
     for place in range(count):
-        choice = draw(CHOICES)
+        choice = choices(draw)
         if place == training:
             before.append(_train(choice, scene))
         else:

@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from hypothesis import strategies as st
-
 from strategies.arguments import OMIT, given
 from strategies.case import Config, Object
-from strategies.choices import CHOICES, Choices
+from strategies.choices import Choices
 
 RATES = (0.05, 0.02, 0.03, 0.008)
 SHORT = (2, 3, 5)
@@ -92,13 +90,8 @@ SCHEDULES: dict[str, dict[str, Sequence[object]]] = {
 CONSTANT = (None,) * 5
 
 
-def optimizers() -> st.SearchStrategy[Object]:
-    """Generate optimizers; shrinks towards SGD with a constant learning rate."""
-    return _OPTIMIZERS
-
-
 def optimizer(choice: Choices, *, dtypes: frozenset[str] = frozenset()) -> Object:
-    """Return an optimizer for weights of some dtypes."""
+    """Return an optimizer for weights of some dtypes; shrinks towards SGD at a constant rate."""
     class_name = choice.one_of(tuple(OPTIMIZERS))
     schedule = choice.one_of((*CONSTANT, *SCHEDULES))
     rate: object = _schedule(schedule, choice) if schedule else choice.one_of(RATES)
@@ -118,6 +111,3 @@ def _schedule(class_name: str, choice: Choices) -> Config:
 
 def _chosen(table: Mapping[str, Sequence[object]], choice: Choices) -> Config:
     return given({key: choice.one_of(options) for key, options in table.items()})
-
-
-_OPTIMIZERS = CHOICES.map(optimizer)
