@@ -54,11 +54,45 @@ def nested(keras):
     return keras.Model(given, keras.layers.Dense(2, name="last")(stack(inner(inner(first)))))
 
 
-MODELS = {"chain": chain, "shared": shared, "nested": nested}
+def sequence(keras):
+    return keras.Sequential(
+        [
+            keras.layers.Embedding(7, 4, input_length=5, name="words"),
+            keras.layers.GRU(3, return_sequences=True, name="gru"),
+            keras.layers.LSTM(3, name="lstm", recurrent_regularizer="l1"),
+            keras.layers.LayerNormalization(name="layer_norm"),
+            keras.layers.Dense(2, kernel_constraint="max_norm"),
+        ]
+    )
+
+
+def image(keras):
+    given = keras.Input((6, 5, 2), name="given")
+    x = keras.layers.Conv2D(3, 3, padding="same", strides=(2, 1), activation="relu")(given)
+    x = keras.layers.MaxPooling2D((1, 2))(x)
+    x = keras.layers.Reshape((-1, 3))(x)
+    x = keras.layers.Conv1D(4, 2, padding="causal", dilation_rate=2)(x)
+    x = keras.layers.Concatenate()([x, keras.layers.Activation("tanh")(x)])
+    x = keras.layers.Multiply()([x, x])
+    return keras.Model(given, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling1D()(x)))
+
+
+MODELS = {
+    "chain": chain,
+    "shared": shared,
+    "nested": nested,
+    "sequence": sequence,
+    "image": image,
+}
+DATA = {
+    "shared": ([X, X[::-1].copy()], [Y, V]),
+    "sequence": (RANDOM.integers(0, 7, (12, 5)), Y),
+    "image": (RANDOM.normal(size=(12, 6, 5, 2)).astype("float32"), Y),
+}
 
 
 def data_of(kind):
-    return ([X, X[::-1].copy()], [Y, V]) if kind == "shared" else (X, Y)
+    return DATA.get(kind, (X, Y))
 
 
 def compiled(keras, kind, optimizer=None):
@@ -106,6 +140,52 @@ def test_the_reference_loads_a_tf_keras_file_and_continues_alike(tf_keras, tmp_p
     for theirs, ours in zip(model.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(theirs, ours)
     np.testing.assert_allclose(trajectory(model, kind), trajectory(loaded, kind), rtol=2e-4)
+
+
+OPTIMIZERS = {
+    "sgd": ("SGD", {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "clipnorm": 0.5}),
+    "average": ("SGD", {"learning_rate": 0.1, "use_ema": True, "ema_momentum": 0.7}),
+    "rmsprop": ("RMSprop", {"learning_rate": 0.01, "momentum": 0.5, "centered": True}),
+    "adamw": ("AdamW", {"learning_rate": 0.01, "weight_decay": 0.1}),
+    "adamax": ("Adamax", {"learning_rate": 0.02}),
+    "adagrad": ("Adagrad", {"learning_rate": 0.1, "initial_accumulator_value": 0.3}),
+    "adadelta": ("Adadelta", {"learning_rate": 0.5, "global_clipnorm": 1.0}),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_goes_both_ways_with_its_state(tf_keras, tmp_path, name):
+    class_name, arguments = OPTIMIZERS[name]
+    first, second = tmp_path / "1.h5", tmp_path / "2.h5"
+    ours = trained(reference, "chain", getattr(reference.optimizers, class_name)(**arguments))
+    ours.save(first)
+    theirs = tf_keras.models.load_model(str(first))
+    theirs.save(str(second))
+    again = reference.models.load_model(second)
+
+    for one, other in zip(ours.optimizer.variables, again.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(one.value, other.value)
+    config = again.optimizer.get_config()
+    assert {**config, "learning_rate": None} == {
+        **ours.optimizer.get_config(),
+        "learning_rate": None,
+    }
+    assert config["learning_rate"] == pytest.approx(arguments["learning_rate"])
+    expected = trajectory(theirs, "chain")
+    np.testing.assert_allclose(trajectory(again, "chain"), expected, rtol=2e-4)
+    np.testing.assert_allclose(trajectory(ours, "chain"), expected, rtol=2e-4)
+
+
+def test_a_schedule_goes_both_ways(tf_keras, tmp_path):
+    rate = reference.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5, staircase=True)
+    ours = trained(reference, "chain", reference.optimizers.SGD(rate))
+    ours.save(tmp_path / "1.h5")
+    theirs = tf_keras.models.load_model(str(tmp_path / "1.h5"))
+    theirs.save(str(tmp_path / "2.h5"))
+    again = reference.models.load_model(tmp_path / "2.h5")
+
+    assert again.optimizer.schedule.get_config() == rate.get_config()
+    np.testing.assert_allclose(trajectory(again, "chain"), trajectory(theirs, "chain"), rtol=2e-4)
 
 
 @pytest.mark.parametrize("kind", MODELS)
