@@ -107,7 +107,7 @@ def paths(subjects: Subjects) -> None:
     """List save paths and what each promises."""
     from conformance import listing
 
-    typer.echo("\n\n".join(_or_error(lambda s=s: listing.paths(s)) for s in subjects))
+    typer.echo(_or_error(lambda: "\n\n".join(map(listing.paths, subjects))))
 
 
 @app.command()

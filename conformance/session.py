@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from conformance.checks import ALL_CHECKS, Check, checks_for
 from conformance.examine import EXAMINE
 from conformance.isolation import Child
 from conformance.subject import SavePath, Subject
-from reports import renderers, store
+from reports import store
 from reports.matrix import matrix
 from reports.records import (
     UNEXPECTED,
@@ -29,6 +30,8 @@ from reports.records import (
     SubjectInfo,
     Verdict,
 )
+from reports.renderers import RENDERERS
+from reports.terminal import terminal
 from strategies.case import Kind
 from strategies.cases import cases
 
@@ -43,10 +46,6 @@ FILES = {
     "badge": "badge.svg",
 }
 """What a run is rendered as beside its event file, by the renderer's name."""
-
-
-class NothingApplies(pytest.UsageError):
-    """No item is left of what was asked for."""
 
 
 @dataclass
@@ -83,16 +82,15 @@ class Conformance:
             return
         values = list(self._parameters())
         if not values:
-            raise NothingApplies("no save path and check is left of what was asked for")
+            raise pytest.UsageError("no save path and check is left of what was asked for")
         metafunc.parametrize(("subject", "path", "kind", "check"), values)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note which checks each campaign must judge by."""
         for item in session.items:
             if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
-                given = item.callspec.params
-                group = (given["subject"], given["path"], given["kind"])
-                self._wanted.setdefault(group, set()).add(given["check"])
+                subject, path, kind, check = map(str, item.callspec.params.values())
+                self._wanted.setdefault((subject, path, kind), set()).add(check)
 
     def verify(self, subject: str, path: str, kind: str, check: str) -> None:
         """Run the campaign, if it has not been run, and fail with what its check has found."""
@@ -124,14 +122,14 @@ class Conformance:
         )
         figures = matrix(run)
         for name, file in FILES.items():
-            (self.out / file).write_text(renderers.RENDERERS[name](figures), encoding="utf-8")
+            (self.out / file).write_text(RENDERERS[name](figures), encoding="utf-8")
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the matrix."""
         if not self.is_worker:
             figures = matrix(store.read(self.out))
             terminalreporter.write_line("")
-            terminalreporter.write(renderers.terminal(figures, color=terminalreporter.hasmarkup))
+            terminalreporter.write(terminal(figures, color=terminalreporter.hasmarkup))
             terminalreporter.write_line(f"report: {self.out / FILES['html']}")
 
     def _campaign(self, group: Group) -> Sequence[Result]:
@@ -162,7 +160,7 @@ class Conformance:
         for result in results:
             store.append(store.shard(self.out, worker), result)
 
-    def _parameters(self) -> Sequence[tuple[str, str, str, str]]:
+    def _parameters(self) -> list[Any]:
         option = self.config.getoption
         kinds = option("kind") or list(Kind)
         return [
