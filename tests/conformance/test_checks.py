@@ -1,0 +1,225 @@
+"""Checks on made-up traces: each finds its defect, and finds none where there is none."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from conformance.checks import ALL_CHECKS, checks_for, judge
+from conformance.checks.facets import FACET_CHECKS
+from conformance.contract import Contract, Exactness, Facet, Promise, promises
+from conformance.snapshot import Snapshot
+from conformance.trace import Elsewhere, Life, Probe, Raised, Stage, Step, Trace
+from reports.records import Verdict
+from strategies.case import (
+    Architecture,
+    Call,
+    Case,
+    CompileSettings,
+    Input,
+    Kind,
+    Layer,
+    Object,
+    TrainingHistory,
+    TrainOnBatch,
+)
+
+CASE = Case(
+    architecture=Architecture(
+        kind=Kind.FUNCTIONAL,
+        name="model",
+        inputs=(Input("x", (4,)),),
+        layers=(Layer("Dense", {"name": "dense", "units": 3}),),
+        calls=(Call("dense", ("x",), "a"), Call("dense", ("x",), "b")),
+        outputs=("a", "b"),
+    ),
+    settings=CompileSettings(Object("Adam", {"learning_rate": 0.1}), ("mse", "mse")),
+    history=TrainingHistory((TrainOnBatch(1, 2),), (TrainOnBatch(2, 2),)),
+    seed=0,
+)
+EVERYTHING = Contract("https://example.org/contract", promises(Promise.MUST, tuple(Facet)))
+NOTHING = Contract("https://example.org/contract", {})
+
+
+def snapshot(number: float) -> Snapshot:
+    """Return a snapshot in which every facet has that number."""
+    inventories = {facet: {"dense/0 kernel": np.array([number])} for facet in Facet}
+    inventories[Facet.TRAINABLE] = {"dense": False, "number": number}
+    inventories[Facet.DTYPE_POLICY] = {"dense": f"float{number}"}
+    return Snapshot(inventories)
+
+
+def life(*losses: float) -> Life:
+    """Return a life with those losses, its weights moving along."""
+    steps = tuple(Step("TrainOnBatch", ({"loss": x},), snapshot(10 * x)) for x in losses)
+    return Life((np.array([losses[0]]),), steps)
+
+
+GOOD = Trace(
+    CASE,
+    "h5",
+    EVERYTHING,
+    frozenset(Probe),
+    fresh=snapshot(0),
+    before=snapshot(1),
+    saved=snapshot(1),
+    loaded=snapshot(1),
+    second=snapshot(1),
+    original=life(2, 3),
+    resumed=life(2, 3),
+    elsewhere=Elsewhere(snapshot(1), life(2, 3)),
+)
+
+
+def verdicts(trace: Trace) -> dict[str, Verdict]:
+    """Return the verdict of every check."""
+    return {judgement.check: judgement.verdict for judgement in judge(trace)}
+
+
+def test_faultless_trace_passes_every_check_that_applies():
+    found = verdicts(GOOD)
+
+    silent = {"refusal_says_why", "unbuilt_model_is_refused", "what_must_be_fresh_is_fresh"}
+    assert {check for check, verdict in found.items() if verdict is not Verdict.PASS} == silent
+
+
+@pytest.mark.parametrize("facet", Facet)
+def test_facet_that_comes_back_different_fails_its_own_check_alone(facet):
+    facets = dict(GOOD.loaded.facets) | {facet: snapshot(7)[facet]}
+    trace = replace(GOOD, loaded=Snapshot(facets), second=Snapshot(facets))
+    trace = replace(trace, elsewhere=Elsewhere(Snapshot(facets), life(2, 3)))
+
+    found = verdicts(trace)
+
+    failing = [check for check, verdict in found.items() if verdict is Verdict.FAIL]
+    assert failing == [check.name for check in FACET_CHECKS if check.facets == (facet,)]
+
+
+@pytest.mark.parametrize("facet", Facet)
+def test_facet_that_comes_back_fresh_is_never_a_pass_of_its_check(facet):
+    facets = dict(GOOD.loaded.facets) | {facet: GOOD.fresh[facet]}
+
+    found = verdicts(replace(GOOD, loaded=Snapshot(facets)))
+
+    (check,) = [check.name for check in FACET_CHECKS if check.facets == (facet,)]
+    assert found[check] is Verdict.FAIL
+
+
+def test_missed_should_is_a_gap():
+    contract = replace(EVERYTHING, facets=dict(EVERYTHING.facets) | {Facet.RNG: Promise.SHOULD})
+    facets = dict(GOOD.loaded.facets) | {Facet.RNG: {}}
+
+    found = verdicts(replace(GOOD, contract=contract, loaded=Snapshot(facets)))
+
+    assert found["rng_state_survives"] is Verdict.GAP
+
+
+def test_untrained_facet_is_vacuous():
+    found = verdicts(replace(GOOD, fresh=snapshot(1)))
+
+    assert found["weights_survive"] is Verdict.VACUOUS
+    assert found["optimizer_slots_survive"] is Verdict.VACUOUS
+    assert found["outputs_survive"] is Verdict.VACUOUS
+
+
+def test_contract_that_promises_nothing_is_held_to_its_conduct_only():
+    assert not any(check.facets for check in checks_for(NOTHING))
+    assert checks_for(EVERYTHING) == ALL_CHECKS
+
+
+@pytest.mark.parametrize(
+    ("resumed", "check", "where"),
+    [
+        (replace(life(2, 3), outputs=(np.array([9.0]),)), "outputs_survive", "output 0"),
+        (life(5, 3), "first_batch_loss_is_identical", "step 1 (TrainOnBatch): loss"),
+        (life(2, 4), "resume_trajectory_is_identical", "step 2 (TrainOnBatch): loss"),
+    ],
+)
+def test_difference_in_behaviour_names_the_first_place(resumed, check, where):
+    found = {j.check: j for j in judge(replace(GOOD, resumed=resumed))}
+
+    assert found[check].verdict is Verdict.FAIL
+    assert found[check].defects[0].difference.where == where
+
+
+def test_subject_that_does_not_repeat_itself_is_unstable():
+    found = verdicts(replace(GOOD, resumed=life(2, 4), steady=False))
+
+    assert found["resume_trajectory_is_identical"] is Verdict.UNSTABLE
+
+
+def test_tolerance_is_the_contracts():
+    near = replace(GOOD, resumed=life(2 + 1e-8, 3))
+    allowed = replace(EVERYTHING, exactness=Exactness(1e-6, 1e-6, "another program"))
+
+    assert verdicts(near)["first_batch_loss_is_identical"] is Verdict.FAIL
+    assert verdicts(replace(near, contract=allowed))["first_batch_loss_is_identical"] is (
+        Verdict.PASS
+    )
+
+
+def test_save_that_changes_the_model_fails():
+    assert verdicts(replace(GOOD, saved=snapshot(2)))["saving_changes_nothing"] is Verdict.FAIL
+
+
+def test_second_generation_and_other_process_are_held_against_the_first():
+    found = verdicts(
+        replace(GOOD, second=snapshot(2), elsewhere=Elsewhere(snapshot(1), life(2, 5)))
+    )
+
+    assert found["second_generation_equals_first"] is Verdict.FAIL
+    assert found["another_process_loads_the_same"] is Verdict.FAIL
+
+
+def test_trained_state_where_fresh_is_due_fails_and_fresh_state_passes():
+    fresh = Contract("https://example.org", promises(Promise.FRESH, Facet.WEIGHTS))
+    kept = replace(GOOD, contract=fresh)
+
+    assert verdicts(kept)["what_must_be_fresh_is_fresh"] is Verdict.FAIL
+    assert verdicts(replace(kept, loaded=snapshot(0)))["what_must_be_fresh_is_fresh"] is (
+        Verdict.PASS
+    )
+
+
+REFUSING = replace(EVERYTHING, refuses={Kind.FUNCTIONAL: "it has no config"}, refuses_unbuilt=True)
+
+
+@pytest.mark.parametrize(
+    ("raised", "verdict"),
+    [
+        (None, Verdict.FAIL),
+        (Raised(Stage.SAVE, "builtins.KeyError", "'kernel'", ""), Verdict.FAIL),
+        (Raised(Stage.SAVE, "builtins.ValueError", "no", ""), Verdict.FAIL),
+        (
+            Raised(Stage.SAVE, "builtins.NotImplementedError", "a subclass has no config", ""),
+            Verdict.REFUSED,
+        ),
+    ],
+)
+def test_refusal_must_come_and_must_say_why(raised, verdict):
+    trace = Trace(CASE, "h5", REFUSING, frozenset(), raised=raised)
+
+    assert verdicts(trace)["refusal_says_why"] is verdict
+
+
+def test_exception_where_the_contract_covers_the_case_fails():
+    trace = Trace(CASE, "h5", EVERYTHING, frozenset(), raised=Raised(Stage.LOAD, "E", "x", "tb"))
+
+    assert verdicts(trace)["round_trip_completes"] is Verdict.FAIL
+    assert verdicts(trace)["weights_survive"] is Verdict.NOT_APPLICABLE
+
+
+def test_unbuilt_model_that_is_accepted_fails():
+    architecture = Architecture(
+        Kind.SUBCLASSED, "m", CASE.architecture.inputs, *_rest(CASE.architecture)
+    )
+    case = Case(architecture, CASE.settings, CASE.history, 0)
+    trace = replace(GOOD, case=case, contract=replace(EVERYTHING, refuses_unbuilt=True))
+
+    assert verdicts(trace)["unbuilt_model_is_refused"] is Verdict.FAIL
+    refused = replace(trace, unbuilt=Raised(Stage.SAVE, "ValueError", "it has no weights yet", ""))
+    assert verdicts(refused)["unbuilt_model_is_refused"] is Verdict.REFUSED
+
+
+def _rest(architecture: Architecture):
+    return architecture.layers, architecture.calls, architecture.outputs

@@ -1,0 +1,54 @@
+"""Snapshots: inventories are told apart by names and count first, then to the byte."""
+
+import numpy as np
+import pytest
+
+from conformance.snapshot import differences, distance, equal_arrays, same
+
+ONE = {"kernel": np.ones((2, 3), np.float32), "bias": np.zeros(3, np.float32)}
+
+
+def test_equal_inventories_have_no_difference():
+    assert same(ONE, {name: value.copy() for name, value in ONE.items()})
+
+
+@pytest.mark.parametrize(
+    ("found", "where", "what"),
+    [
+        ({"kernel": ONE["kernel"]}, "bias", "missing"),
+        (ONE | {"gamma": np.ones(1)}, "gamma", "unexpected"),
+        ({"bias": ONE["bias"], "kernel": ONE["kernel"]}, "kernel", "order"),
+        (ONE | {"bias": np.zeros(3)}, "bias", "dtype"),
+        (ONE | {"bias": np.zeros((3, 1), np.float32)}, "bias", "shape"),
+        (ONE | {"bias": np.array([0, 0, -0.0], np.float32)}, "bias", "value"),
+        (ONE | {"bias": [0, 0, 0]}, "bias", "value"),
+    ],
+)
+def test_difference_says_where_and_what(found, where, what):
+    (parted,) = differences(ONE, found)
+
+    assert (parted.where, parted.what) == (where, what)
+
+
+def test_nan_of_equal_bytes_is_equal():
+    assert same({"x": np.array([np.nan])}, {"x": np.array([np.nan])})
+
+
+def test_bool_is_not_the_number_that_it_equals():
+    assert not same({"trainable": True}, {"trainable": 1})
+
+
+def test_inventories_of_different_length_are_never_paired_off():
+    found = [parted.what for parted in differences(ONE, {})]
+
+    assert found == ["missing", "missing"]
+
+
+def test_arrays_are_equal_only_as_many_and_to_the_byte():
+    assert equal_arrays((np.zeros(2),), (np.zeros(2),))
+    assert not equal_arrays((np.zeros(2),), ())
+    assert not equal_arrays((np.zeros(2),), (np.zeros(2, np.float32),))
+
+
+def test_distance_is_the_greatest_absolute_difference():
+    assert distance([np.array([1.0, 2.0])], [np.array([1.5, 1.0])]) == 1.0

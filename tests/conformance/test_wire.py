@@ -1,0 +1,33 @@
+"""Messages between processes: a record comes out as it went in, arrays to the byte."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from conformance import wire
+from conformance.contract import Facet
+from conformance.snapshot import Snapshot, same
+from conformance.trace import Elsewhere, Life, Step
+
+
+def test_life_comes_back_to_the_byte():
+    arrays = {
+        "f": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "half": np.array([1, np.nan], ml_dtypes.bfloat16),
+        "scalar": np.array(7, np.int64),
+        "empty": np.zeros((0, 4)),
+        "json": {"a": [1, 2.5, None, "é"]},
+    }
+    snapshot = Snapshot({Facet.WEIGHTS: arrays})
+    life = Life((arrays["f"],), (Step("Fit", ({"loss": 0.1},), snapshot),))
+
+    found = wire.decode(wire.encode(Elsewhere(snapshot, life)), Elsewhere)
+
+    assert same(found.loaded[Facet.WEIGHTS], arrays)
+    assert same(found.life.steps[0].snapshot[Facet.WEIGHTS], arrays)
+    assert found.life.steps[0].logs == ({"loss": 0.1},)
+
+
+def test_what_is_neither_array_nor_json_is_refused():
+    with pytest.raises(TypeError, match="not object"):
+        wire.encode(Snapshot({Facet.WEIGHTS: {"x": object()}}))
