@@ -12,7 +12,8 @@ from pathlib import Path
 from conformance import replay
 from conformance.checks import ALL_CHECKS
 from conformance.reproduction.paths import dialect_of
-from conformance.reproduction.plots import Plot, plot
+from conformance.reproduction.plots import plot
+from conformance.reproduction.scene import Plot
 from conformance.reproduction.source import Lines, indented, literal
 from reports.records import Finding
 from strategies.case import Case

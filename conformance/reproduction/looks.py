@@ -149,7 +149,8 @@ def _trainable(case: Case, where: str) -> str:
 
 
 def _policy(case: Case, where: str) -> str:
-    return f"{_place(case.architecture, where).model}.dtype_policy.name"
+    policy = f"{_place(case.architecture, where).model}.dtype_policy"
+    return f'getattr({policy}, "name", {policy})'
 
 
 def _compile(_: Case, where: str) -> str:

@@ -17,6 +17,7 @@ from conformance.reproduction.source import (
     one_or_list,
 )
 from conformance.subjects.keras_builder import NAMESPACES, RECURRENT, TAKES_TRAINING
+from conformance.subjects.keras_compile import snake_case
 from strategies.case import (
     Architecture,
     Case,
@@ -43,7 +44,7 @@ def build_function(name: str, case: Case, *, built: bool = True) -> Iterator[str
         yield from (*_written_class(written, architecture), "", "")
     yield f"def {name}():"
     if subclassed:
-        yield f"    model = {written}()"
+        yield f"    model = {written}(code=object())"
         yield from indented(_weights(architecture) if built else ())
     else:
         yield from indented(_model(architecture, "model", architecture.name, ""))
@@ -58,7 +59,7 @@ def compiling(model: str, settings: CompileSettings) -> Iterator[str]:
         "loss": one_or_list([_named("losses", loss) for loss in settings.losses]),
     }
     if any(settings.metrics):
-        metrics = [Items(tuple(_named("metrics", m) for m in each)) for each in settings.metrics]
+        metrics = [Items(tuple(_metric(m) for m in each)) for each in settings.metrics]
         single = len(settings.losses) == 1
         arguments["metrics"] = metrics[0] if single else Items(tuple(metrics))
     if settings.loss_weights is not None:
@@ -118,7 +119,9 @@ def _written_class(name: str, architecture: Architecture) -> Iterator[str]:
         tensors[call.output] = variable
     called.append(f"return {flat(one_or_list([tensors[one] for one in architecture.outputs]))}")
     yield f"class {name}(keras.Model):"
-    yield "    def __init__(self):"
+    yield '    """No config can hold `code`: nothing rebuilds the model but its code."""'
+    yield ""
+    yield "    def __init__(self, code):"
     yield from indented(indented(made))
     yield ""
     yield "    def call(self, inputs, training=None):"
@@ -220,6 +223,14 @@ def _named(namespace: str, identifier: str | Object) -> Expression:
     if isinstance(identifier, str):
         return literal(identifier)
     return Call(f"keras.{namespace}.{identifier.class_name}", keywords=literals(identifier.config))
+
+
+def _metric(identifier: str | Object) -> Expression:
+    """Return the metric with a name: Keras 3 numbers those without, and logs by name."""
+    if isinstance(identifier, str):
+        return literal(identifier)
+    named = {"name": snake_case(identifier.class_name), **identifier.config}
+    return Call(f"keras.metrics.{identifier.class_name}", keywords=literals(named))
 
 
 def _described(namespace: str, described: Mapping[str, Any]) -> Call:

@@ -9,7 +9,7 @@ from conformance.paths.keras_family import KERAS_2_API, KERAS_3, TF_KERAS, Way
 from conformance.reproduction.models import compiling
 from conformance.reproduction.training import first_batch
 from conformance.subjects.keras3 import BACKENDS
-from strategies.case import Case
+from strategies.case import Case, Kind
 
 
 class NotReproducible(LookupError):
@@ -57,8 +57,9 @@ class PathScript:
     """The statements of a save path.
 
     `{model}` is the variable that is saved, `{loaded}` the one that comes back, `{stem}` the
-    beginning of a file's or variable's name, `{{folder}}` a variable of the script. `code` says
-    that the load builds the model anew; `warms_up` that it trains on one batch before it reads.
+    beginning of a file's or variable's name, `{{folder}}` a variable of the script, `{custom}` the
+    class of a subclassed model. `code` says that the load builds the model anew; `warms_up` that
+    it trains on one batch before it reads.
     """
 
     save: tuple[str, ...]
@@ -76,8 +77,10 @@ class PathScript:
             yield f"{loaded} = {rebuild(case)}()"
         if self.warms_up:
             yield from first_batch(case, loaded)
+        written = case.architecture.kind is Kind.SUBCLASSED
+        custom = ', custom_objects={"Written": Written}' if written else ""
         for line in self.load:
-            yield line.format(model=model, loaded=loaded, stem=stem)
+            yield line.format(model=model, loaded=loaded, stem=stem, custom=custom)
 
 
 def rebuild(case: Case) -> str:
@@ -97,10 +100,10 @@ def _file(extension: str) -> str:
     return f'f"{{{{folder}}}}/{{stem}}{extension}"'
 
 
-def _whole(extension: str, options: str = "") -> PathScript:
+def _whole(extension: str) -> PathScript:
     return PathScript(
-        (f"{{model}}.save({_file(extension)}{options})",),
-        (f"{{loaded}} = keras.models.load_model({_file(extension)})",),
+        (f"{{model}}.save({_file(extension)})",),
+        (f"{{loaded}} = keras.models.load_model({_file(extension)}{{custom}})",),
     )
 
 
@@ -144,7 +147,10 @@ _KERAS_2 = {
     "json_and_weights_h5": _both(_JSON, _weights("_weights.h5")),
 }
 _TF_KERAS = _KERAS_2 | {
-    "savedmodel": _whole("", ', save_format="tf"'),
+    "savedmodel": PathScript(
+        (f'{{model}}.save({_file("")}, save_format="tf")',),
+        (f"{{loaded}} = keras.models.load_model({_file('')})",),
+    ),
     "keras": _whole(".keras"),
     "checkpoint": _weights("_weights", ', save_format="tf"', warms_up=True),
 }
@@ -171,7 +177,8 @@ _KERAS_3_GENERATORS = (
 )
 _GENERATORS = (
     "def generators(layer):",
-    "    return [layer.seed_generator.state]",
+    "    states = layer.extra_state.items()",
+    '    return [state for name, state in states if name == "seed_generator_state"]',
 )
 
 _BACKENDS: Mapping[str, tuple[str, str]] = {

@@ -27,13 +27,18 @@ PROBE = 2**32
 """The index of the probe inputs in `strategies.data`."""
 
 
-def event_lines(case: Case, index: int) -> Iterator[str]:
-    """Yield the event of that place in the history, done to `model`."""
+def event_lines(case: Case, index: int, *, resets: bool) -> Iterator[str]:
+    """Yield the event of that place in the history, done to `model`.
+
+    `resets` has metrics reset before a batch, as Keras 2 does by itself.
+    """
     event = (*case.history.before, *case.history.after)[index]
+    if isinstance(event, TrainOnBatch):
+        return _train_on_batch(case, index, event, resets=resets)
     return _EVENTS[type(event)](case, index, event)
 
 
-def steps_lines(case: Case, count: int | None) -> Iterator[str]:
+def steps_lines(case: Case, count: int | None, *, resets: bool) -> Iterator[str]:
     """Yield so many steps of the training after the save, all without a count.
 
     A batch is a step, and so is every other event. The last step leaves its `logs`.
@@ -44,9 +49,9 @@ def steps_lines(case: Case, count: int | None) -> Iterator[str]:
         taken = steps if count is None else min(steps, count)
         last = count == taken
         if isinstance(event, TrainOnBatch):
-            yield from _train_on_batch(case, index, event, steps=taken, logs=last)
+            yield from _train_on_batch(case, index, event, steps=taken, resets=resets, logs=last)
         else:
-            yield from _logging(event_lines(case, index), logs=last)
+            yield from _logging(event_lines(case, index, resets=resets), logs=last)
         if last:
             return
         count = None if count is None else count - taken
@@ -88,16 +93,24 @@ def first_batch(case: Case, model: str) -> Iterator[str]:
 
 
 def _train_on_batch(
-    case: Case, index: int, event: TrainOnBatch, *, steps: int | None = None, logs: bool = False
+    case: Case,
+    index: int,
+    event: TrainOnBatch,
+    *,
+    resets: bool,
+    steps: int | None = None,
+    logs: bool = False,
 ) -> Iterator[str]:
     size, steps = event.batch_size, event.steps if steps is None else steps
+    reset = ["model.reset_metrics()"] if resets else []
     yield from _rows(case, index, event.steps * size, weights=event.sample_weight)
     if steps == 1:
         whole = event.steps == 1
-        yield _one_step(case, event, "" if whole else f":{size}", logs=logs)
+        yield from (*reset, _one_step(case, event, "" if whole else f":{size}", logs=logs))
         return
     yield f"for start in range(0, {steps * size}, {size}):"
-    yield from indented([_one_step(case, event, f"start : start + {size}", logs=logs)])
+    step = _one_step(case, event, f"start : start + {size}", logs=logs)
+    yield from indented([*reset, step])
 
 
 def _one_step(case: Case, event: TrainOnBatch, cut: str, *, logs: bool) -> str:
@@ -155,7 +168,6 @@ _EVENTS: Mapping[type, Callable[[Case, int, Any], Iterator[str]]] = {
     ResetStates: _reset_states,
     SetLearningRate: _set_learning_rate,
     SetTrainable: _set_trainable,
-    TrainOnBatch: _train_on_batch,
 }
 
 
