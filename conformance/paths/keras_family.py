@@ -47,7 +47,7 @@ class Way:
         return KerasPath(self.name, self.in_memory, self.contract, self, subject)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class KerasPath:
     """A save path of one subject."""
 

@@ -14,23 +14,17 @@ from conformance.paths.keras_family import KERAS_3
 from conformance.subjects.keras_api import KerasSubject
 from conformance.subjects.keras_builder import RECURRENT
 from conformance.subjects.keras_snapshot import Traits
-from conformance.subjects.tf_keras import still
+from conformance.subjects.tf_keras import still_tensorflow
 
 
-class BackendUnavailable(RuntimeError):
-    """The backend is not installed, or this process runs Keras on another one already."""
+class AnotherBackend(RuntimeError):
+    """This process runs Keras on another backend already."""
 
 
 def keras() -> KerasSubject:
-    """Return Keras on the first backend that is installed.
-
-    Raises:
-        BackendUnavailable: none is.
-    """
-    for backend in BACKENDS:
-        if find_spec(backend) is not None:
-            return _subject("keras", backend)
-    raise BackendUnavailable(f"keras needs one of {', '.join(BACKENDS)}: none is installed")
+    """Return Keras on the first backend that is installed."""
+    installed = [backend for backend in BACKENDS if find_spec(backend) is not None]
+    return _subject("keras", next(iter(installed), "tensorflow"))
 
 
 def keras_jax() -> KerasSubject:
@@ -49,23 +43,23 @@ def keras_torch() -> KerasSubject:
 
 
 def _subject(name: str, backend: str) -> KerasSubject:
-    _choose(backend)
-    BACKENDS[backend]()
-    array = partial(_array, import_module("keras").ops.convert_to_numpy)
-    traits = Traits(array=array, generators=_generators, recurrent=_recurrent)
-    return KerasSubject(name, "keras", traits, KERAS_3, ("keras", backend))
+    traits = Traits(array=_array, generators=_generators, recurrent=_recurrent)
+    return KerasSubject(
+        *(name, "keras", traits, KERAS_3, ("keras", backend)),
+        not_in_names=NOT_IN_NAMES.get(backend, ""),
+        prepare=partial(_prepare, backend),
+    )
 
 
-def _choose(backend: str) -> None:
-    if find_spec(backend) is None:
-        raise BackendUnavailable(f"keras on {backend}: {backend} is not installed")
-    if "keras" in sys.modules and sys.modules["keras"].backend.backend() != backend:
-        found = sys.modules["keras"].backend.backend()
-        raise BackendUnavailable(
-            f"expected Keras on {backend}, found Keras on {found} in this process; a process has "
-            "one backend: run the other in a process of its own"
+def _prepare(backend: str) -> None:
+    loaded = sys.modules.get("keras")
+    if loaded is not None and loaded.backend.backend() != backend:
+        raise AnotherBackend(
+            f"expected Keras on {backend}, found Keras on {loaded.backend.backend()} in this "
+            "process; a process has one backend: run the other in a process of its own"
         )
     os.environ["KERAS_BACKEND"] = backend
+    BACKENDS[backend]()
 
 
 def _still_jax() -> None:
@@ -76,10 +70,6 @@ def _still_jax() -> None:
         os.environ["XLA_FLAGS"] = f"{flags} {one_thread}".strip()
 
 
-def _still_tensorflow() -> None:
-    still(import_module("tensorflow"))
-
-
 def _still_torch() -> None:
     torch = import_module("torch")
     torch.set_num_threads(1)
@@ -87,15 +77,19 @@ def _still_torch() -> None:
 
 
 BACKENDS: Mapping[str, Callable[[], None]] = {
-    "tensorflow": _still_tensorflow,
+    "tensorflow": still_tensorflow,
     "jax": _still_jax,
     "torch": _still_torch,
 }
 """Backends in the order of preference, with what makes each repeat itself bit for bit."""
 
 
-def _array(convert: Callable[[Any], np.ndarray], variable: Any) -> np.ndarray:
-    return np.array(convert(variable))
+NOT_IN_NAMES = {"torch": "."}
+"""Torch keeps a layer's variables as parameters of a module, whose names have no dots."""
+
+
+def _array(variable: Any) -> np.ndarray:
+    return np.array(import_module("keras").ops.convert_to_numpy(variable))
 
 
 def _generators(layer: Any) -> Sequence[Any]:

@@ -1,10 +1,10 @@
 """The subject for every module that speaks the Keras API."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from weakref import WeakKeyDictionary
 
@@ -15,6 +15,7 @@ from conformance.snapshot import Snapshot
 from conformance.subject import Logs, Model, SavePath
 from conformance.subjects.keras_builder import (
     build_model,
+    check_names,
     compile_model,
     one_or_list,
     subclass,
@@ -25,13 +26,29 @@ from strategies.case import AnyEvent, Case, Kind
 from strategies.data import Rows
 
 
-@dataclass(frozen=True, eq=False)
+class NotInstalled(RuntimeError):
+    """The subject's framework is not installed."""
+
+
+def _nothing() -> None:
+    """Prepare nothing."""
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+@dataclass(eq=False)
 class KerasSubject:
     """A module that speaks the Keras API: named by `module`, imported when first needed.
 
     `ways` are its save paths, `packages` are told of by version, `traits` say where the
     dialect keeps what the API does not show. Cases with `run_eagerly` are predicted by a direct
-    call, the others by `predict`.
+    call, the others by `predict`. A character of `not_in_names` can't be in a layer's name.
+    `prepare` is called before the module is imported.
     """
 
     name: str
@@ -39,16 +56,28 @@ class KerasSubject:
     traits: Traits = KERAS_API
     ways: Sequence[Way] = KERAS_2_API
     packages: tuple[str, ...] = ()
+    not_in_names: str = ""
+    prepare: Callable[[], None] = _nothing
     _eager: WeakKeyDictionary[Model, bool] = field(default_factory=WeakKeyDictionary)
 
     @cached_property
     def keras(self) -> ModuleType:
-        """The module itself."""
-        return import_module(self.module)
+        """The module itself.
+
+        Raises:
+            NotInstalled: it, or something that it needs, is not there.
+        """
+        try:
+            self.prepare()
+            return import_module(self.module)
+        except ModuleNotFoundError as error:
+            raise NotInstalled(
+                f"subject {self.name!r} needs {', '.join(self.packages) or self.module}: {error}"
+            ) from error
 
     def environment(self) -> Mapping[str, str]:
-        """Return versions by package name."""
-        return {package: version(package) for package in self.packages}
+        """Return versions by package name, without importing any."""
+        return {package: _version(package) for package in self.packages}
 
     def paths(self) -> Sequence[SavePath]:
         """Return every save path that the implementation offers."""
@@ -62,8 +91,9 @@ class KerasSubject:
         """Return a new compiled model; `built=False` leaves a subclassed one without weights.
 
         Raises:
-            Unsupported: the module lacks a class that the case names.
+            Unsupported: the module lacks a class that the case names, or can't have a layer's name.
         """
+        check_names(case.architecture, self.not_in_names)
         model = build_model(self.keras, case.architecture, built=built)
         compile_model(self.keras, model, case.settings)
         return self.noted(model, case)

@@ -55,6 +55,8 @@ LAYER_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
 """Arguments by class name; the attribute is the argument's namesake in every dialect."""
 
 EVERY_LAYER = ("name", "trainable")
+WITHOUT_FLAG = frozenset(("InputLayer",))
+"""Layers whose config has no `trainable`: they do nothing that could be trained."""
 
 
 def layer_arguments(module: ModuleType, layer: Any) -> Iterator[tuple[str, Value]]:
@@ -62,7 +64,9 @@ def layer_arguments(module: ModuleType, layer: Any) -> Iterator[tuple[str, Value
 
     A layer that the table lacks yields what every layer has.
     """
-    for name in (*EVERY_LAYER, *LAYER_ARGUMENTS.get(type(layer).__name__, ())):
+    kind = type(layer).__name__
+    own = LAYER_ARGUMENTS.get(kind, ())
+    for name in ("name", *own) if kind in WITHOUT_FLAG else (*EVERY_LAYER, *own):
         yield from _argument(module, name, getattr(layer, name, None))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from conformance.subject import Model, Unsupported
+from conformance.subjects.keras_compile import snake_case
 from strategies.case import Architecture, CompileSettings, Config, Input, Kind, Layer, Object
 
 Loaded = Any
@@ -47,6 +48,20 @@ def build_model(module: ModuleType, architecture: Architecture, *, built: bool =
     return model
 
 
+def check_names(architecture: Architecture, unfit: str) -> None:
+    """Hold the layers' names against characters that a subject can't have in them.
+
+    Raises:
+        Unsupported: a name has one.
+    """
+    for layer in architecture.layers:
+        found = sorted(set(layer.name) & set(unfit))
+        if found:
+            raise Unsupported(f"layer {layer.name!r}: a name can't contain {found[0]!r}")
+        if layer.model is not None:
+            check_names(layer.model, unfit)
+
+
 def compile_model(module: ModuleType, model: Model, settings: CompileSettings) -> None:
     """Compile with new objects for everything that the settings name."""
     losses = [_named(module, "losses", loss) for loss in settings.losses]
@@ -63,8 +78,11 @@ def compile_model(module: ModuleType, model: Model, settings: CompileSettings) -
 
 
 def build_optimizer(module: ModuleType, optimizer: Object) -> Loaded:
-    """Return a new optimizer; a schedule stands in its `learning_rate` as an object by name."""
-    config = dict(optimizer.config)
+    """Return a new optimizer; a schedule stands in its `learning_rate` as an object by name.
+
+    It has its class's name where the case gives none: Keras 3 would number it by process.
+    """
+    config = {"name": optimizer.class_name, **optimizer.config}
     rate = config.get("learning_rate")
     if isinstance(rate, Mapping):
         config["learning_rate"] = _object(module.optimizers, "schedules", rate)
@@ -179,7 +197,8 @@ def _argument(module: ModuleType, name: str, value: Any) -> Loaded:
 def _named(module: ModuleType, namespace: str, identifier: str | Object) -> Loaded:
     if isinstance(identifier, str):
         return identifier
-    return _class(module, namespace, identifier.class_name)(**identifier.config)
+    config = {"name": snake_case(identifier.class_name), **identifier.config}
+    return _class(module, namespace, identifier.class_name)(**config)
 
 
 def _object(module: ModuleType, namespace: str, description: Mapping[str, Any]) -> Loaded:

@@ -68,5 +68,10 @@ def _described(one: Any) -> tuple[str, Mapping[str, Any]]:
 
 
 def _function(name: str) -> str:
-    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.rpartition(">")[2]).lower()
+    snake = snake_case(name.rpartition(">")[2])
     return SYNONYMS.get(snake, snake)
+
+
+def snake_case(name: str) -> str:
+    """Return a class's name as Keras writes the function of the same meaning."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -10,8 +10,9 @@ import numpy as np
 from conformance.contract import Facet
 from conformance.snapshot import Snapshot, Value
 from conformance.subject import Model
-from conformance.subjects.keras_arguments import flat, layer_arguments
+from conformance.subjects.keras_arguments import WITHOUT_FLAG, flat, layer_arguments
 from conformance.subjects.keras_compile import compile_settings
+from conformance.subjects.keras_graph import calls, canonical
 
 Variable = Any
 """A variable of the framework: it has a name, and NumPy can be told its value."""
@@ -27,6 +28,9 @@ SLOTS = (
     *("m", "momentum", "norm", "u", "v", "velocity_hat", "velocity", "vhat"),
 )
 """Names of slots: Keras 2 puts them before the weight's name in a variable's, Keras 3 after it."""
+
+GRAPHS = frozenset(("Functional", "Model", "Sequential"))
+"""Classes of models that are a graph of layers, and so have a config."""
 
 ENVELOPE = frozenset(("build_config", "module", "registered_name", "shared_object_id"))
 """Keys of a config that say how to write it down; they vary between formats."""
@@ -71,7 +75,7 @@ class View:
 def snapshot(module: ModuleType, traits: Traits, model: Model) -> Snapshot:
     """Return an inventory of every facet, arrays copied."""
     layers = tuple(_walk(module, model, ""))
-    view = View(module, traits, model, _config(module, model), layers)
+    view = View(module, traits, model, _config(model), layers)
     return Snapshot({facet: dict(inventory(view)) for facet, inventory in INVENTORIES.items()})
 
 
@@ -83,17 +87,13 @@ def _walk(module: ModuleType, model: Model, prefix: str) -> Iterator[tuple[str, 
             yield from _walk(module, layer, f"{path}/")
 
 
-def _config(module: ModuleType, model: Model) -> Mapping[str, Any]:
-    if isinstance(model, module.Sequential) or _has_graph(model):
-        return dict(model.get_config())
+def _config(model: Model) -> Mapping[str, Any]:
+    if type(model).__name__ in GRAPHS:
+        return canonical(model.get_config())
     layers = [
         {"class_name": type(one).__name__, "config": one.get_config()} for one in model.layers
     ]
     return {"name": model.name, "layers": layers}
-
-
-def _has_graph(model: Model) -> bool:
-    return any(base.__name__ == "Functional" for base in type(model).__mro__)
 
 
 def _architecture(view: View) -> Iterator[tuple[str, Value]]:
@@ -120,29 +120,7 @@ def _sharing(view: View) -> Iterator[tuple[str, Value]]:
         yield path, first.setdefault(id(layer), path)
     for path, _, index, variable in _weights(view):
         yield f"{path}/{index}", first.setdefault(id(variable), f"{path}/{index}")
-    yield from _calls(view.config, "")
-
-
-def _calls(config: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Value]]:
-    for layer in config["layers"]:
-        path = f"{prefix}{layer['config']['name']}"
-        for index, node in enumerate(layer.get("inbound_nodes", ())):
-            yield f"{path}/call {index}", [list(tensor) for tensor in _tensors(node)]
-        if "layers" in layer["config"]:
-            yield from _calls(layer["config"], f"{path}/")
-
-
-def _tensors(node: Any) -> Iterator[Sequence[str | int]]:
-    """Yield (layer name, call, output) of every tensor in an inbound node, Keras 2's or 3's."""
-    if isinstance(node, Mapping):
-        for inner in node.values():
-            yield from _tensors(inner)
-    elif isinstance(node, list | tuple):
-        if len(node) >= 3 and isinstance(node[0], str) and isinstance(node[1], int):
-            yield node[:3]
-        else:
-            for inner in node:
-                yield from _tensors(inner)
+    yield from calls(view.config)
 
 
 def _names(view: View) -> Iterator[tuple[str, Value]]:
@@ -176,7 +154,8 @@ def _values(view: View, *, statistics: bool) -> Iterator[tuple[str, Value]]:
 def _trainable(view: View) -> Iterator[tuple[str, Value]]:
     yield "", view.model.trainable
     for path, layer in view.layers:
-        yield path, layer.trainable
+        if type(layer).__name__ not in WITHOUT_FLAG:
+            yield path, layer.trainable
 
 
 def _policies(view: View) -> Iterator[tuple[str, Value]]:

@@ -35,11 +35,13 @@ def perform(module: ModuleType, model: Model, event: AnyEvent, rows: Rows | None
 
 
 def _train_on_batch(_: ModuleType, model: Model, event: TrainOnBatch, rows: Rows) -> Logs:
+    """Log each batch's own loss, as Keras 2 does; Keras 3 has the mean since the last reset."""
     weights = _class_weight(event.class_weight)
-    return [
-        _floats(model.train_on_batch(**_data(batch), **weights, return_dict=True))
-        for batch in _batches(rows, event.batch_size)
-    ]
+    logs = []
+    for batch in _batches(rows, event.batch_size):
+        model.reset_metrics()
+        logs.append(_floats(model.train_on_batch(**_data(batch), **weights, return_dict=True)))
+    return logs
 
 
 def _fit(_: ModuleType, model: Model, event: Fit, rows: Rows) -> Logs:

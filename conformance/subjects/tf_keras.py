@@ -19,23 +19,26 @@ RANDOM = RECURRENT | {"Dropout"}
 
 
 def tf_keras() -> KerasSubject:
-    """Return the subject; TensorFlow is asked for one thread and deterministic operations."""
-    still(import_module("tensorflow"))
+    """Return the subject."""
     traits = Traits(
         array=np.array,
         generators=_generators,
         recurrent=_recurrent,
         beside_slots=_beside_slots,
     )
-    return KerasSubject("tf_keras", "tf_keras", traits, TF_KERAS, ("tensorflow", "tf_keras"))
+    return KerasSubject(
+        *("tf_keras", "tf_keras", traits, TF_KERAS, ("tensorflow", "tf_keras")),
+        prepare=still_tensorflow,
+    )
 
 
-def still(tensorflow: Any) -> None:
-    """Ask TensorFlow for what makes a program repeat itself bit for bit.
+def still_tensorflow() -> None:
+    """Ask TensorFlow for what makes a program repeat itself bit for bit: one thread above all.
 
     Raises:
         RuntimeError: TensorFlow has run already, with more threads.
     """
+    tensorflow = import_module("tensorflow")
     tensorflow.get_logger().setLevel("ERROR")
     tensorflow.config.threading.set_intra_op_parallelism_threads(1)
     tensorflow.config.threading.set_inter_op_parallelism_threads(1)

@@ -1,0 +1,143 @@
+"""Says whether a subject's adapter works, and which declared layers and optimizers really do."""
+
+from typing import NamedTuple
+
+from conformance.contract import Facet
+from conformance.subject import Subject, Unsupported
+from strategies import data
+from strategies.case import (
+    Architecture,
+    Call,
+    Case,
+    CompileSettings,
+    Config,
+    Input,
+    Kind,
+    Layer,
+    Object,
+    TrainingHistory,
+    TrainOnBatch,
+)
+
+TOLD = (Facet.ARCHITECTURE, Facet.NAMES, Facet.WEIGHTS, Facet.OPTIMIZER, Facet.ITERATION)
+"""Facets that any trained model has something of."""
+
+STEPS = 2
+
+
+class Finding(NamedTuple):
+    """One thing that was tried: `what` it was, whether it works, and what was seen."""
+
+    what: str
+    ok: bool
+    detail: str
+
+
+LAYERS: tuple[tuple[tuple[int, ...], str, Config], ...] = (
+    ((4,), "Dense", {"units": 3}),
+    ((4,), "Activation", {"activation": "tanh"}),
+    ((4,), "Dropout", {"rate": 0.3, "seed": 1}),
+    ((3, 2), "Flatten", {}),
+    ((4,), "Reshape", {"target_shape": [2, 2]}),
+    ((4,), "BatchNormalization", {"momentum": 0.8}),
+    ((4,), "LayerNormalization", {"epsilon": 0.01}),
+    ((5,), "Embedding", {"input_dim": 7, "output_dim": 3}),
+    ((5, 2), "Conv1D", {"filters": 3, "kernel_size": 2}),
+    ((5, 5, 2), "Conv2D", {"filters": 3, "kernel_size": 2}),
+    ((4, 4, 2), "MaxPooling2D", {"pool_size": 2}),
+    ((5, 2), "GlobalAveragePooling1D", {}),
+    ((4, 4, 2), "GlobalAveragePooling2D", {}),
+    ((5, 2), "SimpleRNN", {"units": 3}),
+    ((5, 2), "LSTM", {"units": 3}),
+    ((5, 2), "GRU", {"units": 3}),
+    ((4,), "Add", {}),
+    ((4,), "Multiply", {}),
+    ((4,), "Concatenate", {}),
+)
+"""The layers of this round: the shape of an input, the class, and arguments."""
+
+MERGING = frozenset(("Add", "Concatenate", "Multiply"))
+
+OPTIMIZERS = (
+    Object("SGD", {"learning_rate": 0.01, "momentum": 0.9, "nesterov": True}),
+    Object("RMSprop", {"learning_rate": 0.01, "momentum": 0.3, "centered": True}),
+    Object("Adam", {"learning_rate": 0.01, "amsgrad": True}),
+    Object("AdamW", {"learning_rate": 0.01, "weight_decay": 0.01}),
+    Object("Adagrad", {"learning_rate": 0.01}),
+    Object("Adadelta", {"learning_rate": 0.01}),
+    Object("Adamax", {"learning_rate": 0.01}),
+    Object("Nadam", {"learning_rate": 0.01}),
+)
+"""The optimizers of this round, with the arguments that add slots."""
+
+
+def doctor(subject: Subject) -> list[Finding]:
+    """Try the adapter, then each kind of model, layer and optimizer; return what came of each."""
+    return [
+        Finding("environment", True, _versions(subject)),
+        Finding("save paths", True, ", ".join(path.name for path in subject.paths())),
+        *(_tried(f"kind {kind}", subject, _case(kind=kind)) for kind in Kind),
+        *(
+            _tried(f"layer {name}", subject, _case(*layer))
+            for layer in LAYERS
+            for name in layer[1:2]
+        ),
+        *(
+            _tried(f"optimizer {one.class_name}", subject, _case(optimizer=one))
+            for one in OPTIMIZERS
+        ),
+    ]
+
+
+def _versions(subject: Subject) -> str:
+    return ", ".join(f"{name} {version}" for name, version in subject.environment().items())
+
+
+def _tried(what: str, subject: Subject, case: Case) -> Finding:
+    try:
+        return Finding(what, *_walked_through(subject, case))
+    except Unsupported as error:
+        return Finding(what, False, f"unsupported: {error}")
+    except Exception as error:  # noqa: BLE001 - to report whatever a broken adapter raises is its work
+        return Finding(what, False, f"{type(error).__name__}: {error}")
+
+
+def _walked_through(subject: Subject, case: Case) -> tuple[bool, str]:
+    subject.seed(case.seed)
+    model = subject.build(case)
+    logs = subject.perform(model, case.history.before[0], data.rows(case, 0))
+    outputs = subject.predict(model, data.probe(case))
+    seen = subject.snapshot(model)
+    mute = [facet for facet in TOLD if not seen[facet]]
+    if len(logs) != STEPS or not all("loss" in log for log in logs):
+        return False, f"expected {STEPS} logs with a loss, found {list(logs)}"
+    if len(outputs) != len(case.architecture.outputs):
+        return False, f"expected {len(case.architecture.outputs)} outputs, found {len(outputs)}"
+    if mute:
+        return False, f"expected something of every facet, found nothing of {', '.join(mute)}"
+    return True, f"loss {logs[-1]['loss']:.4f}, output {outputs[0].shape}"
+
+
+def _case(
+    shape: tuple[int, ...] = (4,),
+    class_name: str = "Dense",
+    config: Config = {"units": 3},  # noqa: B006 - never written to
+    *,
+    kind: Kind = Kind.FUNCTIONAL,
+    optimizer: Object = OPTIMIZERS[0],
+) -> Case:
+    """Return the tried layer between an input and a Dense layer, trained for some steps."""
+    words = class_name == "Embedding"
+    given = Input("given", shape, "int32" if words else "float32", 7 if words else 0)
+    tried = Layer(class_name, {"name": "tried", **config})
+    layers = (
+        tried,
+        Layer("Flatten", {"name": "flat"}),
+        Layer("Dense", {"name": "end", "units": 2}),
+    )
+    taken = ("given", "given") if class_name in MERGING else ("given",)
+    calls = (Call("tried", taken, "a"), Call("flat", ("a",), "b"), Call("end", ("b",), "c"))
+    settings = CompileSettings(optimizer, ("mse",))
+    history = TrainingHistory(before=(TrainOnBatch(STEPS, 4),), after=())
+    architecture = Architecture(kind, "patient", (given,), layers, calls, ("c",))
+    return Case(architecture, settings, history, seed=1)

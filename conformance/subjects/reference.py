@@ -1,0 +1,53 @@
+"""The subject `reference`: this project's own implementation, in NumPy."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import reference_impl
+from conformance.paths.keras_family import KERAS_2_API
+from conformance.subject import Model
+from conformance.subjects.keras_api import KerasSubject
+from conformance.subjects.keras_snapshot import Traits
+
+GENERATOR = "seed_generator_state"
+"""The name of a generator's state among the state of a layer that is no weight."""
+
+
+def reference() -> KerasSubject:
+    """Return the subject."""
+    traits = Traits(
+        generators=_generators,
+        recurrent=_recurrent,
+        beside_slots=lambda optimizer: optimizer.extra_state,
+        policy=lambda layer: str(layer.dtype_policy),
+        compiled=_compiled,
+    )
+    return KerasSubject("reference", reference_impl.__name__, traits, KERAS_2_API, ("numpy",))
+
+
+def _generators(layer: Any) -> Sequence[Any]:
+    return [state for name, state in layer.extra_state.items() if name == GENERATOR]
+
+
+def _recurrent(layer: Any) -> Sequence[Any]:
+    return [state for name, state in layer.extra_state.items() if name != GENERATOR]
+
+
+def _compiled(model: Model) -> Mapping[str, Any] | None:
+    if model.compiled is None:
+        return None
+    told = model.compiled.arguments
+    return {
+        "loss": _each(reference_impl.losses.serialize, told.loss),
+        "metrics": _each(reference_impl.metrics.serialize, told.metrics),
+        "loss_weights": told.loss_weights,
+        "weighted_metrics": _each(reference_impl.metrics.serialize, told.weighted_metrics),
+    }
+
+
+def _each(serialize: Callable[[Any], Any], structure: Any) -> Any:
+    if isinstance(structure, list | tuple):
+        return [_each(serialize, inner) for inner in structure]
+    if isinstance(structure, Mapping):
+        return {name: _each(serialize, inner) for name, inner in structure.items()}
+    return serialize(structure) if callable(structure) else structure
