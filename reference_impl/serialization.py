@@ -21,6 +21,22 @@ MODELS: Mapping[str, tuple[str, str]] = {
     "Sequential": ("reference_impl.models.sequential", "Sequential"),
 }
 
+# Arguments that Keras 3 writes and Keras 2 lacks, with the values that ask for nothing.
+_KERAS_3_ARGUMENTS: Mapping[str, tuple[object, ...]] = {
+    "quantization_config": (None,),
+    "lora_rank": (None,),
+    "lora_alpha": (None,),
+    "synchronized": (False,),
+    "renorm": (False,),
+    "renorm_clipping": (None,),
+    "renorm_momentum": (0.99,),
+    "rms_scaling": (False,),
+    "seed": (None,),
+    "zero_output_for_mask": (False,),
+    "input_axes": (None,),
+    "output_axes": (None,),
+}
+
 
 class UnknownLayer(ValueError):
     """An entry names a class that is neither built in nor among the custom objects."""
@@ -54,13 +70,23 @@ def deserialize_layer(entry: Any, custom_objects: CustomObjects | None = None) -
         )
     with custom_object_scope(custom_objects or {}):
         known = layer_class(str(entry.get("registered_name") or entry["class_name"]), entry)
-        config = entry["config"]
-        layer = known.from_config(dict(config) if isinstance(config, Mapping) else config)
+        layer = known.from_config(_arguments(entry["config"]))
     if not isinstance(layer, Layer):
         raise MalformedEntry(
             f"{entry['class_name']!r}: from_config() gave a {type(layer).__name__}"
         )
     return layer
+
+
+def _arguments(config: Any) -> Any:
+    """Return a config without Keras 3's own arguments, in it and in the initializers inside."""
+    if not isinstance(config, Mapping):
+        return config
+    return {
+        key: _arguments(value) if isinstance(value, Mapping) else value
+        for key, value in config.items()
+        if key not in _KERAS_3_ARGUMENTS or value not in _KERAS_3_ARGUMENTS[key]
+    }
 
 
 def layer_class(name: str, entry: Mapping[str, Any]) -> Any:

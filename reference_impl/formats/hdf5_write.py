@@ -26,6 +26,9 @@ HEADER_LIMIT = 64512
 
 EXTRAS_GROUP = b"saveproof_state"
 
+TOP_LEVEL = "top_level_model_weights"
+"""The group of the weights that are the model's own; readers look for it by name."""
+
 # h5py's low-level interface takes 15 microseconds an object, its high-level one 100.
 _BYTES = h5py.string_dtype("ascii")
 
@@ -74,10 +77,15 @@ def _write_weights(group: h5g.GroupID, state: WeightsState) -> None:
     _names(group, "layer_names", [layer.layer for layer in state.layers])
     _text(group, "backend", BACKEND)
     _text(group, "keras_version", KERAS_VERSION)
+    if any(layer.layer == TOP_LEVEL for layer in state.layers):
+        raise UnwritableName(
+            f"layer {TOP_LEVEL!r}: the layout keeps this name for the model's own weights; "
+            "name the layer otherwise"
+        )
     # Sorted, so that a layer `a` is there before a layer `a/b`, as Keras does.
     for layer in sorted(state.layers, key=lambda layer: layer.layer):
         _write_layer(group, layer)
-    _write_arrays(_group(group, b"top_level_model_weights"), state.top_level)
+    _write_arrays(_group(group, TOP_LEVEL.encode()), state.top_level)
 
 
 def _write_layer(group: h5g.GroupID, layer: LayerWeights) -> None:

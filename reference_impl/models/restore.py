@@ -249,15 +249,18 @@ def _is_legacy(arrays: Sequence[NamedArray]) -> bool:
 def _assign_optimizer(
     optimizer: Optimizer, arrays: Sequence[NamedArray], outside: Mapping[str, np.ndarray]
 ) -> None:
-    if len(arrays) == 1 and not optimizer.built:
-        optimizer.iterations.assign(arrays[0].value)
-    elif arrays:
-        values = [array.value for array in _without_rate(optimizer, arrays)]
+    values = [array.value for array in _without_rate(arrays)]
+    if len(values) == 1:
+        # No slots: no step was taken, or Keras 3's SGD without momentum, which has none.
+        optimizer.iterations.assign(values[0])
+    elif values:
         shapes = [value.shape for value in values]
         expected = [variable.shape for variable in optimizer.variables]
         if shapes != expected:
             raise OptimizerMismatch(
-                f"optimizer {optimizer.name!r}: expected state of shapes {expected}, found {shapes}"
+                f"optimizer {optimizer.name!r}: expected state of shapes {expected}, "
+                f"found {shapes}; "
+                "load with compile=False to do without it"
             )
         optimizer.set_weights(values)
     known = optimizer.extra_state | {"learning_rate": optimizer.learning_rate}
@@ -269,9 +272,9 @@ def _assign_optimizer(
         known[name].assign(value)
 
 
-def _without_rate(optimizer: Optimizer, arrays: Sequence[NamedArray]) -> Sequence[NamedArray]:
+def _without_rate(arrays: Sequence[NamedArray]) -> Sequence[NamedArray]:
     """Return the state without the learning rate, which Keras 3 lists second."""
-    if len(arrays) == len(optimizer.variables) + 1 and "learning_rate" in arrays[1].name:
+    if len(arrays) > 1 and arrays[1].name.endswith("learning_rate"):
         return [arrays[0], *arrays[2:]]
     return arrays
 

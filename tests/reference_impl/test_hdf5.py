@@ -7,7 +7,7 @@ from h5py import h5a, h5t
 
 from reference_impl.formats.errors import UnwritableName
 from reference_impl.formats.hdf5_read import read_model, read_weights
-from reference_impl.formats.hdf5_write import HEADER_LIMIT, write_model, write_weights
+from reference_impl.formats.hdf5_write import HEADER_LIMIT, TOP_LEVEL, write_model, write_weights
 from reference_impl.state import LayerWeights, ModelState, NamedArray, WeightsState
 
 
@@ -116,3 +116,11 @@ def test_odd_layer_names_come_back(tmp_path, layer):
     write_weights(weights(f"{layer}/kernel:0", layer=layer), tmp_path / "w.h5")
 
     assert read_weights(tmp_path / "w.h5").layers[0].layer == layer
+
+
+def test_name_that_the_layout_keeps_for_itself_is_refused(tmp_path):
+    """tf_keras can neither write nor read a layer of that name."""
+    with pytest.raises(UnwritableName, match="name the layer otherwise"):
+        write_weights(tmp_path / "w.h5", weights("kernel:0", layer=TOP_LEVEL))
+
+    assert not list(tmp_path.iterdir())

@@ -8,6 +8,7 @@ import reference_impl as reference
 pytestmark = [
     pytest.mark.frameworks,
     pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file"),
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
 
 RANDOM = np.random.default_rng(3)
@@ -374,6 +375,29 @@ def test_a_subclassed_model_names_its_weights_as_tf_keras_does(tf_keras):
     ours, theirs = made(reference), made(tf_keras)
 
     assert [w.name for w in ours.weights] == [w.name for w in theirs.weights]
+
+
+@pytest.mark.parametrize("optimizer", ["Adam", "RMSprop", "SGD"])
+def test_the_reference_loads_a_keras_3_file_and_continues_alike(tmp_path, optimizer):
+    keras = pytest.importorskip("keras")
+    given = keras.Input((4,))
+    inside = keras.Input((4,))
+    inner = keras.Model(inside, keras.layers.Dense(4)(inside))
+    dense = keras.layers.Dense(4)
+    joined = keras.layers.Add()([inner(given), dense(dense(given))])
+    x = keras.layers.LayerNormalization()(keras.layers.BatchNormalization()(joined))
+    x = keras.layers.GRU(3)(keras.layers.Reshape((2, 2))(keras.layers.Dropout(0.0)(x)))
+    model = keras.Model(given, keras.layers.Dense(2)(x))
+    model.compile(getattr(keras.optimizers, optimizer)(0.01), "mse", run_eagerly=True)
+    for _ in range(2):
+        model.train_on_batch(X, Y)
+    model.save(tmp_path / "m.h5")
+
+    loaded = reference.models.load_model(tmp_path / "m.h5")
+
+    np.testing.assert_allclose(loaded.predict(X), model.predict(X, verbose=0), 1e-4, 1e-6)
+    assert int(loaded.optimizer.iterations.value) == 2
+    np.testing.assert_allclose(trajectory(loaded, "chain"), trajectory(model, "chain"), 2e-4)
 
 
 def test_the_state_of_a_legacy_optimizer_is_left_and_said_to_be(tf_keras, tmp_path, caplog):
