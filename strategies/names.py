@@ -20,7 +20,7 @@ ODD = (
     "vars",
     "model_weights",
     "optimizer_weights",
-    "top_level_model_weights",
+    "top_level",
     "name",
     ".{kind}",
     "{kind}" + "_of_a_rather_long_name" * 4,
