@@ -1,0 +1,356 @@
+"""Scripts that show a finding: stand-alone, and confirmed before they are handed out."""
+
+import ast
+import sys
+
+import msgspec
+import pytest
+
+from conformance import repro
+from conformance.contract import Facet
+from conformance.reproduction.paths import NotReproducible
+from conformance.reproduction.source import WIDTH, Call, lines, literal
+from reports.records import Finding
+from strategies.case import (
+    Architecture,
+    Case,
+    CompileSettings,
+    Evaluate,
+    Fit,
+    Hop,
+    Input,
+    Kind,
+    Layer,
+    Object,
+    Predict,
+    Recompile,
+    ResetMetrics,
+    ResetStates,
+    SetLearningRate,
+    SetTrainable,
+    TrainingHistory,
+    TrainOnBatch,
+    to_json,
+)
+from strategies.case import (
+    Call as LayerCall,
+)
+
+STEP = TrainOnBatch(steps=1, batch_size=2)
+TWO_STEPS = TrainOnBatch(steps=2, batch_size=2)
+RMSPROP = Object(class_name="RMSprop", config={"learning_rate": 0.05, "momentum": 0.6})
+SCHEDULED = Object(
+    class_name="Adam",
+    config={
+        "learning_rate": {
+            "class_name": "ExponentialDecay",
+            "config": {"initial_learning_rate": 0.1, "decay_steps": 2, "decay_rate": 0.5},
+        }
+    },
+)
+PLACES = {
+    Facet.ARCHITECTURE: "layers/0/config/name",
+    Facet.ARGUMENTS: "first/kernel_initializer/seed",
+    Facet.SHARING: "first/call 1",
+    Facet.NAMES: "layers",
+    Facet.WEIGHTS: "first/0 kernel",
+    Facet.NON_TRAINABLE: "first/2 moving_mean",
+    Facet.TRAINABLE: "first",
+    Facet.DTYPE_POLICY: "first",
+    Facet.COMPILE: "loss_weights",
+    Facet.OPTIMIZER: "momentum",
+    Facet.SLOTS: "0 velocity",
+    Facet.ITERATION: "iterations",
+    Facet.LEARNING_RATE: "learning_rate",
+    Facet.RNG: "first/0",
+    Facet.METRICS: "0 loss/0",
+    Facet.RECURRENT: "first/0",
+}
+PATHS = {
+    "tf_keras": ("h5", "savedmodel", "keras", "config", "json", "weights_h5", "checkpoint"),
+    "keras:jax": ("keras", "h5", "weights_h5", "json_and_weights", "clone"),
+    "reference": ("h5", "config_and_weights", "weights_in_memory", "json_and_weights_h5"),
+}
+
+
+def dense(name, **config):
+    seeded = {"class_name": "GlorotUniform", "config": {"seed": 3}}
+    return Layer(
+        class_name="Dense",
+        config={"units": 3, "name": name, "kernel_initializer": seeded, **config},
+    )
+
+
+def chain(kind=Kind.SEQUENTIAL, *layers):
+    """Return a model of layers, each on the one before; two Dense layers if none are given."""
+    layers = layers or (dense("first"), dense("last"))
+    tensors = ("x", *(f"{layer.name}_out" for layer in layers))
+    calls = tuple(
+        LayerCall(layer=layer.name, inputs=(before,), output=after)
+        for layer, before, after in zip(layers, tensors[:-1], tensors[1:], strict=True)
+    )
+    inputs = (Input(name="x", shape=(3,)),)
+    return Architecture(
+        kind=kind, name="model", inputs=inputs, layers=layers, calls=calls, outputs=tensors[-1:]
+    )
+
+
+def shared(kind=Kind.FUNCTIONAL):
+    """Return a model that calls its first layer on both of its inputs."""
+    calls = (
+        LayerCall(layer="first", inputs=("x",), output="a"),
+        LayerCall(layer="first", inputs=("z",), output="b"),
+        LayerCall(layer="sum", inputs=("a", "b"), output="c"),
+    )
+    return Architecture(
+        kind=kind,
+        name="model",
+        inputs=(Input(name="x", shape=(3,)), Input(name="z", shape=(3,))),
+        layers=(dense("first"), Layer(class_name="Add", config={"name": "sum"})),
+        calls=calls,
+        outputs=("c", "a"),
+    )
+
+
+def nested(kind):
+    """Return a chain with a model inside, frozen as a whole, which has a model inside itself."""
+    innermost = Layer(
+        class_name="Functional",
+        config={"name": "innermost"},
+        model=chain(Kind.FUNCTIONAL, dense("deep")),
+    )
+    inner = Layer(
+        class_name="Sequential",
+        config={"name": "inner", "trainable": False},
+        model=chain(Kind.SEQUENTIAL, dense("within"), innermost),
+    )
+    return chain(kind, dense("first"), inner, dense("last"))
+
+
+def case_of(architecture, *before, optimizer=RMSPROP, after=(TWO_STEPS,)):
+    settings = CompileSettings(
+        optimizer=optimizer, losses=("mse",) * len(architecture.outputs), metrics=()
+    )
+    history = TrainingHistory(before=before or (STEP,), after=after)
+    return Case(architecture=architecture, settings=settings, history=history, seed=5)
+
+
+def finding_of(case, key, where):
+    return Finding(
+        key=key,
+        message="what was found",
+        where=where,
+        expected="",
+        found="",
+        case_id=case.id,
+        case=msgspec.json.decode(to_json(case)),
+        drawing="",
+    )
+
+
+def script_of(case, key, where, *, subject="tf_keras", path="h5", check="weights_survive"):
+    return repro.script(case, subject, path, check, finding_of(case, key, where))
+
+
+def imported(text):
+    """Return the packages that a program imports; it must be valid Python."""
+    nodes = list(ast.walk(ast.parse(text)))
+    plain = {one.name for node in nodes if isinstance(node, ast.Import) for one in node.names}
+    froms = {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+    return {name.split(".")[0] for name in plain | froms}
+
+
+ARCHITECTURES = {
+    "sequential": chain(),
+    "functional": chain(Kind.FUNCTIONAL),
+    "subclassed": chain(Kind.SUBCLASSED),
+    "shared": shared(),
+    "shared, subclassed": shared(Kind.SUBCLASSED),
+    "nested, sequential": nested(Kind.SEQUENTIAL),
+    "nested, functional": nested(Kind.FUNCTIONAL),
+    "nested, subclassed": nested(Kind.SUBCLASSED),
+}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_script_imports_the_framework_and_none_of_our_packages(name):
+    case = case_of(ARCHITECTURES[name])
+
+    text = script_of(case, "weights: Dense value", "first/0 kernel")
+
+    foreign = imported(text) - set(sys.stdlib_module_names)
+    assert foreign == {"numpy", "tf_keras"}
+
+
+@pytest.mark.parametrize(("subject", "path"), [(s, p) for s, paths in PATHS.items() for p in paths])
+def test_every_path_has_a_script_for_every_kind(subject, path):
+    for architecture in ARCHITECTURES.values():
+        text = script_of(
+            case_of(architecture), "outputs: value", "output 0", subject=subject, path=path
+        )
+
+        ours = {"conformance", "reports", "saveproof", "strategies"}
+        assert not imported(text) & ours
+
+
+@pytest.mark.parametrize("facet", Facet)
+@pytest.mark.parametrize("what", ["value", "missing", "order"])
+def test_every_facet_can_be_looked_at(facet, what):
+    case = case_of(shared())
+
+    text = script_of(case, f"{facet}: place {what}", PLACES[facet])
+
+    assert "expected = look(model)" in text
+    ast.parse(text)
+
+
+def test_every_event_of_a_history_is_written_down():
+    events = (
+        Fit(epochs=2, samples=4, batch_size=2, sample_weight=True),
+        Evaluate(samples=4, batch_size=2),
+        Predict(samples=2, batch_size=2),
+        SetTrainable(layer="inner/within", value=False),
+        SetLearningRate(value=0.04),
+        Recompile(settings=CompileSettings(optimizer=SCHEDULED, losses=("mae",))),
+        ResetMetrics(),
+        ResetStates(),
+        Hop(path="keras"),
+    )
+    case = case_of(nested(Kind.FUNCTIONAL), *events)
+
+    text = script_of(case, "weights: Dense value", "first/0 kernel")
+
+    ast.parse(text)
+    assert 'model.get_layer("inner").get_layer("within").trainable = False' in text
+    assert "keras.optimizers.schedules.ExponentialDecay(" in text
+    for told in ("model.fit(", "model.evaluate(", "model.predict(", "model.reset_metrics()"):
+        assert told in text
+    assert 'model = keras.models.load_model(f"{folder}/hop_8.keras")' in text
+
+
+def test_the_training_on_stops_at_the_step_that_parts():
+    case = case_of(chain(), after=(STEP, STEP, STEP))
+
+    text = script_of(case, "resume: later step loss", "step 2 (TrainOnBatch): loss")
+
+    assert text.count("train_on_batch") == 3
+    assert 'np.array(logs.get("loss"))' in text
+
+
+def test_a_path_that_needs_the_models_code_has_it_as_it_was_at_the_save():
+    case = case_of(chain(), SetTrainable(layer="first", value=False))
+
+    text = script_of(case, "weights: Dense value", "first/0 kernel", path="weights_h5")
+
+    assert "def rebuild():" in text
+    assert "trainable=False" in text
+    assert "loaded = rebuild()" in text
+
+
+def test_another_process_is_started_behind_the_guard():
+    check = "another_process_loads_the_same"
+
+    text = script_of(case_of(chain()), "outputs: value", "output 0", check=check)
+
+    assert 'if __name__ == "__main__":' in text
+    assert "pool.submit(elsewhere, folder).result()" in text
+
+
+def test_keras_has_its_backend_chosen_before_it_is_imported():
+    text = script_of(case_of(chain()), "weights: value", "first/0 kernel", subject="keras:jax")
+
+    assert text.index('os.environ["KERAS_BACKEND"] = "jax"') < text.index("import keras")
+
+
+def test_a_subject_of_others_is_refused_by_name():
+    with pytest.raises(NotReproducible, match="other:thing"):
+        script_of(case_of(chain()), "weights: value", "first/0 kernel", subject="other:thing")
+
+
+def test_the_end_of_a_process_is_refused():
+    with pytest.raises(NotReproducible, match="timeout"):
+        script_of(case_of(chain()), "timeout: 120 s", "process")
+
+
+def test_a_script_that_shows_nothing_is_not_confirmed():
+    with pytest.raises(repro.NotConfirmed, match="all is well"):
+        repro.confirm("print('all is well')", subject="tf_keras")
+
+
+def test_a_script_that_fails_by_itself_is_not_confirmed():
+    """Exit code 1 alone is no defect: an uncaught exception has it too."""
+    with pytest.raises(repro.NotConfirmed, match="ZeroDivisionError"):
+        repro.confirm("1 / 0", subject="tf_keras")
+
+
+def test_a_script_does_not_get_the_callers_python_path(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "here")
+
+    with pytest.raises(repro.NotConfirmed, match="Python path: None"):
+        repro.confirm(
+            "import os\nprint('Python path:', os.environ.get('PYTHONPATH'))", subject="tf_keras"
+        )
+
+
+def test_a_long_call_is_broken_an_argument_a_line():
+    call = Call("f", keywords={f"argument_{n}": literal("x" * 20) for n in range(4)})
+
+    written = list(lines("y = ", call))
+
+    assert written[0] == "y = f("
+    assert written[-1] == ")"
+    assert max(map(len, written)) <= WIDTH
+    assert list(lines("y = ", Call("f", ("1",)))) == ["y = f(1)"]
+
+
+def test_literals_are_python():
+    value = {"a": [1, 2.5, None, True, "ü\"'"], "b": []}
+
+    assert ast.literal_eval(literal(value)) == value
+    assert ast.literal_eval(literal((1,))) == (1,)
+    assert ast.literal_eval(literal((1, 2))) == (1, 2)
+    assert ast.literal_eval(literal(())) == ()
+
+
+@pytest.mark.frameworks
+@pytest.mark.parametrize(
+    ("key", "where", "check"),
+    [
+        ("optimizer slots: RMSprop missing", "0 velocity", "optimizer_slots_survive"),
+        (
+            "resume: first step weights",
+            "step 1: weights: first/0 kernel",
+            "resume_trajectory_is_identical",
+        ),
+        (
+            "resume: later step loss",
+            "step 2 (TrainOnBatch): loss",
+            "resume_trajectory_is_identical",
+        ),
+    ],
+)
+def test_the_slots_that_savedmodel_loses_are_confirmed(key, where, check):
+    case = case_of(chain())
+
+    text = script_of(case, key, where, path="savedmodel", check=check)
+
+    repro.confirm(text, subject="tf_keras")
+
+
+@pytest.mark.frameworks
+def test_the_unbuilt_model_that_save_weights_accepts_is_confirmed():
+    case = case_of(chain(Kind.SUBCLASSED))
+
+    text = script_of(
+        case, "refusal: missing", "refusal", path="weights_h5", check="unbuilt_model_is_refused"
+    )
+
+    repro.confirm(text, subject="tf_keras")
+
+
+@pytest.mark.frameworks
+def test_what_survives_is_not_confirmed():
+    text = script_of(case_of(chain()), "weights: Dense value", "first/0 kernel")
+
+    with pytest.raises(repro.NotConfirmed, match="the defect does not show"):
+        repro.confirm(text, subject="tf_keras")
