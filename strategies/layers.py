@@ -22,6 +22,9 @@ from strategies.names import Register
 
 RATES = (0.5, 0.25, 0.1)
 RECURRENT_RATES = (OMIT, OMIT, OMIT, 0.2, 0.4)
+RECURRENT_ACTIVATIONS = (OMIT, OMIT, "softsign", "sigmoid")
+"""Bounded ones: with others a stateful layer's values grow from batch to batch."""
+
 SEQUENCE_PADDINGS = (OMIT, "same", "causal")
 IMAGE_PADDINGS = (OMIT, "same")
 
@@ -176,7 +179,10 @@ def _embedding(choice: Choices, register: Register, place: Place) -> Config:
 
 def _conv1d(choice: Choices, register: Register, place: Place) -> Config:
     sizes = (2, 1, 3, [2])[: place.shape[0]] if place.shape[0] > 1 else (1,)
-    return _convolution(choice, register, SEQUENCE_PADDINGS, sizes, (2, [2]))
+    return _convolution(choice, register, RECURRENT_ACTIVATIONS = (OMIT, OMIT, "softsign", "sigmoid")
+"""Bounded ones: with others a stateful layer's values grow from batch to batch."""
+
+SEQUENCE_PADDINGS, sizes, (2, [2]))
 
 
 def _conv2d(choice: Choices, register: Register, place: Place) -> Config:
@@ -231,7 +237,7 @@ def _global_pooling(choice: Choices, _: Register, __: Place) -> Config:
 def _recurrent(choice: Choices, register: Register, place: Place) -> Config:
     return {
         "units": choice.one_of(UNITS),
-        "activation": choice.one_of((OMIT, OMIT, "relu", "softsign", "sigmoid")),
+        "activation": choice.one_of(RECURRENT_ACTIVATIONS),
         "return_sequences": choice.one_of(FLAG_ON),
         "stateful": choice.one_of((OMIT, True, True)) if place.stateful else OMIT,
         "go_backwards": choice.one_of(FLAG_ON),

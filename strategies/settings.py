@@ -1,43 +1,45 @@
 """Compile settings: the losses and metrics that fit the outputs, beside an optimizer."""
 
 from strategies import optimizers
-from strategies.case import Architecture, CompileSettings, Object
+from strategies.case import Architecture, CompileSettings, Layer, Object
 from strategies.choices import Choices
 from strategies.shapes import tensor_shapes
 from strategies.targets import Target, target_of
 
-REGRESSION: tuple[str | Object, ...] = (
+Losses = tuple[str | Object, ...]
+
+REGRESSION: Losses = (
     "mean_squared_error",
     "mse",
     "mae",
     Object(class_name="Huber", config={"delta": 0.4}),
     "log_cosh",
 )
-PROBABILITY: tuple[str | Object, ...] = (
+PROBABILITY: Losses = (
     "binary_crossentropy",
     Object(class_name="BinaryCrossentropy", config={"label_smoothing": 0.1}),
     "mse",
 )
-DISTRIBUTION: tuple[str | Object, ...] = (
+DISTRIBUTION: Losses = (
     "sparse_categorical_crossentropy",
     "categorical_crossentropy",
     Object(class_name="CategoricalCrossentropy", config={"label_smoothing": 0.2}),
     "kl_divergence",
 )
-LOGITS: tuple[str | Object, ...] = (
+LOGITS: Losses = (
     *REGRESSION,
     Object(class_name="SparseCategoricalCrossentropy", config={"from_logits": True}),
     Object(class_name="CategoricalCrossentropy", config={"from_logits": True}),
 )
 
-REAL_METRICS: tuple[tuple[str | Object, ...], ...] = (
+REAL_METRICS: tuple[Losses, ...] = (
     (),
     ("mae",),
     ("mse",),
     (Object(class_name="RootMeanSquaredError", config={"name": "distance"}), "mae"),
     (Object(class_name="MeanAbsoluteError"),),
 )
-BINARY_METRICS: tuple[tuple[str | Object, ...], ...] = (
+BINARY_METRICS: tuple[Losses, ...] = (
     (),
     ("accuracy",),
     (Object(class_name="BinaryAccuracy", config={"threshold": 0.4}),),
@@ -45,13 +47,13 @@ BINARY_METRICS: tuple[tuple[str | Object, ...], ...] = (
     (Object(class_name="Precision", config={"thresholds": 0.3, "name": "hits"}),),
     (Object(class_name="Recall", config={"thresholds": 0.6}),),
 )
-CLASS_METRICS: tuple[tuple[str | Object, ...], ...] = (
+CLASS_METRICS: tuple[Losses, ...] = (
     (),
     ("accuracy",),
     (Object(class_name="CategoricalAccuracy", config={"name": "share"}),),
     (Object(class_name="TopKCategoricalAccuracy", config={"k": 2}), "mse"),
 )
-SPARSE_METRICS: tuple[tuple[str | Object, ...], ...] = (
+SPARSE_METRICS: tuple[Losses, ...] = (
     (),
     ("accuracy",),
     ("sparse_categorical_accuracy",),
@@ -74,8 +76,11 @@ def compile_settings(architecture: Architecture, choice: Choices) -> CompileSett
     eagerly: only then does tf_keras take it.
     """
     optimizer = optimizers.optimizer(choice, dtypes=weight_dtypes(architecture))
-    losses = tuple(choice.one_of(options) for options in _fitting_losses(architecture))
-    metrics = tuple(choice.one_of(METRICS[target_of(loss)]) for loss in losses)
+    ends = _ends(architecture)
+    losses = tuple(choice.one_of(_losses(layer, width)) for layer, width in ends)
+    metrics = tuple(
+        choice.one_of(_metrics(loss, layer)) for loss, (layer, _) in zip(losses, ends, strict=True)
+    )
     weights = choice.one_of(LOSS_WEIGHTS)
     return CompileSettings(
         optimizer=optimizer,
@@ -97,14 +102,24 @@ def _is_ascii(architecture: Architecture) -> bool:
     return all(name.isascii() for name in names)
 
 
-def _fitting_losses(architecture: Architecture) -> list[tuple[str | Object, ...]]:
-    """Return the losses that fit each output, by the activation that ends it and its width."""
+def _ends(architecture: Architecture) -> list[tuple[Layer, int | None]]:
+    """Return the layer that gives each output, and the length of the output's last axis."""
     shapes = tensor_shapes(architecture)
     givers = {call.output: call.layer for call in architecture.calls}
-    options = []
-    for output in architecture.outputs:
-        activation = architecture.layer(givers[output]).config.get("activation")
-        narrow = shapes[output][-1] == 1
-        by_activation = {"softmax": DISTRIBUTION, "sigmoid": PROBABILITY}
-        options.append(by_activation.get(str(activation), REGRESSION if narrow else LOGITS))
-    return options
+    return [
+        (architecture.layer(givers[output]), shapes[output][-1]) for output in architecture.outputs
+    ]
+
+
+def _losses(layer: Layer, width: int | None) -> Losses:
+    """Return the losses that fit an output, by the activation that ends it and its width."""
+    by_activation = {"softmax": DISTRIBUTION, "sigmoid": PROBABILITY}
+    activation = str(layer.config.get("activation"))
+    return by_activation.get(activation, REGRESSION if width == 1 else LOGITS)
+
+
+def _metrics(loss: str | Object, layer: Layer) -> tuple[Losses, ...]:
+    """Return the metrics that fit; TensorFlow ranks no bfloat16 for the last of the classes'."""
+    fitting = METRICS[target_of(loss)]
+    short = layer.config.get("dtype") == "mixed_bfloat16"
+    return fitting[:-1] if fitting is CLASS_METRICS and short else fitting
