@@ -353,28 +353,42 @@ def test_activities_and_frozen_weights_are_regularized_as_in_tf_keras(tf_keras):
         np.testing.assert_allclose(ours.train_on_batch(X, Y), theirs.train_on_batch(X, Y), 1e-5)
 
 
+def subclassed(keras):
+    class Sub(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.blocks = [keras.layers.Dense(3), keras.layers.Dense(3)]
+            self.normal = keras.layers.BatchNormalization()
+            self.stack = keras.Sequential([keras.layers.Dense(2)])
+
+        def call(self, inputs, training=None):
+            for block in self.blocks:
+                inputs = block(inputs)
+            return self.stack(self.normal(inputs, training=training))
+
+    keras.backend.clear_session()
+    model = Sub()
+    model.compile("adam", "mse")
+    model.train_on_batch(X, Y)
+    return model
+
+
 def test_a_subclassed_model_names_its_weights_as_tf_keras_does(tf_keras):
-    def made(keras):
-        class Sub(keras.Model):
-            def __init__(self):
-                super().__init__()
-                self.blocks = [keras.layers.Dense(3), keras.layers.Dense(3)]
-                self.normal = keras.layers.BatchNormalization()
-                self.stack = keras.Sequential([keras.layers.Dense(2)])
-
-            def call(self, inputs, training=None):
-                for block in self.blocks:
-                    inputs = block(inputs)
-                return self.stack(self.normal(inputs, training=training))
-
-        keras.backend.clear_session()
-        model = Sub()
-        model(X)
-        return model
-
-    ours, theirs = made(reference), made(tf_keras)
+    ours, theirs = subclassed(reference), subclassed(tf_keras)
 
     assert [w.name for w in ours.weights] == [w.name for w in theirs.weights]
+
+
+def test_weights_of_a_subclassed_model_go_both_ways(tf_keras, tmp_path):
+    ours, theirs = subclassed(reference), subclassed(tf_keras)
+    ours.save_weights(tmp_path / "ours.h5")
+    theirs.save_weights(str(tmp_path / "theirs.h5"))
+    expected = [ours.predict(X), theirs.predict(X, verbose=0)]
+    ours.load_weights(tmp_path / "theirs.h5")
+    theirs.load_weights(str(tmp_path / "ours.h5"))
+
+    np.testing.assert_allclose(theirs.predict(X, verbose=0), expected[0], 1e-4, 1e-6)
+    np.testing.assert_allclose(ours.predict(X), expected[1], 1e-4, 1e-6)
 
 
 @pytest.mark.parametrize("optimizer", ["Adam", "RMSprop", "SGD"])

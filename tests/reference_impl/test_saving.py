@@ -1,5 +1,6 @@
 """What comes back from a file, and what is refused."""
 
+import json
 import shutil
 
 import h5py
@@ -10,8 +11,9 @@ import reference_impl as keras
 from reference_impl.formats.errors import MissingPart, UnreadableFile, WrongPart
 from reference_impl.models.errors import UnbuiltModel
 from reference_impl.models.restore import WeightsMismatch
+from reference_impl.models.restore_training import OptimizerMismatch
 from reference_impl.saving import FormatNotOffered, TargetExists
-from reference_impl.serialization import UnknownLayer
+from reference_impl.serialization import MalformedEntry, UnknownLayer
 
 RANDOM = np.random.default_rng(2)
 X = RANDOM.normal(size=(6, 4, 3)).astype("float32")
@@ -352,6 +354,17 @@ class Damage:
             file["saveproof_state/arrays"] = packed[:-1]
 
     @staticmethod
+    def unknown_optimized(path):
+        with h5py.File(path, "a") as file:
+            index = json.loads(file["saveproof_state"].attrs["index"])
+            file["saveproof_state"].attrs["index"] = json.dumps({**index, "optimized": [99]})
+
+    @staticmethod
+    def no_optimizer(path):
+        with h5py.File(path, "a") as file:
+            file.attrs["training_config"] = '{"loss": "mse"}'
+
+    @staticmethod
     def keras_1(path):
         with h5py.File(path, "a") as file:
             file["model_weights"].attrs["keras_version"] = "1.2.0"
@@ -371,6 +384,8 @@ class Damage:
         (Damage.text_for_numbers, WrongPart, "expected numbers"),
         (Damage.wrong_shape, WeightsMismatch, r"'d1/bias:0' has shape \(2,\).*\(7,\)"),
         (Damage.extra_state_cut, WrongPart, "saveproof_state/arrays"),
+        (Damage.unknown_optimized, OptimizerMismatch, "below 4, found"),
+        (Damage.no_optimizer, MalformedEntry, "no optimizer_config"),
         (Damage.keras_1, WrongPart, "Keras 1"),
     ],
 )
@@ -404,6 +419,36 @@ def test_a_file_of_weights_is_no_model(tmp_path):
 
     with pytest.raises(MissingPart, match=r"no model_config.*load_weights"):
         keras.models.load_model(tmp_path / "w.h5")
+
+
+def test_custom_losses_and_metrics_come_back_from_custom_objects(tmp_path):
+    def far(y_true, y_pred):
+        return keras.losses.mean_squared_error(y_true, y_pred) * 3.0
+
+    model = dense(3, 2)
+    model.compile("sgd", far, metrics=[far])
+    model.train_on_batch(X[:, :, 0], Y)
+    model.save(tmp_path / "m.h5")
+
+    with pytest.raises(ValueError, match="'far'"):
+        keras.models.load_model(tmp_path / "m.h5")
+    loaded = keras.models.load_model(tmp_path / "m.h5", custom_objects={"far": far})
+    assert loaded.train_on_batch(X[:, :, 0], Y) == model.train_on_batch(X[:, :, 0], Y)
+
+
+def test_a_registered_layer_needs_no_custom_objects(tmp_path):
+    @keras.utils.register_keras_serializable(package="saveproof")
+    class Halved(keras.layers.Layer):
+        def call(self, inputs):
+            return inputs * 0.5
+
+    try:
+        keras.Sequential([Halved(input_shape=(4,))]).save(tmp_path / "m.h5")
+        loaded = keras.models.load_model(tmp_path / "m.h5")
+    finally:
+        del keras.utils.get_custom_objects()["saveproof>Halved"]
+
+    assert isinstance(loaded.layers[0], Halved)
 
 
 def test_a_custom_layer_is_asked_for_by_name(tmp_path):
