@@ -179,10 +179,7 @@ def _embedding(choice: Choices, register: Register, place: Place) -> Config:
 
 def _conv1d(choice: Choices, register: Register, place: Place) -> Config:
     sizes = (2, 1, 3, [2])[: place.shape[0]] if place.shape[0] > 1 else (1,)
-    return _convolution(choice, register, RECURRENT_ACTIVATIONS = (OMIT, OMIT, "softsign", "sigmoid")
-"""Bounded ones: with others a stateful layer's values grow from batch to batch."""
-
-SEQUENCE_PADDINGS, sizes, (2, [2]))
+    return _convolution(choice, register, SEQUENCE_PADDINGS, sizes, (2, [2]))
 
 
 def _conv2d(choice: Choices, register: Register, place: Place) -> Config:
