@@ -172,7 +172,7 @@ def _subclassed_weights(
     target, options = (
         (folder / "subclassed", {"save_format": "tf"})
         if offers_tf
-        else (folder / "subclassed.weights.h5", {})
+        else (folder / "subclassed_weights.h5", {})
     )
     model.save_weights(str(target), **options)
     predictions = model.predict(test, verbose=0)
