@@ -69,6 +69,10 @@ class _Found(Exception):
     """The case shows the defect that is being reduced."""
 
 
+class _OutOfTime(BaseException):
+    """The time for reducing is up; no `Exception`, which Hypothesis would take for a finding."""
+
+
 @dataclass
 class Campaign:
     """A plan being run: tallies by check, defects by key.
@@ -208,7 +212,7 @@ class Campaign:
         def reduce(case: Case) -> None:
             if case.id not in shown:
                 if time.monotonic() > deadline:
-                    return
+                    raise _OutOfTime
                 shown[case.id] = _shows(self._examine(case, probes), check, key)
             defect = shown[case.id]
             if defect is not None:
@@ -218,7 +222,7 @@ class Campaign:
         try:
             size = self._size(sighting.batch)
             self._generate(sighting.batch, size, reduce, Phase.generate, Phase.shrink)
-        except _Found:
+        except (_Found, _OutOfTime):
             return
 
     def _result(self, check: str) -> Result:
