@@ -1,7 +1,10 @@
 """The subjects `keras` and `keras:<backend>`: Keras 3, asked for deterministic operations."""
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
@@ -48,6 +51,7 @@ def _subject(name: str, backend: str) -> KerasSubject:
         *(name, "keras", traits, KERAS_3, ("keras", backend)),
         not_in_names=NOT_IN_NAMES.get(backend, ""),
         prepare=partial(_prepare, backend),
+        eager=backend != "jax",
     )
 
 
@@ -63,7 +67,18 @@ def _prepare(backend: str) -> None:
 
 
 def _still_jax() -> None:
-    """Ask XLA for one thread, before JAX starts it."""
+    """Ask XLA for one thread, and to keep what it compiled, before JAX starts it.
+
+    A model that came back is compiled anew though its program is the same: with compiled programs
+    kept for the process's life, an example costs a tenth. Without `jit` it costs yet more: loops of
+    recurrent layers are compiled at each call.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="compiled")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_cpu_multi_thread_eigen" not in flags:
         one_thread = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"

@@ -9,6 +9,7 @@ from types import ModuleType
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from msgspec.structs import replace
 
 from conformance.paths.keras_family import KERAS_2_API, Way
 from conformance.snapshot import Snapshot
@@ -22,7 +23,7 @@ from conformance.subjects.keras_builder import (
 )
 from conformance.subjects.keras_snapshot import KERAS_API, Traits, snapshot
 from conformance.subjects.keras_training import perform
-from strategies.case import AnyEvent, Case, Kind
+from strategies.case import AnyEvent, Case, CompileSettings, Kind, Recompile
 from strategies.data import Rows
 
 
@@ -48,7 +49,8 @@ class KerasSubject:
     `ways` are its save paths, `packages` are told of by version, `traits` say where the
     dialect keeps what the API does not show. Cases with `run_eagerly` are predicted by a direct
     call, the others by `predict`. A character of `not_in_names` can't be in a layer's name.
-    `prepare` is called before the module is imported.
+    `prepare` is called before the module is imported. Where `eager` is false the subject never
+    runs eagerly, whatever the case says.
     """
 
     name: str
@@ -58,6 +60,7 @@ class KerasSubject:
     packages: tuple[str, ...] = ()
     not_in_names: str = ""
     prepare: Callable[[], None] = _nothing
+    eager: bool = True
     _eager: WeakKeyDictionary[Model, bool] = field(default_factory=WeakKeyDictionary)
 
     @cached_property
@@ -95,15 +98,15 @@ class KerasSubject:
         """
         check_names(case.architecture, self.not_in_names)
         model = build_model(self.keras, case.architecture, built=built)
-        compile_model(self.keras, model, case.settings)
+        self._compile(model, case.settings)
         return self.noted(model, case)
 
     def noted(self, model: Model, case: Case) -> Model:
         """Return the model, run as the case would have it: how it runs is no state of its own."""
         if isinstance(model, self.keras.Model):
-            self._eager[model] = case.settings.run_eagerly
+            self._eager[model] = self.eager and case.settings.run_eagerly
             if getattr(model, "optimizer", None) is not None:  # absent before Keras 3 compiles
-                model.run_eagerly = case.settings.run_eagerly
+                model.run_eagerly = self._eager[model]
         return model
 
     def custom_objects(self, case: Case) -> Mapping[str, type]:
@@ -115,10 +118,13 @@ class KerasSubject:
 
     def compile(self, model: Model, case: Case) -> None:
         """Compile with the case's final settings."""
-        compile_model(self.keras, model, case.final_settings)
+        self._compile(model, case.final_settings)
 
     def perform(self, model: Model, event: AnyEvent, rows: Rows | None) -> Logs:
         """Do one event of a training history; logs are the floats that the framework reports."""
+        if isinstance(event, Recompile):
+            self._compile(model, event.settings)
+            return ()
         return perform(self.keras, model, event, rows)
 
     def predict(self, model: Model, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -137,3 +143,7 @@ class KerasSubject:
     def snapshot(self, model: Model) -> Snapshot:
         """Return everything that can be told of the model, in copies."""
         return snapshot(self.keras, self.traits, model)
+
+    def _compile(self, model: Model, settings: CompileSettings) -> None:
+        eager = self.eager and settings.run_eagerly
+        compile_model(self.keras, model, replace(settings, run_eagerly=eager))

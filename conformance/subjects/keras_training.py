@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 
 from conformance.subject import Logs, Model
-from conformance.subjects.keras_builder import compile_model, forget_sequences, one_or_list
+from conformance.subjects.keras_builder import forget_sequences, one_or_list
 from strategies.case import (
     AnyEvent,
     Evaluate,
     Fit,
     Predict,
-    Recompile,
     ResetMetrics,
     ResetStates,
     SetLearningRate,
@@ -26,11 +25,7 @@ Arguments = dict[str, Any]
 
 
 def perform(module: ModuleType, model: Model, event: AnyEvent, rows: Rows | None) -> Logs:
-    """Do the event and return its logs, as the floats that the framework reports.
-
-    Raises:
-        KeyError: a subject is not asked to do this event.
-    """
+    """Do the event, any but `Recompile` and `Hop`; return its logs as the framework's floats."""
     return _PERFORMANCES[type(event)](module, model, event, rows)
 
 
@@ -84,11 +79,6 @@ def _set_learning_rate(_: ModuleType, model: Model, event: SetLearningRate, _row
     return ()
 
 
-def _recompile(module: ModuleType, model: Model, event: Recompile, _rows: None) -> Logs:
-    compile_model(module, model, event.settings)
-    return ()
-
-
 def _reset_metrics(_: ModuleType, model: Model, _event: ResetMetrics, _rows: None) -> Logs:
     model.reset_metrics()
     return ()
@@ -103,7 +93,6 @@ _PERFORMANCES: Mapping[type, Callable[[ModuleType, Model, Any, Any], Logs]] = {
     Evaluate: _evaluate,
     Fit: _fit,
     Predict: _predict,
-    Recompile: _recompile,
     ResetMetrics: _reset_metrics,
     ResetStates: _reset_states,
     SetLearningRate: _set_learning_rate,
