@@ -10,8 +10,9 @@ import msgspec
 from conformance import subjects, wire
 from conformance.checks import ALL_CHECKS, Judgement, judge
 from conformance.isolation import Child
+from conformance.recording import Reload, record, relive
 from conformance.subject import SavePath, Subject, Unsupported
-from conformance.trace import Probe, Reload, record, relive
+from conformance.trace import Probe
 from strategies.case import Case
 
 EXAMINE = "conformance.examine:examine"

@@ -1,0 +1,255 @@
+"""Recording: runs one case through one save path and writes down what was seen."""
+
+import dataclasses
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from conformance import wire
+from conformance.contract import Facet, Promise
+from conformance.isolation import Child, Failed
+from conformance.subject import Model, SavePath, Source, Subject, Unsupported
+from conformance.trace import Elsewhere, Life, Probe, Raised, Stage, Step, Trace, same_life
+from strategies import data
+from strategies.case import AnyEvent, Case, Hop, Kind, TrainOnBatch
+from strategies.data import Rows
+
+
+class RaisedElsewhere(Exception):
+    """The subject raised in the other process; the message is that process's traceback."""
+
+
+class Reload(msgspec.Struct, frozen=True):
+    """What another process is told: load this source of this subject's path and live on."""
+
+    subject: str
+    path: str
+    case: Case
+    source: str
+
+
+class _Halted(Exception):
+    """The subject raised; nothing after it can be seen."""
+
+    def __init__(self, raised: Raised) -> None:
+        super().__init__(raised.message)
+        self.raised = raised
+
+
+def record(
+    subject: Subject,
+    path: SavePath,
+    case: Case,
+    folder: Path,
+    *,
+    probes: frozenset[Probe] = frozenset(),
+    elsewhere: Child | None = None,
+    subject_spec: str = "",
+    seconds: float = 120.0,
+) -> Trace:
+    """Run the case through the save path and return what was seen.
+
+    `folder` is empty and takes the files. `elsewhere` serves `conformance.examine:reload`.
+
+    Raises:
+        Unsupported: the subject can't build or train the case, saving apart.
+        Crashed, TimedOut: the other process did, while loading.
+    """
+    trace = Trace(case, path.name, path.contract, probes, path.in_memory)
+    recorder = _Recorder(subject, path, case, folder)
+    seen: dict[str, object] = {}
+    try:
+        recorder.round_trip(seen, second=Probe.SECOND_GENERATION in probes)
+        if elsewhere is not None and isinstance(recorder.source, Path):
+            request = Reload(subject_spec, path.name, case, str(recorder.source))
+            answer = elsewhere.call(msgspec.json.encode(request), seconds=seconds)
+            seen["elsewhere"] = wire.decode(answer, Elsewhere)
+    except _Halted as halted:
+        seen["raised"] = halted.raised
+    except Failed as failed:
+        seen["raised"] = _raised(Stage.ANOTHER_PROCESS, RaisedElsewhere(str(failed)))
+    if Probe.UNBUILT in probes and case.architecture.kind is Kind.SUBCLASSED:
+        seen["unbuilt"] = recorder.save_unbuilt()
+    if _strayed(seen):
+        seen["steady"] = recorder.twin_agrees(seen["original"])
+    return dataclasses.replace(trace, **seen)  # type: ignore[arg-type]  # the fields, by name
+
+
+def relive(subject: Subject, path: SavePath, case: Case, source: Path) -> bytes:
+    """Load a source that another process wrote, live on, and return what was seen, encoded."""
+    recorder = _Recorder(subject, path, case, source.parent)
+    loaded = recorder.load(source)
+    snapshot = subject.snapshot(loaded)
+    return wire.encode(Elsewhere(snapshot, recorder.live(loaded)))
+
+
+class _Recorder:
+    """The stages of one trace."""
+
+    def __init__(self, subject: Subject, path: SavePath, case: Case, folder: Path) -> None:
+        self._subject = subject
+        self._path = path
+        self._case = case
+        self._folder = folder
+        self._files = 0
+        self.source: Source = None
+
+    def round_trip(self, seen: dict[str, object], *, second: bool) -> None:
+        snapshot = self._subject.snapshot
+        model = self._new()
+        seen["fresh"] = snapshot(model)
+        model = self._bring_up(model)
+        with _stage(Stage.SAVE):
+            seen["before"] = snapshot(model)
+            self.source = self._save(model)
+            seen["saved"] = snapshot(model)
+        with _stage(Stage.LOAD):
+            loaded = self.load(self.source, compiled=False)
+            seen["loaded"] = snapshot(loaded)
+        if second:
+            with _stage(Stage.SECOND_GENERATION):
+                again = self.load(self._save(loaded), compiled=False)
+                seen["second"] = snapshot(again)
+        self._compile(loaded)
+        seen["original"] = self.live(model)
+        seen["resumed"] = self.live(loaded)
+
+    def load(self, source: Source, *, compiled: bool = True) -> Model:
+        """Return the model that comes back, `case` standing for the code in force at the save."""
+        self._subject.seed(self._case.seed + 2)
+        model = self._path.load(source, self._case.in_force)
+        if compiled:
+            self._compile(model)
+        return model
+
+    def live(self, model: Model) -> Life:
+        """Look at the outputs, then train on: the environment's randomness starts anew."""
+        self._subject.seed(self._case.seed + 3)
+        steps: list[Step] = []
+        outputs: tuple[np.ndarray, ...] = ()
+        try:
+            with _stage(Stage.RESUME):
+                outputs = tuple(self._subject.predict(model, data.probe(self._case)))
+                for event, rows in self._after():
+                    logs = tuple(dict(log) for log in self._subject.perform(model, event, rows))
+                    name = type(event).__name__
+                    steps.append(Step(name, logs, self._subject.snapshot(model)))
+        except _Halted as halted:
+            return Life(outputs, tuple(steps), halted.raised)
+        return Life(outputs, tuple(steps))
+
+    def twin_agrees(self, original: object) -> bool:
+        """Bring up a twin and save it, all as before; say whether it lives the original's life."""
+        twin = self._bring_up(self._new())
+        self._save(twin)
+        return isinstance(original, Life) and same_life(original, self.live(twin))
+
+    def save_unbuilt(self) -> Raised | None:
+        """Try to save a model without weights; return how that was refused, if it was."""
+        model = self._subject.build(self._case, built=False)
+        try:
+            with _stage(Stage.SAVE):
+                self._save(model)
+        except _Halted as halted:
+            return halted.raised
+        return None
+
+    def _new(self) -> Model:
+        self._subject.seed(self._case.seed)
+        with _unsupported("building"):
+            return self._subject.build(self._case)
+
+    def _bring_up(self, model: Model) -> Model:
+        self._subject.seed(self._case.seed + 1)
+        for index, event in enumerate(self._case.history.before):
+            if isinstance(event, Hop):
+                model = self._hop(model, event)
+            else:
+                with _unsupported("training"):
+                    self._subject.perform(model, event, data.rows(self._case, index))
+        return model
+
+    def _hop(self, model: Model, event: Hop) -> Model:
+        path = next(path for path in self._subject.paths() if path.name == event.path)
+        with _stage(Stage.SAVE):
+            source = path.save(model, self._target())
+        with _stage(Stage.LOAD):
+            return path.load(source, self._case.in_force)
+
+    def _after(self) -> Iterator[tuple[AnyEvent, Rows | None]]:
+        start = len(self._case.history.before)
+        for index, event in enumerate(self._case.history.after, start):
+            rows = data.rows(self._case, index)
+            if isinstance(event, TrainOnBatch) and rows is not None:
+                yield from _single_steps(event, rows)
+            else:
+                yield event, rows
+
+    def _save(self, model: Model) -> Source:
+        return self._path.save(model, self._target())
+
+    def _compile(self, model: Model) -> None:
+        if self._path.contract.facets.get(Facet.COMPILE) in (None, Promise.FRESH):
+            self._subject.compile(model, self._case)
+
+    def _target(self) -> Path:
+        self._files += 1
+        folder = self._folder / f"save_{self._files}"
+        folder.mkdir()
+        return folder / "model"
+
+
+def _strayed(seen: Mapping[str, object]) -> bool:
+    original, elsewhere = seen.get("original"), seen.get("elsewhere")
+    others = [seen.get("resumed"), elsewhere.life if isinstance(elsewhere, Elsewhere) else None]
+    lives = [life for life in others if isinstance(life, Life)]
+    return isinstance(original, Life) and not all(same_life(original, life) for life in lives)
+
+
+def _single_steps(event: TrainOnBatch, rows: Rows) -> Iterator[tuple[AnyEvent, Rows]]:
+    size = event.batch_size
+    for start in range(0, event.steps * size, size):
+        cut = slice(start, start + size)
+        weights = rows.sample_weight
+        yield (
+            msgspec.structs.replace(event, steps=1),
+            Rows(
+                inputs=_cut(rows.inputs, cut),
+                targets=_cut(rows.targets, cut),
+                sample_weight=None if weights is None else _cut(weights, cut),
+            ),
+        )
+
+
+def _cut(arrays: Sequence[np.ndarray], cut: slice) -> tuple[np.ndarray, ...]:
+    return tuple(array[cut] for array in arrays)
+
+
+@contextmanager
+def _stage(stage: Stage) -> Iterator[None]:
+    try:
+        yield
+    except (_Halted, Unsupported):
+        raise
+    except Exception as error:
+        raise _Halted(_raised(stage, error)) from error
+
+
+@contextmanager
+def _unsupported(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except Unsupported:
+        raise
+    except Exception as error:
+        raise Unsupported(f"{doing} raised {type(error).__name__}: {error}") from error
+
+
+def _raised(stage: Stage, error: Exception) -> Raised:
+    kind = f"{type(error).__module__}.{type(error).__qualname__}"
+    words = "".join(traceback.format_exception(error))
+    return Raised(stage, kind, str(error), words[-6000:])
