@@ -1,0 +1,188 @@
+"""How the project reads: what STYLE asks for and no linter can hold."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("conformance", "reference_impl", "reports", "strategies")
+PROGRAMS = ("benchmarks", "examples")
+LINE = 100
+
+FRAMEWORKS = frozenset({"jax", "keras", "tensorflow", "tf_keras", "torch"})
+SLOW = FRAMEWORKS | {"h5py", "hypothesis", "numpy", "pytest"}
+"""What `saveproof --help` must not wait for."""
+
+LONGEST = 300
+TOO_LONG = frozenset(
+    {
+        "reference_impl/initializers.py",
+        "reference_impl/layers/base.py",
+        "reference_impl/optimizers/optimizer.py",
+        "reference_impl/schedules.py",
+        "strategies/case.py",
+        "strategies/layers.py",
+        "tests/conformance/test_repro.py",
+        "tests/reference_impl/test_autodiff.py",
+        "tests/reference_impl/test_keras_files.py",
+        "tests/reference_impl/test_layers_tf_keras.py",
+        "tests/reference_impl/test_optimizers.py",
+        "tests/reference_impl/test_saving.py",
+        "tests/reports/conftest.py",
+    }
+)
+"""Files that are to be split: the list may only become shorter."""
+
+
+def sources(*folders: str) -> list[Path]:
+    """Return the Python files of the folders."""
+    return sorted(file for folder in folders for file in (ROOT / folder).rglob("*.py"))
+
+
+def relative(file: Path) -> str:
+    """Return the file's place in the project."""
+    return file.relative_to(ROOT).as_posix()
+
+
+def parsed(file: Path) -> ast.Module:
+    """Return the file's syntax tree."""
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def definitions(node: ast.Module | ast.ClassDef) -> Iterator[ast.ClassDef | ast.FunctionDef]:
+    """Yield the public classes and functions that stand in the node itself."""
+    for inner in node.body:
+        if isinstance(inner, ast.ClassDef | ast.FunctionDef) and not inner.name.startswith("_"):
+            yield inner
+
+
+def undocumented(file: Path) -> Iterator[str]:
+    """Yield the public names of the file that have no docstring."""
+    for outer in definitions(parsed(file)):
+        if not ast.get_docstring(outer):
+            yield f"{relative(file)}: {outer.name}"
+        if isinstance(outer, ast.ClassDef):
+            yield from _undocumented_methods(file, outer)
+
+
+def _undocumented_methods(file: Path, outer: ast.ClassDef) -> Iterator[str]:
+    for inner in definitions(outer):
+        if ast.get_docstring(inner):
+            continue
+        module = import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
+        if not inspect.getdoc(getattr(getattr(module, outer.name), inner.name)):
+            yield f"{relative(file)}: {outer.name}.{inner.name}"
+
+
+def imported(file: Path) -> Iterator[str]:
+    """Yield the top-level packages that the file imports, by statement or `import_module`."""
+    for node in ast.walk(parsed(file)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "").partition(".")[0]
+        elif isinstance(node, ast.Call) and _callee(node) == "import_module" and node.args:
+            name = node.args[0]
+            if isinstance(name, ast.Constant):
+                yield str(name.value).partition(".")[0]
+
+
+def _callee(node: ast.Call) -> str:
+    if isinstance(node.func, ast.Attribute):
+        return node.func.attr
+    return node.func.id if isinstance(node.func, ast.Name) else ""
+
+
+@pytest.mark.parametrize("file", sources(*PACKAGES, *PROGRAMS), ids=relative)
+def test_module_says_in_one_line_what_it_holds(file: Path):
+    first, *rest = (ast.get_docstring(parsed(file)) or "").splitlines()
+
+    assert first.endswith((".", "?"))
+    assert len(first) + len('"""') <= LINE
+    assert not rest or rest[0] == ""
+
+
+@pytest.mark.parametrize("file", sources(*PACKAGES), ids=relative)
+def test_what_is_public_has_a_docstring(file: Path):
+    """An overriding method may leave it to the method that it overrides."""
+    assert list(undocumented(file)) == []
+
+
+def test_long_files_are_those_that_are_to_be_split():
+    lengths = {
+        relative(file): len(file.read_text(encoding="utf-8").splitlines())
+        for file in sources(*PACKAGES, *PROGRAMS, "tests")
+    }
+
+    assert {name for name, length in lengths.items() if length > LONGEST} == TOO_LONG
+
+
+def test_a_framework_is_imported_by_its_subject_only():
+    importing = {relative(file) for file in sources(*PACKAGES) if FRAMEWORKS & set(imported(file))}
+
+    assert importing == {"conformance/subjects/keras3.py", "conformance/subjects/tf_keras.py"}
+
+
+@pytest.mark.parametrize("package", ["reference_impl", "reports", "strategies"])
+def test_a_room_at_the_wall_imports_nothing_of_ours(package: str):
+    ours = {*PACKAGES, *PROGRAMS, "tests"} - {package}
+
+    assert [relative(f) for f in sources(package) if ours & set(imported(f))] == []
+
+
+def test_the_reference_is_seen_by_its_subject_and_the_mutants_only():
+    seeing = {
+        relative(file) for file in sources("conformance") if "reference_impl" in imported(file)
+    }
+    elsewhere = {name for name in seeing if not name.startswith("conformance/mutants/")}
+
+    assert elsewhere == {"conformance/subjects/reference.py"}
+
+
+def test_subjects_know_no_check_and_no_verdict():
+    for file in sources("conformance/subjects", "conformance/paths"):
+        text = file.read_text(encoding="utf-8")
+
+        assert "conformance.checks" not in text
+        assert "reports" not in set(imported(file))
+
+
+def test_help_waits_for_no_large_package():
+    program = (
+        "import sys\n"
+        "from conformance.cli import main\n"
+        "sys.argv = ['saveproof', '--help']\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as end:\n"
+        "    assert end.code == 0\n"
+        f"print('loaded:', sorted(set(sys.modules) & {set(SLOW)!r}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, cwd=ROOT, text=True
+    )
+
+    assert done.stdout.rstrip().endswith("loaded: []")
+
+
+def test_naming_every_subject_imports_no_framework():
+    """Save paths and versions are told without the framework, installed or not."""
+    program = (
+        "import sys\n"
+        "from conformance import listing, subjects\n"
+        "listing.subjects()\n"
+        "for name in subjects.SUBJECTS:\n"
+        "    listing.paths(name)\n"
+        f"print(sorted(set(sys.modules) & {set(FRAMEWORKS)!r}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, cwd=ROOT, text=True
+    )
+
+    assert done.stdout.strip() == "[]"
