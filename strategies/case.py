@@ -236,6 +236,12 @@ class Case(Record, frozen=True, dict=True):
         return _shares_layers(self.architecture)
 
     @property
+    def frozen_since_compile(self) -> bool:
+        """Whether a layer was frozen before the save and nothing was compiled since."""
+        changes = [e for e in self.history.before if isinstance(e, SetTrainable | Recompile)]
+        return bool(changes) and isinstance(changes[-1], SetTrainable)
+
+    @property
     def is_stochastic(self) -> bool:
         """Whether training draws random numbers: dropout of any kind, or shuffled rows."""
         events = self.history.before + self.history.after

@@ -1,10 +1,18 @@
 """Checks of what the model does: its outputs, its first loss after a load, the training on."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from conformance.checks.check import Check, Defect, NotApplicable, Seen, Vacuous
+from conformance.checks.check import (
+    Check,
+    Defect,
+    NotApplicable,
+    Seen,
+    Vacuous,
+    circumstance,
+)
 from conformance.checks.facets import untrained
 from conformance.contract import Exactness, Facet, Promise
 from conformance.snapshot import Difference, Snapshot, differences, equal_arrays, same
@@ -65,7 +73,7 @@ def resume_trajectory_is_identical(trace: Trace) -> Seen:
         return NotApplicable("the original itself can't train on")
     found = next(life_defects(original, resumed, trace.contract.exactness), None)
     if found is not None:
-        return (found,)
+        return (replace(found, key=found.key + circumstance(trace)),)
     if trace.before is None or same(
         trace.before[Facet.WEIGHTS], original.steps[-1].snapshot[Facet.WEIGHTS]
     ):

@@ -69,3 +69,8 @@ def anonymous(trace: Trace, where: str) -> str:
     parts = [classes.get(part, part) for part in where.split("/")]
     words = [part.lstrip("0123456789").strip() for part in parts]
     return "/".join(word for word in words if word)
+
+
+def circumstance(trace: Trace) -> str:
+    """Return what sets the case apart where optimizers are concerned, to be part of a key."""
+    return " after freezing without compile" if trace.case.frozen_since_compile else ""

@@ -9,6 +9,7 @@ from conformance.checks.check import (
     Seen,
     Vacuous,
     anonymous,
+    circumstance,
 )
 from conformance.contract import Facet
 from conformance.snapshot import Difference, Inventory, differences, same
@@ -109,8 +110,7 @@ def inventory_defects(
 ) -> Iterator[Defect]:
     """Yield a defect for each difference, its key naming the facet and what is wrong."""
     for parted in differences(expected, found):
-        key = f"{facet}: {_key(trace, facet, parted)} {parted.what}"
-        yield Defect(key, f"{facet}: {parted.where} ({parted.what})", parted)
+        yield Defect(_key(trace, facet, parted), f"{facet}: {parted.where} ({parted.what})", parted)
 
 
 def untrained(trace: Trace, *facets: Facet) -> bool:
@@ -138,9 +138,12 @@ def _vacuous(trace: Trace, facet: Facet, before: Inventory) -> Vacuous | None:
 
 
 def _key(trace: Trace, facet: Facet, parted: Difference) -> str:
+    """Return what the defect is called: alike for every case, model and variable that shows it."""
     place = anonymous(trace, parted.where)
+    if facet is Facet.METRICS:
+        return f"{facet}: lost"
     if facet is Facet.SLOTS:
-        return trace.case.final_settings.optimizer.class_name
-    if facet in (Facet.ARCHITECTURE, Facet.OPTIMIZER, Facet.COMPILE, Facet.METRICS):
-        return place.rsplit("/", 1)[-1]
-    return place
+        return f"{facet}: {place.rsplit('/', 1)[-1]} lost{circumstance(trace)}"
+    if facet in (Facet.ARCHITECTURE, Facet.OPTIMIZER, Facet.COMPILE):
+        place = place.rsplit("/", 1)[-1]
+    return f"{facet}: {place} {parted.what}"
