@@ -1,21 +1,16 @@
-"""Generation of ten-node architectures against a bare Hypothesis composite of forty draws.
+"""Generation of ten-node architectures against a bare Hypothesis composite of forty draws."""
 
-Run: `python -m benchmarks.generation`. Both are timed in turns, in processor time of one process;
-the median of the rounds counts. The aim: at least 0.65 of the bare rate.
-"""
-
-from statistics import median
 from time import process_time
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.figures import Figure, in_turns, ratio
 from strategies.architectures import architectures
 
-EXAMPLES = 500
-ROUNDS = 7
 DRAWS = 40
 NODES = 10
+GOAL = 0.65
 DIGITS = st.integers(0, 9)
 
 
@@ -25,12 +20,21 @@ def forty_draws(draw: st.DrawFn) -> list[int]:
     return [draw(DIGITS) for _ in range(DRAWS)]
 
 
-def rate(strategy: st.SearchStrategy[object]) -> float:
-    """Return how many examples a second Hypothesis makes of the strategy, phases but one off."""
+def figures(*, examples: int = 500, rounds: int = 7) -> list[Figure]:
+    """Measure both in turns, in processor time of this process."""
+    ours = architectures(min_layers=NODES, max_layers=NODES)
+    bare = forty_draws()
+    pairs = in_turns(lambda: _rate(ours, examples), lambda: _rate(bare, examples), rounds)
+    what = f"generate architectures of {NODES} nodes / a composite of {DRAWS} draws"
+    return [ratio(what, pairs, at_least=GOAL)]
+
+
+def _rate(strategy: st.SearchStrategy[object], examples: int) -> float:
+    """Return how many examples a second Hypothesis makes of the strategy."""
     count = 0
 
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=examples,
         database=None,
         deadline=None,
         phases=[Phase.generate],
@@ -44,17 +48,3 @@ def rate(strategy: st.SearchStrategy[object]) -> float:
     start = process_time()
     run()
     return count / (process_time() - start)
-
-
-def main() -> None:
-    """Print both rates and their ratio."""
-    ours = architectures(min_layers=NODES, max_layers=NODES)
-    bare = forty_draws()
-    pairs = [(rate(ours), rate(bare)) for _ in range(ROUNDS)]
-    print(f"architectures of {NODES} nodes or more: {median(a for a, _ in pairs):8.0f} a second")
-    print(f"bare composite of {DRAWS} draws:        {median(b for _, b in pairs):8.0f} a second")
-    print(f"ratio: {median(a / b for a, b in pairs):.2f} (aim: at least 0.65)")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,35 @@
+"""`python -m benchmarks [NAME...]`: measures what is named, or everything, and prints the table."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from benchmarks import generation, harness_cost, real_subjects, reference_hdf5
+from benchmarks.figures import Figure, table
+
+BENCHMARKS: Mapping[str, Callable[[], Sequence[Figure]]] = {
+    "generation": generation.figures,
+    "reference_hdf5": reference_hdf5.figures,
+    "harness_cost": harness_cost.figures,
+    **{
+        f"{goal.subject}/{goal.path}": partial(real_subjects.figures, (goal,))
+        for goal in real_subjects.GOALS
+    },
+}
+"""What can be measured, by name; those with a slash need their framework."""
+
+
+def main(names: Sequence[str]) -> None:
+    """Measure one after the other, telling of each as it is done, and print the table."""
+    unknown = sorted(set(names) - set(BENCHMARKS))
+    if unknown:
+        sys.exit(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    figures: list[Figure] = []
+    for name in names or BENCHMARKS:
+        print(f"measuring {name}", file=sys.stderr, flush=True)
+        figures += BENCHMARKS[name]()
+    print(table(figures))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,77 @@
+"""Figures: what was measured, what it was held against, and whether the goal was met."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+Rate = Callable[[], float]
+"""Measures once; returns examples a second."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table, in words; `met` is None where there is no goal."""
+
+    what: str
+    ours: str
+    theirs: str = ""
+    ratio: str = ""
+    goal: str = ""
+    met: bool | None = None
+
+
+HEADINGS = ("what", "ours", "theirs", "ratio", "goal", "met?")
+
+
+def in_turns(ours: Rate, theirs: Rate, rounds: int) -> list[tuple[float, float]]:
+    """Measure A B A B, so that whatever else the machine does falls on both; return the pairs."""
+    return [(ours(), theirs()) for _ in range(rounds)]
+
+
+def ratio(what: str, pairs: Sequence[tuple[float, float]], *, at_least: float) -> Figure:
+    """Return rates side by side: the medians of the rounds, and the median of their ratios."""
+    found = median(ours / theirs for ours, theirs in pairs)
+    return Figure(
+        what,
+        _rate(median(ours for ours, _ in pairs)),
+        _rate(median(theirs for _, theirs in pairs)),
+        f"{found:.2f}",
+        f">= {at_least:g}",
+        found >= at_least,
+    )
+
+
+def cost(what: str, seconds: Sequence[float], *, at_most: float | None = None) -> Figure:
+    """Return the median of the rounds' costs an example, in seconds."""
+    found = median(seconds)
+    if at_most is None:
+        return Figure(what, _milliseconds(found))
+    return Figure(
+        what, _milliseconds(found), goal=f"<= {_milliseconds(at_most)}", met=found <= at_most
+    )
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """Return the figures in aligned columns under their headings."""
+    lines = [HEADINGS, *(_cells(figure) for figure in figures)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
+    return "\n".join("  ".join(_aligned(line, widths)).rstrip() for line in lines)
+
+
+def _aligned(line: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    yield line[0].ljust(widths[0])
+    for cell, width in zip(line[1:], widths[1:], strict=True):
+        yield cell.rjust(width)
+
+
+def _cells(figure: Figure) -> tuple[str, ...]:
+    met = {True: "yes", False: "NO", None: ""}[figure.met]
+    return (figure.what, figure.ours, figure.theirs, figure.ratio, figure.goal, met)
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:.0f}/s" if rate >= 100 else f"{rate:.3g}/s"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.1f} ms"

@@ -1,0 +1,47 @@
+"""What the harness costs an example beside the subject's own calls."""
+
+from time import process_time
+from typing import NamedTuple
+
+from benchmarks import timed_subject
+from benchmarks.figures import Figure, cost
+from benchmarks.generated import examine_many
+from conformance.examine import examine
+from conformance.trace import Probe
+from strategies.cases import cases
+
+GOAL = 0.005
+PATH = "h5"
+PROBES = frozenset(Probe) - {Probe.ANOTHER_PROCESS}
+"""All that stay in this process."""
+
+
+class Cost(NamedTuple):
+    """Seconds of processor time an example: the harness's own, and the adapter's snapshots."""
+
+    own: float
+    snapshots: float
+
+
+def figures(*, examples: int = 100, rounds: int = 5) -> list[Figure]:
+    """Measure generation, encoding, recording and judging in this process, on every layer."""
+    _measure(10, seed=0)
+    costs = [_measure(examples, seed=1 + number) for number in range(rounds)]
+    return [
+        cost("the harness's own cost an example", [c.own for c in costs], at_most=GOAL),
+        cost("the same with snapshots of the reference", [c.own + c.snapshots for c in costs]),
+    ]
+
+
+def _measure(examples: int, *, seed: int) -> Cost:
+    spent = timed_subject.reference().watch.spent
+    spent.clear()
+    start = process_time()
+    number = examine_many(
+        *(timed_subject.SPEC, PATH, cases(), examine),
+        examples=examples,
+        seed_=seed,
+        probes=PROBES,
+    )
+    total = process_time() - start
+    return Cost((total - sum(spent.values())) / number, spent.get("snapshot", 0.0) / number)

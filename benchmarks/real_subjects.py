@@ -1,0 +1,87 @@
+"""Real frameworks: a campaign's rate against a test as an average engineer writes it."""
+
+from collections.abc import Callable, Sequence
+from itertools import count
+from time import perf_counter
+from typing import NamedTuple
+
+import msgspec
+
+from benchmarks import average_test
+from benchmarks.figures import Figure, in_turns, ratio
+from benchmarks.generated import SECONDS, examine_many
+from conformance.examine import EXAMINE
+from conformance.isolation import Child
+from strategies.case import Kind
+from strategies.cases import cases
+
+MLPS = cases(
+    kinds=(Kind.SEQUENTIAL, Kind.FUNCTIONAL),
+    layers=("Dense", "Activation", "Dropout"),
+    max_layers=3,
+)
+"""Models of the size that the test written by hand has."""
+
+
+class Goal(NamedTuple):
+    """At least how many times the rate of the hand-written test, on one path of a subject."""
+
+    subject: str
+    path: str
+    at_least: float
+
+
+GOALS = (
+    Goal("tf_keras", "h5", 3),
+    Goal("tf_keras", "checkpoint", 2),
+    Goal("tf_keras", "savedmodel", 2),
+    Goal("keras:tensorflow", "keras", 4),
+    Goal("keras:jax", "keras", 8),
+)
+
+
+def figures(
+    goals: Sequence[Goal] = GOALS, *, examples: int = 10, warm_up: int = 10, rounds: int = 3
+) -> list[Figure]:
+    """Measure each goal in wall time, either side in a process of its own.
+
+    A round is `examples` of the campaign and half as many of the test, which is slower.
+    """
+    return [_figure(goal, examples, warm_up, rounds) for goal in goals]
+
+
+def _figure(goal: Goal, examples: int, warm_up: int, rounds: int) -> Figure:
+    with Child(EXAMINE) as ours, Child(average_test.SERVE) as theirs:
+        campaign, test = _campaign(goal, ours), _test(goal, theirs)
+        campaign(warm_up)
+        test(max(1, warm_up // 2))
+        pairs = in_turns(lambda: campaign(examples), lambda: test(max(1, examples // 2)), rounds)
+    what = f"{goal.subject} through {goal.path} / a test as usually written"
+    return ratio(what, pairs, at_least=goal.at_least)
+
+
+def _campaign(goal: Goal, child: Child) -> Callable[[int], float]:
+    seeds = count()
+
+    def rate(examples: int) -> float:
+        start = perf_counter()
+        number = examine_many(
+            *(goal.subject, goal.path, MLPS, lambda message: child.call(message, seconds=SECONDS)),
+            examples=examples,
+            seed_=next(seeds),
+        )
+        return number / (perf_counter() - start)
+
+    return rate
+
+
+def _test(goal: Goal, child: Child) -> Callable[[int], float]:
+    seeds = count()
+
+    def rate(examples: int) -> float:
+        order = average_test.Order(goal.subject, goal.path, examples, next(seeds))
+        start = perf_counter()
+        child.call(msgspec.json.encode(order), seconds=SECONDS)
+        return examples / (perf_counter() - start)
+
+    return rate
