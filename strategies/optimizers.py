@@ -53,8 +53,11 @@ COMMON: tuple[Config, ...] = (
 )
 """Arguments that every optimizer takes; of the three ways to clip one at most."""
 
-COMMON_TO_DTYPES = tuple(common for common in COMMON if "global_clipnorm" not in common)
+COMMON_OF_DTYPES = tuple(common for common in COMMON if "global_clipnorm" not in common)
 """The same where the weights have several dtypes: tf_keras then has no norm over all of them."""
+
+OF_DTYPES = tuple(class_name for class_name in OPTIMIZERS if class_name != "Nadam")
+"""The optimizers for weights of several dtypes: tf_keras's Nadam keeps one product for all."""
 
 SCHEDULES: dict[str, dict[str, Sequence[object]]] = {
     "ExponentialDecay": {
@@ -92,14 +95,15 @@ CONSTANT = (None,) * 5
 
 def optimizer(choice: Choices, *, dtypes: frozenset[str] = frozenset()) -> Object:
     """Return an optimizer for weights of some dtypes; shrinks towards SGD at a constant rate."""
-    class_name = choice.one_of(tuple(OPTIMIZERS))
+    one_dtype = len(dtypes) < 2
+    class_name = choice.one_of(tuple(OPTIMIZERS) if one_dtype else OF_DTYPES)
     schedule = choice.one_of((*CONSTANT, *SCHEDULES))
     rate: object = _schedule(schedule, choice) if schedule else choice.one_of(RATES)
     return Object(
         class_name=class_name,
         config={
             "learning_rate": rate,
-            **choice.one_of(COMMON if len(dtypes) < 2 else COMMON_TO_DTYPES),
+            **choice.one_of(COMMON if one_dtype else COMMON_OF_DTYPES),
             **_chosen(OPTIMIZERS[class_name], choice),
         },
     )
