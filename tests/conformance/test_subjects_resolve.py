@@ -1,0 +1,60 @@
+"""Subjects by name, and what is wrong with what is no subject."""
+
+import sys
+
+import pytest
+
+from conformance.subjects import SUBJECTS, NotASubject, UnknownSubject, resolve
+from conformance.subjects.keras_api import KerasSubject, NotInstalled
+
+
+def test_every_built_in_subject_is_there_without_its_framework():
+    frameworks = {"jax", "keras", "tensorflow", "tf_keras", "torch"} & set(sys.modules)
+
+    found = {name: resolve(name) for name in SUBJECTS}
+
+    assert [subject.name for subject in found.values()] == list(SUBJECTS)
+    assert {"jax", "keras", "tensorflow", "tf_keras", "torch"} & set(sys.modules) == frameworks
+
+
+def test_a_class_is_a_subject():
+    assert resolve("examples.linear_subject:Linear").name == "linear"
+
+
+def test_a_module_that_speaks_the_keras_api_is_a_subject(tmp_path, monkeypatch):
+    (tmp_path / "of_mine.py").write_text("import reference_impl as keras\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    subject = resolve("of_mine:keras")
+
+    assert isinstance(subject, KerasSubject)
+    assert subject.module == "reference_impl"
+
+
+@pytest.mark.parametrize("spec", ["tf_kears", "conformance.subjects", ":reference", "a.b:"])
+def test_an_unknown_name_is_refused_with_those_that_there_are(spec):
+    with pytest.raises(UnknownSubject, match="tf_keras"):
+        resolve(spec)
+
+
+def test_a_module_that_is_not_there_is_named():
+    with pytest.raises(UnknownSubject, match="no_such_package"):
+        resolve("no_such_package:subject")
+
+
+def test_an_attribute_that_is_not_there_is_named():
+    with pytest.raises(UnknownSubject, match="no_such_thing"):
+        resolve("conformance.subjects:no_such_thing")
+
+
+def test_what_lacks_methods_is_refused_with_their_names():
+    with pytest.raises(NotASubject, match=r"without build, compile"):
+        resolve("conformance.contract:STATE")
+
+
+def test_a_framework_that_is_not_installed_is_named_when_it_is_needed():
+    subject = KerasSubject("mine", "no_such_framework", packages=("no_such_framework",))
+
+    assert subject.environment() == {"no_such_framework": "not installed"}
+    with pytest.raises(NotInstalled, match=r"subject 'mine' needs no_such_framework"):
+        subject.seed(1)
