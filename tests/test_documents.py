@@ -3,6 +3,7 @@
 import ast
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -170,6 +171,13 @@ def test_ci_runs_the_test_command_of_the_readme():
 
     assert SET_UP in "".join(blocks(ROOT / "README.md", "sh")).splitlines()
     assert told[-2:] == SET_UP.split(" && ")
+
+
+def test_the_readme_asks_for_the_python_that_the_package_needs():
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    version = needed["requires-python"].removeprefix(">=")
+    assert f"Python {version} or newer" in prose(ROOT / "README.md")
 
 
 def test_the_facets_told_of_are_those_of_contracts():
