@@ -21,7 +21,7 @@ STATELESS = replace(
         layers=tuple(LSTM if one.name == "lstm" else one for one in ARCHITECTURE.layers),
     ),
 )
-"""Keras 3.15 on torch can't train a stateful recurrent layer: it writes into what autograd needs."""
+"""Keras 3.15 on torch can't train a stateful recurrent layer: it overwrites what autograd needs."""
 
 SUBJECTS = ("tf_keras", "keras:tensorflow", "keras:torch", "keras:jax")
 
