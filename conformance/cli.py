@@ -166,7 +166,7 @@ def _or_error(ask: Callable[[], Any]) -> Any:
     """Return the answer; a user's mistake becomes its message and exit code 2."""
     try:
         return ask()
-    except (LookupError, ValueError, OSError, RuntimeError) as error:
+    except (LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
         typer.echo(f"saveproof: {error}", err=True)
         raise typer.Exit(EXIT_ERROR) from error
 

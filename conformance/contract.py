@@ -57,7 +57,8 @@ RESUME_ONLY = (Facet.RNG, Facet.METRICS, Facet.RECURRENT)
 class Exactness:
     """How near is near enough: 0 asks for equal dtype, shape and bytes.
 
-    Applies to outputs and losses only; state is always held to the bytes.
+    Applies to outputs, losses and the state that training on them leads to. The state that comes
+    back from the file is always held to the bytes.
     """
 
     rtol: float = 0.0

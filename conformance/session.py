@@ -4,7 +4,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,6 +60,21 @@ class Conformance:
     _header: Header | None = None
     _interrupted: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse what there is not, before anything runs.
+
+        Raises:
+            pytest.UsageError: an unknown subject, save path, kind or check; it lists the known.
+        """
+        option = self.config.getoption
+        try:
+            tested = [subjects.resolve(name) for name in option("subject")]
+        except (LookupError, TypeError) as error:
+            raise pytest.UsageError(f"saveproof: {error}") from error
+        _refuse_unknown("save path", option("path"), {p.name for s in tested for p in s.paths()})
+        _refuse_unknown("check", option("check"), {check.name for check in ALL_CHECKS})
+        _refuse_unknown("kind", option("kind"), set(map(str, Kind)))
+
     @property
     def out(self) -> Path:
         """Where the run's file goes."""
@@ -107,8 +122,11 @@ class Conformance:
         """Note that the run was cut short."""
         self._interrupted = True
 
-    def pytest_sessionfinish(self) -> None:
-        """End the child processes; merge what was found into the run's file, and render it."""
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """End the child processes; merge what was found into the run's file, and render it.
+
+        A harness error is no finding about the subject: the session's exit status is 3.
+        """
         for child in self._children.values():
             child.close()
         if self.is_worker or self._header is None:
@@ -120,6 +138,8 @@ class Conformance:
             seconds=round(time.monotonic() - self.started, 1),
             interrupted=self._interrupted,
         )
+        if any(Verdict.HARNESS_ERROR in result.tally for result in run.results):
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         figures = matrix(run)
         for name, file in FILES.items():
             (self.out / file).write_text(RENDERERS[name](figures), encoding="utf-8")
@@ -197,6 +217,14 @@ class Conformance:
             checks=tuple(
                 CheckInfo(check.name, check.statement, tuple(check.facets)) for check in ALL_CHECKS
             ),
+        )
+
+
+def _refuse_unknown(what: str, wanted: Sequence[str], known: Set[str]) -> None:
+    unknown = sorted(set(wanted) - known)
+    if unknown:
+        raise pytest.UsageError(
+            f"saveproof: unknown {what} {', '.join(unknown)}; expected one of {sorted(known)}"
         )
 
 
