@@ -1,5 +1,6 @@
 """Scenes: where a finding was made, and the parts that the scripts of all findings share."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -60,8 +61,9 @@ class Scene:
 
     @property
     def what(self) -> str:
-        """How the values part: the last word of the key."""
-        return self.finding.key.rsplit(" ", 1)[-1]
+        """How the values part: the word in brackets that ends the message."""
+        told = re.search(r"\((\w+)\)$", self.finding.message)
+        return told[1] if told else "missing"
 
 
 def train_on(scene: Scene, count: int | None, returned: str) -> Lines:

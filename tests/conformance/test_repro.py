@@ -135,10 +135,10 @@ def case_of(architecture, *before, optimizer=RMSPROP, after=(TWO_STEPS,)):
     return Case(architecture=architecture, settings=settings, history=history, seed=5)
 
 
-def finding_of(case, key, where):
+def finding_of(case, key, where, what="value"):
     return Finding(
         key=key,
-        message="what was found",
+        message=f"{key} ({what})",
         where=where,
         expected="",
         found="",
@@ -148,8 +148,17 @@ def finding_of(case, key, where):
     )
 
 
-def script_of(case, key, where, *, subject="tf_keras", path="h5", check="weights_survive"):
-    return repro.script(case, subject, path, check, finding_of(case, key, where))
+def script_of(
+    case,
+    key,
+    where,
+    *,
+    what="value",
+    subject="tf_keras",
+    path="h5",
+    check="weights_survive",
+):
+    return repro.script(case, subject, path, check, finding_of(case, key, where, what))
 
 
 def imported(text):
@@ -198,7 +207,7 @@ def test_every_path_has_a_script_for_every_kind(subject, path):
 def test_every_facet_can_be_looked_at(facet, what):
     case = case_of(shared())
 
-    text = script_of(case, f"{facet}: place {what}", PLACES[facet])
+    text = script_of(case, f"{facet}: place", PLACES[facet], what=what)
 
     assert "expected = look(model)" in text
     ast.parse(text)
@@ -316,7 +325,7 @@ def test_literals_are_python():
 @pytest.mark.parametrize(
     ("key", "where", "check"),
     [
-        ("optimizer slots: RMSprop missing", "0 velocity", "optimizer_slots_survive"),
+        ("optimizer slots: velocity lost", "0 velocity", "optimizer_slots_survive"),
         (
             "resume: first step weights",
             "step 1: weights: first/0 kernel",
@@ -332,7 +341,7 @@ def test_literals_are_python():
 def test_the_slots_that_savedmodel_loses_are_confirmed(key, where, check):
     case = case_of(chain())
 
-    text = script_of(case, key, where, path="savedmodel", check=check)
+    text = script_of(case, key, where, what="missing", path="savedmodel", check=check)
 
     repro.confirm(text, subject="tf_keras")
 
