@@ -1,0 +1,201 @@
+"""Mutants: the reference with one seeded fault each, and the checks that must kill them."""
+
+from dataclasses import dataclass
+from inspect import getdoc
+
+from conformance.mutants.faults import graphs, handling, layers, optimizers, training, weights
+from conformance.mutants.seams import Fault
+from strategies.case import Kind
+
+SEQUENTIAL, FUNCTIONAL, SUBCLASSED = Kind.SEQUENTIAL, Kind.FUNCTIONAL, Kind.SUBCLASSED
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A fault, the checks that must kill it, and the save path and kind of model to see it on.
+
+    `timeout` bounds one example, in seconds.
+    """
+
+    seed: Fault
+    targets: tuple[str, ...]
+    path: str = "h5"
+    kind: Kind = SEQUENTIAL
+    timeout: float = 120.0
+
+    @property
+    def name(self) -> str:
+        """The name of the fault."""
+        return self.spec.rpartition(":")[2]
+
+    @property
+    def fault(self) -> str:
+        """What is wrong, in a sentence."""
+        return getdoc(self.seed) or ""
+
+    @property
+    def spec(self) -> str:
+        """What `conformance.subjects.resolve` makes the mutant of."""
+        return f"{self.seed.__module__}:{self.seed.__name__}"
+
+
+_WEIGHTS = (
+    Mutant(
+        weights.lost_weights,
+        ("weights_survive", "outputs_survive", "first_batch_loss_is_identical"),
+    ),
+    Mutant(weights.lost_nested_weights, ("weights_survive",)),
+    Mutant(weights.float64_as_float32, ("weights_survive",)),
+    Mutant(weights.last_bit_of_kernels, ("weights_survive", "outputs_survive")),
+    Mutant(weights.square_kernels_transposed, ("weights_survive", "outputs_survive")),
+    Mutant(weights.equal_shapes_swapped, ("weights_survive", "outputs_survive")),
+    Mutant(
+        weights.moving_statistics_fresh,
+        ("non_trainable_state_survives", "outputs_survive"),
+    ),
+    Mutant(
+        weights.moving_variance_lost_from_weights,
+        ("non_trainable_state_survives", "outputs_survive"),
+        path="weights_h5",
+    ),
+    Mutant(weights.layers_in_alphabetical_order, ("round_trip_completes",), path="weights_h5"),
+    Mutant(weights.set_weights_skips_biases, ("weights_survive",), path="weights_in_memory"),
+)
+
+_OPTIMIZERS = (
+    Mutant(optimizers.lost_slots, ("optimizer_slots_survive", "resume_trajectory_is_identical")),
+    Mutant(optimizers.zeroed_last_slot, ("optimizer_slots_survive",)),
+    Mutant(
+        optimizers.two_slots_swapped,
+        ("optimizer_slots_survive", "resume_trajectory_is_identical"),
+    ),
+    Mutant(
+        optimizers.slots_reversed, ("optimizer_slots_survive", "resume_trajectory_is_identical")
+    ),
+    Mutant(optimizers.lost_averages, ("optimizer_slots_survive",)),
+    Mutant(optimizers.iteration_reset, ("iteration_survives", "resume_trajectory_is_identical")),
+    Mutant(
+        optimizers.iteration_one_ahead, ("iteration_survives", "second_generation_equals_first")
+    ),
+    Mutant(
+        optimizers.default_learning_rate,
+        ("learning_rate_survives", "resume_trajectory_is_identical"),
+    ),
+    Mutant(
+        optimizers.schedule_flattened,
+        ("learning_rate_survives", "resume_trajectory_is_identical"),
+    ),
+    Mutant(optimizers.default_beta_2, ("optimizer_config_survives",)),
+    Mutant(optimizers.lost_clipping, ("optimizer_config_survives",)),
+    Mutant(optimizers.lost_weight_decay, ("optimizer_config_survives",)),
+    Mutant(optimizers.adamw_as_adam, ("optimizer_config_survives",)),
+    Mutant(optimizers.lost_optimizer, ("optimizer_config_survives", "optimizer_slots_survive")),
+)
+
+_TRAINING = (
+    Mutant(
+        training.lost_loss_weights,
+        ("compile_settings_survive", "first_batch_loss_is_identical"),
+    ),
+    Mutant(training.lost_metrics, ("compile_settings_survive",)),
+    Mutant(
+        training.lost_arguments_of_losses,
+        ("compile_settings_survive", "first_batch_loss_is_identical"),
+    ),
+    Mutant(training.loaded_uncompiled, ("compile_settings_survive", "optimizer_config_survives")),
+    Mutant(training.lost_metric_totals, ("metric_state_survives",)),
+    Mutant(
+        training.lost_generator_states,
+        ("rng_state_survives", "resume_trajectory_is_identical"),
+    ),
+    Mutant(training.counter_of_generators_reset, ("rng_state_survives",)),
+    Mutant(
+        training.lost_recurrent_states,
+        ("recurrent_state_survives", "outputs_survive"),
+    ),
+    Mutant(
+        training.layers_frozen_since_compile,
+        ("resume_trajectory_is_identical",),
+        kind=FUNCTIONAL,
+    ),
+)
+
+_LAYERS = (
+    Mutant(
+        layers.batch_normalization_forgets_momentum,
+        ("arguments_survive", "resume_trajectory_is_identical"),
+    ),
+    Mutant(layers.recurrent_layers_forget_go_backwards, ("arguments_survive", "outputs_survive")),
+    Mutant(layers.dropout_forgets_seed, ("arguments_survive",)),
+    Mutant(layers.dense_forgets_activation, ("arguments_survive", "outputs_survive")),
+    Mutant(
+        layers.dense_forgets_regularizers,
+        ("arguments_survive", "first_batch_loss_is_identical"),
+    ),
+    Mutant(layers.initializers_without_seed, ("arguments_survive", "architecture_survives")),
+    Mutant(layers.lost_dtype_policy, ("dtype_policy_survives", "weights_survive")),
+    Mutant(layers.mixed_policy_as_float32, ("dtype_policy_survives",)),
+    Mutant(layers.last_layer_renamed, ("names_survive",)),
+    Mutant(layers.variables_renamed, ("names_survive",)),
+    Mutant(layers.lost_name_of_model, ("names_survive",), kind=FUNCTIONAL),
+    Mutant(layers.frozen_layers_thawed, ("trainable_flags_survive",)),
+    Mutant(layers.nested_frozen_layers_thawed, ("trainable_flags_survive",)),
+    Mutant(layers.nested_frozen_layers_thawed_by_json, ("trainable_flags_survive",), path="json"),
+    Mutant(layers.first_layer_frozen, ("trainable_flags_survive",)),
+)
+
+_GRAPHS = (
+    Mutant(graphs.dropouts_left_out, ("architecture_survives", "names_survive"), path="json"),
+    Mutant(
+        graphs.joins_reversed,
+        ("architecture_survives", "layer_sharing_survives"),
+        path="json",
+        kind=FUNCTIONAL,
+    ),
+    Mutant(graphs.outputs_reversed, ("architecture_survives",), path="json", kind=FUNCTIONAL),
+    Mutant(
+        graphs.shared_layers_duplicated,
+        ("layer_sharing_survives", "architecture_survives"),
+        path="json",
+        kind=FUNCTIONAL,
+    ),
+)
+
+_HANDLING = (
+    Mutant(handling.saving_raises_for_conv2d, ("round_trip_completes",)),
+    Mutant(handling.loading_raises_for_gru, ("round_trip_completes",), path="json"),
+    Mutant(handling.saving_aborts_for_dropout, ("round_trip_completes",)),
+    Mutant(handling.loading_hangs_for_dropout, ("round_trip_completes",), timeout=2.0),
+    Mutant(handling.saving_resets_metrics, ("saving_changes_nothing",)),
+    Mutant(handling.saving_clears_slots, ("saving_changes_nothing",)),
+    Mutant(handling.saving_weights_thaws, ("saving_changes_nothing",), path="weights_h5"),
+    Mutant(handling.saving_weights_rounds, ("saving_changes_nothing",), path="weights_h5"),
+    Mutant(handling.refused_by_key, ("refusal_says_why",), kind=SUBCLASSED),
+    Mutant(
+        handling.unbuilt_model_accepted,
+        ("unbuilt_model_is_refused",),
+        path="weights_h5",
+        kind=SUBCLASSED,
+    ),
+    Mutant(
+        handling.unbuilt_model_refused_by_index,
+        ("unbuilt_model_is_refused",),
+        path="weights_h5",
+        kind=SUBCLASSED,
+    ),
+    Mutant(
+        handling.weights_bring_the_iteration,
+        ("what_must_be_fresh_is_fresh",),
+        path="weights_h5",
+    ),
+    Mutant(handling.config_holds_kernel, ("what_must_be_fresh_is_fresh",), path="json"),
+    Mutant(handling.loaded_model_counts_twice, ("second_generation_equals_first",)),
+    Mutant(handling.slots_kept_in_process, ("another_process_loads_the_same",)),
+    Mutant(handling.architecture_kept_in_process, ("round_trip_completes",)),
+)
+
+MUTANTS = {
+    mutant.name: mutant
+    for mutant in (*_WEIGHTS, *_OPTIMIZERS, *_TRAINING, *_LAYERS, *_GRAPHS, *_HANDLING)
+}
+"""Every mutant by name; a check that is no mutant's target is not yet proved to work."""

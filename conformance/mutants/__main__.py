@@ -1,0 +1,84 @@
+"""`python -m conformance.mutants [--examples N] [NAME...]`: prints the kill matrix."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from conformance.checks import ALL_CHECKS
+from conformance.mutants import MUTANTS, Mutant
+from conformance.mutants.killing import EXAMPLES, Kill, kill, killers
+
+TARGET, KILLED, SURVIVED, NOTHING = "#", "x", "!", "·"
+
+
+def main(
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...")] = None,
+    examples: Annotated[int, typer.Option(help="Cases a mutant.")] = EXAMPLES,
+) -> None:
+    """Hunt the mutants, or those named; exit 1 if one survives or a check has killed none."""
+    mutants = _chosen(names or [])
+    kills: list[Kill] = []
+    for done in kill(mutants, examples=examples):
+        kills.append(done)
+        typer.echo(f"[{len(kills)}/{len(mutants)}] {_line(done)}", err=True)
+    kills.sort(key=lambda one: mutants.index(one.mutant))
+    typer.echo(matrix(kills))
+    complaints = [*_survivors(kills), *(() if names else _idle(kills))]
+    typer.echo("\n".join(complaints) or f"all {len(kills)} mutants killed by their targets")
+    raise typer.Exit(1 if complaints else 0)
+
+
+def matrix(kills: Sequence[Kill]) -> str:
+    """Return the kill matrix: a row a mutant, a column a check, which the legend numbers."""
+    width = max(len(one.mutant.name) for one in kills)
+    numbers = [f"{number:2}" for number in range(1, len(ALL_CHECKS) + 1)]
+    heads = [f"{'':{width}}  {' '.join(number[row] for number in numbers)}" for row in (0, 1)]
+    rows = [
+        f"{one.mutant.name:{width}}  {' '.join(_mark(one, check.name) for check in ALL_CHECKS)}"
+        for one in kills
+    ]
+    had_to = killers(kills)
+    legend = [
+        f"{number} {check.name}: {len(had_to[check.name])} killed as target"
+        for number, check in zip(numbers, ALL_CHECKS, strict=True)
+    ]
+    marks = (
+        f"{TARGET} killed by a check that had to   {KILLED} killed by another check   "
+        f"{SURVIVED} survived a check that had to kill it"
+    )
+    return "\n".join([*heads, *rows, "", marks, "", *legend, ""])
+
+
+def _mark(one: Kill, check: str) -> str:
+    if check in one.mutant.targets:
+        return SURVIVED if check in one.survived else TARGET
+    return KILLED if check in one.checks else NOTHING
+
+
+def _line(one: Kill) -> str:
+    by = ", ".join(one.checks) or "nothing"
+    return f"{one.mutant.name} ({one.mutant.path}, {one.mutant.kind}; {one.seconds:.0f} s): {by}"
+
+
+def _survivors(kills: Sequence[Kill]) -> list[str]:
+    return [
+        f"{one.mutant.name} survives {', '.join(one.survived)}: {one.mutant.fault}"
+        for one in kills
+        if one.survived
+    ]
+
+
+def _idle(kills: Sequence[Kill]) -> list[str]:
+    return [f"{check} has killed no mutant" for check, names in killers(kills).items() if not names]
+
+
+def _chosen(names: Sequence[str]) -> list[Mutant]:
+    unknown = sorted(set(names) - set(MUTANTS))
+    if unknown:
+        raise typer.BadParameter(f"expected some of {', '.join(MUTANTS)}; found {unknown}")
+    return [MUTANTS[name] for name in names or MUTANTS]
+
+
+if __name__ == "__main__":
+    typer.run(main)

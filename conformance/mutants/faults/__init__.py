@@ -1,0 +1,1 @@
+"""The faults: a function each, whose docstring says what is wrong."""

@@ -1,0 +1,88 @@
+"""Faults of the graph of layers: which there are, and what they are called on."""
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from conformance.mutants.edits import Config, edited_layers
+from conformance.mutants.seams import Fault, fault, put
+from reference_impl.models.model import Model
+
+Edit = Callable[[Any], Any]
+
+
+def _json_written(edit: Edit) -> Fault:
+    """Make a fault of an edit of the entry of a model, on its way into JSON."""
+
+    def tampering(to_json: Callable[..., str]) -> Callable[..., str]:
+        def edited(model: Model, **options: Any) -> str:
+            return json.dumps(edit(json.loads(to_json(model))), **options)
+
+        return edited
+
+    def commit() -> None:
+        put(Model, "to_json", tampering)
+
+    commit.__name__, commit.__doc__, commit.__module__ = edit.__name__, edit.__doc__, __name__
+    return fault(commit)
+
+
+@_json_written
+def dropouts_left_out(entry: Config) -> Config:
+    """JSON of a sequential model leaves out the layers that do nothing in inference."""
+    layers = entry["config"]["layers"]
+    kept = [layer for layer in layers if layer["class_name"] != "Dropout"]
+    return {**entry, "config": {**entry["config"], "layers": kept}}
+
+
+@_json_written
+def joins_reversed(entry: Config) -> Config:
+    """JSON lists the inputs of a layer that joins branches in reverse order."""
+
+    def reverse(layer: Config) -> None:
+        if "inbound_nodes" in layer:
+            layer["inbound_nodes"] = [node[::-1] for node in layer["inbound_nodes"]]
+
+    edited: Config = edited_layers(entry, reverse)
+    return edited
+
+
+@_json_written
+def outputs_reversed(entry: Config) -> Config:
+    """JSON lists the outputs of a functional model in reverse order."""
+    edited: Config = copy.deepcopy(entry)
+    edited["config"]["output_layers"].reverse()
+    return edited
+
+
+@_json_written
+def shared_layers_duplicated(entry: Config) -> Config:
+    """JSON has a layer that is called twice as two layers."""
+    edited: Config = copy.deepcopy(entry)
+    config = edited["config"]
+    for layer in [one for one in config["layers"] if len(one["inbound_nodes"]) > 1]:
+        _split(config, layer)
+    return edited
+
+
+def _split(config: Config, layer: Config) -> None:
+    name, calls = layer["name"], layer["inbound_nodes"]
+    first = 1 if layer["class_name"] in ("Functional", "Sequential") else 0
+    twins = [copy.deepcopy(layer) for _ in calls[1:]]
+    for number, (twin, call) in enumerate(zip(twins, calls[1:], strict=True), 1):
+        twin["name"] = twin["config"]["name"] = f"{name}_{number}"
+        twin["inbound_nodes"] = [call]
+    layer["inbound_nodes"] = calls[:1]
+    config["layers"] += twins
+    for address in _addresses(config):
+        if address[0] == name and address[1] > first:
+            address[0], address[1] = f"{name}_{address[1] - first}", first
+
+
+def _addresses(config: Config) -> Iterator[list[Any]]:
+    for layer in config["layers"]:
+        for node in layer["inbound_nodes"]:
+            yield from node
+    yield from config["input_layers"]
+    yield from config["output_layers"]

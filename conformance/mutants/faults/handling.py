@@ -1,0 +1,233 @@
+"""Faults of how saving and loading go about it."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+import numpy as np
+
+from conformance.mutants.edits import Config
+from conformance.mutants.seams import after, fault, instead, model_saved, put, weights_saved
+from reference_impl import initializers, models, saving
+from reference_impl.formats import hdf5_read, hdf5_write
+from reference_impl.layers import GRU, Conv2D, Dense, Dropout
+from reference_impl.layers.base import Layer
+from reference_impl.models import capture
+from reference_impl.models.trainer import Trainer
+from reference_impl.state import ModelState, NamedArray
+
+
+def _holds(model: Trainer, kind: type[Layer]) -> bool:
+    return any(isinstance(layer, kind) for layer in model.flatten_layers())
+
+
+@model_saved
+def saving_raises_for_conv2d(model: Trainer) -> None:
+    """Saving a model with a `Conv2D` raises."""
+    if _holds(model, Conv2D):
+        raise TypeError(f"model {model.name!r}: can't write the strides of a convolution")
+
+
+@after(models, "model_from_json")
+def loading_raises_for_gru(model: Trainer) -> Trainer:
+    """Loading a model with a `GRU` from JSON raises."""
+    if _holds(model, GRU):
+        raise KeyError("reset_after")
+    return model
+
+
+@model_saved
+def saving_aborts_for_dropout(model: Trainer) -> None:
+    """Saving a model with a `Dropout` ends the process."""
+    if _holds(model, Dropout):
+        os.abort()
+
+
+@after(saving, "model_from_state")
+def loading_hangs_for_dropout(model: Trainer) -> Trainer:
+    """Loading a model with a `Dropout` never comes to an end."""
+    while _holds(model, Dropout):
+        time.sleep(1)
+    return model
+
+
+@model_saved
+def saving_resets_metrics(model: Trainer) -> None:
+    """Saving resets the metrics of the live model."""
+    model.reset_metrics()
+
+
+@model_saved
+def saving_clears_slots(model: Trainer) -> None:
+    """Saving sets the optimizer's slots of the live model to zero."""
+    if model.optimizer is not None:
+        for slot in model.optimizer.variables[1:]:
+            slot.assign(np.zeros(slot.shape))
+
+
+@weights_saved
+def saving_weights_thaws(model: Trainer) -> None:
+    """Saving weights thaws the frozen layers of the live model."""
+    model.trainable = True
+
+
+@weights_saved
+def saving_weights_rounds(model: Trainer) -> None:
+    """Saving weights rounds those of the live model to half precision."""
+    for weight in model.weights:
+        weight.assign(weight.value.astype(np.float16).astype(weight.dtype))
+
+
+def _accepts(_: Trainer) -> None:
+    """Find nothing wrong with a model without weights."""
+
+
+@fault
+def unbuilt_model_accepted() -> None:
+    """A subclassed model without weights is saved as one that has none."""
+    put(saving, "check_built", lambda _: _accepts)
+    put(capture, "check_built", lambda _: _accepts)
+
+
+@instead(capture, "check_built")
+def unbuilt_model_refused_by_index(original: Callable[[Trainer], None]) -> Callable[..., None]:
+    """A subclassed model without weights is refused with a bare `IndexError`."""
+
+    def check_built(model: Trainer) -> None:
+        try:
+            original(model)
+        except ValueError:
+            raise IndexError("list index out of range") from None
+
+    return check_built
+
+
+@instead(saving, "save_model")
+def refused_by_key(original: Callable[..., None]) -> Callable[..., None]:
+    """Saving a subclassed model as HDF5 is refused with a bare `KeyError`."""
+
+    def save_model(*given: Any, **options: Any) -> None:
+        try:
+            original(*given, **options)
+        except NotImplementedError:
+            raise KeyError("config") from None
+
+    return save_model
+
+
+@instead(saving, "save_model")
+def subclassed_model_accepted(original: Callable[..., None]) -> Callable[..., None]:
+    """Of a subclassed model that is to be saved whole, the weights alone are written."""
+
+    def save_model(model: Trainer, target: str, **options: Any) -> None:
+        try:
+            original(model, target, **options)
+        except NotImplementedError:
+            saving.save_weights(model, target)
+
+    return save_model
+
+
+@fault
+def weights_bring_the_iteration() -> None:
+    """Loading weights brings the iteration of the optimizer that trained them, too."""
+    iterations: dict[str, np.ndarray] = {}
+
+    def noting(save_weights: Callable[..., None]) -> Callable[..., None]:
+        def noted(model: Trainer, target: Any, **options: Any) -> None:
+            if model.optimizer is not None:
+                iterations[str(target)] = model.optimizer.iterations.value
+            save_weights(model, target, **options)
+
+        return noted
+
+    def bringing(load_weights: Callable[..., None]) -> Callable[..., None]:
+        def brought(model: Trainer, source: Any, **options: Any) -> None:
+            load_weights(model, source, **options)
+            if model.optimizer is not None and str(source) in iterations:
+                model.optimizer.iterations.assign(iterations[str(source)])
+
+        return brought
+
+    put(saving, "save_weights", noting)
+    put(saving, "load_weights", bringing)
+
+
+@instead(Dense, "get_config")
+def config_holds_kernel(original: Callable[[Dense], Config]) -> Callable[[Dense], Config]:
+    """`Dense.get_config` writes the trained kernel down as a constant initializer."""
+
+    def get_config(layer: Dense) -> Config:
+        config = original(layer)
+        if not layer.built:
+            return config
+        constant = initializers.Constant(np.asarray(layer.kernel.value, np.float64).tolist())
+        return config | {"kernel_initializer": initializers.serialize(constant)}
+
+    return get_config
+
+
+@fault
+def loaded_model_counts_twice() -> None:
+    """A model that was loaded is written with twice its iteration."""
+    loaded: WeakSet[Trainer] = WeakSet()
+
+    def marked(load: Callable[..., Trainer]) -> Callable[..., Trainer]:
+        def marking(*given: Any, **options: Any) -> Trainer:
+            model = load(*given, **options)
+            loaded.add(model)
+            return model
+
+        return marking
+
+    def doubled(capture_state: Callable[..., ModelState]) -> Callable[..., ModelState]:
+        def doubling(model: Trainer, **options: Any) -> ModelState:
+            state = capture_state(model, **options)
+            if model not in loaded or not state.optimizer:
+                return state
+            first, *slots = state.optimizer
+            twice = NamedArray(first.name, np.asarray(first.value * 2))
+            return replace(state, optimizer=(twice, *slots))
+
+        return doubling
+
+    put(saving, "model_from_state", marked)
+    put(saving, "model_state", doubled)
+
+
+@fault
+def slots_kept_in_process() -> None:
+    """The optimizer's slots stay in the process that saved; the file holds its iteration."""
+    _kept_in_process("optimizer", lambda slots: slots and slots[:1])
+
+
+@fault
+def architecture_kept_in_process() -> None:
+    """The file names the architecture that only the process that saved it knows."""
+    _kept_in_process("architecture", lambda _: {"class_name": "Registered", "config": {}})
+
+
+def _kept_in_process(part: str, left: Callable[[Any], Any]) -> None:
+    """Write what is left of a part of the state, and read what this process remembers of it."""
+    kept: dict[str, Any] = {}
+
+    def writing(write: Callable[..., None]) -> Callable[..., None]:
+        def written(state: ModelState, target: Path) -> None:
+            kept[str(target)] = getattr(state, part)
+            write(replace(state, **{part: left(getattr(state, part))}), target)
+
+        return written
+
+    def reading(read: Callable[[Path], ModelState]) -> Callable[[Path], ModelState]:
+        def remembered(source: Path) -> ModelState:
+            state = read(source)
+            return replace(state, **{part: kept.get(str(source), getattr(state, part))})
+
+        return remembered
+
+    put(hdf5_write, "write_model", writing)
+    put(hdf5_read, "read_model", reading)

@@ -1,0 +1,152 @@
+"""Faults of layers: of what `get_config` says of them, of their flags, names and policies."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from conformance.mutants.edits import Config, with_extras, with_layers
+from conformance.mutants.seams import after, state_read, state_written
+from reference_impl import initializers, models, saving
+from reference_impl.layers import LSTM, BatchNormalization, Dense, Dropout, Layer
+from reference_impl.layers.recurrence import Recurrent
+from reference_impl.models.model import Model
+from reference_impl.models.trainer import Trainer
+from reference_impl.state import ModelState
+
+
+def _without(config: Config, *arguments: str) -> Config:
+    return {name: value for name, value in config.items() if name not in arguments}
+
+
+@after(BatchNormalization, "get_config")
+def batch_normalization_forgets_momentum(config: Config) -> Config:
+    """`BatchNormalization.get_config` says nothing of `momentum`."""
+    return _without(config, "momentum")
+
+
+@after(LSTM, "get_config")
+def lstm_forgets_unit_forget_bias(config: Config) -> Config:
+    """`LSTM.get_config` says nothing of `unit_forget_bias`."""
+    return _without(config, "unit_forget_bias")
+
+
+@after(Recurrent, "get_config")
+def recurrent_layers_forget_go_backwards(config: Config) -> Config:
+    """Recurrent layers' `get_config` says nothing of `go_backwards`."""
+    return _without(config, "go_backwards")
+
+
+@after(Dropout, "get_config")
+def dropout_forgets_seed(config: Config) -> Config:
+    """`Dropout.get_config` says nothing of `seed`."""
+    return _without(config, "seed")
+
+
+@after(Dense, "get_config")
+def dense_forgets_activation(config: Config) -> Config:
+    """`Dense.get_config` says nothing of its activation: it comes back linear."""
+    return _without(config, "activation")
+
+
+@after(Dense, "get_config")
+def dense_forgets_regularizers(config: Config) -> Config:
+    """`Dense.get_config` says nothing of its regularizers."""
+    return _without(config, "kernel_regularizer", "bias_regularizer")
+
+
+@state_written
+def initializers_without_seed(state: ModelState) -> ModelState:
+    """The seeds of initializers are not written."""
+
+    def forget(entry: Config) -> None:
+        for name, argument in entry["config"].items():
+            if name.endswith("_initializer") and argument is not None:
+                argument["config"].pop("seed", None)
+
+    return with_layers(state, forget)
+
+
+@state_written
+def lost_dtype_policy(state: ModelState) -> ModelState:
+    """The layers' dtype policies are not written."""
+    return with_layers(state, lambda entry: entry["config"].pop("dtype", None))
+
+
+@state_written
+def mixed_policy_as_float32(state: ModelState) -> ModelState:
+    """A mixed policy is written as the dtype of its weights."""
+
+    def plain(entry: Config) -> None:
+        if isinstance(entry["config"].get("dtype"), dict):
+            entry["config"]["dtype"] = "float32"
+
+    return with_layers(state, plain)
+
+
+@state_read
+def last_layer_renamed(state: ModelState) -> ModelState:
+    """The last layer of a sequential model comes back under another name."""
+    architecture: Any = state.architecture
+    *others, last = architecture["config"]["layers"]
+    renamed = {**last, "config": {**last["config"], "name": last["config"]["name"] + "_1"}}
+    config = {**architecture["config"], "layers": [*others, renamed]}
+    return replace(state, architecture={**architecture, "config": config})
+
+
+@after(saving, "model_from_state")
+def variables_renamed(model: Trainer) -> Trainer:
+    """Kernels come back under the name `weight`."""
+    for weight in model.weights:
+        weight.name = weight.name.replace("kernel", "weight")
+    return model
+
+
+@after(Model, "from_config")
+def lost_name_of_model(model: Trainer) -> Trainer:
+    """A functional model comes back under the default name."""
+    model.name = "model"
+    return model
+
+
+@state_written
+def frozen_layers_thawed(state: ModelState) -> ModelState:
+    """Flags of frozen layers are not written."""
+    if state.extras is None:
+        return state
+    flags = (True,) * len(state.extras.trainable)
+    return with_extras(state, trainable=flags, compiled_trainable=flags)
+
+
+@after(saving, "model_from_state")
+def nested_frozen_layers_thawed(model: Trainer) -> Trainer:
+    """Frozen layers inside nested models come back thawed, others do not."""
+    for layer in _nested(model):
+        layer.set_own_trainable(True)
+    return model
+
+
+@after(models, "model_from_json")
+def nested_frozen_layers_thawed_by_json(model: Trainer) -> Trainer:
+    """Frozen layers inside nested models come back from JSON thawed, others do not."""
+    for layer in _nested(model):
+        layer.set_own_trainable(True)
+    return model
+
+
+def _nested(model: Trainer) -> Iterator[Layer]:
+    for layer in model.layers:
+        if isinstance(layer, Trainer):
+            yield from (inner for inner in layer.flatten_layers() if inner is not layer)
+
+
+@after(saving, "model_from_state")
+def first_layer_frozen(model: Trainer) -> Trainer:
+    """The first layer comes back frozen."""
+    model.layers[0].set_own_trainable(False)
+    return model
+
+
+@after(initializers.GlorotUniform, "get_config")
+def initializer_forgets_seed(config: Config) -> Config:
+    """`GlorotUniform.get_config` says nothing of `seed`."""
+    return _without(config, "seed")

@@ -1,0 +1,152 @@
+"""Faults of the optimizer: its slots, iteration, learning rate and config."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from conformance.mutants.edits import Config, with_extras, with_optimizer, with_slots, with_training
+from conformance.mutants.seams import state_read, state_written
+from reference_impl import optimizers
+from reference_impl.state import ModelState, NamedArray
+
+
+@state_written
+def lost_slots(state: ModelState) -> ModelState:
+    """The optimizer's slots are not written, its iteration is."""
+    return replace(state, optimizer=state.optimizer[:1] if state.optimizer else None)
+
+
+@state_read
+def zeroed_last_slot(state: ModelState) -> ModelState:
+    """The last of the optimizer's slots comes back as zeros."""
+    if not state.optimizer or len(state.optimizer) < 2:
+        return state
+    *others, last = state.optimizer
+    return replace(state, optimizer=(*others, NamedArray(last.name, np.zeros_like(last.value))))
+
+
+@state_read
+def two_slots_swapped(state: ModelState) -> ModelState:
+    """The first two slots of one shape come back in each other's place."""
+    return replace(state, optimizer=_permuted(state, lambda group: [*group[1::-1], *group[2:]]))
+
+
+@state_read
+def slots_reversed(state: ModelState) -> ModelState:
+    """Slots of one shape come back in reverse order."""
+    return replace(state, optimizer=_permuted(state, lambda group: group[::-1]))
+
+
+def _permuted(
+    state: ModelState, order: Callable[[list[NamedArray]], list[NamedArray]]
+) -> tuple[NamedArray, ...] | None:
+    """Return the optimizer's arrays, the slots of each shape and dtype in another order."""
+    if state.optimizer is None:
+        return None
+    groups: dict[object, list[NamedArray]] = defaultdict(list)
+    for slot in state.optimizer[1:]:
+        groups[slot.value.shape, slot.value.dtype].append(slot)
+    ordered = {kind: iter(order(group)) for kind, group in groups.items()}
+    slots = (next(ordered[slot.value.shape, slot.value.dtype]) for slot in state.optimizer[1:])
+    return (state.optimizer[0], *slots)
+
+
+@state_read
+def lost_averages(state: ModelState) -> ModelState:
+    """The optimizer's averages of the weights (its EMA) start from zeros."""
+
+    def lost(name: str, value: np.ndarray) -> np.ndarray:
+        return np.zeros_like(value) if "/average/" in name else value
+
+    return with_slots(state, lost)
+
+
+@state_read
+def iteration_reset(state: ModelState) -> ModelState:
+    """The optimizer's iteration comes back as 0."""
+    return _with_iteration(state, lambda iteration: np.zeros_like(iteration))
+
+
+@state_written
+def iteration_one_ahead(state: ModelState) -> ModelState:
+    """The optimizer's iteration is written as that of the next step."""
+    return _with_iteration(state, lambda iteration: np.asarray(iteration + 1, iteration.dtype))
+
+
+def _with_iteration(state: ModelState, edit: Callable[[np.ndarray], np.ndarray]) -> ModelState:
+    if not state.optimizer:
+        return state
+    first, *slots = state.optimizer
+    return replace(state, optimizer=(NamedArray(first.name, edit(first.value)), *slots))
+
+
+@state_written
+def default_learning_rate(state: ModelState) -> ModelState:
+    """The learning rate is not written: the optimizer's default comes back."""
+    edited = with_optimizer(state, lambda config: config.pop("learning_rate"))
+    return _without_rate(edited)
+
+
+@state_written
+def schedule_flattened(state: ModelState) -> ModelState:
+    """A schedule is written as the rate that it starts with."""
+    return _without_rate(with_optimizer(state, _flatten))
+
+
+def _flatten(config: Config) -> None:
+    rate = config["learning_rate"]
+    if isinstance(rate, dict):
+        told = rate["config"]
+        config["learning_rate"] = told.get("initial_learning_rate") or told["values"][0]
+
+
+def _without_rate(state: ModelState) -> ModelState:
+    if state.extras is None:
+        return state
+    outside = {k: v for k, v in state.extras.optimizer.items() if k != "learning_rate"}
+    return with_extras(state, optimizer=outside)
+
+
+def _forgets(*options: str) -> Callable[[ModelState], ModelState]:
+    def forget(config: Config) -> None:
+        for option in options:
+            config.pop(option, None)
+
+    return lambda state: with_optimizer(state, forget)
+
+
+@state_written
+def default_beta_2(state: ModelState) -> ModelState:
+    """The optimizer's `beta_2` is not written."""
+    return _forgets("beta_2")(state)
+
+
+@state_written
+def lost_clipping(state: ModelState) -> ModelState:
+    """The optimizer's clipping of gradients is not written."""
+    return _forgets("clipnorm", "clipvalue", "global_clipnorm")(state)
+
+
+@state_written
+def lost_weight_decay(state: ModelState) -> ModelState:
+    """The optimizer's weight decay is not written."""
+    return _forgets("weight_decay")(state)
+
+
+@state_written
+def adamw_as_adam(state: ModelState) -> ModelState:
+    """AdamW is written as Adam."""
+    entry = (state.training or {}).get("optimizer_config", {})
+    if not entry.get("class_name", "").endswith("AdamW"):
+        return state
+    return with_training(state, optimizer_config=entry | {"class_name": "Custom>Adam"})
+
+
+@state_written
+def lost_optimizer(state: ModelState) -> ModelState:
+    """Another optimizer, at its start, comes back in place of the one that was compiled."""
+    rmsprop = optimizers.serialize(optimizers.RMSprop(), use_legacy_format=True)
+    without = replace(with_extras(state, optimizer={}, optimized=()), optimizer=None)
+    return with_training(without, optimizer_config=rmsprop)

@@ -1,0 +1,124 @@
+"""Faults of weights and of non-trainable state."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from conformance.mutants.edits import edited_weights, with_weights
+from conformance.mutants.seams import instead, state_read, state_written, weights_read
+from reference_impl.layers.base import Layer
+from reference_impl.models import restore
+from reference_impl.models.trainer import Trainer
+from reference_impl.state import LayerWeights, ModelState, NamedArray, WeightsState
+
+
+@instead(restore, "fitting")
+def lost_weights(_: object) -> Callable[..., Any]:
+    """Loading leaves every weight as building made it."""
+    return lambda *_: []
+
+
+@instead(restore, "fitting")
+def lost_nested_weights(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Loading leaves the weights of nested models as building made them."""
+
+    def fitting(model: Trainer, weights: WeightsState) -> list[Any]:
+        inner = [layer for layer in model.layers if isinstance(layer, Trainer)]
+        left = {id(weight) for layer in inner for weight in layer.weights}
+        return [pair for pair in original(model, weights) if id(pair[0]) not in left]
+
+    return fitting
+
+
+@state_written
+def float64_as_float32(state: ModelState) -> ModelState:
+    """Weights of float64 are stored as float32."""
+
+    def narrowed(_: str, value: np.ndarray) -> np.ndarray:
+        return value.astype(np.float32) if value.dtype == np.float64 else value
+
+    return with_weights(state, narrowed)
+
+
+@state_written
+def last_bit_of_kernels(state: ModelState) -> ModelState:
+    """Kernels are off by the last bit."""
+
+    def nudged(name: str, value: np.ndarray) -> np.ndarray:
+        plain = "kernel" in name and value.dtype in (np.float32, np.float64)
+        return np.nextafter(value, value.dtype.type(np.inf)) if plain else value
+
+    return with_weights(state, nudged)
+
+
+@state_read
+def square_kernels_transposed(state: ModelState) -> ModelState:
+    """Square kernels come back transposed."""
+
+    def transposed(name: str, value: np.ndarray) -> np.ndarray:
+        square = value.ndim == 2 and value.shape[0] == value.shape[1] > 1
+        return np.ascontiguousarray(value.T) if square and "kernel" in name else value
+
+    return with_weights(state, transposed)
+
+
+@state_read
+def equal_shapes_swapped(state: ModelState) -> ModelState:
+    """Two neighbouring weights of a layer that have one shape come back in each other's place."""
+    layers = tuple(
+        LayerWeights(group.layer, _swapped(group.weights)) for group in state.weights.layers
+    )
+    return replace(state, weights=replace(state.weights, layers=layers))
+
+
+def _swapped(arrays: tuple[NamedArray, ...]) -> tuple[NamedArray, ...]:
+    for first, second in pairwise(arrays):
+        if first.value.shape == second.value.shape:
+            exchanged = {first.name: second.value, second.name: first.value}
+            return tuple(NamedArray(a.name, exchanged.get(a.name, a.value)) for a in arrays)
+    return arrays
+
+
+@state_read
+def moving_statistics_fresh(state: ModelState) -> ModelState:
+    """The moving statistics of batch normalization start anew."""
+
+    def fresh(name: str, value: np.ndarray) -> np.ndarray:
+        if "moving_mean" in name:
+            return np.zeros_like(value)
+        return np.ones_like(value) if "moving_variance" in name else value
+
+    return with_weights(state, fresh)
+
+
+@weights_read
+def moving_variance_lost_from_weights(weights: WeightsState) -> WeightsState:
+    """A file of weights brings the moving mean back, and the moving variance as ones."""
+
+    def fresh(name: str, value: np.ndarray) -> np.ndarray:
+        return np.ones_like(value) if "moving_variance" in name else value
+
+    return edited_weights(weights, fresh)
+
+
+@weights_read
+def layers_in_alphabetical_order(weights: WeightsState) -> WeightsState:
+    """Layers of a file of weights are read in the order of their names."""
+    return replace(weights, layers=tuple(sorted(weights.layers, key=lambda group: group.layer)))
+
+
+@instead(Layer, "set_weights")
+def set_weights_skips_biases(original: Callable[..., None]) -> Callable[..., None]:
+    """`set_weights` leaves biases as they are."""
+
+    def set_weights(layer: Layer, weights: list[np.ndarray]) -> None:
+        kept = [
+            own.value if "bias" in own.name else given
+            for own, given in zip(layer.weights, weights, strict=True)
+        ]
+        original(layer, kept)
+
+    return set_weights

@@ -1,0 +1,111 @@
+"""Killing: what the checks find on a mutant that they do not find on the reference."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+from conformance.campaign import Campaign, Plan
+from conformance.checks import ALL_CHECKS
+from conformance.examine import EXAMINE
+from conformance.isolation import Child
+from conformance.mutants import Mutant
+from reports.records import Result, Verdict
+from strategies.case import Kind
+from strategies.cases import cases
+
+EXAMPLES = 30
+"""As many cases a save path and kind as a run makes of itself."""
+
+PROCESSES = 2
+
+REFERENCE = "reference"
+
+KILLS = frozenset({Verdict.FAIL, Verdict.GAP, Verdict.CRASH, Verdict.TIMEOUT})
+
+Ground = tuple[str, Kind]
+"""A save path and a kind of model: where a mutant is hunted."""
+
+Defects = frozenset[tuple[str, str]]
+"""Names of checks, each with the key of a defect that it found."""
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Which checks killed a mutant, and how long the hunt took."""
+
+    mutant: Mutant
+    checks: tuple[str, ...]
+    seconds: float
+
+    @property
+    def survived(self) -> tuple[str, ...]:
+        """The checks that should have killed it, and did not."""
+        return tuple(check for check in self.mutant.targets if check not in self.checks)
+
+
+def kill(mutants: Sequence[Mutant], *, examples: int = EXAMPLES) -> Iterator[Kill]:
+    """Hunt the mutants, two at a time; yield them as they come.
+
+    What the reference shows on the same ground counts for nothing.
+    """
+    grounds = dict.fromkeys((mutant.path, mutant.kind) for mutant in mutants)
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+        controls = {
+            ground: pool.submit(found, REFERENCE, ground, examples=examples) for ground in grounds
+        }
+        hunts = {
+            pool.submit(
+                found,
+                mutant.spec,
+                (mutant.path, mutant.kind),
+                examples=examples,
+                timeout=mutant.timeout,
+            ): mutant
+            for mutant in mutants
+        }
+        for hunt in as_completed(hunts):
+            mutant = hunts[hunt]
+            control, _ = controls[mutant.path, mutant.kind].result()
+            defects, seconds = hunt.result()
+            yield Kill(mutant, in_order({check for check, _ in defects - control}), seconds)
+
+
+def found(
+    subject: str, ground: Ground, *, examples: int, timeout: float = 120.0
+) -> tuple[Defects, float]:
+    """Return what a campaign finds, unreduced, and the seconds that it took."""
+    path, kind = ground
+    plan = Plan(
+        subject,
+        path,
+        str(kind),
+        cases(kinds=(kind,)),
+        examples=examples,
+        timeout=timeout,
+        shrink_seconds=0.0,
+    )
+    with Child(EXAMINE) as child:
+        results = Campaign(plan, child, lambda _: None).run()
+    return frozenset(_defects(results)), max(result.seconds for result in results)
+
+
+def _defects(results: Iterable[Result]) -> Iterator[tuple[str, str]]:
+    for result in results:
+        if KILLS.intersection(result.tally):
+            yield from ((result.check, finding.key) for finding in result.findings)
+
+
+def in_order(checks: Iterable[str]) -> tuple[str, ...]:
+    """Return the names in the order of `ALL_CHECKS`."""
+    wanted = set(checks)
+    return tuple(check.name for check in ALL_CHECKS if check.name in wanted)
+
+
+def killers(kills: Iterable[Kill]) -> Mapping[str, tuple[str, ...]]:
+    """Return by check the mutants that it had to kill and did."""
+    killed: dict[str, list[str]] = {check.name: [] for check in ALL_CHECKS}
+    for one in kills:
+        for check in set(one.mutant.targets).intersection(one.checks):
+            killed[check].append(one.mutant.name)
+    return {check: tuple(sorted(names)) for check, names in killed.items()}
