@@ -123,22 +123,26 @@ class Sequential(Model):
         self.build(input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the name and the layers' entries, the input layer's first."""
-        return {
-            "name": self.name,
-            "layers": [serialize_layer(layer) for layer in self.sublayers()],
-        }
+        """Return the name and the layers' entries, the input layer's first.
+
+        tf_keras keeps no flag of the model itself, so that a frozen one comes back thawed; here it
+        stands in the config where it is not the default, which tf_keras reads over.
+        """
+        frozen = {} if self.trainable else {"trainable": False}
+        layers = [serialize_layer(layer) for layer in self.sublayers()]
+        return {"name": self.name, **frozen, "layers": layers}
 
     @classmethod
     def from_config(cls, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Self:
         """Return the model that a configuration describes; very old ones are a list of layers."""
-        entries = config if isinstance(config, list) else config["layers"]
-        name = None if isinstance(config, list) else config.get("name")
+        given = {"layers": config} if isinstance(config, list) else config
         with custom_object_scope(custom_objects or {}):
-            model = cls([deserialize_layer(entry) for entry in entries], name=name)
-        shape = None if isinstance(config, list) else config.get("build_input_shape")
+            layers = [deserialize_layer(entry) for entry in given["layers"]]
+            model = cls(layers, name=given.get("name"))
+        shape = given.get("build_input_shape")
         if shape is not None and not model.built:
             model.build(tuple(shape))
+        model.set_own_trainable(given.get("trainable", True))
         return model
 
     def __call__(self, inputs: Nested, training: bool | None = None, **arguments: Any) -> Nested:  # noqa: FBT001 (Keras's signature)
