@@ -6,7 +6,7 @@ from functools import cache
 
 from strategies.choices import Choices
 
-PLAIN = ("{kind}",) * 20
+PLAIN = ("{kind}",) * 64
 ODD = (
     "{kind}_{down}",
     "{kind}_{down}",
