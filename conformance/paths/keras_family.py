@@ -1,69 +1,17 @@
 """The Keras family's save paths: how each writes a model and reads it back."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-
-from conformance.contract import Contract
 from conformance.paths import keras_contracts as contracts
+from conformance.paths.keras_path import Family, Way
+from conformance.paths.tf_checkpoint import load_checkpoint, save_checkpoint
 from conformance.subject import Model, Source
-from strategies.case import Case, TrainOnBatch
-from strategies.data import rows
+from strategies.case import Case
 
-
-class Family(Protocol):
-    """What a save path needs of a subject that speaks the Keras API."""
-
-    @property
-    def keras(self) -> ModuleType:
-        """The module."""
-
-    def build(self, case: Case, *, built: bool = True) -> Model:
-        """Return a new compiled model: the model's code."""
-
-    def noted(self, model: Model, case: Case) -> Model:
-        """Return the model, having noted which case it belongs to."""
-
-    def custom_objects(self, case: Case) -> Mapping[str, type]:
-        """Return the classes that a loader must be told of, by name."""
-
-
-@dataclass(frozen=True)
-class Way:
-    """How a path writes and reads, whatever the subject; `write` returns what `read` takes."""
-
-    name: str
-    contract: Contract
-    write: Callable[[Model, Path], Source]
-    read: Callable[[Family, Any, Case], Model]
-    in_memory: bool = False
-
-    def of(self, subject: Family) -> "KerasPath":
-        """Return the save path of that subject."""
-        return KerasPath(self.name, self.in_memory, self.contract, self, subject)
-
-
-@dataclass(eq=False)
-class KerasPath:
-    """A save path of one subject."""
-
-    name: str
-    in_memory: bool
-    contract: Contract
-    way: Way
-    subject: Family
-
-    def save(self, model: Model, target: Path) -> Source:
-        """Save the model beside the target, under the path's own extension."""
-        return self.way.write(model, target)
-
-    def load(self, source: Source, case: Case) -> Model:
-        """Return the model that comes back; where code is needed, `case` builds it."""
-        return self.subject.noted(self.way.read(self.subject, source, case), case)
+__all__ = ["KERAS_2_API", "KERAS_3", "TF_KERAS", "Way"]
 
 
 @dataclass(frozen=True)
@@ -181,37 +129,6 @@ def _load_json_and_weights_h5(subject: Family, source: Path, case: Case) -> Mode
     return model
 
 
-def _save_checkpoint(model: Model, target: Path) -> Source:
-    target.mkdir()
-    model.save_weights(str(target / "weights"), save_format="tf")
-    return target
-
-
-def _load_checkpoint(subject: Family, source: Path, case: Case) -> Model:
-    """Restore as the guide does: the optimizer's variables exist only after one batch."""
-    model = subject.build(case)
-    _train_one_batch(model, case)
-    model.load_weights(str(source / "weights"))
-    return model
-
-
-def _train_one_batch(model: Model, case: Case) -> None:
-    """Train on the first batch that follows the save in the case's history, if there is one."""
-    start = len(case.history.before)
-    for index, event in enumerate(case.history.after, start):
-        data = rows(case, index)
-        if isinstance(event, TrainOnBatch) and data is not None:
-            model.train_on_batch(
-                _first(data.inputs, event.batch_size), _first(data.targets, event.batch_size)
-            )
-            return
-
-
-def _first(arrays: Sequence[np.ndarray], size: int) -> Any:
-    cut = [array[:size] for array in arrays]
-    return cut[0] if len(cut) == 1 else cut
-
-
 def _save_nothing(model: Model, _: Path) -> Source:
     return model
 
@@ -252,7 +169,7 @@ TF_KERAS = (
     Way("savedmodel", contracts.SAVEDMODEL, _save_savedmodel, _revive),
     Way("keras", contracts.KERAS_2_ARCHIVE, _save_keras, _load_model),
     *(way for way in KERAS_2_API if way is not _H5),
-    Way("checkpoint", contracts.TF_CHECKPOINT, _save_checkpoint, _load_checkpoint),
+    Way("checkpoint", contracts.TF_CHECKPOINT, save_checkpoint, load_checkpoint),
 )
 
 KERAS_3 = (

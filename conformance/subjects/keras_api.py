@@ -11,7 +11,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from msgspec.structs import replace
 
-from conformance.paths.keras_family import KERAS_2_API, Way
+from conformance.paths.keras_family import KERAS_2_API
+from conformance.paths.keras_path import Way
 from conformance.snapshot import Snapshot
 from conformance.subject import Logs, Model, SavePath
 from conformance.subjects.keras_builder import (

@@ -22,8 +22,8 @@ SYNONYMS = {
 }
 """Short names; `accuracy` is written down as the function that it stood for, once that is known."""
 
-OF_WRAPPERS = ("name", "dtype", "fn", "reduction")
-"""Keys that a wrapper of a loss or metric function adds to the function's own arguments."""
+OF_EVERY_OBJECT = ("dtype", "fn", "reduction")
+"""Keys that say nothing of the loss or metric that a user asked for."""
 
 
 def compile_settings(config: Mapping[str, Any] | None) -> Iterator[tuple[str, Value]]:
@@ -62,9 +62,11 @@ def _described(one: Any) -> tuple[str, Mapping[str, Any]]:
     config = one["config"]
     if not isinstance(config, Mapping):
         return _function(str(config)), {}
-    wrapped = config.get("fn")
-    arguments = {key: config[key] for key in config if key not in OF_WRAPPERS}
-    return _described(wrapped)[0] if wrapped else _function(one["class_name"]), arguments
+    arguments = {key: config[key] for key in config if key not in OF_EVERY_OBJECT}
+    if config.get("fn"):
+        arguments.pop("name", None)
+        return _described(config["fn"])[0], arguments
+    return _function(one["class_name"]), arguments
 
 
 def _function(name: str) -> str:
