@@ -88,7 +88,7 @@ def save(model: Network, target: Path) -> None:
             arrays = model.weights[2 * index : 2 * index + 2]
             paths = [f"{name}/kernel:0", f"{name}/bias:0"]
             _write(weights.create_group(name), paths, arrays)
-        slots = [np.int64(model.step), *model.momenta, *model.velocities]
+        slots = [np.array(model.step), *model.momenta, *model.velocities]
         paths = ["iteration:0", *(f"Adam/slot_{index}:0" for index in range(len(slots) - 1))]
         _write(file.create_group("optimizer_weights"), paths, slots)
 

@@ -42,7 +42,7 @@ def reference_holds(widths: tuple[int, ...], seed: int, folder: Path) -> None:
         Parted: outputs or losses are not equal to the last bit.
     """
     layers = reference_impl.layers
-    x, y = _data(widths, seed)
+    x, y = data(widths, seed)
     reference_impl.utils.set_random_seed(seed)
     hidden = [layers.Dense(units, activation="relu") for units in widths[1:-1]]
     given = reference_impl.Input(shape=(widths[0],))
@@ -65,7 +65,7 @@ def loop_holds(widths: tuple[int, ...], seed: int, folder: Path) -> None:
     Raises:
         Parted: outputs or losses are not equal to the last bit.
     """
-    x, y = _data(widths, seed)
+    x, y = data(widths, seed)
     model = numpy_loop.network(widths, seed)
     for _ in range(STEPS):
         model.train(x, y)
@@ -88,7 +88,8 @@ def _measure(holds: Property, examples: int, folder: Path) -> Callable[[], float
     return rate
 
 
-def _data(widths: tuple[int, ...], seed: int) -> tuple[np.ndarray, np.ndarray]:
+def data(widths: tuple[int, ...], seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return inputs and targets of eight rows, uniform between -1 and 1."""
     generator = np.random.default_rng(seed)
     x = generator.uniform(-1, 1, (ROWS, widths[0]))
     y = generator.uniform(-1, 1, (ROWS, widths[-1]))

@@ -35,7 +35,7 @@ class Stopwatch:
             self.spent[name] = self.spent.get(name, 0.0) + process_time() - start
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class TimedPath:
     """A save path whose two calls are timed."""
 
@@ -56,7 +56,7 @@ class TimedPath:
             return self.inner.load(source, case)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class TimedSubject:
     """A subject whose every call is timed by the method's name."""
 
