@@ -8,9 +8,11 @@ import pytest
 
 from conformance import repro
 from conformance.contract import Facet
+from conformance.replay import NoSuchCase
 from conformance.reproduction.paths import NotReproducible
 from conformance.reproduction.source import WIDTH, Call, lines, literal
-from reports.records import Finding
+from reports.records import CheckInfo, Finding, Header, PathInfo, Result, SubjectInfo, Verdict
+from reports.store import append, begin, shard, write_run
 from strategies.case import (
     Architecture,
     Case,
@@ -319,6 +321,68 @@ def test_literals_are_python():
     assert ast.literal_eval(literal((1,))) == (1,)
     assert ast.literal_eval(literal((1, 2))) == (1, 2)
     assert ast.literal_eval(literal(())) == ()
+
+
+def run_of(folder, *findings_by_check):
+    """Write a run on tf_keras' SavedModel with a finding a check; return its folder."""
+    results = [
+        Result(
+            subject="tf_keras",
+            path="savedmodel",
+            kind="sequential",
+            check=check,
+            promise="must",
+            verdict=Verdict.FAIL,
+            tally={Verdict.FAIL: 1},
+            findings=(finding,),
+        )
+        for check, finding in findings_by_check
+    ]
+    path = PathInfo(name="savedmodel", document="", facets={})
+    header = Header(
+        run="r",
+        started="2026-10-01T12:00:00+00:00",
+        saveproof="0.1.0",
+        command="saveproof run tf_keras",
+        seed=0,
+        examples=1,
+        environment={},
+        subjects=(SubjectInfo(name="tf_keras", environment={}, paths=(path,)),),
+        checks=tuple(
+            CheckInfo(name=check, statement="", facets=()) for check, _ in findings_by_check
+        ),
+    )
+    begin(folder, header)
+    for result in results:
+        append(shard(folder, "gw0"), result)
+    write_run(folder, header=header, finished="2026-10-01T12:01:00+00:00", seconds=60.0)
+    return folder
+
+
+def test_the_finding_of_the_check_that_is_asked_for_is_shown(tmp_path, monkeypatch):
+    """The script is handed out only after it was run."""
+    case, ran = case_of(chain()), []
+    monkeypatch.setattr(repro, "confirm", lambda text, *, subject: ran.append((text, subject)))
+    run = run_of(
+        tmp_path,
+        ("weights_survive", finding_of(case, "weights: Dense/0 kernel", "first/0 kernel")),
+        ("iteration_survives", finding_of(case, "iteration: iterations", "iterations")),
+    )
+
+    first = repro.confirmed(case.id[:6], run)
+    asked_for = repro.confirmed(case.id[:6], run, "iteration_survives")
+
+    assert 'model.get_layer("first").weights[0]' in first
+    assert "model.optimizer.iterations" in asked_for
+    assert ran == [(first, "tf_keras"), (asked_for, "tf_keras")]
+
+
+def test_a_case_that_the_run_does_not_have_is_refused_with_those_that_it_has(tmp_path):
+    case = case_of(chain())
+    run = run_of(tmp_path, ("weights_survive", finding_of(case, "weights: x", "first/0 kernel")))
+
+    with pytest.raises(NoSuchCase, match=case.id):
+        repro.confirmed("unknown", run)
 
 
 @pytest.mark.frameworks
