@@ -77,6 +77,8 @@ def what_must_be_fresh_is_fresh(trace: Trace) -> Seen:
     if fresh is None or before is None or loaded is None:
         return NotApplicable("there is no loaded model to look at")
     facets = [f for f, promise in trace.contract.facets.items() if promise is Promise.FRESH]
+    if not facets:
+        return NotApplicable("the contract has everything come back that it speaks of")
     moved = [f for f in facets if list(_kept(fresh, before, before, f))]
     if not moved:
         return Vacuous("training moved nothing that must be fresh")
