@@ -14,13 +14,14 @@ SEQUENTIAL, FUNCTIONAL, SUBCLASSED = Kind.SEQUENTIAL, Kind.FUNCTIONAL, Kind.SUBC
 class Mutant:
     """A fault, the checks that must kill it, and the save path and kind of model to see it on.
 
-    `timeout` bounds one example, in seconds.
+    `examples` is how many cases it takes to see it; `timeout` bounds one of them, in seconds.
     """
 
     seed: Fault
     targets: tuple[str, ...]
     path: str = "h5"
     kind: Kind = SEQUENTIAL
+    examples: int = 30
     timeout: float = 120.0
 
     @property
@@ -125,6 +126,7 @@ _LAYERS = (
         layers.batch_normalization_forgets_momentum,
         ("arguments_survive", "resume_trajectory_is_identical"),
     ),
+    Mutant(layers.lstm_forgets_unit_forget_bias, ("arguments_survive",), examples=100),
     Mutant(layers.recurrent_layers_forget_go_backwards, ("arguments_survive", "outputs_survive")),
     Mutant(layers.dropout_forgets_seed, ("arguments_survive",)),
     Mutant(layers.dense_forgets_activation, ("arguments_survive", "outputs_survive")),

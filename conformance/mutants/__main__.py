@@ -7,14 +7,16 @@ import typer
 
 from conformance.checks import ALL_CHECKS
 from conformance.mutants import MUTANTS, Mutant
-from conformance.mutants.killing import EXAMPLES, Kill, kill, killers
+from conformance.mutants.killing import Kill, kill, killers
 
 TARGET, KILLED, SURVIVED, NOTHING = "#", "x", "!", "·"
 
 
 def main(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME...")] = None,
-    examples: Annotated[int, typer.Option(help="Cases a mutant.")] = EXAMPLES,
+    examples: Annotated[
+        int | None, typer.Option(help="Cases a mutant, in place of its own number.")
+    ] = None,
 ) -> None:
     """Hunt the mutants, or those named; exit 1 if one survives or a check has killed none."""
     mutants = _chosen(names or [])

@@ -14,17 +14,14 @@ from reports.records import Result, Verdict
 from strategies.case import Kind
 from strategies.cases import cases
 
-EXAMPLES = 30
-"""As many cases a save path and kind as a run makes of itself."""
-
 PROCESSES = 2
 
 REFERENCE = "reference"
 
 KILLS = frozenset({Verdict.FAIL, Verdict.GAP, Verdict.CRASH, Verdict.TIMEOUT})
 
-Ground = tuple[str, Kind]
-"""A save path and a kind of model: where a mutant is hunted."""
+Ground = tuple[str, Kind, int]
+"""A save path, a kind of model and a number of cases: where a mutant is hunted."""
 
 Defects = frozenset[tuple[str, str]]
 """Names of checks, each with the key of a defect that it found."""
@@ -44,38 +41,30 @@ class Kill:
         return tuple(check for check in self.mutant.targets if check not in self.checks)
 
 
-def kill(mutants: Sequence[Mutant], *, examples: int = EXAMPLES) -> Iterator[Kill]:
-    """Hunt the mutants, two at a time; yield them as they come.
+def kill(mutants: Sequence[Mutant], *, examples: int | None = None) -> Iterator[Kill]:
+    """Hunt the mutants, two at a time, each on its own number of cases or on `examples`.
 
-    What the reference shows on the same ground counts for nothing.
+    Yields them as they come. What the reference shows on the same ground counts for nothing.
     """
-    grounds = dict.fromkeys((mutant.path, mutant.kind) for mutant in mutants)
+    grounds = [(mutant.path, mutant.kind, examples or mutant.examples) for mutant in mutants]
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
         controls = {
-            ground: pool.submit(found, REFERENCE, ground, examples=examples) for ground in grounds
+            ground: pool.submit(found, REFERENCE, ground) for ground in dict.fromkeys(grounds)
         }
         hunts = {
-            pool.submit(
-                found,
-                mutant.spec,
-                (mutant.path, mutant.kind),
-                examples=examples,
-                timeout=mutant.timeout,
-            ): mutant
-            for mutant in mutants
+            pool.submit(found, mutant.spec, ground, timeout=mutant.timeout): (mutant, ground)
+            for mutant, ground in zip(mutants, grounds, strict=True)
         }
         for hunt in as_completed(hunts):
-            mutant = hunts[hunt]
-            control, _ = controls[mutant.path, mutant.kind].result()
+            mutant, ground = hunts[hunt]
+            control, _ = controls[ground].result()
             defects, seconds = hunt.result()
             yield Kill(mutant, in_order({check for check, _ in defects - control}), seconds)
 
 
-def found(
-    subject: str, ground: Ground, *, examples: int, timeout: float = 120.0
-) -> tuple[Defects, float]:
+def found(subject: str, ground: Ground, *, timeout: float = 120.0) -> tuple[Defects, float]:
     """Return what a campaign finds, unreduced, and the seconds that it took."""
-    path, kind = ground
+    path, kind, examples = ground
     plan = Plan(
         subject,
         path,

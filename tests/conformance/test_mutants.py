@@ -47,7 +47,7 @@ def test_mutant_lives_on_a_save_path_of_the_reference(mutant):
 
 def test_importing_the_faults_leaves_the_reference_as_it_is():
     """A fault is committed where its subject is resolved, in a process of its own."""
-    defects, _ = found("reference", ("config", Kind.FUNCTIONAL), examples=2)
+    defects, _ = found("reference", ("config", Kind.FUNCTIONAL, 2))
 
     assert not defects
     assert not any(mutant.seed.cache_info().misses for mutant in MUTANTS.values())

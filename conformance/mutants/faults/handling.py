@@ -119,19 +119,6 @@ def refused_by_key(original: Callable[..., None]) -> Callable[..., None]:
     return save_model
 
 
-@instead(saving, "save_model")
-def subclassed_model_accepted(original: Callable[..., None]) -> Callable[..., None]:
-    """Of a subclassed model that is to be saved whole, the weights alone are written."""
-
-    def save_model(model: Trainer, target: str, **options: Any) -> None:
-        try:
-            original(model, target, **options)
-        except NotImplementedError:
-            saving.save_weights(model, target)
-
-    return save_model
-
-
 @fault
 def weights_bring_the_iteration() -> None:
     """Loading weights brings the iteration of the optimizer that trained them, too."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from conformance.mutants.edits import Config, with_extras, with_layers
 from conformance.mutants.seams import after, state_read, state_written
-from reference_impl import initializers, models, saving
+from reference_impl import models, saving
 from reference_impl.layers import LSTM, BatchNormalization, Dense, Dropout, Layer
 from reference_impl.layers.recurrence import Recurrent
 from reference_impl.models.model import Model
@@ -144,9 +144,3 @@ def first_layer_frozen(model: Trainer) -> Trainer:
     """The first layer comes back frozen."""
     model.layers[0].set_own_trainable(False)
     return model
-
-
-@after(initializers.GlorotUniform, "get_config")
-def initializer_forgets_seed(config: Config) -> Config:
-    """`GlorotUniform.get_config` says nothing of `seed`."""
-    return _without(config, "seed")
