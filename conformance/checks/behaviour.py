@@ -211,7 +211,7 @@ BEHAVIOUR_CHECKS = (
     Check(
         "first_batch_loss_is_identical",
         "The first training loss after the load is that of the model that was saved.",
-        (*FORWARD, Facet.COMPILE),
+        FORWARD,
         promise=lambda trace: trace.contract.promise(*loss_facets(trace)),
         find=first_batch_loss_is_identical,
         earned=True,

@@ -135,7 +135,7 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Self:
         """Return the model that a configuration describes; very old ones are a list of layers."""
-        given = {"layers": config} if isinstance(config, list) else config
+        given: dict[str, Any] = {"layers": config} if isinstance(config, list) else config
         with custom_object_scope(custom_objects or {}):
             layers = [deserialize_layer(entry) for entry in given["layers"]]
             model = cls(layers, name=given.get("name"))
