@@ -71,7 +71,8 @@ class Contract:
     """What a save path promises, and the document that promises it.
 
     Facets that are absent are promised nothing. `refuses` gives, by kind of architecture, what the
-    refusal must be about; `refuses_unbuilt` says that a model without weights must be refused.
+    refusal must be about; `refuses_unbuilt` says that a model without weights must be refused:
+    without it, a path that saves weights and takes such a model has a gap.
     """
 
     document: str

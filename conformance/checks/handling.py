@@ -39,8 +39,7 @@ def refusal_says_why(trace: Trace) -> Seen:
 
 def unbuilt_model_is_refused(trace: Trace) -> Seen:
     """Hold the refusal of a model without weights to its clarity."""
-    subclassed = trace.case.architecture.kind is Kind.SUBCLASSED
-    if not (subclassed and trace.contract.refuses_unbuilt):
+    if trace.case.architecture.kind is not Kind.SUBCLASSED:
         return NotApplicable("only a subclassed model can be without weights")
     return _refusal(trace.unbuilt, "the model has no weights yet")
 
@@ -136,6 +135,12 @@ def _always(trace: Trace) -> Promise:  # noqa: ARG001 - a promise is asked of ev
     return Promise.MUST
 
 
+def _refuses_unbuilt(trace: Trace) -> Promise | None:
+    if trace.contract.refuses_unbuilt:
+        return Promise.MUST
+    return Promise.SHOULD if trace.contract.firm(Facet.WEIGHTS) else None
+
+
 def _reloads_elsewhere(trace: Trace) -> Promise | None:
     return None if trace.in_memory else Promise.MUST
 
@@ -159,7 +164,7 @@ HANDLING_CHECKS = (
         "unbuilt_model_is_refused",
         "A subclassed model without weights is refused, with an error that says why.",
         (),
-        promise=_always,
+        promise=_refuses_unbuilt,
         find=unbuilt_model_is_refused,
         probe=Probe.UNBUILT,
     ),

@@ -58,9 +58,7 @@ H5 = Contract(f"{KERAS_2}/model_saving_and_loading", WHOLE, NO_HDF5, refuses_unb
 SAVEDMODEL = Contract(
     f"{KERAS_2}/model_saving_and_loading", WHOLE, refuses_unbuilt=True, exactness=AS_THE_GUIDE
 )
-KERAS_2_ARCHIVE = Contract(
-    f"{KERAS_2}/model_saving_and_loading", WHOLE, NO_CONFIG, refuses_unbuilt=True
-)
+KERAS_2_ARCHIVE = Contract(GUIDE, WHOLE, NO_CONFIG)
 CONFIG = Contract(f"{KERAS_2}/model_config_serialization", ARCHITECTURE, NO_CONFIG)
 JSON = Contract(GUIDE, ARCHITECTURE, NO_CONFIG)
 WEIGHTS_IN_MEMORY = Contract(
@@ -69,7 +67,7 @@ WEIGHTS_IN_MEMORY = Contract(
 CONFIG_AND_WEIGHTS = Contract(GUIDE, ARCHITECTURE_AND_WEIGHTS, NO_CONFIG, refuses_unbuilt=True)
 WEIGHTS_H5 = Contract(f"{KERAS_2}/weights_saving_and_loading", WEIGHTS_ALONE, refuses_unbuilt=True)
 JSON_AND_WEIGHTS = Contract(GUIDE, ARCHITECTURE_AND_WEIGHTS, NO_CONFIG, refuses_unbuilt=True)
-TF_CHECKPOINT = Contract(GUIDE, CHECKPOINT, refuses_unbuilt=True)
+TF_CHECKPOINT = Contract(GUIDE, CHECKPOINT)
 
 KERAS_3_ARCHIVE = Contract(
     f"{KERAS_3}/model_saving_and_loading", WHOLE, NO_CONFIG, refuses_unbuilt=True

@@ -217,6 +217,9 @@ def test_unbuilt_model_that_is_accepted_fails():
     trace = replace(GOOD, case=case, contract=replace(EVERYTHING, refuses_unbuilt=True))
 
     assert verdicts(trace)["unbuilt_model_is_refused"] is Verdict.FAIL
+    unspoken = replace(trace, contract=EVERYTHING)
+    assert verdicts(unspoken)["unbuilt_model_is_refused"] is Verdict.GAP
+    assert "unbuilt_model_is_refused" not in verdicts(replace(trace, contract=NOTHING))
     refused = replace(trace, unbuilt=Raised(Stage.SAVE, "ValueError", "it has no weights yet", ""))
     assert verdicts(refused)["unbuilt_model_is_refused"] is Verdict.REFUSED
 
