@@ -12,8 +12,9 @@ from conformance.checks.check import (
     Seen,
     Vacuous,
     circumstance,
+    gist,
 )
-from conformance.checks.facets import untrained
+from conformance.checks.facets import inventory_defects, untrained
 from conformance.contract import Exactness, Facet, Promise
 from conformance.snapshot import Difference, Snapshot, differences, equal_arrays, same
 from conformance.trace import Life, Step, Trace
@@ -33,6 +34,13 @@ RESUMED = (
     Facet.ITERATION,
     Facet.LEARNING_RATE,
 )
+
+
+ORIGINS = (
+    *(Facet.SLOTS, Facet.ITERATION, Facet.LEARNING_RATE, Facet.OPTIMIZER, Facet.COMPILE),
+    *(Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.RNG, Facet.RECURRENT, Facet.TRAINABLE),
+)
+"""What training on rests on; the first one that the load lost names what parts later."""
 
 
 def outputs_survive(trace: Trace) -> Seen:
@@ -73,7 +81,7 @@ def resume_trajectory_is_identical(trace: Trace) -> Seen:
         return NotApplicable("the original itself can't train on")
     found = next(life_defects(original, resumed, trace.contract.exactness), None)
     if found is not None:
-        return (replace(found, key=found.key + circumstance(trace)),)
+        return (replace(found, key=found.key + _origin(trace)),)
     if trace.before is None or same(
         trace.before[Facet.WEIGHTS], original.steps[-1].snapshot[Facet.WEIGHTS]
     ):
@@ -82,11 +90,14 @@ def resume_trajectory_is_identical(trace: Trace) -> Seen:
 
 
 def life_defects(original: Life, resumed: Life, exactness: Exactness) -> Iterator[Defect]:
-    """Yield where the second life leaves the first, the first step and variable first."""
+    """Yield where the second life leaves the first, the first step and variable first.
+
+    Two lives that both end in an error do not part there.
+    """
     for index, (one, other) in enumerate(zip(original.steps, resumed.steps, strict=False)):
         yield from _log_defects(index, one, other, exactness)
         yield from _state_defects(index, one.snapshot, other.snapshot, exactness)
-    if resumed.raised is not None:
+    if resumed.raised is not None and original.raised is None:
         yield _raised(resumed)
 
 
@@ -115,6 +126,21 @@ def near(one: np.ndarray, other: np.ndarray, exactness: Exactness) -> bool:
     return bool(np.allclose(b, a, rtol=exactness.rtol, atol=exactness.atol, equal_nan=True))
 
 
+def _origin(trace: Trace) -> str:
+    """Return what the load lost already, to be part of a key: what parts later comes of it."""
+    before, loaded = trace.before, trace.loaded
+    if before is None or loaded is None:
+        return circumstance(trace)
+    lost = (
+        defect.key
+        for facet in ORIGINS
+        if trace.contract.firm(facet)
+        for defect in inventory_defects(trace, facet, before[facet], loaded[facet])
+    )
+    first = next(lost, None)
+    return circumstance(trace) if first is None else f", from {first}"
+
+
 def _lives(trace: Trace) -> tuple[Life, Life] | NotApplicable:
     if trace.original is None or trace.resumed is None:
         return NotApplicable("there is no loaded model to look at")
@@ -128,7 +154,8 @@ def _raised(life: Life) -> Defect:
         return Defect("resume: missing", "the loaded model did not train", parted)
     parted = Difference("training", "raised", "a step", f"{raised.kind}: {raised.message}")
     message = f"the loaded model raised {raised.kind}"
-    return Defect(f"resume: raised {raised.kind}", message, parted, raised.traceback)
+    key = f"resume: raised {raised.kind}: {gist(raised.message)}"
+    return Defect(key, message, parted, raised.traceback)
 
 
 def _log_defects(index: int, one: Step, other: Step, exactness: Exactness) -> Iterator[Defect]:

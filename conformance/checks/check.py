@@ -1,5 +1,6 @@
 """What a check is: one sentence that must hold, the facets it needs, and a pure function."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -69,6 +70,11 @@ def anonymous(trace: Trace, where: str) -> str:
     parts = [classes.get(part, part) for part in where.split("/")]
     words = [part.lstrip("0123456789").strip() for part in parts]
     return "/".join(word for word in words if word)
+
+
+def gist(message: str) -> str:
+    """Return an error message's first line without what varies from case to case."""
+    return re.sub(r"""['"`].*?['"`]|\S*\d\S*""", "…", message).split("\n")[0][:80]
 
 
 def circumstance(trace: Trace) -> str:

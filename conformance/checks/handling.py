@@ -1,10 +1,17 @@
 """Checks of how a path goes about it: completing, refusing, leaving the model alone, repeating."""
 
-import re
 from collections.abc import Iterator
 
 from conformance.checks.behaviour import life_defects, output_defects
-from conformance.checks.check import Check, Defect, NotApplicable, Refused, Seen, Vacuous
+from conformance.checks.check import (
+    Check,
+    Defect,
+    NotApplicable,
+    Refused,
+    Seen,
+    Vacuous,
+    gist,
+)
 from conformance.checks.facets import inventory_defects
 from conformance.contract import Facet, Promise
 from conformance.snapshot import Difference, Snapshot, Value, value_difference
@@ -126,8 +133,7 @@ def _refusal(raised: Raised | None, about: str) -> Seen:
 def _unexpected(raised: Raised) -> Defect:
     shown = f"{raised.kind}: {raised.message}"
     parted = Difference(raised.stage, "raised", "no error", shown)
-    gist = re.sub(r"""['"`].*?['"`]|\S*\d\S*""", "…", raised.message).split("\n")[0][:80]
-    key = f"{raised.stage}: raised {raised.kind}: {gist}"
+    key = f"{raised.stage}: raised {raised.kind}: {gist(raised.message)}"
     return Defect(key, f"{raised.stage} raised {raised.kind}", parted, raised.traceback)
 
 

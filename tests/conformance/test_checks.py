@@ -76,6 +76,11 @@ def verdicts(trace: Trace) -> dict[str, Verdict]:
     return {judgement.check: judgement.verdict for judgement in judge(trace)}
 
 
+def keys(trace: Trace, check: str) -> set[str]:
+    """Return the keys of the defects that the check finds."""
+    return {d.key for j in judge(trace) if j.check == check for d in j.defects}
+
+
 def test_faultless_trace_passes_every_check_that_applies():
     found = verdicts(GOOD)
 
@@ -169,6 +174,17 @@ def test_second_generation_and_other_process_are_held_against_the_first():
 
     assert found["second_generation_equals_first"] is Verdict.FAIL
     assert found["another_process_loads_the_same"] is Verdict.FAIL
+
+
+def test_a_step_that_parts_is_named_by_what_the_load_had_lost():
+    lost = Snapshot({**GOOD.loaded.facets, Facet.SLOTS: {"0 m": np.array([0.0])}})
+    kept = Snapshot({**GOOD.before.facets, Facet.SLOTS: {"0 m": np.array([1.0])}})
+    parted = replace(GOOD, resumed=life(2, 4))
+
+    assert keys(parted, "resume_trajectory_is_identical") == {"resume: later step loss"}
+    assert keys(replace(parted, before=kept, loaded=lost), "resume_trajectory_is_identical") == {
+        "resume: later step loss, from optimizer slots: m lost"
+    }
 
 
 def test_trained_state_where_fresh_is_due_fails_and_fresh_state_passes():
