@@ -134,6 +134,7 @@ _LAYERS = (
         layers.dense_forgets_regularizers,
         ("arguments_survive", "first_batch_loss_is_identical"),
     ),
+    Mutant(layers.glorot_uniform_forgets_seed, ("arguments_survive",)),
     Mutant(layers.initializers_without_seed, ("arguments_survive", "architecture_survives")),
     Mutant(layers.lost_dtype_policy, ("dtype_policy_survives", "weights_survive")),
     Mutant(layers.mixed_policy_as_float32, ("dtype_policy_survives",)),

@@ -54,6 +54,31 @@ LAYER_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
 }
 """Arguments by class name; the attribute is the argument's namesake in every dialect."""
 
+WEIGHT_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
+    "Constant": ("value",),
+    "GlorotNormal": ("seed",),
+    "GlorotUniform": ("seed",),
+    "HeNormal": ("seed",),
+    "HeUniform": ("seed",),
+    "L1": ("l1",),
+    "L1L2": ("l1", "l2"),
+    "L2": ("l2",),
+    "LecunNormal": ("seed",),
+    "LecunUniform": ("seed",),
+    "MaxNorm": ("max_value", "axis"),
+    "MinMaxNorm": ("min_value", "max_value", "rate", "axis"),
+    "NonNeg": (),
+    "Ones": (),
+    "Orthogonal": ("gain", "seed"),
+    "RandomNormal": ("mean", "stddev", "seed"),
+    "RandomUniform": ("minval", "maxval", "seed"),
+    "TruncatedNormal": ("mean", "stddev", "seed"),
+    "UnitNorm": ("axis",),
+    "VarianceScaling": ("scale", "mode", "distribution", "seed"),
+    "Zeros": (),
+}
+"""The same for initializers, regularizers and constraints: they too may forget an argument."""
+
 EVERY_LAYER = ("name", "trainable")
 WITHOUT_FLAG = frozenset(("InputLayer",))
 """Layers whose config has no `trainable`: they do nothing that could be trained."""
@@ -74,8 +99,12 @@ def _argument(module: ModuleType, name: str, value: Any) -> Iterator[tuple[str, 
     if name.endswith("activation"):
         yield name, _function_name(module.activations.serialize(value))
     elif name.endswith(_WEIGHT) and value is not None:
-        yield name, type(value).__name__
-        yield from flat(value.get_config(), f"{name}/")
+        kind = type(value).__name__
+        yield name, kind
+        for own in WEIGHT_ARGUMENTS.get(kind, ()):
+            held = getattr(value, own, None)
+            number = held is None or isinstance(held, str | int | float | Sequence)
+            yield f"{name}/{own}", plain(held if number else np.asarray(held))
     else:
         yield name, plain(value)
 
@@ -100,8 +129,8 @@ def plain(value: Any) -> Value:
     """Return the value as JSON has it: lists for sequences, Python's own numbers, else its text."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, np.generic):
-        return value.item()
+    if isinstance(value, np.generic | np.ndarray):
+        return plain(value.tolist())
     if isinstance(value, Mapping):
         return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, Sequence):

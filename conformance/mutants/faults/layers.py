@@ -7,6 +7,7 @@ from typing import Any
 from conformance.mutants.edits import Config, with_extras, with_layers
 from conformance.mutants.seams import after, state_read, state_written
 from reference_impl import models, saving
+from reference_impl.initializers import GlorotUniform
 from reference_impl.layers import LSTM, BatchNormalization, Dense, Dropout, Layer
 from reference_impl.layers.recurrence import Recurrent
 from reference_impl.models.model import Model
@@ -52,6 +53,12 @@ def dense_forgets_activation(config: Config) -> Config:
 def dense_forgets_regularizers(config: Config) -> Config:
     """`Dense.get_config` says nothing of its regularizers."""
     return _without(config, "kernel_regularizer", "bias_regularizer")
+
+
+@after(GlorotUniform, "get_config")
+def glorot_uniform_forgets_seed(config: Config) -> Config:
+    """`GlorotUniform.get_config` says nothing of `seed`: both configs are silent alike."""
+    return _without(config, "seed")
 
 
 @state_written
