@@ -69,21 +69,25 @@ WEIGHTS_H5 = Contract(f"{KERAS_2}/weights_saving_and_loading", WEIGHTS_ALONE, re
 JSON_AND_WEIGHTS = Contract(GUIDE, ARCHITECTURE_AND_WEIGHTS, NO_CONFIG, refuses_unbuilt=True)
 TF_CHECKPOINT = Contract(GUIDE, CHECKPOINT)
 
-KERAS_3_ARCHIVE = Contract(
-    f"{KERAS_3}/model_saving_and_loading", WHOLE, NO_CONFIG, refuses_unbuilt=True
+_KERAS_3_LEGACY = promises(
+    *(Promise.MUST, STRUCTURE, Facet.TRAINABLE, STATE),
+    *(Facet.COMPILE, Facet.OPTIMIZER, Facet.LEARNING_RATE),
+) | promises(Promise.SHOULD, Facet.SLOTS, Facet.ITERATION, RESUME_ONLY)
+"""`load_model` gives back a model, compiled if it was; only `.keras` promises the exact state."""
+
+_KERAS_3_ARCHITECTURE = promises(Promise.MUST, STRUCTURE, Facet.TRAINABLE) | promises(
+    Promise.FRESH, STATE, Facet.SLOTS, Facet.ITERATION
 )
-KERAS_3_H5 = Contract(KERAS_3_GUIDE, WHOLE, NO_HDF5, refuses_unbuilt=True)
+"""No document of Keras 3 says whether JSON and clones keep the compile settings; they do."""
+
+KERAS_3_ARCHIVE = Contract(f"{KERAS_3}/model_saving_and_loading", WHOLE, NO_CONFIG)
+KERAS_3_H5 = Contract(f"{KERAS_3}/model_saving_and_loading", _KERAS_3_LEGACY, NO_HDF5)
 KERAS_3_CONFIG = Contract(f"{KERAS_3}/model_config_serialization", ARCHITECTURE, NO_CONFIG)
-KERAS_3_JSON = Contract(KERAS_3_GUIDE, ARCHITECTURE, NO_CONFIG)
-KERAS_3_WEIGHTS_IN_MEMORY = Contract(KERAS_3_GUIDE, WEIGHTS_ALONE, refuses_unbuilt=True)
-KERAS_3_CONFIG_AND_WEIGHTS = Contract(
-    KERAS_3_GUIDE, ARCHITECTURE_AND_WEIGHTS, NO_CONFIG, refuses_unbuilt=True
-)
+KERAS_3_JSON = Contract(KERAS_3_GUIDE, _KERAS_3_ARCHITECTURE, NO_CONFIG)
+KERAS_3_WEIGHTS_IN_MEMORY = Contract(KERAS_3_GUIDE, WEIGHTS_ALONE)
+KERAS_3_CONFIG_AND_WEIGHTS = Contract(KERAS_3_GUIDE, ARCHITECTURE_AND_WEIGHTS, NO_CONFIG)
 KERAS_3_WEIGHTS = Contract(f"{KERAS_3}/weights_saving_and_loading", WEIGHTS, refuses_unbuilt=True)
 KERAS_3_JSON_AND_WEIGHTS = Contract(
-    KERAS_3_GUIDE,
-    promises(Promise.MUST, STRUCTURE, Facet.TRAINABLE, STATE),
-    NO_CONFIG,
-    refuses_unbuilt=True,
+    KERAS_3_GUIDE, promises(Promise.MUST, STRUCTURE, Facet.TRAINABLE, STATE), NO_CONFIG
 )
-KERAS_3_CLONE = Contract(f"{KERAS_3}/model_config_serialization", ARCHITECTURE, NO_CONFIG)
+KERAS_3_CLONE = Contract(f"{KERAS_3}/model_config_serialization", _KERAS_3_ARCHITECTURE, NO_CONFIG)

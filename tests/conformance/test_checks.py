@@ -187,6 +187,17 @@ def test_a_step_that_parts_is_named_by_what_the_load_had_lost():
     }
 
 
+def test_two_lives_that_end_in_the_same_error_do_not_part():
+    error = Raised(Stage.RESUME, "builtins.ValueError", "Unknown variable", "")
+    ended = replace(life(2), raised=error)
+    both = replace(GOOD, resumed=ended, elsewhere=Elsewhere(snapshot(1), ended))
+
+    found = verdicts(both)
+
+    assert found["resume_trajectory_is_identical"] is Verdict.FAIL
+    assert found["another_process_loads_the_same"] is Verdict.PASS
+
+
 def test_trained_state_where_fresh_is_due_fails_and_fresh_state_passes():
     fresh = Contract("https://example.org", promises(Promise.FRESH, Facet.WEIGHTS))
     kept = replace(GOOD, contract=fresh)
