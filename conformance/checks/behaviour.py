@@ -1,6 +1,6 @@
 """Checks of what the model does: its outputs, its first loss after a load, the training on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -42,6 +42,9 @@ ORIGINS = (
 )
 """What training on rests on; the first one that the load lost names what parts later."""
 
+LOSS_ORIGINS = tuple(facet for facet in ORIGINS if facet not in RESUMED) + (Facet.TRAINABLE,)
+"""What the first loss rests on: it is computed before the optimizer's first update."""
+
 
 def outputs_survive(trace: Trace) -> Seen:
     """Hold the loaded model's outputs against the original's, on the probe inputs."""
@@ -68,7 +71,8 @@ def first_batch_loss_is_identical(trace: Trace) -> Seen:
     found = tuple(_log_defects(0, original.steps[0], resumed.steps[0], trace.contract.exactness))
     if not found and untrained(trace, Facet.WEIGHTS, Facet.NON_TRAINABLE):
         return Vacuous("training left the weights as they were: fresh ones give an equal loss")
-    return found[:1]
+    origin = _origin(trace, LOSS_ORIGINS) if found else ""
+    return tuple(replace(defect, key=defect.key + origin) for defect in found[:1])
 
 
 def resume_trajectory_is_identical(trace: Trace) -> Seen:
@@ -81,7 +85,7 @@ def resume_trajectory_is_identical(trace: Trace) -> Seen:
         return NotApplicable("the original itself can't train on")
     found = next(life_defects(original, resumed, trace.contract.exactness), None)
     if found is not None:
-        return (replace(found, key=found.key + _origin(trace)),)
+        return (replace(found, key=found.key + _origin(trace, ORIGINS)),)
     if trace.before is None or same(
         trace.before[Facet.WEIGHTS], original.steps[-1].snapshot[Facet.WEIGHTS]
     ):
@@ -126,14 +130,14 @@ def near(one: np.ndarray, other: np.ndarray, exactness: Exactness) -> bool:
     return bool(np.allclose(b, a, rtol=exactness.rtol, atol=exactness.atol, equal_nan=True))
 
 
-def _origin(trace: Trace) -> str:
+def _origin(trace: Trace, facets: Sequence[Facet]) -> str:
     """Return what the load lost already, to be part of a key: what parts later comes of it."""
     before, loaded = trace.before, trace.loaded
     if before is None or loaded is None:
         return circumstance(trace)
     lost = (
         defect.key
-        for facet in ORIGINS
+        for facet in facets
         if trace.contract.firm(facet)
         for defect in inventory_defects(trace, facet, before[facet], loaded[facet])
     )
@@ -164,9 +168,9 @@ def _log_defects(index: int, one: Step, other: Step, exactness: Exactness) -> It
         if name is not None:
             values = (repr(expected.get(name)), repr(found.get(name)))
             parted = Difference(f"step {index + 1} ({one.event}): {name}", "value", *values)
-            yield Defect(
-                f"resume: {_step(index)} loss", f"{name} differs in step {index + 1}", parted
-            )
+            what = "loss" if name in expected and name in found else "log names"
+            key = f"resume: {_step(index)} {what}"
+            yield Defect(key, f"{name} differs in step {index + 1}", parted)
 
 
 def _parted_log(

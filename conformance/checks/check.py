@@ -8,6 +8,8 @@ from conformance.contract import Facet, Promise
 from conformance.snapshot import Difference
 from conformance.trace import Probe, Trace
 
+_TRACED = re.compile(r"^\s*\w+(?:Error|Exception): (.*)$", re.MULTILINE)
+
 
 @dataclass(frozen=True)
 class Defect:
@@ -73,8 +75,13 @@ def anonymous(trace: Trace, where: str) -> str:
 
 
 def gist(message: str) -> str:
-    """Return an error message's first line without what varies from case to case."""
-    return re.sub(r"""['"`].*?['"`]|\S*\d\S*""", "…", message).split("\n")[0][:80]
+    """Return what an error message says first, without what varies from case to case.
+
+    TensorFlow puts `in user code:` and a traceback before it where a graph was traced.
+    """
+    first = _TRACED.search(message) if message.startswith("in user code:") else None
+    told = message if first is None else first[1]
+    return re.sub(r"""<.*|['"`].*?['"`]|\S*\d\S*""", "…", told).split("\n")[0][:80]
 
 
 def circumstance(trace: Trace) -> str:

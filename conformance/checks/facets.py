@@ -26,6 +26,12 @@ MOVED_BY_TRAINING = (
 )
 """Facets whose untrained value is what a loss leaves behind."""
 
+BUILT_LATE = (Facet.SLOTS, Facet.METRICS)
+"""Facets that come to be when they are first needed: to have none of them is to have fresh ones.
+
+A load may build them, and so may a save; whether they are fresh shows in the training after it.
+"""
+
 _SENTENCES = {
     Facet.ARCHITECTURE: (
         "architecture_survives",
@@ -109,6 +115,8 @@ def inventory_defects(
     trace: Trace, facet: Facet, expected: Inventory, found: Inventory
 ) -> Iterator[Defect]:
     """Yield a defect for each difference, its key naming the facet and what is wrong."""
+    if facet in BUILT_LATE and not expected:
+        return
     for parted in differences(expected, found):
         yield Defect(_key(trace, facet, parted), f"{facet}: {parted.where} ({parted.what})", parted)
 
@@ -146,4 +154,5 @@ def _key(trace: Trace, facet: Facet, parted: Difference) -> str:
         return f"{facet}: {place.rsplit('/', 1)[-1]} lost{circumstance(trace)}"
     if facet in (Facet.ARCHITECTURE, Facet.OPTIMIZER, Facet.COMPILE):
         place = place.rsplit("/", 1)[-1]
-    return f"{facet}: {place} {parted.what}"
+    since = circumstance(trace) if facet is Facet.ITERATION else ""
+    return f"{facet}: {place} {parted.what}{since}"

@@ -26,17 +26,26 @@ def save_checkpoint(model: Model, target: Path) -> Source:
 def load_checkpoint(subject: Family, source: Path, case: Case) -> Model:
     """Restore as the guide does: the optimizer's variables exist only after one batch.
 
+    An optimizer that has not trained at the save has none in the checkpoint, and is left alone.
     What was frozen after the optimizer had its variables is frozen after that batch here, too.
     """
     late = _frozen_late(case)
     undone = tuple(replace(event, value=not event.value) for event in reversed(late))
     earlier = replace(case, history=replace(case.history, before=undone)).in_force
     model = subject.build(earlier)
-    _train_one_batch(model, case)
+    if trained_since_compile(case):
+        _train_one_batch(model, case)
     for event in late:
         _set_flag(model, event.layer, value=event.value)
     model.load_weights(str(source / "weights"))
     return model
+
+
+def trained_since_compile(case: Case) -> bool:
+    """Say whether the optimizer in force at the save had trained, and so had its variables."""
+    names = [type(event) for event in case.history.before]
+    since = len(names) - names[::-1].index(Recompile) if Recompile in names else 0
+    return any(name in TRAINING for name in names[since:])
 
 
 def _frozen_late(case: Case) -> list[SetTrainable]:
