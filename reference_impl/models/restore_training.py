@@ -10,7 +10,6 @@ from reference_impl import losses, metrics, optimizers
 from reference_impl.autodiff import Variable
 from reference_impl.custom_objects import active_custom_objects
 from reference_impl.layers.base import Layer
-from reference_impl.models.compiled import BY_SHAPE, per_output
 from reference_impl.models.flags import Flags, flags_of, paired
 from reference_impl.models.trainer import Trainer
 from reference_impl.optimizers import Optimizer
@@ -73,9 +72,11 @@ def _mapped(function: Any, structure: Any) -> Any:
 
 
 def _metric(entry: Any) -> Any:
-    if isinstance(entry, str) and entry in BY_SHAPE:
+    """Return what `compile` takes: a name as it was given, since the metric is called by it."""
+    custom = active_custom_objects()
+    if isinstance(entry, str) and entry not in custom:
         return entry
-    return metrics.deserialize(entry, custom_objects=active_custom_objects())
+    return metrics.deserialize(entry, custom_objects=custom)
 
 
 def _without_prefix(structure: Any, names: Sequence[str]) -> Any:
