@@ -15,7 +15,8 @@ import pytest
 from conformance import environment, subjects
 from conformance.campaign import Campaign, Plan
 from conformance.checks import ALL_CHECKS, Check, checks_for
-from conformance.examine import EXAMINE
+from conformance.contract import Facet
+from conformance.examine import EXAMINE, path_of
 from conformance.isolation import Child
 from conformance.subject import SavePath, Subject
 from reports import store
@@ -159,7 +160,7 @@ class Conformance:
             subject,
             path,
             kind,
-            cases(kinds=(Kind(kind),)),
+            cases(kinds=(Kind(kind),), hops=self._hops(*group)),
             checks=tuple(c for c in ALL_CHECKS if c.name in self._wanted[group]),
             examples=option("examples"),
             seconds=option("seconds"),
@@ -171,6 +172,12 @@ class Conformance:
             return running.run()
         finally:
             self._keep(running.results())
+
+    def _hops(self, subject: str, path: str, kind: str) -> Sequence[str]:
+        """Return the path itself where it brings back all that training on needs, without code."""
+        contract = path_of(subjects.resolve(subject), path).contract
+        whole = contract.firm(Facet.COMPILE) and contract.firm(Facet.SLOTS)
+        return (path,) if whole and kind not in contract.refuses else ()
 
     def _child(self, subject: str) -> Child:
         return self._children.setdefault(subject, Child(EXAMINE))
