@@ -10,6 +10,7 @@ from reference_impl import losses, metrics, optimizers
 from reference_impl.autodiff import Variable
 from reference_impl.custom_objects import active_custom_objects
 from reference_impl.layers.base import Layer
+from reference_impl.models.compiled import per_output
 from reference_impl.models.flags import Flags, flags_of, paired
 from reference_impl.models.trainer import Trainer
 from reference_impl.optimizers import Optimizer
