@@ -39,11 +39,13 @@ RESUMED = (
 ORIGINS = (
     *(Facet.SLOTS, Facet.ITERATION, Facet.LEARNING_RATE, Facet.OPTIMIZER, Facet.COMPILE),
     *(Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.RNG, Facet.RECURRENT, Facet.TRAINABLE),
+    Facet.ARGUMENTS,
 )
 """What training on rests on; the first one that the load lost names what parts later."""
 
-LOSS_ORIGINS = tuple(facet for facet in ORIGINS if facet not in RESUMED) + (Facet.TRAINABLE,)
-"""What the first loss rests on: it is computed before the optimizer's first update."""
+FORWARD_ORIGINS = (Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.RECURRENT, Facet.ARGUMENTS)
+LOSS_ORIGINS = (Facet.COMPILE, *FORWARD_ORIGINS, Facet.RNG, Facet.TRAINABLE)
+"""The same for outputs, and for a loss: it is computed before the optimizer's update."""
 
 
 def outputs_survive(trace: Trace) -> Seen:
@@ -55,7 +57,8 @@ def outputs_survive(trace: Trace) -> Seen:
     found = tuple(output_defects(original, resumed, trace.contract.exactness))
     if not found and untrained(trace, Facet.WEIGHTS, Facet.NON_TRAINABLE):
         return Vacuous("training left the weights as they were: fresh ones give equal outputs")
-    return found
+    origin = _origin(trace, FORWARD_ORIGINS) if found else ""
+    return tuple(replace(defect, key=defect.key + origin) for defect in found)
 
 
 def first_batch_loss_is_identical(trace: Trace) -> Seen:
@@ -85,7 +88,7 @@ def resume_trajectory_is_identical(trace: Trace) -> Seen:
         return NotApplicable("the original itself can't train on")
     found = next(life_defects(original, resumed, trace.contract.exactness), None)
     if found is not None:
-        return (replace(found, key=found.key + _origin(trace, ORIGINS)),)
+        return (replace(found, key=found.key + (_origin(trace, ORIGINS) or circumstance(trace))),)
     if trace.before is None or same(
         trace.before[Facet.WEIGHTS], original.steps[-1].snapshot[Facet.WEIGHTS]
     ):
@@ -134,7 +137,7 @@ def _origin(trace: Trace, facets: Sequence[Facet]) -> str:
     """Return what the load lost already, to be part of a key: what parts later comes of it."""
     before, loaded = trace.before, trace.loaded
     if before is None or loaded is None:
-        return circumstance(trace)
+        return ""
     lost = (
         defect.key
         for facet in facets
@@ -142,7 +145,7 @@ def _origin(trace: Trace, facets: Sequence[Facet]) -> str:
         for defect in inventory_defects(trace, facet, before[facet], loaded[facet])
     )
     first = next(lost, None)
-    return circumstance(trace) if first is None else f", from {first}"
+    return "" if first is None else f", from {first}"
 
 
 def _lives(trace: Trace) -> tuple[Life, Life] | NotApplicable:

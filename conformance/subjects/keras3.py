@@ -46,7 +46,12 @@ def keras_torch() -> KerasSubject:
 
 
 def _subject(name: str, backend: str) -> KerasSubject:
-    traits = Traits(array=_array, generators=_generators, recurrent=_recurrent)
+    traits = Traits(
+        array=_array,
+        generators=_generators,
+        recurrent=_recurrent,
+        loss_arguments=_loss_arguments,
+    )
     return KerasSubject(
         *(name, "keras", traits, KERAS_3, ("keras", backend)),
         not_in_names=NOT_IN_NAMES.get(backend, ""),
@@ -116,3 +121,9 @@ def _recurrent(layer: Any) -> Sequence[Any]:
     if type(layer).__name__ not in RECURRENT or not layer.stateful or layer.states is None:
         return ()
     return list(layer.states)
+
+
+def _loss_arguments(loss: Any) -> Mapping[str, Any]:
+    """Return what a loss's function is called with; a name or a function has nothing of it."""
+    held: Mapping[str, Any] = getattr(loss, "_fn_kwargs", {})
+    return held

@@ -39,19 +39,20 @@ def _setting(name: str, value: Any) -> Iterator[tuple[str, Value]]:
     if name == "loss_weights":
         yield from flat({name: value})
         return
-    for index, one in enumerate(_leaves(value)):
+    for index, one in enumerate(leaves(value)):
         function, arguments = _described(one)
         yield f"{name}/{index}", function
         yield from flat(arguments, f"{name}/{index}/")
 
 
-def _leaves(value: Any) -> Iterator[Any]:
+def leaves(value: Any) -> Iterator[Any]:
+    """Yield the losses or metrics of nested lists and mappings, in the order of the outputs."""
     if isinstance(value, list | tuple):
         for inner in value:
-            yield from _leaves(inner)
+            yield from leaves(inner)
     elif isinstance(value, Mapping) and "class_name" not in value:
         for key in sorted(value):
-            yield from _leaves(value[key])
+            yield from leaves(value[key])
     elif value is not None:
         yield value
 

@@ -11,7 +11,7 @@ from conformance.contract import Facet
 from conformance.snapshot import Snapshot, Value
 from conformance.subject import Model
 from conformance.subjects.keras_arguments import WITHOUT_FLAG, flat, layer_arguments
-from conformance.subjects.keras_compile import compile_settings
+from conformance.subjects.keras_compile import compile_settings, leaves
 from conformance.subjects.keras_graph import calls, canonical
 
 Variable = Any
@@ -40,7 +40,8 @@ ENVELOPE = frozenset(("build_config", "module", "registered_name", "shared_objec
 class Traits:
     """Where a dialect of the Keras API keeps what the API itself does not show.
 
-    `array` copies a variable or tensor. Three return variables: a layer's random generators, a
+    `array` copies a variable or tensor. `loss_arguments` returns what a live loss was made with,
+    which its config may forget. Three return variables: a layer's random generators, a
     recurrent layer's states, and what an optimizer holds beside `variables`.
     """
 
@@ -50,6 +51,7 @@ class Traits:
     beside_slots: Callable[[Any], Mapping[str, Variable]] = lambda _: {}
     policy: Callable[[Any], str] = lambda layer: str(layer.dtype_policy.name)
     compiled: Callable[[Model], Mapping[str, Any] | None] = lambda model: model.get_compile_config()
+    loss_arguments: Callable[[Any], Mapping[str, Any]] = lambda _: {}
 
 
 KERAS_API = Traits()
@@ -163,6 +165,12 @@ def _policies(view: View) -> Iterator[tuple[str, Value]]:
         yield path, view.traits.policy(layer)
 
 
+def _compile(view: View) -> Iterator[tuple[str, Value]]:
+    yield from compile_settings(view.traits.compiled(view.model))
+    for index, loss in enumerate(leaves(getattr(view.model, "loss", None))):
+        yield from flat(view.traits.loss_arguments(loss), f"loss/{index}/")
+
+
 def _optimizer(view: View) -> Iterator[tuple[str, Value]]:
     optimizer = view.optimizer
     if optimizer is not None:
@@ -223,7 +231,7 @@ INVENTORIES: Mapping[Facet, Callable[[View], Any]] = {
     Facet.NON_TRAINABLE: lambda view: _values(view, statistics=True),
     Facet.TRAINABLE: _trainable,
     Facet.DTYPE_POLICY: _policies,
-    Facet.COMPILE: lambda view: compile_settings(view.traits.compiled(view.model)),
+    Facet.COMPILE: _compile,
     Facet.OPTIMIZER: _optimizer,
     Facet.SLOTS: _slots,
     Facet.ITERATION: _iteration,

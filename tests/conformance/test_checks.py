@@ -207,6 +207,25 @@ def test_a_step_that_parts_is_named_by_what_the_load_had_lost():
     }
 
 
+def test_outputs_and_a_first_loss_that_part_are_named_by_what_the_load_had_lost():
+    lost = Snapshot({**GOOD.loaded.facets, Facet.ARGUMENTS: {"dense/units": 4.0}})
+    kept = Snapshot({**GOOD.before.facets, Facet.ARGUMENTS: {"dense/units": 3.0}})
+    parted = replace(GOOD, before=kept, loaded=lost, resumed=life(4, 3))
+    origin = ", from arguments: Dense/units value"
+
+    assert keys(parted, "outputs_survive") == {"outputs: value" + origin}
+    assert keys(parted, "first_batch_loss_is_identical") == {"resume: first step loss" + origin}
+
+
+def test_what_varies_in_an_error_is_no_part_of_its_key():
+    error = "Unknown variable: <Variable path=dense/kernel, shape=(4, 3)>. This optimizer can"
+    raised = Raised(Stage.LOAD, "builtins.ValueError", error, "")
+
+    found = keys(replace(GOOD, raised=raised), "round_trip_completes")
+
+    assert found == {"load: raised builtins.ValueError: Unknown variable: …"}
+
+
 def test_two_lives_that_end_in_the_same_error_do_not_part():
     error = Raised(Stage.RESUME, "builtins.ValueError", "Unknown variable", "")
     ended = replace(life(2), raised=error)
