@@ -31,9 +31,17 @@ class SavePath(Protocol):
     `in_memory` paths have no file: their source dies with the process.
     """
 
-    name: str
-    in_memory: bool
-    contract: Contract
+    @property
+    def name(self) -> str:
+        """What the path is called."""
+
+    @property
+    def in_memory(self) -> bool:
+        """Say whether the source is an object of this process, no file."""
+
+    @property
+    def contract(self) -> Contract:
+        """What the path promises."""
 
     def save(self, model: Model, target: Path) -> Source:
         """Save the model at (or beside) the target, which does not exist yet."""
@@ -45,7 +53,9 @@ class SavePath(Protocol):
 class Subject(Protocol):
     """The implementation under test: builds, trains and describes models. It never sees a check."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the subject is called."""
 
     def environment(self) -> Mapping[str, str]:
         """Return versions by package name."""

@@ -43,7 +43,7 @@ class Way:
         return KerasPath(self.name, self.in_memory, self.contract, self, subject)
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class KerasPath:
     """A save path of one subject."""
 

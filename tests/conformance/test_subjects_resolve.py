@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from conformance.subjects import SUBJECTS, NotASubject, UnknownSubject, resolve
+from conformance.reproduction import paths
+from conformance.subjects import SUBJECTS, NotASubject, UnknownSubject, keras3, resolve
 from conformance.subjects.keras_api import KerasSubject, NotInstalled
 
 
@@ -15,6 +16,24 @@ def test_every_built_in_subject_is_there_without_its_framework():
 
     assert [subject.name for subject in found.values()] == list(SUBJECTS)
     assert {"jax", "keras", "tensorflow", "tf_keras", "torch"} & set(sys.modules) == frameworks
+
+
+@pytest.mark.parametrize(
+    ("installed", "backend"),
+    [
+        ({"jax", "tensorflow", "torch"}, "tensorflow"),
+        ({"jax", "torch"}, "jax"),
+        ({"torch"}, "torch"),
+        (set(), "tensorflow"),
+    ],
+)
+def test_keras_without_a_backend_takes_the_first_that_is_installed(installed, backend, monkeypatch):
+    """The script of a finding is written for the same backend."""
+    for module in (keras3, paths):
+        monkeypatch.setattr(module, "find_spec", lambda name: name if name in installed else None)
+
+    assert list(resolve("keras").environment()) == ["keras", backend]
+    assert paths.dialect_of("keras").backend == backend
 
 
 def test_a_class_is_a_subject():
