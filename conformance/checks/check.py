@@ -77,10 +77,10 @@ def anonymous(trace: Trace, where: str) -> str:
 def gist(message: str) -> str:
     """Return what an error message says first, without what varies from case to case.
 
-    TensorFlow puts `in user code:` and a traceback before it where a graph was traced.
+    TensorFlow puts `in user code:` and tracebacks before it where a graph was traced.
     """
-    first = _TRACED.search(message) if message.startswith("in user code:") else None
-    told = message if first is None else first[1]
+    innermost = _TRACED.findall(message)[-1:] if message.startswith("in user code:") else []
+    told = innermost[0] if innermost else message
     return re.sub(r"""<.*|['"`].*?['"`]|\S*\d\S*""", "…", told).split("\n")[0][:80]
 
 

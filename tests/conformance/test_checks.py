@@ -180,7 +180,10 @@ def test_second_generation_and_other_process_are_held_against_the_first():
     ("message", "said"),
     [
         ("no 'kernel' in layer_12 here\nmore", "no … in … here"),
-        ("in user code:\n\n    File x\n\n    ValueError: 'w/ö/' is no name", "… is no name"),
+        (
+            "in user code:\n\n  File x\n  ValueError: called\n\n    ValueError: 'w/ö/' is no name",
+            "… is no name",
+        ),
     ],
 )
 def test_an_exception_is_named_by_its_words_wherever_it_was_raised(message, said):
