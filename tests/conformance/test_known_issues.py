@@ -1,0 +1,53 @@
+"""Known issues: each leads to its section, and matches its own defect and no other."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from conformance.known_issues import known_issue
+from conformance.known_issues.tf_keras import TF_KERAS
+
+ROOT = Path(__file__).parents[2]
+SINCE = " after freezing without compile"
+
+
+def sections(document: Path) -> set[str]:
+    """Return the anchors of the document's headings."""
+    headings = re.findall(r"^## (.+)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("statement", sorted({issue.statement for issue in TF_KERAS}))
+def test_a_statement_leads_to_a_section_of_the_findings(statement):
+    document, _, anchor = re.search(r"(docs/findings/\w+\.md)(#)([\w-]+)", statement).groups()
+
+    assert anchor in sections(ROOT / document)
+
+
+@pytest.mark.parametrize(
+    ("path", "check", "key", "anchor"),
+    [
+        ("savedmodel", "optimizer_slots_survive", "optimizer slots: m lost", "optimizer"),
+        (
+            "savedmodel",
+            "resume_trajectory_is_identical",
+            "resume: later step weights, from iteration: iterations value",
+            "optimizer",
+        ),
+        ("h5", "optimizer_slots_survive", "optimizer slots: _u_product lost", "nadam"),
+        ("h5", "optimizer_slots_survive", f"optimizer slots: m lost{SINCE}", "frozen"),
+        ("keras", "iteration_survives", f"iteration: iterations value{SINCE}", "frozen"),
+        ("json", "trainable_flags_survive", "trainable flags: Functional value", "nested-flag"),
+        ("h5", "optimizer_slots_survive", "optimizer slots: m lost", None),
+        ("h5", "resume_trajectory_is_identical", "resume: first step weights", None),
+        ("keras", "iteration_survives", "iteration: iterations value", None),
+        ("json", "trainable_flags_survive", "trainable flags: Sequential/Dense value", None),
+        ("checkpoint", "optimizer_slots_survive", "optimizer slots: m lost", None),
+    ],
+)
+def test_an_issue_of_tf_keras_matches_its_own_defect_alone(path, check, key, anchor):
+    found = known_issue("tf_keras", path, check, key)
+
+    assert (found is None) if anchor is None else (anchor in found.statement)
+    assert known_issue("reference", path, check, key) is None
