@@ -44,7 +44,7 @@ ORIGINS = (
 """What training on rests on; the first one that the load lost names what parts later."""
 
 FORWARD_ORIGINS = (Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.RECURRENT, Facet.ARGUMENTS)
-LOSS_ORIGINS = (Facet.COMPILE, *FORWARD_ORIGINS, Facet.RNG, Facet.TRAINABLE)
+LOSS_ORIGINS = (Facet.COMPILE, Facet.RNG, Facet.TRAINABLE, *FORWARD_ORIGINS)
 """The same for outputs, and for a loss: it is computed before the optimizer's update."""
 
 

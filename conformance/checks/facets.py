@@ -152,7 +152,9 @@ def _key(trace: Trace, facet: Facet, parted: Difference) -> str:
         return f"{facet}: lost"
     if facet is Facet.SLOTS:
         return f"{facet}: {place.rsplit('/', 1)[-1]} lost{circumstance(trace)}"
-    if facet in (Facet.ARCHITECTURE, Facet.OPTIMIZER, Facet.COMPILE):
+    if facet is Facet.ARCHITECTURE:
         place = place.rsplit("/", 1)[-1]
+    if facet in (Facet.OPTIMIZER, Facet.COMPILE):
+        place = parted.where.rsplit("/", 1)[-1]
     since = circumstance(trace) if facet is Facet.ITERATION else ""
     return f"{facet}: {place} {parted.what}{since}"

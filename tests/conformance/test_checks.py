@@ -220,6 +220,15 @@ def test_outputs_and_a_first_loss_that_part_are_named_by_what_the_load_had_lost(
     assert keys(parted, "first_batch_loss_is_identical") == {"resume: first step loss" + origin}
 
 
+def test_a_setting_keeps_its_name_where_a_layer_has_the_same():
+    lost = Snapshot({**GOOD.loaded.facets, Facet.COMPILE: {"metrics/0/dense": 1.0}})
+    kept = Snapshot({**GOOD.before.facets, Facet.COMPILE: {"metrics/0/dense": 2.0}})
+
+    found = keys(replace(GOOD, before=kept, loaded=lost), "compile_settings_survive")
+
+    assert found == {"compile settings: dense value"}
+
+
 def test_what_varies_in_an_error_is_no_part_of_its_key():
     error = "Unknown variable: <Variable path=dense/kernel, shape=(4, 3)>. This optimizer can"
     raised = Raised(Stage.LOAD, "builtins.ValueError", error, "")
