@@ -17,8 +17,8 @@ _SAVEDMODEL_INPUTS = (
     f"tuple of them, and can't be trained ({_WHERE}#savedmodel-inputs)."
 )
 _SAVEDMODEL_NAMES = (
-    "A subclassed model that trains with a layer name beyond ASCII can't be saved as a SavedModel "
-    f"({_WHERE}#savedmodel-names)."
+    "A subclassed model that trains with a name beyond ASCII, its own or a layer's, can't be saved "
+    f"as a SavedModel ({_WHERE}#savedmodel-names)."
 )
 _NADAM = (
     "Nadam's running product of momenta comes back as 1, and training goes another way "
@@ -72,11 +72,14 @@ TF_KERAS: tuple[KnownIssue, ...] = (
         )
         for check in ("first_batch_loss_is_identical", "resume_trajectory_is_identical")
     ),
-    _issue(
-        "savedmodel",
-        "round_trip_completes",
-        "save: raised builtins.ValueError: … is not a valid scope name*",
-        _SAVEDMODEL_NAMES,
+    *(
+        _issue(
+            "savedmodel",
+            "round_trip_completes",
+            f"save: raised builtins.ValueError: … is not a valid {kind} name*",
+            _SAVEDMODEL_NAMES,
+        )
+        for kind in ("scope", "root scope")
     ),
     *(
         _issue(path, check, key, _NADAM)
