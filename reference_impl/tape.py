@@ -117,7 +117,8 @@ Operand = Tensor | np.ndarray | float
 class Variable(Tensor):
     """A tensor whose value is assigned: a weight, a slot of an optimizer, a metric's total.
 
-    Its array is replaced, never written into: a tape may still hold the old one.
+    Its array is replaced, never written into: a tape may still hold the old one. It lies in C order,
+    as it does after a load: NumPy's sums round otherwise in another order.
     """
 
     __slots__ = ("constraint", "name", "regularizer", "trainable")
@@ -131,7 +132,7 @@ class Variable(Tensor):
         constraint: Callable[[np.ndarray], np.ndarray] | None = None,
         regularizer: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        super().__init__(np.array(value))
+        super().__init__(np.array(value, order="C"))
         self.name = name
         self.trainable = trainable
         self.constraint = constraint
@@ -143,7 +144,7 @@ class Variable(Tensor):
         Raises:
             VariableShapeError: If the shape differs; nothing is changed.
         """
-        array = np.array(value_of(value), dtype=self.value.dtype)
+        array = np.array(value_of(value), dtype=self.value.dtype, order="C")
         if array.shape != self.value.shape:
             raise VariableShapeError(
                 f"variable {self.name!r}: expected shape {self.value.shape}, found {array.shape}"
@@ -175,7 +176,7 @@ class Tape:
         _ACTIVE.reset(self._token)
 
     def gradients(self, target: Tensor, sources: Sequence[Tensor]) -> list[np.ndarray | None]:
-        """The gradient of the sum of `target` for each source, in its shape and dtype.
+        """The gradient of the sum of `target` for each source, in its shape and dtype, in C order.
 
         None where the target does not depend on the source.
         """
@@ -195,7 +196,8 @@ class Tape:
                 if key in reached and isinstance(x, Tensor):
                     g = g if g.dtype == x.value.dtype else g.astype(x.value.dtype)
                     found[key] = found[key] + g if key in found else g
-        return [found.get(id(source)) for source in sources]
+        gradients = [found.get(id(source)) for source in sources]
+        return [None if g is None else np.asarray(g, order="C") for g in gradients]
 
 
 _ACTIVE: ContextVar[Tape | None] = ContextVar("active tape", default=None)
