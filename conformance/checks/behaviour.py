@@ -38,13 +38,12 @@ RESUMED = (
 
 ORIGINS = (
     *(Facet.SLOTS, Facet.ITERATION, Facet.LEARNING_RATE, Facet.OPTIMIZER, Facet.COMPILE),
-    *(Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.RNG, Facet.RECURRENT, Facet.TRAINABLE),
-    Facet.ARGUMENTS,
+    *(Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.RNG, Facet.RECURRENT, Facet.ARGUMENTS),
 )
 """What training on rests on; the first one that the load lost names what parts later."""
 
 FORWARD_ORIGINS = (Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.RECURRENT, Facet.ARGUMENTS)
-LOSS_ORIGINS = (Facet.COMPILE, Facet.RNG, Facet.TRAINABLE, *FORWARD_ORIGINS)
+LOSS_ORIGINS = (Facet.COMPILE, Facet.RNG, *FORWARD_ORIGINS)
 """The same for outputs, and for a loss: it is computed before the optimizer's update."""
 
 
@@ -74,7 +73,7 @@ def first_batch_loss_is_identical(trace: Trace) -> Seen:
     found = tuple(_log_defects(0, original.steps[0], resumed.steps[0], trace.contract.exactness))
     if not found and untrained(trace, Facet.WEIGHTS, Facet.NON_TRAINABLE):
         return Vacuous("training left the weights as they were: fresh ones give an equal loss")
-    origin = _origin(trace, LOSS_ORIGINS) if found else ""
+    origin = (_origin(trace, LOSS_ORIGINS) or circumstance(trace)) if found else ""
     return tuple(replace(defect, key=defect.key + origin) for defect in found[:1])
 
 
@@ -134,7 +133,10 @@ def near(one: np.ndarray, other: np.ndarray, exactness: Exactness) -> bool:
 
 
 def _origin(trace: Trace, facets: Sequence[Facet]) -> str:
-    """Return what the load lost already, to be part of a key: what parts later comes of it."""
+    """Return what the load lost already, to be part of a key: what parts later comes of it.
+
+    Flags are left out: a nested model's own, which is lost often, does not bear on training.
+    """
     before, loaded = trace.before, trace.loaded
     if before is None or loaded is None:
         return ""
@@ -143,6 +145,7 @@ def _origin(trace: Trace, facets: Sequence[Facet]) -> str:
         for facet in facets
         if trace.contract.firm(facet)
         for defect in inventory_defects(trace, facet, before[facet], loaded[facet])
+        if not defect.difference.where.endswith("/trainable")
     )
     first = next(lost, None)
     return "" if first is None else f", from {first}"

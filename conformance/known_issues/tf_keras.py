@@ -28,6 +28,10 @@ _FROZEN = (
     "Slots of an optimizer are lost, or another layer's, when a layer was frozen after training "
     f"and not compiled again ({_WHERE}#frozen)."
 )
+_COMPILED_FLAGS = (
+    "A model trains on with the flags that it was compiled with, and comes back compiled with "
+    f"those of the save ({_WHERE}#compiled-flags)."
+)
 _NESTED_FLAG = (
     f"A nested model's own flag `trainable=False` comes back True ({_WHERE}#nested-flag)."
 )
@@ -98,6 +102,12 @@ TF_KERAS: tuple[KnownIssue, ...] = (
             ("resume_trajectory_is_identical", "resume: *, from optimizer slots: * lost"),
             ("resume_trajectory_is_identical", "resume: *, from iteration: iterations value"),
         )
+    ),
+    *(
+        _issue(path, check, f"resume: * {what}{_SINCE}", _COMPILED_FLAGS)
+        for path in ("h5", "keras")
+        for check in ("first_batch_loss_is_identical", "resume_trajectory_is_identical")
+        for what in ("loss", "weights", "non-trainable state")
     ),
     *(_issue(path, check, key, _NESTED_FLAG) for path in _CONFIGS for check, key in _FLAG_KEYS),
     *(

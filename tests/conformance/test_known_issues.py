@@ -38,6 +38,12 @@ def test_a_statement_leads_to_a_section_of_the_findings(statement):
         ("h5", "optimizer_slots_survive", "optimizer slots: _u_product lost", "nadam"),
         ("h5", "optimizer_slots_survive", f"optimizer slots: m lost{SINCE}", "frozen"),
         ("keras", "iteration_survives", f"iteration: iterations value{SINCE}", "frozen"),
+        (
+            "h5",
+            "resume_trajectory_is_identical",
+            f"resume: first step weights{SINCE}",
+            "compiled-flags",
+        ),
         ("json", "trainable_flags_survive", "trainable flags: Functional value", "nested-flag"),
         ("h5", "optimizer_slots_survive", "optimizer slots: m lost", None),
         ("h5", "resume_trajectory_is_identical", "resume: first step weights", None),
