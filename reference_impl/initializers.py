@@ -1,4 +1,7 @@
-"""Initializers: the values that weights start with."""
+"""Initializers: the values that weights start with.
+
+Long because Keras has that many, each with its distribution and its source beside it.
+"""
 
 import math
 from abc import ABC, abstractmethod

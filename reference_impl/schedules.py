@@ -1,4 +1,7 @@
-"""Learning-rate schedules: the rate as a function of the step, in float32 as TensorFlow does."""
+"""Learning-rate schedules: the rate as a function of the step, in float32 as TensorFlow does.
+
+Long because Keras has that many, each with its formula and its config beside it.
+"""
 
 import math
 from abc import ABC, abstractmethod

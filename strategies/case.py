@@ -1,4 +1,7 @@
-"""Cases: what to build, train and save, as frozen JSON-serialisable records."""
+"""Cases: what to build, train and save, as frozen JSON-serialisable records.
+
+Long because a case is one record: its parts, its JSON and what can be asked of it stand together.
+"""
 
 import hashlib
 from collections.abc import Iterator

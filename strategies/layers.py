@@ -1,4 +1,7 @@
-"""Layers: which fit a tensor, and the arguments that each is given."""
+"""Layers: which fit a tensor, and the arguments that each is given.
+
+Long because it is the table of the layers, one entry each, and what the entries share.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

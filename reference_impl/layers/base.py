@@ -1,4 +1,7 @@
-"""Layer: what every layer and model shares, and the nodes by which symbolic calls are recorded."""
+"""Layer: what every layer and model shares, and the nodes by which symbolic calls are recorded.
+
+Long because Keras's `Layer` is one class: tracking, calling and flags work on the same fields.
+"""
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence

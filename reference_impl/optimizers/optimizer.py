@@ -1,4 +1,7 @@
-"""Optimizer: what every optimizer shares around its update formula."""
+"""Optimizer: what every optimizer shares around its update formula.
+
+Long because what every optimizer shares (slots, clipping, decay, averages, config) is one update.
+"""
 
 import logging
 import re
