@@ -176,29 +176,6 @@ def test_second_generation_and_other_process_are_held_against_the_first():
     assert found["another_process_loads_the_same"] is Verdict.FAIL
 
 
-@pytest.mark.parametrize(
-    ("message", "said"),
-    [
-        ("no 'kernel' in layer_12 here\nmore", "no … in … here"),
-        (
-            "in user code:\n\n  File x\n  ValueError: called\n\n    ValueError: 'w/ö/' is no name",
-            "… is no name",
-        ),
-    ],
-)
-def test_an_exception_is_named_by_its_words_wherever_it_was_raised(message, said):
-    trace = Trace(CASE, "h5", EVERYTHING, frozenset(), raised=Raised(Stage.SAVE, "E", message, ""))
-
-    assert keys(trace, "round_trip_completes") == {f"save: raised E: {said}"}
-
-
-def test_a_metric_that_comes_back_renamed_is_no_loss_that_differs():
-    step = replace(GOOD.resumed.steps[0], logs=({"loss": 2, "renamed": 1},))
-    renamed = replace(GOOD, resumed=replace(GOOD.resumed, steps=(step, *GOOD.resumed.steps[1:])))
-
-    assert keys(renamed, "first_batch_loss_is_identical") == {"resume: first step log names"}
-
-
 def test_a_step_that_parts_is_named_by_what_the_load_had_lost():
     lost = Snapshot({**GOOD.loaded.facets, Facet.SLOTS: {"0 m": np.array([0.0])}})
     kept = Snapshot({**GOOD.before.facets, Facet.SLOTS: {"0 m": np.array([1.0])}})
