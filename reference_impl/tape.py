@@ -117,8 +117,8 @@ Operand = Tensor | np.ndarray | float
 class Variable(Tensor):
     """A tensor whose value is assigned: a weight, a slot of an optimizer, a metric's total.
 
-    Its array is replaced, never written into: a tape may still hold the old one. It lies in C order,
-    as it does after a load: NumPy's sums round otherwise in another order.
+    Its array is replaced, never written into: a tape may still hold the old one. It lies in C
+    order, as it does after a load: NumPy's sums round otherwise in another order.
     """
 
     __slots__ = ("constraint", "name", "regularizer", "trainable")
