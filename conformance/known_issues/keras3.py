@@ -55,6 +55,11 @@ _HDF5_KEYS = (
         _HDF5_TRAINING,
     ),
     (
+        "first_batch_loss_is_identical",
+        "resume: raised builtins.ValueError: Argument … must be a list of tensors corresponding *",
+        _HDF5_TRAINING,
+    ),
+    (
         "round_trip_completes",
         f"load: raised builtins.ValueError: {_SHORT_NAME}",
         _HDF5_LOSS,
