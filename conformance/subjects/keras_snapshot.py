@@ -49,8 +49,12 @@ class Traits:
     generators: Callable[[Any], Sequence[Variable]] = lambda _: ()
     recurrent: Callable[[Any], Sequence[Variable]] = lambda _: ()
     beside_slots: Callable[[Any], Mapping[str, Variable]] = lambda _: {}
-    policy: Callable[[Any], str] = lambda layer: str(layer.dtype_policy.name)
-    compiled: Callable[[Model], Mapping[str, Any] | None] = lambda model: model.get_compile_config()
+    policy: Callable[[Any], str] = lambda layer: str(
+        getattr(layer.dtype_policy, "name", layer.dtype_policy)
+    )
+    compiled: Callable[[Model], Mapping[str, Any] | None] = lambda model: getattr(
+        model, "get_compile_config", lambda: None
+    )()
     loss_arguments: Callable[[Any], Mapping[str, Any]] = lambda _: {}
 
 

@@ -19,7 +19,6 @@ def reference() -> KerasSubject:
         generators=_generators,
         recurrent=_recurrent,
         beside_slots=lambda optimizer: optimizer.extra_state,
-        policy=lambda layer: str(layer.dtype_policy),
         compiled=_compiled,
     )
     return KerasSubject("reference", reference_impl.__name__, traits, KERAS_2_API, ("numpy",))

@@ -21,11 +21,11 @@ def run() -> Run:
     """Run a campaign of a few cases; return its results by check."""
 
     def run(
-        subject: str, *, examples: int = 12, timeout: float = 30.0, seed: int = 0
+        subject: str, *, path: str = "npz", examples: int = 12, timeout: float = 30.0, seed: int = 0
     ) -> dict[str, Result]:
         plan = Plan(
             subject,
-            "npz",
+            path,
             "sequential",
             LINEAR_CASES,
             examples=examples,

@@ -76,3 +76,10 @@ def test_campaign_repeats_itself_from_its_seed(run):
     assert {k: (r.tally, r.findings) for k, r in one.items()} == {
         k: (r.tally, r.findings) for k, r in other.items()
     }
+
+
+def test_module_that_speaks_keras_is_a_subject_without_more(run):
+    results = run("tests.conformance.speaks_keras:keras", path="h5")
+
+    assert not [finding for result in results.values() for finding in result.findings]
+    assert results["weights_survive"].verdict is Verdict.PASS
