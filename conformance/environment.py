@@ -5,6 +5,9 @@ import platform
 from collections.abc import Mapping
 from importlib import metadata
 
+NOT_INSTALLED = "not installed"
+"""Stands for the version of a package that is not there."""
+
 _PACKAGES = ("h5py", "hypothesis", "numpy", "pytest")
 
 
@@ -19,8 +22,8 @@ def described() -> Mapping[str, str]:
 
 
 def version(package: str) -> str:
-    """Return the installed package's version, or `not installed`."""
+    """Return the installed package's version, or `NOT_INSTALLED`."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return "not installed"
+        return NOT_INSTALLED

@@ -65,13 +65,16 @@ class Conformance:
         """Refuse what there is not, before anything runs.
 
         Raises:
-            pytest.UsageError: an unknown subject, save path, kind or check; it lists the known.
+            pytest.UsageError: an unknown subject, save path, kind or check, and the known ones;
+                or a subject that is not installed.
         """
         option = self.config.getoption
         try:
             tested = [subjects.resolve(name) for name in option("subject")]
         except (LookupError, TypeError) as error:
             raise pytest.UsageError(f"saveproof: {error}") from error
+        for subject in tested:
+            _refuse_missing(subject)
         _refuse_unknown("save path", option("path"), {p.name for s in tested for p in s.paths()})
         _refuse_unknown("check", option("check"), {check.name for check in ALL_CHECKS})
         _refuse_unknown("kind", option("kind"), set(map(str, Kind)))
@@ -224,6 +227,16 @@ class Conformance:
             checks=tuple(
                 CheckInfo(check.name, check.statement, tuple(check.facets)) for check in ALL_CHECKS
             ),
+        )
+
+
+def _refuse_missing(subject: Subject) -> None:
+    versions = subject.environment()
+    missing = [name for name, version in versions.items() if version == environment.NOT_INSTALLED]
+    if missing:
+        raise pytest.UsageError(
+            f"saveproof: subject {subject.name!r} needs {', '.join(missing)}, not installed here; "
+            "install saveproof with its extra tf or keras"
         )
 
 

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from msgspec.structs import replace
 
+from conformance import environment
 from conformance.paths.keras_family import KERAS_2_API
 from conformance.paths.keras_path import Way
 from conformance.snapshot import Snapshot
@@ -34,13 +34,6 @@ class NotInstalled(RuntimeError):
 
 def _nothing() -> None:
     """Prepare nothing."""
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 @dataclass(eq=False)
@@ -81,7 +74,7 @@ class KerasSubject:
 
     def environment(self) -> Mapping[str, str]:
         """Return versions by package name, without importing any."""
-        return {package: _version(package) for package in self.packages}
+        return {package: environment.version(package) for package in self.packages}
 
     def paths(self) -> Sequence[SavePath]:
         """Return every save path that the implementation offers."""
