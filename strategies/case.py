@@ -245,6 +245,12 @@ class Case(Record, frozen=True, dict=True):
         return bool(changes) and isinstance(changes[-1], SetTrainable)
 
     @property
+    def trained_since_compile(self) -> bool:
+        """Whether the optimizer in force at the save has taken a step."""
+        steps = [e for e in self.history.before if isinstance(e, Fit | TrainOnBatch | Recompile)]
+        return bool(steps) and not isinstance(steps[-1], Recompile)
+
+    @property
     def is_stochastic(self) -> bool:
         """Whether training draws random numbers: dropout of any kind, or shuffled rows."""
         events = self.history.before + self.history.after

@@ -27,6 +27,10 @@ UNCLEAR = frozenset(
 _FEWEST_WORDS = 4
 
 
+_OF_STEPS = frozenset({Facet.SLOTS, Facet.ITERATION})
+"""What an optimizer that has taken no step holds is fresh, whichever optimizer came before it."""
+
+
 def round_trip_completes(trace: Trace) -> Seen:
     """Report what a save or a load raised where the contract has it succeed."""
     if trace.contract.refuses.get(trace.case.architecture.kind):
@@ -86,6 +90,8 @@ def what_must_be_fresh_is_fresh(trace: Trace) -> Seen:
     if not facets:
         return NotApplicable("the contract has everything come back that it speaks of")
     moved = [f for f in facets if list(_kept(fresh, before, before, f))]
+    if not trace.case.trained_since_compile:
+        moved = [f for f in moved if f not in _OF_STEPS]
     if not moved:
         return Vacuous("training moved nothing that must be fresh")
     return tuple(defect for facet in moved for defect in _kept(fresh, before, loaded, facet))
