@@ -153,8 +153,17 @@ def _policy(case: Case, where: str) -> str:
     return f'getattr({policy}, "name", {policy})'
 
 
+_LOSS_ARGUMENTS = (
+    'getattr(model.loss, "_fn_kwargs", None) or '
+    '[getattr(one, "_fn_kwargs", None) for one in model.loss]'
+)
+"""What live losses were made with, which their configs may forget."""
+
+
 def _compile(_: Case, where: str) -> str:
-    return _text(f"(model.get_compile_config() or {{}}).get({literal(where.split('/')[0])})")
+    setting = where.split("/")[0]
+    config = f"(model.get_compile_config() or {{}}).get({literal(setting)})"
+    return _text(config if setting != "loss" else f"[{config}, {_LOSS_ARGUMENTS}]")
 
 
 def _optimizer(_: Case, where: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 from conformance import repro
 from conformance.contract import Facet
 from conformance.replay import NoSuchCase
+from conformance.reproduction.looks import look
 from conformance.reproduction.paths import NotReproducible
 from conformance.reproduction.source import WIDTH, Call, lines, literal
 from reports.records import CheckInfo, Finding, Header, PathInfo, Result, SubjectInfo, Verdict
@@ -427,3 +428,13 @@ def test_what_survives_is_not_confirmed():
 
     with pytest.raises(repro.NotConfirmed, match="the defect does not show"):
         repro.confirm(text, subject="tf_keras")
+
+
+def test_what_a_loss_was_made_with_is_read_off_the_live_loss():
+    """Keras 3.15.1 leaves Huber's `delta` out of its config: two configs can't show its loss."""
+    told = look(case_of(chain()), Facet.COMPILE, "loss/0/delta", "value")
+
+    assert any("_fn_kwargs" in line for line in told)
+    assert not any(
+        "_fn_kwargs" in one for one in look(case_of(chain()), Facet.COMPILE, "metrics/0", "value")
+    )
