@@ -79,6 +79,9 @@ WEIGHT_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
 }
 """The same for initializers, regularizers and constraints: they too may forget an argument."""
 
+GIVEN = {"seed": "_init_seed"}
+"""Attributes for what was given, where Keras 3 has its namesake hold a value drawn for None."""
+
 EVERY_LAYER = ("name", "trainable")
 WITHOUT_FLAG = frozenset(("InputLayer",))
 """Layers whose config has no `trainable`: they do nothing that could be trained."""
@@ -102,7 +105,7 @@ def _argument(module: ModuleType, name: str, value: Any) -> Iterator[tuple[str, 
         kind = type(value).__name__
         yield name, kind
         for own in WEIGHT_ARGUMENTS.get(kind, ()):
-            held = getattr(value, own, None)
+            held = getattr(value, GIVEN.get(own, own), getattr(value, own, None))
             number = held is None or isinstance(held, str | int | float | Sequence)
             yield f"{name}/{own}", plain(held if number else np.asarray(held))
     else:
