@@ -64,6 +64,9 @@ KNOWN = {
     ("keras:tensorflow", "h5"): "deserialize 'keras.metrics.mse'",
     ("keras:torch", "h5"): "deserialize 'keras.metrics.mse'",
     ("keras:jax", "h5"): "deserialize 'keras.metrics.mse'",
+    ("keras:tensorflow", "keras"): "compile settings: loss/1/delta value",
+    ("keras:torch", "keras"): "compile settings: loss/1/delta value",
+    ("keras:jax", "keras"): "compile settings: loss/1/delta value",
 }
 """What the frameworks themselves get wrong with this case, by subject and path."""
 
