@@ -2,7 +2,7 @@
 
 import dataclasses
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -211,22 +211,8 @@ def _strayed(seen: Mapping[str, object]) -> bool:
 
 
 def _single_steps(event: TrainOnBatch, rows: Rows) -> Iterator[tuple[AnyEvent, Rows]]:
-    size = event.batch_size
-    for start in range(0, event.steps * size, size):
-        cut = slice(start, start + size)
-        weights = rows.sample_weight
-        yield (
-            msgspec.structs.replace(event, steps=1),
-            Rows(
-                inputs=_cut(rows.inputs, cut),
-                targets=_cut(rows.targets, cut),
-                sample_weight=None if weights is None else _cut(weights, cut),
-            ),
-        )
-
-
-def _cut(arrays: Sequence[np.ndarray], cut: slice) -> tuple[np.ndarray, ...]:
-    return tuple(array[cut] for array in arrays)
+    step = msgspec.structs.replace(event, steps=1)
+    yield from ((step, batch) for batch in rows.batches(event.batch_size))
 
 
 @contextmanager

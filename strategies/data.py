@@ -1,6 +1,6 @@
 """Data: the arrays that a case implies, from its seed; equal in every process."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,17 @@ class Rows:
     inputs: tuple[np.ndarray, ...]
     targets: tuple[np.ndarray, ...]
     sample_weight: tuple[np.ndarray, ...] | None = None
+
+    def batches(self, size: int) -> "Iterator[Rows]":
+        """Yield the rows in batches of that size, in order."""
+        for start in range(0, len(self.inputs[0]), size):
+            cut = slice(start, start + size)
+            weights = self.sample_weight
+            yield Rows(
+                tuple(array[cut] for array in self.inputs),
+                tuple(array[cut] for array in self.targets),
+                None if weights is None else tuple(array[cut] for array in weights),
+            )
 
 
 def rows(case: Case, index: int) -> Rows | None:

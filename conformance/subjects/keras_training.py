@@ -1,10 +1,8 @@
 """Does the events of a training history to any model that speaks the Keras API."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
-
-import numpy as np
 
 from conformance.subject import Logs, Model
 from conformance.subjects.keras_builder import forget_sequences, one_or_list
@@ -33,7 +31,7 @@ def _train_on_batch(_: ModuleType, model: Model, event: TrainOnBatch, rows: Rows
     """Log each batch's own loss, as Keras 2 does; Keras 3 has the mean since the last reset."""
     weights = _class_weight(event.class_weight)
     logs = []
-    for batch in _batches(rows, event.batch_size):
+    for batch in rows.batches(event.batch_size):
         model.reset_metrics()
         logs.append(_floats(model.train_on_batch(**_data(batch), **weights, return_dict=True)))
     return logs
@@ -99,21 +97,6 @@ _PERFORMANCES: Mapping[type, Callable[[ModuleType, Model, Any, Any], Logs]] = {
     SetTrainable: _set_trainable,
     TrainOnBatch: _train_on_batch,
 }
-
-
-def _batches(rows: Rows, size: int) -> Iterator[Rows]:
-    for start in range(0, len(rows.inputs[0]), size):
-        cut = slice(start, start + size)
-        weights = rows.sample_weight
-        yield Rows(
-            inputs=_cut(rows.inputs, cut),
-            targets=_cut(rows.targets, cut),
-            sample_weight=None if weights is None else _cut(weights, cut),
-        )
-
-
-def _cut(arrays: Sequence[np.ndarray], cut: slice) -> tuple[np.ndarray, ...]:
-    return tuple(array[cut] for array in arrays)
 
 
 def _data(rows: Rows) -> Arguments:
