@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from conformance.contract import Contract
+from conformance.contract import Contract, Promise
 from conformance.snapshot import Snapshot
 from strategies.case import AnyEvent, Case
 from strategies.data import Rows
@@ -48,6 +48,19 @@ class SavePath(Protocol):
 
     def load(self, source: Source, case: Case) -> Model:
         """Return the model that comes back; `case` stands for the model's code."""
+
+
+@runtime_checkable
+class Exchanged(SavePath, Protocol):
+    """A save path whose files travel: other subjects read what it writes, or it reads theirs."""
+
+    @property
+    def writes(self) -> str:
+        """The name of the format that `save` writes; empty where no other subject reads it."""
+
+    @property
+    def reads(self) -> Mapping[str, Promise]:
+        """The formats that `load` reads, and how firmly the path answers for what comes back."""
 
 
 class Subject(Protocol):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.paths import keras_contracts as contracts
+from conformance.paths import keras_formats as formats
 from conformance.paths.keras_path import Family, Way
 from conformance.paths.tf_checkpoint import load_checkpoint, save_checkpoint
 from conformance.subject import Model, Source
@@ -138,7 +139,7 @@ def _clone(subject: Family, source: Model, _: Case) -> Model:
 
 
 _CONFIG = Way("config", contracts.CONFIG, _save_config, _load_config, in_memory=True)
-_JSON = Way("json", contracts.JSON, _save_json, _load_json)
+_JSON = Way("json", contracts.JSON, _save_json, _load_json, format=formats.JSON_KERAS_2)
 _WEIGHTS = Way(
     *("weights_in_memory", contracts.WEIGHTS_IN_MEMORY),
     *(_save_weights_in_memory, _load_weights_in_memory),
@@ -148,7 +149,7 @@ _CONFIG_AND_WEIGHTS = Way(
     *("config_and_weights", contracts.CONFIG_AND_WEIGHTS, _save_config_and_weights, _load_config),
     in_memory=True,
 )
-_H5 = Way("h5", contracts.H5, _save_h5, _load_model)
+_H5 = Way("h5", contracts.H5, _save_h5, _load_model, format=formats.H5_KERAS_2)
 
 KERAS_2_API = (
     _CONFIG,
@@ -156,10 +157,14 @@ KERAS_2_API = (
     _WEIGHTS,
     _CONFIG_AND_WEIGHTS,
     _H5,
-    Way("weights_h5", contracts.WEIGHTS_H5, _save_weights_h5, _load_weights),
+    Way(
+        *("weights_h5", contracts.WEIGHTS_H5, _save_weights_h5, _load_weights),
+        format=formats.WEIGHTS_H5,
+    ),
     Way(
         *("json_and_weights_h5", contracts.JSON_AND_WEIGHTS),
         *(_save_json_and_weights_h5, _load_json_and_weights_h5),
+        format=formats.JSON_AND_WEIGHTS_H5,
     ),
 )
 """Every path of the guide that needs no TensorFlow."""
@@ -172,23 +177,46 @@ def _taking_unbuilt(way: Way) -> Way:
 
 TF_KERAS = (
     _H5,
-    Way("savedmodel", contracts.SAVEDMODEL, _save_savedmodel, _revive),
-    Way("keras", contracts.KERAS_2_ARCHIVE, _save_keras, _load_model),
+    Way(
+        *("savedmodel", contracts.SAVEDMODEL, _save_savedmodel, _revive),
+        format=formats.SAVEDMODEL,
+    ),
+    Way(
+        *("keras", contracts.KERAS_2_ARCHIVE, _save_keras, _load_model),
+        format=formats.ARCHIVE_KERAS_2,
+    ),
     *(_taking_unbuilt(way) for way in KERAS_2_API if way is not _H5),
-    Way("checkpoint", contracts.TF_CHECKPOINT, save_checkpoint, load_checkpoint),
+    Way(
+        *("checkpoint", contracts.TF_CHECKPOINT, save_checkpoint, load_checkpoint),
+        format=formats.CHECKPOINT,
+    ),
 )
 
 KERAS_3 = (
-    Way("keras", contracts.KERAS_3_ARCHIVE, _save_keras, _load_model),
-    replace(_H5, contract=contracts.KERAS_3_H5),
-    Way("weights_h5", contracts.KERAS_3_WEIGHTS, _save_weights_v3, _load_weights),
+    Way(
+        *("keras", contracts.KERAS_3_ARCHIVE, _save_keras, _load_model),
+        format=formats.ARCHIVE_KERAS_3,
+        reads_too=formats.OF_KERAS_2["archive"],
+    ),
+    replace(
+        _H5,
+        contract=contracts.KERAS_3_H5,
+        format=formats.H5_KERAS_3,
+        reads_too=formats.OF_KERAS_2["h5"],
+    ),
+    Way(
+        *("weights_h5", contracts.KERAS_3_WEIGHTS, _save_weights_v3, _load_weights),
+        format=formats.WEIGHTS_V3_KERAS_3,
+        reads_too=formats.OF_KERAS_2["weights"],
+    ),
     replace(_CONFIG, contract=contracts.KERAS_3_CONFIG),
-    replace(_JSON, contract=contracts.KERAS_3_JSON),
+    replace(_JSON, contract=contracts.KERAS_3_JSON, format=formats.JSON_KERAS_3),
     replace(_WEIGHTS, contract=contracts.KERAS_3_WEIGHTS_IN_MEMORY),
     replace(_CONFIG_AND_WEIGHTS, contract=contracts.KERAS_3_CONFIG_AND_WEIGHTS),
     Way(
         *("json_and_weights", contracts.KERAS_3_JSON_AND_WEIGHTS),
         *(_save_json_and_weights, _load_json_and_weights),
+        format=formats.JSON_AND_WEIGHTS_V3,
     ),
     Way("clone", contracts.KERAS_3_CLONE, _save_nothing, _clone, in_memory=True),
 )

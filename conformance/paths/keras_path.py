@@ -1,12 +1,12 @@
 """What a save path of the Keras family is, and what it needs of a subject."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-from conformance.contract import Contract
+from conformance.contract import Contract, Promise
 from conformance.subject import Model, Source
 from strategies.case import Case
 
@@ -30,13 +30,19 @@ class Family(Protocol):
 
 @dataclass(frozen=True)
 class Way:
-    """How a path writes and reads, whatever the subject; `write` returns what `read` takes."""
+    """How a path writes and reads, whatever the subject; `write` returns what `read` takes.
+
+    `format` names what it writes, and reads; `reads_too` has other formats that it takes, and how
+    firmly it answers for them.
+    """
 
     name: str
     contract: Contract
     write: Callable[[Model, Path], Source]
     read: Callable[[Family, Any, Case], Model]
     in_memory: bool = False
+    format: str = ""
+    reads_too: Mapping[str, Promise] = field(default_factory=dict)
 
     def of(self, subject: Family) -> "KerasPath":
         """Return the save path of that subject."""
@@ -52,6 +58,17 @@ class KerasPath:
     contract: Contract
     way: Way
     subject: Family
+
+    @property
+    def writes(self) -> str:
+        """The name of the format that the path writes."""
+        return self.way.format
+
+    @property
+    def reads(self) -> Mapping[str, Promise]:
+        """The formats that the path reads: its own, and those that it takes besides."""
+        own = {self.way.format: Promise.MUST} if self.way.format else {}
+        return {**own, **self.way.reads_too}
 
     def save(self, model: Model, target: Path) -> Source:
         """Save the model beside the target, under the path's own extension."""
