@@ -1,9 +1,11 @@
-"""Subjects: the implementations under test, built in or named by `package.module:attribute`."""
+"""Subjects: the implementations under test, built in, named by `module:attribute`, or foreign."""
 
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from conformance.foreign.client import foreign_subject
+from conformance.foreign.environments import launch
 from conformance.subject import Subject
 from conformance.subjects.keras_api import KerasSubject
 
@@ -34,12 +36,16 @@ def resolve(spec: str) -> Subject:
     """Return the subject of that name, or of `package.module:attribute`.
 
     The attribute is a subject, a class or function that makes one, or a module that speaks the
-    Keras API.
+    Keras API. A foreign subject is `NAME@/path/to/venv`, `NAME==VERSION` or `exec:COMMAND`.
 
     Raises:
         UnknownSubject: there is no such name, module or attribute.
+        NoEnvironment: a foreign subject's environment is not there, or lacks something.
         NotASubject: the attribute is something else.
     """
+    started = launch(spec)
+    if started is not None:
+        return foreign_subject(spec, started)
     found = _attribute(SUBJECTS.get(spec, spec))
     if isinstance(found, ModuleType):
         return KerasSubject(name=spec, module=found.__name__)
@@ -58,8 +64,8 @@ def _attribute(spec: str) -> object:
     name, colon, attribute = spec.partition(":")
     if not (name and colon and attribute):
         raise UnknownSubject(
-            f"subject {spec!r}: expected one of {', '.join(sorted(SUBJECTS))}, or "
-            "`package.module:attribute`"
+            f"subject {spec!r}: expected one of {', '.join(sorted(SUBJECTS))}, "
+            "`package.module:attribute`, `NAME@/path/to/venv`, `NAME==VERSION` or `exec:COMMAND`"
         )
     try:
         module = import_module(name)

@@ -1,0 +1,1 @@
+"""Foreign subjects: implementations in another environment or language, over JSON lines."""
