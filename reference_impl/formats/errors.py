@@ -13,5 +13,13 @@ class WrongPart(ValueError):
     """An attribute, group or dataset is there, but of the wrong kind, type or content."""
 
 
+class WrongChecksum(ValueError):
+    """Bytes are not those that were written: they do not have the checksum stored with them."""
+
+
+class NotReadHere(NotImplementedError):
+    """The file is of the format, in a variant of it that is not read; the message names it."""
+
+
 class UnwritableName(ValueError):
     """A name can't be stored in the format."""
