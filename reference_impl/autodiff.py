@@ -8,7 +8,17 @@ import numpy.typing as npt
 
 from reference_impl import primitives, windows
 from reference_impl.primitives import Axis
-from reference_impl.tape import Operand, Tape, Tensor, Variable, applied, binary, unary, value_of
+from reference_impl.tape import (
+    Operand,
+    Tape,
+    Tensor,
+    Variable,
+    applied,
+    binary,
+    current_tracer,
+    unary,
+    value_of,
+)
 
 __all__ = [
     "Operand",
@@ -161,9 +171,10 @@ def clip(x: Operand, low: float, high: float) -> Tensor:
     return unary(primitives.clip, x, low, high)
 
 
-def where(condition: npt.ArrayLike, x: Operand, y: Operand) -> Tensor:
+def where(condition: Operand, x: Operand, y: Operand) -> Tensor:
     """X where the condition holds, else y."""
-    return binary(primitives.where, x, y, np.asarray(condition, bool))
+    known = np.asarray(condition, bool) if current_tracer() is None else condition
+    return binary(primitives.where, x, y, known)
 
 
 def cast(x: Operand, dtype: npt.DTypeLike) -> Tensor:

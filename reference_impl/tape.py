@@ -1,9 +1,10 @@
 """Tensors, variables, and the tape that differentiates what was done with them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -144,6 +145,10 @@ class Variable(Tensor):
         Raises:
             VariableShapeError: If the shape differs; nothing is changed.
         """
+        tracer = _TRACER.get()
+        if tracer is not None:
+            tracer.assigned(self, value)
+            return
         array = np.array(value_of(value), dtype=self.value.dtype, order="C")
         if array.shape != self.value.shape:
             raise VariableShapeError(
@@ -203,6 +208,39 @@ class Tape:
 _ACTIVE: ContextVar[Tape | None] = ContextVar("active tape", default=None)
 
 
+class Tracer(Protocol):
+    """Takes note of what is done with tensors, in place of its being done."""
+
+    def applied(
+        self, primitive: Primitive, inputs: tuple[Operand, ...], args: tuple[object, ...]
+    ) -> Tensor:
+        """Return what stands for the value of a primitive."""
+
+    def assigned(self, variable: Variable, value: Operand) -> None:
+        """Note that a variable takes a value."""
+
+    def called(self, layer: Any, inputs: Any, arguments: dict[str, Any]) -> Any:
+        """Return what stands for the outputs of a layer's call."""
+
+
+_TRACER: ContextVar[Tracer | None] = ContextVar("tracer", default=None)
+
+
+def current_tracer() -> Tracer | None:
+    """The tracer that takes note here, if there is one."""
+    return _TRACER.get()
+
+
+@contextmanager
+def traced_by(tracer: Tracer | None) -> Iterator[None]:
+    """Let a tracer take note within the block, or none."""
+    token = _TRACER.set(tracer)
+    try:
+        yield
+    finally:
+        _TRACER.reset(token)
+
+
 def value_of(x: Operand) -> np.ndarray | float:
     """The array of a tensor; anything else as it is."""
     return x.value if isinstance(x, Tensor) else x
@@ -210,6 +248,9 @@ def value_of(x: Operand) -> np.ndarray | float:
 
 def applied(primitive: Primitive, inputs: tuple[Operand, ...], *args: object) -> Tensor:
     """The value of a primitive, recorded on the active tape if there is one."""
+    tracer = _TRACER.get()
+    if tracer is not None:
+        return tracer.applied(primitive, inputs, args)
     value, pullback = primitive(*[value_of(x) for x in inputs], *args)
     out = Tensor(value)
     tape = _ACTIVE.get()

@@ -24,6 +24,7 @@ from reference_impl.layers.policy import (
 from reference_impl.layers.weights import assign_all, each_once, zeros_of
 from reference_impl.naming import snake_case, unique_name
 from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
+from reference_impl.tape import current_tracer
 
 
 @dataclass(eq=False, slots=True)
@@ -338,6 +339,9 @@ class Layer:
             self.ensure_built(map_leaves(lambda tensor: tuple(tensor.shape), inputs))
             if training is not None and "training" in _parameters(type(self).call):
                 arguments["training"] = training
+            tracer = current_tracer()
+            if tracer is not None:
+                return tracer.called(self, inputs, arguments)
             outputs = self.call(inputs, **arguments)
         if self.activity_regularizer is not None:
             frame.activity.extend(

@@ -165,7 +165,7 @@ class Recurrent(Layer):
         masks = self._masks(x) if training and (self.dropout or self.recurrent_dropout) else None
         if masks is not None:
             x = multiply(x, masks[0][:, None, :])
-        drives = self._drives(x)
+        drives = self.drives_of(x)
         order = range(x.shape[1])
         outputs = []
         for t in reversed(order) if self.go_backwards else order:
@@ -206,7 +206,7 @@ class Recurrent(Layer):
         self.generator_state.assign(generator.state)
         return [mask.astype(x.dtype) for mask in masks]
 
-    def _drives(self, x: Tensor) -> Tensor:
+    def drives_of(self, x: Tensor) -> Tensor:
         """The input's share of all steps, (batch, steps, gates * units)."""
         drives = matmul(x, cast(self.kernel, x.dtype))
         return drives if self.bias is None else drives + cast(self.bias, x.dtype)

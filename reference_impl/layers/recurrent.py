@@ -99,9 +99,9 @@ class GRU(Gated):
     def _bias_shape(self) -> tuple[int, ...]:
         return (2, *super()._bias_shape) if self.reset_after else super()._bias_shape
 
-    def _drives(self, x: Tensor) -> Tensor:
+    def drives_of(self, x: Tensor) -> Tensor:
         if self.bias is None or not self.reset_after:
-            return super()._drives(x)
+            return super().drives_of(x)
         return matmul(x, cast(self.kernel, x.dtype)) + cast(self.bias, x.dtype)[0]
 
     def step(self, drive: Tensor, dropped: Tensor, states: Sequence[Tensor]) -> list[Tensor]:

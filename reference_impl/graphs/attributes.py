@@ -1,0 +1,122 @@
+"""Values of nodes' attributes, dtypes, shapes and constants, as TensorFlow's messages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from reference_impl.formats.protos import MESSAGES
+from reference_impl.nest import Shape
+
+RESOURCE = 20
+VARIANT = 21
+
+DTYPES: dict[np.dtype, int] = {
+    np.dtype(kind): code
+    for kind, code in (
+        *((np.float32, 1), (np.float64, 2), (np.int32, 3), (np.uint8, 4), (np.int16, 5)),
+        *((np.int8, 6), (np.complex64, 8), (np.int64, 9), (np.bool_, 10)),
+        *((ml_dtypes.bfloat16, 14), (np.uint16, 17), (np.complex128, 18), (np.float16, 19)),
+        *((np.uint32, 22), (np.uint64, 23)),
+    )
+}
+"""TensorFlow's numbers of NumPy's dtypes (types.proto)."""
+
+STRING = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A dtype by its number, for what NumPy has no dtype of."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """A shape as an attribute; None if even the rank is open."""
+
+    shape: Shape | None
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A function by name."""
+
+    name: str
+
+
+def dtype_code(dtype: Any) -> int:
+    """Return TensorFlow's number of a dtype."""
+    return dtype.number if isinstance(dtype, Code) else DTYPES[np.dtype(dtype)]
+
+
+def shape_message(shape: Shape | None) -> Any:
+    """Return a TensorShapeProto; -1 where a length is open."""
+    message = MESSAGES["TensorShapeProto"](unknown_rank=shape is None)
+    for size in shape or ():
+        message.dim.add(size=-1 if size is None else size)
+    return message
+
+
+def tensor_message(value: np.ndarray) -> Any:
+    """Return a TensorProto with the array's bytes, or a text's."""
+    if value.dtype.kind == "S":
+        texts = [bytes(text) for text in value.ravel()]
+        shape = shape_message(value.shape)
+        return MESSAGES["TensorProto"](dtype=STRING, tensor_shape=shape, string_val=texts)
+    return MESSAGES["TensorProto"](
+        dtype=dtype_code(value.dtype),
+        tensor_shape=shape_message(value.shape),
+        tensor_content=np.ascontiguousarray(value).tobytes(),
+    )
+
+
+def attribute(value: Any) -> Any:
+    """Return an AttrValue: of the field that the value's type calls for."""
+    message = MESSAGES["AttrValue"]()
+    if isinstance(value, list):
+        message.list.SetInParent()
+        for item in value:
+            _fill_list(message.list, item)
+    else:
+        _fill(message, value)
+    return message
+
+
+def _fill(message: Any, value: Any) -> None:
+    if isinstance(value, bool):
+        message.b = value
+    elif isinstance(value, int):
+        message.i = value
+    elif isinstance(value, float):
+        message.f = value
+    elif isinstance(value, str):
+        message.s = value.encode()
+    elif isinstance(value, Sizes):
+        message.shape.CopyFrom(shape_message(value.shape))
+    elif isinstance(value, Called):
+        message.func.name = value.name
+    elif isinstance(value, np.ndarray):
+        message.tensor.CopyFrom(tensor_message(value))
+    else:
+        message.type = dtype_code(value)
+
+
+def _fill_list(message: Any, value: Any) -> None:
+    if isinstance(value, int):
+        message.i.append(value)
+    elif isinstance(value, Sizes):
+        message.shape.append(shape_message(value.shape))
+    else:
+        message.type.append(dtype_code(value))
+
+
+def node_message(name: str, op: str, inputs: Sequence[str], attributes: dict[str, Any]) -> Any:
+    """Return a NodeDef."""
+    node = MESSAGES["NodeDef"](name=name, op=op, input=inputs)
+    for key, value in attributes.items():
+        node.attr[key].CopyFrom(attribute(value))
+    return node

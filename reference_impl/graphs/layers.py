@@ -1,0 +1,129 @@
+"""The layers whose call can't be drawn as it is: it looks at values, or at lengths left open."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from reference_impl.autodiff import Tensor, cast, concatenate, transpose
+from reference_impl.graphs.function import Function
+from reference_impl.graphs.operations import (
+    converted,
+    convolved,
+    length_of,
+    padded,
+    pooled,
+    reshaped_to,
+    rows_taken,
+)
+from reference_impl.graphs.recurrent import draw_recurrent
+from reference_impl.graphs.symbol import Symbol
+from reference_impl.layers import (
+    GRU,
+    LSTM,
+    Conv1D,
+    Conv2D,
+    Embedding,
+    Flatten,
+    MaxPooling2D,
+    SimpleRNN,
+)
+from reference_impl.layers.base import Layer
+from reference_impl.layers.convolutional import Convolution
+from reference_impl.nest import Nested
+from reference_impl.tape import Operand
+
+
+class Draws(Protocol):
+    """What a recipe needs of a drawing."""
+
+    @property
+    def function(self) -> Function:
+        """The function being put together."""
+
+    def symbol(self, x: Operand) -> Symbol:
+        """Return what stands for an operand."""
+
+
+LayerRecipe = Callable[[Any, Any, Nested], Nested]
+"""Draws a layer's call: takes the drawing, the layer and its inputs; returns its outputs."""
+
+
+def _draw_embedding(drawing: Draws, layer: Embedding, inputs: Symbol) -> Tensor:
+    indices = converted(drawing.function, inputs, np.int64)
+    shape = (*inputs.shape, layer.output_dim)
+    rows = rows_taken(drawing.function, drawing.symbol(layer.embeddings), indices, shape)
+    return cast(rows, layer.compute_dtype)
+
+
+def _draw_flatten(drawing: Draws, layer: Flatten, inputs: Symbol) -> Tensor:
+    """Draw the call itself where only the batch is open, else leave TensorFlow to find lengths."""
+    if None not in inputs.shape[1:]:
+        return layer.call(inputs)
+    x: Tensor = inputs
+    if layer.data_format == "channels_first" and inputs.ndim > 2:
+        x = transpose(inputs, (0, *range(2, inputs.ndim), 1))
+    rows = length_of(drawing.function, inputs, 0)
+    return reshaped_to(drawing.function, drawing.symbol(x), [rows, None], (inputs.shape[0], None))
+
+
+def _draw_convolution(drawing: Draws, layer: Convolution, inputs: Symbol) -> Tensor:
+    """Draw a convolution, of each group by itself: TensorFlow has no groups on every processor."""
+    dtype = inputs.dtype
+    kernel = cast(layer.kernel, dtype)
+    channels, filters = kernel.shape[-2], layer.filters // layer.groups
+    parts = [
+        _group(
+            drawing,
+            layer,
+            inputs[..., i * channels : (i + 1) * channels] if layer.groups > 1 else inputs,
+            kernel[..., i * filters : (i + 1) * filters] if layer.groups > 1 else kernel,
+        )
+        for i in range(layer.groups)
+    ]
+    outputs = parts[0] if layer.groups == 1 else concatenate(parts)
+    if layer.bias is not None:
+        outputs = outputs + cast(layer.bias, dtype)
+    return layer.activation(outputs)
+
+
+def _group(drawing: Draws, layer: Convolution, inputs: Tensor, kernel: Tensor) -> Tensor:
+    function, x, weights = drawing.function, drawing.symbol(inputs), drawing.symbol(kernel)
+    batch, *space, _ = layer.compute_output_shape(x.shape)
+    padding = layer.padding
+    if padding == "causal":
+        before = (layer.kernel_size[0] - 1) * layer.dilation_rate[0]
+        length = None if x.shape[1] is None else x.shape[1] + before
+        widths = [(0, 0), (before, 0), (0, 0)]
+        x = padded(function, x, widths, 0.0, (batch, length, x.shape[2]))
+        padding = "valid"
+    return convolved(
+        *(function, x, weights),
+        strides=layer.strides,
+        dilation=layer.dilation_rate,
+        padding=padding.upper(),
+        outcome=((batch, *space, weights.shape[-1]), inputs.dtype),
+    )
+
+
+def _draw_max_pooling(drawing: Draws, layer: MaxPooling2D, inputs: Symbol) -> Tensor:
+    return pooled(
+        *(drawing.function, inputs),
+        sizes=layer.pool_size,
+        strides=layer.strides,
+        padding=layer.padding.upper(),
+        outcome=(layer.compute_output_shape(inputs.shape), inputs.dtype),
+    )
+
+
+LAYER_RECIPES: Mapping[type[Layer], LayerRecipe] = {
+    GRU: draw_recurrent,
+    LSTM: draw_recurrent,
+    Conv1D: _draw_convolution,
+    Conv2D: _draw_convolution,
+    Embedding: _draw_embedding,
+    Flatten: _draw_flatten,
+    MaxPooling2D: _draw_max_pooling,
+    SimpleRNN: draw_recurrent,
+}
+"""Recipes by class; every other layer is drawn from its own `call`."""
