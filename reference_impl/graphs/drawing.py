@@ -112,9 +112,11 @@ def _tried(
         return np.ones([length if size is None else size for size in shape], dtype)
 
     values = [ones(symbol.shape, symbol.dtype) for symbol in symbols]
-    known = [ones(arg.shape, arg.dtype) if isinstance(arg, Symbol) else arg for arg in args]
+    known: list[Any] = [
+        ones(arg.shape, arg.dtype) if isinstance(arg, Symbol) else arg for arg in args
+    ]
     if primitive in TAKES_SHAPE:
         known = [tuple(length if size is None else size for size in known[0])]
-    keywords = known.pop(0) if known and isinstance(known[0], dict) else {}
+    keywords: dict[str, Any] = known.pop(0) if known and isinstance(known[0], dict) else {}
     with np.errstate(all="ignore"):
         return np.asarray(primitive(*values, *known, **keywords)[0])

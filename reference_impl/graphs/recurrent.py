@@ -45,11 +45,11 @@ def zeros(function: Function, like: Symbol, shape: Sequence[int | None]) -> Symb
     )
 
 
-def _looped(drawing: Any, layer: Recurrent, x: Symbol, states: Sequence[Symbol]) -> Nested:
+def _looped(drawing: Any, layer: Recurrent, x: Symbol, initial: Sequence[Tensor]) -> Nested:
     """Draw a loop over the steps; it carries the step, the outputs so far and the states."""
     function = drawing.function
     drives = layer.drives_of(x)
-    states = [drawing.symbol(state) for state in states]
+    states = [drawing.symbol(state) for state in initial]
     weights = [drawing.symbol(weight) for weight in layer.weights]
     steps = length_of(function, x, 1)
     carried = [

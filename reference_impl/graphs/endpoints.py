@@ -1,0 +1,121 @@
+"""A model's functions as a SavedModel holds them: its call, and the signature that is served."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from reference_impl.autodiff import Variable
+from reference_impl.graphs.attributes import RESOURCE, Called, Code
+from reference_impl.graphs.drawing import Drawing
+from reference_impl.graphs.function import Function
+from reference_impl.graphs.symbol import Symbol
+from reference_impl.layers.base import Layer
+from reference_impl.nest import Nested, Shape, leaves, map_leaves
+
+CALL = "__inference_call"
+SIGNATURE = "__inference_signature_wrapper"
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A tensor that goes in or comes out: its name, shape (None where open) and dtype."""
+
+    name: str
+    shape: Shape
+    dtype: np.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """The functions of a model, and what goes into them and comes out.
+
+    Attributes:
+        functions: FunctionDef messages; `CALL` and `SIGNATURE` are among them.
+        captures: the variables whose handles both take after their inputs.
+        inputs: specs in the structure that the call takes.
+        outputs: specs in the structure that the call returns.
+        served_inputs: specs by the signature's keys.
+        served_outputs: likewise.
+    """
+
+    functions: Sequence[Any]
+    captures: Sequence[Variable]
+    inputs: Nested
+    outputs: Nested
+    served_inputs: Mapping[str, Spec]
+    served_outputs: Mapping[str, Spec]
+
+
+def endpoints(
+    model: Layer, inputs: Nested, input_names: Sequence[str], output_names: Sequence[str] | None
+) -> Endpoints:
+    """Return the functions of a model in inference.
+
+    Args:
+        model: built.
+        inputs: what goes in, specs in the structure that the call takes.
+        input_names: the signature's keys of the inputs, flattened.
+        output_names: the signature's keys of the outputs; None for output_1, output_2…
+
+    Raises:
+        UntraceableOperation: if the model's code does what a graph can't express.
+    """
+    drawing = Drawing(CALL)
+    function = drawing.function
+    symbols = map_leaves(lambda spec: function.argument("input", spec.shape, spec.dtype), inputs)
+    found = map_leaves(drawing.symbol, drawing.call(model, symbols))
+    results = list(leaves(found))
+    keys = output_names or [f"output_{number}" for number in range(1, len(results) + 1)]
+    names = [f"output_{place}" for place in range(len(results))]
+    call = function.message(dict(zip(names, results, strict=True)))
+    given = _specs(input_names, list(leaves(symbols)))
+    returned = _specs(keys, results)
+    specs = iter(returned)
+    return Endpoints(
+        functions=[*function.inner, call, _signature(given, returned, function.captures)],
+        captures=function.captures,
+        inputs=inputs,
+        outputs=map_leaves(lambda _: next(specs), found),
+        served_inputs={spec.name: spec for spec in sorted(given, key=_by_name)},
+        served_outputs={spec.name: spec for spec in sorted(returned, key=_by_name)},
+    )
+
+
+def _by_name(spec: Spec) -> str:
+    return spec.name
+
+
+def _specs(names: Sequence[str], symbols: Sequence[Symbol]) -> list[Spec]:
+    return [
+        Spec(name, symbol.shape, symbol.dtype) for name, symbol in zip(names, symbols, strict=True)
+    ]
+
+
+def _signature(
+    given: Sequence[Spec], returned: Sequence[Spec], captures: Sequence[Variable]
+) -> Any:
+    """Return the function that takes and returns the same in the order of the keys."""
+    function = Function(SIGNATURE, lambda *_: Symbol("", (), np.dtype(bool), lambda *_: None))
+    arguments = {
+        spec.name: function.argument("input", spec.shape, spec.dtype)
+        for spec in sorted(given, key=_by_name)
+    }
+    handles = [function.handle(variable) for variable in captures]
+    node = function.operation(
+        "StatefulPartitionedCall",
+        [*(arguments[spec.name].name for spec in given), *handles],
+        Tin=[*(spec.dtype for spec in given), *[Code(RESOURCE)] * len(handles)],
+        Tout=[spec.dtype for spec in returned],
+        f=Called(CALL),
+    )
+    places = sorted(range(len(returned)), key=lambda place: returned[place].name)
+    return function.message(
+        {
+            f"output_{number}": function.symbol(
+                f"{node}:output:{place}", returned[place].shape, returned[place].dtype
+            )
+            for number, place in enumerate(places)
+        }
+    )
