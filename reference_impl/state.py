@@ -11,7 +11,11 @@ KERAS_VERSION = "2.21.0"
 
 BACKEND = "tensorflow"
 
+KERAS_3_VERSION = "3.0.5"
+"""The release of Keras 3 whose words are written: every later one reads them, too."""
+
 Entry = Mapping[str, Any]
+Shape = tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,9 @@ class Extras:
         optimized: positions among the model's weights of those that the optimizer was built with.
         compiled_trainable: the flags as they were when the model was compiled, which count.
         run_eagerly: as given to `compile`.
+        output_shapes: of each output's targets and predictions, by which the metrics were made.
+        own: the architecture and compile settings in the words of Keras 2, where the file has them
+            in another dialect's, which lacks some.
     """
 
     trainable: tuple[bool, ...] = ()
@@ -59,6 +66,8 @@ class Extras:
     optimized: tuple[int, ...] = ()
     compiled_trainable: tuple[bool, ...] = ()
     run_eagerly: bool | None = None
+    output_shapes: tuple[tuple[Shape, Shape], ...] = ()
+    own: Entry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +82,4 @@ class ModelState:
     training: Entry | None = None
     optimizer: tuple[NamedArray, ...] | None = None
     extras: Extras | None = None
+    keras_version: str = KERAS_VERSION

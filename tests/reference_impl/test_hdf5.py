@@ -7,7 +7,8 @@ from h5py import h5a, h5t
 
 from reference_impl.formats.errors import UnwritableName
 from reference_impl.formats.hdf5_read import read_model, read_weights
-from reference_impl.formats.hdf5_write import HEADER_LIMIT, TOP_LEVEL, write_model, write_weights
+from reference_impl.formats.hdf5_write import TOP_LEVEL, write_model, write_weights
+from reference_impl.formats.hdf5_write_parts import HEADER_LIMIT
 from reference_impl.state import LayerWeights, ModelState, NamedArray, WeightsState
 
 

@@ -1,0 +1,241 @@
+"""The parts of an HDF5 file open for reading, each checked; arrays without a copy."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from h5py import h5a, h5d, h5f, h5fd, h5g, h5o, h5p, h5s
+
+from reference_impl.formats.errors import MissingPart, UnreadableFile, WrongPart
+from reference_impl.formats.hdf5_write_parts import type_of
+from reference_impl.formats.seal import mapped, unsealed
+
+IN_MEMORY = 1 << 24
+"""Bytes up to which HDF5 is handed the whole file, which is faster than asking for its parts."""
+
+# What h5py raises, beside errors of ours, when it comes upon bytes that make no sense to it.
+_NONSENSE = (OSError, RuntimeError, KeyError, TypeError, MemoryError, OverflowError, UnicodeError)
+
+
+class Hdf5File:
+    """An HDF5 file open for reading; `with` gives its root group.
+
+    Args:
+        content: its bytes; arrays that are read are views of them where they lie in one piece.
+        source: the file, for messages.
+
+    Raises:
+        UnreadableFile: if it is not HDF5 or is cut short, on entry or when a part is read.
+    """
+
+    def __init__(self, content: np.ndarray, source: Path) -> None:
+        self._content = content
+        self._source = source
+
+    def __enter__(self) -> "Part":
+        try:
+            self._file = self._opened()
+            root = h5g.open(self._file, b"/")
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
+            raise UnreadableFile(
+                f"{self._source}: not an HDF5 file, or cut short: {error}"
+            ) from error
+        return Part(root, "", self._content, self._source)
+
+    def _opened(self) -> h5f.FileID:
+        if self._content.size <= IN_MEMORY:
+            return h5f.open_file_image(self._content.tobytes())
+        access = h5p.create(h5p.FILE_ACCESS)
+        access.set_fileobj_driver(h5fd.fileobj_driver, _Stream(self._content))
+        return h5f.open(os.fsencode(self._source), h5f.ACC_RDONLY, access)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        if isinstance(error, _NONSENSE):
+            raise UnreadableFile(f"{self._source}: can't be read as HDF5: {error}") from error
+
+
+class _Stream:
+    """Bytes as the kind of file that h5py reads from."""
+
+    def __init__(self, content: np.ndarray) -> None:
+        self._content = content.data
+        self._at = 0
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: len(self._content)}[whence]
+        self._at = start + offset
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:
+        found = self._content[self._at : self._at + len(buffer)]
+        buffer[: len(found)] = found
+        self._at += len(found)
+        return len(found)
+
+    def flush(self) -> None:
+        return
+
+
+class Part:
+    """A group: what it holds is asked for by name, and checked.
+
+    Attributes:
+        where: its path in the file, for messages.
+    """
+
+    def __init__(self, group: h5g.GroupID, where: str, content: np.ndarray, source: Path) -> None:
+        self._group = group
+        self._content = content
+        self.where = where
+        self.source = source
+
+    def __contains__(self, name: str) -> bool:
+        return name.encode() in self._group
+
+    def groups(self) -> list[str]:
+        """Return the names of the groups in it."""
+        return [name for name in self._names() if self._is(name, h5g.GROUP)]
+
+    def datasets(self) -> list[str]:
+        """Return the names of the datasets in it."""
+        return [name for name in self._names() if self._is(name, h5g.DATASET)]
+
+    def _names(self) -> list[str]:
+        return [name.decode() for name in self._group]
+
+    def _is(self, name: str, kind: int) -> bool:
+        return bool(h5g.get_objinfo(self._group, name.encode()).type == kind)
+
+    def group(self, name: str) -> "Part":
+        """Return the group of that name.
+
+        Raises:
+            MissingPart, WrongPart: if there is none, or a dataset.
+        """
+        try:
+            item = h5o.open(self._group, name.encode())
+        except (KeyError, ValueError):
+            raise MissingPart(
+                f"{self.source}: no group {self._path(name)!r}, which the file lists"
+            ) from None
+        if not isinstance(item, h5g.GroupID):
+            raise WrongPart(f"{self.source}: {self._path(name)!r}: expected a group, not a dataset")
+        return Part(item, self._path(name), self._content, self.source)
+
+    def _path(self, name: str) -> str:
+        return f"{self.where}/{name}".removeprefix("/")
+
+    def array(self, name: str) -> np.ndarray:
+        """Return a dataset of numbers; where it lies in one piece it is read when it is used.
+
+        Raises:
+            MissingPart, WrongPart: if there is none, or it holds something else.
+        """
+        where = self._path(name)
+        try:
+            item = h5o.open(self._group, name.encode())
+        except KeyError:
+            raise MissingPart(f"{self.source}: no dataset {where!r}") from None
+        if not isinstance(item, h5d.DatasetID):
+            raise WrongPart(f"{self.source}: {where!r}: expected a dataset, found a group")
+        dtype = item.dtype
+        if dtype.kind not in "fiubV" or dtype.names is not None or dtype.subdtype is not None:
+            raise WrongPart(f"{self.source}: {where!r}: expected numbers, found dtype {dtype}")
+        offset = item.get_offset()
+        if offset is None or item.get_type() != type_of(dtype):
+            value = np.empty(item.shape, dtype)
+            if value.size:
+                item.read(h5s.ALL, h5s.ALL, value, type_of(dtype))
+            return value
+        size = dtype.itemsize * int(np.prod(item.shape, dtype=object))
+        found = self._content[offset : offset + size]
+        if found.size != size:
+            raise UnreadableFile(
+                f"{self.source}: dataset {where!r}: expected {size} bytes at {offset}, "
+                f"found {found.size}: cut short"
+            )
+        array: np.ndarray = found.view(dtype).reshape(item.shape)
+        return array
+
+    def attribute(self, name: str) -> np.ndarray | None:
+        """Return an attribute's value, or None."""
+        if not h5a.exists(self._group, name.encode()):
+            return None
+        attribute = h5a.open(self._group, name.encode())
+        value = np.empty(attribute.shape, attribute.dtype)
+        if value.size:
+            attribute.read(value)
+        return value
+
+    def has_names(self, name: str) -> bool:
+        """Say whether there is such a list of names."""
+        return any(h5a.exists(self._group, f"{name}{suffix}".encode()) for suffix in ("", "0"))
+
+    def names(self, name: str) -> list[str] | None:
+        """Return the names in an attribute, or in as many numbered ones as there are."""
+        whole = self.attribute(name)
+        parts: list[np.ndarray] = [] if whole is None else [whole]
+        while whole is None and (part := self.attribute(f"{name}{len(parts)}")) is not None:
+            parts.append(part)
+        if not parts:
+            return None
+        return [self._decoded(item, name) for part in parts for item in part.ravel()]
+
+    def text(self, name: str) -> str | None:
+        """Return a text attribute, or None."""
+        value = self.attribute(name)
+        return None if value is None else self._decoded(value.item(), name)
+
+    def _decoded(self, item: object, name: str) -> str:
+        if isinstance(item, bytes):
+            return item.decode()
+        if isinstance(item, str):
+            return item
+        raise WrongPart(
+            f"{self.source}: attribute {name!r}: expected text, found {type(item).__name__}"
+        )
+
+    def json(self, name: str) -> Mapping[str, Any] | None:
+        """Return a JSON object from a text attribute, or None.
+
+        Raises:
+            WrongPart: if the text is something else.
+        """
+        text = self.text(name)
+        if text is None:
+            return None
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise WrongPart(f"{self.source}: attribute {name!r} is not JSON: {error}") from error
+        if not isinstance(value, Mapping):
+            raise WrongPart(f"{self.source}: attribute {name!r}: expected a JSON object")
+        return value
+
+
+def opened(source: Path) -> Hdf5File:
+    """Return the file, found to be as it was sealed if it was.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        UnreadableFile: if it is a folder.
+        WrongChecksum: if it is damaged.
+    """
+    if not source.exists():
+        raise FileNotFoundError(f"{source}: no such file")
+    if source.is_dir():
+        raise UnreadableFile(f"{source}: a folder; expected an HDF5 file")
+    return Hdf5File(unsealed(mapped(source), source), source)
