@@ -4,7 +4,7 @@ Long because Keras's `Layer` is one class: tracking, calling and flags work on t
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Self
@@ -101,6 +101,10 @@ class Layer:
 
     is_graph_network = False
     stateful = False
+    internals: frozenset[str] = frozenset()
+    """Attributes with what the class lists otherwise, which checkpoints don't list again."""
+    restoring: Callable[[], None] | None = None
+    """Gives what was created since a checkpoint was loaded the values that are held for it."""
     activity_regularizer: Any = None
     _activity: Sequence[Tensor] = ()
     _tracked: dict[str, Any]
@@ -187,11 +191,18 @@ class Layer:
             self._tracked.pop(attribute, None)
             self._tracked[attribute] = value
         object.__setattr__(self, attribute, value)
+        if self.restoring is not None:
+            self.restoring()
 
     def __delattr__(self, attribute: str) -> None:
         """Stop tracking what the attribute held."""
         self._tracked.pop(attribute, None)
         object.__delattr__(self, attribute)
+
+    @property
+    def tracked(self) -> Mapping[str, Any]:
+        """The layers, weights and containers assigned to attributes, in the order of assignment."""
+        return self._tracked
 
     def sublayers(self) -> list["Layer"]:
         """Return the layers held directly by this one, in the order of assignment, each once."""
@@ -383,7 +394,7 @@ class Layer:
         if not self.built:
             object.__setattr__(self, "built_scope", current_frame().scope or (self.name,))
             self.build(input_shape)
-            self.built = True
+            self.built = True  # Which lets a checkpoint on its way in restore the weights.
 
     def _as_input(self, value: Any) -> Tensor:
         tensor = value if isinstance(value, Tensor) else Tensor(np.asarray(value))

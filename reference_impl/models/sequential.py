@@ -20,6 +20,9 @@ class Sequential(Model):
     layer's `input_shape`, or from the first data that the model is called on.
     """
 
+    internals = frozenset({"_stack", "_tensors"})
+    is_network = True
+
     def __init__(
         self, layers: Sequence[Layer | KerasTensor] | None = None, name: str | None = None
     ) -> None:

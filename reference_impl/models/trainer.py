@@ -72,6 +72,11 @@ class Trainer(Layer):
         return self.sublayers()
 
     @property
+    def is_network(self) -> bool:
+        """Whether checkpoints name the layers by their place, not by attributes."""
+        return self.is_graph_network
+
+    @property
     def output_names(self) -> list[str] | None:
         """The names of the outputs; None if only a call tells how many there are."""
         return None

@@ -6,7 +6,7 @@ Long because what every optimizer shares (slots, clipping, decay, averages, conf
 import logging
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self, TypedDict
 
 import numpy as np
@@ -68,6 +68,9 @@ class Optimizer(ABC):
 
     Subclasses create their slots in `build_slots` and state their formula in `update_step`.
     """
+
+    restoring: Callable[[], None] | None = None
+    """Gives slots just created the values that a checkpoint, loaded before, holds for them."""
 
     def __init__(
         self,
@@ -151,6 +154,8 @@ class Optimizer(ABC):
             self._averages = [self.slot(v, "average", initial_value=v.value) for v in var_list]
         self.build_slots(var_list)
         self.built = True
+        if self.restoring is not None:
+            self.restoring()
 
     @abstractmethod
     def build_slots(self, variables: Sequence[Variable]) -> None:
