@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from reference_impl.formats.protos import MESSAGES
+from reference_impl.formats.tensor_types import DT_RESOURCE, DT_STRING
 from reference_impl.graphs.attributes import (
-    RESOURCE,
-    STRING,
     Called,
     Code,
     Sizes,
@@ -70,7 +69,7 @@ def meta_graph(
             {
                 "Tin": [
                     *(spec.dtype for spec in inputs.values()),
-                    *[Code(RESOURCE)] * len(handles),
+                    *[Code(DT_RESOURCE)] * len(handles),
                 ],
                 "Tout": [spec.dtype for spec in outputs.values()],
                 "f": Called(SIGNATURE),
@@ -110,15 +109,15 @@ def _add_inputs(graph: Any, inputs: Mapping[str, Spec]) -> dict[str, str]:
 
 def _add_saver(meta: Any, variables: Sequence[StoredVariable], handles: Sequence[str]) -> None:
     """Add the nodes that restore the variables and save them: TensorFlow 1 runs them by name."""
-    nodes, string = meta.graph_def.node, Code(STRING)
+    nodes, string = meta.graph_def.node, Code(DT_STRING)
     nodes.append(
         node_message("saver_filename", "Placeholder", [], {"dtype": string, "shape": Sizes(())})
     )
     keys = np.array([variable.key.encode() for variable in variables], "S")
     slices = np.zeros(len(variables), "S1")
     dtypes = [variable.dtype for variable in variables]
-    for name, value in (("saver_keys", keys), ("saver_slices", slices)):
-        nodes.append(node_message(name, "Const", [], {"dtype": string, "value": value}))
+    for name, texts in (("saver_keys", keys), ("saver_slices", slices)):
+        nodes.append(node_message(name, "Const", [], {"dtype": string, "value": texts}))
     lists = ["saver_filename", "saver_keys", "saver_slices"]
     restored, read = [], []
     if variables:

@@ -4,27 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from reference_impl.formats.protos import MESSAGES
+from reference_impl.formats.tensor_types import DT_STRING, number_of
 from reference_impl.nest import Shape
 
-RESOURCE = 20
 VARIANT = 21
-
-DTYPES: dict[np.dtype, int] = {
-    np.dtype(kind): code
-    for kind, code in (
-        *((np.float32, 1), (np.float64, 2), (np.int32, 3), (np.uint8, 4), (np.int16, 5)),
-        *((np.int8, 6), (np.complex64, 8), (np.int64, 9), (np.bool_, 10)),
-        *((ml_dtypes.bfloat16, 14), (np.uint16, 17), (np.complex128, 18), (np.float16, 19)),
-        *((np.uint32, 22), (np.uint64, 23)),
-    )
-}
-"""TensorFlow's numbers of NumPy's dtypes (types.proto)."""
-
-STRING = 7
+"""TensorFlow's number of a dtype that only graphs have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +37,9 @@ class Called:
 
 def dtype_code(dtype: Any) -> int:
     """Return TensorFlow's number of a dtype."""
-    return dtype.number if isinstance(dtype, Code) else DTYPES[np.dtype(dtype)]
+    if isinstance(dtype, Code):
+        return dtype.number
+    return number_of(np.dtype(dtype), where="graph")
 
 
 def shape_message(shape: Shape | None) -> Any:
@@ -66,7 +55,7 @@ def tensor_message(value: np.ndarray) -> Any:
     if value.dtype.kind == "S":
         texts = [bytes(text) for text in value.ravel()]
         shape = shape_message(value.shape)
-        return MESSAGES["TensorProto"](dtype=STRING, tensor_shape=shape, string_val=texts)
+        return MESSAGES["TensorProto"](dtype=DT_STRING, tensor_shape=shape, string_val=texts)
     return MESSAGES["TensorProto"](
         dtype=dtype_code(value.dtype),
         tensor_shape=shape_message(value.shape),

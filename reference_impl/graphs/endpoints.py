@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.autodiff import Variable
-from reference_impl.graphs.attributes import RESOURCE, Called, Code
+from reference_impl.autodiff import Tensor, Variable
+from reference_impl.formats.tensor_types import DT_RESOURCE
+from reference_impl.graphs.attributes import Called, Code
 from reference_impl.graphs.drawing import Drawing
 from reference_impl.graphs.function import Function
-from reference_impl.graphs.symbol import Symbol
+from reference_impl.graphs.symbol import Symbol, UntraceableOperation
 from reference_impl.layers.base import Layer
 from reference_impl.nest import Nested, Shape, leaves, map_leaves
 
@@ -83,6 +84,10 @@ def endpoints(
     )
 
 
+def _compares_nothing(*_: object) -> Tensor:
+    raise UntraceableOperation("a signature passes on what it is given")
+
+
 def _by_name(spec: Spec) -> str:
     return spec.name
 
@@ -97,7 +102,7 @@ def _signature(
     given: Sequence[Spec], returned: Sequence[Spec], captures: Sequence[Variable]
 ) -> Any:
     """Return the function that takes and returns the same in the order of the keys."""
-    function = Function(SIGNATURE, lambda *_: Symbol("", (), np.dtype(bool), lambda *_: None))
+    function = Function(SIGNATURE, _compares_nothing)
     arguments = {
         spec.name: function.argument("input", spec.shape, spec.dtype)
         for spec in sorted(given, key=_by_name)
@@ -106,7 +111,7 @@ def _signature(
     node = function.operation(
         "StatefulPartitionedCall",
         [*(arguments[spec.name].name for spec in given), *handles],
-        Tin=[*(spec.dtype for spec in given), *[Code(RESOURCE)] * len(handles)],
+        Tin=[*(spec.dtype for spec in given), *[Code(DT_RESOURCE)] * len(handles)],
         Tout=[spec.dtype for spec in returned],
         f=Called(CALL),
     )

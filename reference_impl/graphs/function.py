@@ -7,8 +7,9 @@ import numpy as np
 
 from reference_impl.autodiff import Tensor, Variable
 from reference_impl.formats.protos import MESSAGES
+from reference_impl.formats.tensor_types import DT_RESOURCE
 from reference_impl.graphs.attributes import (
-    RESOURCE,
+    VARIANT,
     Code,
     dtype_code,
     node_message,
@@ -174,7 +175,7 @@ class Function:
         signature = function.signature
         signature.name = self.name
         signature.is_stateful = bool(self.captures)
-        handles = [(self._handles[id(variable)], RESOURCE) for variable in self.captures]
+        handles = [(self._handles[id(variable)], DT_RESOURCE) for variable in self.captures]
         for name, code in (*self._arguments, *handles):
             signature.input_arg.add(name=name, type=code)
         for key, symbol in outputs.items():
@@ -196,4 +197,4 @@ class Function:
 
 def symbol_type(symbol: Symbol) -> Any:
     """Return the dtype of a symbol as an attribute has it."""
-    return Code(21) if symbol.dtype == np.dtype(object) else symbol.dtype
+    return Code(VARIANT) if symbol.dtype == np.dtype(object) else symbol.dtype
