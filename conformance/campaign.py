@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import msgspec
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
@@ -13,7 +14,7 @@ from conformance import wire
 from conformance.checks import ALL_CHECKS, Check, Defect, Judgement
 from conformance.contract import Promise
 from conformance.examine import Report, Request
-from conformance.isolation import Child, Crashed, Failed, TimedOut
+from conformance.isolation import Crashed, Failed, TimedOut
 from conformance.known_issues import known_issue
 from conformance.snapshot import Difference
 from conformance.trace import Probe
@@ -25,10 +26,13 @@ BATCH = 100
 """Examples of one seed; a long campaign is many batches, each with a seed of its own."""
 
 EVERY = {Probe.SECOND_GENERATION: 5, Probe.ANOTHER_PROCESS: 10, Probe.UNBUILT: 5}
-"""A probe is made on one example in so many, the first one included."""
+"""A probe is made on one example in so many, the first one included; twins are for what is news."""
 
 FINDINGS_A_CHECK = 5
 """Distinct defects of a check that are reduced; more are counted."""
+
+EARNED = frozenset(check.name for check in ALL_CHECKS if check.earned)
+"""Checks that ask for a subject that repeats itself."""
 
 _CARRIER = "round_trip_completes"
 """The check that a crash, a time-out or a harness error is booked on."""
@@ -52,6 +56,17 @@ class Plan:
     seed: int = 0
     timeout: float = 120.0
     shrink_seconds: float = 60.0
+
+
+class Examiner(Protocol):
+    """Serves `conformance.examine:examine`, as a child process does."""
+
+    def call(self, request: bytes, *, seconds: float) -> bytes:
+        """Return the encoded report on an encoded request.
+
+        Raises:
+            Crashed, TimedOut, Failed: there is none.
+        """
 
 
 @dataclass
@@ -81,10 +96,11 @@ class Campaign:
     """
 
     plan: Plan
-    child: Child
+    examiner: Examiner
     found: Callable[[Sequence[Result]], None]
     _tallies: dict[str, Counter[Verdict]] = field(default_factory=dict)
     _promises: dict[str, set[Promise]] = field(default_factory=dict)
+    _distances: dict[str, float] = field(default_factory=dict)
     _sightings: dict[tuple[str, str], _Sighting] = field(default_factory=dict)
     _reduced: dict[tuple[str, str], tuple[Case, Defect]] = field(default_factory=dict)
     _number: int = 0
@@ -139,17 +155,25 @@ class Campaign:
         def explore(case: Case) -> None:
             probes = {p for p, every in EVERY.items() if self._number % every == 0}
             self._number += 1
-            for judgement in self._examine(case, frozenset(probes)):
+            judgements = self._examine(case, frozenset(probes))
+            if any(self._must_be_earned(judgement) for judgement in judgements):
+                judgements = self._examine(case, frozenset(probes | {Probe.TWIN}))
+            for judgement in judgements:
                 self._book(judgement, case, batch)
 
         return explore
+
+    def _must_be_earned(self, judgement: Judgement) -> bool:
+        """Say whether a defect is news that means nothing unless the subject repeats itself."""
+        keys = ((judgement.check, defect.key) for defect in judgement.defects)
+        return judgement.check in EARNED and any(key not in self._sightings for key in keys)
 
     def _examine(self, case: Case, probes: frozenset[Probe]) -> tuple[Judgement, ...]:
         plan = self.plan
         checks = frozenset(check.name for check in plan.checks)
         request = Request(plan.subject, plan.path, case, checks, probes, plan.timeout)
         try:
-            answer = self.child.call(wire.encode(request), seconds=2 * plan.timeout)
+            answer = self.examiner.call(wire.encode(request), seconds=2 * plan.timeout)
         except Crashed as crashed:
             return (_disaster(Verdict.CRASH, str(crashed)),)
         except TimedOut as timed_out:
@@ -165,6 +189,8 @@ class Campaign:
     def _book(self, judgement: Judgement, case: Case, batch: int) -> None:
         check = judgement.check
         self._promises.setdefault(check, set()).add(judgement.promise)
+        if judgement.distance is not None:
+            self._distances[check] = max(judgement.distance, self._distances.get(check, 0.0))
         new = False
         for defect in judgement.defects:
             sighting = self._sightings.get((check, defect.key))
@@ -212,6 +238,8 @@ class Campaign:
         """Run the batch again, raising on this defect alone, so that Hypothesis reduces it."""
         sighting = self._sightings[check, key]
         probes = frozenset(c.probe for c in self.plan.checks if c.name == check and c.probe)
+        if check in EARNED:
+            probes |= {Probe.TWIN}
         shown: dict[str, Defect | None] = {sighting.case.id: sighting.defect}
         self._reduced[check, key] = (sighting.case, sighting.defect)
 
@@ -246,6 +274,7 @@ class Campaign:
                 self._finding(name, key) for name, key in self._sightings if name == check
             ),
             seconds=round(time.monotonic() - self._started, 3),
+            distance=self._distances.get(check),
         )
 
     def _finding(self, check: str, key: str) -> Finding:

@@ -74,7 +74,7 @@ def record(
         seen["raised"] = _raised(Stage.ANOTHER_PROCESS, RaisedElsewhere(str(failed)))
     if Probe.UNBUILT in probes and case.architecture.kind is Kind.SUBCLASSED:
         seen["unbuilt"] = recorder.save_unbuilt()
-    if _strayed(seen):
+    if Probe.TWIN in probes and _strayed(seen):
         seen["steady"] = recorder.twin_agrees(seen["original"])
     return dataclasses.replace(trace, **seen)  # type: ignore[arg-type]  # the fields, by name
 

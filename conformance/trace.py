@@ -17,6 +17,7 @@ class Probe(StrEnum):
     SECOND_GENERATION = "second generation"
     ANOTHER_PROCESS = "another process"
     UNBUILT = "unbuilt"
+    TWIN = "twin"
 
 
 class Stage(StrEnum):
@@ -95,7 +96,10 @@ class Trace:
     raised: Raised | None = None
     unbuilt: Raised | None = None
     steady: bool = True
-    """False where a twin, brought up alike and saved alike, did not live as the original did."""
+    """False where a twin, brought up alike and saved alike, did not live as the original did.
+
+    The twin is brought up only where it was asked for and the lives that were seen differ.
+    """
 
 
 def same_life(one: Life, other: Life) -> bool:

@@ -33,7 +33,7 @@ from strategies.targets import Target, target_of
 
 BATCH_SIZES = (2, 4)
 BATCHES = (1, 2)
-STEPS_AFTER = (2, 3, 4)
+STEPS_AFTER = (2, 2, 3)
 RATES = (0.011, 0.04)
 CLASS_WEIGHTS = (0.5, 1.5, 2.0, 0.8, 1.2)
 
@@ -89,7 +89,7 @@ def histories(
     if scene.freezable and start.rarely(20):
         before.append(SetTrainable(layer=start.one_of(scene.freezable), value=False))
     after: list[AnyEvent] = [_batches(start, scene, STEPS_AFTER)]
-    if start.rarely(5):
+    if start.rarely(8):
         after += start.one_of(ENDINGS)(start, scene)
     return TrainingHistory(before=tuple(before), after=tuple(after))
 
@@ -131,7 +131,7 @@ def _weighted_paths(architecture: Architecture, outer: str) -> dict[str, Layer]:
 
 
 def _train(choice: Choices, scene: Scene) -> AnyEvent:
-    return _fit(choice, scene) if choice.rarely(3) else _batches(choice, scene, BATCHES)
+    return _fit(choice, scene) if choice.rarely(8) else _batches(choice, scene, BATCHES)
 
 
 def _batches(choice: Choices, scene: Scene, steps: Sequence[int]) -> TrainOnBatch:

@@ -1,6 +1,11 @@
 """Campaigns: what they find, what they call it, and how small they make it."""
 
+from conformance import wire
+from conformance.campaign import Campaign, Plan
+from conformance.examine import Request, examine
+from conformance.trace import Probe
 from reports.records import Verdict
+from tests.conformance.conftest import LINEAR_CASES
 
 FAULTY = "tests.conformance.faulty"
 
@@ -68,6 +73,31 @@ def test_subject_that_does_not_repeat_itself_is_unstable_and_not_failing(run):
     assert Verdict.UNSTABLE in results["resume_trajectory_is_identical"].tally
     assert Verdict.FAIL not in results["resume_trajectory_is_identical"].tally
     assert results["weights_survive"].verdict is Verdict.PASS
+
+
+class _Noting:
+    """Examines in this process and notes which probes were asked for."""
+
+    def __init__(self) -> None:
+        self.probes: list[frozenset[Probe]] = []
+
+    def call(self, request: bytes, *, seconds: float) -> bytes:  # noqa: ARG002 (the protocol)
+        self.probes.append(wire.decode(request, Request).probes)
+        return examine(request)
+
+
+def test_a_twin_is_brought_up_for_what_is_news_and_not_again():
+    examiner = _Noting()
+    plan = Plan(
+        *(f"{FAULTY}:LosesMomentum", "npz", "sequential", LINEAR_CASES),
+        examples=12,
+        shrink_seconds=0.0,
+    )
+    Campaign(plan, examiner, lambda _: None).run()
+
+    twins = [Probe.TWIN in probes for probes in examiner.probes]
+    assert twins.count(True) == 1
+    assert len(twins) == 13
 
 
 def test_campaign_repeats_itself_from_its_seed(run):
