@@ -6,8 +6,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from reference_impl.checkpoints import LoadStatus, load_checkpoint, save_checkpoint
 from reference_impl.custom_objects import custom_object_scope
 from reference_impl.formats import hdf5_read, hdf5_write
+from reference_impl.formats.bundle_write import index_file
 from reference_impl.layers.base import Layer
 from reference_impl.models.capture import check_built, model_state, weights_state
 from reference_impl.models.restore import fitting, fitting_by_name, model_from_state
@@ -85,12 +87,19 @@ def save_weights(
 ) -> None:
     """Write the weights to an HDF5 file: `.h5`, `.hdf5` or `.keras`, or `save_format='h5'`.
 
+    Any other name, or `save_format='tf'`, is the prefix of a TensorFlow checkpoint, which holds
+    the optimizer's state, too.
+
     Raises:
-        FormatNotOffered: for a TensorFlow checkpoint, or the `.weights.h5` layout of Keras 3.
+        FormatNotOffered: for the `.weights.h5` layout of Keras 3.
         UnbuiltModel: if the model has no weights yet.
         TargetExists: if the target exists and `overwrite` is false.
     """
     file = Path(target)
+    if _is_checkpoint(file, save_format):
+        _check_target(index_file(file), overwrite=overwrite)
+        save_checkpoint(model, file)
+        return
     named_v3 = save_format is None and file.name.endswith(".weights.h5")
     if named_v3 or _extension(file, save_format) not in HDF5_FORMATS:
         raise FormatNotOffered(
@@ -103,24 +112,33 @@ def save_weights(
     hdf5_write.write_weights(state, file)
 
 
-def load_weights(model: Trainer, source: Target, *, by_name: bool = False) -> None:
+def load_weights(model: Trainer, source: Target, *, by_name: bool = False) -> LoadStatus | None:
     """Read weights from an HDF5 file into the model, all or none.
 
     Layers with weights are paired in order, or `by_name`, where others keep what they have.
+    From a TensorFlow checkpoint, given by its prefix or the SavedModel's folder, comes the
+    optimizer's state, too, and what the model has not created yet is restored when it is; the
+    status that is returned tells what came of it.
 
     Raises:
-        FormatNotOffered: for a TensorFlow checkpoint.
+        FormatNotOffered: for a TensorFlow checkpoint `by_name`.
         FileNotFoundError, UnreadableFile, MissingPart, WrongPart: for a file that is not one.
         WeightsMismatch: if a layer's weights do not fit.
     """
     file = Path(source)
-    if not file.exists() and file.with_name(f"{file.name}.index").exists():
-        raise FormatNotOffered(f"{file}: a TensorFlow checkpoint; only HDF5 is read today")
+    prefix = _checkpoint_at(file)
+    if prefix is not None and by_name:
+        raise FormatNotOffered(
+            f"{prefix}: by_name is for HDF5: a checkpoint's weights are found by their names anyway"
+        )
+    if prefix is not None:
+        return load_checkpoint(model, prefix)
     check_built(model)
     state = hdf5_read.read_weights(file)
     pairs = fitting_by_name(model, state) if by_name else fitting(model, state)
     for variable, value in pairs:
         variable.assign(value)
+    return None
 
 
 def model_from_config(config: Objects, custom_objects: Objects | None = None) -> Layer:
@@ -146,6 +164,28 @@ def _extension(file: Path, save_format: str | None) -> str:
     if save_format is not None:
         return save_format.lower()
     return file.suffix.removeprefix(".").lower() or "tf"
+
+
+def _is_checkpoint(file: Path, save_format: str | None) -> bool:
+    """Say whether weights go to a checkpoint: any name but HDF5's, as TensorFlow has it."""
+    hdf5_name = file.suffix.removeprefix(".").lower() in HDF5_FORMATS
+    if save_format is None:
+        return not hdf5_name
+    wanted = save_format.lower() in ("tf", "tensorflow")
+    if wanted and hdf5_name:
+        raise FormatNotOffered(
+            f"save_weights({str(file)!r}, save_format={save_format!r}): the name is one of an HDF5 "
+            f"file; leave {file.suffix!r} out for a checkpoint"
+        )
+    return wanted
+
+
+def _checkpoint_at(file: Path) -> Path | None:
+    """Return the prefix of the checkpoint of that name, or in a SavedModel's folder."""
+    if file.suffix.removeprefix(".").lower() in HDF5_FORMATS and file.exists():
+        return None
+    prefixes = (file, file / "variables" / "variables")
+    return next((prefix for prefix in prefixes if index_file(prefix).exists()), None)
 
 
 def _check_target(file: Path, *, overwrite: bool) -> None:

@@ -131,13 +131,13 @@ def extras_of(model: Trainer, compiled: Compiled | None) -> Extras:
             variable.value for metric in compiled.metrics for variable in metric.variables
         ),
         optimizer=outside | {"learning_rate": optimizer.learning_rate.value},
-        optimized=_optimized(optimizer, model.weights),
+        optimized=optimized_places(optimizer, model.weights),
         compiled_trainable=flags_in_order(model, compiled.flags),
         run_eagerly=compiled.arguments.run_eagerly,
     )
 
 
-def _optimized(optimizer: Optimizer, weights: Sequence[Variable]) -> tuple[int, ...]:
+def optimized_places(optimizer: Optimizer, weights: Sequence[Variable]) -> tuple[int, ...]:
     """Return the positions among `weights` of what the optimizer was built with, in its order."""
     if not optimizer.built:
         return ()

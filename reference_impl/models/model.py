@@ -223,9 +223,9 @@ class Model(Trainer):
         self,
         filepath: saving.Target,
         by_name: bool = False,  # noqa: FBT001 (Keras's signature)
-    ) -> None:
+    ) -> saving.LoadStatus | None:
         """Read weights from a file, all or none: see `saving.load_weights`."""
-        saving.load_weights(self, filepath, by_name=by_name)
+        return saving.load_weights(self, filepath, by_name=by_name)
 
     def summary(self) -> None:
         """Write the layers with their numbers of parameters to standard output."""

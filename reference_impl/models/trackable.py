@@ -23,6 +23,9 @@ Held = Any
 View = Callable[[Held], Mapping[str, Held]]
 """What something holds, by name: all that TensorFlow keeps of it, or the rest."""
 
+METRICS = "metrics"
+"""The name of the metrics' state among the extras of a model."""
+
 WITH_WEIGHTS = "layer_with_weights-"
 BY_NUMBER = "layer-"
 
@@ -63,7 +66,7 @@ def extra_children(held: Held) -> Mapping[str, Held]:
         found["extra_state"] = States(held.extra_state)
     if isinstance(held, Trainer) and held.compiled is not None:
         by_metric = [States(_listed(metric.variables)) for metric in held.compiled.metrics]
-        found["metrics"] = States({str(number): each for number, each in enumerate(by_metric)})
+        found[METRICS] = States({str(number): each for number, each in enumerate(by_metric)})
     return found
 
 
@@ -186,6 +189,18 @@ def tree_of(root: Held, *, view: View = children) -> Node:
         return node
 
     return node_of(root)
+
+
+def variables_below(root: Held) -> list[Variable]:
+    """Return the variables that `tree_of` finds, each once."""
+    found: dict[int, Held] = {id(root): root}
+    queue = [root]
+    for held in queue:
+        for child in children(held).values():
+            if id(child) not in found:
+                found[id(child)] = child
+                queue.append(child)
+    return [held for held in found.values() if isinstance(held, Variable)]
 
 
 def pruned(root: Node) -> Node:

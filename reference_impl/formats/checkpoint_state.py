@@ -1,0 +1,50 @@
+"""The file `checkpoint` in a folder: which checkpoints are in it, and which is the latest.
+
+Source: tensorflow/python/training/checkpoint_state.proto, as text.
+"""
+
+import os
+from pathlib import Path
+
+from google.protobuf import text_format
+
+from reference_impl.formats.bundle_write import index_file
+from reference_impl.formats.errors import UnreadableFile
+from reference_impl.formats.protos import MESSAGES
+
+STATE_FILE = "checkpoint"
+
+
+def write_checkpoint_state(prefix: Path) -> None:
+    """Make the checkpoint of that prefix the latest of its folder, and the only one listed."""
+    state = MESSAGES["CheckpointState"](
+        model_checkpoint_path=prefix.name, all_model_checkpoint_paths=[prefix.name]
+    )
+    target = prefix.with_name(STATE_FILE)
+    partial = target.with_name(f".{STATE_FILE}.{os.getpid()}.partial")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text_format.MessageToString(state))
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """Return the prefix of the latest checkpoint of a folder; None if there is none.
+
+    Raises:
+        UnreadableFile: if its file `checkpoint` is not one.
+    """
+    file = folder / STATE_FILE
+    if not file.is_file():
+        return None
+    state = MESSAGES["CheckpointState"]()
+    try:
+        text_format.Parse(file.read_bytes().decode(), state)
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise UnreadableFile(f"{file}: not a list of checkpoints: {error}") from error
+    prefix = folder / state.model_checkpoint_path
+    return prefix if index_file(prefix).is_file() else None

@@ -1,0 +1,234 @@
+"""A checkpoint on its way into a model: what exists takes its values, the rest when it is created.
+
+Source: https://www.tensorflow.org/guide/checkpoint#delayed_restorations.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from reference_impl.autodiff import Variable
+from reference_impl.formats.bundle_read import Bundle
+from reference_impl.formats.object_graph import Node, numbered
+from reference_impl.layers.base import Layer
+from reference_impl.models.restore import WeightsMismatch
+from reference_impl.models.restore_slots import Pairs, match_optimizer
+from reference_impl.models.trackable import (
+    BY_NUMBER,
+    METRICS,
+    WITH_WEIGHTS,
+    Held,
+    View,
+    children,
+    extra_children,
+    variables_below,
+)
+from reference_impl.models.trainer import Trainer
+from reference_impl.optimizers import Optimizer
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class SavedTree:
+    """An object graph that was read, and which of its nodes is which of the model's objects.
+
+    What is found first stays: a node is one object, and an object one node.
+    """
+
+    root: Node
+    view: View
+    held_by: dict[int, Held] = field(default_factory=dict)
+    node_by: dict[int, Node] = field(default_factory=dict)
+
+    def bind(self, node: Node, held: Held) -> bool:
+        """Note that these are the same; say whether they are."""
+        if not isinstance(held, Layer | Optimizer | Variable):
+            return True
+        same = self.held_by.get(id(node), held) is held
+        if same and self.node_by.get(id(held), node) is node:
+            self.held_by[id(node)], self.node_by[id(held)] = held, node
+            return True
+        return False
+
+    def matched(self, model: Trainer) -> Iterator[tuple[Node, Held]]:
+        """Yield each node that is an object of the model by now, breadth first."""
+        queue: list[tuple[Node, Held]] = [(self.root, model)]
+        seen = {id(self.root)}
+        for node, held in queue:
+            yield node, held
+            if isinstance(held, Optimizer):
+                continue
+            names = self.view(held)
+            for name, child in _first_names(node):
+                if name in names and id(child) not in seen and self.bind(child, names[name]):
+                    seen.add(id(child))
+                    queue.append((child, names[name]))
+
+
+def _first_names(node: Node) -> Iterator[tuple[str, Node]]:
+    """Yield the children by name: a layer with weights by its place among its like alone.
+
+    So that a layer without weights can be put between them, as in TensorFlow.
+    """
+    weighed = {id(child) for name, child in node.children.items() if name.startswith(WITH_WEIGHTS)}
+    for name, child in node.children.items():
+        if not (name.startswith(BY_NUMBER) and id(child) in weighed):
+            yield name, child
+
+
+class Restoration:
+    """The values of a checkpoint, held until the variables that take them are there.
+
+    Args:
+        model: whose variables take them.
+        bundle: where the values are.
+        weights: the graph that TensorFlow wrote, or that is like it.
+        extras: the graph of what only an exact resume needs, if there is one.
+        optimized: places among the model's weights of those that its optimizer was built with.
+    """
+
+    def __init__(
+        self,
+        model: Trainer,
+        bundle: Bundle,
+        weights: Node,
+        extras: Node | None,
+        *,
+        optimized: Sequence[int] | None = None,
+    ) -> None:
+        self.model = model
+        self._bundle = bundle
+        self._weights = SavedTree(weights, children)
+        self._extras = None if extras is None else SavedTree(extras, extra_children)
+        self._keys = _keys(weights)
+        self._waiting = dict.fromkeys(self._keys + ([] if extras is None else _keys(extras)))
+        self._values: dict[str, np.ndarray] = {}
+        self._optimized = optimized
+        self._restored: dict[int, Variable] = {}
+        self._warned: set[str] = set()
+        self._running = False
+
+    def start(self) -> None:
+        """Restore what the model has, all or none, and wait for the rest.
+
+        Shapes are compared before the values are read, and all are read before one is taken.
+
+        Raises:
+            WeightsMismatch: if a value is not of its variable's shape and dtype, or there is none
+                for any of the model's variables.
+            OptimizerMismatch: if the optimizer's state is of other variables or options.
+        """
+        changes = self._changes()
+        there = variables_below(self.model)
+        if there and not changes:
+            raise WeightsMismatch(
+                f"model {self.model.name!r}: the checkpoint {str(self._bundle.prefix)!r} has a "
+                f"value for none of its variables; it holds {self._keys[:3]}..."
+            )
+        self._values = {key: self._bundle.read(key) for key in self._waiting}
+        self._take(changes)
+        if self._extras is not None:
+            # Metrics that are made later count what comes later.
+            self._extras.root.children.pop(METRICS, None)
+        self._wait()
+        left = self.unrestored()
+        if left:
+            _LOGGER.warning(
+                "model %r: %d variables have no value in the checkpoint %r and keep theirs: %s",
+                *(self.model.name, len(left), str(self._bundle.prefix), left),
+            )
+
+    def advance(self) -> None:
+        """Restore what was created since.
+
+        Raises:
+            WeightsMismatch, OptimizerMismatch: as for `start`.
+        """
+        if self._running:
+            return
+        self._running = True
+        try:
+            self._take(self._changes())
+        finally:
+            self._running = False
+        self._wait()
+
+    def unrestored(self) -> list[str]:
+        """Return the names of the model's weights and optimizer variables without a value yet."""
+        return [
+            variable.name
+            for variable in variables_below(self.model)
+            if id(variable) not in self._restored
+        ]
+
+    def unused(self) -> list[str]:
+        """Return the keys of the values that nothing took yet."""
+        return [key for key in self._keys if key in self._waiting]
+
+    def _changes(self) -> list[tuple[Variable, str]]:
+        """Return the variables that take a value now, and its key; all of them fit."""
+        pairs: Pairs = []
+        for node, held in self._weights.matched(self.model):
+            if isinstance(held, Optimizer):
+                pairs += self._of_optimizer(node, held)
+            elif isinstance(held, Variable):
+                pairs.append((held, node))
+        if self._extras is not None:
+            pairs += [
+                (held, node)
+                for node, held in self._extras.matched(self.model)
+                if isinstance(held, Variable)
+            ]
+        changes = [(held, node.key) for held, node in pairs if node.key in self._waiting]
+        for variable, key in changes:
+            self._check(variable, key)
+        return changes
+
+    def _of_optimizer(self, node: Node, optimizer: Optimizer) -> Pairs:
+        own = self.model.compiled is not None and optimizer is self.model.compiled.optimizer
+        match = match_optimizer(
+            node,
+            optimizer,
+            variables=self._weights.held_by,
+            read=self._bundle.read if not self._values else self._values.__getitem__,
+            waiting=self._waiting,
+            weights=self.model.weights if self.model.built else [],
+            optimized=self._optimized if own else None,
+        )
+        for warning in match.warnings:
+            if warning not in self._warned:
+                self._warned.add(warning)
+                _LOGGER.warning("%s", warning)
+        for settled in match.settled:
+            self._waiting.pop(settled, None)
+        return [pair for pair in match.pairs if self._weights.bind(pair[1], pair[0])]
+
+    def _check(self, variable: Variable, key: str) -> None:
+        entry = self._bundle.entries[key]
+        if (entry.shape, entry.dtype) != (variable.shape, variable.dtype):
+            raise WeightsMismatch(
+                f"model {self.model.name!r}: variable {variable.name!r} is of shape "
+                f"{variable.shape} and {variable.dtype}, the checkpoint's {key!r} of shape "
+                f"{entry.shape} and {entry.dtype}; nothing was changed"
+            )
+
+    def _take(self, changes: Sequence[tuple[Variable, str]]) -> None:
+        for variable, key in changes:
+            variable.assign(self._values.pop(key))
+            self._waiting.pop(key)
+            self._restored[id(variable)] = variable
+
+    def _wait(self) -> None:
+        """Have what is created later restored, as long as there are values that nothing took."""
+        rest = self.advance if self._waiting else None
+        for layer in self.model.flatten_layers():
+            object.__setattr__(layer, "restoring", rest)
+            if isinstance(layer, Trainer) and layer.compiled is not None:
+                layer.compiled.optimizer.restoring = rest
+
+
+def _keys(root: Node) -> list[str]:
+    return [node.key for node in numbered(root) if node.key is not None]

@@ -1,0 +1,221 @@
+"""An optimizer's state from a checkpoint, in the layout of today's optimizers or the legacy ones.
+
+Source: checkpoints that tf_keras 2.21 wrote with `optimizers` and `optimizers.legacy`.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from reference_impl.autodiff import Variable
+from reference_impl.formats.object_graph import Node
+from reference_impl.models.capture import optimized_places
+from reference_impl.models.restore_training import OptimizerMismatch
+from reference_impl.optimizers import Optimizer, UnknownVariableError
+from reference_impl.optimizers.slot_lists import AVERAGES, slot_lists, slot_names
+
+Pairs = list[tuple[Variable, Node]]
+"""A variable, and the saved object whose value it takes."""
+
+STANDARD = ("_iterations", "_learning_rate", "_current_learning_rate")
+"""The single variables that every optimizer has; others tell its class."""
+
+
+@dataclass(slots=True)
+class OptimizerMatch:
+    """What an optimizer takes over.
+
+    Attributes:
+        pairs: its variables that exist by now, with their values.
+        settled: keys of values that no variable takes, since the optimizer has the same already.
+        warnings: what is not taken over, in words.
+    """
+
+    pairs: Pairs = field(default_factory=list)
+    settled: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def match_optimizer(
+    node: Node,
+    optimizer: Optimizer,
+    *,
+    variables: Mapping[int, Any],
+    read: Callable[[str], np.ndarray],
+    waiting: Collection[str],
+    weights: Sequence[Variable],
+    optimized: Sequence[int] | None,
+) -> OptimizerMatch:
+    """Return what an optimizer takes over from a saved one.
+
+    State of an optimizer of another class is left, with a warning: this one starts afresh.
+
+    Args:
+        node: the saved optimizer.
+        optimizer: the one that takes its state.
+        variables: the model's variables by the id of their saved object.
+        read: returns a value by its key.
+        waiting: keys of the values that nothing took yet.
+        weights: of the model.
+        optimized: places among `weights` of those that the saved optimizer was built with.
+
+    Raises:
+        OptimizerMismatch: if it is of the same class, of other variables or options.
+    """
+    if node.slots or "iter" in node.children:
+        return _legacy(
+            node, optimizer, variables, {key: read(key) for key in _own_keys(node, waiting)}
+        )
+    match = OptimizerMatch()
+    lists = {name for name, child in node.children.items() if _is_slot_list(name, child)}
+    others = {name for name, child in node.children.items() if child.key and name not in STANDARD}
+    if not _same_class(optimizer, lists, others):
+        match.warnings.append(_left(optimizer, sorted(lists | others)))
+        return match
+    rate = "_learning_rate" if optimizer.schedule is None else "_current_learning_rate"
+    taking = {"_iterations": optimizer.iterations, rate: optimizer.learning_rate}
+    for name, variable in (taking | dict(optimizer.extra_state)).items():
+        if name in node.children and (optimizer.built or name in STANDARD):
+            match.pairs.append((variable, node.children[name]))
+    if optimizer.built and lists:
+        _check_optimized(optimizer, weights, optimized)
+        match.pairs += _paired_slots(node, optimizer)
+    return match
+
+
+def _is_slot_list(name: str, child: Node) -> bool:
+    return name != "_variables" and bool(child.children)
+
+
+def _same_class(optimizer: Optimizer, lists: set[str], others: set[str]) -> bool:
+    """Say whether these lists of slots and single variables can be of the optimizer's class."""
+    names = slot_names(optimizer)
+    if names is None or not lists:
+        return True
+    possible = {*names.lists.values(), AVERAGES}
+    required = {names.lists[slot] for slot in names.required}
+    return required <= lists <= possible and others == set(optimizer.extra_state)
+
+
+def _left(optimizer: Optimizer, found: Sequence[str]) -> str:
+    return (
+        f"optimizer {optimizer.name!r} ({type(optimizer).__name__}): the checkpoint holds the "
+        f"state of an optimizer of another class, {list(found)}: it is left, and this optimizer "
+        "starts afresh"
+    )
+
+
+def _check_optimized(
+    optimizer: Optimizer, weights: Sequence[Variable], optimized: Sequence[int] | None
+) -> None:
+    if optimized is None:
+        return
+    found = optimized_places(optimizer, weights)
+    if found != tuple(optimized):
+        raise OptimizerMismatch(
+            f"optimizer {optimizer.name!r}: trains the weights {_named(weights, found)}, the "
+            f"checkpoint's trained {_named(weights, optimized)}; set the same layers trainable "
+            "before the first step"
+        )
+
+
+def _named(weights: Sequence[Variable], places: Sequence[int]) -> list[str]:
+    return [weights[place].name if place < len(weights) else f"number {place}" for place in places]
+
+
+def _paired_slots(node: Node, optimizer: Optimizer) -> Pairs:
+    """Pair the slots by their place in the list of all, if they are in the same lists, too."""
+    empty = Node()
+    by_place = sorted(
+        (int(name), child)
+        for name, child in node.children.get("_variables", empty).children.items()
+        if name.isdecimal() and name != "0"
+    )
+    saved = [child for _, child in by_place]
+    list_of_node = {
+        id(child): name
+        for name, listed in node.children.items()
+        if _is_slot_list(name, listed)
+        for child in listed.children.values()
+    }
+    list_of_variable = {
+        id(variable): name for name, listed in slot_lists(optimizer).items() for variable in listed
+    }
+    expected = [list_of_variable.get(id(variable)) for variable in optimizer.variables[1:]]
+    found = [list_of_node.get(id(child)) for child in saved]
+    if slot_names(optimizer) is None:
+        expected, found = [None] * len(expected), [None] * len(found)
+    if expected != found:
+        raise OptimizerMismatch(
+            f"optimizer {optimizer.name!r} ({type(optimizer).__name__}): expected "
+            f"{len(expected)} slots {_counted(expected)}, found {len(found)} {_counted(found)} in "
+            "the checkpoint: it was saved with other options, or trained other variables"
+        )
+    return list(zip(optimizer.variables[1:], saved, strict=True))
+
+
+def _counted(lists: Sequence[str | None]) -> dict[str, int]:
+    return {str(name): lists.count(name) for name in dict.fromkeys(lists)}
+
+
+def _own_keys(node: Node, waiting: Collection[str]) -> list[str]:
+    """Return the keys of an optimizer's single variables, among those that are waiting."""
+    return [child.key for child in node.children.values() if child.key in waiting]
+
+
+def _legacy(
+    node: Node,
+    optimizer: Optimizer,
+    variables: Mapping[int, Any],
+    values: Mapping[str, np.ndarray],
+) -> OptimizerMatch:
+    """Return what an optimizer takes over from a legacy one, whose slots stand by the variables."""
+    match = OptimizerMatch()
+    names = slot_names(optimizer)
+    legacy = {} if names is None else names.legacy
+    slots = {slot.name for slot in node.slots}
+    known = names is not None and slots <= set(legacy)
+    if not known or (slots and not names.required <= {legacy[slot] for slot in slots}):
+        match.warnings.append(_left(optimizer, sorted(slots)))
+        return match
+    singles = {"iter": optimizer.iterations}
+    if optimizer.schedule is None:
+        singles["learning_rate"] = optimizer.learning_rate
+    if optimizer.built and optimizer.extra_state:
+        singles["momentum_cache"] = optimizer.extra_state["_u_product"]
+    for name, child in node.children.items():
+        if name in singles:
+            match.pairs.append((singles[name], child))
+        elif child.key in values and name != "momentum_cache":
+            _compare(match, optimizer, name, values[child.key], child.key)
+    if optimizer.built:
+        lists = {slot: slot_lists(optimizer).get(names.lists[legacy[slot]], []) for slot in slots}
+        for slot in node.slots:
+            place = _place(optimizer, variables.get(id(slot.variable)))
+            if place is not None and lists[slot.name]:
+                match.pairs.append((lists[slot.name][place], slot.slot))
+    return match
+
+
+def _compare(
+    match: OptimizerMatch, optimizer: Optimizer, name: str, value: np.ndarray, key: str
+) -> None:
+    """Settle a hyper-parameter, which is a variable of a legacy optimizer, a number of this one."""
+    own = optimizer.get_config().get(name, 0.0)
+    match.settled.append(key)
+    if not isinstance(own, int | float) or np.float32(own) != np.float32(value):
+        match.warnings.append(
+            f"optimizer {optimizer.name!r}: {name} is {own}, the checkpoint's was {value}: it "
+            "stays as compile was given it"
+        )
+
+
+def _place(optimizer: Optimizer, variable: Any) -> int | None:
+    if variable is None:
+        return None
+    try:
+        return optimizer.index_of(variable)
+    except UnknownVariableError:
+        return None
