@@ -32,7 +32,7 @@ class Reload(msgspec.Struct, frozen=True):
     source: str
 
 
-class _Halted(Exception):
+class Halted(Exception):
     """The subject raised; nothing after it can be seen."""
 
     def __init__(self, raised: Raised) -> None:
@@ -60,7 +60,7 @@ def record(
         Crashed, TimedOut: the other process did, while loading.
     """
     trace = Trace(case, path.name, path.contract, probes, path.in_memory)
-    recorder = _Recorder(subject, path, case, folder)
+    recorder = Recorder(subject, path, case, folder)
     seen: dict[str, object] = {}
     try:
         recorder.round_trip(seen, second=Probe.SECOND_GENERATION in probes)
@@ -68,7 +68,7 @@ def record(
             request = Reload(subject_spec, path.name, case, str(recorder.source))
             answer = elsewhere.call(msgspec.json.encode(request), seconds=seconds)
             seen["elsewhere"] = wire.decode(answer, Elsewhere)
-    except _Halted as halted:
+    except Halted as halted:
         seen["raised"] = halted.raised
     except Failed as failed:
         seen["raised"] = _raised(Stage.ANOTHER_PROCESS, RaisedElsewhere(str(failed)))
@@ -81,14 +81,14 @@ def record(
 
 def relive(subject: Subject, path: SavePath, case: Case, source: Path) -> bytes:
     """Load a source that another process wrote, live on, and return what was seen, encoded."""
-    recorder = _Recorder(subject, path, case, source.parent)
+    recorder = Recorder(subject, path, case, source.parent)
     loaded = recorder.load(source)
     snapshot = subject.snapshot(loaded)
     return wire.encode(Elsewhere(snapshot, recorder.live(loaded)))
 
 
-class _Recorder:
-    """The stages of one trace."""
+class Recorder:
+    """The stages of one trace: `folder` takes the files, `source` is what was saved last."""
 
     def __init__(self, subject: Subject, path: SavePath, case: Case, folder: Path) -> None:
         self._subject = subject
@@ -99,31 +99,38 @@ class _Recorder:
         self.source: Source = None
 
     def round_trip(self, seen: dict[str, object], *, second: bool) -> None:
+        """Bring a model up, save it, load it, and let both live on."""
+        snapshot = self._subject.snapshot
+        model = self.saved(seen)
+        with stage(Stage.LOAD):
+            loaded = self.load(self.source, compiled=False)
+            seen["loaded"] = snapshot(loaded)
+        if second:
+            with stage(Stage.SECOND_GENERATION):
+                again = self.load(self._save(loaded), compiled=False)
+                seen["second"] = snapshot(again)
+        self.compile(loaded)
+        seen["original"] = self.live(model)
+        seen["resumed"] = self.live(loaded)
+
+    def saved(self, seen: dict[str, object]) -> Model:
+        """Bring a model up, save it, and return it."""
         snapshot = self._subject.snapshot
         model = self._new()
         seen["fresh"] = snapshot(model)
         model = self._bring_up(model)
-        with _stage(Stage.SAVE):
+        with stage(Stage.SAVE):
             seen["before"] = snapshot(model)
             self.source = self._save(model)
             seen["saved"] = snapshot(model)
-        with _stage(Stage.LOAD):
-            loaded = self.load(self.source, compiled=False)
-            seen["loaded"] = snapshot(loaded)
-        if second:
-            with _stage(Stage.SECOND_GENERATION):
-                again = self.load(self._save(loaded), compiled=False)
-                seen["second"] = snapshot(again)
-        self._compile(loaded)
-        seen["original"] = self.live(model)
-        seen["resumed"] = self.live(loaded)
+        return model
 
     def load(self, source: Source, *, compiled: bool = True) -> Model:
         """Return the model that comes back, `case` standing for the code in force at the save."""
         self._subject.seed(self._case.seed + 2)
         model = self._path.load(source, self._case.in_force)
         if compiled:
-            self._compile(model)
+            self.compile(model)
         return model
 
     def live(self, model: Model) -> Life:
@@ -132,13 +139,13 @@ class _Recorder:
         steps: list[Step] = []
         outputs: tuple[np.ndarray, ...] = ()
         try:
-            with _stage(Stage.RESUME):
+            with stage(Stage.RESUME):
                 outputs = tuple(self._subject.predict(model, data.probe(self._case)))
                 for event, rows in self._after():
                     logs = tuple(dict(log) for log in self._subject.perform(model, event, rows))
                     name = type(event).__name__
                     steps.append(Step(name, logs, self._subject.snapshot(model)))
-        except _Halted as halted:
+        except Halted as halted:
             return Life(outputs, tuple(steps), halted.raised)
         return Life(outputs, tuple(steps))
 
@@ -152,9 +159,9 @@ class _Recorder:
         """Try to save a model without weights; return how that was refused, if it was."""
         model = self._subject.build(self._case, built=False)
         try:
-            with _stage(Stage.SAVE):
+            with stage(Stage.SAVE):
                 self._save(model)
-        except _Halted as halted:
+        except Halted as halted:
             return halted.raised
         return None
 
@@ -175,9 +182,9 @@ class _Recorder:
 
     def _hop(self, model: Model, event: Hop) -> Model:
         path = next(path for path in self._subject.paths() if path.name == event.path)
-        with _stage(Stage.SAVE):
+        with stage(Stage.SAVE):
             source = path.save(model, self._target())
-        with _stage(Stage.LOAD):
+        with stage(Stage.LOAD):
             return path.load(source, self._case.in_force)
 
     def _after(self) -> Iterator[tuple[AnyEvent, Rows | None]]:
@@ -192,7 +199,8 @@ class _Recorder:
     def _save(self, model: Model) -> Source:
         return self._path.save(model, self._target())
 
-    def _compile(self, model: Model) -> None:
+    def compile(self, model: Model) -> None:
+        """Compile what came back where the contract doesn't have the compile settings come back."""
         if self._path.contract.facets.get(Facet.COMPILE) in (None, Promise.FRESH):
             self._subject.compile(model, self._case)
 
@@ -216,13 +224,19 @@ def _single_steps(event: TrainOnBatch, rows: Rows) -> Iterator[tuple[AnyEvent, R
 
 
 @contextmanager
-def _stage(stage: Stage) -> Iterator[None]:
+def stage(stage: Stage) -> Iterator[None]:
+    """Turn whatever is raised into `Halted`, with the stage.
+
+    Raises:
+        Halted: the subject raised.
+        Unsupported: it says that it can't build or train the case.
+    """
     try:
         yield
-    except (_Halted, Unsupported):
+    except (Halted, Unsupported):
         raise
     except Exception as error:
-        raise _Halted(_raised(stage, error)) from error
+        raise Halted(_raised(stage, error)) from error
 
 
 @contextmanager

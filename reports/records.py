@@ -67,11 +67,17 @@ class PathInfo(Part, frozen=True):
 
 
 class SubjectInfo(Part, frozen=True):
-    """A subject of the run, with the versions that it reports."""
+    """A subject of the run, with the versions that it reports.
+
+    In a run of exchanges it is a pair: `writer` and `reader` name its subjects, its paths are the
+    formats that both claim.
+    """
 
     name: str
     environment: dict[str, str]
     paths: tuple[PathInfo, ...]
+    writer: str = ""
+    reader: str = ""
 
 
 class CheckInfo(Part, frozen=True):
@@ -121,7 +127,8 @@ class Result(Record, frozen=True, tag="result"):
     """One check on one save path of one subject, over all examples of one kind.
 
     `verdict` is the worst that was seen (known findings apart), `tally` the number of examples by
-    verdict. A check with several distinct defects has a finding each.
+    verdict. A check with several distinct defects has a finding each. `distance` is the greatest
+    absolute difference among the examples that passed, where the check compares with a tolerance.
     """
 
     subject: str
@@ -133,6 +140,7 @@ class Result(Record, frozen=True, tag="result"):
     tally: dict[Verdict, int]
     findings: tuple[Finding, ...] = ()
     seconds: float = 0.0
+    distance: float | None = None
 
     @property
     def slot(self) -> tuple[str, str, str, str]:

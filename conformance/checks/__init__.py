@@ -29,13 +29,14 @@ ALL_CHECKS: tuple[Check, ...] = BEHAVIOUR_CHECKS + FACET_CHECKS + HANDLING_CHECK
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one check says of one trace."""
+    """What one check says of one trace; `distance` is how far apart what it compares was."""
 
     check: str
     promise: Promise
     verdict: Verdict
     defects: tuple[Defect, ...] = ()
     reason: str = ""
+    distance: float | None = None
 
 
 def checks_for(contract: Contract) -> tuple[Check, ...]:

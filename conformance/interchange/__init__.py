@@ -1,0 +1,1 @@
+"""Interchange: what one subject writes and another reads, held to the contracts of both."""

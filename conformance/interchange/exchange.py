@@ -1,0 +1,246 @@
+"""One case from a writer to a reader: what the writer's process and the reader's are asked for."""
+
+import tempfile
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from conformance import subjects, wire
+from conformance.checks.behaviour import life_defects, output_defects
+from conformance.examine import Report, Request, path_of
+from conformance.interchange.judging import CHECKS, judged
+from conformance.interchange.nudged import Nudged
+from conformance.interchange.pairs import Crossing, Pair, crossing
+from conformance.interchange.words import comparable, in_common, lives_in_common
+from conformance.isolation import Child, Crashed, TimedOut
+from conformance.recording import Halted, Recorder, stage
+from conformance.snapshot import Snapshot
+from conformance.subject import Subject, Unsupported
+from conformance.trace import Life, Probe, Raised, Stage, Trace, same_life
+from strategies.case import Case
+
+EXCHANGE = "conformance.interchange.exchange:exchange"
+READ = "conformance.interchange.exchange:read"
+
+KEPT = 256
+"""Written sources that a writer's process keeps: the next reader of the format asks for them."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was seen of the writer; `source` is the file or folder that it left."""
+
+    fresh: Snapshot | None = None
+    before: Snapshot | None = None
+    saved: Snapshot | None = None
+    original: Life | None = None
+    source: str = ""
+    raised: Raised | None = None
+    unsupported: str = ""
+
+
+@dataclass(frozen=True)
+class Read:
+    """What was seen of the reader."""
+
+    loaded: Snapshot | None = None
+    resumed: Life | None = None
+    raised: Raised | None = None
+    unsupported: str = ""
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What the reader's process is asked for; `nudged` has it live on data nudged a little."""
+
+    subject: str
+    path: str
+    case: Case
+    source: str
+    nudged: bool = False
+
+
+def exchange(message: bytes) -> bytes:
+    """Run one case from writer to reader and judge it; a request of `conformance.examine`.
+
+    The request's subject is the name of a pair, its path that of a format.
+    """
+    request = wire.decode(message, Request)
+    at = _crossing(request.subject, request.path)
+    written = _written(at, request.case)
+    seen = Read()
+    if not written.unsupported and written.raised is None:
+        seen = _asked(at, request, written)
+    unsupported = written.unsupported or seen.unsupported
+    if unsupported:
+        return wire.encode(Report((), unsupported))
+    trace = _trace(at, request.case, written, seen)
+    if Probe.TWIN in request.probes and _strayed(at, trace):
+        trace = replace(trace, steady=_steady(at, request, written, seen))
+    checks = [check for check in CHECKS if check.name in request.checks]
+    judgements = judged(trace, checks, across=at.across, claim=at.claim)
+    return wire.encode(Report(tuple(judgements)))
+
+
+def read(message: bytes) -> bytes:
+    """Load a source that the writer wrote, in the reader's process, and live on."""
+    request = wire.decode(message, Reading)
+    subject = _subject(request.subject)
+    lived: Subject = Nudged(subject, request.case.seed) if request.nudged else subject
+    source = Path(request.source)
+    recorder = Recorder(lived, path_of(subject, request.path), request.case, source.parent)
+    seen: dict[str, Any] = {}
+    try:
+        with stage(Stage.LOAD):
+            loaded = recorder.load(source, compiled=False)
+            seen["loaded"] = subject.snapshot(loaded)
+            recorder.compile(loaded)
+        seen["resumed"] = recorder.live(loaded)
+    except Halted as halted:
+        seen["raised"] = halted.raised
+    except Unsupported as unsupported:
+        seen["unsupported"] = str(unsupported)
+    told = Read(**seen)
+    if told.raised or (told.resumed and told.resumed.raised):
+        told = replace(told, unsupported=_own_limits(recorder))
+    return wire.encode(told)
+
+
+def _own_limits(recorder: Recorder) -> str:
+    """Return why the reader can't build or train the case by itself, if it can't.
+
+    What it raises on a file is then no news of the file.
+    """
+    try:
+        recorder.saved({})
+    except Unsupported as unsupported:
+        return str(unsupported)
+    except Halted:
+        return ""
+    return ""
+
+
+class _Shelf:
+    """What this process has written, by path and case; the folders go with the records."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, str], tuple[Written, Any]] = OrderedDict()
+
+    def written(self, at: Crossing, case: Case) -> Written:
+        """Return what writing the case gave, now or before."""
+        key = (f"{at.pair.writer} {at.write.name}", case.id)
+        if key not in self._kept:
+            folder = tempfile.TemporaryDirectory(prefix="saveproof-")
+            self._kept[key] = (_write(at, case, Path(folder.name)), folder)
+        self._kept.move_to_end(key)
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)[1][1].cleanup()
+        return self._kept[key][0]
+
+
+def _write(at: Crossing, case: Case, folder: Path) -> Written:
+    recorder = Recorder(_subject(at.pair.writer), at.write, case, folder)
+    seen: dict[str, Any] = {}
+    try:
+        model = recorder.saved(seen)
+        seen["source"] = str(recorder.source)
+        seen["original"] = recorder.live(model)
+    except Halted as halted:
+        seen["raised"] = halted.raised
+    except Unsupported as unsupported:
+        seen["unsupported"] = str(unsupported)
+    return Written(**seen)
+
+
+def _asked(at: Crossing, request: Request, written: Written, *, nudged: bool = False) -> Read:
+    """Return what the reader's process sees; where it ends, that is what loading came to."""
+    reading = Reading(at.pair.reader, at.read.name, request.case, written.source, nudged)
+    try:
+        answer = _reader(at.pair.reader).call(wire.encode(reading), seconds=request.seconds)
+    except (Crashed, TimedOut) as ended:
+        kind = f"{type(ended).__module__}.{type(ended).__qualname__}"
+        return Read(raised=Raised(Stage.LOAD, kind, str(ended), ""))
+    return wire.decode(answer, Read)
+
+
+def _trace(at: Crossing, case: Case, written: Written, read: Read) -> Trace:
+    trace = Trace(
+        case,
+        at.format,
+        at.contract,
+        frozenset(),
+        fresh=written.fresh,
+        before=written.before,
+        saved=written.saved,
+        loaded=read.loaded,
+        original=None if read.loaded is None else written.original,
+        resumed=read.resumed,
+        raised=written.raised or read.raised,
+    )
+    return _translated(trace) if at.across else trace
+
+
+def _translated(trace: Trace) -> Trace:
+    """Return the trace in the words that two implementations share."""
+    if trace.fresh is None or trace.before is None or trace.loaded is None:
+        return trace
+    before, loaded = in_common(comparable(trace.before), comparable(trace.loaded))
+    told = replace(trace, fresh=comparable(trace.fresh), before=before, loaded=loaded)
+    if trace.original is None or trace.resumed is None:
+        return told
+    original, resumed = lives_in_common(trace.original, trace.resumed)
+    return replace(told, original=original, resumed=resumed)
+
+
+def _strayed(at: Crossing, trace: Trace) -> bool:
+    one, other = trace.original, trace.resumed
+    return one is not None and other is not None and _parted(at, one, other)
+
+
+def _parted(at: Crossing, one: Life, other: Life) -> bool:
+    near = at.contract.exactness
+    return any((*output_defects(one, other, near), *life_defects(one, other, near)))
+
+
+def _steady(at: Crossing, request: Request, written: Written, read: Read) -> bool:
+    """Say whether the comparison is fair: the same again for one implementation, nudged for two.
+
+    A case that turns a change in the last bits of its data into what parts writer and reader
+    says nothing of the file.
+    """
+    if not at.across:
+        with tempfile.TemporaryDirectory(prefix="saveproof-") as folder:
+            twin = _write(at, request.case, Path(folder))
+        lives = (written.original, twin.original)
+        return lives[0] is not None and lives[1] is not None and same_life(lives[0], lives[1])
+    again = _asked(at, request, written, nudged=True)
+    if again.resumed is None or read.resumed is None:
+        return True
+    return not _parted(at, *lives_in_common(read.resumed, again.resumed))
+
+
+@cache
+def _crossing(pair: str, name: str) -> Crossing:
+    return crossing(Pair.of(pair), name)
+
+
+@cache
+def _subject(spec: str) -> Subject:
+    return subjects.resolve(spec)
+
+
+@cache
+def _reader(spec: str) -> Child:  # noqa: ARG001 - a process each
+    return Child(READ)
+
+
+@cache
+def _shelf() -> _Shelf:
+    return _Shelf()
+
+
+def _written(at: Crossing, case: Case) -> Written:
+    return _shelf().written(at, case)

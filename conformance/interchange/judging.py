@@ -1,0 +1,91 @@
+"""The judgement of an exchange: the checks that exist, what chance decides, and the distance."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from conformance.checks import ALL_CHECKS, Check, Judgement, judge
+from conformance.checks.behaviour import BEHAVIOUR_CHECKS
+from conformance.checks.facets import FACET_CHECKS
+from conformance.contract import Promise
+from conformance.snapshot import distance
+from conformance.trace import Life, Trace
+from reports.records import Verdict
+
+COMPLETES = "round_trip_completes"
+CHECKS: tuple[Check, ...] = (
+    *BEHAVIOUR_CHECKS,
+    *FACET_CHECKS,
+    *(check for check in ALL_CHECKS if check.name == COMPLETES),
+)
+"""What can be held between two processes: the rest is of one subject's own save and load."""
+
+OUTPUTS, FIRST_LOSS, TRAJECTORY = (check.name for check in BEHAVIOUR_CHECKS)
+
+AMPLIFIES = "the case amplifies the last bits: data nudged by 1e-6 part the reader's own lives"
+
+
+def judged(
+    trace: Trace, checks: Sequence[Check], *, across: bool, claim: Promise
+) -> Iterator[Judgement]:
+    """Yield what each check says of the exchange, with the distance where it holds.
+
+    Between implementations, what chance or a carried state decides can't be equal: it is vacuous.
+    A load that raises is a failure only where the reader's `claim` to the format is a firm one.
+    """
+    for check in checks:
+        reason = _beyond_comparison(trace, check) if across else ""
+        if reason:
+            yield Judgement(check.name, Promise.MUST, Verdict.VACUOUS, reason=reason)
+            continue
+        for judgement in judge(trace, [check]):
+            yield _weakened(_completed(trace, judgement, across=across), claim)
+
+
+def _completed(trace: Trace, judgement: Judgement, *, across: bool) -> Judgement:
+    if judgement.verdict is Verdict.UNSTABLE and across:
+        return replace(judgement, reason=AMPLIFIES)
+    if judgement.verdict is Verdict.PASS:
+        return replace(judgement, distance=_distance(trace, judgement.check))
+    return judgement
+
+
+def _weakened(judgement: Judgement, claim: Promise) -> Judgement:
+    verdict = Verdict.GAP if judgement.verdict is Verdict.FAIL else judgement.verdict
+    if claim is Promise.MUST:
+        return judgement
+    return replace(judgement, promise=Promise.SHOULD, verdict=verdict)
+
+
+def _beyond_comparison(trace: Trace, check: Check) -> str:
+    if check.name not in (OUTPUTS, FIRST_LOSS, TRAJECTORY):
+        return ""
+    if trace.contract.promise(*check.facets) is None:
+        return ""
+    if trace.case.is_stateful:
+        return "a recurrent layer carries a state, which no format has for another implementation"
+    if check.name != OUTPUTS and trace.case.is_stochastic:
+        return "training draws random numbers, and two implementations draw them differently"
+    return ""
+
+
+def _distance(trace: Trace, check: str) -> float | None:
+    """Return how far apart the two lives were: absolute, over what the check compares."""
+    one, other = trace.original, trace.resumed
+    if one is None or other is None:
+        return None
+    if check == OUTPUTS:
+        return distance(one.outputs, other.outputs)
+    if check == FIRST_LOSS:
+        return _between_losses(one, other, steps=1)
+    return _between_losses(one, other, steps=len(one.steps)) if check == TRAJECTORY else None
+
+
+def _between_losses(one: Life, other: Life, *, steps: int) -> float:
+    gaps = [
+        abs(a[name] - b[name])
+        for left, right in zip(one.steps[:steps], other.steps[:steps], strict=False)
+        for a, b in zip(left.logs, right.logs, strict=False)
+        for name in a
+        if name in b
+    ]
+    return max(gaps, default=0.0)

@@ -1,0 +1,161 @@
+"""Pairs of a writer and a reader, the formats that both claim, and the contract between them."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from conformance import subjects
+from conformance.contract import RESUME_ONLY, Contract, Exactness, Facet, Promise
+from conformance.subject import Exchanged, Subject
+from strategies.case import Kind
+
+ARROW = " → "
+"""Stands between writer and reader where a run names a pair."""
+
+ACROSS = Exactness(
+    rtol=1e-4,
+    atol=1e-5,
+    reason="two implementations round and add float32 numbers in different orders: seen up to 1e-6 "
+    "in one step; a weight or an optimizer slot that is lost moves losses by 1e-3 and more",
+)
+"""How near is near enough between two implementations; the state itself is held to the bytes."""
+
+OWN_VERSION = ("keras", "tf_keras")
+"""Packages whose version says which of two releases is the newer."""
+
+_WEAKEST_FIRST = (Promise.FRESH, Promise.CODE, Promise.SHOULD, Promise.MUST)
+
+
+class UnknownFormat(LookupError):
+    """The pair does not exchange such a format."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A writer and a reader, by the names that subjects are asked for by."""
+
+    writer: str
+    reader: str
+
+    @property
+    def name(self) -> str:
+        """What a run calls the pair."""
+        return f"{self.writer}{ARROW}{self.reader}"
+
+    @classmethod
+    def of(cls, name: str) -> "Pair":
+        """Return the pair of that name."""
+        writer, _, reader = name.partition(ARROW)
+        return cls(writer, reader)
+
+
+def is_pair(name: str) -> bool:
+    """Say whether a run's subject is a pair."""
+    return ARROW in name
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A format between a writer's save path and a reader's.
+
+    `claim` is how firmly the reader answers for the format.
+    """
+
+    pair: Pair
+    format: str
+    write: Exchanged
+    read: Exchanged
+    claim: Promise
+
+    @property
+    def across(self) -> bool:
+        """Whether the two are different implementations, or releases of one."""
+        return self.pair.writer != self.pair.reader
+
+    @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """The writer's and the reader's name, without release or environment, and save path."""
+        return (
+            (_bare(self.pair.writer), self.write.name),
+            (_bare(self.pair.reader), self.read.name),
+        )
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of model that neither side refuses."""
+        return tuple(kind for kind in Kind if kind not in self.contract.refuses)
+
+    @cached_property
+    def contract(self) -> Contract:
+        """What both sides answer for: the weaker of their promises, facet by facet.
+
+        Between implementations nothing is asked of generators, of metrics' totals and of the
+        states of recurrent layers: each keeps them in a form of its own, and no format has them.
+        """
+        facets = {facet: self._promise(facet) for facet in Facet}
+        return Contract(
+            self.read.contract.document,
+            {facet: promise for facet, promise in facets.items() if promise is not None},
+            {**self.write.contract.refuses, **self.read.contract.refuses},
+            exactness=ACROSS if self.across else self.read.contract.exactness,
+        )
+
+    def _promise(self, facet: Facet) -> Promise | None:
+        if self.across and facet in RESUME_ONLY:
+            return None
+        both = [path.contract.facets.get(facet) for path in (self.write, self.read)]
+        promises = [promise for promise in both if promise is not None]
+        if len(promises) < len(both):
+            return None
+        weaker = min(promises, key=_WEAKEST_FIRST.index)
+        return min(weaker, self.claim, key=_WEAKEST_FIRST.index)
+
+
+def crossings(pair: Pair) -> Iterator[Crossing]:
+    """Yield what the writer writes and the reader reads, in the writer's order.
+
+    Where several of the reader's paths read a format, the one that writes it, too, is taken. No
+    release promises to read what a newer one has written.
+    """
+    writer, reader = subjects.resolve(pair.writer), subjects.resolve(pair.reader)
+    newer = _is_newer(writer.environment(), reader.environment())
+    readers = _exchanged(reader)
+    for write in _exchanged(writer):
+        reading = [path for path in readers if write.writes in path.reads]
+        if write.writes and reading:
+            read = next((path for path in reading if path.writes == write.writes), reading[0])
+            claim = Promise.SHOULD if newer else read.reads[write.writes]
+            yield Crossing(pair, write.writes, write, read, claim)
+
+
+def crossing(pair: Pair, name: str) -> Crossing:
+    """Return the pair's exchange of that format.
+
+    Raises:
+        UnknownFormat: there is none; the message lists those that there are.
+    """
+    found = {one.format: one for one in crossings(pair)}
+    if name not in found:
+        raise UnknownFormat(f"{pair.name}: expected one of {sorted(found)}, found {name!r}")
+    return found[name]
+
+
+def _bare(spec: str) -> str:
+    return spec.partition("@")[0].partition("==")[0]
+
+
+def _is_newer(writer: Mapping[str, str], reader: Mapping[str, str]) -> bool:
+    return any(
+        _numbers(writer[package]) > _numbers(reader[package])
+        for package in OWN_VERSION
+        if package in writer and package in reader
+    )
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", version)[:3]]
+
+
+def _exchanged(subject: Subject) -> Sequence[Exchanged]:
+    return [p for p in subject.paths() if isinstance(p, Exchanged) and not p.in_memory]

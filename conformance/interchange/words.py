@@ -1,0 +1,176 @@
+"""What two implementations tell of a model, in words that they share: what can be compared."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from conformance.contract import Facet
+from conformance.snapshot import Inventory, Snapshot, Value
+from conformance.trace import Life
+
+_LAYER = re.compile(r"(?:layers/\d+/config/)*layers/\d+/(?:class_name|config/name)")
+_CALL = re.compile(r"/call \d+$")
+_ESSENTIAL = re.compile(r"(?:^|/)class_name$|^(?:loss|metrics|weighted_metrics)/\d+$")
+
+SYNONYMS = {"Model": "Functional", "swish": "silu"}
+"""Values that say the same: Keras 2's word, and Keras 3's."""
+
+SLOTS = {"": "u_product", "_u_product": "u_product"} | {
+    "m": "momentum",
+    "u": "norm",
+    "v": "velocity",
+    "vhat": "velocity_hat",
+}
+"""Slots in Keras 2's words, and Keras 3's; the product of Nadam's momenta has no name there."""
+
+UNSHARED = frozenset(("axis", "ema_overwrite_frequency", "name"))
+"""Arguments whose value says nothing across dialects.
+
+An axis is counted from either end, the frequency is without meaning where there is no average, and
+names of losses, metrics and schedules are given by the dialect where the user gave none.
+"""
+
+SHARED_NAMES_ONLY = (Facet.ARGUMENTS, Facet.COMPILE, Facet.OPTIMIZER, Facet.LEARNING_RATE)
+"""Facets of which each dialect tells more than the other: compared by what both tell."""
+
+
+def comparable(snapshot: Snapshot) -> Snapshot:
+    """Return the snapshot in shared words; what no two dialects tell alike is left out."""
+    return Snapshot(
+        {
+            facet: dict(_TRANSLATIONS[facet](snapshot))
+            for facet in snapshot.facets
+            if facet in _TRANSLATIONS
+        }
+    )
+
+
+def in_common(expected: Snapshot, found: Snapshot) -> tuple[Snapshot, Snapshot]:
+    """Return two comparable snapshots without the arguments that only one dialect has.
+
+    What must be there whatever the dialect stays: classes, losses, metrics. A facet of which the
+    other side tells nothing at all is left as it is: it was lost, not translated.
+    """
+    one, other = dict(expected.facets), dict(found.facets)
+    for facet in SHARED_NAMES_ONLY:
+        a, b = expected[facet], found[facet]
+        if a and b:
+            one[facet], other[facet] = _known_to(a, b), _known_to(b, a)
+    return Snapshot(one), Snapshot(other)
+
+
+def lives_in_common(original: Life, resumed: Life) -> tuple[Life, Life]:
+    """Return two lives in shared words: logs by the names that both have, state translated.
+
+    Of a metric both log the batch's own value; a loss by output only Keras 2 logs.
+    """
+    one, other = [], []
+    for a, b in zip(original.steps, resumed.steps, strict=False):
+        logs = [_common_logs(*pair) for pair in zip(a.logs, b.logs, strict=False)]
+        before, after = in_common(comparable(a.snapshot), comparable(b.snapshot))
+        one.append(replace(a, logs=tuple(log for log, _ in logs), snapshot=before))
+        other.append(replace(b, logs=tuple(log for _, log in logs), snapshot=after))
+    rest = [replace(s, snapshot=comparable(s.snapshot)) for s in original.steps[len(one) :]]
+    return replace(original, steps=(*one, *rest)), replace(resumed, steps=tuple(other))
+
+
+def _common_logs(
+    one: Mapping[str, float], other: Mapping[str, float]
+) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    names = [name for name in one if name in other]
+    return {name: one[name] for name in names}, {name: other[name] for name in names}
+
+
+def _known_to(inventory: Inventory, other: Inventory) -> Inventory:
+    return {n: value for n, value in inventory.items() if n in other or _ESSENTIAL.search(n)}
+
+
+def _as_it_is(facet: Facet) -> Callable[[Snapshot], Iterator[tuple[str, Value]]]:
+    def inventory(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
+        yield from snapshot[facet].items()
+
+    return inventory
+
+
+def _arguments(facet: Facet) -> Callable[[Snapshot], Iterator[tuple[str, Value]]]:
+    def inventory(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
+        for name, value in snapshot[facet].items():
+            if name.rpartition("/")[2] not in UNSHARED:
+                yield name, _plain(value)
+
+    return inventory
+
+
+def _plain(value: Any) -> Value:
+    """Return numbers as float32 has them, one way of writing sequences, and the newer word."""
+    if isinstance(value, float):
+        return float(np.float32(value))
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return SYNONYMS.get(value, value) if isinstance(value, str) else value
+
+
+def _layers(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
+    for name, value in snapshot[Facet.ARCHITECTURE].items():
+        if _LAYER.fullmatch(name):
+            yield name, _plain(value)
+
+
+def _sharing(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
+    """Yield what each layer is called on, by layer: calls are numbered in two ways."""
+    calls: dict[str, list[list[str]]] = {}
+    for name, value in snapshot[Facet.SHARING].items():
+        if _CALL.search(name):
+            layer = _CALL.sub("", name)
+            calls.setdefault(layer, []).append([f"{taken}/{output}" for taken, _, output in value])
+        else:
+            yield name, value
+    yield from ((f"{layer}/calls", sorted(taken)) for layer, taken in calls.items())
+
+
+def _policies(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
+    """Yield the policies of layers that can be frozen: an input's dtype is no policy."""
+    for path, policy in snapshot[Facet.DTYPE_POLICY].items():
+        if path in snapshot[Facet.TRAINABLE]:
+            yield path, policy
+
+
+def _iteration(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
+    for name, value in snapshot[Facet.ITERATION].items():
+        yield name, np.asarray(value).astype(np.int64)
+
+
+def _slots(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
+    """Yield each slot by its name and its place among those of that name.
+
+    Without momentum Keras 2 has SGD keep slots that nothing reads.
+    """
+    idle = not snapshot[Facet.OPTIMIZER].get("momentum", 1.0)
+    seen: Counter[str] = Counter()
+    for name, value in snapshot[Facet.SLOTS].items():
+        word = name.lstrip("0123456789").strip()
+        slot = SLOTS.get(word, word)
+        if not (idle and slot == "momentum"):
+            yield f"{slot}/{seen[slot]}", value
+            seen[slot] += 1
+
+
+_TRANSLATIONS: Mapping[Facet, Callable[[Snapshot], Iterator[tuple[str, Value]]]] = {
+    Facet.ARCHITECTURE: _layers,
+    Facet.ARGUMENTS: _arguments(Facet.ARGUMENTS),
+    Facet.SHARING: _sharing,
+    Facet.NAMES: _as_it_is(Facet.NAMES),
+    Facet.WEIGHTS: _as_it_is(Facet.WEIGHTS),
+    Facet.NON_TRAINABLE: _as_it_is(Facet.NON_TRAINABLE),
+    Facet.TRAINABLE: _as_it_is(Facet.TRAINABLE),
+    Facet.DTYPE_POLICY: _policies,
+    Facet.COMPILE: _arguments(Facet.COMPILE),
+    Facet.OPTIMIZER: _arguments(Facet.OPTIMIZER),
+    Facet.SLOTS: _slots,
+    Facet.ITERATION: _iteration,
+    Facet.LEARNING_RATE: _arguments(Facet.LEARNING_RATE),
+}
