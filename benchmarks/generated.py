@@ -2,7 +2,8 @@
 
 from hypothesis.strategies import SearchStrategy
 
-from conformance.campaign import Campaign, Examiner, Plan
+from conformance.campaign import Campaign
+from conformance.plan import Examiner, Plan
 from reports.records import Verdict
 from strategies.case import Case
 

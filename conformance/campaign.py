@@ -4,18 +4,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from itertools import count
 
 import msgspec
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
-from hypothesis.strategies import SearchStrategy
 
 from conformance import wire
-from conformance.checks import ALL_CHECKS, Check, Defect, Judgement
+from conformance.checks import ALL_CHECKS, Defect, Judgement
 from conformance.contract import Promise
 from conformance.examine import Report, Request
 from conformance.isolation import Crashed, Failed, TimedOut
 from conformance.known_issues import known_issue
+from conformance.plan import Batch, Examiner, Plan
 from conformance.snapshot import Difference
 from conformance.trace import Probe
 from reports.records import Finding, Result, Verdict, worst
@@ -24,6 +24,8 @@ from strategies.drawing import drawing
 
 BATCH = 100
 """Examples of one seed; a long campaign is many batches, each with a seed of its own."""
+
+SIZE_OF_A_TIMED_BATCH = 10
 
 EVERY = {Probe.SECOND_GENERATION: 5, Probe.ANOTHER_PROCESS: 10, Probe.UNBUILT: 5}
 """A probe is made on one example in so many, the first one included; twins are for what is news."""
@@ -39,45 +41,13 @@ _CARRIER = "round_trip_completes"
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What to run: one subject, one save path, one kind of model, and for how long.
-
-    `examples` is a number of cases; with `seconds`, batches are run until the time is up instead.
-    `timeout` bounds one example, `shrink_seconds` the reduction of all defects together.
-    """
-
-    subject: str
-    path: str
-    kind: str
-    cases: SearchStrategy[Case]
-    checks: tuple[Check, ...] = ALL_CHECKS
-    examples: int = 30
-    seconds: float | None = None
-    seed: int = 0
-    timeout: float = 120.0
-    shrink_seconds: float = 60.0
-
-
-class Examiner(Protocol):
-    """Serves `conformance.examine:examine`, as a child process does."""
-
-    def call(self, request: bytes, *, seconds: float) -> bytes:
-        """Return the encoded report on an encoded request.
-
-        Raises:
-            Crashed, TimedOut, Failed: there is none.
-        """
-
-
-@dataclass
 class _Sighting:
     """Where a defect was first seen: its case, and the batch that will give it again."""
 
     judgement: Judgement
     defect: Defect
     case: Case
-    batch: int
-    count: int = 1
+    batch: Batch
 
 
 class _Found(Exception):
@@ -108,8 +78,8 @@ class Campaign:
 
     def run(self) -> tuple[Result, ...]:
         """Run the plan and return a result a check that had something to say."""
-        for batch, size in self._batches():
-            self._generate(batch, size, self._explore(batch), Phase.generate)
+        for batch in self._batches():
+            self._generate(batch, self._explore(batch), Phase.generate)
         for check in self.plan.checks:
             self._tallies.setdefault(check.name, Counter({Verdict.NOT_APPLICABLE: self._number}))
         self._reduce_all()
@@ -120,27 +90,19 @@ class Campaign:
         names = [check.name for check in self.plan.checks if check.name in self._tallies]
         return tuple(self._result(name) for name in names)
 
-    def _batches(self) -> Iterator[tuple[int, int]]:
+    def _batches(self) -> Iterator[Batch]:
         plan = self.plan
         if plan.seconds is None:
             sizes = [BATCH] * (plan.examples // BATCH) + [plan.examples % BATCH]
-            yield from ((batch, size) for batch, size in enumerate(sizes) if size)
+            yield from (Batch(number, size) for number, size in enumerate(sizes) if size)
             return
-        batch = 0
+        numbers = count()
         while time.monotonic() - self._started < plan.seconds:
-            yield batch, self._size(batch)
-            batch += 1
+            yield Batch(next(numbers), SIZE_OF_A_TIMED_BATCH)
 
-    def _size(self, batch: int) -> int:
-        if self.plan.seconds is not None:
-            return 10
-        return min(BATCH, self.plan.examples - batch * BATCH)
-
-    def _generate(
-        self, batch: int, size: int, test: Callable[[Case], None], *phases: Phase
-    ) -> None:
+    def _generate(self, batch: Batch, test: Callable[[Case], None], *phases: Phase) -> None:
         profile = settings(
-            max_examples=size,
+            max_examples=batch.size,
             phases=phases,
             database=None,
             deadline=None,
@@ -149,9 +111,9 @@ class Campaign:
             report_multiple_bugs=False,
             print_blob=False,
         )
-        seed(self.plan.seed + batch)(profile(given(self.plan.cases)(test)))()
+        seed(self.plan.seed + batch.number)(profile(given(self.plan.cases)(test)))()
 
-    def _explore(self, batch: int) -> Callable[[Case], None]:
+    def _explore(self, batch: Batch) -> Callable[[Case], None]:
         def explore(case: Case) -> None:
             probes = {p for p, every in EVERY.items() if self._number % every == 0}
             self._number += 1
@@ -186,19 +148,15 @@ class Campaign:
             return (Judgement(_CARRIER, Promise.MUST, Verdict.NOT_APPLICABLE, reason=reason),)
         return report.judgements
 
-    def _book(self, judgement: Judgement, case: Case, batch: int) -> None:
+    def _book(self, judgement: Judgement, case: Case, batch: Batch) -> None:
         check = judgement.check
         self._promises.setdefault(check, set()).add(judgement.promise)
         if judgement.distance is not None:
             self._distances[check] = max(judgement.distance, self._distances.get(check, 0.0))
-        new = False
-        for defect in judgement.defects:
-            sighting = self._sightings.get((check, defect.key))
-            new |= sighting is None
-            if sighting is None:
-                self._sightings[check, defect.key] = _Sighting(judgement, defect, case, batch)
-            else:
-                sighting.count += 1
+        seen = {(check, defect.key): defect for defect in judgement.defects}
+        new = {at: defect for at, defect in seen.items() if at not in self._sightings}
+        for at, defect in new.items():
+            self._sightings[at] = _Sighting(judgement, defect, case, batch)
         self._tallies.setdefault(check, Counter())[self._verdict(judgement)] += 1
         if new:
             self.found(self.results())
@@ -210,8 +168,9 @@ class Campaign:
         return judgement.verdict
 
     def _known(self, check: str, key: str) -> str:
-        issue = known_issue(self.plan.subject, self.plan.path, check, key)
-        return "" if issue is None else issue.statement
+        places = self.plan.places or ((self.plan.subject, self.plan.path),)
+        issues = (known_issue(*place, check, key) for place in places)
+        return next((issue.statement for issue in issues if issue is not None), "")
 
     def _reduce_all(self) -> None:
         """Reduce the failures, then the gaps in a quarter of the time; known issues are small."""
@@ -254,8 +213,7 @@ class Campaign:
                 raise _Found
 
         try:
-            size = self._size(sighting.batch)
-            self._generate(sighting.batch, size, reduce, Phase.generate, Phase.shrink)
+            self._generate(sighting.batch, reduce, Phase.generate, Phase.shrink)
         except (_Found, _OutOfTime):
             return
 

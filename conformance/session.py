@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from conformance import environment, subjects
-from conformance.campaign import Campaign, Plan
+from conformance.campaign import Campaign
 from conformance.checks import ALL_CHECKS, Check, checks_for
 from conformance.contract import Facet
 from conformance.examine import EXAMINE, path_of
 from conformance.isolation import Child
+from conformance.plan import Plan
 from conformance.subject import SavePath, Subject
 from reports import store
 from reports.matrix import matrix

@@ -5,11 +5,12 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
 
-from conformance.campaign import Campaign, Plan
+from conformance.campaign import Campaign
 from conformance.checks import ALL_CHECKS
 from conformance.examine import EXAMINE
 from conformance.isolation import Child
 from conformance.mutants import Mutant
+from conformance.plan import Plan
 from reports.records import Result, Verdict
 from strategies.case import Kind
 from strategies.cases import cases

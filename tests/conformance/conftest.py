@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.campaign import Campaign, Plan
+from conformance.campaign import Campaign
 from conformance.examine import EXAMINE
 from conformance.isolation import Child
+from conformance.plan import Plan
 from reports.records import Result
 from strategies.case import Kind
 from strategies.cases import cases

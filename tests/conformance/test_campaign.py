@@ -1,8 +1,9 @@
 """Campaigns: what they find, what they call it, and how small they make it."""
 
 from conformance import wire
-from conformance.campaign import Campaign, Plan
+from conformance.campaign import Campaign
 from conformance.examine import Request, examine
+from conformance.plan import Plan
 from conformance.trace import Probe
 from reports.records import Verdict
 from tests.conformance.conftest import LINEAR_CASES
