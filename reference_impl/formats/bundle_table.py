@@ -68,10 +68,9 @@ def encoded_table(records: Iterable[Record]) -> bytes:
     """Return the table of records whose keys rise."""
     file = bytearray()
     index: list[Record] = []
-    blocks = list(_split(records))
-    for block, following in zip(blocks, [*blocks[1:], None], strict=True):
+    for block, following in pairwise([*_split(records), []]):
         last = block[-1][0]
-        key = _successor(last) if following is None else _separator(last, following[0][0])
+        key = _separator(last, following[0][0]) if following else _successor(last)
         index.append((key, _append(file, _block(block, RESTART_INTERVAL)).encoded()))
     metaindex = _append(file, _block([], RESTART_INTERVAL))
     handles = metaindex.encoded() + _append(file, _block(index, 1)).encoded()

@@ -134,10 +134,11 @@ class Restoration:
             # Metrics that are made later count what comes later.
             self._extras.root.children.pop(METRICS, None)
         self._wait()
-        left = self.unrestored()
+        weights = self.model.weights if self.model.built else []
+        left = [weight.name for weight in weights if id(weight) not in self._restored]
         if left:
             _LOGGER.warning(
-                "model %r: %d variables have no value in the checkpoint %r and keep theirs: %s",
+                "model %r: %d weights have no value in the checkpoint %r and keep theirs: %s",
                 *(self.model.name, len(left), str(self._bundle.prefix), left),
             )
 
@@ -154,6 +155,11 @@ class Restoration:
             self._take(self._changes())
         finally:
             self._running = False
+        self._wait()
+
+    def stop(self) -> None:
+        """Wait for nothing any more."""
+        self._waiting.clear()
         self._wait()
 
     def unrestored(self) -> list[str]:

@@ -167,7 +167,8 @@ def _of_optimizer(optimizer: Optimizer) -> dict[str, Held]:
         "_iterations": optimizer.iterations,
         rate: optimizer.learning_rate,
         **slot_lists(optimizer),
-        **optimizer.extra_state,
+        # What is made with the slots, as in tf_keras.
+        **(optimizer.extra_state if optimizer.built else {}),
     }
 
 
