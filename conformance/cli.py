@@ -67,6 +67,43 @@ def run(
 
 
 @app.command()
+def interchange(
+    subjects: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SUBJECT]...", help="All installed ones, if none."),
+    ] = None,
+    format: Annotated[list[str] | None, typer.Option(help="Only this format.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="Only this kind of model.")] = None,
+    examples: Annotated[int, typer.Option(help="Cases a pair, format and kind.")] = 30,
+    seed: Annotated[int, typer.Option(help="Seed of the cases.")] = 0,
+    workers: Annotated[int, typer.Option("-n", metavar="WORKERS", help="Worker processes.")] = 1,
+    timeout: Timeout = 120.0,
+    shrink: Annotated[float, typer.Option(help="Seconds to reduce what a pair loses.")] = 60.0,
+    out: Annotated[Path, typer.Option(help="Where the run and its report go.")] = Path(
+        "saveproof-interchange"
+    ),
+) -> None:
+    """Have each subject read what each has written: exit codes as those of `run`."""
+    from conformance import listing
+    from conformance.interchange import session
+    from reports.matrix import matrix
+    from reports.terminal import terminal
+
+    wanted = session.Wanted(
+        subjects or listing.installed(),
+        format or (),
+        kind or (),
+        *(examples, seed, timeout, shrink, workers, out),
+        command=shlex.join(["saveproof", *sys.argv[1:]]),
+    )
+    run = _or_error(lambda: session.run(wanted, lambda line: typer.echo(line, err=True)))
+    figures = matrix(run)
+    typer.echo(terminal(figures, color=sys.stdout.isatty()))
+    typer.echo(f"report: {out / session.FILES['html']}")
+    raise typer.Exit(session.exit_code(run))
+
+
+@app.command()
 def replay(
     case: Annotated[str, typer.Argument(metavar="ID|FILE", help="A case's id, or its JSON file.")],
     subject: Annotated[str | None, typer.Option(help="Replay on this subject.")] = None,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from conformance import subjects as registry
 from conformance.checks import ALL_CHECKS
 from conformance.contract import Promise
+from conformance.environment import NOT_INSTALLED
 from conformance.subject import SavePath
 from conformance.subjects import doctor as examination
 
@@ -12,6 +13,12 @@ from conformance.subjects import doctor as examination
 def subjects() -> str:
     """Return the built-in subjects, a line each, with the versions installed."""
     return "\n".join(_subject_line(name) for name in registry.SUBJECTS)
+
+
+def installed() -> list[str]:
+    """Return the built-in subjects whose packages are all installed, one a framework."""
+    told = {name: registry.resolve(name).environment() for name in registry.SUBJECTS}
+    return [n for n, v in told.items() if ":" not in n and NOT_INSTALLED not in v.values()]
 
 
 def paths(subject: str) -> str:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from reports.interchange import grid, measured
 from reports.matrix import NEWS, Cell, Matrix, replay_command, repro_command
 from reports.records import PathInfo
 from reports.rendering import rendered
@@ -15,6 +16,8 @@ def html(matrix: Matrix) -> str:
         "report.html.j2",
         {
             "matrix": matrix,
+            "grid": grid(matrix),
+            "measured": measured,
             "symbols": SYMBOLS,
             "meanings": MEANINGS,
             "promised": promised,

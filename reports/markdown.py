@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from reports.interchange import Exchange, Grid, grid, measured
 from reports.matrix import Cell, Defect, Matrix, Sheet, replay_command, repro_command
 from reports.records import Verdict
 from reports.wording import MEANINGS, SYMBOLS, explained, printable, shown
@@ -15,9 +16,10 @@ MARKS = re.compile(r"[\\`*{}\[\]<>|#~$@&]|(?<!\w)_|_(?!\w)")
 
 
 def markdown(matrix: Matrix) -> str:
-    """Return a table a subject (rows are checks) and the defects."""
+    """Return a table a subject (rows are checks) and the defects; of exchanges, one of them all."""
     parts = [f"# saveproof: {escaped(matrix.headline)}", *_banner(matrix), _origin(matrix)]
-    parts += [_table(sheet) for sheet in matrix.sheets]
+    exchanges = grid(matrix)
+    parts += _exchanges(exchanges) if exchanges else [_table(sheet) for sheet in matrix.sheets]
     parts.append(_legend(matrix))
     defects = [same for sheet in matrix.sheets for same in sheet.defects]
     parts += [_defect(same, matrix.folder) for same in defects[:LIMIT]]
@@ -70,6 +72,27 @@ def _table(sheet: Sheet) -> str:
         verdicts = " | ".join(_figure(cell) for cell in cells)
         lines.append(f"| {escaped(cells[0].check.name)} | {verdicts} |")
     return "\n".join(lines)
+
+
+def _exchanges(grid: Grid) -> list[str]:
+    names = [escaped(reader) for reader in grid.readers]
+    lines = [f"| format | written by | {' | '.join(names)} |", f"|:--|:--|{':-:|' * len(names)}"]
+    for name, writer in grid.rows:
+        cells = [_exchange(grid.at(name, writer, reader)) for reader in grid.readers]
+        lines.append(f"| {escaped(name)} | {escaped(writer)} | {' | '.join(cells)} |")
+    lost = [
+        f"- {SYMBOLS[lost.verdict]} {escaped(f'{one.writer} → {one.reader}, {one.format}')}: "
+        f"{escaped(lost.key)}"
+        for one in grid.exchanges.values()
+        for lost in one.lost
+    ]
+    return ["\n".join(lines), *(["\n".join(lost)] if lost else [])]
+
+
+def _exchange(one: Exchange | None) -> str:
+    if one is None:
+        return ""
+    return f"{SYMBOLS[one.verdict]} {one.examples} {measured(one.distance)}".strip()
 
 
 def _figure(cell: Cell) -> str:

@@ -10,6 +10,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from reports.interchange import Exchange, Grid, grid, measured
 from reports.matrix import Cell, Defect, Matrix, Sheet, replay_command, repro_command
 from reports.records import CheckInfo, Verdict
 from reports.wording import MEANINGS, SYMBOLS, explained, printable, shown
@@ -55,17 +56,48 @@ def _parts(matrix: Matrix, width: int) -> Iterable[RenderableType]:
         check.name: number
         for number, check in enumerate((c for g in matrix.groups.values() for c in g), 1)
     }
+    exchanges = grid(matrix)
+    if exchanges is not None:
+        yield from _exchanges(exchanges)
+    else:
+        yield from _sheets(matrix, numbers, width)
+    yield _legend(matrix)
+    for sheet in matrix.sheets:
+        yield from (_defect(same, matrix.folder) for same in sheet.defects)
+    yield Rule(style="dim")
+    yield _conclusion(matrix)
+
+
+def _sheets(matrix: Matrix, numbers: Mapping[str, int], width: int) -> Iterable[RenderableType]:
     for sheet in matrix.sheets:
         versions = "  ".join(f"{name} {v}" for name, v in sheet.subject.environment.items())
         name = Text(printable(f"{sheet.subject.name}  "), style="bold")
         yield name.append(printable(versions), "dim")
         yield from (_table(sheet, groups, numbers) for groups in _panels(matrix, width))
     yield _checks(matrix, numbers)
-    yield _legend(matrix)
-    for sheet in matrix.sheets:
-        yield from (_defect(same, matrix.folder) for same in sheet.defects)
-    yield Rule(style="dim")
-    yield _conclusion(matrix)
+
+
+def _exchanges(grid: Grid) -> Iterable[RenderableType]:
+    """Return a row a format and writer, a column a reader; then what was lost, by name."""
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    for name in ("format", "written by", *grid.readers):
+        table.add_column(Text(printable(name)), overflow="fold")
+    for name, writer in grid.rows:
+        cells = [_exchange(grid.at(name, writer, reader)) for reader in grid.readers]
+        table.add_row(Text(printable(name)), Text(printable(writer)), *cells)
+    yield Padding(table, (0, 0, 1, 0))
+    for one in grid.exchanges.values():
+        for lost in one.lost:
+            mark = Text(SYMBOLS[lost.verdict], STYLES[lost.verdict])
+            place = f"{one.writer} → {one.reader} {one.format}"
+            yield mark.append(printable(f" {place}: {lost.key}"), "default")
+
+
+def _exchange(one: Exchange | None) -> Text:
+    if one is None:
+        return Text("")
+    text = Text(SYMBOLS[one.verdict], STYLES[one.verdict])
+    return text.append(f" {one.examples} {measured(one.distance)}".rstrip(), "default")
 
 
 def _panels(matrix: Matrix, width: int) -> list[list[Sequence[CheckInfo]]]:

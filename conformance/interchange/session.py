@@ -1,0 +1,232 @@
+"""A run of exchanges: every pair, format and kind of model, written down as it goes."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from multiprocessing import get_context
+from pathlib import Path
+
+from conformance import environment, subjects
+from conformance.campaign import Campaign
+from conformance.contract import Contract
+from conformance.interchange.exchange import EXCHANGE
+from conformance.interchange.judging import CHECKS, COMPLETES
+from conformance.interchange.pairs import Crossing, Pair, UnknownFormat, crossing, crossings
+from conformance.isolation import Child
+from conformance.plan import Plan
+from reports import store
+from reports.matrix import matrix
+from reports.records import UNEXPECTED, CheckInfo, Header, PathInfo, Result, SubjectInfo, Verdict
+from reports.renderers import RENDERERS
+from reports.store import Run
+from strategies.case import Kind
+from strategies.cases import cases
+
+FILES = {"html": "report.html", "markdown": "report.md", "junit": "junit.xml"}
+
+
+class NotInstalled(LookupError):
+    """A subject's framework is not installed."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked for; without formats or kinds, all of them."""
+
+    subjects: Sequence[str]
+    formats: Sequence[str] = ()
+    kinds: Sequence[str] = ()
+    examples: int = 30
+    seed: int = 0
+    timeout: float = 120.0
+    shrink_seconds: float = 60.0
+    workers: int = 1
+    out: Path = Path("saveproof-interchange")
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One format of one writer and one kind of model, with every reader in turn.
+
+    The readers stand together because the writer's process keeps what it has written for them.
+    """
+
+    wanted: Wanted
+    writer: str
+    format: str
+    kind: str
+    readers: tuple[str, ...]
+
+
+def run(wanted: Wanted, tell: Callable[[str], None]) -> Run:
+    """Run every exchange; an interrupt ends the run, and what was found is kept.
+
+    Raises:
+        UnknownSubject, NoEnvironment: there is no such subject here.
+        NotInstalled: a subject's framework is not there.
+        UnknownFormat: no pair exchanges such a format, or no pair exchanges anything.
+    """
+    started = time.monotonic()
+    found = _crossings(wanted)
+    header = _header(wanted, found)
+    tasks = list(_tasks(wanted, found))
+    store.begin(wanted.out, header)
+    interrupted = False
+    try:
+        for number, lines in enumerate(_performed(tasks, wanted.workers), 1):
+            for line in lines:
+                tell(f"[{number}/{len(tasks)}] {line}")
+    except KeyboardInterrupt:
+        interrupted = True
+    whole = store.write_run(
+        wanted.out,
+        header=header,
+        finished=_now(),
+        seconds=round(time.monotonic() - started, 1),
+        interrupted=interrupted,
+    )
+    figures = matrix(whole)
+    for name, file in FILES.items():
+        (wanted.out / file).write_text(RENDERERS[name](figures), encoding="utf-8")
+    return whole
+
+
+def exit_code(run: Run) -> int:
+    """Return 0 for nothing unexpected, 1 for findings, 2 for a run that could not be finished."""
+    verdicts = {verdict for result in run.results for verdict in result.tally}
+    if not run.complete or Verdict.HARNESS_ERROR in verdicts:
+        return 2
+    return 1 if verdicts & UNEXPECTED else 0
+
+
+def perform(task: Task) -> list[str]:
+    """Run a task's campaigns, append their results to this process's shard; tell of each."""
+    with Child(EXCHANGE) as child:
+        return [_campaign(task, reader, child) for reader in task.readers]
+
+
+def _performed(tasks: Sequence[Task], workers: int) -> Iterator[list[str]]:
+    if workers == 1:
+        yield from map(perform, tasks)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        try:
+            for done in as_completed([pool.submit(perform, task) for task in tasks]):
+                yield done.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _campaign(task: Task, reader: str, child: Child) -> str:
+    at = crossing(Pair(task.writer, reader), task.format)
+    wanted = task.wanted
+    plan = Plan(
+        *(at.pair.name, at.format, task.kind),
+        cases(kinds=(Kind(task.kind),)),
+        checks=tuple(check for check in CHECKS if at.contract.speaks_of(check.facets)),
+        examples=wanted.examples,
+        seed=wanted.seed,
+        timeout=wanted.timeout,
+        shrink_seconds=wanted.shrink_seconds,
+        places=at.places,
+    )
+
+    def keep(results: Sequence[Result]) -> None:
+        for result in results:
+            store.append(store.shard(wanted.out, str(os.getpid())), result)
+
+    running = Campaign(plan, child, keep)
+    try:
+        return _told(at, task.kind, running.run())
+    finally:
+        keep(running.results())
+
+
+def _told(at: Crossing, kind: str, results: Sequence[Result]) -> str:
+    cases_by_verdict = next((r.tally for r in results if r.check == COMPLETES), {})
+    news = Counter(r.verdict for r in results for f in r.findings if not f.known)
+    words = [f"{n} {verdict}" for verdict, n in cases_by_verdict.items()]
+    words += [f"{n} found: {verdict}" for verdict, n in news.items()]
+    return f"{at.pair.name} {at.format} {kind}: {', '.join(words)}"
+
+
+def _crossings(wanted: Wanted) -> list[Crossing]:
+    for name in wanted.subjects:
+        _refuse_missing(name)
+    pairs = [Pair(writer, reader) for writer in wanted.subjects for reader in wanted.subjects]
+    found = [one for pair in pairs for one in crossings(pair)]
+    formats = {one.format for one in found}
+    unknown = sorted(set(wanted.formats) - formats)
+    if unknown or not found:
+        raise UnknownFormat(
+            f"expected formats of {sorted(formats)}, which these subjects exchange, found {unknown}"
+        )
+    return [one for one in found if not wanted.formats or one.format in wanted.formats]
+
+
+def _refuse_missing(name: str) -> None:
+    versions = subjects.resolve(name).environment()
+    missing = [one for one, version in versions.items() if version == environment.NOT_INSTALLED]
+    if missing:
+        raise NotInstalled(
+            f"subject {name!r} needs {', '.join(missing)}, not installed here; install it, or "
+            f"name an environment that has it: {name}@/path/to/venv"
+        )
+
+
+def _tasks(wanted: Wanted, found: Sequence[Crossing]) -> Iterator[Task]:
+    def place(one: Crossing) -> tuple[int, str]:
+        return wanted.subjects.index(one.pair.writer), one.format
+
+    for (writer, name), group in groupby(sorted(found, key=place), key=place):
+        same = list(group)
+        for kind in Kind:
+            if wanted.kinds and kind not in wanted.kinds:
+                continue
+            readers = tuple(one.pair.reader for one in same if kind in one.kinds)
+            if readers:
+                yield Task(wanted, wanted.subjects[writer], name, str(kind), readers)
+
+
+def _header(wanted: Wanted, found: Sequence[Crossing]) -> Header:
+    pairs = list(dict.fromkeys(one.pair for one in found))
+    return Header(
+        run=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{wanted.seed}",
+        started=_now(),
+        saveproof=environment.version("saveproof"),
+        command=wanted.command,
+        seed=wanted.seed,
+        examples=wanted.examples,
+        environment=dict(environment.described()),
+        subjects=tuple(_pair_info(pair, found) for pair in pairs),
+        checks=tuple(CheckInfo(c.name, c.statement, tuple(c.facets)) for c in CHECKS),
+    )
+
+
+def _pair_info(pair: Pair, found: Sequence[Crossing]) -> SubjectInfo:
+    sides = {"writer": pair.writer, "reader": pair.reader}
+    versions = {
+        f"{side}: {package}": version
+        for side, name in sides.items()
+        for package, version in subjects.resolve(name).environment().items()
+    }
+    formats = [one for one in found if one.pair == pair]
+    infos = tuple(
+        PathInfo(one.format, one.contract.document, _facets(one.contract)) for one in formats
+    )
+    return SubjectInfo(pair.name, versions, infos, pair.writer, pair.reader)
+
+
+def _facets(contract: Contract) -> dict[str, str]:
+    return {str(facet): str(promise) for facet, promise in contract.facets.items()}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,126 @@
+"""The figures of exchanges: what each writer's files come to with each reader, by format."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from reports.matrix import NEWS, Matrix, Row, Sheet
+from reports.records import SEVERITY, Verdict, worst
+
+SHOWN_NOTHING = frozenset({Verdict.VACUOUS, Verdict.NOT_APPLICABLE, Verdict.REFUSED})
+"""Verdicts of a cell that leave what the pair's other checks have shown as it is."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What did not come through, by name: the defect's key, and the check that saw it."""
+
+    verdict: Verdict
+    check: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A format from a writer to a reader: the worst of its checks, all kinds of model together.
+
+    `examples` is the number of cases that were run. `distances` are the greatest differences among
+    what passed, absolute, by check. `anchor` leads to the pair's sheet in the HTML report.
+    """
+
+    writer: str
+    reader: str
+    format: str
+    verdict: Verdict | None
+    examples: int
+    distances: Mapping[str, float]
+    lost: tuple[Lost, ...]
+    anchor: str
+
+    @property
+    def distance(self) -> float | None:
+        """The greatest distance of any check; None where nothing was compared."""
+        return max(self.distances.values(), default=None)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Every exchange of a run, by format, writer and reader."""
+
+    formats: tuple[str, ...]
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+    exchanges: Mapping[tuple[str, str, str], Exchange]
+
+    def at(self, name: str, writer: str, reader: str) -> Exchange | None:
+        """Return the exchange of a format; None where one side does not claim it."""
+        return self.exchanges.get((name, writer, reader))
+
+    @property
+    def rows(self) -> Sequence[tuple[str, str]]:
+        """Every format and writer that has an exchange."""
+        return [
+            (name, writer)
+            for name in self.formats
+            for writer in self.writers
+            if any(self.at(name, writer, reader) for reader in self.readers)
+        ]
+
+
+def grid(matrix: Matrix) -> Grid | None:
+    """Return the exchanges of a run; None of a run that has none."""
+    pairs = [(n, s) for n, s in enumerate(matrix.sheets) if s.subject.writer]
+    exchanges = [_exchange(n, sheet, row) for n, sheet in pairs for row in sheet.rows]
+    if not pairs:
+        return None
+    return Grid(
+        formats=tuple(dict.fromkeys(one.format for one in exchanges)),
+        writers=tuple(dict.fromkeys(sheet.subject.writer for _, sheet in pairs)),
+        readers=tuple(dict.fromkeys(sheet.subject.reader for _, sheet in pairs)),
+        exchanges={(one.format, one.writer, one.reader): one for one in exchanges},
+    )
+
+
+def measured(distance: float | None) -> str:
+    """Return a distance in words: none measured, the last bit, or the number."""
+    if distance is None:
+        return ""
+    return "exact" if distance == 0.0 else f"{distance:.0e}"
+
+
+def _exchange(number: int, sheet: Sheet, row: Row) -> Exchange:
+    return Exchange(
+        writer=sheet.subject.writer,
+        reader=sheet.subject.reader,
+        format=row.path.name,
+        verdict=_verdict(cell.verdict for cell in row.cells),
+        examples=max((cell.examples for cell in row.cells), default=0),
+        distances=_distances(row),
+        lost=_lost(row),
+        anchor=f"sheet-{number}",
+    )
+
+
+def _verdict(verdicts: Iterable[Verdict | None]) -> Verdict | None:
+    seen = [verdict for verdict in verdicts if verdict is not None]
+    told = [verdict for verdict in seen if verdict not in SHOWN_NOTHING]
+    return worst(told or seen) if seen else None
+
+
+def _distances(row: Row) -> Mapping[str, float]:
+    found: dict[str, float] = {}
+    for cell in row.cells:
+        for result in cell.results:
+            if result.distance is not None:
+                name = cell.check.name
+                found[name] = max(result.distance, found.get(name, 0.0))
+    return found
+
+
+def _lost(row: Row) -> tuple[Lost, ...]:
+    lost = {
+        Lost(defect.verdict, cell.check.name, defect.finding.key): None
+        for cell in row.cells
+        for defect in cell.defects
+        if defect.verdict in NEWS
+    }
+    return tuple(sorted(lost, key=lambda one: SEVERITY.index(one.verdict)))
