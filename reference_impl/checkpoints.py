@@ -107,10 +107,15 @@ def load_checkpoint(model: Trainer, prefix: Path) -> LoadStatus:
     """
     bundle = open_bundle(prefix)
     weights = _graph(bundle, GRAPH_KEY)
-    extras = _graph(bundle, EXTRAS_GRAPH_KEY) if EXTRAS_GRAPH_KEY in bundle.entries else None
+    extras = extras_graph(bundle)
     restoration = Restoration(model, bundle, weights, extras, optimized=_optimized(bundle))
     restoration.start()
     return LoadStatus(restoration)
+
+
+def extras_graph(bundle: Bundle) -> Node | None:
+    """Return the root of the objects with state that TensorFlow does not keep, if there are any."""
+    return _graph(bundle, EXTRAS_GRAPH_KEY) if EXTRAS_GRAPH_KEY in bundle.entries else None
 
 
 def _graph(bundle: Bundle, key: str) -> Node:

@@ -57,9 +57,13 @@ Kind = str | Bare | Polymorphic
 
 @dataclass(slots=True)
 class Objects:
-    """The nodes from a root, and what each of them is."""
+    """The nodes from a root, and what each of them is.
+
+    `bound` are the variables that the functions take; those in `frozen` are never trained.
+    """
 
     root: Node
+    bound: list[Node] = field(default_factory=list)
     kinds: dict[int, Kind] = field(default_factory=dict)
     frozen: set[int] = field(default_factory=set)
 

@@ -41,7 +41,7 @@ class Drawing:
     def call(self, model: Layer, inputs: Nested, *, training: bool = False) -> Nested:
         """Draw a model's call on symbols and return what stands for its outputs."""
         with traced_by(self), calling(CallFrame((model.name,), training)):
-            return model.call(inputs, **_told(model, training=training))
+            return model.call(inputs, **told(model, training=training))
 
     def applied(
         self, primitive: Any, inputs: tuple[Operand, ...], args: tuple[object, ...]
@@ -92,7 +92,8 @@ class Drawing:
         return self.function.constant(value_of(x))
 
 
-def _told(model: Layer, *, training: bool) -> dict[str, Any]:
+def told(model: Layer, *, training: bool) -> dict[str, Any]:
+    """Return the arguments that tell a model's own `call` whether it trains, if it takes any."""
     parameters = inspect.signature(type(model).call).parameters
     return {"training": training} if "training" in parameters else {}
 

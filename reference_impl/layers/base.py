@@ -114,6 +114,8 @@ class Layer:
     inbound_nodes: list[Node]
     built: bool
     built_scope: tuple[str, ...]
+    built_shape: Nested = None
+    """The shape of the input that the layer was built for."""
     name: str
     dtype_policy: str
     batch_input_shape: Shape | None
@@ -393,6 +395,7 @@ class Layer:
         """Build the layer if it is not, naming its weights after the running calls."""
         if not self.built:
             object.__setattr__(self, "built_scope", current_frame().scope or (self.name,))
+            object.__setattr__(self, "built_shape", input_shape)
             self.build(input_shape)
             self.built = True  # Which lets a checkpoint on its way in restore the weights.
 

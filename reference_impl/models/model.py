@@ -5,16 +5,19 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Self
 
+import numpy as np
+
 from reference_impl import saving
 from reference_impl.autodiff import Variable
 from reference_impl.custom_objects import custom_object_scope
-from reference_impl.layers.base import Layer
+from reference_impl.layers.base import KerasTensor, Layer
+from reference_impl.layers.policy import is_floating
 from reference_impl.layers.weights import each_once, zeros_of
 from reference_impl.models.errors import UnbuiltModel
 from reference_impl.models.graph import Graph, conformed_inputs, graph_between
 from reference_impl.models.graph_config import graph_config, graph_from_config
 from reference_impl.models.trainer import Trainer
-from reference_impl.nest import Nested, Shape, leaves, map_shapes
+from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
 from reference_impl.serialization import class_name
 from reference_impl.state import BACKEND, KERAS_VERSION
 
@@ -27,6 +30,9 @@ class Model(Trainer):
         outputs: symbolic tensors computed from them.
         name: by default `model`, `model_1`…, or from the name of the subclass.
     """
+
+    called_on: Nested = None
+    """What stands for the inputs that a subclassed model was first called on."""
 
     def __init__(
         self,
@@ -81,6 +87,18 @@ class Model(Trainer):
     def output_names(self) -> list[str] | None:
         """The names of the outputs: of the layers that make them."""
         return None if self.graph is None else self.graph.output_names
+
+    def __call__(self, inputs: Nested, training: bool | None = None, **arguments: Any) -> Nested:  # noqa: FBT001 (Keras's signature)
+        """Compute the outputs; a subclassed model notes what it is first called on."""
+        if self.graph is None and self.called_on is None:
+            object.__setattr__(self, "called_on", map_leaves(self._as_symbol, inputs))
+        return super().__call__(inputs, training, **arguments)
+
+    def _as_symbol(self, value: Any) -> KerasTensor:
+        """Return what stands for an input of a subclassed model: any number of samples."""
+        shape = (None, *np.shape(value)[1:])
+        dtype = str(value.dtype if isinstance(value, KerasTensor) else np.asarray(value).dtype)
+        return KerasTensor(shape, self.compute_dtype if is_floating(dtype) else dtype)
 
     def call(self, inputs: Nested) -> Nested:
         """Return the graph's outputs: a subclass states its own."""
@@ -200,6 +218,8 @@ class Model(Trainer):
         overwrite: bool = True,  # noqa: FBT001 (Keras's signature)
         include_optimizer: bool = True,  # noqa: FBT001 (Keras's signature)
         save_format: str | None = None,
+        *,
+        dialect: str | None = None,
     ) -> None:
         """Write the whole model to a file: see `saving.save_model`."""
         saving.save_model(
@@ -208,6 +228,7 @@ class Model(Trainer):
             overwrite=overwrite,
             include_optimizer=include_optimizer,
             save_format=save_format,
+            dialect=dialect,
         )
 
     def save_weights(
@@ -215,9 +236,13 @@ class Model(Trainer):
         filepath: saving.Target,
         overwrite: bool = True,  # noqa: FBT001 (Keras's signature)
         save_format: str | None = None,
+        *,
+        dialect: str | None = None,
     ) -> None:
         """Write the weights to a file: see `saving.save_weights`."""
-        saving.save_weights(self, filepath, overwrite=overwrite, save_format=save_format)
+        saving.save_weights(
+            self, filepath, overwrite=overwrite, save_format=save_format, dialect=dialect
+        )
 
     def load_weights(
         self,

@@ -1,0 +1,103 @@
+"""keras_metadata.pb: what Keras keeps of each layer beside a SavedModel, as JSON with types.
+
+Source: tf_keras/src/saving/legacy/saved_model/json_utils.py, and files that tf_keras 2.21 wrote.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reference_impl.formats.errors import MissingPart, WrongPart
+from reference_impl.formats.protos import MESSAGES, decoded, encoded
+from reference_impl.graphs.endpoints import Spec
+from reference_impl.nest import Shape
+
+PRODUCER, MIN_CONSUMER = 2, 1
+SEQUENTIAL, NETWORK, MODEL = "_tf_keras_sequential", "_tf_keras_network", "_tf_keras_model"
+LAYER, INPUT_LAYER, RECURRENT = "_tf_keras_layer", "_tf_keras_input_layer", "_tf_keras_rnn_layer"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectMetadata:
+    """What is kept of one object: its number and path in the object graph, its kind, its JSON."""
+
+    number: int
+    path: str
+    identifier: str
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorShape:
+    """A shape that is to be read as TensorFlow's own type."""
+
+    shape: Shape
+
+
+def encoded_metadata(objects: Sequence[ObjectMetadata]) -> bytes:
+    """Return the bytes of keras_metadata.pb."""
+    message = MESSAGES["SavedMetadata"]()
+    for item in objects:
+        node = message.nodes.add()
+        node.node_id, node.node_path, node.identifier = item.number, item.path, item.identifier
+        node.metadata = json.dumps(_typed(item.metadata))
+        node.version.producer, node.version.min_consumer = PRODUCER, MIN_CONSUMER
+    return encoded(message)
+
+
+def _typed(value: Any) -> Any:
+    """Return the value with its types named where JSON has none."""
+    if isinstance(value, TensorShape):
+        return {"class_name": "TensorShape", "items": list(value.shape)}
+    if isinstance(value, Spec):
+        parts = (TensorShape(value.shape), str(value.dtype), value.name)
+        serialized = _typed(parts)
+        return {"class_name": "TypeSpec", "type_spec": "tf.TensorSpec", "serialized": serialized}
+    if isinstance(value, tuple):
+        return {"class_name": "__tuple__", "items": [_typed(item) for item in value]}
+    if isinstance(value, list):
+        return [_typed(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _typed(item) for key, item in value.items()}
+    return value
+
+
+def decoded_metadata(data: bytes, *, where: str) -> dict[int, ObjectMetadata]:
+    """Return what is kept of each object, by its number in the object graph.
+
+    Raises:
+        UnreadableFile, WrongPart: naming `where`, if it is not that.
+        MissingPart: if it says nothing of the model itself.
+    """
+    found = {}
+    for node in decoded("SavedMetadata", data, where=where).nodes:
+        try:
+            metadata = json.loads(node.metadata)
+        except json.JSONDecodeError as error:
+            raise WrongPart(f"{where}: {node.node_path!r}: not JSON: {error}") from error
+        if not isinstance(metadata, dict):
+            raise WrongPart(f"{where}: {node.node_path!r}: expected a JSON object")
+        found[node.node_id] = ObjectMetadata(
+            node.node_id, node.node_path, node.identifier, _untyped(metadata)
+        )
+    if 0 not in found:
+        raise MissingPart(
+            f"{where}: nothing of the model itself: not saved by Keras's model.save()"
+        )
+    return found
+
+
+def _untyped(value: Any) -> Any:
+    """Return the value with tuples and shapes as lists; specs as {shape, dtype, name}."""
+    if isinstance(value, list):
+        return [_untyped(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kind = value.get("class_name")
+    if kind in ("__tuple__", "TensorShape") and set(value) == {"class_name", "items"}:
+        return _untyped(value["items"])
+    if kind == "TypeSpec" and "serialized" in value:
+        shape, dtype, name = (*_untyped(value["serialized"]), None, None)[:3]
+        return {"shape": shape, "dtype": dtype, "name": name}
+    return {key: _untyped(item) for key, item in value.items()}

@@ -1,0 +1,173 @@
+"""Reading a SavedModel that Keras wrote: every part is checked before any is used."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reference_impl.formats.bundle_read import Bundle, open_bundle
+from reference_impl.formats.errors import (
+    MissingPart,
+    NotReadHere,
+    WrongChecksum,
+    WrongPart,
+)
+from reference_impl.formats.keras_metadata import decoded_metadata
+from reference_impl.formats.object_graph import GRAPH_KEY, Node, decoded_graph
+from reference_impl.formats.protos import decoded
+from reference_impl.formats.saved_model_write import (
+    GRAPH_FILE,
+    INDEX,
+    METADATA_FILE,
+    SCHEMA_VERSION,
+    VARIABLES,
+    digest,
+)
+
+OTHER_GRAPH_FILES = ("saved_model.pbtxt", "saved_model.cpb")
+"""Names under which a SavedModel's graph may lie that is not read."""
+
+INDEX_KEYS = {
+    *("members", "trainable", "compiled_trainable", "run_eagerly", "output_shapes", "optimized"),
+    "revival",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SavedModelContents:
+    """What a SavedModel holds.
+
+    Attributes:
+        folder: where it lies.
+        metadata: what Keras keeps of the model itself.
+        root: of the objects; their keys are those of `bundle`.
+        bundle: where the values are.
+        index: of our own extra state; empty if another one wrote it.
+    """
+
+    folder: Path
+    metadata: Mapping[str, Any]
+    root: Node
+    bundle: Bundle
+    index: Mapping[str, Any]
+
+    @property
+    def training(self) -> Mapping[str, Any] | None:
+        """The compile settings, None if the model was not compiled."""
+        found: Mapping[str, Any] | None = self.metadata.get("training_config")
+        return found
+
+
+def read_saved_model(folder: Path) -> SavedModelContents:
+    """Return what the folder holds; values are read later, each with its checksum.
+
+    Raises:
+        FileNotFoundError: if there is no such folder.
+        UnreadableFile, MissingPart, WrongPart, WrongChecksum, NotReadHere: if it is no SavedModel
+            of Keras, or a part of it is damaged.
+    """
+    files = _files(folder)
+    bundle = open_bundle(folder / VARIABLES)
+    index = _index(bundle, folder)
+    _check_members(files, index, folder)
+    graph = _object_graph(files[GRAPH_FILE], str(folder / GRAPH_FILE))
+    metadata = decoded_metadata(files[METADATA_FILE], where=str(folder / METADATA_FILE))
+    root = _checkpoint_graph(bundle)
+    _check_objects(graph, root, bundle, folder)
+    found = metadata[0].metadata
+    if not isinstance(found.get("class_name"), str):
+        raise MissingPart(f"{folder / METADATA_FILE}: the model has no class_name")
+    return SavedModelContents(folder, found, root, bundle, index)
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder: no SavedModel")
+    for name in OTHER_GRAPH_FILES:
+        if (folder / name).exists() and not (folder / GRAPH_FILE).exists():
+            raise NotReadHere(f"{folder}: {name!r} is not read, {GRAPH_FILE!r} is")
+    files = {}
+    for name in (GRAPH_FILE, METADATA_FILE):
+        if not (folder / name).is_file():
+            raise MissingPart(
+                f"{folder}: no file {name!r}: not a SavedModel that Keras's model.save() wrote"
+            )
+        files[name] = (folder / name).read_bytes()
+    return files
+
+
+def _index(bundle: Bundle, folder: Path) -> Mapping[str, Any]:
+    """Return the index of our own extra state, empty if there is none."""
+    if INDEX not in bundle.entries:
+        return {}
+    where = f"{folder}: {INDEX!r}"
+    text = bundle.read(INDEX)
+    if text.shape or text.dtype.kind != "O":
+        raise WrongPart(f"{where}: expected one string, found {text.dtype} of shape {text.shape}")
+    try:
+        index = json.loads(text.item())
+    except ValueError as error:
+        raise WrongPart(f"{where}: not JSON: {error}") from error
+    if not isinstance(index, dict) or not set(index) >= INDEX_KEYS:
+        raise MissingPart(f"{where}: expected {sorted(INDEX_KEYS)}")
+    return index
+
+
+def _check_members(files: Mapping[str, bytes], index: Mapping[str, Any], folder: Path) -> None:
+    for name, expected in index.get("members", {}).items():
+        data = files.get(name)
+        if data is None:
+            if not (folder / name).is_file():
+                raise MissingPart(f"{folder}: no file {name!r}")
+            data = (folder / name).read_bytes()
+        if digest(data) != expected:
+            raise WrongChecksum(f"{folder / name}: its bytes are not those that were written")
+
+
+def _object_graph(data: bytes, where: str) -> Any:
+    saved = decoded("SavedModel", data, where=where)
+    if saved.saved_model_schema_version != SCHEMA_VERSION:
+        raise NotReadHere(
+            f"{where}: expected schema version {SCHEMA_VERSION}, found "
+            f"{saved.saved_model_schema_version}"
+        )
+    for meta in saved.meta_graphs:
+        if "serve" in meta.meta_info_def.tags and meta.object_graph_def.nodes:
+            return meta.object_graph_def
+    raise MissingPart(f"{where}: no graph tagged 'serve' with objects: not written by Keras")
+
+
+def _checkpoint_graph(bundle: Bundle) -> Node:
+    data = bundle.read(GRAPH_KEY)
+    if data.shape or data.dtype.kind != "O":
+        raise WrongPart(f"{bundle.prefix}: {GRAPH_KEY!r}: expected one string")
+    return decoded_graph(data.item(), where=f"{bundle.prefix}: {GRAPH_KEY!r}")
+
+
+def _check_objects(graph: Any, root: Node, bundle: Bundle, folder: Path) -> None:
+    """Check that both object graphs agree, and that each variable's value is as declared."""
+    queue, seen = [(0, root)], {0}
+    for number, node in queue:
+        described = graph.nodes[number]
+        where = f"{folder / GRAPH_FILE}: object {number}"
+        if node.key is not None:
+            _check_value(described, node.key, bundle, where)
+        for child in described.children:
+            if not 0 <= child.node_id < len(graph.nodes):
+                raise WrongPart(f"{where}: refers to object {child.node_id}, of {len(graph.nodes)}")
+            if child.node_id not in seen and child.local_name in node.children:
+                seen.add(child.node_id)
+                queue.append((child.node_id, node.children[child.local_name]))
+
+
+def _check_value(described: Any, key: str, bundle: Bundle, where: str) -> None:
+    if key not in bundle.entries:
+        raise MissingPart(f"{bundle.prefix}: no tensor {key!r}, which the object graph names")
+    if described.WhichOneof("kind") != "variable":
+        return
+    shape = tuple(dim.size for dim in described.variable.shape.dim)
+    if shape != bundle.entries[key].shape:
+        raise WrongPart(
+            f"{where}: expected {key!r} of shape {shape}, found {bundle.entries[key].shape}"
+        )

@@ -1,0 +1,113 @@
+"""Revived: a subclassed model that came back without its class: its layers and its programs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from reference_impl.autodiff import Variable
+from reference_impl.custom_objects import custom_object_scope
+from reference_impl.layers.base import Layer
+from reference_impl.models.model import Model
+from reference_impl.models.program import recorded, run
+from reference_impl.nest import Nested, leaves
+from reference_impl.serialization import deserialize_layer, serialize_layer
+
+
+class Revived(Model):
+    """A model that does what another one's `call` did, in training and out of it.
+
+    Args:
+        description: as `description` returned it.
+        name: of the model.
+    """
+
+    _description: Mapping[str, Any]
+
+    def __init__(self, description: Mapping[str, Any], name: str | None = None) -> None:
+        super().__init__(name=name or description["name"])
+        object.__setattr__(self, "_description", dict(description))
+        layers = [deserialize_layer(entry) for entry in description["layers"]]
+        for attribute, structure in description["attributes"].items():
+            setattr(self, attribute, _with_layers(structure, layers))
+        for weight in description["weights"]:
+            value = np.zeros(weight["shape"], np.dtype(weight["dtype"]))
+            variable = Variable(value, name=weight["name"], trainable=weight["trainable"])
+            self._own_weights.append(variable)
+
+    def call(self, inputs: Nested, *, training: bool = False) -> Nested:
+        """Run the program of this way to be called."""
+        program = self._description["programs"]["training" if training else "inference"]
+        layers = list(self.flatten_layers())
+        weights = self.weights
+        return run(program, list(leaves(inputs)), layers, weights)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` takes."""
+        return {"name": self.name, "description": self._description}
+
+    @classmethod
+    def from_config(
+        cls,
+        config: dict[str, Any],
+        custom_objects: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Return the model with fresh weights, not built."""
+        with custom_object_scope(custom_objects or {}):
+            return cls(config["description"], config.get("name"))
+
+
+def description(model: Model, inputs: Nested) -> dict[str, Any]:
+    """Return a subclassed model as plain data: layers, attributes, own weights and programs.
+
+    Raises:
+        UntraceableOperation: if its call can't be told as a program.
+        NotImplementedError: if a layer in it states no configuration.
+    """
+    layers = model.sublayers()
+    places = {id(layer): place for place, layer in enumerate(layers)}
+    return {
+        "name": model.name,
+        "layers": [serialize_layer(layer) for layer in layers],
+        "attributes": {
+            attribute: structure
+            for attribute, value in model.tracked.items()
+            if (structure := _places(value, places)) is not None
+        },
+        "weights": [
+            {
+                "name": weight.name,
+                "shape": list(weight.shape),
+                "dtype": str(weight.dtype),
+                "trainable": weight.trainable,
+            }
+            for weight in model.own_weights()
+        ],
+        "programs": {
+            "inference": recorded(model, inputs, training=False),
+            "training": recorded(model, inputs, training=True),
+        },
+    }
+
+
+def _places(value: Any, places: Mapping[int, int]) -> Any:
+    """Return the structure with each layer's place instead of it; None where there is no layer."""
+    if isinstance(value, Layer):
+        return places[id(value)]
+    if isinstance(value, dict):
+        found = {key: _places(item, places) for key, item in value.items()}
+        return found if any(item is not None for item in found.values()) else None
+    if isinstance(value, list | tuple):
+        items = [_places(item, places) for item in value]
+        return items if any(item is not None for item in items) else None
+    return None
+
+
+def _with_layers(structure: Any, layers: Sequence[Layer]) -> Any:
+    if isinstance(structure, int):
+        return layers[structure]
+    if isinstance(structure, dict):
+        return {key: _with_layers(item, layers) for key, item in structure.items()}
+    if isinstance(structure, list):
+        return [_with_layers(item, layers) for item in structure]
+    return structure

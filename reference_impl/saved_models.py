@@ -1,0 +1,274 @@
+"""SavedModels of a model: its graph, its weights, and everything that Keras keeps beside them.
+
+Source: https://www.tensorflow.org/guide/saved_model and
+https://www.tensorflow.org/guide/keras/save_and_serialize#savedmodel_format.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reference_impl.autodiff import Variable
+from reference_impl.checkpoints import extra_tensors, extras_graph
+from reference_impl.custom_objects import custom_object_scope
+from reference_impl.formats.errors import MissingPart
+from reference_impl.formats.object_graph import Node, numbered, tensors_of
+from reference_impl.formats.saved_model_graph import StoredVariable, meta_graph
+from reference_impl.formats.saved_model_objects import Objects
+from reference_impl.formats.saved_model_read import SavedModelContents, read_saved_model
+from reference_impl.formats.saved_model_write import SavedModelParts, write_saved_model
+from reference_impl.graphs.endpoints import Endpoints, endpoints
+from reference_impl.graphs.symbol import UntraceableOperation
+from reference_impl.models.capture import check_built, extras_of
+from reference_impl.models.flags import set_flags
+from reference_impl.models.model import Model
+from reference_impl.models.restoration import Restoration
+from reference_impl.models.restore import WeightsMismatch
+from reference_impl.models.restore_training import OptimizerMismatch, compile_from, paired_flags
+from reference_impl.models.revived import Revived, description
+from reference_impl.models.saved_objects import (
+    KERAS_API,
+    held_by,
+    input_names,
+    input_specs,
+    metadata_of,
+    objects_of,
+)
+from reference_impl.serialization import MalformedEntry, UnknownLayer, deserialize_layer
+from reference_impl.state import Extras
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def save_saved_model(model: Model, folder: Path, *, include_optimizer: bool = True) -> None:
+    """Write a model as a SavedModel: a folder in the target's place.
+
+    Raises:
+        UnbuiltModel: if the model has no weights yet.
+        UntraceableOperation: if a subclassed model's `call` does what a graph can't express.
+    """
+    check_built(model)
+    names = input_names(model)
+    ends = endpoints(model, input_specs(model), names, model.output_names)
+    objects = objects_of(model, ends, include_optimizer=include_optimizer)
+    parts = SavedModelParts(
+        meta_graph=meta_graph(
+            ends.functions, _stored(ends, objects), ends.served_inputs, ends.served_outputs
+        ),
+        objects=objects,
+        metadata=metadata_of(model, objects, include_optimizer=include_optimizer),
+        index=_index(model, include_optimizer=include_optimizer),
+        extras=extra_tensors(model),
+    )
+    write_saved_model(parts, folder)
+
+
+def _stored(ends: Endpoints, objects: Objects) -> list[StoredVariable]:
+    """Return the variables that the functions capture, with their keys in the checkpoint."""
+    valued = [node for node in numbered(objects.root) if node.value is not None]
+    keys = {
+        id(node): tensor.name
+        for node, tensor in zip(valued, tensors_of(objects.root)[:-1], strict=True)
+    }
+    return [
+        StoredVariable(f"{number}/{variable.name}", variable.shape, variable.dtype, keys[id(node)])
+        for number, (variable, node) in enumerate(zip(ends.captures, objects.bound, strict=True))
+    ]
+
+
+def _index(model: Model, *, include_optimizer: bool) -> dict[str, Any]:
+    """Return what an exact resume needs and Keras has no place for, as far as JSON can hold it."""
+    compiled = model.compiled if include_optimizer else None
+    extras = extras_of(model, compiled)
+    return {
+        "output_names": [] if compiled is None else compiled.names,
+        "optimized": extras.optimized,
+        "trainable": extras.trainable,
+        "compiled_trainable": extras.compiled_trainable,
+        "run_eagerly": extras.run_eagerly,
+        "output_shapes": [] if compiled is None else compiled.shapes,
+        "revival": None if model.graph is not None else _revival(model),
+    }
+
+
+def _revival(model: Model) -> dict[str, Any]:
+    """Return how a subclassed model comes back without its class, or why it can't."""
+    try:
+        return {"description": description(model, input_specs(model))}
+    except (UntraceableOperation, NotImplementedError) as error:
+        return {"refused": str(error)}
+
+
+def load_saved_model(
+    folder: Path,
+    *,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile_it: bool = True,
+) -> Model:
+    """Return the model of a SavedModel that Keras's `model.save` wrote, or that is like it.
+
+    A subclassed model whose class is not known comes back without it where it was saved here: its
+    layers and weights, and a call that does what its own did.
+
+    Raises:
+        FileNotFoundError: if there is no such folder.
+        UnreadableFile, MissingPart, WrongPart, WrongChecksum, NotReadHere: if it is no SavedModel
+            of Keras, or a part of it is damaged.
+        UnknownLayer: for a class that must be given in `custom_objects`.
+        WeightsMismatch, OptimizerMismatch: if the parts do not fit each other.
+    """
+    saved = read_saved_model(folder)
+    with custom_object_scope(custom_objects or {}):
+        model = _made(saved)
+        _set_flags(model, saved)
+        if compile_it and saved.training is not None:
+            _compile(model, saved)
+        else:
+            saved.root.children.pop("optimizer", None)
+        _restore(model, saved)
+    return model
+
+
+def _made(saved: SavedModelContents) -> Model:
+    """Return the model with fresh weights."""
+    revival = saved.index.get("revival") or {}
+    entry = {"class_name": saved.metadata["class_name"], "config": saved.metadata.get("config")}
+    try:
+        if not entry["config"]:
+            raise UnknownLayer(
+                f"model {saved.metadata.get('name')!r}: its class {entry['class_name']!r} states "
+                "no get_config()"
+            )
+        model = deserialize_layer(entry)
+    except UnknownLayer as error:
+        if "description" not in revival:
+            why = revival.get("refused") or "the graph of another writer is not brought back"
+            raise UnknownLayer(f"{error}; it can't come back without its class: {why}") from error
+        model = Revived.from_config(revival)
+    if not isinstance(model, Model):
+        raise MalformedEntry(f"{saved.folder}: expected a model, found {type(model).__name__}")
+    if not model.built:
+        _build(model, saved)
+    return model
+
+
+def _build(model: Model, saved: SavedModelContents) -> None:
+    """Create the weights by a call on zeros of what the model was called on."""
+    spec = saved.metadata.get("full_save_spec") or [[saved.metadata.get("save_spec")]]
+    given = spec[0][0]
+    if given is None:
+        raise MissingPart(f"{saved.folder}: model {model.name!r}: no input shape is kept with it")
+    model(_zeros_of(given), training=False)
+
+
+def _zeros_of(structure: Any) -> Any:
+    """Return zeros for the specs {shape, dtype, name} in a structure."""
+    if isinstance(structure, list):
+        return [_zeros_of(item) for item in structure]
+    if set(structure) == {"shape", "dtype", "name"}:
+        shape = [size or 1 for size in structure["shape"]]
+        return np.zeros(shape, np.dtype(structure["dtype"]))
+    return {key: _zeros_of(item) for key, item in structure.items()}
+
+
+def _set_flags(model: Model, saved: SavedModelContents) -> None:
+    if saved.index:
+        set_flags(paired_flags(model, saved.index["trainable"]))
+    elif "trainable" in saved.metadata:
+        model.set_own_trainable(bool(saved.metadata["trainable"]))
+
+
+def _compile(model: Model, saved: SavedModelContents) -> None:
+    """Compile, and create the variables that take what was saved."""
+    told, training = saved.index, saved.training or {}
+    compile_from(model, training, _flags_told(told) if told else None)
+    compiled = model.compiled
+    assert compiled is not None
+    if told.get("output_shapes"):
+        compiled.prepare(told["output_names"], told["output_shapes"])
+    optimizer = saved.root.children.get("optimizer", Node())
+    listed = optimizer.children.get("_variables", Node())
+    if len(listed.children) > 1 or optimizer.slots:
+        compiled.optimizer.build(_optimized(model, told.get("optimized") or ()))
+
+
+def _flags_told(index: Mapping[str, Any]) -> Extras:
+    flags = tuple(bool(flag) for flag in index["compiled_trainable"])
+    return Extras(compiled_trainable=flags, run_eagerly=index["run_eagerly"])
+
+
+def _optimized(model: Model, places: Sequence[int]) -> list[Variable]:
+    """Return the weights that the optimizer was built with: those that train, unless told."""
+    weights = model.weights
+    if any(not 0 <= place < len(weights) for place in places):
+        raise OptimizerMismatch(
+            f"model {model.name!r}: expected places of optimized weights below {len(weights)}, "
+            f"found {sorted(places)}"
+        )
+    return [weights[place] for place in places] or model.trainable_weights
+
+
+def _restore(model: Model, saved: SavedModelContents) -> None:
+    """Give every variable of the model its value.
+
+    Raises:
+        WeightsMismatch: if there is none for one of them, or of another shape or dtype.
+        OptimizerMismatch: if the optimizer's state is of other variables or options.
+    """
+    extras = extras_graph(saved.bundle)
+    restoration = Restoration(
+        *(model, saved.bundle, saved.root, extras), optimized=saved.index.get("optimized")
+    )
+    restoration.start()
+    restoration.stop()
+    if restoration.unrestored():
+        raise WeightsMismatch(
+            f"{saved.folder}: no value for the variables {restoration.unrestored()} of model "
+            f"{model.name!r}"
+        )
+    if not saved.index:
+        _restore_states(model, saved)
+        _restore_metrics(model, saved)
+
+
+def _restore_states(model: Model, saved: SavedModelContents) -> None:
+    """Give stateful layers the states that tf_keras kept."""
+    states = {id(state) for layer in model.flatten_layers() for state in layer.extra_state.values()}
+    for held, node in held_by(model, saved.root).values():
+        if id(held) in states and node.key is not None:
+            held.assign(saved.bundle.read(node.key))
+
+
+def _restore_metrics(model: Model, saved: SavedModelContents) -> None:
+    """Give the metrics the totals that tf_keras kept; with a warning where they do not fit."""
+    compiled = model.compiled
+    node = saved.root.children.get(KERAS_API, Node()).children.get("metrics", Node())
+    if compiled is None or not node.children:
+        return
+    names = model.output_names or ["output_1"]
+    compiled.prepare(names, [((None,), (None,))] * len(names))
+    lists = [metric.children.get("variables", Node()) for metric in _in_order(node)]
+    keys = [[variable.key or "" for variable in _in_order(each)] for each in lists]
+    values = [[saved.bundle.read(key) for key in each] for each in keys]
+    variables = [metric.variables for metric in compiled.metrics]
+    if _shapes(values) != _shapes(variables):
+        _LOGGER.warning(
+            "%s: the metrics' totals are of shapes %s, those of the model of %s: they start afresh",
+            *(saved.folder, _shapes(values), _shapes(variables)),
+        )
+        return
+    for each, found in zip(variables, values, strict=True):
+        for variable, value in zip(each, found, strict=True):
+            variable.assign(value)
+
+
+def _in_order(listed: Node) -> list[Node]:
+    """Return the items of a list that was saved."""
+    return [listed.children[str(number)] for number in range(len(listed.children))]
+
+
+def _shapes(groups: Sequence[Sequence[Any]]) -> list[list[tuple[int, ...]]]:
+    return [[tuple(item.shape) for item in group] for group in groups]
