@@ -108,6 +108,11 @@ def hard_sigmoid(x: Operand) -> Tensor:
     return ad.clip(ad.add(ad.multiply(x, 0.2), 0.5), 0.0, 1.0)
 
 
+def keras_3_hard_sigmoid(x: Operand) -> Tensor:
+    """X / 6 + 0.5, kept within [0, 1]: what Keras 3 calls `hard_sigmoid`."""
+    return ad.clip(ad.add(ad.divide(x, 6.0), 0.5), 0.0, 1.0)
+
+
 def exponential(x: Operand) -> Tensor:
     """E to the x."""
     return ad.exp(x)
@@ -118,6 +123,7 @@ ACTIVATIONS: dict[str, Callable[..., Tensor]] = {
     "exponential": exponential,
     "gelu": gelu,
     "hard_sigmoid": hard_sigmoid,
+    "keras_3_hard_sigmoid": keras_3_hard_sigmoid,
     "leaky_relu": leaky_relu,
     "linear": linear,
     "log_softmax": log_softmax,

@@ -2,16 +2,29 @@
 
 import json
 from collections.abc import Mapping
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from reference_impl.archives import (
+    keras_3_state,
+    keras_3_weights,
+    load_archive,
+    load_weights_tree,
+    ours,
+    save_archive,
+    save_weights_tree,
+)
 from reference_impl.checkpoints import LoadStatus, load_checkpoint, save_checkpoint
 from reference_impl.custom_objects import custom_object_scope
 from reference_impl.formats import hdf5_read, hdf5_write
+from reference_impl.formats.archive import is_archive
 from reference_impl.formats.bundle_write import index_file
 from reference_impl.layers.base import Layer
 from reference_impl.models.capture import check_built, model_state, weights_state
+from reference_impl.models.dialect_entries import read_entry
+from reference_impl.models.dialects import VERSIONS, Dialect, dialect_of_entry, dialect_of_version
 from reference_impl.models.restore import fitting, fitting_by_name, model_from_state
 from reference_impl.models.trainer import Trainer
 from reference_impl.serialization import MalformedEntry, deserialize_layer
@@ -38,29 +51,54 @@ def save_model(
     overwrite: bool = True,
     include_optimizer: bool = True,
     save_format: str | None = None,
+    dialect: str | None = None,
 ) -> None:
-    """Write a whole model to an HDF5 file: `.h5` or `.hdf5`, or `save_format='h5'`.
+    """Write a whole model: an archive, `.keras`, HDF5, `.h5` or `.hdf5`, else a SavedModel.
+
+    Args:
+        model: the model.
+        target: the file; its extension decides on the format, unless `save_format` does.
+        overwrite: whether an existing file is replaced.
+        include_optimizer: whether compile settings and the optimizer are written.
+        save_format: 'keras', 'h5', or 'tf' for a SavedModel, which is a folder.
+        dialect: whose loaders are to read it: 'keras', Keras 3, by default for an archive, or
+            'tf_keras', by default for HDF5. Both are read here.
 
     Raises:
-        FormatNotOffered: for a SavedModel or a `.keras` archive.
+        FormatNotOffered: for another `save_format` or extension.
         UnbuiltModel: if a subclassed model has no weights yet.
-        NotImplementedError: for a subclassed model: HDF5 holds only models with a configuration.
+        UntraceableOperation: for a SavedModel, if a subclassed model's call does what a graph
+            can't express.
+        NotImplementedError: if the model has no configuration, or is a subclassed one for HDF5.
         TargetExists: if the target exists and `overwrite` is false.
     """
     file = Path(target)
-    if _extension(file, save_format) not in ("h5", "hdf5"):
+    extension = _extension(file, save_format)
+    if extension == "tf":
+        check_built(model)
+        _check_target(file, overwrite=overwrite)
+        _saved_models().save_saved_model(model, file, include_optimizer=include_optimizer)
+        return
+    if extension not in ("h5", "hdf5", "keras"):
         raise FormatNotOffered(
-            f"save({str(file)!r}, save_format={save_format!r}): a whole model is saved as HDF5 "
-            "today: name the file '*.h5' or pass save_format='h5'"
+            f"save({str(file)!r}, save_format={save_format!r}): a whole model is saved as HDF5, "
+            "as an archive or as a SavedModel: name the file '*.h5' or '*.keras', or pass "
+            "save_format='h5', 'keras' or 'tf'"
         )
     check_built(model)
-    if getattr(model, "graph", None) is None:
+    if extension != "keras" and model.graph is None:
         raise NotImplementedError(
             f"model {model.name!r}: HDF5 holds functional and sequential models; a subclassed "
             "model is defined by its code: save_weights() instead"
         )
     _check_target(file, overwrite=overwrite)
-    hdf5_write.write_model(model_state(model, include_optimizer=include_optimizer), file)
+    state = model_state(model, include_optimizer=include_optimizer)
+    if extension == "keras":
+        save_archive(model, file, state, dialect=Dialect(dialect or Dialect.KERAS))
+        return
+    if dialect == Dialect.KERAS:
+        state = keras_3_state(model, state)
+    hdf5_write.write_model(state, file)
 
 
 def load_model(
@@ -68,30 +106,44 @@ def load_model(
     custom_objects: Objects | None = None,
     compile: bool = True,  # noqa: FBT001 (Keras's signature)
 ) -> Trainer:
-    """Return the model of an HDF5 file, compiled as it was, with its optimizer's state.
+    """Return the model of an archive, HDF5 file or SavedModel, compiled as it was.
 
     Raises:
-        FormatNotOffered: for a SavedModel or a `.keras` archive.
         FileNotFoundError, UnreadableFile, MissingPart, WrongPart: for a file that is not one.
+        WrongChecksum: for a damaged file that was written here.
         UnknownLayer: for a class that must be given in `custom_objects`.
         WeightsMismatch, OptimizerMismatch: if the file's parts do not fit each other.
     """
     file = Path(source)
-    _check_readable(file)
+    if file.is_dir():
+        model: Trainer = _saved_models().load_saved_model(
+            file, custom_objects=custom_objects, compile_it=compile
+        )
+        return model
+    if is_archive(file):
+        return load_archive(file, custom_objects=custom_objects, compile_it=compile)
     state = hdf5_read.read_model(file)
+    state = ours(state, dialect_of_version(state.keras_version))
     return model_from_state(state, custom_objects=custom_objects, compile_it=compile)
 
 
 def save_weights(
-    model: Trainer, target: Target, *, overwrite: bool = True, save_format: str | None = None
+    model: Trainer,
+    target: Target,
+    *,
+    overwrite: bool = True,
+    save_format: str | None = None,
+    dialect: str | None = None,
 ) -> None:
     """Write the weights to an HDF5 file: `.h5`, `.hdf5` or `.keras`, or `save_format='h5'`.
 
+    `.weights.h5` has the layout of Keras 3, with the optimizer's state if the model is compiled.
     Any other name, or `save_format='tf'`, is the prefix of a TensorFlow checkpoint, which holds
-    the optimizer's state, too.
+    the optimizer's state, too. `dialect` is as for `save_model`; by default it is 'keras' for
+    `.weights.h5`, 'tf_keras' for HDF5.
 
     Raises:
-        FormatNotOffered: for the `.weights.h5` layout of Keras 3.
+        FormatNotOffered: for another `save_format`.
         UnbuiltModel: if the model has no weights yet.
         TargetExists: if the target exists and `overwrite` is false.
     """
@@ -100,22 +152,30 @@ def save_weights(
         _check_target(index_file(file), overwrite=overwrite)
         save_checkpoint(model, file)
         return
-    named_v3 = save_format is None and file.name.endswith(".weights.h5")
-    if named_v3 or _extension(file, save_format) not in HDF5_FORMATS:
+    if save_format is None and file.name.endswith(".weights.h5"):
+        check_built(model)
+        _check_target(file, overwrite=overwrite)
+        save_weights_tree(model, file, dialect=Dialect(dialect or Dialect.KERAS))
+        return
+    if _extension(file, save_format) not in HDF5_FORMATS:
         raise FormatNotOffered(
-            f"save_weights({str(file)!r}, save_format={save_format!r}): weights are saved as HDF5 "
-            "in the layout of Keras 2 today: name the file '*.h5' (not '*.weights.h5', which is "
-            "Keras 3's) or pass save_format='h5'"
+            f"save_weights({str(file)!r}, save_format={save_format!r}): expected save_format 'h5' "
+            "or 'tf', or a name that ends in '.h5' or '.weights.h5', or without an extension"
         )
     state = weights_state(model)
     _check_target(file, overwrite=overwrite)
-    hdf5_write.write_weights(state, file)
+    if dialect == Dialect.KERAS:
+        state = keras_3_weights(state)
+    version = VERSIONS[Dialect(dialect or Dialect.TF_KERAS)]
+    hdf5_write.write_weights(state, file, keras_version=version)
 
 
 def load_weights(model: Trainer, source: Target, *, by_name: bool = False) -> LoadStatus | None:
     """Read weights from an HDF5 file into the model, all or none.
 
     Layers with weights are paired in order, or `by_name`, where others keep what they have.
+    In the layout of `.weights.h5` (one file, shards by their `.weights.json`, or an archive) they
+    are found by where the model has them, and a compiled model takes its optimizer's state, too.
     From a TensorFlow checkpoint, given by its prefix or the SavedModel's folder, comes the
     optimizer's state, too, and what the model has not created yet is restored when it is; the
     status that is returned tells what came of it.
@@ -134,6 +194,13 @@ def load_weights(model: Trainer, source: Target, *, by_name: bool = False) -> Lo
     if prefix is not None:
         return load_checkpoint(model, prefix)
     check_built(model)
+    if is_archive(file) or file.name.endswith(".weights.json") or hdf5_read.holds_tree(file):
+        if by_name:
+            raise FormatNotOffered(
+                f"{file}: by_name is for HDF5 in the layout of Keras 2; this layout has no names"
+            )
+        load_weights_tree(model, file)
+        return None
     state = hdf5_read.read_weights(file)
     pairs = fitting_by_name(model, state) if by_name else fitting(model, state)
     for variable, value in pairs:
@@ -144,7 +211,7 @@ def load_weights(model: Trainer, source: Target, *, by_name: bool = False) -> Lo
 def model_from_config(config: Objects, custom_objects: Objects | None = None) -> Layer:
     """Return the model that an entry {class_name, config} describes, with fresh weights."""
     with custom_object_scope(custom_objects or {}):
-        return deserialize_layer(config)
+        return deserialize_layer(read_entry(config, dialect_of_entry(config)))
 
 
 def model_from_json(text: str, custom_objects: Objects | None = None) -> Layer:
@@ -158,6 +225,11 @@ def model_from_json(text: str, custom_objects: Objects | None = None) -> Layer:
     except json.JSONDecodeError as error:
         raise MalformedEntry(f"model_from_json: not JSON: {error}") from error
     return model_from_config(entry, custom_objects)
+
+
+def _saved_models() -> Any:
+    """Return the module of SavedModels, which knows the models, which save by way of this one."""
+    return import_module("reference_impl.saved_models")
 
 
 def _extension(file: Path, save_format: str | None) -> str:
@@ -191,10 +263,3 @@ def _checkpoint_at(file: Path) -> Path | None:
 def _check_target(file: Path, *, overwrite: bool) -> None:
     if not overwrite and file.exists():
         raise TargetExists(f"{file}: exists; pass overwrite=True to replace it")
-
-
-def _check_readable(file: Path) -> None:
-    if file.is_dir():
-        raise FormatNotOffered(f"{file}: a folder; a SavedModel is not read today, HDF5 is")
-    if file.suffix == ".keras" and file.exists() and file.read_bytes()[:2] == b"PK":
-        raise FormatNotOffered(f"{file}: a .keras archive is not read today, HDF5 is")

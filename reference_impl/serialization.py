@@ -96,16 +96,23 @@ def layer_class(name: str, entry: Mapping[str, Any]) -> Any:
     for candidate in (name, str(entry["class_name"]), bare):
         if candidate in custom:
             return custom[candidate]
-    if bare in MODELS:
-        module, attribute = MODELS[bare]
-        return getattr(import_module(module), attribute)
-    built_in: Mapping[str, type[Layer]] = import_module("reference_impl.layers").LAYERS
-    if bare in built_in:
-        return built_in[bare]
+    found = built_in(bare)
+    if found is not None:
+        return found
     raise UnknownLayer(
         f"layer {_layer_name(entry)}: unknown class {name!r}; expected a built-in layer or one of "
         f"the custom objects {sorted(custom)}; pass custom_objects={{{bare!r}: <the class>}}"
     )
+
+
+def built_in(name: str) -> type[Layer] | None:
+    """Return the built-in layer or model of that name, or None."""
+    if name in MODELS:
+        module, attribute = MODELS[name]
+        model: type[Layer] = getattr(import_module(module), attribute)
+        return model
+    layers: Mapping[str, type[Layer]] = import_module("reference_impl.layers").LAYERS
+    return layers.get(name)
 
 
 def _layer_name(entry: Mapping[str, Any]) -> str:

@@ -75,6 +75,8 @@ class ModelState:
     """A whole model: architecture, weights, compile settings, optimizer, and the extras.
 
     `training` and `optimizer` are None where the model was not compiled, or had taken no step.
+    `build` is the input shape of a model that its configuration does not build; `prefixed` says
+    that the metrics of several outputs go by the output's name before their own.
     """
 
     architecture: Entry
@@ -83,3 +85,5 @@ class ModelState:
     optimizer: tuple[NamedArray, ...] | None = None
     extras: Extras | None = None
     keras_version: str = KERAS_VERSION
+    build: Any = None
+    prefixed: bool = True

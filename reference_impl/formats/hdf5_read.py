@@ -54,6 +54,17 @@ def read_weights(source: Path) -> WeightsState:
         return _weights(root.group("model_weights") if whole else root)
 
 
+def holds_tree(source: Path) -> bool:
+    """Say whether a file has the layout of `.weights.h5`: groups of variables, no lists of names.
+
+    Raises:
+        FileNotFoundError, UnreadableFile, WrongChecksum: as for `read_model`.
+    """
+    with opened(source) as root:
+        listed = root.has_names("layer_names") or "model_weights" in root
+        return not listed and any(name in root for name in ("vars", "layers", "optimizer"))
+
+
 def _weights(group: Part) -> WeightsState:
     names = group.names("layer_names")
     if names is None:

@@ -134,6 +134,7 @@ def extras_of(model: Trainer, compiled: Compiled | None) -> Extras:
         optimized=optimized_places(optimizer, model.weights),
         compiled_trainable=flags_in_order(model, compiled.flags),
         run_eagerly=compiled.arguments.run_eagerly,
+        output_shapes=tuple((tuple(one), tuple(other)) for one, other in compiled.shapes),
     )
 
 

@@ -44,6 +44,7 @@ class Compiled:
         self.output_metrics: list[list[Metric]] = []
         self.output_weighted_metrics: list[list[Metric]] = []
         self.names: list[str] = []
+        self.shapes: list[tuple[Any, Any]] = []
         self.flags: Flags = []
 
     @property
@@ -86,6 +87,7 @@ class Compiled:
         )
         self._name_metrics(names)
         self.names = list(names)
+        self.shapes = list(shapes)
 
     def _name_metrics(self, names: Sequence[str]) -> None:
         """Prepend the output's name where there are several outputs; refuse equal names."""

@@ -1,7 +1,7 @@
 """A graph to and from a functional model's configuration, in tf_keras's and Keras 3's words."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from reference_impl.layers.base import KerasTensor, Layer, Node
@@ -14,28 +14,23 @@ GRAPH_CLASSES = ("Functional", "Model", "Sequential")
 """Models start with a call on their own inputs, so that their first call by others has index 1."""
 
 
-def graph_config(graph: Graph) -> dict[str, Any]:
-    """Return `layers`, `input_layers` and `output_layers` as tf_keras writes them in HDF5."""
-    kept = {id(node) for node in graph.nodes}
-    index = {
-        id(node): position + _first_index(layer)
-        for layer in graph.layers
-        for position, node in enumerate(
-            node for node in layer.inbound_nodes if id(node) in kept or _is_input(layer)
-        )
-    }
+def graph_config(
+    graph: Graph, entry: Callable[[Layer], dict[str, Any]] = serialize_layer
+) -> dict[str, Any]:
+    """Return `layers`, `input_layers` and `output_layers` as tf_keras writes them in HDF5.
 
-    def address(symbol: KerasTensor) -> list[Any]:
-        return [symbol.node.layer.name, index[id(symbol.node)], symbol.tensor_index]
+    Layers are written by `entry`.
+    """
+    address, kept = graph_addresses(graph, first=_first_index)
 
     def inbound(node: Node) -> list[Any]:
         return [[*address(symbol), dict(node.arguments)] for symbol in leaves(node.inputs)]
 
     layers = [
         {
-            **serialize_layer(layer),
+            **entry(layer),
             "name": layer.name,
-            "inbound_nodes": [inbound(node) for node in layer.inbound_nodes if id(node) in kept],
+            "inbound_nodes": [inbound(node) for node in kept(layer)],
         }
         for layer in graph.layers
     ]
@@ -44,6 +39,32 @@ def graph_config(graph: Graph) -> dict[str, Any]:
         "input_layers": _addresses(graph.inputs, address),
         "output_layers": _addresses(graph.outputs, address),
     }
+
+
+def graph_addresses(
+    graph: Graph, *, first: Callable[[Layer], int]
+) -> tuple[Callable[[KerasTensor], list[Any]], Callable[[Layer], list[Node]]]:
+    """Return the address of a tensor in a graph's config, and the calls of a layer in the graph.
+
+    An address is [layer name, number of the call, number of the output]; `first` gives the number
+    that a layer's first call has.
+    """
+    ids = {id(node) for node in graph.nodes}
+    index = {
+        id(node): position + first(layer)
+        for layer in graph.layers
+        for position, node in enumerate(
+            node for node in layer.inbound_nodes if id(node) in ids or _is_input(layer)
+        )
+    }
+
+    def address(symbol: KerasTensor) -> list[Any]:
+        return [symbol.node.layer.name, index[id(symbol.node)], symbol.tensor_index]
+
+    def kept(layer: Layer) -> list[Node]:
+        return [node for node in layer.inbound_nodes if id(node) in ids]
+
+    return address, kept
 
 
 def _addresses(structure: Nested, address: Any) -> Any:

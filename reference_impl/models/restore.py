@@ -1,6 +1,6 @@
 """From a state to a live model: everything is found to fit before anything is changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,11 @@ from reference_impl.models.capture import (
     top_level_weights,
 )
 from reference_impl.models.flags import set_flags
-from reference_impl.models.restore_training import compile_from, paired_flags, restore_optimizer
+from reference_impl.models.restore_training import compile_from, paired_flags, restore_training
 from reference_impl.models.trainer import Trainer
+from reference_impl.nest import map_shapes
 from reference_impl.serialization import MalformedEntry, deserialize_layer
-from reference_impl.state import LayerWeights, ModelState, NamedArray, WeightsState
+from reference_impl.state import Extras, LayerWeights, ModelState, NamedArray, WeightsState
 
 Assignments = list[tuple[Variable, np.ndarray]]
 
@@ -28,24 +29,33 @@ class WeightsMismatch(ValueError):
 
 
 def model_from_state(
-    state: ModelState, *, custom_objects: Mapping[str, Any] | None = None, compile_it: bool = True
+    state: ModelState,
+    *,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile_it: bool = True,
+    fit: Callable[[Trainer], Assignments] | None = None,
 ) -> Trainer:
-    """Return the model of a state, compiled and with its optimizer's state where there is one."""
+    """Return the model of a state, compiled and with its optimizer's state where there is one.
+
+    `fit` finds the weights in formats that have them otherwise than layer by layer.
+    """
     with custom_object_scope(custom_objects or {}):
         layer = deserialize_layer(state.architecture)
         if not isinstance(layer, Trainer):
             raise MalformedEntry(f"model_config: expected a model, found {type(layer).__name__}")
+        if state.build is not None and not layer.built:
+            layer.build(map_shapes(tuple, state.build))
         extras = state.extras
         if extras is not None:
             set_flags(paired_flags(layer, extras.trainable))
-        changes = fitting(layer, state.weights)
+        changes = fit(layer) if fit is not None else fitting(layer, state.weights)
         if extras is not None:
-            changes += _fitting_layer_states(layer, extras.layer_states)
+            changes += set_states(layer, extras.layer_states)
         for variable, value in changes:
             variable.assign(value)
         if compile_it and state.training is not None:
-            compile_from(layer, state.training, extras)
-            restore_optimizer(layer, state)
+            compile_from(layer, state.training, extras, prefixed=state.prefixed)
+            restore_training(layer, state.optimizer or (), extras or Extras())
     return layer
 
 
@@ -66,10 +76,10 @@ def fitting(model: Trainer, weights: WeightsState) -> Assignments:
         )
     changes: Assignments = []
     for layer, group in zip(expected, found, strict=True):
-        changes += _paired(layer.name, saved_weights(layer), group.weights)
+        changes += paired(layer.name, saved_weights(layer), group.weights)
     own = top_level_weights(model)
     if own or weights.top_level:
-        changes += _paired(model.name, own, weights.top_level)
+        changes += paired(model.name, own, weights.top_level)
     return changes
 
 
@@ -80,15 +90,19 @@ def fitting_by_name(model: Trainer, weights: WeightsState) -> Assignments:
     changes: Assignments = []
     for layer in saved_layers(model):
         if layer.name in groups:
-            changes += _paired(layer.name, saved_weights(layer), groups[layer.name].weights)
+            changes += paired(layer.name, saved_weights(layer), groups[layer.name].weights)
     own = top_level_weights(model)
     if own and weights.top_level:
-        changes += _paired(model.name, own, weights.top_level)
+        changes += paired(model.name, own, weights.top_level)
     return changes
 
 
-def _paired(layer: str, variables: Sequence[Variable], arrays: Sequence[NamedArray]) -> Assignments:
-    """Pair by name where the names are the same set, else by position."""
+def paired(layer: str, variables: Sequence[Variable], arrays: Sequence[NamedArray]) -> Assignments:
+    """Pair by name where the names are the same set, else by position.
+
+    Raises:
+        WeightsMismatch: if the number, a shape or a dtype does not fit.
+    """
     if len(variables) != len(arrays):
         raise WeightsMismatch(
             f"layer {layer!r}: expected {len(variables)} weights "
@@ -110,7 +124,7 @@ def _paired(layer: str, variables: Sequence[Variable], arrays: Sequence[NamedArr
                 f"layer {layer!r}: weight {variable.name!r} has shape {variable.shape}, "
                 f"found {array.name!r} of shape {value.shape}; nothing was changed"
             )
-        if value.dtype.kind not in "fiubV":
+        if value.dtype.kind not in "fiub" and value.dtype != variable.dtype:
             raise WeightsMismatch(
                 f"layer {layer!r}: weight {variable.name!r} of dtype {variable.dtype} can't take "
                 f"{array.name!r} of dtype {value.dtype}; nothing was changed"
@@ -126,7 +140,8 @@ def _in_dtype(value: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return value
 
 
-def _fitting_layer_states(model: Layer, states: Mapping[str, np.ndarray]) -> Assignments:
+def set_states(model: Layer, states: Mapping[str, np.ndarray]) -> Assignments:
+    """Return which state, that is no weight, of which layer takes which array."""
     layers = list(model.flatten_layers())
     changes: Assignments = []
     for place, value in states.items():

@@ -11,11 +11,14 @@ from reference_impl.autodiff import Variable
 from reference_impl.custom_objects import active_custom_objects
 from reference_impl.layers.base import Layer
 from reference_impl.models.compiled import per_output
+from reference_impl.models.dialect_training import RATE, in_our_order
 from reference_impl.models.flags import Flags, flags_of, paired
 from reference_impl.models.trainer import Trainer
 from reference_impl.optimizers import Optimizer
 from reference_impl.serialization import MalformedEntry
-from reference_impl.state import Entry, Extras, ModelState, NamedArray
+from reference_impl.state import Entry, Extras, NamedArray
+
+Changes = list[tuple[Variable, np.ndarray]]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -35,12 +38,17 @@ def paired_flags(model: Layer, flags: Sequence[bool]) -> Flags:
     return found
 
 
-def compile_from(model: Trainer, training: Entry, extras: Extras | None) -> None:
-    """Compile from a training_config, of tf_keras or of Keras 3."""
+def compile_from(
+    model: Trainer, training: Entry, extras: Extras | None, *, prefixed: bool = True
+) -> None:
+    """Compile from a training_config, of tf_keras or of Keras 3.
+
+    `prefixed` says that metrics of several outputs go by the output's name before their own.
+    """
     known = active_custom_objects()
     if "optimizer_config" not in training:
         raise MalformedEntry(f"model {model.name!r}: its training_config has no optimizer_config")
-    names = model.output_names or []
+    names = (model.output_names or []) if prefixed else []
     saved_metrics = _without_prefix(training.get("metrics"), names)
     saved_weighted = _without_prefix(training.get("weighted_metrics"), names)
     run_eagerly = training.get("run_eagerly") if extras is None else extras.run_eagerly
@@ -99,31 +107,75 @@ def _renamed(entry: Any, prefix: str) -> Any:
     return {**entry, "config": {**config, "name": name.removeprefix(prefix)}}
 
 
-def restore_optimizer(model: Trainer, state: ModelState) -> None:
-    """Give the optimizer and the metrics of a model just compiled the state that was saved.
+def restore_training(model: Trainer, arrays: Sequence[NamedArray], extras: Extras) -> None:
+    """Give the optimizer and the metrics of a compiled model the state that was saved.
 
     The state of a legacy optimizer is left, with a warning: it starts afresh.
 
     Raises:
-        OptimizerMismatch: if it does not fit.
+        OptimizerMismatch: if it does not fit; nothing is changed then.
     """
     compiled = model.compiled
-    if compiled is None or state.training is None:
+    if compiled is None:
         return
-    extras = state.extras or Extras()
-    _restore_metrics(model, extras.metrics)
+    legacy = _is_legacy(arrays)
+    if legacy:
+        _LOGGER.warning(
+            "%s: the file holds the state of a legacy optimizer, which is not read: its "
+            "weights are, and the optimizer starts afresh",
+            model.name,
+        )
+    changes = _metric_changes(model, extras)
+    listed: Sequence[np.ndarray] = ()
     optimizer = compiled.optimizer
-    arrays = state.optimizer
-    if arrays is not None and len(arrays) > 1:
-        if _is_legacy(arrays):
-            _LOGGER.warning(
-                "%s: the file holds the state of a legacy optimizer, which is not read: its "
-                "weights are, and the optimizer starts afresh",
-                model.name,
+    if not legacy:
+        listed, outside = _optimizer_state(model, optimizer, arrays, extras)
+        changes += outside
+    if len(listed) > 1:
+        optimizer.set_weights(listed)
+    elif listed:
+        optimizer.iterations.assign(listed[0])
+    for variable, value in changes:
+        variable.assign(value)
+
+
+def _optimizer_state(
+    model: Trainer, optimizer: Optimizer, arrays: Sequence[NamedArray], extras: Extras
+) -> tuple[list[np.ndarray], Changes]:
+    """Return the optimizer's list as ours, and which variable outside of it takes which array.
+
+    The list may be that of either dialect. An optimizer that has slots is built to take them.
+    """
+    values = [array.value for array in arrays]
+    slots = len(values) > (1 if optimizer.schedule is not None else 2)
+    outside = extras.optimizer
+    listed: list[np.ndarray] = values[:1]
+    if extras.optimized or slots or (optimizer.built and values):
+        weights = _optimized(model, extras.optimized)
+        built = optimizer
+        if not optimizer.built:
+            # A copy tells what shapes there would be, before anything is changed.
+            built = type(optimizer).from_config(optimizer.get_config())
+            built.build(weights)
+        found = in_our_order(built, values, outside)
+        if found is None:
+            raise OptimizerMismatch(
+                f"optimizer {optimizer.name!r}: expected state of shapes "
+                f"{[variable.shape for variable in built.variables]}, "
+                f"found {[value.shape for value in values]}; "
+                "load with compile=False to do without it"
             )
-            return
-        optimizer.build(_optimized(model, extras.optimized))
-    _assign_optimizer(optimizer, arrays or (), extras.optimizer)
+        listed, outside = found
+        optimizer.build(weights)
+    elif len(values) == 2:
+        # No slots: no step was taken, or SGD without momentum. Keras 3 lists the rate second.
+        outside = {RATE: values[1], **outside}
+    known = optimizer.extra_state | {RATE: optimizer.learning_rate}
+    if unknown := sorted(set(outside) - set(known)):
+        raise OptimizerMismatch(
+            f"optimizer {optimizer.name!r}: expected one of {sorted(known)}, found {unknown}"
+        )
+    return listed, [(known[name], value) for name, value in outside.items()]
 
 
 def _optimized(model: Trainer, places: Sequence[int]) -> list[Variable]:
@@ -138,54 +190,22 @@ def _optimized(model: Trainer, places: Sequence[int]) -> list[Variable]:
 
 
 def _is_legacy(arrays: Sequence[NamedArray]) -> bool:
-    return arrays[0].name.rpartition("/")[2].startswith("iter:")
+    return len(arrays) > 1 and arrays[0].name.rpartition("/")[2].startswith("iter:")
 
 
-def _assign_optimizer(
-    optimizer: Optimizer, arrays: Sequence[NamedArray], outside: Mapping[str, np.ndarray]
-) -> None:
-    values = [array.value for array in _without_rate(arrays)]
-    if len(values) == 1:
-        # No slots: no step was taken, or Keras 3's SGD without momentum, which has none.
-        optimizer.iterations.assign(values[0])
-    elif values:
-        shapes = [value.shape for value in values]
-        expected = [variable.shape for variable in optimizer.variables]
-        if shapes != expected:
-            raise OptimizerMismatch(
-                f"optimizer {optimizer.name!r}: expected state of shapes {expected}, "
-                f"found {shapes}; "
-                "load with compile=False to do without it"
-            )
-        optimizer.set_weights(values)
-    known = optimizer.extra_state | {"learning_rate": optimizer.learning_rate}
-    for name, value in outside.items():
-        if name not in known:
-            raise OptimizerMismatch(
-                f"optimizer {optimizer.name!r}: expected one of {sorted(known)}, found {name!r}"
-            )
-        known[name].assign(value)
-
-
-def _without_rate(arrays: Sequence[NamedArray]) -> Sequence[NamedArray]:
-    """Return the state without the learning rate, which Keras 3 lists second."""
-    if len(arrays) > 1 and arrays[1].name.endswith("learning_rate"):
-        return [arrays[0], *arrays[2:]]
-    return arrays
-
-
-def _restore_metrics(model: Trainer, values: Sequence[np.ndarray]) -> None:
-    """Make the metrics, whose shapes a saved file has settled, and give them their state."""
-    compiled = model.compiled
+def _metric_changes(model: Trainer, extras: Extras) -> Changes:
+    """Return which metric's variable takes which array; the metrics are made if they are not."""
+    compiled, values = model.compiled, extras.metrics
     if compiled is None or not values:
-        return
-    names = model.output_names or ["output_1"]
-    compiled.prepare(names, [((None,), (None,))] * len(names))
+        return []
+    if not compiled.ready:
+        names = model.output_names or ["output_1"]
+        shapes = extras.output_shapes or [((None,), (None,))] * len(names)
+        compiled.prepare(names, shapes)
     variables = [variable for metric in compiled.metrics for variable in metric.variables]
     if [variable.shape for variable in variables] != [value.shape for value in values]:
         raise OptimizerMismatch(
             f"model {model.name!r}: expected metric state of shapes "
             f"{[variable.shape for variable in variables]}, found {[v.shape for v in values]}"
         )
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+    return list(zip(variables, values, strict=True))

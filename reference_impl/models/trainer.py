@@ -15,6 +15,7 @@ from reference_impl.models.batches import Rows, batches, rows_of, rows_of_valida
 from reference_impl.models.compiled import Arguments, Compiled, structure_of
 from reference_impl.models.errors import UncompiledModel
 from reference_impl.models.flags import flags_of, held
+from reference_impl.models.graph import Graph
 from reference_impl.nest import Nested, leaves, map_leaves
 from reference_impl.optimizers import Optimizer
 from reference_impl.random import process_generator
@@ -26,6 +27,7 @@ class Trainer(Layer):
     """The training loop of Keras 2: what `Model` adds to a layer, saving apart."""
 
     compiled: Compiled | None = None
+    graph: Graph | None = None
     stop_training = False
 
     def compile(

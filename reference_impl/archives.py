@@ -1,0 +1,217 @@
+"""`.keras` archives and `.weights.h5` of models, and HDF5 in the words of Keras 3."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from reference_impl.formats.archive import Archive, is_archive, read_archive, write_archive
+from reference_impl.formats.weights_h5 import (
+    OPTIMIZER,
+    Group,
+    WeightsTree,
+    numbered_group,
+    read_weights_tree,
+    write_weights_tree,
+)
+from reference_impl.models.capture import check_built, extras_of
+from reference_impl.models.dialect_entries import Words, entry_of, read_entry
+from reference_impl.models.dialect_training import compile_config, optimizer_list, unlisted
+from reference_impl.models.dialects import (
+    VERSIONS,
+    Dialect,
+    dialect_of_entry,
+    dialect_of_version,
+)
+from reference_impl.models.object_paths import places_of
+from reference_impl.models.restore import model_from_state, set_states
+from reference_impl.models.restore_training import OptimizerMismatch, restore_training
+from reference_impl.models.restore_tree import fitting_tree
+from reference_impl.models.trainer import Trainer
+from reference_impl.state import Entry, Extras, LayerWeights, ModelState, NamedArray, WeightsState
+
+_LOGGER = logging.getLogger(__name__)
+
+BUILD = "build_config"
+COMPILE = "compile_config"
+
+
+def save_archive(model: Trainer, target: Path, state: ModelState, *, dialect: Dialect) -> None:
+    """Write a whole model as `.keras`.
+
+    Args:
+        model: the model.
+        target: the file.
+        state: the model's, of which the optimizer may have been left out.
+        dialect: whose loaders are to read it.
+    """
+    compiled = None if state.training is None else model.compiled
+    config = entry_of(model, Words(dialect))
+    if compiled is not None:
+        config[COMPILE] = compile_config(compiled, dialect)
+    metadata = {
+        "keras_version": VERSIONS[dialect],
+        "date_saved": datetime.now(UTC).strftime("%Y-%m-%d@%H:%M:%S"),
+    }
+    extras = None if state.extras is None else _in_dialect(model, state, dialect)
+    archive = Archive(config, _tree(model, dialect, extras, optimizer=bool(compiled)), metadata)
+    write_archive(archive, target, mark_bfloat16=dialect is Dialect.KERAS)
+
+
+def _in_dialect(model: Trainer, state: ModelState, dialect: Dialect) -> Extras:
+    """Return the extras with what the dialect has no words for."""
+    extras = state.extras or Extras()
+    own: dict[str, Any] = {}
+    if dialect is Dialect.KERAS:
+        own["architecture"] = state.architecture
+    if state.training is None or model.compiled is None:
+        return replace(extras, own=own)
+    own["training"] = compile_config(model.compiled, Dialect.TF_KERAS)
+    left_out = unlisted(model.compiled.optimizer, dialect)
+    return replace(extras, own=own, optimizer={**extras.optimizer, **left_out})
+
+
+def _tree(
+    model: Trainer, dialect: Dialect, extras: Extras | None, *, optimizer: bool
+) -> WeightsTree:
+    groups: dict[str, Group] = {}
+    for place in places_of(model, dialect):
+        name = place.name if dialect is Dialect.KERAS else None
+        groups[place.path] = numbered_group([v.value for v in place.variables], name)
+    if optimizer and model.compiled is not None:
+        made = model.compiled.optimizer
+        arrays = [item.value for item in optimizer_list(made, dialect)]
+        name = made.name if dialect is Dialect.KERAS else None
+        groups[OPTIMIZER] = numbered_group(arrays, name)
+    return WeightsTree(groups, extras)
+
+
+def load_archive(
+    source: Path, *, custom_objects: Mapping[str, Any] | None = None, compile_it: bool = True
+) -> Trainer:
+    """Return the model of a `.keras` archive of either dialect."""
+    archive = read_archive(source)
+    dialect = _dialect_of(archive)
+    tree = archive.weights
+    state = ours(
+        ModelState(
+            architecture=archive.config,
+            weights=WeightsState(()),
+            training=_training(archive.config.get(COMPILE)),
+            optimizer=_optimizer_of(tree),
+            extras=tree.extras,
+        ),
+        dialect,
+    )
+    state = replace(state, build=(archive.config.get(BUILD) or {}).get("input_shape"))
+    return model_from_state(
+        state,
+        custom_objects=custom_objects,
+        compile_it=compile_it,
+        fit=lambda model: fitting_tree(model, tree),
+    )
+
+
+def _dialect_of(archive: Archive) -> Dialect:
+    version = archive.metadata.get("keras_version")
+    if isinstance(version, str):
+        return dialect_of_version(version)
+    return dialect_of_entry(archive.config)
+
+
+def _training(settings: Any) -> Entry | None:
+    """Return compile settings in the words of HDF5, which has the optimizer under another key."""
+    if not isinstance(settings, Mapping) or not settings:
+        return None
+    rest = {key: value for key, value in settings.items() if key != "optimizer"}
+    return {**rest, "optimizer_config": settings.get("optimizer") or "rmsprop"}
+
+
+def ours(state: ModelState, dialect: Dialect) -> ModelState:
+    """Return a state that was read in our words: the file's own ones where it has them."""
+    own = (state.extras.own if state.extras is not None else None) or {}
+    architecture = own.get("architecture") or read_entry(state.architecture, dialect)
+    training = state.training
+    if "training" in own and training is not None:
+        training = _training(own["training"])
+    return replace(
+        state, architecture=architecture, training=training, prefixed="training" not in own
+    )
+
+
+def _optimizer_of(tree: WeightsTree) -> tuple[NamedArray, ...] | None:
+    if OPTIMIZER not in tree.groups:
+        return None
+    arrays = tree.groups[OPTIMIZER].numbered()
+    return tuple(NamedArray(f"{OPTIMIZER}/{i}", array) for i, array in enumerate(arrays)) or None
+
+
+def keras_3_state(model: Trainer, state: ModelState) -> ModelState:
+    """Return a model's state as Keras 3 has it in HDF5."""
+    compiled = model.compiled
+    training, optimizer = state.training, state.optimizer
+    if compiled is not None and training is not None:
+        training = compile_config(compiled, Dialect.KERAS, whole=False)
+        optimizer = optimizer_list(compiled.optimizer, Dialect.KERAS)
+    return ModelState(
+        entry_of(model, Words(Dialect.KERAS, whole=False)),
+        keras_3_weights(state.weights),
+        training,
+        optimizer,
+        _in_dialect(model, state, Dialect.KERAS),
+        VERSIONS[Dialect.KERAS],
+    )
+
+
+def keras_3_weights(weights: WeightsState) -> WeightsState:
+    """Return weights under the names that Keras 3 gives them, without a number of the output."""
+
+    def named(arrays: Sequence[NamedArray]) -> tuple[NamedArray, ...]:
+        return tuple(NamedArray(item.name.removesuffix(":0"), item.value) for item in arrays)
+
+    return WeightsState(
+        tuple(LayerWeights(layer.layer, named(layer.weights)) for layer in weights.layers),
+        named(weights.top_level),
+    )
+
+
+def save_weights_tree(model: Trainer, target: Path, *, dialect: Dialect) -> None:
+    """Write `.weights.h5`: the weights, and the optimizer's state if the model is compiled.
+
+    Raises:
+        UnbuiltModel: if the model has no weights yet.
+    """
+    check_built(model)
+    extras = extras_of(model, model.compiled)
+    if model.compiled is not None:
+        left_out = unlisted(model.compiled.optimizer, dialect)
+        extras = replace(extras, optimizer={**extras.optimizer, **left_out})
+    tree = _tree(model, dialect, extras, optimizer=True)
+    write_weights_tree(tree, target, mark_bfloat16=dialect is Dialect.KERAS)
+
+
+def load_weights_tree(model: Trainer, source: Path) -> None:
+    """Read `.weights.h5`, shards of it, or the weights of an archive into the model, all or none.
+
+    A compiled model takes the state of its optimizer and metrics, too; where that is of another
+    optimizer it is left, with a warning, as in Keras.
+
+    Raises:
+        FileNotFoundError, UnreadableFile, WrongChecksum, MissingPart, WrongPart: for the file.
+        WeightsMismatch: if a layer's weights do not fit.
+    """
+    tree = read_archive(source).weights if is_archive(source) else read_weights_tree(source)
+    check_built(model)
+    extras = tree.extras or Extras()
+    changes = fitting_tree(model, tree) + set_states(model, extras.layer_states)
+    for variable, value in changes:
+        variable.assign(value)
+    optimizer = _optimizer_of(tree)
+    if model.compiled is None or optimizer is None:
+        return
+    try:
+        restore_training(model, optimizer, extras)
+    except OptimizerMismatch as error:
+        _LOGGER.warning("%s: the state of the optimizer is left: %s", source, error)

@@ -1,0 +1,209 @@
+"""The `.keras` archive: a zip file of metadata, configuration and weights; every checksum verified.
+
+Source: https://github.com/keras-team/keras/blob/v3.15.1/keras/src/saving/saving_lib.py
+"""
+
+import json
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from h5py import h5f, h5fd, h5g, h5p
+
+from reference_impl.formats.errors import MissingPart, NotReadHere, UnreadableFile, WrongPart
+from reference_impl.formats.hdf5_parts import Hdf5File
+from reference_impl.formats.hdf5_write_parts import replacing
+from reference_impl.formats.seal import mapped
+from reference_impl.formats.weights_h5 import WeightsTree, read_tree, write_tree
+from reference_impl.state import Entry
+
+METADATA = "metadata.json"
+CONFIG = "config.json"
+WEIGHTS = "model.weights.h5"
+WEIGHTS_IN_NPZ = "model.weights.npz"
+
+MAGIC = b"PK\x03\x04"
+"""How a zip file starts."""
+
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+"""How an HDF5 file starts."""
+
+_TIME = (1980, 1, 1, 0, 0, 0)
+_LARGE = 1 << 31
+_LOCAL_HEADER = struct.Struct("<4s22x2H")
+"""Of a member: its magic, and the lengths of its name and of what follows before its content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """What a `.keras` file holds."""
+
+    config: Entry
+    weights: WeightsTree
+    metadata: Entry
+
+
+def write_archive(archive: Archive, target: Path, *, mark_bfloat16: bool) -> None:
+    """Write the archive beside the target and put it in the target's place."""
+    with replacing(target) as partial, partial.open("w+b") as stream:
+        with zipfile.ZipFile(stream, "w") as members:
+            for name, content in ((METADATA, archive.metadata), (CONFIG, archive.config)):
+                members.writestr(_info(name), json.dumps(content))
+            _write_weights(members, stream, archive.weights, mark_bfloat16=mark_bfloat16)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _info(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, _TIME)
+    info.external_attr = 0o600 << 16
+    return info
+
+
+def _write_weights(
+    members: zipfile.ZipFile, stream: IO[bytes], tree: WeightsTree, *, mark_bfloat16: bool
+) -> None:
+    """Let HDF5 write into the archive itself: a file of its own would be copied into it."""
+    info = _info(WEIGHTS)
+    size = sum(array.nbytes for group in tree.groups.values() for array in group.arrays.values())
+    info.header_offset = members.start_dir
+    info.CRC = info.file_size = info.compress_size = 0
+    start = info.header_offset + len(info.FileHeader(zip64=size >= _LARGE))
+    stream.truncate(start)
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_fileobj_driver(h5fd.fileobj_driver, _Window(stream, start))
+    file = h5f.create(WEIGHTS.encode(), h5f.ACC_TRUNC, fapl=access)
+    try:
+        write_tree(h5g.open(file, b"/"), tree, mark_bfloat16=mark_bfloat16)
+    finally:
+        file.close()
+    stream.flush()
+    content = mapped(Path(stream.name))[start:]
+    info.file_size = info.compress_size = content.size
+    info.CRC = zlib.crc32(content.data)
+    stream.seek(info.header_offset)
+    stream.write(info.FileHeader(zip64=size >= _LARGE))
+    # What zipfile does when a member is closed, for one that it has not written.
+    members.filelist.append(info)
+    members.NameToInfo[info.filename] = info
+    members.start_dir = start + content.size
+    stream.seek(members.start_dir)
+
+
+class _Window:
+    """What follows a place in a file, as the kind of file that h5py writes to."""
+
+    def __init__(self, stream: IO[bytes], start: int) -> None:
+        self._stream = stream
+        self._start = start
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        at = offset + self._start if whence == os.SEEK_SET else offset
+        return self._stream.seek(at, whence) - self._start
+
+    def tell(self) -> int:
+        return self._stream.tell() - self._start
+
+    def write(self, content: memoryview) -> int:
+        return self._stream.write(content)
+
+    def readinto(self, buffer: memoryview) -> int:
+        content = self._stream.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def truncate(self, size: int) -> int:
+        return self._stream.truncate(self._start + size)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
+def is_archive(source: Path) -> bool:
+    """Say whether this is to be read as an archive: it starts as a zip file, or is named like one.
+
+    TensorFlow 2.0 took `.keras` for HDF5, and such files are read as what they are.
+    """
+    if not source.is_file():
+        return False
+    with source.open("rb") as stream:
+        start = stream.read(len(HDF5_MAGIC))
+    return start.startswith(MAGIC) or (source.suffix == ".keras" and start != HDF5_MAGIC)
+
+
+def read_archive(source: Path) -> Archive:
+    """Return what an archive holds, of either dialect; assets are checked and left.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        UnreadableFile: if it is no zip file, is cut short, or a member has a wrong checksum.
+        MissingPart: if the configuration or the weights are not in it.
+        WrongPart: if a member is there twice, or is not JSON.
+        NotReadHere: for weights in NumPy's format.
+    """
+    if not source.exists():
+        raise FileNotFoundError(f"{source}: no such file")
+    members = _members(source)
+    if CONFIG not in members:
+        raise MissingPart(f"{source}: no member {CONFIG!r}; it has {sorted(members)}")
+    if WEIGHTS_IN_NPZ in members and WEIGHTS not in members:
+        raise NotReadHere(f"{source}: weights in {WEIGHTS_IN_NPZ!r}; those in {WEIGHTS!r} are read")
+    if WEIGHTS not in members:
+        raise MissingPart(f"{source}: no member {WEIGHTS!r}; it has {sorted(members)}")
+    metadata = _json(members, METADATA, source) if METADATA in members else {}
+    with Hdf5File(members[WEIGHTS], source / WEIGHTS) as root:
+        return Archive(_json(members, CONFIG, source), read_tree(root), metadata)
+
+
+def _members(source: Path) -> dict[str, np.ndarray]:
+    """Return the content (uint8) of each member, found to have its checksum."""
+    if source.is_dir():
+        raise UnreadableFile(f"{source}: a folder; expected a zip file")
+    whole = mapped(source)
+    found: dict[str, np.ndarray] = {}
+    try:
+        with zipfile.ZipFile(source) as members:
+            for info in members.infolist():
+                if info.filename in found:
+                    raise WrongPart(f"{source}: {info.filename!r} is in it twice")
+                if not info.is_dir():
+                    found[info.filename] = _content(members, info, whole)
+    except (
+        *(zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError),
+        *(NotImplementedError, OverflowError, UnicodeError, struct.error),
+    ) as error:
+        raise UnreadableFile(f"{source}: not a whole zip file: {error}") from error
+    return found
+
+
+def _content(members: zipfile.ZipFile, info: zipfile.ZipInfo, whole: np.ndarray) -> np.ndarray:
+    """Return a member's bytes: those of the file itself if they are as they were."""
+    with members.open(info) as member:
+        if info.compress_type != zipfile.ZIP_STORED:
+            return np.frombuffer(member.read(), np.uint8)
+    header = whole[info.header_offset : info.header_offset + _LOCAL_HEADER.size]
+    _, name, extra = _LOCAL_HEADER.unpack(header.tobytes())
+    start = info.header_offset + _LOCAL_HEADER.size + name + extra
+    content = whole[start : start + info.file_size]
+    if content.size != info.file_size or zlib.crc32(content.data) != info.CRC:
+        raise zipfile.BadZipFile(
+            f"member {info.filename!r}: expected {info.file_size} bytes with CRC-32 "
+            f"{info.CRC:#010x}, found {content.size} with {zlib.crc32(content.data):#010x}"
+        )
+    return content
+
+
+def _json(members: Mapping[str, np.ndarray], name: str, source: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(members[name].tobytes())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise WrongPart(f"{source}: {name}: not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise WrongPart(f"{source}: {name}: expected a JSON object")
+    return value

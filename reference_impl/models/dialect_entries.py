@@ -1,0 +1,220 @@
+"""Layers and models as entries in either dialect: for `.keras`, and Keras 3's for HDF5.
+
+What is written for Keras 3 has only keys that every release since 3.0 takes; they are those that
+the layers of 3.0.5 know, https://github.com/keras-team/keras/tree/v3.0.5/keras/layers.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reference_impl.custom_objects import registered_name
+from reference_impl.layers.base import KerasTensor, Layer, Node
+from reference_impl.layers.input_layer import InputLayer
+from reference_impl.models.dialects import Dialect
+from reference_impl.models.graph import Graph
+from reference_impl.models.graph_config import graph_addresses, graph_config
+from reference_impl.models.trainer import Trainer
+from reference_impl.nest import map_leaves
+from reference_impl.serialization import built_in, class_name
+
+Entry = dict[str, Any]
+
+FUNCTIONAL_MODULES = {
+    Dialect.KERAS: "keras.src.models.functional",
+    Dialect.TF_KERAS: "tf_keras.src.engine.functional",
+}
+
+_UNKNOWN_TO_KERAS_3 = ("batch_input_shape", "implementation", "input_length", "time_major")
+
+OTHER_ACTIVATIONS = {"hard_sigmoid": "keras_2_hard_sigmoid"}
+"""Activations that are others in Keras 3 by the same name, and what they are written as for it.
+
+No release knows it: a reader refuses, rather than compute something else.
+"""
+
+SAME_ACTIVATIONS = {"keras_3_hard_sigmoid": "hard_sigmoid"}
+"""Activations of Keras 3 that have another name here, and Keras 3's own name."""
+
+_ACTIVATIONS = ("activation", "recurrent_activation")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How entries are written.
+
+    Attributes:
+        dialect: in whose words.
+        whole: with the module and the registered name beside the class, as in `.keras`; HDF5 has
+            the class and its config alone.
+    """
+
+    dialect: Dialect
+    whole: bool = True
+
+
+def entry_of(layer: Layer, words: Words) -> Entry:
+    """Return the entry of a layer or model.
+
+    Raises:
+        NotImplementedError: if it has no configuration.
+    """
+    if not words.whole:
+        return {"class_name": class_name(layer), "config": config_of(layer, words)}
+    kind = type(layer)
+    named: Entry = {"module": "keras.layers", "class_name": kind.__name__}
+    registered: str | None = None
+    if _is(layer, "Functional"):
+        named = {"module": FUNCTIONAL_MODULES[words.dialect], "class_name": "Functional"}
+        registered = "Functional"
+    elif _is(layer, "Sequential"):
+        named["module"] = "keras"
+    elif built_in(kind.__name__) is not kind:
+        named["module"], registered = None, registered_name(kind)
+    entry = {**named, "config": config_of(layer, words), "registered_name": registered}
+    shape = None if named["module"] else _built_for(layer)
+    return entry if shape is None else {**entry, "build_config": {"input_shape": shape}}
+
+
+def _is(layer: Layer, name: str) -> bool:
+    return type(layer) is built_in(name)
+
+
+def _configured_as(layer: Layer, name: str) -> bool:
+    return type(layer).get_config is getattr(built_in(name), "get_config", None)
+
+
+def _built_for(layer: Layer) -> Any:
+    """Return the input shape with which the user's own class was built, as lists."""
+    return _plain(layer.built_shape)
+
+
+def config_of(layer: Layer, words: Words) -> Entry:
+    """Return the configuration of a layer or model."""
+    graph = layer.graph if isinstance(layer, Trainer) else None
+    if _configured_as(layer, "Sequential"):
+        return _sequential_config(layer, words)
+    if graph is not None and _configured_as(layer, "Functional"):
+        return {"name": layer.name, "trainable": layer.trainable, **_graph_config(graph, words)}
+    config = layer.get_config()
+    if words.dialect is Dialect.KERAS:
+        config = _keras_3_config(layer, config)
+    return {key: _written(value, words) for key, value in config.items()}
+
+
+def _sequential_config(model: Layer, words: Words) -> Entry:
+    config: Entry = {"name": model.name}
+    if words.dialect is Dialect.KERAS or not model.trainable:
+        config["trainable"] = model.trainable
+    return config | {"layers": [entry_of(layer, words) for layer in model.sublayers()]}
+
+
+def _keras_3_config(layer: Layer, config: Mapping[str, Any]) -> Entry:
+    kept = {key: value for key, value in config.items() if key not in _UNKNOWN_TO_KERAS_3}
+    if isinstance(layer, InputLayer):
+        return {
+            "batch_shape": layer.batch_input_shape,
+            "dtype": layer.dtype_policy,
+            "sparse": False,
+            "name": layer.name,
+        }
+    if "dtype" in kept:
+        kept["dtype"] = layer.dtype_policy
+    if isinstance(axis := kept.get("axis"), list | tuple) and len(axis) == 1:
+        kept["axis"] = axis[0]
+    for key in _ACTIVATIONS:
+        if key in kept:
+            kept[key] = _keras_3_activation(kept[key])
+    return kept
+
+
+def _keras_3_activation(name: Any) -> Any:
+    if not isinstance(name, str):
+        return name
+    if name in OTHER_ACTIVATIONS:
+        return {
+            "module": None,
+            "class_name": "function",
+            "config": OTHER_ACTIVATIONS[name],
+            "registered_name": OTHER_ACTIVATIONS[name],
+        }
+    return SAME_ACTIVATIONS.get(name, name)
+
+
+def _written(value: Any, words: Words) -> Any:
+    """Return a value of a custom configuration with the layers in it as entries."""
+    if isinstance(value, Layer):
+        return entry_of(value, words)
+    if isinstance(value, Mapping):
+        return {key: _written(inner, words) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_written(inner, words) for inner in value]
+    return value
+
+
+def _plain(shape: Any) -> Any:
+    return [_plain(size) for size in shape] if isinstance(shape, list | tuple) else shape
+
+
+def _graph_config(graph: Graph, words: Words) -> Entry:
+    def entry(layer: Layer) -> Entry:
+        return entry_of(layer, words)
+
+    if words.dialect is Dialect.TF_KERAS:
+        return graph_config(graph, entry)
+    address, kept = graph_addresses(graph, first=lambda _: 0)
+    return {
+        "layers": [
+            {
+                **entry(layer),
+                "name": layer.name,
+                "inbound_nodes": [_keras_3_call(node, address) for node in kept(layer)],
+            }
+            for layer in graph.layers
+        ],
+        "input_layers": _addresses(graph.inputs, address),
+        "output_layers": _addresses(graph.outputs, address),
+    }
+
+
+def _addresses(structure: Any, address: Callable[[KerasTensor], list[Any]]) -> Any:
+    alone = isinstance(structure, KerasTensor)
+    return [address(structure)] if alone else map_leaves(address, structure)
+
+
+def _keras_3_call(node: Node, address: Callable[[KerasTensor], list[Any]]) -> Entry:
+    def tensor(symbol: KerasTensor) -> Entry:
+        config = {
+            "shape": list(symbol.shape),
+            "dtype": symbol.dtype,
+            "keras_history": address(symbol),
+        }
+        return {"class_name": "__keras_tensor__", "config": config}
+
+    return {"args": [map_leaves(tensor, node.inputs)], "kwargs": dict(node.arguments)}
+
+
+def read_entry(entry: Any, dialect: Dialect) -> Any:
+    """Return an entry with what Keras 3 means otherwise by the same name under our name for it."""
+    if dialect is Dialect.TF_KERAS:
+        return entry
+    ours = {name: own for own, name in SAME_ACTIVATIONS.items()}
+    ours |= {name: own for own, name in OTHER_ACTIVATIONS.items()}
+    return _renamed(entry, ours)
+
+
+def _renamed(entry: Any, ours: Mapping[str, str]) -> Any:
+    if isinstance(entry, list):
+        return [_renamed(item, ours) for item in entry]
+    if not isinstance(entry, Mapping):
+        return entry
+    return {
+        key: _activation(value, ours) if key in _ACTIVATIONS else _renamed(value, ours)
+        for key, value in entry.items()
+    }
+
+
+def _activation(value: Any, ours: Mapping[str, str]) -> Any:
+    if isinstance(value, Mapping) and value.get("class_name") == "function":
+        return ours.get(str(value.get("config")), value)
+    return ours.get(value, value) if isinstance(value, str) else value

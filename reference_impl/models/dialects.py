@@ -1,0 +1,36 @@
+"""The two dialects in which Keras describes a model: that of Keras 2, and that of Keras 3."""
+
+from enum import StrEnum
+from typing import Any
+
+from reference_impl.state import KERAS_3_VERSION, KERAS_VERSION
+
+
+class Dialect(StrEnum):
+    """In whose words a file is written: one file is not for both to read."""
+
+    KERAS = "keras"
+    TF_KERAS = "tf_keras"
+
+
+VERSIONS = {Dialect.KERAS: KERAS_3_VERSION, Dialect.TF_KERAS: KERAS_VERSION}
+"""The release that a file of each dialect gives as its writer."""
+
+
+def dialect_of_version(version: str) -> Dialect:
+    """Return the dialect that a release writes."""
+    return Dialect.TF_KERAS if version.startswith("2") else Dialect.KERAS
+
+
+def dialect_of_entry(entry: Any) -> Dialect:
+    """Return the dialect of a model's entry, by how its input layers spell their shape.
+
+    An entry without any is the same in both.
+    """
+    return Dialect.KERAS if _says(entry, "batch_shape") else Dialect.TF_KERAS
+
+
+def _says(entry: Any, key: str) -> bool:
+    if isinstance(entry, dict):
+        return key in entry or any(_says(value, key) for value in entry.values())
+    return isinstance(entry, list) and any(_says(value, key) for value in entry)
