@@ -1,0 +1,239 @@
+"""Foreign subjects: the protocol suffices, and what goes wrong in the other process is told."""
+
+import math
+import sys
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from conformance.contract import Contract, Exactness, Facet, Promise
+from conformance.foreign import protocol
+from conformance.foreign.client import ForeignCrash, NotReached, foreign_subject
+from conformance.foreign.environments import Launch, NoEnvironment, launch
+from conformance.foreign.protocol import Misspoken
+from conformance.foreign.server import Server
+from conformance.snapshot import Snapshot, differences
+from conformance.subject import Unsupported
+from conformance.subjects import resolve
+from conformance.subjects.doctor import doctor
+from reports.records import Verdict
+from strategies import data
+from strategies.case import from_json
+from strategies.data import Rows
+from tests.conformance.conftest import Run
+
+ROOT = Path(__file__).parents[2]
+LINEAR = f"exec:{sys.executable} {ROOT / 'examples/linear_server.py'}"
+
+
+def spoken(words: str) -> str:
+    """Return the subject of a server that reads a line and then does what the words say."""
+    return f'exec:{sys.executable} -c "import sys; sys.stdin.readline(); {words}"'
+
+
+@pytest.fixture
+def case():
+    return from_json((ROOT / "tests/strategies/minimal_case.json").read_bytes())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.arange(6, dtype=np.float32).reshape(2, 3),
+        np.array(7, np.int64),
+        np.zeros((0, 3)),
+        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        np.array([1.5, -2.0], ml_dtypes.bfloat16),
+    ],
+)
+def test_an_array_comes_back_with_its_dtype_shape_and_bytes(value):
+    back = protocol.from_json(protocol.to_json(value))
+
+    assert back.dtype == value.dtype
+    assert back.shape == value.shape
+    assert back.tobytes() == value.tobytes()
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, 0.1, 3, True, None, "é", [1, [2.0]]])
+def test_a_json_value_comes_back_as_it_was(value):
+    assert protocol.from_json(protocol.to_json({"key": value})) == {"key": value}
+
+
+def test_what_is_no_number_comes_back_as_none():
+    assert math.isnan(protocol.from_json(protocol.to_json(math.nan)))
+
+
+def test_an_array_of_too_few_bytes_is_refused():
+    told = protocol.to_json(np.zeros(3))
+    told[protocol.ARRAY]["shape"] = [4]
+
+    with pytest.raises(Misspoken, match=r"expected dtype, shape and as many bytes"):
+        protocol.from_json(told)
+
+
+def test_an_unknown_facet_is_refused_with_those_that_there_are():
+    with pytest.raises(Misspoken, match=r"optimizer slots.*'slots'"):
+        protocol.snapshot_from_json({"slots": []})
+
+
+def test_a_snapshot_keeps_the_order_of_its_names():
+    told = Snapshot({Facet.WEIGHTS: {"b": np.ones(2), "a": np.zeros(2)}})
+
+    back = protocol.snapshot_from_json(protocol.snapshot_to_json(told))
+
+    assert list(differences(told[Facet.WEIGHTS], back[Facet.WEIGHTS])) == []
+
+
+def test_rows_come_back_with_their_weights():
+    rows = Rows((np.ones((2, 3)),), (np.zeros(2),), (np.ones(2),))
+
+    back = protocol.rows_from_json(protocol.rows_to_json(rows))
+
+    assert back is not None
+    assert back.sample_weight is not None
+    assert back.inputs[0].tolist() == rows.inputs[0].tolist()
+    assert protocol.rows_from_json(protocol.rows_to_json(None)) is None
+
+
+def test_a_contract_comes_back_as_it_was():
+    path = next(path for path in resolve("tf_keras").paths() if path.name == "savedmodel")
+
+    told = protocol.path_to_json(path)
+
+    assert protocol.contract_from_json(told["contract"]) == path.contract
+    assert told["writes"] == "savedmodel"
+
+
+def test_a_contract_needs_its_document_and_facets_only():
+    contract = protocol.contract_from_json({"document": "d", "facets": {"weights": "must"}})
+
+    assert contract == Contract("d", {Facet.WEIGHTS: Promise.MUST}, exactness=Exactness())
+
+
+def test_a_server_in_plain_python_passes_the_suite(run: Run):
+    """Crossing processes, and being saved and loaded in another, are part of it."""
+    results = run(LINEAR, path="json")
+
+    assert {r.verdict for r in results.values()} <= {Verdict.PASS, Verdict.NOT_APPLICABLE}
+    assert results["weights_survive"].tally[Verdict.PASS] > 0
+    assert results["another_process_loads_the_same"].tally[Verdict.PASS] > 0
+
+
+def test_the_reference_served_sees_what_the_reference_sees(case, monkeypatch):
+    """The server of a built-in subject: what crosses the protocol is not changed by it."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    command = f"exec:{sys.executable} -m conformance.foreign.server reference"
+    lives = []
+    for subject in (resolve("reference"), resolve(command)):
+        subject.seed(3)
+        model = subject.build(case)
+        logs = subject.perform(model, case.history.before[0], data.rows(case, 0))
+        lives.append((logs, subject.predict(model, data.probe(case)), subject.snapshot(model)))
+
+    (logs, outputs, seen), (logs_there, outputs_there, seen_there) = lives
+    assert [dict(log) for log in logs] == logs_there
+    assert outputs[0].tobytes() == outputs_there[0].tobytes()
+    for facet in Facet:
+        assert list(differences(seen[facet], seen_there[facet])) == [], facet
+
+
+def test_what_the_subject_can_not_do_is_unsupported_here_too(case):
+    broader = case.architecture.layers[0]
+    twice = case.architecture.__class__(
+        case.architecture.kind,
+        "two",
+        case.architecture.inputs,
+        (broader, broader),
+        case.architecture.calls,
+        case.architecture.outputs,
+    )
+
+    with pytest.raises(Unsupported, match="one Dense layer"):
+        resolve(LINEAR).build(case.__class__(twice, case.settings, case.history, 1))
+
+
+def test_what_the_subject_raises_keeps_its_name_and_words():
+    answer = '{\\"error\\": {\\"kind\\": \\"keras.errors.Broken\\", \\"message\\": \\"as it is\\"}}'
+    subject = foreign_subject("raising", launch(spoken(f"print('{answer}', flush=True)")))
+
+    with pytest.raises(Exception, match="as it is") as raised:
+        subject.seed(1)
+
+    assert f"{raised.type.__module__}.{raised.type.__qualname__}" == "keras.errors.Broken"
+
+
+def test_a_server_that_dies_takes_its_driver_with_it():
+    subject = foreign_subject(
+        "dying", launch(spoken("sys.stderr.write('last words'); sys.exit(7)"))
+    )
+
+    with pytest.raises(ForeignCrash, match=r"(?s)exit code 7.*last words"):
+        subject.seed(1)
+
+
+def test_noise_on_standard_output_is_told_from_an_answer():
+    subject = foreign_subject("noisy", launch(spoken("print('Epoch 1', flush=True)")))
+
+    with pytest.raises(Misspoken, match="standard output is the protocol's"):
+        subject.seed(1)
+
+
+def test_another_version_of_the_protocol_is_refused():
+    answer = '{\\"result\\": {\\"protocol\\": 2}}'
+    subject = foreign_subject("newer", launch(spoken(f"print('{answer}', flush=True)")))
+
+    with pytest.raises(NotReached, match="expected protocol 1, found 2"):
+        subject.paths()
+
+
+def test_a_command_that_is_not_there_is_named():
+    with pytest.raises(NotReached, match="no-such-program"):
+        foreign_subject("none", Launch(("no-such-program",))).paths()
+
+
+def test_a_folder_that_is_no_environment_is_named(tmp_path):
+    with pytest.raises(NoEnvironment, match=r"expected a virtual environment in .*python -m venv"):
+        resolve(f"keras@{tmp_path}")
+
+
+def test_an_environment_that_lacks_something_is_told_what(tmp_path):
+    python = tmp_path / "bin/python"
+    python.parent.mkdir()
+    python.write_text("#!/bin/sh\necho msgspec, numpy >&2\nexit 1\n")
+    python.chmod(0o755)
+
+    with pytest.raises(NoEnvironment, match="lacks msgspec, numpy; install it there"):
+        resolve(f"keras@{tmp_path}")
+
+
+def test_a_release_of_what_is_not_built_in_is_refused():
+    with pytest.raises(NoEnvironment, match="expected a release of one of keras"):
+        resolve("theano==1.0")
+
+
+def test_this_environment_serves_as_another():
+    """The packages are lent, the framework is the environment's own."""
+    subject = resolve(f"reference@{sys.prefix}")
+
+    assert [path.name for path in subject.paths()] == [p.name for p in resolve("reference").paths()]
+    assert all(finding.ok for finding in doctor(subject)[:5])
+
+
+def test_a_model_that_nobody_holds_is_forgotten(case):
+    server = Server(resolve("reference"))
+    subject = resolve(LINEAR)
+    first = subject.build(case)
+    number = first.number
+    del first
+
+    assert subject.build(case).number == number + 1
+    assert server.answer(b'{"call": "release", "models": [7]}') == b'{"result":null}'
+
+
+def test_an_unknown_call_is_an_error_and_not_the_end():
+    server = Server(resolve("reference"))
+
+    assert b"KeyError" in server.answer(b'{"call": "dance"}')
+    assert b'"result"' in server.answer(b'{"call": "describe"}')
