@@ -1,0 +1,263 @@
+"""Exchanges between linear subjects: what comes through, what is lost, and how near it is."""
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from conformance.campaign import Campaign
+from conformance.cli import app
+from conformance.contract import Facet, Promise
+from conformance.interchange import session
+from conformance.interchange.exchange import EXCHANGE
+from conformance.interchange.judging import CHECKS
+from conformance.interchange.nudged import NUDGE, Nudged
+from conformance.interchange.pairs import ACROSS, Crossing, Pair, UnknownFormat, crossing, crossings
+from conformance.interchange.words import comparable, in_common
+from conformance.isolation import Child
+from conformance.plan import Plan
+from conformance.snapshot import Snapshot
+from conformance.subjects import resolve
+from conformance.subjects.keras_api import KerasSubject
+from reports import store
+from reports.records import Result, Verdict
+from strategies import data
+from strategies.case import from_json
+from tests.conformance.conftest import LINEAR_CASES
+from tests.conformance.test_foreign import ROOT
+from tests.conformance.travelling import HERE
+
+EXACT = f"{HERE}:exact"
+
+
+@pytest.fixture(scope="module")
+def child():
+    with Child(EXCHANGE) as child:
+        yield child
+
+
+@pytest.fixture
+def exchanged(child):
+    """Return the results, by check, of some cases written by one subject and read by another."""
+
+    def exchanged(reader: str, *, writer: str = "exact", examples: int = 8) -> dict[str, Result]:
+        at = crossing(Pair(f"{HERE}:{writer}", f"{HERE}:{reader}"), "npz")
+        plan = Plan(
+            *(at.pair.name, "npz", "sequential", LINEAR_CASES),
+            checks=tuple(c for c in CHECKS if at.contract.speaks_of(c.facets)),
+            examples=examples,
+            shrink_seconds=3.0,
+        )
+        return {r.check: r for r in Campaign(plan, child, lambda _: None).run()}
+
+    return exchanged
+
+
+def between(writer: str, reader: str) -> dict[str, Crossing]:
+    """Return what two built-in subjects exchange, by format."""
+    return {one.format: one for one in crossings(Pair(writer, reader))}
+
+
+def test_one_implementation_in_two_processes_is_exact(exchanged):
+    results = exchanged("exact")
+
+    assert results["resume_trajectory_is_identical"].verdict is Verdict.PASS
+    assert results["resume_trajectory_is_identical"].distance == 0.0
+    assert results["weights_survive"].tally[Verdict.PASS] > 0
+
+
+def test_two_implementations_may_part_in_their_last_bits(exchanged):
+    results = exchanged("rounds")
+
+    distance = results["resume_trajectory_is_identical"].distance
+    assert results["resume_trajectory_is_identical"].verdict is Verdict.PASS
+    assert distance is not None
+    assert 0.0 < distance < 1e-5
+
+
+def test_a_reader_that_loses_momentum_is_found_by_name(exchanged):
+    results = exchanged("forgets")
+
+    slots = results["optimizer_slots_survive"]
+    assert slots.verdict is Verdict.FAIL
+    assert [finding.where for finding in slots.findings] == ["momentum/0"]
+    assert results["resume_trajectory_is_identical"].verdict is Verdict.FAIL
+    assert results["weights_survive"].verdict is Verdict.PASS
+
+
+def test_a_load_that_raises_is_a_failure_where_the_reader_claims_the_format(exchanged):
+    failed = exchanged("refuses")["round_trip_completes"]
+    missed = exchanged("hopes")["round_trip_completes"]
+
+    assert failed.verdict is Verdict.FAIL
+    assert "reads no file of that version" in failed.findings[0].found
+    assert missed.verdict is Verdict.GAP
+
+
+def test_a_reader_that_dies_is_told_from_a_harness_error(exchanged):
+    result = exchanged("dies")["round_trip_completes"]
+
+    assert result.verdict is Verdict.FAIL
+    assert "exit code 7" in result.findings[0].found
+
+
+def test_a_format_is_exchanged_where_one_writes_and_the_other_reads_it():
+    assert list(between("tf_keras", "tf_keras")) == [
+        *("h5-keras2", "savedmodel", "archive-keras2", "json-keras2"),
+        *("weights-h5", "json-weights-h5", "checkpoint"),
+    ]
+    assert not any(name.endswith("keras3") for name in between("tf_keras", "keras"))
+    assert "archive-keras2" in between("tf_keras", "keras")
+    assert "archive-keras3" not in between("keras", "tf_keras")
+
+
+def test_a_format_that_nobody_exchanges_is_refused_with_those_that_there_are():
+    with pytest.raises(UnknownFormat, match=r"archive-keras2.*'zarr'"):
+        crossing(Pair("tf_keras", "keras"), "zarr")
+
+
+def test_a_path_that_nobody_else_reads_is_no_exchange():
+    assert not list(crossings(Pair(f"{HERE}:keeps_to_itself", EXACT)))
+
+
+def test_the_contract_is_the_weaker_of_both_sides():
+    foreign = between("tf_keras", "keras")["h5-keras2"].contract
+    own = between("tf_keras", "tf_keras")["h5-keras2"].contract
+
+    assert foreign.firm(Facet.WEIGHTS) is Promise.SHOULD
+    assert own.firm(Facet.WEIGHTS) is Promise.MUST
+    assert own.firm(Facet.RNG) is Promise.SHOULD
+    assert foreign.firm(Facet.RNG) is None
+    assert foreign.exactness is ACROSS
+    assert own.exactness.atol == 0.0
+
+
+def test_an_older_release_need_not_read_what_a_newer_one_wrote(monkeypatch):
+    newer, older = {"keras": "3.15.1"}, {"keras": "3.4.1"}
+    claims = []
+    for writer, reader in ((newer, older), (older, newer)):
+        told = {"keras:jax": writer, "keras:torch": reader}
+        monkeypatch.setattr(KerasSubject, "environment", lambda self, told=told: told[self.name])
+        claims.append(between("keras:jax", "keras:torch")["archive-keras3"].claim)
+
+    assert claims == [Promise.SHOULD, Promise.MUST]
+
+
+def test_slots_of_two_dialects_are_compared_by_what_they_are():
+    kernel, bias = np.ones((2, 2)), np.ones(2)
+    keras_2 = Snapshot({Facet.SLOTS: {"0 m": kernel, "1 v": kernel, "2 m": bias, "3 v": bias}})
+    keras_3 = Snapshot(
+        {
+            Facet.SLOTS: {
+                "0 momentum": kernel,
+                "1 velocity": kernel,
+                "2 momentum": bias,
+                "3 velocity": bias,
+            }
+        }
+    )
+
+    assert list(comparable(keras_2)[Facet.SLOTS]) == list(comparable(keras_3)[Facet.SLOTS])
+
+
+def test_slots_that_nothing_reads_are_not_compared():
+    told = Snapshot(
+        {Facet.SLOTS: {"0 m": np.zeros(2)}, Facet.OPTIMIZER: {"class_name": "SGD", "momentum": 0.0}}
+    )
+
+    assert comparable(told)[Facet.SLOTS] == {}
+
+
+def test_what_a_model_is_told_twice_is_told_alike():
+    told = Snapshot({Facet.NAMES: {"layers": ["a"]}, Facet.LEARNING_RATE: {"learning_rate": 0.1}})
+
+    assert comparable(comparable(told)) == comparable(told)
+    assert comparable(told)[Facet.LEARNING_RATE]["learning_rate"] == float(np.float32(0.1))
+
+
+def test_an_argument_of_one_dialect_is_not_missed_by_the_other():
+    one = Snapshot({Facet.OPTIMIZER: {"class_name": "Adam", "jit_compile": False, "beta_1": 0.5}})
+    other = Snapshot({Facet.OPTIMIZER: {"class_name": "Adam", "loss_scale": None, "beta_1": 0.5}})
+
+    a, b = in_common(one, other)
+
+    assert a[Facet.OPTIMIZER] == b[Facet.OPTIMIZER] == {"class_name": "Adam", "beta_1": 0.5}
+
+
+def test_an_optimizer_that_is_gone_is_missed():
+    one = Snapshot({Facet.OPTIMIZER: {"class_name": "Adam", "beta_1": 0.5}})
+    none = Snapshot({Facet.OPTIMIZER: {}})
+
+    assert in_common(one, none)[0] == one
+
+
+def test_nudged_data_differ_in_their_last_bits_and_always_alike():
+    case = from_json((ROOT / "tests/strategies/minimal_case.json").read_bytes())
+    subject = Nudged(resolve(EXACT), seed=1)
+    plain = resolve(EXACT)
+    model = plain.build(case)
+    inputs = data.probe(case)
+
+    first, again = (subject.predict(model, inputs)[0] for _ in range(2))
+
+    assert first.tobytes() == again.tobytes()
+    assert first.tobytes() != plain.predict(model, inputs)[0].tobytes()
+    assert np.allclose(first, plain.predict(model, inputs)[0], rtol=0, atol=20 * NUDGE)
+
+
+def test_a_run_tells_of_every_pair_and_ends_with_its_findings(tmp_path):
+    told: list[str] = []
+    wanted = session.Wanted(
+        (EXACT, f"{HERE}:forgets"),
+        kinds=("sequential",),
+        examples=6,
+        shrink_seconds=2.0,
+        out=tmp_path,
+    )
+
+    run = session.run(wanted, told.append)
+
+    assert len(told) == len(run.header.subjects) == 4
+    assert session.exit_code(run) == 1
+    assert "optimizer slots" in (tmp_path / "report.html").read_text()
+    assert store.read(tmp_path) == run
+
+
+def test_an_interrupted_run_keeps_what_it_has_found(tmp_path):
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
+    wanted = session.Wanted((EXACT,), examples=3, out=tmp_path)
+
+    run = session.run(wanted, interrupt)
+
+    assert not run.complete
+    assert session.exit_code(run) == 2
+    assert run.results
+
+
+def test_several_workers_come_to_an_end(tmp_path):
+    wanted = session.Wanted((EXACT,), kinds=("sequential",), examples=2, workers=2, out=tmp_path)
+
+    run = session.run(wanted, lambda _: None)
+
+    assert run.complete
+    assert {result.path for result in run.results} == {"npz"}
+
+
+def test_the_command_refuses_a_format_that_there_is_not(tmp_path):
+    arguments = ["interchange", EXACT, "--format", "zarr", "--out", str(tmp_path)]
+
+    done = CliRunner().invoke(app, arguments)
+
+    assert done.exit_code == 2
+    assert "expected formats of ['npz']" in done.output
+
+
+def test_the_command_prints_the_grid(tmp_path):
+    arguments = ["interchange", EXACT, "--kind", "sequential", "--examples", "3"]
+
+    done = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path)])
+
+    assert done.exit_code == 0
+    assert "written by" in done.output
+    assert "exact" in done.output
