@@ -206,6 +206,11 @@ class Layer:
         """The layers, weights and containers assigned to attributes, in the order of assignment."""
         return self._tracked
 
+    @property
+    def created_weights(self) -> list[Variable]:
+        """The weights that this layer created with `add_weight`, in order."""
+        return list(self._own_weights)
+
     def sublayers(self) -> list["Layer"]:
         """Return the layers held directly by this one, in the order of assignment, each once."""
         found = (

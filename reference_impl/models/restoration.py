@@ -13,6 +13,7 @@ from reference_impl.autodiff import Variable
 from reference_impl.formats.bundle_read import Bundle
 from reference_impl.formats.object_graph import Node, numbered
 from reference_impl.layers.base import Layer
+from reference_impl.models.errors import UnbuiltModel
 from reference_impl.models.restore import WeightsMismatch
 from reference_impl.models.restore_slots import Pairs, match_optimizer
 from reference_impl.models.trackable import (
@@ -134,8 +135,7 @@ class Restoration:
             # Metrics that are made later count what comes later.
             self._extras.root.children.pop(METRICS, None)
         self._wait()
-        weights = self.model.weights if self.model.built else []
-        left = [weight.name for weight in weights if id(weight) not in self._restored]
+        left = [weight.name for weight in _weights(self.model) if id(weight) not in self._restored]
         if left:
             _LOGGER.warning(
                 "model %r: %d weights have no value in the checkpoint %r and keep theirs: %s",
@@ -201,7 +201,7 @@ class Restoration:
             variables=self._weights.held_by,
             read=self._bundle.read if not self._values else self._values.__getitem__,
             waiting=self._waiting,
-            weights=self.model.weights if self.model.built else [],
+            weights=_weights(self.model),
             optimized=self._optimized if own else None,
         )
         for warning in match.warnings:
@@ -238,3 +238,11 @@ class Restoration:
 
 def _keys(root: Node) -> list[str]:
     return [node.key for node in numbered(root) if node.key is not None]
+
+
+def _weights(model: Trainer) -> list[Variable]:
+    """Return the weights of a model, none as long as a model inside has not created its own."""
+    try:
+        return model.weights
+    except UnbuiltModel:
+        return []

@@ -85,10 +85,10 @@ def _of_layer(layer: Layer) -> dict[str, Held]:
         if _holds_any(value, without=states) and name not in layer.internals
     }
     if isinstance(layer, Recurrent):
-        in_cell = {name: attributes.pop(name) for name in CELL_WEIGHTS if name in attributes}
-        found["cell"] = in_cell
+        found["cell"] = {name: attributes.pop(name) for name in CELL_WEIGHTS if name in attributes}
+    else:
+        found |= _by_own_name(layer)
     found |= attributes
-    _add_unnamed(layer, found)
     if isinstance(layer, Trainer) and layer.compiled is not None:
         found["optimizer"] = layer.compiled.optimizer
     return found
@@ -116,29 +116,17 @@ def _is_built(layer: Layer) -> bool:
     )
 
 
-def _add_unnamed(layer: Layer, found: dict[str, Held]) -> None:
-    """Add the weights that no attribute holds, under the names that they were created with."""
-    reached = {id(variable) for variable in _variables(list(found.values()))}
-    for weight in layer.own_weights():
-        if id(weight) in reached:
-            continue
+def _by_own_name(layer: Layer) -> dict[str, Variable]:
+    """Return the weights that the layer created, under the names that it gave them."""
+    found: dict[str, Variable] = {}
+    for weight in layer.created_weights:
         name = weight.name.removesuffix(":0").rpartition("/")[2]
         count, candidate = 0, name
         while candidate in found:
             count += 1
             candidate = f"{name}_{count}"
         found[candidate] = weight
-
-
-def _variables(held: Held) -> list[Variable]:
-    """Return the variables in containers, not those inside layers."""
-    if isinstance(held, Variable):
-        return [held]
-    if isinstance(held, dict):
-        held = list(held.values())
-    if isinstance(held, list | tuple):
-        return [variable for item in held for variable in _variables(item)]
-    return []
+    return found
 
 
 def _holds_any(value: Any, *, without: set[int] | None = None) -> bool:
