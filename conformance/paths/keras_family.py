@@ -12,7 +12,7 @@ from conformance.paths.tf_checkpoint import load_checkpoint, save_checkpoint
 from conformance.subject import Model, Source
 from strategies.case import Case
 
-__all__ = ["KERAS_2_API", "KERAS_3", "TF_KERAS", "Way"]
+__all__ = ["CHECKPOINT", "KERAS_2_API", "KERAS_3", "TF_KERAS", "Way"]
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,13 @@ _CONFIG_AND_WEIGHTS = Way(
 )
 _H5 = Way("h5", contracts.H5, _save_h5, _load_model, format=formats.H5_KERAS_2)
 
+CHECKPOINT = Way(
+    *("checkpoint", replace(contracts.TF_CHECKPOINT, refuses_unbuilt=True)),
+    *(save_checkpoint, load_checkpoint),
+    format=formats.CHECKPOINT,
+)
+"""The checkpoint of TensorFlow, wherever it is written."""
+
 KERAS_2_API = (
     _CONFIG,
     _JSON,
@@ -186,10 +193,7 @@ TF_KERAS = (
         format=formats.ARCHIVE_KERAS_2,
     ),
     *(_taking_unbuilt(way) for way in KERAS_2_API if way is not _H5),
-    Way(
-        *("checkpoint", contracts.TF_CHECKPOINT, save_checkpoint, load_checkpoint),
-        format=formats.CHECKPOINT,
-    ),
+    _taking_unbuilt(CHECKPOINT),
 )
 
 KERAS_3 = (
