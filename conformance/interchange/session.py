@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
@@ -107,13 +108,42 @@ def exit_code(run: Run) -> int:
 
 def perform(task: Task) -> list[str]:
     """Run a task's campaigns, append their results to this process's shard; tell of each."""
-    with Child(EXCHANGE) as child:
-        return [_campaign(task, reader, child) for reader in task.readers]
+    child = _bench().child(task.writer)
+    return [_campaign(task, reader, child) for reader in task.readers]
+
+
+class _Bench:
+    """The writer's process that is at work in this one; the next writer takes its place."""
+
+    def __init__(self) -> None:
+        self._writer = ""
+        self._child: Child | None = None
+
+    def child(self, writer: str) -> Child:
+        """Return the writer's process: it keeps its readers' processes from task to task."""
+        if self._child is None or self._writer != writer:
+            self.clear()
+            self._writer, self._child = writer, Child(EXCHANGE)
+        return self._child
+
+    def clear(self) -> None:
+        """End the process, if there is one."""
+        if self._child is not None:
+            self._child.close()
+        self._child = None
+
+
+@cache
+def _bench() -> _Bench:
+    return _Bench()
 
 
 def _performed(tasks: Sequence[Task], workers: int) -> Iterator[list[str]]:
     if workers == 1:
-        yield from map(perform, tasks)
+        try:
+            yield from map(perform, tasks)
+        finally:
+            _bench().clear()
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         try:
