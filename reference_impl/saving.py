@@ -160,7 +160,7 @@ def save_weights(
     if _extension(file, save_format) not in HDF5_FORMATS:
         raise FormatNotOffered(
             f"save_weights({str(file)!r}, save_format={save_format!r}): expected save_format 'h5' "
-            "or 'tf', or a name that ends in '.h5' or '.weights.h5', or without an extension"
+            "or 'tf', or a name of HDF5 ('*.h5', '*.weights.h5') or without an extension"
         )
     state = weights_state(model)
     _check_target(file, overwrite=overwrite)

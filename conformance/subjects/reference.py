@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import reference_impl
-from conformance.paths.keras_family import KERAS_2_API
+from conformance.paths.keras_dialects import BOTH_DIALECTS
+from conformance.paths.keras_family import CHECKPOINT
 from conformance.subject import Model
 from conformance.subjects.keras_api import KerasSubject
 from conformance.subjects.keras_snapshot import Traits
@@ -21,7 +22,8 @@ def reference() -> KerasSubject:
         beside_slots=lambda optimizer: optimizer.extra_state,
         compiled=_compiled,
     )
-    return KerasSubject("reference", reference_impl.__name__, traits, KERAS_2_API, ("numpy",))
+    paths = (*BOTH_DIALECTS, CHECKPOINT)
+    return KerasSubject("reference", reference_impl.__name__, traits, paths, ("numpy",))
 
 
 def _generators(layer: Any) -> Sequence[Any]:

@@ -261,8 +261,8 @@ def test_a_subclassed_model_is_refused_whole_and_unbuilt(tmp_path):
 @pytest.mark.parametrize(
     ("call", "name", "arguments"),
     [
-        ("save", "m", {}),
-        ("save", "m.h5", {"save_format": "tf"}),
+        ("save", "m.onnx", {}),
+        ("save", "m.h5", {"save_format": "npz"}),
         ("save_weights", "w.h5", {"save_format": "npz"}),
         ("save_weights", "w.h5", {"save_format": "tf"}),
     ],
@@ -402,7 +402,7 @@ def test_a_damaged_file_is_refused(tmp_path, damage, error, message):
 def test_what_is_no_file_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError):
         keras.models.load_model(tmp_path / "none.h5")
-    with pytest.raises(FormatNotOffered, match="a folder"):
+    with pytest.raises(MissingPart, match="not a SavedModel"):
         keras.models.load_model(tmp_path)
     (tmp_path / "m.keras").write_bytes(b"PK\3\4rest")
     with pytest.raises(UnreadableFile, match="not a whole zip file"):
