@@ -11,10 +11,11 @@ import msgspec
 
 from conformance import subjects, wire
 from conformance.checks.behaviour import life_defects, output_defects
+from conformance.contract import Exactness
 from conformance.examine import Report, Request, path_of
 from conformance.interchange.judging import CHECKS, judged
-from conformance.interchange.nudged import Nudged
-from conformance.interchange.pairs import Crossing, Pair, crossing
+from conformance.interchange.nudged import NUDGE, NUDGE_HALF, Nudged
+from conformance.interchange.pairs import Crossing, Pair, crossing, in_half_precision
 from conformance.interchange.words import comparable, in_common, lives_in_common
 from conformance.isolation import Child, Crashed, TimedOut
 from conformance.recording import Halted, Recorder, stage
@@ -78,7 +79,7 @@ def exchange(message: bytes) -> bytes:
     if unsupported:
         return wire.encode(Report((), unsupported))
     trace = _trace(at, request.case, written, seen)
-    if Probe.TWIN in request.probes and _strayed(at, trace):
+    if Probe.TWIN in request.probes and _strayed(trace):
         trace = replace(trace, steady=_steady(at, request, written, seen))
     checks = [check for check in CHECKS if check.name in request.checks]
     judgements = judged(trace, checks, across=at.across, claim=at.claim)
@@ -89,7 +90,7 @@ def read(message: bytes) -> bytes:
     """Load a source that the writer wrote, in the reader's process, and live on."""
     request = wire.decode(message, Reading)
     subject = _subject(request.subject)
-    lived: Subject = Nudged(subject, request.case.seed) if request.nudged else subject
+    lived = _nudged(subject, request.case) if request.nudged else subject
     source = Path(request.source)
     recorder = Recorder(lived, path_of(subject, request.path), request.case, source.parent)
     seen: dict[str, Any] = {}
@@ -107,6 +108,11 @@ def read(message: bytes) -> bytes:
     if told.raised or (told.resumed and told.resumed.raised):
         told = replace(told, unsupported=_own_limits(recorder))
     return wire.encode(told)
+
+
+def _nudged(subject: Subject, case: Case) -> Subject:
+    nudge = NUDGE_HALF if in_half_precision(case) else NUDGE
+    return Nudged(subject, case.seed, nudge=nudge)
 
 
 def _own_limits(recorder: Recorder) -> str:
@@ -170,7 +176,7 @@ def _trace(at: Crossing, case: Case, written: Written, read: Read) -> Trace:
     trace = Trace(
         case,
         at.format,
-        at.contract,
+        at.contract_for(case),
         frozenset(),
         fresh=written.fresh,
         before=written.before,
@@ -195,13 +201,13 @@ def _translated(trace: Trace) -> Trace:
     return replace(told, original=original, resumed=resumed)
 
 
-def _strayed(at: Crossing, trace: Trace) -> bool:
+def _strayed(trace: Trace) -> bool:
     one, other = trace.original, trace.resumed
-    return one is not None and other is not None and _parted(at, one, other)
+    near = trace.contract.exactness
+    return one is not None and other is not None and _parted(near, one, other)
 
 
-def _parted(at: Crossing, one: Life, other: Life) -> bool:
-    near = at.contract.exactness
+def _parted(near: Exactness, one: Life, other: Life) -> bool:
     return any((*output_defects(one, other, near), *life_defects(one, other, near)))
 
 
@@ -219,7 +225,8 @@ def _steady(at: Crossing, request: Request, written: Written, read: Read) -> boo
     again = _asked(at, request, written, nudged=True)
     if again.resumed is None or read.resumed is None:
         return True
-    return not _parted(at, *lives_in_common(read.resumed, again.resumed))
+    near = at.contract_for(request.case).exactness
+    return not _parted(near, *lives_in_common(read.resumed, again.resumed))
 
 
 @cache

@@ -10,16 +10,17 @@ from conformance.subject import Logs, Model, SavePath, Subject
 from strategies.case import AnyEvent, Case
 from strategies.data import Rows
 
-NUDGE = 2.0**-20
-"""The greatest relative change of a number, about eight roundings of float32."""
+NUDGE, NUDGE_HALF = 2.0**-20, 2.0**-8
+"""The greatest relative change of a number: about eight roundings of float32, one of bfloat16."""
 
 
 class Nudged:
     """A subject whose rows and inputs are changed in their last bits, in a way the seed decides."""
 
-    def __init__(self, subject: Subject, seed: int) -> None:
+    def __init__(self, subject: Subject, seed: int, *, nudge: float = NUDGE) -> None:
         self._subject = subject
         self._seed = seed
+        self._nudge = nudge
         self.name = subject.name
 
     def environment(self) -> Mapping[str, str]:
@@ -65,10 +66,10 @@ class Nudged:
 
     def _nudged(self, arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
         draw = np.random.Generator(np.random.Philox(key=(self._seed, 2**33)))
-        return tuple(_changed(array, draw) for array in arrays)
+        return tuple(_changed(array, draw, self._nudge) for array in arrays)
 
 
-def _changed(array: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+def _changed(array: np.ndarray, draw: np.random.Generator, nudge: float) -> np.ndarray:
     if not np.issubdtype(array.dtype, np.floating):
         return array
-    return (array * (1 + NUDGE * draw.uniform(-1, 1, array.shape))).astype(array.dtype)
+    return (array * (1 + nudge * draw.uniform(-1, 1, array.shape))).astype(array.dtype)

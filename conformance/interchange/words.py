@@ -19,7 +19,8 @@ _ESSENTIAL = re.compile(r"(?:^|/)class_name$|^(?:loss|metrics|weighted_metrics)/
 SYNONYMS = {"Model": "Functional", "swish": "silu"}
 """Values that say the same: Keras 2's word, and Keras 3's."""
 
-SLOTS = {"": "u_product", "_u_product": "u_product"} | {
+SLOTS = {
+    "": "_u_product",
     "m": "momentum",
     "u": "norm",
     "v": "velocity",
