@@ -184,7 +184,10 @@ def _set_flags(model: Model, saved: SavedModelContents) -> None:
 def _compile(model: Model, saved: SavedModelContents) -> None:
     """Compile, and create the variables that take what was saved."""
     told, training = saved.index, saved.training or {}
-    compile_from(model, training, _flags_told(told) if told else None)
+    compile_from(
+        *(model, training, _flags_told(told) if told else None),
+        output_names=told.get("output_names") or (),
+    )
     compiled = model.compiled
     assert compiled is not None
     if told.get("output_shapes"):

@@ -92,14 +92,19 @@ class Recording:
         self._drawing.assigned(variable, value)
 
     def called(self, layer: Layer, inputs: Nested, arguments: dict[str, Any]) -> Nested:
-        """Note a layer that the model calls."""
-        given, training = self._depth == 0, current_frame().training
+        """Note a layer that the model calls; what it makes is drawn as out of training.
+
+        Shapes and dtypes are the same in training, where layers also look at values.
+        """
+        outermost, frame = self._depth == 0, current_frame()
+        drawn = {**arguments, **({"training": False} if "training" in arguments else {})}
         self._depth += 1
         try:
-            outputs = self._drawing.called(layer, inputs, arguments)
+            with calling(CallFrame(frame.scope, training=False)):
+                outputs = self._drawing.called(layer, inputs, drawn)
         finally:
             self._depth -= 1
-        if given:
+        if outermost:
             if id(layer) not in self._layers:
                 raise UntraceableOperation(
                     f"layer {layer.name!r}: called by the model, but not one of its layers: assign "
@@ -111,7 +116,7 @@ class Recording:
                     "layer": self._layers[id(layer)],
                     "inputs": self.encoded(inputs),
                     "arguments": {key: self.encoded(value) for key, value in others.items()},
-                    "training": training,
+                    "training": frame.training,
                 },
                 outputs,
             )

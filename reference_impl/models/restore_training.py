@@ -39,16 +39,22 @@ def paired_flags(model: Layer, flags: Sequence[bool]) -> Flags:
 
 
 def compile_from(
-    model: Trainer, training: Entry, extras: Extras | None, *, prefixed: bool = True
+    model: Trainer,
+    training: Entry,
+    extras: Extras | None,
+    *,
+    prefixed: bool = True,
+    output_names: Sequence[str] = (),
 ) -> None:
     """Compile from a training_config, of tf_keras or of Keras 3.
 
-    `prefixed` says that metrics of several outputs go by the output's name before their own.
+    `prefixed` says that metrics of several outputs go by the output's name before their own;
+    `output_names` has those names where only a call tells them.
     """
     known = active_custom_objects()
     if "optimizer_config" not in training:
         raise MalformedEntry(f"model {model.name!r}: its training_config has no optimizer_config")
-    names = (model.output_names or []) if prefixed else []
+    names = (model.output_names or output_names) if prefixed else []
     saved_metrics = _without_prefix(training.get("metrics"), names)
     saved_weighted = _without_prefix(training.get("weighted_metrics"), names)
     run_eagerly = training.get("run_eagerly") if extras is None else extras.run_eagerly

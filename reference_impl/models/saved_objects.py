@@ -245,9 +245,12 @@ def _mapped(function: Any, structure: Any) -> Any:
 
 
 def _fixed_batch(model: Model) -> Iterator[int]:
+    """Yield the numbers of samples that layers inside ask for."""
     for layer in model.flatten_layers():
         if isinstance(layer, Recurrent) and layer.states:
             yield int(layer.states[0].shape[0])
+        elif isinstance(layer, InputLayer) and layer.batch_input_shape is not None:
+            yield from (size for size in layer.batch_input_shape[:1] if size is not None)
 
 
 def input_names(model: Model) -> list[str]:
