@@ -182,12 +182,13 @@ def _taking_unbuilt(way: Way) -> Way:
     return replace(way, contract=replace(way.contract, refuses_unbuilt=False))
 
 
+SAVEDMODEL = Way(
+    *("savedmodel", contracts.SAVEDMODEL, _save_savedmodel, _revive), format=formats.SAVEDMODEL
+)
+
 TF_KERAS = (
     _H5,
-    Way(
-        *("savedmodel", contracts.SAVEDMODEL, _save_savedmodel, _revive),
-        format=formats.SAVEDMODEL,
-    ),
+    SAVEDMODEL,
     Way(
         *("keras", contracts.KERAS_2_ARCHIVE, _save_keras, _load_model),
         format=formats.ARCHIVE_KERAS_2,

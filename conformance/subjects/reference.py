@@ -1,17 +1,22 @@
 """The subject `reference`: this project's own implementation, in NumPy."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import reference_impl
+from conformance.contract import Exactness
 from conformance.paths.keras_dialects import BOTH_DIALECTS
-from conformance.paths.keras_family import CHECKPOINT
+from conformance.paths.keras_family import CHECKPOINT, SAVEDMODEL
 from conformance.subject import Model
 from conformance.subjects.keras_api import KerasSubject
 from conformance.subjects.keras_snapshot import Traits
 
 GENERATOR = "seed_generator_state"
 """The name of a generator's state among the state of a layer that is no weight."""
+
+EXACT_SAVEDMODEL = replace(SAVEDMODEL, contract=replace(SAVEDMODEL.contract, exactness=Exactness()))
+"""Here what comes back is the model itself, not its graph: it computes the same to the last bit."""
 
 
 def reference() -> KerasSubject:
@@ -22,7 +27,7 @@ def reference() -> KerasSubject:
         beside_slots=lambda optimizer: optimizer.extra_state,
         compiled=_compiled,
     )
-    paths = (*BOTH_DIALECTS, CHECKPOINT)
+    paths = (*BOTH_DIALECTS, CHECKPOINT, EXACT_SAVEDMODEL)
     return KerasSubject("reference", reference_impl.__name__, traits, paths, ("numpy",))
 
 
