@@ -59,6 +59,8 @@ class Tensor:
         dtype: npt.DTypeLike | None = None,
         copy: bool | None = None,  # noqa: FBT001 (NumPy's protocol)
     ) -> np.ndarray:
+        if copy is None:  # which NumPy 1 does not take
+            return np.asarray(self.value, dtype)
         return np.array(self.value, dtype, copy=copy)
 
     def __repr__(self) -> str:

@@ -92,7 +92,7 @@ def _exchange(number: int, sheet: Sheet, row: Row) -> Exchange:
         writer=sheet.subject.writer,
         reader=sheet.subject.reader,
         format=row.path.name,
-        verdict=_verdict(cell.verdict for cell in row.cells),
+        verdict=_verdict(cell.verdict for cell in row.cells if cell.results),
         examples=max((cell.examples for cell in row.cells), default=0),
         distances=_distances(row),
         lost=_lost(row),
