@@ -51,6 +51,12 @@ class Symbol(Tensor):
         """The NumPy dtype of the elements."""
         return self._dtype
 
+    def __bool__(self) -> bool:
+        raise _refusal(self, "branches on it")
+
+    def __len__(self) -> int:
+        raise _refusal(self, "asks for its length")
+
     def __repr__(self) -> str:
         return f"<Symbol {self.name!r} shape={self.shape} dtype={self.dtype}>"
 
@@ -76,17 +82,19 @@ class Unknown:
     def __le__(self, other: float) -> Tensor:
         return self._compare("LessEqual", self._symbol, other)
 
-    def __array__(self, *_: object, **__: object) -> np.ndarray:
-        raise self._refusal("asks for its elements")
-
     def __bool__(self) -> bool:
-        raise self._refusal("branches on it")
+        raise _refusal(self._symbol, "branches on it")
+
+    def __len__(self) -> int:
+        raise _refusal(self._symbol, "asks for its length")
 
     def __getattr__(self, name: str) -> Any:
-        raise self._refusal(f"asks for its {name!r}")
+        what = "elements" if name.startswith("__array") else repr(name)
+        raise _refusal(self._symbol, f"asks for its {what}")
 
-    def _refusal(self, doing: str) -> UntraceableOperation:
-        return UntraceableOperation(
-            f"tensor of shape {self._symbol.shape}: call() {doing}, which a graph can't hold: "
-            "state it with the functions of reference_impl.autodiff"
-        )
+
+def _refusal(symbol: Symbol, doing: str) -> UntraceableOperation:
+    return UntraceableOperation(
+        f"tensor of shape {symbol.shape}: call() {doing}, which a graph can't hold: "
+        "state it with the functions of reference_impl.autodiff"
+    )
