@@ -4,19 +4,20 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from benchmarks import generation, harness_cost, real_subjects, reference_hdf5
+from benchmarks import generation, harness_cost, real_subjects, reference_hdf5, throughput
 from benchmarks.figures import Figure, table
 
 BENCHMARKS: Mapping[str, Callable[[], Sequence[Figure]]] = {
     "generation": generation.figures,
     "reference_hdf5": reference_hdf5.figures,
     "harness_cost": harness_cost.figures,
+    "throughput": throughput.figures,
     **{
         f"{goal.subject}/{goal.path}": partial(real_subjects.figures, (goal,))
         for goal in real_subjects.GOALS
     },
 }
-"""What can be measured, by name; those with a slash need their framework."""
+"""What can be measured, by name; throughput and those with a slash need frameworks."""
 
 
 def main(names: Sequence[str]) -> None:

@@ -1,0 +1,73 @@
+"""A gigabyte of weights, written and read by programs that know nothing of models."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def write_raw(arrays: Arrays, target: Path) -> None:
+    """Write the bytes of one array after another."""
+    with target.open("wb") as file:
+        for array in arrays.values():
+            file.write(array.data)
+
+
+def read_raw(source: Path, arrays: Arrays) -> None:
+    """Read the bytes into new arrays of the same shapes, one after another."""
+    with source.open("rb") as file:
+        for array in arrays.values():
+            file.readinto(np.empty_like(array).data)
+
+
+def write_h5py(arrays: Arrays, target: Path) -> None:
+    """Write a dataset an array."""
+    with h5py.File(target, "w") as file:
+        for name, array in arrays.items():
+            file[name] = array
+
+
+def read_h5py(source: Path, arrays: Arrays) -> None:
+    """Read every dataset whole."""
+    with h5py.File(source, "r") as file:
+        for name in arrays:
+            file[name][()]
+
+
+def write_safetensors(arrays: Arrays, target: Path) -> None:
+    """Write a tensor an array."""
+    save_file(dict(arrays), target)
+
+
+def read_safetensors(source: Path, arrays: Arrays) -> None:  # noqa: ARG001 (as the others)
+    """Read every tensor."""
+    load_file(source)
+
+
+def make_durable(target: Path) -> None:
+    """Flush the files of the target, a file or a folder, to the disk."""
+    files = [file for file in target.rglob("*") if file.is_file()] if target.is_dir() else [target]
+    for file in files:
+        with file.open("rb") as written:
+            os.fsync(written.fileno())
+
+
+class Program(NamedTuple):
+    """How one of them writes and reads."""
+
+    write: Callable[[Arrays, Path], None]
+    read: Callable[[Path, Arrays], None]
+
+
+PROGRAMS: Mapping[str, Program] = {
+    "raw": Program(write_raw, read_raw),
+    "h5py": Program(write_h5py, read_h5py),
+    "safetensors": Program(write_safetensors, read_safetensors),
+}
+"""What a format's speed is held against."""

@@ -1,0 +1,76 @@
+"""A gigabyte of weights through the reference's formats, beside raw files and other libraries."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import perf_counter
+
+import msgspec
+
+from benchmarks import weight_files
+from benchmarks.figures import Figure, ratio
+from benchmarks.raw_files import PROGRAMS, Arrays, Program, make_durable
+from benchmarks.weight_files import FORMATS, SERVE, Order, Seconds
+from conformance.isolation import Child
+
+OF_RAW = 0.8
+OF_OTHERS = 1.0
+SECONDS = 600.0
+
+Measure = Callable[[], Seconds]
+
+
+def figures(*, units: int = weight_files.UNITS, rounds: int = 3) -> list[Figure]:
+    """Measure all sides in turns, so that whatever else the machine does falls on all.
+
+    A write ends when the bytes are on the disk; a read is of files that the system has in memory.
+    """
+    weights = weight_files.arrays(units)
+    gigabytes = sum(array.nbytes for array in weights.values()) / 1e9
+    with Child(SERVE) as reference, Child(SERVE) as tf_keras:
+        sides: dict[str, Measure] = {
+            name: _program(program, weights) for name, program in PROGRAMS.items()
+        }
+        for name in FORMATS:
+            sides[f"reference {name}"] = _module(reference, Order("reference_impl", name, units))
+            sides[f"tf_keras {name}"] = _module(tf_keras, Order("tf_keras", name, units))
+        for measure in sides.values():
+            measure()
+        seconds = [{side: measure() for side, measure in sides.items()} for _ in range(rounds)]
+    return [*_held(seconds, gigabytes)]
+
+
+def _held(rounds: list[dict[str, Seconds]], gigabytes: float) -> Iterator[Figure]:
+    for name in FORMATS:
+        ours = f"reference {name}"
+        for theirs in (*PROGRAMS, f"tf_keras {name}"):
+            goal = OF_RAW if theirs == "raw" else OF_OTHERS
+            for deed in ("write", "read"):
+                pairs = [
+                    (gigabytes / getattr(one[ours], deed), gigabytes / getattr(one[theirs], deed))
+                    for one in rounds
+                ]
+                yield ratio(f"{deed} GB: {ours} / {theirs}", pairs, at_least=goal)
+
+
+def _program(program: Program, weights: Arrays) -> Measure:
+    def measure() -> Seconds:
+        with tempfile.TemporaryDirectory(prefix="saveproof-") as folder:
+            target = Path(folder) / "weights"
+            start = perf_counter()
+            program.write(weights, target)
+            make_durable(target)
+            written = perf_counter()
+            program.read(target, weights)
+            return Seconds(written - start, perf_counter() - written)
+
+    return measure
+
+
+def _module(child: Child, order: Order) -> Measure:
+    message = msgspec.json.encode(order)
+
+    def measure() -> Seconds:
+        return msgspec.json.decode(child.call(message, seconds=SECONDS), type=Seconds)
+
+    return measure
