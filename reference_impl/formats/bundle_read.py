@@ -15,7 +15,13 @@ import google_crc32c
 import numpy as np
 
 from reference_impl.formats.bundle_table import decoded_table, masked, read_varint
-from reference_impl.formats.bundle_write import HEADER_KEY, data_file, fixed_lengths, index_file
+from reference_impl.formats.bundle_write import (
+    CHUNK,
+    HEADER_KEY,
+    data_file,
+    fixed_lengths,
+    index_file,
+)
 from reference_impl.formats.errors import (
     MissingPart,
     NotReadHere,
@@ -64,10 +70,10 @@ class Bundle:
         raw = np.empty(entry.size, np.uint8)
         with data_file(self.prefix, entry.shard, self.shards).open("rb", buffering=0) as file:
             file.seek(entry.offset)
-            _read_into(file, raw, where)
+            crc = _read_into(file, raw, where)
         if entry.dtype.kind == "O":
             return _strings(raw.tobytes(), entry, where)
-        _check(google_crc32c.value(raw), entry, where)
+        _check(crc, entry, where)
         value = raw.view(entry.dtype) if entry.size else np.empty(0, entry.dtype)
         if entry.dtype.kind == "b" and entry.size and raw.max() > 1:
             raise WrongPart(f"{where}: expected booleans of 0 and 1, found {raw.max()}")
@@ -164,14 +170,16 @@ def _check_places(prefix: Path, shards: int, entries: Mapping[str, Entry]) -> No
             raise WrongPart(f"{prefix}: {key!r} and {other!r} share the bytes from {start} on")
 
 
-def _read_into(file: Any, raw: np.ndarray, where: str) -> None:
-    """Fill the array from the file, in as many steps as the system needs."""
-    done = 0
+def _read_into(file: Any, raw: np.ndarray, where: str) -> int:
+    """Fill the array from the file, in as many steps as the system needs; return the CRC-32C."""
+    done = crc = 0
     while done < raw.size:
-        count = file.readinto(raw.data[done:])
+        count = file.readinto(raw.data[done : done + CHUNK])
         if not count:
             raise UnreadableFile(f"{where}: cut short after {done} of {raw.size} bytes")
+        crc = google_crc32c.extend(crc, raw[done : done + count])
         done += count
+    return crc
 
 
 def _check(crc: int, entry: Entry, where: str) -> None:

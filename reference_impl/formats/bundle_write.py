@@ -31,6 +31,9 @@ FIRST_SHARD = (0, 1)
 OTHER_SHARD = (0, 2)
 """What is written while the index of a checkpoint of the same name points to `FIRST_SHARD`."""
 
+CHUNK = 1 << 20
+"""Bytes that are summed and then written, or read and then summed, while a cache holds them."""
+
 
 def index_file(prefix: Path) -> Path:
     """Return the file with the index of the checkpoint of that name."""
@@ -138,8 +141,12 @@ def _write_value(file: BinaryIO, value: np.ndarray) -> tuple[int, int]:
     little = value.dtype.newbyteorder("<") if value.dtype.kind != "V" else value.dtype
     # A view, not a copy, of an array that is as the file has it already.
     flat = np.ascontiguousarray(value, dtype=little).reshape(-1).view(np.uint8)
-    file.write(flat.data)
-    return masked(google_crc32c.value(flat)), flat.size
+    crc = 0
+    for start in range(0, flat.size, CHUNK):
+        part = flat[start : start + CHUNK]
+        crc = google_crc32c.extend(crc, part)
+        file.write(part.data)
+    return masked(crc), flat.size
 
 
 def _write_strings(file: BinaryIO, elements: list[bytes]) -> tuple[int, int]:
