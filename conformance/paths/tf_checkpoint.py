@@ -36,7 +36,7 @@ def load_checkpoint(subject: Family, source: Path, case: Case) -> Model:
     if trained_since_compile(case):
         _train_one_batch(model, case)
     for event in late:
-        _set_flag(model, event.layer, value=event.value)
+        set_flag(model, event.layer, value=event.value)
     model.load_weights(str(source / "weights"))
     return model
 
@@ -61,7 +61,8 @@ def _frozen_late(case: Case) -> list[SetTrainable]:
     return late
 
 
-def _set_flag(model: Model, path: str, *, value: bool) -> None:
+def set_flag(model: Model, path: str, *, value: bool) -> None:
+    """Set the flag of the layer at a path of names."""
     layer = model
     for name in path.split("/"):
         layer = next(inner for inner in layer.layers if inner.name == name)

@@ -205,7 +205,8 @@ def _metric_changes(model: Trainer, extras: Extras) -> Changes:
     if compiled is None or not values:
         return []
     if not compiled.ready:
-        names = model.output_names or ["output_1"]
+        count = len(extras.output_shapes) or 1
+        names = model.output_names or [f"output_{number + 1}" for number in range(count)]
         shapes = extras.output_shapes or [((None,), (None,))] * len(names)
         compiled.prepare(names, shapes)
     variables = [variable for metric in compiled.metrics for variable in metric.variables]
