@@ -34,7 +34,10 @@ COMPARISONS: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A tensor of a program: what it is of ('input', 'step', 'weight'), which one, which output."""
+    """A tensor of a program: of an 'input' or a 'step', which one, and which of its outputs.
+
+    Or of a 'weight': the number of the layer, and its place among the layer's own.
+    """
 
     of: str
     number: int
@@ -52,7 +55,11 @@ class Recording:
             lambda spec: function.argument("input", spec.shape, spec.dtype), inputs
         )
         self._layers = {id(layer): n for n, layer in enumerate(model.flatten_layers())}
-        self._weights = {id(weight): n for n, weight in enumerate(model.weights)}
+        self._weights = {
+            id(weight): (n, place)
+            for n, layer in enumerate(model.flatten_layers())
+            for place, weight in enumerate(layer.own_weights())
+        }
         self._seen: list[Tensor] = []
         self._refs: dict[int, Ref] = {}
         self._depth = 0
@@ -144,7 +151,7 @@ class Recording:
             ref = self._refs[id(value)]
             return {"ref": [ref.of, ref.number, ref.output]}
         if isinstance(value, Variable) and id(value) in self._weights:
-            return {"ref": ["weight", self._weights[id(value)], 0]}
+            return {"ref": ["weight", *self._weights[id(value)]]}
         if isinstance(value, Symbol):
             raise UntraceableOperation(
                 f"tensor of shape {value.shape}: kept by a layer from within its call"
@@ -194,19 +201,16 @@ def recorded(model: Layer, inputs: Nested, *, training: bool) -> dict[str, Any]:
         return {"steps": recording.steps, "outputs": recording.encoded(outputs)}
 
 
-def run(
-    program: Mapping[str, Any],
-    inputs: Sequence[Tensor],
-    layers: Sequence[Layer],
-    weights: Sequence[Variable],
-) -> Nested:
-    """Return what a program computes of its inputs with these layers and weights."""
+def run(program: Mapping[str, Any], inputs: Sequence[Tensor], layers: Sequence[Layer]) -> Nested:
+    """Return what a program computes of its inputs with these layers, the model the first."""
     made: list[list[Tensor]] = []
 
     def tensor(of: str, number: int, output: int) -> Tensor:
         if of == "input":
             return inputs[number]
-        return weights[number] if of == "weight" else made[number][output]
+        if of == "weight":
+            return layers[number].own_weights()[output]
+        return made[number][output]
 
     for step in program["steps"]:
         given = decoded(step["inputs"], tensor)

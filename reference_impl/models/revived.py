@@ -13,6 +13,9 @@ from reference_impl.models.program import recorded, run
 from reference_impl.nest import Nested, leaves
 from reference_impl.serialization import deserialize_layer, serialize_layer
 
+WEIGHT = "own weight"
+"""Stands before the place of a weight among the model's own, in the structure of an attribute."""
+
 
 class Revived(Model):
     """A model that does what another one's `call` did, in training and out of it.
@@ -28,19 +31,15 @@ class Revived(Model):
         super().__init__(name=name or description["name"])
         object.__setattr__(self, "_description", dict(description))
         layers = [deserialize_layer(entry) for entry in description["layers"]]
+        weights = [_variable(entry) for entry in description["weights"]]
+        self._own_weights.extend(weights)
         for attribute, structure in description["attributes"].items():
-            setattr(self, attribute, _with_layers(structure, layers))
-        for weight in description["weights"]:
-            value = np.zeros(weight["shape"], np.dtype(weight["dtype"]))
-            variable = Variable(value, name=weight["name"], trainable=weight["trainable"])
-            self._own_weights.append(variable)
+            setattr(self, attribute, _filled(structure, layers, weights))
 
     def call(self, inputs: Nested, *, training: bool = False) -> Nested:
         """Run the program of this way to be called."""
         program = self._description["programs"]["training" if training else "inference"]
-        layers = list(self.flatten_layers())
-        weights = self.weights
-        return run(program, list(leaves(inputs)), layers, weights)
+        return run(program, list(leaves(inputs)), list(self.flatten_layers()))
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` takes."""
@@ -64,8 +63,9 @@ def description(model: Model, inputs: Nested) -> dict[str, Any]:
         UntraceableOperation: if its call can't be told as a program.
         NotImplementedError: if a layer in it states no configuration.
     """
-    layers = model.sublayers()
-    places = {id(layer): place for place, layer in enumerate(layers)}
+    layers, weights = model.sublayers(), model.own_weights()
+    places: dict[int, Any] = {id(layer): place for place, layer in enumerate(layers)}
+    places |= {id(weight): {WEIGHT: place} for place, weight in enumerate(weights)}
     return {
         "name": model.name,
         "layers": [serialize_layer(layer) for layer in layers],
@@ -81,7 +81,7 @@ def description(model: Model, inputs: Nested) -> dict[str, Any]:
                 "dtype": str(weight.dtype),
                 "trainable": weight.trainable,
             }
-            for weight in model.own_weights()
+            for weight in weights
         ],
         "programs": {
             "inference": recorded(model, inputs, training=False),
@@ -90,10 +90,15 @@ def description(model: Model, inputs: Nested) -> dict[str, Any]:
     }
 
 
-def _places(value: Any, places: Mapping[int, int]) -> Any:
-    """Return the structure with each layer's place instead of it; None where there is no layer."""
-    if isinstance(value, Layer):
-        return places[id(value)]
+def _variable(entry: Mapping[str, Any]) -> Variable:
+    value = np.zeros(entry["shape"], np.dtype(entry["dtype"]))
+    return Variable(value, name=entry["name"], trainable=entry["trainable"])
+
+
+def _places(value: Any, places: Mapping[int, Any]) -> Any:
+    """Return the structure with places instead of layers and weights; None where there is none."""
+    if isinstance(value, Layer | Variable):
+        return places.get(id(value))
     if isinstance(value, dict):
         found = {key: _places(item, places) for key, item in value.items()}
         return found if any(item is not None for item in found.values()) else None
@@ -103,11 +108,14 @@ def _places(value: Any, places: Mapping[int, int]) -> Any:
     return None
 
 
-def _with_layers(structure: Any, layers: Sequence[Layer]) -> Any:
+def _filled(structure: Any, layers: Sequence[Layer], weights: Sequence[Variable]) -> Any:
+    """Return the structure with layers and weights in their places."""
     if isinstance(structure, int):
         return layers[structure]
+    if isinstance(structure, dict) and set(structure) == {WEIGHT}:
+        return weights[structure[WEIGHT]]
     if isinstance(structure, dict):
-        return {key: _with_layers(item, layers) for key, item in structure.items()}
+        return {key: _filled(item, layers, weights) for key, item in structure.items()}
     if isinstance(structure, list):
-        return [_with_layers(item, layers) for item in structure]
+        return [_filled(item, layers, weights) for item in structure]
     return structure

@@ -1,0 +1,332 @@
+"""SavedModels written and read here: what comes back, what is refused, what damage does."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import reference_impl as keras
+from reference_impl import saved_models
+from reference_impl.activations import elu
+from reference_impl.formats import saved_model_write
+from reference_impl.formats.errors import (
+    MissingPart,
+    NotReadHere,
+    UnreadableFile,
+    WrongChecksum,
+    WrongPart,
+)
+from reference_impl.formats.saved_model_read import read_saved_model
+from reference_impl.graphs.symbol import UntraceableOperation
+from reference_impl.models.errors import UnbuiltModel
+from reference_impl.models.revived import Revived
+from reference_impl.saving import TargetExists
+from reference_impl.serialization import UnknownLayer
+
+layers = keras.layers
+RANDOM = np.random.default_rng(5)
+X = RANDOM.normal(size=(8, 4)).astype("float32")
+Y = RANDOM.normal(size=(8, 3)).astype("float32")
+STEPS = RANDOM.normal(size=(4, 5, 4)).astype("float32")
+SHORT = RANDOM.normal(size=(4, 3)).astype("float32")
+REFUSALS = (UnreadableFile, MissingPart, WrongPart, WrongChecksum, NotReadHere)
+
+
+class Written(keras.Model):
+    """A model whose class nobody registered."""
+
+    def __init__(self, units=3):
+        super().__init__(name="written")
+        self.units = units
+        self.first = layers.Dense(4)
+        self.blocks = [layers.BatchNormalization(), layers.Dropout(0.4)]
+        self.named = {"inner": keras.Sequential([layers.Dense(units), layers.Dropout(0.2)])}
+        self.scale = self.add_weight("scale", (units,), initializer="ones")
+
+    def call(self, inputs, training=None):
+        hidden = elu(self.first(inputs) * 2.0)
+        for block in self.blocks:
+            hidden = block(hidden, training=training)
+        return self.named["inner"](hidden, training=training) * self.scale
+
+
+class Peeking(keras.Model):
+    """A model whose call depends on values."""
+
+    def __init__(self):
+        super().__init__(name="peeking")
+        self.dense = layers.Dense(3)
+
+    def call(self, inputs):
+        return self.dense(inputs) if float(inputs.value.sum()) > 0 else self.dense(-inputs)
+
+
+def trained(model, x=X, y=Y, *, optimizer="adam", steps=3):
+    model.compile(optimizer, "mse", metrics=["mae"])
+    for _ in range(steps):
+        model.train_on_batch(x, y, reset_metrics=False)
+    return model
+
+
+def chain():
+    return keras.Sequential(
+        [
+            layers.Dense(6, activation="selu", kernel_regularizer="l2", input_shape=(4,)),
+            layers.BatchNormalization(),
+            layers.Dropout(0.3),
+            layers.Dense(3),
+        ]
+    )
+
+
+def graph():
+    given, shared = keras.Input((4,), name="given"), layers.Dense(4, name="shared")
+    inner = keras.Sequential([layers.Dense(4), layers.LayerNormalization()], name="inner")
+    tensor = layers.Add()([shared(given), inner(shared(inner(given)))])
+    return keras.Model(given, layers.Dense(3)(layers.Dropout(0.2)(tensor)))
+
+
+def recurrent():
+    given = keras.Input((5, 4), batch_size=4)
+    tensor = layers.LSTM(3, stateful=True, return_sequences=True, dropout=0.2)(given)
+    return keras.Model(given, layers.GRU(3, stateful=True)(tensor))
+
+
+MODELS = {"sequential": chain, "functional": graph, "subclassed": Written}
+
+
+def resumed(model, again, x=X, y=Y):
+    return [
+        (
+            model.train_on_batch(x, y, reset_metrics=False),
+            again.train_on_batch(x, y, reset_metrics=False),
+        )
+        for _ in range(4)
+    ]
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_model_trains_on_as_the_one_that_was_saved(kind, tmp_path):
+    model = trained(MODELS[kind]())
+    model.save(tmp_path / "saved")
+
+    again = keras.models.load_model(tmp_path / "saved")
+
+    assert [left == right for left, right in resumed(model, again)] == [True] * 4
+
+
+def test_states_of_stateful_layers_come_back(tmp_path):
+    model = trained(recurrent(), STEPS, SHORT)
+    model.save(tmp_path / "saved")
+
+    again = keras.models.load_model(tmp_path / "saved")
+
+    assert [left == right for left, right in resumed(model, again, STEPS, SHORT)] == [True] * 4
+
+
+def test_optimizer_is_left_out_on_request(tmp_path):
+    model = trained(chain())
+    model.save(tmp_path / "saved", include_optimizer=False)
+
+    assert keras.models.load_model(tmp_path / "saved").compiled is None
+    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "saved")(X), model(X))
+
+
+def test_frozen_layers_come_back_frozen_with_the_slots_that_they_had(tmp_path):
+    model = trained(chain())
+    model.layers[0].trainable = False
+    model.save(tmp_path / "saved")
+
+    again = keras.models.load_model(tmp_path / "saved")
+
+    assert [layer.trainable for layer in again.layers] == [False, True, True, True]
+    assert [left == right for left, right in resumed(model, again)] == [True] * 4
+
+
+def test_subclassed_model_comes_back_without_its_class(tmp_path):
+    trained(Written()).save(tmp_path / "saved", save_format="tf")
+
+    again = keras.models.load_model(tmp_path / "saved")
+
+    assert isinstance(again, Revived)
+    assert len(again.layers) == 4
+    assert isinstance(again.blocks[1], layers.Dropout)
+    assert again.named["inner"].layers[0].units == 3
+
+
+def test_model_that_came_back_without_its_class_can_be_saved_again(tmp_path):
+    model = trained(Written())
+    model.save(tmp_path / "first")
+    keras.models.load_model(tmp_path / "first").save(tmp_path / "second")
+
+    again = keras.models.load_model(tmp_path / "second")
+
+    assert [left == right for left, right in resumed(model, again)] == [True] * 4
+
+
+def test_registered_class_comes_back_as_itself(tmp_path):
+    class Registered(Written):
+        def get_config(self):
+            return {"units": self.units}
+
+    model = trained(Registered(units=3))
+    model.save(tmp_path / "saved")
+
+    again = keras.models.load_model(tmp_path / "saved", custom_objects={"Registered": Registered})
+
+    assert type(again) is Registered
+    assert [left == right for left, right in resumed(model, again)] == [True] * 4
+
+
+def values(model):
+    states = [state for layer in model.flatten_layers() for state in layer.extra_state.values()]
+    metrics = [variable for metric in model.metrics for variable in metric.variables]
+    kept = [*model.weights, *model.optimizer.variables, *states, *metrics]
+    return [np.array(variable.value) for variable in kept]
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_saving_changes_nothing(kind, tmp_path):
+    model = trained(MODELS[kind]())
+    before = values(model)
+
+    model.save(tmp_path / "saved")
+
+    assert all(map(np.array_equal, before, values(model)))
+
+
+def test_call_that_depends_on_values_is_refused_and_says_what_it_does(tmp_path):
+    with pytest.raises(UntraceableOperation, match="asks for its 'sum'"):
+        trained(Peeking()).save(tmp_path / "saved")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unbuilt_model_is_refused(tmp_path):
+    with pytest.raises(UnbuiltModel, match="call it on data"):
+        Written().save(tmp_path / "saved")
+
+
+def test_unknown_layer_inside_an_unknown_class_is_refused_by_name(tmp_path):
+    class Doubling(layers.Layer):
+        def call(self, inputs):
+            return inputs * 2.0
+
+    model = Written()
+    model.blocks = [Doubling()]
+    trained(model).save(tmp_path / "saved")
+
+    with pytest.raises(UnknownLayer, match="Doubling"):
+        keras.models.load_model(tmp_path / "saved")
+    again = keras.models.load_model(tmp_path / "saved", custom_objects={"Doubling": Doubling})
+    np.testing.assert_array_equal(again(X), model(X))
+
+
+def test_existing_folder_is_kept_unless_told_otherwise(tmp_path):
+    (tmp_path / "saved").mkdir()
+
+    with pytest.raises(TargetExists):
+        trained(chain()).save(tmp_path / "saved", overwrite=False)
+
+
+def test_interrupted_save_leaves_the_old_one_whole(tmp_path, monkeypatch):
+    model = trained(chain())
+    model.save(tmp_path / "saved")
+    before = {file: file.read_bytes() for file in (tmp_path / "saved").rglob("*") if file.is_file()}
+    trained(model)
+
+    def interrupted(*_):
+        raise OSError("no space left on device")
+
+    for step in ("write_bundle", "_replace", "_exchanged"):
+        with monkeypatch.context() as patched:
+            patched.setattr(saved_model_write, step, interrupted)
+            with pytest.raises(OSError, match="no space"):
+                model.save(tmp_path / "saved")
+
+        after = {
+            file: file.read_bytes() for file in (tmp_path / "saved").rglob("*") if file.is_file()
+        }
+        assert after == before
+        assert [file.name for file in tmp_path.iterdir()] == ["saved"]
+
+
+def test_folder_is_replaced_where_names_can_not_be_swapped(tmp_path, monkeypatch):
+    trained(chain()).save(tmp_path / "saved")
+    model = trained(chain(), steps=1)
+    monkeypatch.setattr(saved_model_write, "_exchanged", lambda *_: False)
+
+    model.save(tmp_path / "saved")
+
+    assert [file.name for file in tmp_path.iterdir()] == ["saved"]
+    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "saved")(X), model(X))
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("small") / "saved"
+    keras.Sequential([layers.Dense(1, input_shape=(1,))]).save(folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["saved_model.pb", "keras_metadata.pb", "fingerprint.pb"])
+def test_flipped_bits_and_missing_ends_are_refused(name, small, tmp_path):
+    folder = shutil.copytree(small, tmp_path / "saved")
+    whole = (folder / name).read_bytes()
+    for place in range(0, len(whole), max(1, len(whole) // 60)):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << place % 8
+        for damaged in (flipped, whole[:place]):
+            (folder / name).write_bytes(damaged)
+            with pytest.raises(REFUSALS, match="saved"):
+                read_saved_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("missing", "error"),
+    [
+        ("saved_model.pb", MissingPart),
+        ("keras_metadata.pb", MissingPart),
+        ("fingerprint.pb", MissingPart),
+        ("variables/variables.index", FileNotFoundError),
+        ("variables/variables.data-00000-of-00001", MissingPart),
+    ],
+)
+def test_missing_file_is_named(missing, error, small, tmp_path):
+    folder = shutil.copytree(small, tmp_path / "saved")
+    (folder / missing).unlink()
+
+    with pytest.raises(error, match=missing.rpartition("/")[2]):
+        keras.models.load_model(folder)
+
+
+def test_other_encodings_of_the_graph_are_named(tmp_path):
+    (tmp_path / "saved_model.pbtxt").write_text("")
+
+    with pytest.raises(NotReadHere, match="pbtxt"):
+        keras.models.load_model(tmp_path)
+
+
+def test_variables_of_another_save_are_refused(small, tmp_path):
+    folder = shutil.copytree(small, tmp_path / "saved")
+    keras.Sequential([layers.Dense(2, input_shape=(1,))]).save(tmp_path / "other")
+    shutil.rmtree(folder / "variables")
+    shutil.copytree(tmp_path / "other" / "variables", folder / "variables")
+
+    with pytest.raises(WrongChecksum):
+        keras.models.load_model(folder)
+
+
+def test_metadata_says_of_each_layer_what_tf_keras_asks_for(tmp_path):
+    trained(graph()).save(tmp_path / "saved")
+
+    found = read_saved_model(tmp_path / "saved").metadata
+
+    assert found["class_name"] == "Functional"
+    assert found["full_save_spec"] == [
+        [{"shape": [None, 4], "dtype": "float32", "name": "given"}],
+        {},
+    ]
+    assert json.dumps(found["training_config"])
+    assert saved_models.KERAS_API == "keras_api"
