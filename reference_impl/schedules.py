@@ -91,7 +91,8 @@ class InverseTimeDecay(LearningRateSchedule):
 
     def __call__(self, step: Step) -> np.float32:
         periods = _periods(step, self.decay_steps, staircase=self.staircase)
-        return np.float32(self.initial_learning_rate) / (1 + np.float32(self.decay_rate) * periods)
+        slower = np.float32(1) + np.float32(self.decay_rate) * periods
+        return np.float32(self.initial_learning_rate) / slower
 
     def get_config(self) -> Config:
         return {
@@ -163,7 +164,9 @@ class PolynomialDecay(LearningRateSchedule):
         else:
             at = np.minimum(at, span)
         start, end = np.float32(self.initial_learning_rate), np.float32(self.end_learning_rate)
-        return np.float32((start - end) * (1 - at / span) ** np.float32(self.power) + end)
+        return np.float32(
+            (start - end) * (np.float32(1) - at / span) ** np.float32(self.power) + end
+        )
 
     def get_config(self) -> Config:
         return {
@@ -278,8 +281,8 @@ def _periods(step: Step, decay_steps: float, *, staircase: bool) -> np.float32:
 def _cosine(fraction: np.float32, alpha: float, *, height: np.float32 | None = None) -> np.float32:
     half = (
         np.float32(0.5)
-        * (1 if height is None else height)
-        * (1 + np.cos(np.float32(math.pi) * fraction))
+        * (np.float32(1) if height is None else height)
+        * (np.float32(1) + np.cos(np.float32(math.pi) * fraction))
     )
     return np.float32(np.float32(1 - alpha) * half + np.float32(alpha))
 

@@ -96,10 +96,10 @@ class Adam(Optimizer):
         }
 
     def _step(self, dtype: np.dtype) -> AdamStep:
-        t = dtype.type(self.iterations.value + 1)
+        one, t = dtype.type(1), dtype.type(int(self.iterations.value) + 1)
         # alpha := rate sqrt(1 - beta_2^t) / (1 - beta_1^t)
-        correction = np.sqrt(1 - as_cast(self.beta_2, dtype) ** t)
-        alpha = self.rate_as(dtype) * correction / (1 - as_cast(self.beta_1, dtype) ** t)
+        correction = np.sqrt(one - as_cast(self.beta_2, dtype) ** t)
+        alpha = self.rate_as(dtype) * correction / (one - as_cast(self.beta_1, dtype) ** t)
         step = AdamStep(
             alpha=np.asarray(alpha),
             rest_1=np.asarray(1 - self.beta_1, dtype),
@@ -169,14 +169,14 @@ class Adamax(Optimizer):
     def update_step(self, gradient: np.ndarray, variable: Variable) -> None:
         dtype, number = gradient.dtype, gradient.dtype.type
         slot_m, slot_u = self._slots[self.index_of(variable)]
-        t = number(self.iterations.value + 1)
+        t = number(int(self.iterations.value) + 1)
         # m := m + (1 - beta_1) (g - m)
         m = (gradient - slot_m.value) * number(1 - self.beta_1) + slot_m.value
         # u := max(beta_2 u, |g|)
         u = np.maximum(slot_u.value * number(self.beta_2), np.abs(gradient))
         slot_m.value, slot_u.value = np.asarray(m), np.asarray(u)
         # w := w - rate m / ((1 - beta_1^t) (u + epsilon))
-        scale = (u + number(self.epsilon)) * (1 - as_cast(self.beta_1, dtype) ** t)
+        scale = (u + number(self.epsilon)) * (number(1) - as_cast(self.beta_1, dtype) ** t)
         variable.value = np.asarray(variable.value - m * self.rate_as(dtype) / scale)
 
     def get_config(self) -> Config:

@@ -25,11 +25,12 @@ def clipped_by_global_norm(gradients: Sequence[np.ndarray], limit: float) -> lis
     Source: Pascanu et al. 2013, https://arxiv.org/abs/1211.5063, algorithm 1; a norm that is not
     finite turns every gradient into NaN, as in TensorFlow.
     """
-    half = sum(np.square(g).sum() / g.dtype.type(2) for g in gradients)
+    first, *rest = (np.square(g).sum() / g.dtype.type(2) for g in gradients)
+    half = sum(rest, start=first)
     norm = np.sqrt(half * type(half)(2))
-    limit_ = type(norm)(limit)
+    one, limit_ = type(norm)(1), type(norm)(limit)
     with np.errstate(divide="ignore"):
-        scale = limit_ * np.minimum(1 / norm, 1 / limit_)
+        scale = limit_ * np.minimum(one / norm, one / limit_)
     scale = scale if np.isfinite(norm) else type(norm)(np.nan)
     return [g * g.dtype.type(scale) for g in gradients]
 

@@ -54,17 +54,17 @@ class Nadam(Optimizer):
     def update_step(self, gradient: np.ndarray, variable: Variable) -> None:
         dtype, number = gradient.dtype, gradient.dtype.type
         slot_m, slot_v = self._slots[self.index_of(variable)]
-        t = int(self.iterations.value) + 1
+        one, t = number(1), int(self.iterations.value) + 1
         u, u_next = self._momentum_at(t, dtype), self._momentum_at(t + 1, dtype)
         product = number(self._product.value)
         beta_1, beta_2 = as_cast(self.beta_1, dtype), as_cast(self.beta_2, dtype)
         # m := m + (1 - beta_1) (g - m); v := v + (1 - beta_2) (g^2 - v)
-        m = slot_m.value + (gradient - slot_m.value) * (1 - beta_1)
-        v = slot_v.value + (gradient * gradient - slot_v.value) * (1 - beta_2)
+        m = slot_m.value + (gradient - slot_m.value) * (one - beta_1)
+        v = slot_v.value + (gradient * gradient - slot_v.value) * (one - beta_2)
         slot_m.value, slot_v.value = np.asarray(m), np.asarray(v)
         # m_hat := u' m / (1 - product u') + (1 - u) g / (1 - product); v_hat := v / (1 - beta_2^t)
-        m_hat = u_next * m / (1 - product * u_next) + (1 - u) * gradient / (1 - product)
-        v_hat = v / (1 - beta_2 ** number(t))
+        m_hat = u_next * m / (one - product * u_next) + (one - u) * gradient / (one - product)
+        v_hat = v / (one - beta_2 ** number(t))
         # w := w - rate m_hat / (sqrt(v_hat) + epsilon)
         update = m_hat * self.rate_as(dtype) / (np.sqrt(v_hat) + number(self.epsilon))
         variable.value = np.asarray(variable.value - update)
@@ -95,4 +95,4 @@ class Nadam(Optimizer):
         number = dtype.type
         decayed = as_cast(0.96, dtype) ** number(t)
         # u := beta_1 (1 - 0.96^t / 2)
-        return np.asarray(as_cast(self.beta_1, dtype) * (1 - number(0.5) * decayed))
+        return np.asarray(as_cast(self.beta_1, dtype) * (number(1) - number(0.5) * decayed))
