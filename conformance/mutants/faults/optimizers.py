@@ -14,8 +14,10 @@ from reference_impl.state import ModelState, NamedArray
 
 @state_written
 def lost_slots(state: ModelState) -> ModelState:
-    """The optimizer's slots are not written, its iteration is."""
-    return replace(state, optimizer=state.optimizer[:1] if state.optimizer else None)
+    """The optimizer's slots are not written, nor that it has any; its iteration is."""
+    extras = replace(state.extras, optimized=()) if state.extras else None
+    listed = state.optimizer[:1] if state.optimizer else None
+    return replace(state, optimizer=listed, extras=extras)
 
 
 @state_read
