@@ -206,9 +206,7 @@ class Recorder:
 
     def _target(self) -> Path:
         self._files += 1
-        folder = self._folder / f"save_{self._files}"
-        folder.mkdir()
-        return folder / "model"
+        return self._folder / f"model_{self._files}"
 
 
 def _strayed(seen: Mapping[str, object]) -> bool:
