@@ -86,8 +86,8 @@ def histories(
             before.append(_train(choice, scene))
         else:
             before += choice.one_of(_others(scene))(choice, scene)
-    if scene.freezable and start.rarely(20):
-        before.append(SetTrainable(layer=start.one_of(scene.freezable), value=False))
+    if _thawed(scene) and start.rarely(20):
+        before.append(SetTrainable(layer=start.one_of(_thawed(scene)), value=False))
     after: list[AnyEvent] = [_batches(start, scene, STEPS_AFTER)]
     if start.rarely(8):
         after += start.one_of(ENDINGS)(start, scene)
@@ -199,6 +199,18 @@ def _predict(_: Choices, scene: Scene) -> list[AnyEvent]:
 
 def _set_learning_rate(choice: Choices, _: Scene) -> list[AnyEvent]:
     return [SetLearningRate(value=choice.one_of(RATES))]
+
+
+def _thawed(scene: Scene) -> list[str]:
+    """Return the layers that train, with all that is in them: freezing them changes something.
+
+    What the flags were before the freezing can be told from the event alone.
+    """
+    return [
+        path
+        for path in scene.freezable
+        if not any(f"{frozen}/".startswith(f"{path}/") for frozen in scene.frozen)
+    ]
 
 
 def _freeze(choice: Choices, scene: Scene) -> list[AnyEvent]:
