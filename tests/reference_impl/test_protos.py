@@ -45,7 +45,8 @@ def fields(descriptor):
             # An enum is an int32 on the wire.
             field.TYPE_INT32 if field.type == field.TYPE_ENUM else field.type,
             field.label,
-            described.oneof_decl[field.oneof_index].name if field.HasField("oneof_index") else None,
+            # Whether it is one of several; what these are called is not on the wire.
+            field.HasField("oneof_index"),
         )
         for field in described.field
     }
