@@ -22,6 +22,7 @@ from reference_impl.formats.saved_model_read import SavedModelContents, read_sav
 from reference_impl.formats.saved_model_write import SavedModelParts, write_saved_model
 from reference_impl.graphs.endpoints import Endpoints, endpoints
 from reference_impl.graphs.symbol import UntraceableOperation
+from reference_impl.layers.base import Layer
 from reference_impl.models.capture import check_built, extras_of
 from reference_impl.models.flags import set_flags
 from reference_impl.models.model import Model
@@ -177,8 +178,10 @@ def _zeros_of(structure: Any) -> Any:
 def _set_flags(model: Model, saved: SavedModelContents) -> None:
     if saved.index:
         set_flags(paired_flags(model, saved.index["trainable"]))
-    elif "trainable" in saved.metadata:
-        model.set_own_trainable(bool(saved.metadata["trainable"]))
+        return
+    for held, node in held_by(model, saved.root).values():
+        if isinstance(held, Layer) and "trainable" in saved.layers.get(id(node), {}):
+            held.set_own_trainable(bool(saved.layers[id(node)]["trainable"]))
 
 
 def _compile(model: Model, saved: SavedModelContents) -> None:

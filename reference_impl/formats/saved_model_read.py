@@ -44,6 +44,7 @@ class SavedModelContents:
         root: of the objects; their keys are those of `bundle`.
         bundle: where the values are.
         index: of our own extra state; empty if another one wrote it.
+        layers: what Keras keeps of the layers, by the `id` of their nodes.
     """
 
     folder: Path
@@ -51,6 +52,7 @@ class SavedModelContents:
     root: Node
     bundle: Bundle
     index: Mapping[str, Any]
+    layers: Mapping[int, Mapping[str, Any]]
 
     @property
     def training(self) -> Mapping[str, Any] | None:
@@ -74,11 +76,14 @@ def read_saved_model(folder: Path) -> SavedModelContents:
     graph = _object_graph(files[GRAPH_FILE], str(folder / GRAPH_FILE))
     metadata = decoded_metadata(files[METADATA_FILE], where=str(folder / METADATA_FILE))
     root = _checkpoint_graph(bundle)
-    _check_objects(graph, root, bundle, folder)
+    numbers = _numbers(graph, root, bundle, folder)
     found = metadata[0].metadata
     if not isinstance(found.get("class_name"), str):
         raise MissingPart(f"{folder / METADATA_FILE}: the model has no class_name")
-    return SavedModelContents(folder, found, root, bundle, index)
+    layers = {
+        node: metadata[number].metadata for node, number in numbers.items() if number in metadata
+    }
+    return SavedModelContents(folder, found, root, bundle, index, layers)
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -145,10 +150,15 @@ def _checkpoint_graph(bundle: Bundle) -> Node:
     return decoded_graph(data.item(), where=f"{bundle.prefix}: {GRAPH_KEY!r}")
 
 
-def _check_objects(graph: Any, root: Node, bundle: Bundle, folder: Path) -> None:
-    """Check that both object graphs agree, and that each variable's value is as declared."""
+def _numbers(graph: Any, root: Node, bundle: Bundle, folder: Path) -> dict[int, int]:
+    """Return the number of each node in the graph's own list of objects, by the node's `id`.
+
+    Each variable's value is found to be as declared there.
+    """
     queue, seen = [(0, root)], {0}
+    numbers: dict[int, int] = {}
     for number, node in queue:
+        numbers.setdefault(id(node), number)
         described = graph.nodes[number]
         where = f"{folder / GRAPH_FILE}: object {number}"
         if node.key is not None:
@@ -159,6 +169,7 @@ def _check_objects(graph: Any, root: Node, bundle: Bundle, folder: Path) -> None
             if child.node_id not in seen and child.local_name in node.children:
                 seen.add(child.node_id)
                 queue.append((child.node_id, node.children[child.local_name]))
+    return numbers
 
 
 def _check_value(described: Any, key: str, bundle: Bundle, where: str) -> None:
