@@ -8,6 +8,7 @@ nox.options.reuse_existing_virtualenvs = True
 
 GROUPS = nox.project.load_toml("pyproject.toml")["dependency-groups"]
 FRAMEWORKS = ["tensorflow-cpu", "tf-keras", "keras", "jax", "torch==2.13.0"]
+TF215 = ["tensorflow-cpu==2.15.1", "tf-keras==2.15.1"]
 PACKAGES = ["conformance", "reference_impl", "reports", "strategies"]
 
 
@@ -55,6 +56,22 @@ def subjects(session: nox.Session) -> None:
     session.install("-e", ".", *FRAMEWORKS)
     names = ["tf_keras", "keras:tensorflow", "keras:jax", "keras:torch"]
     session.run("saveproof", "run", *names, "--out", "saveproof-subjects", *session.posargs)
+
+
+@nox.session
+def interchange(session: nox.Session) -> None:
+    """Have the reference, tf_keras and Keras 3 read what each of them has written."""
+    session.install("-e", ".", *FRAMEWORKS)
+    session.run("saveproof", "interchange", "reference", "tf_keras", "keras:torch", *session.posargs)
+
+
+@nox.session
+def tf215(session: nox.Session) -> None:
+    """Work beside TensorFlow and tf_keras 2.15: the reference's tests, and files both ways."""
+    session.install("-e", ".", *GROUPS["test"], *TF215)
+    session.run("pytest", "-n", "auto", "tests/reference_impl")
+    out = ("--out", "saveproof-tf215")
+    session.run("saveproof", "interchange", "reference", "tf_keras", *out, *session.posargs)
 
 
 @nox.session
