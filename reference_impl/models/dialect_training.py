@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl import losses, metrics, optimizers
+from reference_impl.custom_objects import active_custom_objects
 from reference_impl.metrics import Metric
 from reference_impl.models.compiled import Compiled
 from reference_impl.models.dialects import Dialect
@@ -20,6 +21,7 @@ _UNKNOWN_TO_KERAS_3: Mapping[str, tuple[Any, ...]] = {
     "jit_compile": (...,),
     "is_legacy_optimizer": (...,),
     "ignore_class": (None,),
+    "name": (None,),
 }
 """Keys of Keras 2, with the values for which they are left out; `...` is any."""
 
@@ -40,6 +42,8 @@ def compile_config(compiled: Compiled, dialect: Dialect, *, whole: bool = True) 
         return _keras_3(found) if dialect is Dialect.KERAS else found
 
     def loss(item: Any) -> Any:
+        if isinstance(item, str) and dialect is Dialect.KERAS and not whole:
+            return _long_name(item)
         return written(item, losses.serialize)
 
     def metric(item: Any) -> Any:
@@ -62,6 +66,13 @@ def compile_config(compiled: Compiled, dialect: Dialect, *, whole: bool = True) 
     return {**settings, "optimizer_config": plain}
 
 
+def _long_name(loss: str) -> str:
+    """Return a loss's own name for an alias: Keras 3 reads no 'mse' in HDF5, not even its own."""
+    if loss in active_custom_objects():
+        return loss
+    return str(getattr(losses.get(loss), "__name__", loss))
+
+
 def _keras_3(entry: Any) -> Any:
     """Return an entry of a loss, metric or optimizer as Keras 3 takes it."""
     if not isinstance(entry, Mapping):
@@ -73,7 +84,7 @@ def _keras_3(entry: Any) -> Any:
 
 def _keras_3_arguments(config: Mapping[str, Any]) -> Entry:
     kept = {
-        key: value
+        key: _keras_3(value)
         for key, value in config.items()
         if not any(left is ... or left == value for left in _UNKNOWN_TO_KERAS_3.get(key, ()))
     }
