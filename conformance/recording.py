@@ -125,6 +125,14 @@ class Recorder:
             seen["saved"] = snapshot(model)
         return model
 
+    def brought_up(self) -> Model:
+        """Return a model at the end of the case's history before the save.
+
+        Raises:
+            Unsupported: the subject can't build or train it.
+        """
+        return self._bring_up(self._new())
+
     def load(self, source: Source, *, compiled: bool = True) -> Model:
         """Return the model that comes back, `case` standing for the code in force at the save."""
         self._subject.seed(self._case.seed + 2)

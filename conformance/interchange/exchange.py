@@ -121,7 +121,7 @@ def _own_limits(recorder: Recorder) -> str:
     What it raises on a file is then no news of the file.
     """
     try:
-        recorder.saved({})
+        recorder.brought_up()
     except Unsupported as unsupported:
         return str(unsupported)
     except Halted:
