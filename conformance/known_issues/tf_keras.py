@@ -24,6 +24,10 @@ _NADAM = (
     "Nadam's running product of momenta comes back as 1, and training goes another way "
     f"({_WHERE}#nadam)."
 )
+_NADAM_STEPS = (
+    "Nadam as a graph, or restored from a checkpoint, multiplies its product of momenta once for "
+    f"each variable instead of once a step ({_WHERE}#nadam-steps)."
+)
 _FROZEN = (
     "Slots of an optimizer are lost, or another layer's, when a layer was frozen after training "
     f"and not compiled again ({_WHERE}#frozen)."
@@ -92,6 +96,10 @@ TF_KERAS: tuple[KnownIssue, ...] = (
             ("optimizer_slots_survive", "optimizer slots: _u_product lost*"),
             ("resume_trajectory_is_identical", "resume: *, from optimizer slots: _u_product lost*"),
         )
+    ),
+    *(
+        _issue(path, "resume_trajectory_is_identical", "resume: * with Nadam", _NADAM_STEPS)
+        for path in ("checkpoint", "h5", "keras", "savedmodel")
     ),
     *(
         _issue(path, check, key + _SINCE, _FROZEN)

@@ -35,6 +35,12 @@ def test_a_statement_leads_to_a_section_of_the_findings(statement):
             "optimizer",
         ),
         ("h5", "optimizer_slots_survive", "optimizer slots: _u_product lost", "nadam"),
+        (
+            "checkpoint",
+            "resume_trajectory_is_identical",
+            "resume: first step weights with Nadam",
+            "nadam-steps",
+        ),
         ("h5", "optimizer_slots_survive", f"optimizer slots: m lost{SINCE}", "frozen"),
         ("keras", "iteration_survives", f"iteration: iterations value{SINCE}", "frozen"),
         (
