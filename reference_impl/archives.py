@@ -17,7 +17,12 @@ from reference_impl.formats.weights_h5 import (
     write_weights_tree,
 )
 from reference_impl.models.capture import check_built, extras_of
-from reference_impl.models.dialect_entries import Words, entry_of, read_entry
+from reference_impl.models.dialect_entries import (
+    Words,
+    entry_of,
+    read_entry,
+    shared_layers,
+)
 from reference_impl.models.dialect_training import compile_config, optimizer_list, unlisted
 from reference_impl.models.dialects import (
     VERSIONS,
@@ -48,7 +53,7 @@ def save_archive(model: Trainer, target: Path, state: ModelState, *, dialect: Di
         dialect: whose loaders are to read it.
     """
     compiled = None if state.training is None else model.compiled
-    config = entry_of(model, Words(dialect))
+    config = entry_of(model, Words(dialect, shared=shared_layers(model)))
     if compiled is not None:
         config[COMPILE] = compile_config(compiled, dialect)
     metadata = {
@@ -65,7 +70,8 @@ def _in_dialect(model: Trainer, state: ModelState, dialect: Dialect) -> Extras:
     extras = state.extras or Extras()
     own: dict[str, Any] = {}
     if dialect is Dialect.KERAS:
-        own["architecture"] = state.architecture
+        words = Words(Dialect.TF_KERAS, shared=shared_layers(model))
+        own["architecture"] = entry_of(model, words)
     if state.training is None or model.compiled is None:
         return replace(extras, own=own)
     own["training"] = compile_config(model.compiled, Dialect.TF_KERAS)

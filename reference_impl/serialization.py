@@ -1,6 +1,8 @@
 """Layers and models to and from their Keras entries {class_name, config}."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import import_module
 from typing import Any
 
@@ -38,12 +40,25 @@ _KERAS_3_ARGUMENTS: Mapping[str, tuple[object, ...]] = {
 }
 
 
+_SHARED: ContextVar[dict[Any, Layer] | None] = ContextVar("shared_layers", default=None)
+
+
 class UnknownLayer(ValueError):
     """An entry names a class that is neither built in nor among the custom objects."""
 
 
 class MalformedEntry(ValueError):
     """An entry lacks class_name or config, or they are of the wrong type."""
+
+
+@contextmanager
+def sharing_layers() -> Iterator[None]:
+    """Let entries with one `shared_object_id` be one layer within the block."""
+    token = _SHARED.set({})
+    try:
+        yield
+    finally:
+        _SHARED.reset(token)
 
 
 def serialize_layer(layer: Layer) -> Entry:
@@ -68,6 +83,9 @@ def deserialize_layer(entry: Any, custom_objects: CustomObjects | None = None) -
         raise MalformedEntry(
             f"layer entry: expected a mapping with class_name and config, found {entry!r:.200}"
         )
+    shared, number = _SHARED.get(), entry.get("shared_object_id")
+    if shared is not None and number in shared:
+        return shared[number]
     with custom_object_scope(custom_objects or {}):
         known = layer_class(str(entry.get("registered_name") or entry["class_name"]), entry)
         layer = known.from_config(_arguments(entry["config"]))
@@ -75,6 +93,8 @@ def deserialize_layer(entry: Any, custom_objects: CustomObjects | None = None) -
         raise MalformedEntry(
             f"{entry['class_name']!r}: from_config() gave a {type(layer).__name__}"
         )
+    if shared is not None and number is not None:
+        shared[number] = layer
     return layer
 
 

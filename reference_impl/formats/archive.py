@@ -4,6 +4,7 @@ Source: https://github.com/keras-team/keras/blob/v3.15.1/keras/src/saving/saving
 """
 
 import json
+import lzma
 import os
 import struct
 import zipfile
@@ -175,7 +176,7 @@ def _members(source: Path) -> dict[str, np.ndarray]:
                 if not info.is_dir():
                     found[info.filename] = _content(members, info, whole)
     except (
-        *(zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError),
+        *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError),
         *(NotImplementedError, OverflowError, UnicodeError, struct.error),
     ) as error:
         raise UnreadableFile(f"{source}: not a whole zip file: {error}") from error

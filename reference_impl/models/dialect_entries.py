@@ -4,8 +4,9 @@ What is written for Keras 3 has only keys that every release since 3.0 takes; th
 the layers of 3.0.5 know, https://github.com/keras-team/keras/tree/v3.0.5/keras/layers.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from reference_impl.custom_objects import registered_name
@@ -47,10 +48,12 @@ class Words:
         dialect: in whose words.
         whole: with the module and the registered name beside the class, as in `.keras`; HDF5 has
             the class and its config alone.
+        shared: the numbers of layers that stand in several places, by their identity.
     """
 
     dialect: Dialect
     whole: bool = True
+    shared: Mapping[int, int] = field(default_factory=dict)
 
 
 def entry_of(layer: Layer, words: Words) -> Entry:
@@ -72,8 +75,17 @@ def entry_of(layer: Layer, words: Words) -> Entry:
     elif built_in(kind.__name__) is not kind:
         named["module"], registered = None, registered_name(kind)
     entry = {**named, "config": config_of(layer, words), "registered_name": registered}
+    if id(layer) in words.shared:
+        entry["shared_object_id"] = words.shared[id(layer)]
     shape = None if named["module"] else _built_for(layer)
     return entry if shape is None else {**entry, "build_config": {"input_shape": shape}}
+
+
+def shared_layers(model: Layer) -> dict[int, int]:
+    """Return numbers for the layers that are held by more than one, by their identity."""
+    holders = Counter(id(held) for layer in model.flatten_layers() for held in layer.sublayers())
+    shared = [identity for identity, count in holders.items() if count > 1]
+    return {identity: number for number, identity in enumerate(shared, 1)}
 
 
 def _is(layer: Layer, name: str) -> bool:

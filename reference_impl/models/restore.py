@@ -18,7 +18,7 @@ from reference_impl.models.flags import set_flags
 from reference_impl.models.restore_training import compile_from, paired_flags, restore_training
 from reference_impl.models.trainer import Trainer
 from reference_impl.nest import map_shapes
-from reference_impl.serialization import MalformedEntry, deserialize_layer
+from reference_impl.serialization import MalformedEntry, deserialize_layer, sharing_layers
 from reference_impl.state import Extras, LayerWeights, ModelState, NamedArray, WeightsState
 
 Assignments = list[tuple[Variable, np.ndarray]]
@@ -39,7 +39,7 @@ def model_from_state(
 
     `fit` finds the weights in formats that have them otherwise than layer by layer.
     """
-    with custom_object_scope(custom_objects or {}):
+    with custom_object_scope(custom_objects or {}), sharing_layers():
         layer = deserialize_layer(state.architecture)
         if not isinstance(layer, Trainer):
             raise MalformedEntry(f"model_config: expected a model, found {type(layer).__name__}")
