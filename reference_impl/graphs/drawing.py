@@ -9,9 +9,10 @@ import numpy as np
 
 from reference_impl import primitives
 from reference_impl.autodiff import Tensor, Variable
+from reference_impl.graphs.casting import Outcome, converted
 from reference_impl.graphs.function import Function
 from reference_impl.graphs.layers import LAYER_RECIPES
-from reference_impl.graphs.operations import OPERATIONS, Outcome, converted
+from reference_impl.graphs.operations import OPERATIONS
 from reference_impl.graphs.symbol import Symbol, UntraceableOperation
 from reference_impl.layers.base import Layer
 from reference_impl.layers.call_context import CallFrame, calling

@@ -6,17 +6,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from reference_impl.autodiff import Tensor, cast, concatenate, transpose
+from reference_impl.graphs.casting import converted
 from reference_impl.graphs.function import Function
-from reference_impl.graphs.operations import (
-    converted,
-    convolved,
-    length_of,
-    padded,
-    pooled,
-    reshaped_to,
-    rows_taken,
-)
 from reference_impl.graphs.recurrent import draw_recurrent
+from reference_impl.graphs.shaping import length_of, padded, reshaped_to, rows_taken
+from reference_impl.graphs.sliding import convolved, pooled
 from reference_impl.graphs.symbol import Symbol
 from reference_impl.layers import (
     GRU,

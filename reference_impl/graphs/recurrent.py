@@ -8,7 +8,7 @@ import numpy as np
 from reference_impl.autodiff import Tensor, cast
 from reference_impl.graphs.attributes import VARIANT, Called, Code, Sizes
 from reference_impl.graphs.function import Function, symbol_type
-from reference_impl.graphs.operations import length_of
+from reference_impl.graphs.shaping import length_of
 from reference_impl.graphs.symbol import Symbol
 from reference_impl.layers.recurrence import Recurrent
 from reference_impl.nest import Nested
