@@ -148,6 +148,14 @@ def paths(subjects: Subjects) -> None:
 
 
 @app.command()
+def formats(subjects: Subjects) -> None:
+    """List the formats that subjects exchange: who writes and who reads each."""
+    from conformance import listing
+
+    typer.echo(_or_error(lambda: listing.formats(subjects)))
+
+
+@app.command()
 def checks() -> None:
     """List the checks and what each says."""
     from conformance import listing

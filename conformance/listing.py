@@ -6,6 +6,7 @@ from conformance import subjects as registry
 from conformance.checks import ALL_CHECKS
 from conformance.contract import Promise
 from conformance.environment import NOT_INSTALLED
+from conformance.interchange.pairs import Crossing, Pair, crossings
 from conformance.subject import SavePath
 from conformance.subjects import doctor as examination
 
@@ -30,6 +31,18 @@ def paths(subject: str) -> str:
     return "\n\n".join(map(_path_text, registry.resolve(subject).paths()))
 
 
+def formats(names: Sequence[str]) -> str:
+    """Return the formats that the subjects exchange: a line each, who writes and who reads it.
+
+    A reader that only tries, and answers for nothing, stands in brackets.
+
+    Raises:
+        UnknownSubject: there is no such subject.
+    """
+    found = [one for w in names for r in names for one in crossings(Pair(w, r))]
+    return "\n".join(_format_line(name, found) for name in dict.fromkeys(c.format for c in found))
+
+
 def checks() -> str:
     """Return the checks: name and sentence."""
     return "\n".join(f"{check.name:34} {check.statement}" for check in ALL_CHECKS)
@@ -40,6 +53,13 @@ def doctor(subject: str) -> tuple[str, bool]:
     seen = examination.doctor(registry.resolve(subject))
     lines = [f"{'ok ' if ok else 'NO '} {what}  {detail}".rstrip() for what, ok, detail in seen]
     return "\n".join(lines), all(ok for _, ok, _ in seen)
+
+
+def _format_line(name: str, found: Sequence[Crossing]) -> str:
+    same = [one for one in found if one.format == name]
+    readers = [c.pair.reader if c.claim is Promise.MUST else f"({c.pair.reader})" for c in same]
+    writers = dict.fromkeys(one.pair.writer for one in same)
+    return f"{name:18} {', '.join(writers)} → {', '.join(dict.fromkeys(readers))}"
 
 
 def _subject_line(name: str) -> str:

@@ -9,6 +9,8 @@ import msgspec
 from conformance import subjects, wire
 from conformance.checks import ALL_CHECKS
 from conformance.examine import EXAMINE, Report, Request, path_of
+from conformance.interchange.exchange import EXCHANGE
+from conformance.interchange.pairs import Pair, crossing, crossings, is_pair
 from conformance.isolation import Child
 from conformance.trace import Probe
 from reports import store
@@ -84,17 +86,27 @@ def replay(
 ) -> Iterator[tuple[str, Report]]:
     """Yield the name of each save path and what every check, every probe made, says of the case.
 
+    Of a pair of subjects, the paths are formats.
+
     Raises:
         Crashed, TimedOut, Failed: the subject's process did.
     """
-    names = paths or [path.name for path in subjects.resolve(subject).paths()]
+    names = _names(subject, paths)
     checks = frozenset(check.name for check in ALL_CHECKS)
-    with Child(EXAMINE) as child:
+    with Child(EXCHANGE if is_pair(subject) else EXAMINE) as child:
         for name in names:
-            path_of(subjects.resolve(subject), name)
             request = Request(subject, name, case, checks, frozenset(Probe), seconds)
             answer = child.call(wire.encode(request), seconds=2 * seconds)
             yield name, wire.decode(answer, Report)
+
+
+def _names(subject: str, wanted: Sequence[str]) -> Sequence[str]:
+    """Return the save paths or formats to replay, those that were asked for or all of them."""
+    if is_pair(subject):
+        pair = Pair.of(subject)
+        return [crossing(pair, n).format for n in wanted] or [c.format for c in crossings(pair)]
+    one = subjects.resolve(subject)
+    return [path_of(one, name).name for name in wanted] or [path.name for path in one.paths()]
 
 
 @dataclass(frozen=True)
