@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from reference_impl.custom_objects import registered_name
 from reference_impl.formats.archive import Archive, is_archive, read_archive, write_archive
 from reference_impl.formats.weights_h5 import (
     OPTIMIZER,
@@ -35,6 +36,7 @@ from reference_impl.models.restore import model_from_state, set_states
 from reference_impl.models.restore_training import OptimizerMismatch, restore_training
 from reference_impl.models.restore_tree import fitting_tree
 from reference_impl.models.trainer import Trainer
+from reference_impl.optimizers import Optimizer
 from reference_impl.state import Entry, Extras, LayerWeights, ModelState, NamedArray, WeightsState
 
 _LOGGER = logging.getLogger(__name__)
@@ -192,8 +194,12 @@ def save_weights_tree(model: Trainer, target: Path, *, dialect: Dialect) -> None
     check_built(model)
     extras = extras_of(model, model.compiled)
     if model.compiled is not None:
-        left_out = unlisted(model.compiled.optimizer, dialect)
-        extras = replace(extras, optimizer={**extras.optimizer, **left_out})
+        optimizer = model.compiled.optimizer
+        extras = replace(
+            extras,
+            optimizer={**extras.optimizer, **unlisted(optimizer, dialect)},
+            own={OPTIMIZER: class_of(optimizer)},
+        )
     tree = _tree(model, dialect, extras, optimizer=True)
     write_weights_tree(tree, target, mark_bfloat16=dialect is Dialect.KERAS)
 
@@ -217,7 +223,16 @@ def load_weights_tree(model: Trainer, source: Path) -> None:
     optimizer = _optimizer_of(tree)
     if model.compiled is None or optimizer is None:
         return
+    expected = class_of(model.compiled.optimizer)
+    found = (extras.own or {}).get(OPTIMIZER, expected)
     try:
+        if found != expected:
+            raise OptimizerMismatch(f"model {model.name!r}: expected {expected}, found {found}")
         restore_training(model, optimizer, extras)
     except OptimizerMismatch as error:
         _LOGGER.warning("%s: the state of the optimizer is left: %s", source, error)
+
+
+def class_of(optimizer: Optimizer) -> str:
+    """Return the name of the optimizer's class, registered or its own."""
+    return registered_name(type(optimizer))
