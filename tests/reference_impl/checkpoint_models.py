@@ -119,3 +119,22 @@ def trained(model, kind, *, steps):
     """Train on the kind's data, and return the losses."""
     x = MODELS[kind][1]
     return [float(model.train_on_batch(x, TARGETS)) for _ in range(steps)]
+
+
+def saved(keras, folder, kind="chain", optimizer="adam", *, steps=2):
+    """Return a trained model and the prefix of its checkpoint."""
+    model = compiled(keras, kind, optimizer)
+    trained(model, kind, steps=steps)
+    model.save_weights(folder / "ck")
+    return model, folder / "ck"
+
+
+def everything(model):
+    """Return all state of one of the reference's models, as bytes."""
+    variables = list(model.weights)
+    if model.optimizer is not None:
+        variables += [*model.optimizer.variables, model.optimizer.learning_rate]
+        variables += list(model.optimizer.extra_state.values())
+    variables += [state for layer in model.flatten_layers() for state in layer.extra_state.values()]
+    variables += [variable for metric in model.metrics for variable in metric.variables]
+    return [variable.value.tobytes() for variable in variables]
