@@ -7,7 +7,6 @@ import numpy as np
 
 from reference_impl import losses, metrics, optimizers
 from reference_impl.custom_objects import active_custom_objects
-from reference_impl.metrics import Metric
 from reference_impl.models.compiled import Compiled
 from reference_impl.models.dialects import Dialect
 from reference_impl.nest import map_leaves
@@ -33,7 +32,7 @@ SLOT = "slot/"
 def compile_config(compiled: Compiled, dialect: Dialect, *, whole: bool = True) -> Entry:
     """Return what `compile` was told, as `.keras` has it, or HDF5 of Keras 3 if not `whole`."""
     told = compiled.arguments
-    names = compiled.names if len(compiled.names) > 1 else []
+    prefixes = _prefixes(compiled)
 
     def written(item: Any, serialize: Any) -> Any:
         if not callable(item):
@@ -48,7 +47,7 @@ def compile_config(compiled: Compiled, dialect: Dialect, *, whole: bool = True) 
 
     def metric(item: Any) -> Any:
         found = written(item, metrics.serialize)
-        return _unprefixed(found, names) if isinstance(item, Metric) else found
+        return _unprefixed(found, prefixes.get(id(item), ""))
 
     optimizer: Any = optimizers.serialize(compiled.optimizer)
     if dialect is Dialect.KERAS:
@@ -96,13 +95,25 @@ def _keras_3_arguments(config: Mapping[str, Any]) -> Entry:
     return kept
 
 
-def _unprefixed(entry: Any, names: Sequence[str]) -> Any:
-    """Return a metric's entry under the name that the user gave it, without an output's."""
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("config"), Mapping):
+def _prefixes(compiled: Compiled) -> dict[int, str]:
+    """Return what a model of several outputs puts before the name of each metric, by identity."""
+    if len(compiled.names) < 2:
+        return {}
+    return {
+        id(metric): f"{name}_"
+        for name, plain, weighted in zip(
+            compiled.names, compiled.output_metrics, compiled.output_weighted_metrics, strict=True
+        )
+        for metric in (*plain, *weighted)
+    }
+
+
+def _unprefixed(entry: Any, prefix: str) -> Any:
+    """Return a metric's entry under the name that the user gave it, without the output's."""
+    if not prefix:
         return entry
-    name = str(entry["config"].get("name") or "")
-    given = next((name.removeprefix(f"{n}_") for n in names if name.startswith(f"{n}_")), name)
-    return {**entry, "config": {**entry["config"], "name": given}}
+    name = str(entry["config"]["name"]).removeprefix(prefix)
+    return {**entry, "config": {**entry["config"], "name": name}}
 
 
 def optimizer_list(optimizer: Optimizer, dialect: Dialect) -> tuple[NamedArray, ...]:
