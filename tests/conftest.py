@@ -1,0 +1,10 @@
+"""Options of the tests that generate."""
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--models",
+        type=int,
+        default=8,
+        help="how many generated models other loaders of SavedModels are held to (8)",
+    )
