@@ -31,7 +31,7 @@ FIRST_SHARD = (0, 1)
 OTHER_SHARD = (0, 2)
 """What is written while the index of a checkpoint of the same name points to `FIRST_SHARD`."""
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 """Bytes that are summed and then written, or read and then summed, while a cache holds them."""
 
 
