@@ -1,6 +1,8 @@
 """`.keras` archives and `.weights.h5` of models, and HDF5 in the words of Keras 3."""
 
+import json
 import logging
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -43,6 +45,8 @@ _LOGGER = logging.getLogger(__name__)
 
 BUILD = "build_config"
 COMPILE = "compile_config"
+WRITTEN = "written"
+"""Keys of a configuration, and of the extras' own words."""
 
 
 def save_archive(model: Trainer, target: Path, state: ModelState, *, dialect: Dialect) -> None:
@@ -62,15 +66,15 @@ def save_archive(model: Trainer, target: Path, state: ModelState, *, dialect: Di
         "keras_version": VERSIONS[dialect],
         "date_saved": datetime.now(UTC).strftime("%Y-%m-%d@%H:%M:%S"),
     }
-    extras = None if state.extras is None else _in_dialect(model, state, dialect)
+    extras = None if state.extras is None else _in_dialect(model, state, dialect, config)
     archive = Archive(config, _tree(model, dialect, extras, optimizer=bool(compiled)), metadata)
     write_archive(archive, target, mark_bfloat16=dialect is Dialect.KERAS)
 
 
-def _in_dialect(model: Trainer, state: ModelState, dialect: Dialect) -> Extras:
-    """Return the extras with what the dialect has no words for."""
+def _in_dialect(model: Trainer, state: ModelState, dialect: Dialect, *written: Any) -> Extras:
+    """Return the extras with what the dialect has no words for, beside what is `written` in its."""
     extras = state.extras or Extras()
-    own: dict[str, Any] = {}
+    own: dict[str, Any] = {WRITTEN: _digest(*written)}
     if dialect is Dialect.KERAS:
         words = Words(Dialect.TF_KERAS, shared=shared_layers(model))
         own["architecture"] = entry_of(model, words)
@@ -79,6 +83,11 @@ def _in_dialect(model: Trainer, state: ModelState, dialect: Dialect) -> Extras:
     own["training"] = compile_config(model.compiled, Dialect.TF_KERAS)
     left_out = unlisted(model.compiled.optimizer, dialect)
     return replace(extras, own=own, optimizer={**extras.optimizer, **left_out})
+
+
+def _digest(*entries: Any) -> int:
+    """Return a checksum of entries, by which another program's changes in them show."""
+    return zlib.crc32(json.dumps(entries, sort_keys=True).encode())
 
 
 def _tree(
@@ -112,6 +121,7 @@ def load_archive(
             extras=tree.extras,
         ),
         dialect,
+        archive.config,
     )
     state = replace(state, build=(archive.config.get(BUILD) or {}).get("input_shape"))
     return model_from_state(
@@ -137,9 +147,14 @@ def _training(settings: Any) -> Entry | None:
     return {**rest, "optimizer_config": settings.get("optimizer") or "rmsprop"}
 
 
-def ours(state: ModelState, dialect: Dialect) -> ModelState:
-    """Return a state that was read in our words: the file's own ones where it has them."""
+def ours(state: ModelState, dialect: Dialect, *written: Any) -> ModelState:
+    """Return a state that was read in our words: the file's own ones where it has them.
+
+    They count as long as what is `written` in the dialect's words is as it was written with them.
+    """
     own = (state.extras.own if state.extras is not None else None) or {}
+    if own.get(WRITTEN) != _digest(*written):
+        own = {}
     architecture = own.get("architecture") or read_entry(state.architecture, dialect)
     training = state.training
     if "training" in own and training is not None:
@@ -163,14 +178,27 @@ def keras_3_state(model: Trainer, state: ModelState) -> ModelState:
     if compiled is not None and training is not None:
         training = compile_config(compiled, Dialect.KERAS, whole=False)
         optimizer = optimizer_list(compiled.optimizer, Dialect.KERAS)
+    architecture = entry_of(model, Words(Dialect.KERAS, whole=False))
     return ModelState(
-        entry_of(model, Words(Dialect.KERAS, whole=False)),
+        architecture,
         keras_3_weights(state.weights),
         training,
         optimizer,
-        _in_dialect(model, state, Dialect.KERAS),
+        _in_dialect(model, state, Dialect.KERAS, architecture, training),
         VERSIONS[Dialect.KERAS],
     )
+
+
+def keras_2_state(model: Trainer, state: ModelState) -> ModelState:
+    """Return a model's state as HDF5 of Keras 2 has it, with word of layers in several models."""
+    shared = shared_layers(model)
+    if not shared or state.extras is None:
+        return state
+    own = {
+        WRITTEN: _digest(state.architecture, state.training),
+        "architecture": entry_of(model, Words(Dialect.TF_KERAS, shared=shared)),
+    }
+    return replace(state, extras=replace(state.extras, own=own))
 
 
 def keras_3_weights(weights: WeightsState) -> WeightsState:

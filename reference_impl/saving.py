@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reference_impl.archives import (
+    keras_2_state,
     keras_3_state,
     keras_3_weights,
     load_archive,
@@ -96,8 +97,8 @@ def save_model(
     if extension == "keras":
         save_archive(model, file, state, dialect=Dialect(dialect or Dialect.KERAS))
         return
-    if dialect == Dialect.KERAS:
-        state = keras_3_state(model, state)
+    in_words = keras_3_state if dialect == Dialect.KERAS else keras_2_state
+    state = in_words(model, state)
     hdf5_write.write_model(state, file)
 
 
@@ -123,7 +124,8 @@ def load_model(
     if is_archive(file):
         return load_archive(file, custom_objects=custom_objects, compile_it=compile)
     state = hdf5_read.read_model(file)
-    state = ours(state, dialect_of_version(state.keras_version))
+    dialect = dialect_of_version(state.keras_version)
+    state = ours(state, dialect, state.architecture, state.training)
     return model_from_state(state, custom_objects=custom_objects, compile_it=compile)
 
 

@@ -97,7 +97,9 @@ def _configured_as(layer: Layer, name: str) -> bool:
 
 
 def _built_for(layer: Layer) -> Any:
-    """Return the input shape with which the user's own class was built, as lists."""
+    """Return the input shape for which the user's own class was built, as lists."""
+    if isinstance(layer, Trainer) and layer.called_on is not None:
+        return map_leaves(lambda symbol: list(symbol.shape), layer.called_on)
     return _plain(layer.built_shape)
 
 

@@ -31,9 +31,6 @@ class Model(Trainer):
         name: by default `model`, `model_1`…, or from the name of the subclass.
     """
 
-    called_on: Nested = None
-    """What stands for the inputs that a subclassed model was first called on."""
-
     def __init__(
         self,
         inputs: Nested = None,

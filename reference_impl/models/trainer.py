@@ -28,6 +28,8 @@ class Trainer(Layer):
 
     compiled: Compiled | None = None
     graph: Graph | None = None
+    called_on: Nested = None
+    """What stands for the inputs that a subclassed model was first called on."""
     stop_training = False
 
     def compile(
