@@ -50,7 +50,7 @@ FILES = {
 """What a run is rendered as beside its event file, by the renderer's name."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Conformance:
     """The suite in one pytest process: its campaigns, and the run's file."""
 
