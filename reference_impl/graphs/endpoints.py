@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,10 @@ from reference_impl.nest import Nested, Shape, leaves, map_leaves
 
 CALL = "__inference_call"
 SIGNATURE = "__inference_signature_wrapper"
+WITH_LOSSES = "__inference_call_and_return_conditional_losses"
+"""The call as tf_keras has it of a model whose class it does not know: with a list of losses."""
+WITH_LOSSES_IN_TRAINING = f"{WITH_LOSSES}_in_training"
+"""The same function by another name: a function of a SavedModel has one list of arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +38,8 @@ class Endpoints:
     """The functions of a model, and what goes into them and comes out.
 
     Attributes:
-        functions: FunctionDef messages; `CALL` and `SIGNATURE` are among them.
-        captures: the variables whose handles both take after their inputs.
+        functions: FunctionDef messages: `CALL`, `SIGNATURE`, two with losses, what they call.
+        captures: the variables whose handles these take after their inputs.
         inputs: specs in the structure that the call takes.
         outputs: specs in the structure that the call returns.
         served_inputs: specs by the signature's keys.
@@ -58,7 +63,7 @@ def endpoints(
         model: built.
         inputs: what goes in, specs in the structure that the call takes.
         input_names: the signature's keys of the inputs, flattened.
-        output_names: the signature's keys of the outputs; None for output_1, output_2…
+        output_names: the signature's keys of the outputs; None for a subclassed model's.
 
     Raises:
         UntraceableOperation: if the model's code does what a graph can't express.
@@ -68,24 +73,37 @@ def endpoints(
     symbols = map_leaves(lambda spec: function.argument("input", spec.shape, spec.dtype), inputs)
     found = map_leaves(drawing.symbol, drawing.call(model, symbols))
     results = list(leaves(found))
-    keys = output_names or [f"output_{number}" for number in range(1, len(results) + 1)]
+    keys = output_names or _pseudo_names(found)
     names = [f"output_{place}" for place in range(len(results))]
     call = function.message(dict(zip(names, results, strict=True)))
     given = _specs(input_names, list(leaves(symbols)))
     returned = _specs(keys, results)
-    specs = iter(returned)
+    specs = {id(symbol): spec for symbol, spec in zip(results, returned, strict=True)}
+    passing = partial(_passing, captures=function.captures)
+    signature = passing(SIGNATURE, given, returned, in_order=sorted(given, key=_by_name))
+    with_losses = [
+        passing(name, given, returned, in_order=given)
+        for name in (WITH_LOSSES, WITH_LOSSES_IN_TRAINING)
+    ]
     return Endpoints(
-        functions=[*function.inner, call, _signature(given, returned, function.captures)],
+        functions=[*function.inner, call, signature, *with_losses],
         captures=function.captures,
         inputs=inputs,
-        outputs=map_leaves(lambda _: next(specs), found),
+        outputs=map_leaves(lambda symbol: specs[id(symbol)], found),
         served_inputs={spec.name: spec for spec in sorted(given, key=_by_name)},
         served_outputs={spec.name: spec for spec in sorted(returned, key=_by_name)},
     )
 
 
+def _pseudo_names(outputs: Nested) -> list[str]:
+    """Return the names of a subclassed model's outputs: a dictionary's keys, else by number."""
+    if isinstance(outputs, dict):
+        return sorted(outputs)
+    return [f"output_{number}" for number, _ in enumerate(leaves(outputs), start=1)]
+
+
 def _compares_nothing(*_: object) -> Tensor:
-    raise UntraceableOperation("a signature passes on what it is given")
+    raise UntraceableOperation("a function that passes on what it is given compares nothing")
 
 
 def _by_name(spec: Spec) -> str:
@@ -98,15 +116,17 @@ def _specs(names: Sequence[str], symbols: Sequence[Symbol]) -> list[Spec]:
     ]
 
 
-def _signature(
-    given: Sequence[Spec], returned: Sequence[Spec], captures: Sequence[Variable]
+def _passing(
+    name: str,
+    given: Sequence[Spec],
+    returned: Sequence[Spec],
+    *,
+    captures: Sequence[Variable],
+    in_order: Sequence[Spec],
 ) -> Any:
-    """Return the function that takes and returns the same in the order of the keys."""
-    function = Function(SIGNATURE, _compares_nothing)
-    arguments = {
-        spec.name: function.argument("input", spec.shape, spec.dtype)
-        for spec in sorted(given, key=_by_name)
-    }
+    """Return a function that calls `CALL`: its inputs and outputs in their order, or by name."""
+    function = Function(name, _compares_nothing)
+    arguments = {spec.name: function.argument("input", spec.shape, spec.dtype) for spec in in_order}
     handles = [function.handle(variable) for variable in captures]
     node = function.operation(
         "StatefulPartitionedCall",
@@ -115,7 +135,9 @@ def _signature(
         Tout=[spec.dtype for spec in returned],
         f=Called(CALL),
     )
-    places = sorted(range(len(returned)), key=lambda place: returned[place].name)
+    places = list(range(len(returned)))
+    if name == SIGNATURE:
+        places.sort(key=lambda place: returned[place].name)
     return function.message(
         {
             f"output_{number}": function.symbol(

@@ -21,7 +21,15 @@ from reference_impl.formats.saved_model_objects import (
     Objects,
     Polymorphic,
 )
-from reference_impl.graphs.endpoints import CALL, SIGNATURE, Endpoints, Spec
+from reference_impl.graphs.endpoints import (
+    CALL,
+    SIGNATURE,
+    WITH_LOSSES,
+    WITH_LOSSES_IN_TRAINING,
+    Endpoints,
+    Spec,
+)
+from reference_impl.layers import BatchNormalization, Dropout
 from reference_impl.layers.base import Layer
 from reference_impl.layers.input_layer import InputLayer
 from reference_impl.layers.recurrence import Recurrent
@@ -79,7 +87,7 @@ def objects_of(model: Model, ends: Endpoints, *, include_optimizer: bool) -> Obj
             if name in node.children:
                 objects.kinds[id(node.children[name])] = GENERIC
     objects.bound = [nodes[id(variable)] for variable in ends.captures]
-    _add_functions(objects, ends)
+    _add_functions(objects, ends, model)
     _add_variables(objects, model, nodes)
     return objects
 
@@ -103,13 +111,43 @@ def identifier(layer: Layer) -> str:
     return keras_metadata.RECURRENT if isinstance(layer, Recurrent) else keras_metadata.LAYER
 
 
-def _add_functions(objects: Objects, ends: Endpoints) -> None:
+def _add_functions(objects: Objects, ends: Endpoints, model: Model) -> None:
+    """Add what the model is called and served by.
+
+    tf_keras revives a class that it does not know from the call with losses. It is called in
+    training, too, where that makes no difference.
+    """
     bound = objects.bound
     call = Concrete(CALL, bound, (ends.inputs, False, None), {}, ends.outputs)
     signature = Concrete(SIGNATURE, bound, (), ends.served_inputs, dict(ends.served_outputs))
-    called = Polymorphic([call], ("inputs", "training", "mask"), (False, None))
+    parameters, defaults = ("inputs", "training", "mask"), (False, None)
+    called = objects.node(Polymorphic([call], parameters, defaults))
     serving = objects.node(SIGNATURES, {SERVING: objects.node(Bare(signature))})
-    objects.root.children |= {"__call__": objects.node(called), "signatures": serving}
+    objects.root.children |= {"__call__": called, "signatures": serving}
+    api = objects.root.children.setdefault(KERAS_API, objects.node(GENERIC))
+    outputs: Any = (ends.outputs, [])
+    names = {WITH_LOSSES: False, WITH_LOSSES_IN_TRAINING: True}
+    concretes = [
+        Concrete(name, bound, (ends.inputs, training, None), {}, outputs)
+        for name, training in names.items()
+        if not training or _alike(model)
+    ]
+    with_losses = objects.node(Polymorphic(concretes, parameters, defaults))
+    api.children["call_and_return_conditional_losses"] = with_losses
+
+
+def _alike(model: Model) -> bool:
+    """Say whether the model computes the same in training as out of it."""
+    return not any(_differs(layer) for layer in model.flatten_layers())
+
+
+def _differs(layer: Layer) -> bool:
+    known = isinstance(layer, Dropout | BatchNormalization | Recurrent | Model)
+    if isinstance(layer, Recurrent):
+        return bool(layer.dropout or layer.recurrent_dropout)
+    if isinstance(layer, Dropout | BatchNormalization):
+        return True
+    return not known and _expects_training(layer)
 
 
 def _add_variables(objects: Objects, model: Model, nodes: Mapping[int, Node]) -> None:
@@ -118,7 +156,6 @@ def _add_variables(objects: Objects, model: Model, nodes: Mapping[int, Node]) ->
         listed = [nodes[id(variable)] for variable in variables]
         objects.root.children[name] = objects.list_of(listed)
     objects.root.children["regularization_losses"] = objects.list_of([])
-    objects.root.children.setdefault(KERAS_API, objects.node(GENERIC))
 
 
 def metadata_of(model: Model, objects: Objects, *, include_optimizer: bool) -> list[ObjectMetadata]:

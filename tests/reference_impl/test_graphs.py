@@ -128,7 +128,7 @@ def test_signature_has_the_order_of_its_keys():
     found = endpoints(model, specs, ["z", "a"], ["out"])
 
     assert list(found.served_inputs) == ["a", "z"]
-    assert {function.signature.name for function in found.functions} == {CALL, SIGNATURE}
+    assert {CALL, SIGNATURE} < {function.signature.name for function in found.functions}
 
 
 def test_code_may_compare_values_with_numbers():

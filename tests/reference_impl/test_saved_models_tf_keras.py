@@ -145,6 +145,26 @@ def test_slots_of_a_legacy_optimizer_come_back(tf_keras, tmp_path):
     np.testing.assert_allclose(found, [model.train_on_batch(X, Y) for _ in range(3)], rtol=1e-5)
 
 
+def test_tf_keras_revives_a_class_that_it_does_not_know(tf_keras, tmp_path):
+    """It computes the same, and trains where training makes no difference to the layers."""
+
+    class Unknown(reference.Model):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = reference.layers.Dense(4), reference.layers.Dense(3)
+
+        def call(self, inputs):
+            return self.last(self.first(inputs) * 2.0)
+
+    model = trained(Unknown(), X)
+    model.save(tmp_path / "saved", save_format="tf")
+
+    again = tf_keras.models.load_model(tmp_path / "saved")
+
+    np.testing.assert_allclose(again.predict(X, verbose=0), model.predict(X), **CLOSE)
+    np.testing.assert_allclose(again.train_on_batch(X, Y), model.train_on_batch(X, Y), **CLOSE)
+
+
 def test_class_that_nobody_knows_is_refused_and_says_why(tf_keras, tmp_path):
     trained(written(tf_keras), X).save(tmp_path / "saved", save_format="tf")
 
