@@ -82,8 +82,7 @@ def exchange(message: bytes) -> bytes:
     if Probe.TWIN in request.probes and _strayed(trace):
         trace = replace(trace, steady=_steady(at, request, written, seen))
     checks = [check for check in CHECKS if check.name in request.checks]
-    judgements = judged(trace, checks, across=at.across, claim=at.claim)
-    return wire.encode(Report(tuple(judgements)))
+    return wire.encode(Report(tuple(judged(trace, checks, at))))
 
 
 def read(message: bytes) -> bytes:

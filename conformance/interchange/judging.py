@@ -7,9 +7,11 @@ from conformance.checks import ALL_CHECKS, Check, Defect, Judgement, judge
 from conformance.checks.behaviour import BEHAVIOUR_CHECKS
 from conformance.checks.facets import FACET_CHECKS
 from conformance.contract import Promise
+from conformance.interchange.pairs import Crossing
 from conformance.snapshot import distance
 from conformance.trace import Life, Trace
 from reports.records import Verdict
+from strategies.case import Case, Layer
 
 COMPLETES = "round_trip_completes"
 CHECKS: tuple[Check, ...] = (
@@ -24,21 +26,19 @@ OUTPUTS, FIRST_LOSS, TRAJECTORY = (check.name for check in BEHAVIOUR_CHECKS)
 AMPLIFIES = "the case amplifies the last bits: data nudged by 1e-6 part the reader's own lives"
 
 
-def judged(
-    trace: Trace, checks: Sequence[Check], *, across: bool, claim: Promise
-) -> Iterator[Judgement]:
+def judged(trace: Trace, checks: Sequence[Check], at: Crossing) -> Iterator[Judgement]:
     """Yield what each check says of the exchange, with the distance where it holds.
 
     Between implementations, what chance or a carried state decides can't be equal: it is vacuous.
-    A load that raises is a failure only where the reader's `claim` to the format is a firm one.
+    A load that raises is a failure only where the reader's claim to the format is a firm one.
     """
     for check in checks:
-        reason = _beyond_comparison(trace, check) if across else ""
+        reason = _beyond_comparison(trace, check, at) if at.across else ""
         if reason:
             yield Judgement(check.name, Promise.MUST, Verdict.VACUOUS, reason=reason)
             continue
         for judgement in judge(trace, [check]):
-            yield _weakened(_completed(trace, judgement, across=across), claim)
+            yield _weakened(_completed(trace, judgement, across=at.across), at.claim)
 
 
 def _completed(trace: Trace, judgement: Judgement, *, across: bool) -> Judgement:
@@ -69,7 +69,7 @@ def _weakened(judgement: Judgement, claim: Promise) -> Judgement:
     return replace(judgement, promise=Promise.SHOULD, verdict=verdict)
 
 
-def _beyond_comparison(trace: Trace, check: Check) -> str:
+def _beyond_comparison(trace: Trace, check: Check, at: Crossing) -> str:
     if check.name not in (OUTPUTS, FIRST_LOSS, TRAJECTORY):
         return ""
     if trace.contract.promise(*check.facets) is None:
@@ -78,7 +78,21 @@ def _beyond_comparison(trace: Trace, check: Check) -> str:
         return "a recurrent layer carries a state, which no format has for another implementation"
     if check.name != OUTPUTS and trace.case.is_stochastic:
         return "training draws random numbers, and two implementations draw them differently"
+    if check.name != OUTPUTS and at.dialects_differ and penalizes_frozen(trace.case):
+        return "Keras 2 adds a frozen layer's penalty to the loss, and Keras 3 does not"
     return ""
+
+
+def penalizes_frozen(case: Case) -> bool:
+    """Say whether a layer that is frozen at the save has a regularizer of its own."""
+    return any(_penalties(layer, frozen=False) for layer in case.in_force.architecture.layers)
+
+
+def _penalties(layer: Layer, *, frozen: bool) -> bool:
+    frozen = frozen or not layer.config.get("trainable", True)
+    if layer.model is not None:
+        return any(_penalties(inner, frozen=frozen) for inner in layer.model.layers)
+    return frozen and any(name.endswith("_regularizer") for name in layer.config)
 
 
 def _distance(trace: Trace, check: str) -> float | None:

@@ -81,6 +81,13 @@ class Crossing:
         """Whether the two are different implementations, or releases of one."""
         return self.pair.writer != self.pair.reader
 
+    @cached_property
+    def dialects_differ(self) -> bool:
+        """Whether one side is Keras 3 and the other is not."""
+        sides = [subjects.resolve(name) for name in (self.pair.writer, self.pair.reader)]
+        writer, reader = ("keras" in subject.environment() for subject in sides)
+        return writer != reader
+
     @property
     def places(self) -> tuple[tuple[str, str], ...]:
         """The writer's and the reader's name, without release or environment, and save path."""

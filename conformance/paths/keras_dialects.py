@@ -97,6 +97,11 @@ BOTH_DIALECTS = (
         contract=WEIGHTS_AND_OPTIMIZER,
         reads_too=_both(formats.WEIGHTS_V3_KERAS_2),
     ),
-    replace(_OF_KERAS_3["json_and_weights"], contract=contracts.JSON_AND_WEIGHTS),
+    replace(
+        _OF_KERAS_3["json_and_weights"],
+        contract=contracts.JSON_AND_WEIGHTS,
+        format=formats.JSON_KERAS_2_AND_WEIGHTS_V3,
+        reads_too=_both(formats.JSON_AND_WEIGHTS_V3),
+    ),
 )
 """The paths of the guide that need no TensorFlow, and those of Keras 3."""

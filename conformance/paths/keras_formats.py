@@ -15,6 +15,7 @@ JSON_KERAS_2 = "json-keras2"
 JSON_KERAS_3 = "json-keras3"
 JSON_AND_WEIGHTS_H5 = "json-weights-h5"
 JSON_AND_WEIGHTS_V3 = "json-weights-v3"
+JSON_KERAS_2_AND_WEIGHTS_V3 = "json-keras2-weights-v3"
 CHECKPOINT = "checkpoint"
 SAVEDMODEL = "savedmodel"
 

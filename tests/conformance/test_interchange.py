@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from conformance.campaign import Campaign
@@ -9,7 +10,7 @@ from conformance.cli import app
 from conformance.contract import Facet, Promise
 from conformance.interchange import session
 from conformance.interchange.exchange import EXCHANGE
-from conformance.interchange.judging import CHECKS
+from conformance.interchange.judging import CHECKS, penalizes_frozen
 from conformance.interchange.nudged import NUDGE, Nudged
 from conformance.interchange.pairs import ACROSS, Crossing, Pair, UnknownFormat, crossing, crossings
 from conformance.interchange.words import comparable, in_common
@@ -165,6 +166,22 @@ def test_slots_that_nothing_reads_are_not_compared():
     )
 
     assert comparable(told)[Facet.SLOTS] == {}
+
+
+@pytest.mark.parametrize(
+    ("trainable", "regularizer", "penalizes"),
+    [(False, "kernel_regularizer", True), (True, "kernel_regularizer", False), (False, "", False)],
+)
+def test_the_penalty_of_a_frozen_layer_is_known(trainable, regularizer, penalizes):
+    """Keras 2 adds it to the loss, Keras 3 does not: no file can make them equal."""
+    case = from_json((ROOT / "tests/strategies/minimal_case.json").read_bytes())
+    layer = case.architecture.layers[0]
+    config = {**layer.config, "trainable": trainable, **({regularizer: {}} if regularizer else {})}
+    layers = (replace(layer, config=config),)
+
+    frozen = replace(case, architecture=replace(case.architecture, layers=layers))
+
+    assert penalizes_frozen(frozen) is penalizes
 
 
 def test_what_a_model_is_told_twice_is_told_alike():
