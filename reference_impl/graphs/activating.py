@@ -70,6 +70,8 @@ def _narrow_softmax(function: Function, op: str, x: Symbol) -> Symbol:
 
 
 def softmax(op: str) -> Recipe:
+    """Return the recipe of a softmax or its logarithm along any axis."""
+
     def recipe(
         function: Function, inputs: Sequence[Symbol], args: Sequence[Any], outcome: Outcome
     ) -> Symbol:

@@ -26,10 +26,12 @@ def converted(function: Function, symbol: Symbol, dtype: Any) -> Symbol:
 
 
 def widened(function: Function, symbol: Symbol) -> Symbol:
+    """Return a symbol of half precision in single, any other as it is."""
     return converted(function, symbol, np.float32) if is_narrow(symbol.dtype) else symbol
 
 
 def is_narrow(dtype: np.dtype) -> bool:
+    """Say whether a dtype is of half precision."""
     return dtype.itemsize == 2 and dtype.kind in "fV"
 
 

@@ -97,6 +97,7 @@ def sliced(function: Function, x: Symbol, key: tuple[Any, ...], shape: Shape) ->
 def getitem(
     function: Function, inputs: Sequence[Symbol], args: Sequence[Any], outcome: Outcome
 ) -> Symbol:
+    """Draw an index of integers, slices, Ellipsis and None."""
     key = args[0] if isinstance(args[0], tuple) else (args[0],)
     return sliced(function, inputs[0], key, outcome[0])
 
@@ -104,6 +105,7 @@ def getitem(
 def transpose(
     function: Function, inputs: Sequence[Symbol], args: Sequence[Any], outcome: Outcome
 ) -> Symbol:
+    """Draw another order of the axes."""
     shape, dtype = outcome
     order = function.constant([axis % len(shape) for axis in args[0]], np.int32)
     return function.node("Transpose", [inputs[0].name, order.name], shape, dtype, T=dtype)
@@ -112,6 +114,7 @@ def transpose(
 def broadcast_to(
     function: Function, inputs: Sequence[Symbol], _: Sequence[Any], outcome: Outcome
 ) -> Symbol:
+    """Draw a repetition to a larger shape, which must be known."""
     shape, dtype = outcome
     if None in shape:
         raise UntraceableOperation(
@@ -133,6 +136,7 @@ def padded(
 def pad(
     function: Function, inputs: Sequence[Symbol], args: Sequence[Any], outcome: Outcome
 ) -> Symbol:
+    """Draw elements added on each axis."""
     widths, fill = args
     return padded(function, inputs[0], widths, fill, outcome[0])
 
@@ -150,12 +154,14 @@ def joined(function: Function, inputs: Sequence[Symbol], axis: int, outcome: Out
 def concatenate(
     function: Function, inputs: Sequence[Symbol], args: Sequence[Any], outcome: Outcome
 ) -> Symbol:
+    """Draw tensors joined along an axis."""
     return joined(function, inputs, args[0]["axis"], outcome)
 
 
 def stack(
     function: Function, inputs: Sequence[Symbol], args: Sequence[Any], outcome: Outcome
 ) -> Symbol:
+    """Draw tensors joined along a new axis."""
     shape, dtype = outcome
     names = [converted(function, symbol, dtype).name for symbol in inputs]
     return function.node(
@@ -166,6 +172,7 @@ def stack(
 def take(
     function: Function, inputs: Sequence[Symbol], args: Sequence[Any], outcome: Outcome
 ) -> Symbol:
+    """Draw rows of a table by integer index."""
     indices = args[0] if isinstance(args[0], Symbol) else function.constant(args[0])
     return rows_taken(function, inputs[0], indices, outcome[0])
 

@@ -46,6 +46,7 @@ def _with_axis(function: Function, x: Symbol, axis: int) -> Symbol:
 def conv(
     function: Function, inputs: Sequence[Symbol], args: Sequence[Any], outcome: Outcome
 ) -> Symbol:
+    """Draw a cross-correlation of an input padded as told."""
     (x, kernel), (strides, dilation, pads) = inputs, args
     if any(pair != (0, 0) for pair in pads):
         x = _padded_space(function, x, pads, 0.0)
@@ -83,6 +84,7 @@ def pooled(
 def max_pool(
     function: Function, inputs: Sequence[Symbol], args: Sequence[Any], outcome: Outcome
 ) -> Symbol:
+    """Draw the largest element of each window of an input padded as told."""
     (x,), (sizes, strides, pads) = inputs, args
     if any(pair != (0, 0) for pair in pads):
         x = _padded_space(function, x, pads, -np.inf)
