@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
+from msgspec import structs
 
 from strategies.case import (
     Case,
@@ -46,6 +47,17 @@ def test_minimal_case_is_one_dense_layer_and_one_training_step():
 @given(PLAIN)
 def test_generated_cases_are_valid(case: Case):
     validate(case)
+
+
+@MANY
+@given(PLAIN)
+def test_what_is_frozen_last_was_training(case: Case):
+    """So that a load can put the flags back to what they were when the model was compiled."""
+    *earlier, last = case.history.before
+    history = structs.replace(case.history, before=tuple(earlier))
+
+    if isinstance(last, SetTrainable):
+        assert structs.replace(case, history=history).in_force != case.in_force
 
 
 @MANY
