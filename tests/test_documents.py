@@ -22,7 +22,7 @@ DOCUMENTS = sorted(file for folder in FOLDERS for file in folder.glob("*.md"))
 SET_UP = "python -m pip install nox && nox"
 """The command that passes the tests on a fresh machine."""
 
-SELECTION = frozenset({"-k", "-n", "-x"})
+SELECTION = frozenset({"--models", "-k", "-n", "-s", "-x"})
 """Options of pytest and its plugins that the documents name."""
 
 
