@@ -135,7 +135,6 @@ def load_saved_model(
 
 def _made(saved: SavedModelContents) -> Model:
     """Return the model with fresh weights."""
-    revival = saved.index.get("revival") or {}
     entry = {"class_name": saved.metadata["class_name"], "config": saved.metadata.get("config")}
     try:
         if not entry["config"]:
@@ -145,15 +144,24 @@ def _made(saved: SavedModelContents) -> Model:
             )
         model = deserialize_layer(entry)
     except UnknownLayer as error:
-        if "description" not in revival:
-            why = revival.get("refused") or "the graph of another writer is not brought back"
-            raise UnknownLayer(f"{error}; it can't come back without its class: {why}") from error
-        model = Revived.from_config(revival)
+        model = _without_class(saved, error)
     if not isinstance(model, Model):
         raise MalformedEntry(f"{saved.folder}: expected a model, found {type(model).__name__}")
     if not model.built:
         _build(model, saved)
     return model
+
+
+def _without_class(saved: SavedModelContents, error: UnknownLayer) -> Layer:
+    """Return a model of a class that is not known: a graph of layers, or what its call did."""
+    config, revival = saved.metadata.get("config") or {}, saved.index.get("revival") or {}
+    if saved.metadata.get("is_graph_network") and "layers" in config:
+        kind = "Functional" if "input_layers" in config else "Sequential"
+        return deserialize_layer({"class_name": kind, "config": config})
+    if "description" in revival:
+        return Revived.from_config(revival)
+    why = revival.get("refused") or "the graph of another writer is not brought back"
+    raise UnknownLayer(f"{error}; it can't come back without its class: {why}") from error
 
 
 def _build(model: Model, saved: SavedModelContents) -> None:

@@ -66,7 +66,7 @@ def save_model(
             'tf_keras', by default for HDF5. Both are read here.
 
     Raises:
-        FormatNotOffered: for another `save_format` or extension.
+        FormatNotOffered: for another `save_format`.
         UnbuiltModel: if a subclassed model has no weights yet.
         UntraceableOperation: for a SavedModel, if a subclassed model's call does what a graph
             can't express.
@@ -75,7 +75,7 @@ def save_model(
     """
     file = Path(target)
     extension = _extension(file, save_format)
-    if extension == "tf":
+    if extension == "tf" or (save_format is None and extension not in HDF5_FORMATS):
         check_built(model)
         _check_target(file, overwrite=overwrite)
         _saved_models().save_saved_model(model, file, include_optimizer=include_optimizer)

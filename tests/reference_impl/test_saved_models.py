@@ -151,6 +151,27 @@ def test_model_that_came_back_without_its_class_can_be_saved_again(tmp_path):
     assert [left == right for left, right in resumed(model, again)] == [True] * 4
 
 
+def test_graph_of_an_unknown_class_comes_back_as_a_graph(tmp_path):
+    class Named(keras.Model):
+        def __init__(self):
+            given = keras.Input((4,))
+            super().__init__(given, layers.Dense(3)(given))
+
+    model = trained(Named())
+    model.save(tmp_path / "saved")
+
+    again = keras.models.load_model(tmp_path / "saved")
+
+    assert type(again) is keras.Model
+    assert [left == right for left, right in resumed(model, again)] == [True] * 4
+
+
+def test_name_with_a_dot_is_a_folder_all_the_same(tmp_path):
+    trained(chain()).save(tmp_path / "model.v1")
+
+    assert (tmp_path / "model.v1" / "saved_model.pb").exists()
+
+
 def test_registered_class_comes_back_as_itself(tmp_path):
     class Registered(Written):
         def get_config(self):

@@ -261,7 +261,7 @@ def test_a_subclassed_model_is_refused_whole_and_unbuilt(tmp_path):
 @pytest.mark.parametrize(
     ("call", "name", "arguments"),
     [
-        ("save", "m.onnx", {}),
+        ("save", "m", {"save_format": "onnx"}),
         ("save", "m.h5", {"save_format": "npz"}),
         ("save_weights", "w.h5", {"save_format": "npz"}),
         ("save_weights", "w.h5", {"save_format": "tf"}),
