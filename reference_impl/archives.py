@@ -3,6 +3,7 @@
 import json
 import logging
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from reference_impl.formats.weights_h5 import (
     read_weights_tree,
     write_weights_tree,
 )
+from reference_impl.metrics import Metric
 from reference_impl.models.capture import check_built, extras_of
 from reference_impl.models.dialect_entries import (
     Words,
@@ -33,11 +35,12 @@ from reference_impl.models.dialects import (
     dialect_of_entry,
     dialect_of_version,
 )
-from reference_impl.models.object_paths import places_of
+from reference_impl.models.object_paths import numbered, places_of
 from reference_impl.models.restore import model_from_state, set_states
 from reference_impl.models.restore_training import OptimizerMismatch, restore_training
 from reference_impl.models.restore_tree import fitting_tree
 from reference_impl.models.trainer import Trainer
+from reference_impl.naming import snake_case
 from reference_impl.optimizers import Optimizer
 from reference_impl.state import Entry, Extras, LayerWeights, ModelState, NamedArray, WeightsState
 
@@ -102,7 +105,20 @@ def _tree(
         arrays = [item.value for item in optimizer_list(made, dialect)]
         name = made.name if dialect is Dialect.KERAS else None
         groups[OPTIMIZER] = numbered_group(arrays, name)
+        if dialect is Dialect.TF_KERAS:
+            groups |= _metric_groups(model.compiled.metrics)
     return WeightsTree(groups, extras)
+
+
+def _metric_groups(metrics: Sequence[Metric]) -> dict[str, Group]:
+    """Return the metrics' state as tf_keras has it: a model that has trained asks for it."""
+    used: Counter[str] = Counter()
+    return {
+        f"metrics/{numbered(snake_case(type(metric).__name__), used)}": numbered_group(
+            [variable.value for variable in metric.variables]
+        )
+        for metric in metrics
+    }
 
 
 def load_archive(

@@ -95,12 +95,13 @@ class Walk:
             if isinstance(item, Layer):
                 if self.dialect is Dialect.TF_KERAS and id(item) in self._seen:
                     continue
-                self._visit(item, f"{path}/{_numbered(class_key(item, self.dialect), used)}")
+                self._visit(item, f"{path}/{numbered(class_key(item, self.dialect), used)}")
             elif isinstance(item, list | tuple | dict) and self.nested:
-                self._visit_container(item, f"{path}/{_numbered('container', used)}")
+                self._visit_container(item, f"{path}/{numbered('container', used)}")
 
 
-def _numbered(name: str, used: Counter[str]) -> str:
+def numbered(name: str, used: Counter[str]) -> str:
+    """Return the name at its first use, and with a number after it later on."""
     count = used[name]
     used[name] += 1
     return f"{name}_{count}" if count else name
