@@ -1,0 +1,59 @@
+"""Exchanges with the frameworks themselves: a few cases each way."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from conformance.interchange import session
+from conformance.subjects import resolve
+from conformance.subjects.doctor import doctor
+from reports.interchange import grid
+from reports.matrix import matrix
+from reports.records import UNEXPECTED
+
+pytestmark = pytest.mark.frameworks
+
+
+@pytest.fixture
+def run(tmp_path: Path):
+    """Run exchanges of some subjects over one format."""
+
+    def run(*subjects: str, name: str) -> session.Run:
+        wanted = session.Wanted(
+            subjects,
+            formats=(name,),
+            kinds=("sequential",),
+            examples=4,
+            shrink_seconds=5.0,
+            out=tmp_path,
+        )
+        return session.run(wanted, lambda _: None)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("framework", "name"), [("tf_keras", "h5-keras2"), ("keras:torch", "archive-keras3")]
+)
+def test_files_travel_between_the_reference_and_a_framework(run, framework, name):
+    for package in framework.split(":"):
+        pytest.importorskip(package)
+
+    found = grid(matrix(run("reference", framework, name=name)))
+
+    assert found is not None
+    for writer, reader in (("reference", framework), (framework, "reference")):
+        one = found.at(name, writer, reader)
+        assert one is not None
+        assert one.verdict not in UNEXPECTED, one.lost
+        assert one.distance is not None
+
+
+def test_a_framework_served_from_its_environment_does_all_that_it_does():
+    pytest.importorskip("torch")
+    pytest.importorskip("keras")
+
+    findings = doctor(resolve(f"keras:torch@{sys.prefix}"))
+
+    assert [finding for finding in findings if not finding.ok] == []
