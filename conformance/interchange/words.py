@@ -16,8 +16,8 @@ _LAYER = re.compile(r"(?:layers/\d+/config/)*layers/\d+/(?:class_name|config/nam
 _CALL = re.compile(r"/call \d+$")
 _ESSENTIAL = re.compile(r"(?:^|/)class_name$|^(?:loss|metrics|weighted_metrics)/\d+$")
 
-SYNONYMS = {"Model": "Functional", "swish": "silu"}
-"""Values that say the same: Keras 2's word, and Keras 3's."""
+SYNONYMS = {"Model": "Functional", "OrthogonalInitializer": "Orthogonal", "swish": "silu"}
+"""Values that say the same: an older word, and the newer one."""
 
 SLOTS = {
     "": "_u_product",
