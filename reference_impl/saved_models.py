@@ -32,6 +32,7 @@ from reference_impl.models.restore_training import OptimizerMismatch, compile_fr
 from reference_impl.models.revived import Revived, description
 from reference_impl.models.saved_objects import (
     KERAS_API,
+    config_of,
     held_by,
     input_names,
     input_specs,
@@ -91,12 +92,17 @@ def _index(model: Model, *, include_optimizer: bool) -> dict[str, Any]:
         "compiled_trainable": extras.compiled_trainable,
         "run_eagerly": extras.run_eagerly,
         "output_shapes": [] if compiled is None else compiled.shapes,
-        "revival": None if model.graph is not None else _revival(model),
+        "revival": _revival(model),
     }
 
 
-def _revival(model: Model) -> dict[str, Any]:
-    """Return how a subclassed model comes back without its class, or why it can't."""
+def _revival(model: Model) -> dict[str, Any] | None:
+    """Return how a model without a config comes back without its class, or why it can't.
+
+    A graph has one, unless a layer in it has none.
+    """
+    if model.graph is not None and config_of(model):
+        return None
     try:
         return {"description": description(model, input_specs(model))}
     except (UntraceableOperation, NotImplementedError) as error:

@@ -200,7 +200,7 @@ def layer_metadata(layer: Layer) -> dict[str, Any]:
         "preserve_input_structure_in_config": False,
         "autocast": True,
         "class_name": class_name(layer),
-        "config": _config(layer),
+        "config": config_of(layer),
     }
     if isinstance(layer, InputLayer):
         kept = ("class_name", "name", "dtype", "batch_input_shape", "config")
@@ -226,7 +226,8 @@ def _policy(name: str) -> Any:
     return {"class_name": "Policy", "config": {"name": name}}
 
 
-def _config(layer: Layer) -> Any:
+def config_of(layer: Layer) -> Any:
+    """Return the config, an empty one where the class states none."""
     try:
         return layer.get_config()
     except NotImplementedError:  # tf_keras, too, writes none where the class states none

@@ -16,6 +16,7 @@ from reference_impl.formats.errors import (
 from reference_impl.formats.saved_model_read import read_saved_model
 from reference_impl.graphs.symbol import UntraceableOperation
 from reference_impl.models.errors import UnbuiltModel
+from reference_impl.serialization import UnknownLayer
 
 layers = keras.layers
 REFUSALS = (UnreadableFile, MissingPart, WrongPart, WrongChecksum, NotReadHere)
@@ -47,6 +48,24 @@ def test_call_that_depends_on_values_is_refused_and_says_what_it_does(tmp_path):
 def test_unbuilt_model_is_refused(tmp_path):
     with pytest.raises(UnbuiltModel, match="call it on data"):
         Peeking().save(tmp_path / "saved")
+
+
+def test_graph_around_a_layer_without_a_config_is_saved_and_says_why_it_does_not_come_back(
+    tmp_path,
+):
+    class Scaled(layers.Layer):
+        def __init__(self, factor):
+            super().__init__()
+            self.factor = factor
+
+        def call(self, inputs):
+            return inputs * self.factor
+
+    given = keras.Input((2,))
+    keras.Model(given, Scaled(2.0)(given)).save(tmp_path / "saved")
+
+    with pytest.raises(UnknownLayer, match=r"Scaled takes the arguments \['factor'\]"):
+        keras.models.load_model(tmp_path / "saved")
 
 
 @pytest.fixture(scope="module")
