@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from reference_impl.autodiff import Tensor
 from reference_impl.layers.policy import FLOATX, is_floating
 from reference_impl.models.errors import DataMismatch
 from reference_impl.nest import Nested, leaves, map_leaves
@@ -105,3 +106,21 @@ def rows_of_validation(data: Sequence[Nested]) -> Rows:
     if not isinstance(data, list | tuple) or len(data) not in (2, 3):
         raise DataMismatch("validation_data: expected (x, y) or (x, y, sample_weight)")
     return rows_of(*data)
+
+
+def tensor_of(value: Any) -> Tensor | None:
+    """Return the value as a tensor, None as it is."""
+    return None if value is None else Tensor(value)
+
+
+def reported(logs: dict[str, Any], *, return_dict: bool) -> Any:
+    """Return a batch's logs as they are asked for: by name, or the values, alone if it is one."""
+    if return_dict:
+        return logs
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values
+
+
+def pseudo_names(count: int) -> list[str]:
+    """Return the names of outputs that only a call has told."""
+    return [f"output_{number}" for number in range(1, count + 1)]

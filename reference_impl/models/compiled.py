@@ -6,7 +6,7 @@ from typing import Any
 
 from reference_impl import losses as loss_functions
 from reference_impl import metrics as metric_functions
-from reference_impl.autodiff import Tensor, Variable, cast, reshape
+from reference_impl.autodiff import Tensor, cast, reshape
 from reference_impl.custom_objects import active_custom_objects
 from reference_impl.layers.policy import is_floating
 from reference_impl.losses import Loss, LossFunctionWrapper
@@ -86,8 +86,7 @@ class Compiled:
             told.weighted_metrics, names, shapes, "weighted_metrics"
         )
         self._name_metrics(names)
-        self.names = list(names)
-        self.shapes = list(shapes)
+        self.names, self.shapes = list(names), list(shapes)
 
     def _name_metrics(self, names: Sequence[str]) -> None:
         """Prepend the output's name where there are several outputs; refuse equal names."""
@@ -295,8 +294,3 @@ def _take(name: str, taken: set[str]) -> None:
     if name in taken:
         raise DataMismatch(f"metrics: two are named {name!r}; give one of them another name")
     taken.add(name)
-
-
-def states_of(metrics: Sequence[Metric]) -> list[Variable]:
-    """Return the variables of the metrics, in order."""
-    return [variable for metric in metrics for variable in metric.variables]

@@ -10,6 +10,7 @@ from reference_impl import losses, metrics, optimizers
 from reference_impl.autodiff import Variable
 from reference_impl.custom_objects import active_custom_objects
 from reference_impl.layers.base import Layer
+from reference_impl.models.batches import pseudo_names
 from reference_impl.models.compiled import per_output
 from reference_impl.models.dialect_training import RATE, in_our_order
 from reference_impl.models.flags import Flags, flags_of, paired
@@ -205,8 +206,7 @@ def _metric_changes(model: Trainer, extras: Extras) -> Changes:
     if compiled is None or not values:
         return []
     if not compiled.ready:
-        count = len(extras.output_shapes) or 1
-        names = model.output_names or [f"output_{number + 1}" for number in range(count)]
+        names = model.output_names or pseudo_names(len(extras.output_shapes) or 1)
         shapes = extras.output_shapes or [((None,), (None,))] * len(names)
         compiled.prepare(names, shapes)
     variables = [variable for metric in compiled.metrics for variable in metric.variables]

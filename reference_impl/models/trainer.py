@@ -11,7 +11,16 @@ from reference_impl.callbacks import Callback, CallbackList, EpochLines, History
 from reference_impl.custom_objects import active_custom_objects
 from reference_impl.layers.base import Layer
 from reference_impl.metrics import Metric
-from reference_impl.models.batches import Rows, batches, rows_of, rows_of_validation, split
+from reference_impl.models.batches import (
+    Rows,
+    batches,
+    pseudo_names,
+    reported,
+    rows_of,
+    rows_of_validation,
+    split,
+    tensor_of,
+)
 from reference_impl.models.compiled import Arguments, Compiled, structure_of
 from reference_impl.models.errors import UncompiledModel
 from reference_impl.models.flags import flags_of, held
@@ -114,7 +123,7 @@ class Trainer(Layer):
             self.reset_metrics()
         with held(compiled.flags):
             logs = self._train_step(rows_of(x, y, sample_weight, class_weight))
-        return _reported(logs, return_dict=return_dict)
+        return reported(logs, return_dict=return_dict)
 
     def test_on_batch(
         self,
@@ -128,7 +137,7 @@ class Trainer(Layer):
         self._check_compiled()
         if reset_metrics:
             self.reset_metrics()
-        return _reported(self._test_step(rows_of(x, y, sample_weight)), return_dict=return_dict)
+        return reported(self._test_step(rows_of(x, y, sample_weight)), return_dict=return_dict)
 
     def predict_on_batch(self, x: Nested) -> Nested:
         """Return the outputs for one batch, as arrays."""
@@ -195,7 +204,7 @@ class Trainer(Layer):
         told = self._callbacks(callbacks, verbose=verbose)
         rows = rows_of(x, y, sample_weight)
         logs = self._evaluate(rows, batch_size or DEFAULT_BATCH_SIZE, told)
-        return _reported(logs, return_dict=return_dict)
+        return reported(logs, return_dict=return_dict)
 
     def predict(self, x: Nested, batch_size: int | None = None, verbose: int | str = 0) -> Nested:
         """Return the outputs for all samples, as arrays, computed batch by batch."""
@@ -256,10 +265,10 @@ class Trainer(Layer):
     ) -> tuple[list[Tensor | None], list[Tensor | None]]:
         """Return each output's targets and weights; make losses and metrics at the first batch."""
         compiled = self._check_compiled()
-        names = self.output_names or compiled.names or _pseudo_names(len(predictions))
-        targets = [_tensor(leaf) for leaf in structure_of(batch.y, names, "y")]
+        names = self.output_names or compiled.names or pseudo_names(len(predictions))
+        targets = [tensor_of(leaf) for leaf in structure_of(batch.y, names, "y")]
         weights = [
-            _tensor(leaf) for leaf in structure_of(batch.sample_weight, names, "sample_weight")
+            tensor_of(leaf) for leaf in structure_of(batch.sample_weight, names, "sample_weight")
         ]
         if not compiled.ready:
             shapes = [
@@ -286,22 +295,5 @@ class Trainer(Layer):
 
     def _check_compiled(self) -> Compiled:
         if self.compiled is None:
-            raise UncompiledModel(
-                f"model {self.name!r}: call compile() before training or evaluating"
-            )
+            raise UncompiledModel(f"model {self.name!r}: compile() it before it trains or evaluates")
         return self.compiled
-
-
-def _tensor(value: Any) -> Tensor | None:
-    return None if value is None else Tensor(value)
-
-
-def _pseudo_names(count: int) -> list[str]:
-    return [f"output_{number}" for number in range(1, count + 1)]
-
-
-def _reported(logs: dict[str, Any], *, return_dict: bool) -> Any:
-    if return_dict:
-        return logs
-    values = list(logs.values())
-    return values[0] if len(values) == 1 else values
