@@ -72,7 +72,7 @@ def read_saved_model(folder: Path) -> SavedModelContents:
     files = _files(folder)
     bundle = open_bundle(folder / VARIABLES)
     index = _index(bundle, folder)
-    _check_members(files, index, folder)
+    check_members(files, index, folder)
     graph = _object_graph(files[GRAPH_FILE], str(folder / GRAPH_FILE))
     metadata = decoded_metadata(files[METADATA_FILE], where=str(folder / METADATA_FILE))
     root = _checkpoint_graph(bundle)
@@ -119,7 +119,12 @@ def _index(bundle: Bundle, folder: Path) -> Mapping[str, Any]:
     return index
 
 
-def _check_members(files: Mapping[str, bytes], index: Mapping[str, Any], folder: Path) -> None:
+def check_members(files: Mapping[str, bytes], index: Mapping[str, Any], folder: Path) -> None:
+    """Check that the files are those whose digests the index has, if it has any.
+
+    Raises:
+        WrongChecksum, MissingPart: naming the first that is not.
+    """
     for name, expected in index.get("members", {}).items():
         data = files.get(name)
         if data is None:

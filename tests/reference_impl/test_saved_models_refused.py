@@ -13,12 +13,13 @@ from reference_impl.formats.errors import (
     WrongChecksum,
     WrongPart,
 )
-from reference_impl.formats.saved_model_read import read_saved_model
+from reference_impl.formats.saved_model_read import check_members, read_saved_model
 from reference_impl.graphs.symbol import UntraceableOperation
 from reference_impl.models.errors import UnbuiltModel
 from reference_impl.serialization import UnknownLayer
 
 layers = keras.layers
+MEMBERS = ("saved_model.pb", "keras_metadata.pb", "fingerprint.pb")
 REFUSALS = (UnreadableFile, MissingPart, WrongPart, WrongChecksum, NotReadHere)
 
 
@@ -75,7 +76,27 @@ def small(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", ["saved_model.pb", "keras_metadata.pb", "fingerprint.pb"])
+@pytest.mark.parametrize("name", MEMBERS)
+def test_every_flipped_bit_and_every_missing_end_is_noticed(name, small):
+    whole, index = (small / name).read_bytes(), read_saved_model(small).index
+    damaged = [whole[:length] for length in range(len(whole))]
+    for place in range(len(whole)):
+        for bit in range(8):
+            damaged.append(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+
+    silent = 0
+    for data in damaged:
+        try:
+            check_members({name: data}, index, small)
+        except WrongChecksum:
+            continue
+        silent += 1
+
+    assert len(damaged) == 9 * len(whole)
+    assert silent == 0
+
+
+@pytest.mark.parametrize("name", MEMBERS)
 def test_flipped_bits_and_missing_ends_are_refused(name, small, tmp_path):
     folder = shutil.copytree(small, tmp_path / "saved")
     whole = (folder / name).read_bytes()
