@@ -120,7 +120,25 @@ def _sequential_config(model: Layer, words: Words) -> Entry:
     config: Entry = {"name": model.name}
     if words.dialect is Dialect.KERAS or not model.trainable:
         config["trainable"] = model.trainable
-    return config | {"layers": [entry_of(layer, words) for layer in model.sublayers()]}
+    entries = [entry_of(layer, words) for layer in model.sublayers()]
+    if words.dialect is Dialect.KERAS:
+        entries = [_alone(entry) for entry in entries]
+    return config | {"layers": entries}
+
+
+def _alone(entry: Entry) -> Entry:
+    """Return the entry of a graph inside a Sequential with its one tensor out of its list.
+
+    Keras 3 hands a list of one on to the next layer, which then takes a list of shapes for its
+    own; releases before 3.4 know no other form, and fail on it.
+    """
+    if entry["class_name"] != "Functional":
+        return entry
+    config = dict(entry["config"])
+    for key in ("input_layers", "output_layers"):
+        if len(config[key]) == 1:
+            (config[key],) = config[key]
+    return {**entry, "config": config}
 
 
 def _keras_3_config(layer: Layer, config: Mapping[str, Any]) -> Entry:
