@@ -331,6 +331,7 @@ INITIALIZERS: Catalogue[Initializer] = Catalogue(
         "normal": "RandomNormal",
         "one": "Ones",
         "zero": "Zeros",
+        "OrthogonalInitializer": "Orthogonal",
     },
 )
 

@@ -37,6 +37,9 @@ No release knows it: a reader refuses, rather than compute something else.
 SAME_ACTIVATIONS = {"keras_3_hard_sigmoid": "hard_sigmoid"}
 """Activations of Keras 3 that have another name here, and Keras 3's own name."""
 
+OLDER_NAMES = {"Orthogonal": "OrthogonalInitializer"}
+"""Classes of initializers by the only name that Keras 3.0 knows; later releases know both."""
+
 _ACTIVATIONS = ("activation", "recurrent_activation")
 
 
@@ -157,7 +160,13 @@ def _keras_3_config(layer: Layer, config: Mapping[str, Any]) -> Entry:
     for key in _ACTIVATIONS:
         if key in kept:
             kept[key] = _keras_3_activation(kept[key])
-    return kept
+    return {key: _keras_3_object(value) for key, value in kept.items()}
+
+
+def _keras_3_object(value: Any) -> Any:
+    if not isinstance(value, Mapping) or value.get("class_name") not in OLDER_NAMES:
+        return value
+    return {**value, "class_name": OLDER_NAMES[value["class_name"]]}
 
 
 def _keras_3_activation(name: Any) -> Any:

@@ -295,5 +295,5 @@ class Trainer(Layer):
 
     def _check_compiled(self) -> Compiled:
         if self.compiled is None:
-            raise UncompiledModel(f"model {self.name!r}: compile() it before it trains or evaluates")
+            raise UncompiledModel(f"model {self.name!r}: compile() it before training it")
         return self.compiled

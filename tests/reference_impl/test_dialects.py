@@ -54,6 +54,7 @@ def test_an_entry_for_keras_3_has_no_key_that_any_of_its_releases_lacks(whole):
     assert not found & {"batch_input_shape", "time_major", "implementation", "input_length"}
     assert not found & {"ragged", "optional", "quantization_config", "synchronized", "input_axes"}
     assert {"batch_shape", "keras_history", "args", "kwargs"} <= found
+    assert "'Orthogonal'" not in str(entry_of(everything(), Words(Dialect.KERAS, whole=whole)))
     assert ("registered_name" in entry_of(everything(), Words(Dialect.KERAS, whole=whole))) == whole
 
 
