@@ -78,6 +78,12 @@ def test_an_issue_of_tf_keras_matches_its_own_defect_alone(path, check, key, anc
         ("clone", "trainable_flags_survive", "trainable flags: Sequential value", "nested-flag"),
         (
             "h5",
+            "round_trip_completes",
+            "load: raised builtins.TypeError: int() argument must be a string, a bytes-like object …",
+            "nested-graph",
+        ),
+        (
+            "h5",
             "outputs_survive",
             "outputs: value, from arguments: LayerNormalization/axis value",
             "hdf5-axis",
