@@ -93,5 +93,5 @@ def soak(session: nox.Session) -> None:
 @nox.session
 def benchmarks(session: nox.Session) -> None:
     """Print the ratios of performance, each measured side by side in one run."""
-    session.install("-e", ".", *FRAMEWORKS)
+    session.install("-e", ".", *FRAMEWORKS, "safetensors")
     session.run("python", "-m", "benchmarks", *session.posargs)
