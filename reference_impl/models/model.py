@@ -9,6 +9,7 @@ import numpy as np
 
 from reference_impl import saving
 from reference_impl.autodiff import Variable
+from reference_impl.checkpoints import LoadStatus
 from reference_impl.custom_objects import custom_object_scope
 from reference_impl.layers.base import KerasTensor, Layer
 from reference_impl.layers.policy import is_floating
@@ -245,7 +246,7 @@ class Model(Trainer):
         self,
         filepath: saving.Target,
         by_name: bool = False,  # noqa: FBT001 (Keras's signature)
-    ) -> saving.LoadStatus | None:
+    ) -> LoadStatus | None:
         """Read weights from a file, all or none: see `saving.load_weights`."""
         return saving.load_weights(self, filepath, by_name=by_name)
 
