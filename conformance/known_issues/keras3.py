@@ -70,7 +70,7 @@ _HDF5_KEYS = (
     ),
     (
         "round_trip_completes",
-        "load: raised builtins.TypeError: int() argument must be a string, a bytes-like object *",
+        "load: raised builtins.TypeError: int() argument must be a string, a bytes-like object*",
         _NESTED_GRAPH,
     ),
     ("compile_settings_survive", "compile settings: name unexpected", _HDF5_METRICS),

@@ -9,7 +9,7 @@ from conformance.known_issues import KNOWN_ISSUES, known_issue
 
 ROOT = Path(__file__).parents[2]
 SINCE = " after freezing without compile"
-NOT_A_SIZE = "load: raised builtins.TypeError: int() argument must be a string, a bytes-like object …"
+NOT_A_SIZE = "load: raised builtins.TypeError: int() argument must be a string, a bytes-like object"
 
 
 def sections(document: Path) -> set[str]:
