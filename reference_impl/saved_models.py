@@ -29,7 +29,7 @@ from reference_impl.models.model import Model
 from reference_impl.models.restoration import Restoration
 from reference_impl.models.restore import WeightsMismatch
 from reference_impl.models.restore_training import OptimizerMismatch, compile_from, paired_flags
-from reference_impl.models.revived import Revived, description
+from reference_impl.models.revived import Revived, revived_config
 from reference_impl.models.saved_objects import (
     KERAS_API,
     config_of,
@@ -104,7 +104,7 @@ def _revival(model: Model) -> dict[str, Any] | None:
     if model.graph is not None and config_of(model):
         return None
     try:
-        return {"description": description(model, input_specs(model))}
+        return revived_config(model)
     except (UntraceableOperation, NotImplementedError) as error:
         return {"refused": str(error)}
 

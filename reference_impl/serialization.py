@@ -20,6 +20,7 @@ Entry = dict[str, Any]
 MODELS: Mapping[str, tuple[str, str]] = {
     "Functional": ("reference_impl.models.model", "Model"),
     "Model": ("reference_impl.models.model", "Model"),
+    "Revived": ("reference_impl.models.revived", "Revived"),
     "Sequential": ("reference_impl.models.sequential", "Sequential"),
 }
 

@@ -1,6 +1,6 @@
 """A model's functions as a SavedModel holds them: its call, and the signature that is served."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -73,7 +73,7 @@ def endpoints(
     symbols = map_leaves(lambda spec: function.argument("input", spec.shape, spec.dtype), inputs)
     found = map_leaves(drawing.symbol, drawing.call(model, symbols))
     results = list(leaves(found))
-    keys = output_names or _pseudo_names(found)
+    keys = output_names or pseudo_names(found, "output_")
     names = [f"output_{place}" for place in range(len(results))]
     call = function.message(dict(zip(names, results, strict=True)))
     given = _specs(input_names, list(leaves(symbols)))
@@ -95,11 +95,33 @@ def endpoints(
     )
 
 
-def _pseudo_names(outputs: Nested) -> list[str]:
-    """Return the names of a subclassed model's outputs: a dictionary's keys, else by number."""
-    if isinstance(outputs, dict):
-        return sorted(outputs)
-    return [f"output_{number}" for number, _ in enumerate(leaves(outputs), start=1)]
+def pseudo_names(structure: Nested, prefix: str) -> list[str]:
+    """Return the names that tf_keras gives to a subclassed model's inputs or outputs.
+
+    By the path to each: keys as they are, places counted from 1 and after the prefix if first.
+
+    >>> pseudo_names(0, "input_"), pseudo_names({"b": 0, "a": [0, 0]}, "output_")
+    (['input_1'], ['a_1', 'a_2', 'b'])
+    """
+    if not isinstance(structure, dict | list | tuple):
+        return [f"{prefix}1"]
+    return [
+        "_".join(map(str, path)) if isinstance(path[0], str) else prefix + "_".join(map(str, path))
+        for path in _paths(structure)
+    ]
+
+
+def _paths(structure: Nested) -> Iterator[tuple[str | int, ...]]:
+    if isinstance(structure, dict):
+        items: list[tuple[str | int, Nested]] = [(key, structure[key]) for key in sorted(structure)]
+    elif isinstance(structure, list | tuple):
+        items = list(enumerate(structure, start=1))
+    else:
+        yield ()
+        return
+    for key, item in items:
+        for path in _paths(item):
+            yield (key, *path)
 
 
 def _compares_nothing(*_: object) -> Tensor:

@@ -10,6 +10,7 @@ from reference_impl.custom_objects import custom_object_scope
 from reference_impl.layers.base import Layer
 from reference_impl.models.model import Model
 from reference_impl.models.program import recorded, run
+from reference_impl.models.saved_objects import config_of, input_specs
 from reference_impl.nest import Nested, leaves
 from reference_impl.serialization import deserialize_layer, serialize_layer
 
@@ -56,6 +57,22 @@ class Revived(Model):
             return cls(config["description"], config.get("name"))
 
 
+def _entry(layer: Layer) -> dict[str, Any]:
+    """Return a layer's entry; of a subclassed model without a config, how to revive that."""
+    if isinstance(layer, Model) and layer.graph is None and not config_of(layer):
+        return {"class_name": Revived.__name__, "config": revived_config(layer)}
+    return serialize_layer(layer)
+
+
+def revived_config(model: Model) -> dict[str, Any]:
+    """Return the config from which a subclassed model comes back without its class.
+
+    Raises:
+        UntraceableOperation, NotImplementedError: as for `description`.
+    """
+    return {"name": model.name, "description": description(model, input_specs(model))}
+
+
 def description(model: Model, inputs: Nested) -> dict[str, Any]:
     """Return a subclassed model as plain data: layers, attributes, own weights and programs.
 
@@ -68,7 +85,7 @@ def description(model: Model, inputs: Nested) -> dict[str, Any]:
     places |= {id(weight): {WEIGHT: place} for place, weight in enumerate(weights)}
     return {
         "name": model.name,
-        "layers": [serialize_layer(layer) for layer in layers],
+        "layers": [_entry(layer) for layer in layers],
         "attributes": {
             attribute: structure
             for attribute, value in model.tracked.items()

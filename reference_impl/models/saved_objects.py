@@ -28,6 +28,7 @@ from reference_impl.graphs.endpoints import (
     WITH_LOSSES_IN_TRAINING,
     Endpoints,
     Spec,
+    pseudo_names,
 )
 from reference_impl.layers import BatchNormalization, Dropout
 from reference_impl.layers.base import Layer
@@ -295,6 +296,4 @@ def input_names(model: Model) -> list[str]:
     """Return the signature's names of the inputs: of their layers, else as tf_keras counts them."""
     if model.graph is not None:
         return list(model.graph.input_names)
-    if isinstance(model.called_on, dict):
-        return sorted(model.called_on)
-    return [f"input_{number}" for number, _ in enumerate(leaves(model.called_on), start=1)]
+    return pseudo_names(model.called_on, "input_")

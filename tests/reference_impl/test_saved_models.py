@@ -151,6 +151,26 @@ def test_model_that_came_back_without_its_class_can_be_saved_again(tmp_path):
     assert [left == right for left, right in resumed(model, again)] == [True] * 4
 
 
+def test_subclassed_model_in_a_subclassed_model_comes_back(tmp_path):
+    class Outer(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.last = Written(), layers.Dense(3)
+
+        def call(self, inputs, training=None):
+            return {"b": self.last(self.inner(inputs, training=training)), "a": [inputs, -inputs]}
+
+    model = Outer()
+    model(X)
+    model.save(tmp_path / "saved")
+
+    again = keras.models.load_model(tmp_path / "saved")
+
+    assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
+    np.testing.assert_array_equal(again(X)["b"], model(X)["b"])
+    np.testing.assert_array_equal(again(X)["a"][1], -X)
+
+
 def test_graph_of_an_unknown_class_comes_back_as_a_graph(tmp_path):
     class Named(keras.Model):
         def __init__(self):
