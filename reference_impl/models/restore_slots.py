@@ -162,7 +162,7 @@ def _counted(lists: Sequence[str | None]) -> dict[str, int]:
 
 def _own_keys(node: Node, waiting: Collection[str]) -> list[str]:
     """Return the keys of an optimizer's single variables, among those that are waiting."""
-    return [child.key for child in node.children.values() if child.key in waiting]
+    return [child.key for child in node.children.values() if child.key and child.key in waiting]
 
 
 def _legacy(
@@ -176,8 +176,8 @@ def _legacy(
     names = slot_names(optimizer)
     legacy = {} if names is None else names.legacy
     slots = {slot.name for slot in node.slots}
-    known = names is not None and slots <= set(legacy)
-    if not known or (slots and not names.required <= {legacy[slot] for slot in slots}):
+    complete = names is not None and names.required <= {legacy.get(slot) for slot in slots}
+    if names is None or not slots <= set(legacy) or (slots and not complete):
         match.warnings.append(_left(optimizer, sorted(slots)))
         return match
     singles = {"iter": optimizer.iterations}
@@ -188,7 +188,7 @@ def _legacy(
     for name, child in node.children.items():
         if name in singles:
             match.pairs.append((singles[name], child))
-        elif child.key in values and name != "momentum_cache":
+        elif child.key and child.key in values and name != "momentum_cache":
             _compare(match, optimizer, name, values[child.key], child.key)
     if optimizer.built:
         lists = {slot: slot_lists(optimizer).get(names.lists[legacy[slot]], []) for slot in slots}
