@@ -154,7 +154,11 @@ def _refuses_unbuilt(trace: Trace) -> Promise | None:
 
 
 def _reloads_elsewhere(trace: Trace) -> Promise | None:
-    return None if trace.in_memory else Promise.MUST
+    """Generators that no document has come back may draw on from where their process has got."""
+    if trace.in_memory:
+        return None
+    drawing = trace.case.is_stochastic and trace.contract.facets.get(Facet.RNG) is Promise.SHOULD
+    return Promise.SHOULD if drawing else Promise.MUST
 
 
 HANDLING_CHECKS = (

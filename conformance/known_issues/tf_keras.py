@@ -14,7 +14,7 @@ _SAVEDMODEL_SEED = (
 )
 _SAVEDMODEL_INPUTS = (
     "A subclassed model with several inputs comes back from a SavedModel taking either a list or a "
-    f"tuple of them, and can't be trained ({_WHERE}#savedmodel-inputs)."
+    f"tuple of them, and can't be trained, nor predict as a graph ({_WHERE}#savedmodel-inputs)."
 )
 _SAVEDMODEL_NAMES = (
     "A subclassed model that trains with a name beyond ASCII, its own or a layer's, can't be saved "
@@ -78,7 +78,11 @@ TF_KERAS: tuple[KnownIssue, ...] = (
         for key in (
             "resume: raised builtins.ValueError: Could not find matching concrete function",
         )
-        for check in ("first_batch_loss_is_identical", "resume_trajectory_is_identical")
+        for check in (
+            "outputs_survive",
+            "first_batch_loss_is_identical",
+            "resume_trajectory_is_identical",
+        )
     ),
     *(
         _issue(

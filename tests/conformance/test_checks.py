@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -174,6 +175,22 @@ def test_second_generation_and_other_process_are_held_against_the_first():
 
     assert found["second_generation_equals_first"] is Verdict.FAIL
     assert found["another_process_loads_the_same"] is Verdict.FAIL
+
+
+def test_other_process_may_draw_otherwise_where_no_document_has_generators_come_back():
+    contract = replace(EVERYTHING, facets=dict(EVERYTHING.facets) | {Facet.RNG: Promise.SHOULD})
+    drawing = msgspec.structs.replace(CASE, architecture=_with_dropout(CASE.architecture))
+    trace = replace(GOOD, contract=contract, elsewhere=Elsewhere(snapshot(1), life(2, 5)))
+
+    check = "another_process_loads_the_same"
+    assert verdicts(trace)[check] is Verdict.FAIL
+    assert verdicts(replace(trace, case=drawing))[check] is Verdict.GAP
+
+
+def _with_dropout(architecture: Architecture) -> Architecture:
+    (layer,) = architecture.layers
+    dropout = msgspec.structs.replace(layer, class_name="Dropout", config={"rate": 0.5})
+    return msgspec.structs.replace(architecture, layers=(dropout,))
 
 
 def test_a_step_that_parts_is_named_by_what_the_load_had_lost():

@@ -35,6 +35,12 @@ def test_a_statement_leads_to_a_section_of_the_findings(statement):
             "resume: later step weights, from iteration: iterations value",
             "optimizer",
         ),
+        (
+            "savedmodel",
+            "outputs_survive",
+            "resume: raised builtins.ValueError: Could not find matching concrete function to",
+            "inputs",
+        ),
         ("h5", "optimizer_slots_survive", "optimizer slots: _u_product lost", "nadam"),
         (
             "checkpoint",
