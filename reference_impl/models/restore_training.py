@@ -10,6 +10,7 @@ from reference_impl import losses, metrics, optimizers
 from reference_impl.autodiff import Variable
 from reference_impl.custom_objects import active_custom_objects
 from reference_impl.layers.base import Layer
+from reference_impl.layers.weights import each_once
 from reference_impl.models.batches import pseudo_names
 from reference_impl.models.compiled import per_output
 from reference_impl.models.dialect_training import RATE, in_our_order
@@ -158,14 +159,16 @@ def _optimizer_state(
     outside = extras.optimizer
     listed: list[np.ndarray] = values[:1]
     if extras.optimized or slots or (optimizer.built and values):
-        weights = _optimized(model, extras.optimized)
-        built = optimizer
-        if not optimizer.built:
-            # A copy tells what shapes there would be, before anything is changed.
-            built = type(optimizer).from_config(optimizer.get_config())
-            built.build(weights)
-        found = in_our_order(built, values, outside)
-        if found is None:
+        for weights in _optimized(model, extras.optimized):
+            built = optimizer
+            if not optimizer.built:
+                # A copy tells what shapes there would be, before anything is changed.
+                built = type(optimizer).from_config(optimizer.get_config())
+                built.build(weights)
+            found = in_our_order(built, values, outside)
+            if found is not None:
+                break
+        else:
             raise OptimizerMismatch(
                 f"optimizer {optimizer.name!r}: expected state of shapes "
                 f"{[variable.shape for variable in built.variables]}, "
@@ -185,15 +188,23 @@ def _optimizer_state(
     return listed, [(known[name], value) for name, value in outside.items()]
 
 
-def _optimized(model: Trainer, places: Sequence[int]) -> list[Variable]:
-    """Return the weights that the optimizer was built with: those that train, unless told."""
+def _optimized(model: Trainer, places: Sequence[int]) -> list[list[Variable]]:
+    """Return what the optimizer may have been built with, the likeliest first.
+
+    Where the file does not tell, that is what trains, or all that would train if nothing had been
+    frozen since: tf_keras keeps the slots of a layer that is frozen after training.
+    """
     weights = model.weights
     if any(not 0 <= place < len(weights) for place in places):
         raise OptimizerMismatch(
             f"model {model.name!r}: expected places of optimized weights below {len(weights)}, "
             f"found {sorted(places)}"
         )
-    return [weights[place] for place in places] or model.trainable_weights
+    if places:
+        return [[weights[place] for place in places]]
+    layers = model.flatten_layers()
+    thawed = each_once([one for layer in layers for one in layer.own_weights(trainable=True)])
+    return [model.trainable_weights, thawed]
 
 
 def _is_legacy(arrays: Sequence[NamedArray]) -> bool:

@@ -435,3 +435,19 @@ def test_tf_keras_loads_a_model_frozen_after_its_first_step(tf_keras, tmp_path):
 
     assert [w.name for w in theirs.trainable_weights] == [w.name for w in model.trainable_weights]
     np.testing.assert_allclose(theirs.predict(X, verbose=0), model.predict(X), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("file", ["m.h5", "m.keras"])
+def test_slots_of_a_layer_that_tf_keras_froze_after_training_come_back(tf_keras, tmp_path, file):
+    model = tf_keras.Sequential(
+        [tf_keras.Input((3,)), tf_keras.layers.Dense(4), tf_keras.layers.Dense(2)]
+    )
+    model.compile("adam", "mse")
+    model.train_on_batch(np.ones((4, 3)), np.ones((4, 2)))
+    model.layers[0].trainable = False
+    model.save(str(tmp_path / file))
+
+    found = reference.models.load_model(tmp_path / file).optimizer.variables
+
+    for ours, theirs in zip(found, model.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(ours.value, theirs.numpy())
