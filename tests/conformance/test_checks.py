@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -111,15 +110,6 @@ def test_facet_that_comes_back_fresh_is_never_a_pass_of_its_check(facet):
     assert found[check] is Verdict.FAIL
 
 
-def test_missed_should_is_a_gap():
-    contract = replace(EVERYTHING, facets=dict(EVERYTHING.facets) | {Facet.RNG: Promise.SHOULD})
-    facets = dict(GOOD.loaded.facets) | {Facet.RNG: {}}
-
-    found = verdicts(replace(GOOD, contract=contract, loaded=Snapshot(facets)))
-
-    assert found["rng_state_survives"] is Verdict.GAP
-
-
 def test_untrained_facet_is_vacuous():
     found = verdicts(replace(GOOD, fresh=snapshot(1)))
 
@@ -175,22 +165,6 @@ def test_second_generation_and_other_process_are_held_against_the_first():
 
     assert found["second_generation_equals_first"] is Verdict.FAIL
     assert found["another_process_loads_the_same"] is Verdict.FAIL
-
-
-def test_other_process_may_draw_otherwise_where_no_document_has_generators_come_back():
-    contract = replace(EVERYTHING, facets=dict(EVERYTHING.facets) | {Facet.RNG: Promise.SHOULD})
-    drawing = msgspec.structs.replace(CASE, architecture=_with_dropout(CASE.architecture))
-    trace = replace(GOOD, contract=contract, elsewhere=Elsewhere(snapshot(1), life(2, 5)))
-
-    check = "another_process_loads_the_same"
-    assert verdicts(trace)[check] is Verdict.FAIL
-    assert verdicts(replace(trace, case=drawing))[check] is Verdict.GAP
-
-
-def _with_dropout(architecture: Architecture) -> Architecture:
-    (layer,) = architecture.layers
-    dropout = msgspec.structs.replace(layer, class_name="Dropout", config={"rate": 0.5})
-    return msgspec.structs.replace(architecture, layers=(dropout,))
 
 
 def test_a_step_that_parts_is_named_by_what_the_load_had_lost():

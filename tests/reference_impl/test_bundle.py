@@ -1,7 +1,7 @@
 import ml_dtypes
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -80,6 +80,7 @@ def test_an_entry_of_the_index_is_these_bytes(tmp_path):
     assert records[1][1][:14].hex(" ") == "08 01 12 08 12 02 08 02 12 02 08 01 28 08"
 
 
+@settings(deadline=None)
 @given(
     hnp.arrays(
         st.sampled_from([dtype for dtype in DTYPES.values() if dtype.kind in "fiubc"]),

@@ -92,7 +92,7 @@ def test_data_of_different_lengths_are_refused():
 
 
 def test_training_before_compile_is_refused():
-    with pytest.raises(UncompiledModel, match="call compile"):
+    with pytest.raises(UncompiledModel, match=r"compile\(\) it before"):
         keras.Sequential([keras.layers.Dense(1, input_shape=(4,))]).fit(X, Y)
 
 

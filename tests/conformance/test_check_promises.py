@@ -1,0 +1,37 @@
+"""How firmly a check asks: what a contract should keep and does not is a gap."""
+
+from dataclasses import replace
+
+import msgspec
+
+from conformance.contract import Facet, Promise
+from conformance.snapshot import Snapshot
+from conformance.trace import Elsewhere
+from reports.records import Verdict
+from strategies.case import Architecture
+from tests.conformance.test_checks import CASE, EVERYTHING, GOOD, life, snapshot, verdicts
+
+
+def test_missed_should_is_a_gap():
+    contract = replace(EVERYTHING, facets=dict(EVERYTHING.facets) | {Facet.RNG: Promise.SHOULD})
+    facets = dict(GOOD.loaded.facets) | {Facet.RNG: {}}
+
+    found = verdicts(replace(GOOD, contract=contract, loaded=Snapshot(facets)))
+
+    assert found["rng_state_survives"] is Verdict.GAP
+
+
+def test_other_process_may_draw_otherwise_where_no_document_has_generators_come_back():
+    contract = replace(EVERYTHING, facets=dict(EVERYTHING.facets) | {Facet.RNG: Promise.SHOULD})
+    drawing = msgspec.structs.replace(CASE, architecture=_with_dropout(CASE.architecture))
+    trace = replace(GOOD, contract=contract, elsewhere=Elsewhere(snapshot(1), life(2, 5)))
+
+    check = "another_process_loads_the_same"
+    assert verdicts(trace)[check] is Verdict.FAIL
+    assert verdicts(replace(trace, case=drawing))[check] is Verdict.GAP
+
+
+def _with_dropout(architecture: Architecture) -> Architecture:
+    (layer,) = architecture.layers
+    dropout = msgspec.structs.replace(layer, class_name="Dropout", config={"rate": 0.5})
+    return msgspec.structs.replace(architecture, layers=(dropout,))
