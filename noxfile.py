@@ -87,7 +87,7 @@ def soak(session: nox.Session) -> None:
     """Run 10,000 generated cases on the reference: no finding is a false alarm fewer."""
     session.install("-e", ".")
     out = ("--out", "saveproof-soak")
-    session.run("saveproof", "run", "reference", "--examples", "480", *out, *session.posargs)
+    session.run("saveproof", "run", "reference", "--examples", "240", *out, *session.posargs)
 
 
 @nox.session
