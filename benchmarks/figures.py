@@ -28,17 +28,15 @@ def in_turns(ours: Rate, theirs: Rate, rounds: int) -> list[tuple[float, float]]
     return [(ours(), theirs()) for _ in range(rounds)]
 
 
-def ratio(what: str, pairs: Sequence[tuple[float, float]], *, at_least: float) -> Figure:
+def ratio(
+    what: str, pairs: Sequence[tuple[float, float]], *, at_least: float | None = None
+) -> Figure:
     """Return rates side by side: the medians of the rounds, and the median of their ratios."""
     found = median(ours / theirs for ours, theirs in pairs)
-    return Figure(
-        what,
-        _rate(median(ours for ours, _ in pairs)),
-        _rate(median(theirs for _, theirs in pairs)),
-        f"{found:.2f}",
-        f">= {at_least:g}",
-        found >= at_least,
-    )
+    ours, theirs = (_rate(median(side)) for side in zip(*pairs, strict=True))
+    if at_least is None:
+        return Figure(what, ours, theirs, f"{found:.2f}")
+    return Figure(what, ours, theirs, f"{found:.2f}", f">= {at_least:g}", found >= at_least)
 
 
 def cost(what: str, seconds: Sequence[float], *, at_most: float | None = None) -> Figure:

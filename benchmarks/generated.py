@@ -3,6 +3,7 @@
 from hypothesis.strategies import SearchStrategy
 
 from conformance.campaign import Campaign
+from conformance.checks import ALL_CHECKS, Check
 from conformance.plan import Examiner, Plan
 from reports.records import Verdict
 from strategies.case import Case
@@ -22,6 +23,7 @@ def examine_many(
     *,
     examples: int,
     seed: int,
+    checks: tuple[Check, ...] = ALL_CHECKS,
 ) -> None:
     """Run a campaign that does all but reduce what it finds.
 
@@ -29,7 +31,7 @@ def examine_many(
         NothingExamined: the subject could do none of the cases.
     """
     plan = Plan(
-        *(subject, path, "", cases),
+        *(subject, path, "", cases, checks),
         examples=examples,
         seed=seed,
         timeout=SECONDS,

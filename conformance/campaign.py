@@ -36,6 +36,9 @@ FINDINGS_A_CHECK = 5
 EARNED = frozenset(check.name for check in ALL_CHECKS if check.earned)
 """Checks that ask for a subject that repeats itself."""
 
+DISASTERS = (Verdict.CRASH, Verdict.TIMEOUT, Verdict.HARNESS_ERROR)
+"""What may come of anything that is done to the model, whichever check it is for."""
+
 _CARRIER = "round_trip_completes"
 """The check that a crash, a time-out or a harness error is booked on."""
 
@@ -85,6 +88,10 @@ class Campaign:
         self._reduce_all()
         return self.results()
 
+    @property
+    def _checks(self) -> frozenset[str]:
+        return frozenset(check.name for check in self.plan.checks)
+
     def results(self) -> tuple[Result, ...]:
         """Return the results as they stand."""
         names = [check.name for check in self.plan.checks if check.name in self._tallies]
@@ -115,11 +122,12 @@ class Campaign:
 
     def _explore(self, batch: Batch) -> Callable[[Case], None]:
         def explore(case: Case) -> None:
-            probes = {p for p, every in EVERY.items() if self._number % every == 0}
+            wanted = {check.probe for check in self.plan.checks}
+            probes = {p for p, every in EVERY.items() if self._number % every == 0 and p in wanted}
             self._number += 1
-            judgements = self._examine(case, frozenset(probes))
+            judgements = self._examine(case, frozenset(probes), self._checks)
             if any(self._must_be_earned(judgement) for judgement in judgements):
-                judgements = self._examine(case, frozenset(probes | {Probe.TWIN}))
+                judgements = self._examine(case, frozenset(probes | {Probe.TWIN}), self._checks)
             for judgement in judgements:
                 self._book(judgement, case, batch)
 
@@ -130,9 +138,10 @@ class Campaign:
         keys = ((judgement.check, defect.key) for defect in judgement.defects)
         return judgement.check in EARNED and any(key not in self._sightings for key in keys)
 
-    def _examine(self, case: Case, probes: frozenset[Probe]) -> tuple[Judgement, ...]:
+    def _examine(
+        self, case: Case, probes: frozenset[Probe], checks: frozenset[str]
+    ) -> tuple[Judgement, ...]:
         plan = self.plan
-        checks = frozenset(check.name for check in plan.checks)
         request = Request(plan.subject, plan.path, case, checks, probes, plan.timeout)
         try:
             answer = self.examiner.call(wire.encode(request), seconds=2 * plan.timeout)
@@ -196,6 +205,8 @@ class Campaign:
     def _reduce(self, check: str, key: str, deadline: float) -> None:
         """Run the batch again, raising on this defect alone, so that Hypothesis reduces it."""
         sighting = self._sightings[check, key]
+        disaster = sighting.judgement.verdict in DISASTERS
+        checks = self._checks if disaster else frozenset((check,))
         probes = frozenset(c.probe for c in self.plan.checks if c.name == check and c.probe)
         if check in EARNED:
             probes |= {Probe.TWIN}
@@ -206,7 +217,7 @@ class Campaign:
             if case.id not in shown:
                 if time.monotonic() > deadline:
                     raise _OutOfTime
-                shown[case.id] = _shows(self._examine(case, probes), check, key)
+                shown[case.id] = _shows(self._examine(case, probes, checks), check, key)
             defect = shown[case.id]
             if defect is not None:
                 self._reduced[check, key] = (case, defect)

@@ -48,6 +48,7 @@ def examine(message: bytes) -> bytes:
     subject = _subject(request.subject)
     path = path_of(subject, request.path)
     child = _elsewhere() if Probe.ANOTHER_PROCESS in request.probes else None
+    checks = [check for check in ALL_CHECKS if check.name in request.checks]
     with tempfile.TemporaryDirectory(prefix="saveproof-") as folder:
         try:
             trace = record(
@@ -56,13 +57,13 @@ def examine(message: bytes) -> bytes:
                 request.case,
                 Path(folder),
                 probes=request.probes,
+                trains_on=any(check.trains_on for check in checks),
                 elsewhere=child,
                 subject_spec=request.subject,
                 seconds=request.seconds,
             )
         except Unsupported as unsupported:
             return wire.encode(Report((), str(unsupported)))
-    checks = [check for check in ALL_CHECKS if check.name in request.checks]
     return wire.encode(Report(tuple(judge(trace, checks))))
 
 

@@ -47,20 +47,22 @@ def record(
     folder: Path,
     *,
     probes: frozenset[Probe] = frozenset(),
+    trains_on: bool = True,
     elsewhere: Child | None = None,
     subject_spec: str = "",
     seconds: float = 120.0,
 ) -> Trace:
     """Run the case through the save path and return what was seen.
 
-    `folder` is empty and takes the files. `elsewhere` serves `conformance.examine:reload`.
+    `folder` is empty and takes the files. Unless `trains_on`, lives end with their outputs.
+    `elsewhere` serves `conformance.examine:reload`.
 
     Raises:
         Unsupported: the subject can't build or train the case, saving apart.
         Crashed, TimedOut: the other process did, while loading.
     """
     trace = Trace(case, path.name, path.contract, probes, path.in_memory)
-    recorder = Recorder(subject, path, case, folder)
+    recorder = Recorder(subject, path, case, folder, trains_on=trains_on)
     seen: dict[str, object] = {}
     try:
         recorder.round_trip(seen, second=Probe.SECOND_GENERATION in probes)
@@ -90,11 +92,20 @@ def relive(subject: Subject, path: SavePath, case: Case, source: Path) -> bytes:
 class Recorder:
     """The stages of one trace: `folder` takes the files, `source` is what was saved last."""
 
-    def __init__(self, subject: Subject, path: SavePath, case: Case, folder: Path) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        path: SavePath,
+        case: Case,
+        folder: Path,
+        *,
+        trains_on: bool = True,
+    ) -> None:
         self._subject = subject
         self._path = path
         self._case = case
         self._folder = folder
+        self._trains_on = trains_on
         self._files = 0
         self.source: Source = None
 
@@ -149,7 +160,7 @@ class Recorder:
         try:
             with stage(Stage.RESUME):
                 outputs = tuple(self._subject.predict(model, data.probe(self._case)))
-                for event, rows in self._after():
+                for event, rows in self._after() if self._trains_on else ():
                     logs = tuple(dict(log) for log in self._subject.perform(model, event, rows))
                     name = type(event).__name__
                     steps.append(Step(name, logs, self._subject.snapshot(model)))

@@ -252,6 +252,7 @@ BEHAVIOUR_CHECKS = (
         promise=lambda trace: trace.contract.promise(*loss_facets(trace)),
         find=first_batch_loss_is_identical,
         earned=True,
+        trains_on=True,
     ),
     Check(
         "resume_trajectory_is_identical",
@@ -261,5 +262,6 @@ BEHAVIOUR_CHECKS = (
         promise=_trajectory_promise,
         find=resume_trajectory_is_identical,
         earned=True,
+        trains_on=True,
     ),
 )

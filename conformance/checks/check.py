@@ -52,6 +52,7 @@ class Check:
 
     `promise` says how firmly the trace's contract answers for the sentence, None where it doesn't.
     `probe` is what the trace must have looked at. `earned` asks for a subject that repeats itself.
+    `trains_on` asks for the training after the load, without which outputs are all that is seen.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Check:
     find: Callable[[Trace], Seen]
     probe: Probe | None = None
     earned: bool = False
+    trains_on: bool = False
 
 
 def anonymous(trace: Trace, where: str) -> str:

@@ -214,5 +214,6 @@ HANDLING_CHECKS = (
         find=another_process_loads_the_same,
         probe=Probe.ANOTHER_PROCESS,
         earned=True,
+        trains_on=True,
     ),
 )

@@ -1,9 +1,17 @@
 """Campaigns: what they find, what they call it, and how small they make it."""
 
-from conformance import wire
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+from conformance import subjects, wire
 from conformance.campaign import Campaign
-from conformance.examine import Request, examine
+from conformance.checks import ALL_CHECKS
+from conformance.examine import Request, examine, path_of
 from conformance.plan import Plan
+from conformance.recording import record
 from conformance.trace import Probe
 from reports.records import Verdict
 from tests.conformance.conftest import LINEAR_CASES
@@ -99,6 +107,31 @@ def test_a_twin_is_brought_up_for_what_is_news_and_not_again():
     twins = [Probe.TWIN in probes for probes in examiner.probes]
     assert twins.count(True) == 1
     assert len(twins) == 13
+
+
+def test_what_no_check_asks_for_is_not_paid_for():
+    examiner = _Noting()
+    outputs = tuple(check for check in ALL_CHECKS if check.name == "outputs_survive")
+    plan = Plan(
+        *("examples.linear_subject:Linear", "npz", "sequential", LINEAR_CASES, outputs), examples=12
+    )
+    (result,) = Campaign(plan, examiner, lambda _: None).run()
+
+    assert set(examiner.probes) == {frozenset()}
+    assert result.tally[Verdict.PASS] > 0
+
+
+@pytest.mark.parametrize("trains_on", [True, False])
+@settings(max_examples=3, deadline=None)
+@given(case=LINEAR_CASES)
+def test_lives_go_on_where_a_check_asks_for_it(trains_on, case):
+    subject = subjects.resolve("reference")
+    path = path_of(subject, "h5")
+    with tempfile.TemporaryDirectory() as folder:
+        trace = record(subject, path, case, Path(folder), trains_on=trains_on)
+
+    assert trace.original.outputs
+    assert bool(trace.original.steps) is bool(trace.resumed.steps) is trains_on
 
 
 def test_campaign_repeats_itself_from_its_seed(run):
