@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.autodiff import Variable
 from reference_impl.checkpoints import extra_tensors, extras_graph
 from reference_impl.custom_objects import custom_object_scope
 from reference_impl.formats.errors import MissingPart
@@ -28,7 +27,7 @@ from reference_impl.models.flags import set_flags
 from reference_impl.models.model import Model
 from reference_impl.models.restoration import Restoration
 from reference_impl.models.restore import WeightsMismatch
-from reference_impl.models.restore_training import OptimizerMismatch, compile_from, paired_flags
+from reference_impl.models.restore_training import compile_from, optimized_weights, paired_flags
 from reference_impl.models.revived import Revived, revived_config
 from reference_impl.models.saved_objects import (
     KERAS_API,
@@ -212,23 +211,12 @@ def _compile(model: Model, saved: SavedModelContents) -> None:
     optimizer = saved.root.children.get("optimizer", Node())
     listed = optimizer.children.get("_variables", Node())
     if len(listed.children) > 1 or optimizer.slots:
-        compiled.optimizer.build(_optimized(model, told.get("optimized") or ()))
+        compiled.optimizer.build(optimized_weights(model, told.get("optimized") or ())[0])
 
 
 def _flags_told(index: Mapping[str, Any]) -> Extras:
     flags = tuple(bool(flag) for flag in index["compiled_trainable"])
     return Extras(compiled_trainable=flags, run_eagerly=index["run_eagerly"])
-
-
-def _optimized(model: Model, places: Sequence[int]) -> list[Variable]:
-    """Return the weights that the optimizer was built with: those that train, unless told."""
-    weights = model.weights
-    if any(not 0 <= place < len(weights) for place in places):
-        raise OptimizerMismatch(
-            f"model {model.name!r}: expected places of optimized weights below {len(weights)}, "
-            f"found {sorted(places)}"
-        )
-    return [weights[place] for place in places] or model.trainable_weights
 
 
 def _restore(model: Model, saved: SavedModelContents) -> None:

@@ -159,7 +159,7 @@ def _optimizer_state(
     outside = extras.optimizer
     listed: list[np.ndarray] = values[:1]
     if extras.optimized or slots or (optimizer.built and values):
-        for weights in _optimized(model, extras.optimized):
+        for weights in optimized_weights(model, extras.optimized):
             built = optimizer
             if not optimizer.built:
                 # A copy tells what shapes there would be, before anything is changed.
@@ -188,11 +188,14 @@ def _optimizer_state(
     return listed, [(known[name], value) for name, value in outside.items()]
 
 
-def _optimized(model: Trainer, places: Sequence[int]) -> list[list[Variable]]:
+def optimized_weights(model: Trainer, places: Sequence[int]) -> list[list[Variable]]:
     """Return what the optimizer may have been built with, the likeliest first.
 
     Where the file does not tell, that is what trains, or all that would train if nothing had been
     frozen since: tf_keras keeps the slots of a layer that is frozen after training.
+
+    Raises:
+        OptimizerMismatch: if a place is none of the model's weights.
     """
     weights = model.weights
     if any(not 0 <= place < len(weights) for place in places):
