@@ -2,26 +2,32 @@
 
 import msgspec
 
+from reports.causes import sections
 from reports.interchange import grid, measured
+from reports.keys import told
 from reports.matrix import NEWS, Cell, Matrix, replay_command, repro_command
 from reports.records import PathInfo
 from reports.rendering import rendered
-from reports.wording import MEANINGS, SYMBOLS, printable, promised, tallied
+from reports.wording import MEANINGS, SYMBOLS, counted, placed, printable, promised, tallied
 from reports.wording import shown as word
 
 
 def html(matrix: Matrix) -> str:
-    """Return the page: headline, defects, a matrix a subject, and what stands behind each cell."""
+    """Return the page: headline, causes, a matrix a subject, and what stands behind each cell."""
     page = rendered(
         "report.html.j2",
         {
             "matrix": matrix,
+            "sections": sections(matrix),
             "grid": grid(matrix),
             "measured": measured,
             "symbols": SYMBOLS,
             "meanings": MEANINGS,
             "promised": promised,
             "tallied": tallied,
+            "told": told,
+            "placed": placed,
+            "counted": counted,
             "word": word,
             "anchors": _anchors(matrix),
             "has_news": _has_news,

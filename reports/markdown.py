@@ -3,28 +3,30 @@
 import re
 from collections.abc import Sequence
 
+from reports.causes import Cause, Section, sections
 from reports.interchange import Exchange, Grid, grid, measured
+from reports.keys import told
 from reports.matrix import Cell, Defect, Matrix, Sheet, replay_command, repro_command
 from reports.records import Verdict
-from reports.wording import MEANINGS, SYMBOLS, explained, printable, shown
+from reports.wording import MEANINGS, SYMBOLS, counted, listed, placed, printable, shown
 
 LIMIT = 50
-"""Defects that are written out: GitHub cuts a job's summary at 1 MiB."""
+"""Causes that are written out: GitHub cuts a job's summary at 1 MiB."""
 
 MARKS = re.compile(r"[\\`*{}\[\]<>|#~$@&]|(?<!\w)_|_(?!\w)")
 """Characters that mean something; an underscore inside a word does not."""
 
 
 def markdown(matrix: Matrix) -> str:
-    """Return a table a subject (rows are checks) and the defects; of exchanges, one of them all."""
+    """Return a table a subject (rows are checks), of exchanges one of them all; and the causes."""
     parts = [f"# saveproof: {escaped(matrix.headline)}", *_banner(matrix), _origin(matrix)]
     exchanges = grid(matrix)
     parts += _exchanges(exchanges) if exchanges else [_table(sheet) for sheet in matrix.sheets]
     parts.append(_legend(matrix))
-    defects = [same for sheet in matrix.sheets for same in sheet.defects]
-    parts += [_defect(same, matrix.folder) for same in defects[:LIMIT]]
-    if len(defects) > LIMIT:
-        parts.append(f"{len(defects) - LIMIT} more stand in the HTML report.")
+    left = LIMIT
+    for section in sections(matrix):
+        parts += _section(section, matrix.folder, left)
+        left = max(0, left - len(section.causes))
     return printable("\n\n".join(parts)) + "\n"
 
 
@@ -80,13 +82,7 @@ def _exchanges(grid: Grid) -> list[str]:
     for name, writer in grid.rows:
         cells = [_exchange(grid.at(name, writer, reader)) for reader in grid.readers]
         lines.append(f"| {escaped(name)} | {escaped(writer)} | {' | '.join(cells)} |")
-    lost = [
-        f"- {SYMBOLS[lost.verdict]} {escaped(f'{one.writer} → {one.reader}, {one.format}')}: "
-        f"{escaped(lost.key)}"
-        for one in grid.exchanges.values()
-        for lost in one.lost
-    ]
-    return ["\n".join(lines), *(["\n".join(lost)] if lost else [])]
+    return ["\n".join(lines)]
 
 
 def _exchange(one: Exchange | None) -> str:
@@ -111,18 +107,32 @@ def _legend(matrix: Matrix) -> str:
     )
 
 
-def _defect(same: Sequence[Defect], folder: str) -> str:
-    first = same[0]
-    places = ", ".join(f"{d.path} ({', '.join(d.kinds)})" for d in same)
-    title = f"{SYMBOLS[first.verdict]} {shown(first.verdict)}: {first.subject}, {places}"
+def _section(section: Section, folder: str, limit: int) -> list[str]:
+    """Return at most so many of the section's causes, and the number of those left out."""
+    parts = [f"## {section.title}", section.meaning]
+    parts += [_cause(cause, folder) for cause in section.causes[:limit]]
+    if len(section.causes) > limit:
+        parts.append(f"{len(section.causes) - limit} more in the HTML report.")
+    return parts
+
+
+def _cause(cause: Cause, folder: str) -> str:
+    title = escaped(f"{SYMBOLS[cause.verdict]} {shown(cause.verdict)}: {cause.title}")
+    where = escaped(f"{placed(cause)}; {counted(cause)}")
     return "\n\n".join(
         [
-            f"<details><summary>{escaped(title)}: {escaped(first.finding.message)}</summary>",
-            escaped(f"{explained(first)}. Check {first.check.name}: {first.check.statement}"),
-            *_evidence(first, folder),
+            f"<details><summary>{title}<br>{where}</summary>",
+            "\n".join(_line(same) for same in cause.defects),
+            *_evidence(cause.smallest, folder),
             "</details>",
         ]
     )
+
+
+def _line(same: Sequence[Defect]) -> str:
+    first, paths = same[0], {defect.path: defect.kinds for defect in same}
+    said = f"{first.check.name}: {told(first.finding)}; {listed(paths)}; key: {first.finding.key}"
+    return f"- {escaped(said)}"
 
 
 def _evidence(defect: Defect, folder: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The report for a terminal: a table a subject, then the defects."""
+"""The report for a terminal: a table a subject, then what was found, by cause."""
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,10 +10,11 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from reports.causes import Cause, Section, sections
 from reports.interchange import Exchange, Grid, grid, measured
-from reports.matrix import Cell, Defect, Matrix, Sheet, replay_command, repro_command
-from reports.records import CheckInfo, Verdict
-from reports.wording import MEANINGS, SYMBOLS, explained, printable, shown
+from reports.matrix import Cell, Matrix, Sheet, replay_command, repro_command
+from reports.records import UNEXPECTED, CheckInfo, Verdict
+from reports.wording import MEANINGS, SYMBOLS, counted, placed, printable, shown
 
 STYLES: Mapping[Verdict | None, str] = {
     Verdict.PASS: "green",
@@ -62,8 +63,8 @@ def _parts(matrix: Matrix, width: int) -> Iterable[RenderableType]:
     else:
         yield from _sheets(matrix, numbers, width)
     yield _legend(matrix)
-    for sheet in matrix.sheets:
-        yield from (_defect(same, matrix.folder) for same in sheet.defects)
+    for section in sections(matrix):
+        yield from _section(section, matrix.folder)
     yield Rule(style="dim")
     yield _conclusion(matrix)
 
@@ -78,7 +79,7 @@ def _sheets(matrix: Matrix, numbers: Mapping[str, int], width: int) -> Iterable[
 
 
 def _exchanges(grid: Grid) -> Iterable[RenderableType]:
-    """Return a row a format and writer, a column a reader; then what was lost, by name."""
+    """Return a row a format and writer, a column a reader."""
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
     for name in ("format", "written by", *grid.readers):
         table.add_column(Text(printable(name)), overflow="fold")
@@ -86,11 +87,6 @@ def _exchanges(grid: Grid) -> Iterable[RenderableType]:
         cells = [_exchange(grid.at(name, writer, reader)) for reader in grid.readers]
         table.add_row(Text(printable(name)), Text(printable(writer)), *cells)
     yield Padding(table, (0, 0, 1, 0))
-    for one in grid.exchanges.values():
-        for lost in one.lost:
-            mark = Text(SYMBOLS[lost.verdict], STYLES[lost.verdict])
-            place = f"{one.writer} → {one.reader} {one.format}"
-            yield mark.append(printable(f" {place}: {lost.key}"), "default")
 
 
 def _exchange(one: Exchange | None) -> Text:
@@ -152,14 +148,29 @@ def _legend(matrix: Matrix) -> RenderableType:
     return Padding(table, (1, 0))
 
 
-def _defect(same: Sequence[Defect], folder: str) -> RenderableType:
-    first, finding = same[0], same[0].finding
-    places = ", ".join(f"{d.path} ({', '.join(d.kinds)})" for d in same)
-    title = Text(f"{SYMBOLS[first.verdict]} {shown(first.verdict)}", STYLES[first.verdict])
-    title.append(printable(f"  {first.subject}  {places}"), "bold")
+def _section(section: Section, folder: str) -> Iterable[RenderableType]:
+    """Return the section's causes: unexpected ones in full, others in a few lines each."""
+    yield Rule(style="dim")
+    yield Text(f"{section.title}  ", "bold").append(section.meaning, "not bold dim")
+    for cause in section.causes:
+        yield Text()
+        yield _in_full(cause, folder) if cause.verdict in UNEXPECTED else _in_short(cause, folder)
+
+
+def _in_short(cause: Cause, folder: str) -> RenderableType:
+    lines = [_title(cause), Text(printable(f"{placed(cause)}; {counted(cause)}"), "dim")]
+    if cause.smallest.finding.case_id:
+        lines.append(_command(replay_command(cause.smallest.finding, folder)))
+    return _hanging(cause, lines)
+
+
+def _in_full(cause: Cause, folder: str) -> RenderableType:
+    defect, finding = cause.smallest, cause.smallest.finding
     lines: list[RenderableType] = [
-        Text(printable(first.check.statement)),
-        Text(printable(explained(first))),
+        _title(cause),
+        Text(printable(f"{shown(cause.verdict)} of {placed(cause)}")),
+        Text(printable(f"{defect.check.name}: {defect.check.statement}")),
+        Text(printable(f"key: {finding.key}"), "dim"),
     ]
     if finding.expected or finding.found:
         lines.append(_difference(finding.where, finding.expected, finding.found))
@@ -168,9 +179,23 @@ def _defect(same: Sequence[Defect], folder: str) -> RenderableType:
     if finding.traceback:
         lines.append(Padding(Text(printable(finding.traceback), "dim"), (0, 0, 1, 2)))
     if finding.case_id:
-        lines.append(Text(printable(replay_command(finding, folder)), "bold", no_wrap=True))
-        lines.append(Text(printable(repro_command(finding, folder)), "bold", no_wrap=True))
-    return Group(Rule(style="dim"), title, Padding(Group(*lines), (0, 0, 0, 2)))
+        lines.append(_command(replay_command(finding, folder)))
+        lines.append(_command(repro_command(finding, folder)))
+    return _hanging(cause, lines)
+
+
+def _title(cause: Cause) -> Text:
+    return Text(printable(cause.title), "bold")
+
+
+def _command(text: str) -> Text:
+    return Text(printable(text), no_wrap=True, overflow="ignore")
+
+
+def _hanging(cause: Cause, lines: Sequence[RenderableType]) -> RenderableType:
+    table = Table.grid(padding=(0, 1))
+    table.add_row(Text(SYMBOLS[cause.verdict], STYLES[cause.verdict]), Group(*lines))
+    return table
 
 
 def _difference(where: str, expected: str, found: str) -> RenderableType:

@@ -1,8 +1,10 @@
 """How reports show verdicts and promises: symbols and sentences."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from reports.causes import Cause
+from reports.keys import told
 from reports.matrix import Cell, Defect
 from reports.records import PathInfo, Verdict
 
@@ -74,6 +76,26 @@ def shown(verdict: Verdict | None) -> str:
 
 
 def explained(defect: Defect) -> str:
-    """Return the defect's message, and why it is expected where it is known."""
+    """Return the defect in a line, and why it is expected where it is known."""
     known = f" (known: {defect.finding.known})" if defect.finding.known else ""
-    return defect.finding.message + known
+    return told(defect.finding) + known
+
+
+def placed(cause: Cause) -> str:
+    """Return where a cause shows: subjects, save paths and kinds of model."""
+    return "; ".join(f"{name}: {listed(paths)}" for name, paths in cause.places.items())
+
+
+def listed(paths: Mapping[str, Sequence[str]]) -> str:
+    """Return save paths with the kinds of model, those together that have the same kinds."""
+    by_kinds: dict[str, list[str]] = {}
+    for path, kinds in paths.items():
+        by_kinds.setdefault(", ".join(kinds), []).append(path)
+    return ", ".join(f"{', '.join(names)} ({kinds})" for kinds, names in by_kinds.items())
+
+
+def counted(cause: Cause) -> str:
+    """Return how much of a run a cause explains: the check, or how many, and the findings."""
+    checks = cause.checks
+    named = checks[0] if len(checks) == 1 else f"{len(checks)} checks"
+    return f"{named}, {cause.findings} finding{'' if cause.findings == 1 else 's'}"

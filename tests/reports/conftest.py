@@ -321,3 +321,14 @@ def finding_builder():
 @pytest.fixture(name="a_result", scope="session")
 def result_builder():
     return a_result
+
+
+@pytest.fixture(scope="session")
+def two_of_a_kind():
+    """A run in which one known issue shows as two findings, the second of a smaller case."""
+    known = "No slots come back."
+    findings = (
+        a_finding("weights", message="weights part in step 1", known=known),
+        a_finding("loss", message="loss differs in step 1", known=known, drawing="a dense layer"),
+    )
+    return matrix(one_cell(Verdict.KNOWN, findings=findings))

@@ -114,5 +114,45 @@ def test_a_known_issue_is_linked(text):
     assert '<a href="https://github.com/keras-team/keras/issues/1" rel="noreferrer">' in text
 
 
+def overview(text):
+    return text[text.index('id="defects"') : text.index('id="matrix-title"')]
+
+
+def test_a_known_issue_stands_once_with_its_smallest_case(two_of_a_kind):
+    """The statement, a line for each finding, and one minimal case: that of the smaller drawing."""
+    text = overview(html(two_of_a_kind))
+
+    assert text.count("No slots come back.") == 1
+    assert text.count("tf_keras: h5 (sequential); weights_survive, 2 findings") == 1
+    assert text.count('<article class="finding">') == 1
+    assert "a dense layer" in text
+    assert text.count('href="#cell-0-0-0"') == 2
+
+
+def test_behind_the_cell_every_finding_of_a_known_issue_stays(two_of_a_kind):
+    text = html(two_of_a_kind)
+    cells = text[text.index('id="cells"') :]
+
+    assert cells.count('<article class="finding">') == 2
+    assert cells.count("No slots come back.") == 2
+
+
+def test_findings_of_one_message_are_told_apart_by_their_causes(one_cell, a_finding):
+    """Three gaps whose message is the same: three rows, each with what the load had lost."""
+    key = "resume: first step loss, from"
+    findings = [
+        a_finding(f"{key} {lost}", message="loss differs in step 1")
+        for lost in ("RNG state: Dropout value", "metric state: lost", "recurrent state: GRU value")
+    ]
+
+    text = overview(html(matrix(one_cell(Verdict.GAP, findings=tuple(findings)))))
+
+    assert re.findall("<p><strong>(.*?)</strong></p>\n    <p", text) == [
+        "RNG state not kept (Dropout)",
+        "metric state not kept",
+        "recurrent state not kept (GRU)",
+    ]
+
+
 def test_a_clean_run_says_that_nothing_was_found(one_cell):
     assert "<p>Nothing unexpected.</p>" in html(matrix(one_cell(Verdict.PASS)))

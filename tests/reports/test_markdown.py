@@ -21,7 +21,8 @@ def test_a_table_has_a_row_a_check_and_a_column_a_path(figures):
 def test_a_finding_is_written_out_with_its_commands(figures):
     text = markdown(figures)
 
-    assert "✗ fail: tf_keras, h5 (functional), keras (functional, subclassed)" in text
+    assert "✗ fail: dense_10/kernel's slot 'vhat' is missing: 7 entries became 5<br>" in text
+    assert "<br>tf_keras: h5 (functional), keras (functional, subclassed); optimizer_slots" in text
     assert "expected 7 entries\nfound    5 entries" in text
     assert "saveproof repro 9f2c41d07ab3e615 --run saveproof-report" in text
 
@@ -33,14 +34,24 @@ def test_the_legend_explains_what_is_shown_and_nothing_else(one_cell):
     assert "✗ fail:" not in text
 
 
-def test_beyond_the_limit_findings_are_counted(figures, monkeypatch):
+def test_a_known_issue_stands_once_with_every_check_that_sees_it(two_of_a_kind):
+    text = markdown(two_of_a_kind)
+
+    assert text.count("<details>") == 1
+    assert text.count("No slots come back.") == 1
+    assert "- weights_survive: weights part in step 1; h5 (sequential); key: weights" in text
+    assert "- weights_survive: loss differs in step 1; h5 (sequential); key: loss" in text
+
+
+def test_beyond_the_limit_causes_are_counted(figures, monkeypatch):
     """GitHub drops a job summary of more than 1 MiB altogether."""
     monkeypatch.setattr(module, "LIMIT", 2)
 
     text = markdown(figures)
 
     assert text.count("<details>") == 2
-    assert "7 more stand in the HTML report." in text
+    assert "4 more in the HTML report.\n\n## Gaps" in text
+    assert "1 more in the HTML report.\n\n## Known" in text
 
 
 def test_hostile_text_breaks_no_table_and_opens_no_tag(hostile):
@@ -48,7 +59,7 @@ def test_hostile_text_breaks_no_table_and_opens_no_tag(hostile):
     outside = re.sub(r"^(`{3,})\w*\n.*?^\1$", "", text, flags=re.DOTALL | re.MULTILINE)
 
     assert "<script" not in outside
-    assert set(re.findall(r"</?(\w+)", outside)) == {"details", "summary"}
+    assert set(re.findall(r"</?(\w+)", outside)) == {"br", "details", "summary"}
     assert {line.count("|") for line in outside.splitlines() if line.startswith("|")} == {3}
 
 

@@ -29,10 +29,45 @@ def test_numbers_lead_from_columns_to_checks(figures):
 def test_a_finding_has_its_model_its_difference_and_its_commands(figures):
     text = terminal(figures)
 
-    assert "✗ fail  tf_keras  h5 (functional), keras (functional, subclassed)" in text
+    assert "fail of tf_keras: h5 (functional), keras (functional, subclassed)" in text
+    assert "key: slot:missing" in text
     assert "expected 7 entries" in text
     assert 'Dense(units=3, activation="tanh", bias_regularizer=L2(0.02))  <- x' in text
     assert "saveproof replay 9f2c41d07ab3e615 --run saveproof-report" in text
+
+
+def test_what_is_unexpected_comes_first_and_what_is_known_last(figures):
+    text = terminal(figures)
+    places = [text.index(name) for name in ("Unexpected: 6", "Gaps: 2, of 1", "Known issues: 1")]
+
+    assert places == sorted(places)
+
+
+def test_a_known_issue_takes_a_few_lines(two_of_a_kind):
+    """Statement, place and how often, and the command that runs the smallest case again."""
+    lines = terminal(two_of_a_kind).splitlines()
+    start = lines.index("K No slots come back.")
+
+    assert lines[start + 1] == "  tf_keras: h5 (sequential); weights_survive, 2 findings"
+    assert lines[start + 2] == "  saveproof replay 9f2c41d07ab3e615 --run saveproof-report"
+    assert lines[start + 3].startswith("───")
+    assert "loss differs" not in "".join(lines)
+
+
+def test_25_known_issues_and_12_gaps_read_on_a_screen_or_two(one_cell, a_finding):
+    """What stands below the tables has six lines a cause at most, however many findings it has."""
+    known = [
+        a_finding(f"resume: first step loss, from optimizer slots: s{n} lost", known=f"{n % 5}")
+        for n in range(25)
+    ]
+    gaps = [a_finding(f"RNG state: L{n} value", message=f"RNG state: l{n}/0") for n in range(12)]
+    figures = matrix(one_cell(Verdict.GAP, findings=(*known, *gaps)))
+
+    text = terminal(figures)
+
+    assert figures.headline == "12 gaps, 25 known issues"
+    assert "Gaps: 12, of 1 cause  " in text
+    assert len(text[text.index("Gaps:") :].splitlines()) <= 40
 
 
 def test_the_last_line_is_the_headline(figures):
