@@ -19,16 +19,19 @@ def test_sections_hold_every_defect_once_the_unexpected_first(figures):
     assert sorted(map(id, defects)) == sorted(map(id, every))
 
 
-def test_the_worst_of_all_subjects_comes_first(figures):
-    """The crash of one subject does not stand behind another's gap."""
-    verdicts = [cause.verdict for cause in sections(figures)[0].causes]
+def test_the_worst_of_all_subjects_comes_first(a_run, a_result, a_finding):
+    """The failure of one subject does not stand behind another's harness error."""
+    results = tuple(
+        a_result(subject, "h5", "functional", "weights_survive", verdict, findings=(a_finding(),))
+        for subject, verdict in (
+            ("tf_keras", Verdict.HARNESS_ERROR),
+            ("keras:jax", Verdict.FAIL),
+        )
+    )
 
-    assert verdicts == [
-        *[Verdict.FAIL] * 3,
-        Verdict.CRASH,
-        Verdict.TIMEOUT,
-        Verdict.HARNESS_ERROR,
-    ]
+    found = causes(matrix(a_run(results=results)))
+
+    assert [cause.verdict for cause in found] == [Verdict.FAIL, Verdict.HARNESS_ERROR]
 
 
 def test_an_unexpected_defect_is_a_cause_of_its_own(one_cell, a_finding):
