@@ -15,7 +15,7 @@ LOST = re.compile(
 )
 """A key that speaks of one kind of state: `RNG state: Dropout value`."""
 
-WHATS: Mapping[str, str] = {
+DIFFERENCES: Mapping[str, str] = {
     "value": "another value",
     "shape": "another shape",
     "dtype": "another dtype",
@@ -75,7 +75,7 @@ def _loss(key: str) -> Loss | None:
     found = LOST.fullmatch(key)
     if found is None:
         return None
-    what = WHATS.get(found["what"], found["what"])
+    what = DIFFERENCES.get(found["what"], found["what"])
     return Loss(found["facet"], found["place"] or "", what + (found["since"] or ""))
 
 
