@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from reference_impl.custom_objects import registered_name
-from reference_impl.formats.archive import Archive, is_archive, read_archive, write_archive
+from reference_impl.formats.archive import Archive, read_archive, write_archive
 from reference_impl.formats.weights_h5 import (
     OPTIMIZER,
     Group,
     WeightsTree,
     numbered_group,
-    read_weights_tree,
     write_weights_tree,
 )
 from reference_impl.metrics import Metric
@@ -248,22 +247,24 @@ def save_weights_tree(model: Trainer, target: Path, *, dialect: Dialect) -> None
     write_weights_tree(tree, target, mark_bfloat16=dialect is Dialect.KERAS)
 
 
-def load_weights_tree(model: Trainer, source: Path) -> None:
-    """Read `.weights.h5`, shards of it, or the weights of an archive into the model, all or none.
+def load_weights_tree(model: Trainer, tree: WeightsTree, source: Path) -> None:
+    """Put weights in the layout of `.weights.h5` into the model, all or none.
 
     A compiled model takes the state of its optimizer and metrics, too; where that is of another
     optimizer it is left, with a warning, as in Keras.
 
+    Args:
+        model: the model, built.
+        tree: what the file holds.
+        source: the file, for messages.
+
     Raises:
-        FileNotFoundError, UnreadableFile, WrongChecksum, MissingPart, WrongPart: for the file.
         WeightsMismatch: if a layer's weights do not fit.
     """
-    tree = read_archive(source).weights if is_archive(source) else read_weights_tree(source)
-    check_built(model)
     extras = tree.extras or Extras()
     changes = fitting_tree(model, tree) + set_states(model, extras.layer_states)
     for variable, value in changes:
-        variable.assign(value)
+        variable.adopt(value)
     optimizer = _optimizer_of(tree)
     if model.compiled is None or optimizer is None:
         return

@@ -20,8 +20,10 @@ from reference_impl.archives import (
 from reference_impl.checkpoints import LoadStatus, load_checkpoint, save_checkpoint
 from reference_impl.custom_objects import custom_object_scope
 from reference_impl.formats import hdf5_read, hdf5_write
-from reference_impl.formats.archive import is_archive
+from reference_impl.formats.archive import is_archive, read_archive
 from reference_impl.formats.bundle_write import index_file
+from reference_impl.formats.hdf5_parts import opened
+from reference_impl.formats.weights_h5 import WeightsTree, read_tree, read_weights_tree
 from reference_impl.layers.base import Layer
 from reference_impl.models.capture import check_built, model_state, weights_state
 from reference_impl.models.dialect_entries import read_entry
@@ -29,6 +31,7 @@ from reference_impl.models.dialects import VERSIONS, Dialect, dialect_of_entry, 
 from reference_impl.models.restore import fitting, fitting_by_name, model_from_state
 from reference_impl.models.trainer import Trainer
 from reference_impl.serialization import MalformedEntry, deserialize_layer
+from reference_impl.state import WeightsState
 
 Target = str | PathLike[str]
 Objects = Mapping[str, Any]
@@ -196,18 +199,27 @@ def load_weights(model: Trainer, source: Target, *, by_name: bool = False) -> Lo
     if prefix is not None:
         return load_checkpoint(model, prefix)
     check_built(model)
-    if is_archive(file) or file.name.endswith(".weights.json") or hdf5_read.holds_tree(file):
+    held = _weights_in(file)
+    if isinstance(held, WeightsTree):
         if by_name:
             raise FormatNotOffered(
                 f"{file}: by_name is for HDF5 in the layout of Keras 2; this layout has no names"
             )
-        load_weights_tree(model, file)
+        load_weights_tree(model, held, file)
         return None
-    state = hdf5_read.read_weights(file)
-    pairs = fitting_by_name(model, state) if by_name else fitting(model, state)
+    pairs = fitting_by_name(model, held) if by_name else fitting(model, held)
     for variable, value in pairs:
-        variable.assign(value)
+        variable.adopt(value)
     return None
+
+
+def _weights_in(file: Path) -> WeightsTree | WeightsState:
+    if is_archive(file):
+        return read_archive(file).weights
+    if file.name.endswith(".weights.json"):
+        return read_weights_tree(file)
+    with opened(file) as root:
+        return read_tree(root) if hdf5_read.holds_tree(root) else hdf5_read.read_weights(root)
 
 
 def model_from_config(config: Objects, custom_objects: Objects | None = None) -> Layer:

@@ -158,6 +158,21 @@ class Variable(Tensor):
             )
         self.value = array
 
+    def adopt(self, value: np.ndarray) -> None:
+        """Take a new value as `assign` does, itself rather than a copy of it if it may be.
+
+        It may if it is of the right dtype, in C order, and can be written into: an array that was
+        made for this alone, and into which nobody else writes. Views of a file can't be.
+
+        Raises:
+            VariableShapeError: As `assign`.
+        """
+        fresh = value.flags.carray and value.dtype == self.value.dtype
+        if fresh and value.shape == self.value.shape and _TRACER.get() is None:
+            self.value = value
+        else:
+            self.assign(value)
+
     def __repr__(self) -> str:
         return f"<Variable {self.name!r} shape={self.shape} dtype={self.dtype} {self.value!r}>"
 

@@ -9,18 +9,20 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
-from h5py import h5f, h5fd, h5g, h5p
+from zlib_ng import zlib_ng
 
 from reference_impl.formats.errors import MissingPart, NotReadHere, UnreadableFile, WrongPart
 from reference_impl.formats.hdf5_parts import Hdf5File
+from reference_impl.formats.hdf5_stream import write_hdf5
 from reference_impl.formats.hdf5_write_parts import replacing
-from reference_impl.formats.seal import mapped
+from reference_impl.formats.pieces import Content, Piece, mapped, taken_apart
 from reference_impl.formats.weights_h5 import WeightsTree, read_tree, write_tree
 from reference_impl.state import Entry
 
@@ -40,6 +42,15 @@ _LARGE = 1 << 31
 _LOCAL_HEADER = struct.Struct("<4s22x2H")
 """Of a member: its magic, and the lengths of its name and of what follows before its content."""
 
+_EXTRA = struct.Struct("<2H")
+"""Of a part of what a zip file says of a member beyond what all do: its kind and its size."""
+
+_PIECES = 0x5053
+"""The kind that says how long the pieces of the weights are; others pass over it."""
+
+_MOST_PIECES = 8000
+"""As many as there is space for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Archive:
@@ -52,12 +63,11 @@ class Archive:
 
 def write_archive(archive: Archive, target: Path, *, mark_bfloat16: bool) -> None:
     """Write the archive beside the target and put it in the target's place."""
-    with replacing(target) as partial, partial.open("w+b") as stream:
+    with replacing(target) as partial, partial.open("w+b", buffering=0) as stream:
         with zipfile.ZipFile(stream, "w") as members:
             for name, content in ((METADATA, archive.metadata), (CONFIG, archive.config)):
                 members.writestr(_info(name), json.dumps(content))
             _write_weights(members, stream, archive.weights, mark_bfloat16=mark_bfloat16)
-        stream.flush()
         os.fsync(stream.fileno())
 
 
@@ -68,62 +78,41 @@ def _info(name: str) -> zipfile.ZipInfo:
 
 
 def _write_weights(
-    members: zipfile.ZipFile, stream: IO[bytes], tree: WeightsTree, *, mark_bfloat16: bool
+    members: zipfile.ZipFile, stream: FileIO, tree: WeightsTree, *, mark_bfloat16: bool
 ) -> None:
     """Let HDF5 write into the archive itself: a file of its own would be copied into it."""
     info = _info(WEIGHTS)
-    size = sum(array.nbytes for group in tree.groups.values() for array in group.arrays.values())
+    zip64 = tree.size() >= _LARGE
     info.header_offset = members.start_dir
     info.CRC = info.file_size = info.compress_size = 0
-    start = info.header_offset + len(info.FileHeader(zip64=size >= _LARGE))
-    stream.truncate(start)
-    access = h5p.create(h5p.FILE_ACCESS)
-    access.set_fileobj_driver(h5fd.fileobj_driver, _Window(stream, start))
-    file = h5f.create(WEIGHTS.encode(), h5f.ACC_TRUNC, fapl=access)
-    try:
-        write_tree(h5g.open(file, b"/"), tree, mark_bfloat16=mark_bfloat16)
-    finally:
-        file.close()
-    stream.flush()
-    content = mapped(Path(stream.name))[start:]
-    info.file_size = info.compress_size = content.size
-    info.CRC = zlib.crc32(content.data)
+    start = info.header_offset + len(info.FileHeader(zip64=zip64))
+    pieces = write_hdf5(
+        *(stream, start, lambda root: write_tree(root, tree, mark_bfloat16=mark_bfloat16), _crc32)
+    )
+    info.file_size = info.compress_size = sum(piece.size for piece in pieces)
+    info.CRC = _joined(pieces)
     stream.seek(info.header_offset)
-    stream.write(info.FileHeader(zip64=size >= _LARGE))
+    stream.write(info.FileHeader(zip64=zip64))
+    if 1 < len(pieces) <= _MOST_PIECES:
+        sizes = struct.pack(f"<{len(pieces)}Q", *(piece.size for piece in pieces))
+        info.extra = _EXTRA.pack(_PIECES, len(sizes)) + sizes
     # What zipfile does when a member is closed, for one that it has not written.
     members.filelist.append(info)
     members.NameToInfo[info.filename] = info
-    members.start_dir = start + content.size
+    members.start_dir = start + info.file_size
     stream.seek(members.start_dir)
 
 
-class _Window:
-    """What follows a place in a file, as the kind of file that h5py writes to."""
+def _crc32(checksum: int, content: np.ndarray) -> int:
+    return zlib_ng.crc32(content, checksum)
 
-    def __init__(self, stream: IO[bytes], start: int) -> None:
-        self._stream = stream
-        self._start = start
 
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        at = offset + self._start if whence == os.SEEK_SET else offset
-        return self._stream.seek(at, whence) - self._start
-
-    def tell(self) -> int:
-        return self._stream.tell() - self._start
-
-    def write(self, content: memoryview) -> int:
-        return self._stream.write(content)
-
-    def readinto(self, buffer: memoryview) -> int:
-        content = self._stream.read(len(buffer))
-        buffer[: len(content)] = content
-        return len(content)
-
-    def truncate(self, size: int) -> int:
-        return self._stream.truncate(self._start + size)
-
-    def flush(self) -> None:
-        self._stream.flush()
+def _joined(pieces: Sequence[Piece]) -> int:
+    """Return the CRC-32 of all pieces together."""
+    joined = 0
+    for piece in pieces:
+        joined = zlib_ng.crc32_combine(joined, piece.checksum, piece.size)
+    return joined
 
 
 def is_archive(source: Path) -> bool:
@@ -162,12 +151,12 @@ def read_archive(source: Path) -> Archive:
         return Archive(_json(members, CONFIG, source), read_tree(root), metadata)
 
 
-def _members(source: Path) -> dict[str, np.ndarray]:
-    """Return the content (uint8) of each member, found to have its checksum."""
+def _members(source: Path) -> dict[str, Content]:
+    """Return the content of each member, found to have its checksum."""
     if source.is_dir():
         raise UnreadableFile(f"{source}: a folder; expected a zip file")
     whole = mapped(source)
-    found: dict[str, np.ndarray] = {}
+    found: dict[str, Content] = {}
     try:
         with zipfile.ZipFile(source) as members:
             for info in members.infolist():
@@ -183,26 +172,41 @@ def _members(source: Path) -> dict[str, np.ndarray]:
     return found
 
 
-def _content(members: zipfile.ZipFile, info: zipfile.ZipInfo, whole: np.ndarray) -> np.ndarray:
+def _content(members: zipfile.ZipFile, info: zipfile.ZipInfo, whole: np.ndarray) -> Content:
     """Return a member's bytes: those of the file itself if they are as they were."""
     with members.open(info) as member:
         if info.compress_type != zipfile.ZIP_STORED:
-            return np.frombuffer(member.read(), np.uint8)
+            return Content([np.frombuffer(member.read(), np.uint8)])
     header = whole[info.header_offset : info.header_offset + _LOCAL_HEADER.size]
     _, name, extra = _LOCAL_HEADER.unpack(header.tobytes())
     start = info.header_offset + _LOCAL_HEADER.size + name + extra
     content = whole[start : start + info.file_size]
-    if content.size != info.file_size or zlib.crc32(content.data) != info.CRC:
+    found = list(taken_apart(content, _sizes(info, content.size), _crc32))
+    checksum = _joined([Piece(part.size, checksum) for part, checksum in found])
+    if content.size != info.file_size or checksum != info.CRC:
         raise zipfile.BadZipFile(
             f"member {info.filename!r}: expected {info.file_size} bytes with CRC-32 "
-            f"{info.CRC:#010x}, found {content.size} with {zlib.crc32(content.data):#010x}"
+            f"{info.CRC:#010x}, found {content.size} with {checksum:#010x}"
         )
-    return content
+    return Content([part for part, _ in found])
 
 
-def _json(members: Mapping[str, np.ndarray], name: str, source: Path) -> dict[str, Any]:
+def _sizes(info: zipfile.ZipInfo, size: int) -> tuple[int, ...]:
+    """Return the sizes of a member's pieces, as it was written; of one if nothing tells."""
+    extra = info.extra
+    while len(extra) >= _EXTRA.size:
+        kind, length = _EXTRA.unpack_from(extra)
+        told, extra = extra[_EXTRA.size :][:length], extra[_EXTRA.size + length :]
+        sizes = struct.unpack(f"<{len(told) // 8}Q", told[: len(told) // 8 * 8])
+        if kind == _PIECES and sum(sizes) == size:
+            return sizes
+    return (size,)
+
+
+def _json(members: Mapping[str, Content], name: str, source: Path) -> dict[str, Any]:
     try:
-        value = json.loads(members[name].tobytes())
+        content = members[name]
+        value = json.loads(content.part(0, content.size).tobytes())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise WrongPart(f"{source}: {name}: not JSON: {error}") from error
     if not isinstance(value, dict):

@@ -16,7 +16,6 @@ import numpy as np
 
 from reference_impl.formats.bundle_table import decoded_table, masked, read_varint
 from reference_impl.formats.bundle_write import (
-    CHUNK,
     HEADER_KEY,
     data_file,
     fixed_lengths,
@@ -29,6 +28,7 @@ from reference_impl.formats.errors import (
     WrongChecksum,
     WrongPart,
 )
+from reference_impl.formats.pieces import copied, mapped
 from reference_impl.formats.protos import decoded
 from reference_impl.formats.tensor_types import dtype_of
 
@@ -67,10 +67,8 @@ class Bundle:
             raise MissingPart(f"{self.prefix}: no tensor {key!r}")
         entry = self.entries[key]
         where = f"{self.prefix}: {key!r}"
-        raw = np.empty(entry.size, np.uint8)
-        with data_file(self.prefix, entry.shard, self.shards).open("rb", buffering=0) as file:
-            file.seek(entry.offset)
-            crc = _read_into(file, raw, where)
+        stored = mapped(data_file(self.prefix, entry.shard, self.shards))
+        raw, crc = copied(stored[entry.offset : entry.offset + entry.size], google_crc32c.extend)
         if entry.dtype.kind == "O":
             return _strings(raw.tobytes(), entry, where)
         _check(crc, entry, where)
@@ -168,18 +166,6 @@ def _check_places(prefix: Path, shards: int, entries: Mapping[str, Entry]) -> No
     for (shard, offset, size, key), (next_shard, start, _, other) in pairwise(by_place):
         if shard == next_shard and offset + size > start:
             raise WrongPart(f"{prefix}: {key!r} and {other!r} share the bytes from {start} on")
-
-
-def _read_into(file: Any, raw: np.ndarray, where: str) -> int:
-    """Fill the array from the file, in as many steps as the system needs; return the CRC-32C."""
-    done = crc = 0
-    while done < raw.size:
-        count = file.readinto(raw.data[done : done + CHUNK])
-        if not count:
-            raise UnreadableFile(f"{where}: cut short after {done} of {raw.size} bytes")
-        crc = google_crc32c.extend(crc, raw[done : done + count])
-        done += count
-    return crc
 
 
 def _check(crc: int, entry: Entry, where: str) -> None:

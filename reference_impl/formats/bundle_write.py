@@ -21,6 +21,7 @@ from reference_impl.formats.bundle_table import (
     varint,
 )
 from reference_impl.formats.errors import UnwritableName
+from reference_impl.formats.pieces import written
 from reference_impl.formats.protos import MESSAGES, decoded, encoded
 from reference_impl.formats.tensor_types import number_of
 from reference_impl.state import NamedArray
@@ -30,9 +31,6 @@ FIRST_SHARD = (0, 1)
 """The number of a data file among how many: what TensorFlow gives to one writer."""
 OTHER_SHARD = (0, 2)
 """What is written while the index of a checkpoint of the same name points to `FIRST_SHARD`."""
-
-CHUNK = 1 << 18
-"""Bytes that are summed and then written, or read and then summed, while a cache holds them."""
 
 
 def index_file(prefix: Path) -> Path:
@@ -141,12 +139,7 @@ def _write_value(file: BinaryIO, value: np.ndarray) -> tuple[int, int]:
     little = value.dtype.newbyteorder("<") if value.dtype.kind != "V" else value.dtype
     # A view, not a copy, of an array that is as the file has it already.
     flat = np.ascontiguousarray(value, dtype=little).reshape(-1).view(np.uint8)
-    crc = 0
-    for start in range(0, flat.size, CHUNK):
-        part = flat[start : start + CHUNK]
-        crc = google_crc32c.extend(crc, part)
-        file.write(part.data)
-    return masked(crc), flat.size
+    return masked(written(file, flat, google_crc32c.extend)), flat.size
 
 
 def _write_strings(file: BinaryIO, elements: list[bytes]) -> tuple[int, int]:

@@ -12,7 +12,8 @@ from h5py import h5a, h5d, h5f, h5fd, h5g, h5o, h5p, h5s
 
 from reference_impl.formats.errors import MissingPart, UnreadableFile, WrongPart
 from reference_impl.formats.hdf5_write_parts import type_of
-from reference_impl.formats.seal import mapped, unsealed
+from reference_impl.formats.pieces import Content, mapped
+from reference_impl.formats.seal import unsealed
 
 IN_MEMORY = 1 << 24
 """Bytes up to which HDF5 is handed the whole file, which is faster than asking for its parts."""
@@ -25,14 +26,14 @@ class Hdf5File:
     """An HDF5 file open for reading; `with` gives its root group.
 
     Args:
-        content: its bytes; arrays that are read are views of them where they lie in one piece.
+        content: its bytes, of which arrays are parts where they lie in one.
         source: the file, for messages.
 
     Raises:
         UnreadableFile: if it is not HDF5 or is cut short, on entry or when a part is read.
     """
 
-    def __init__(self, content: np.ndarray, source: Path) -> None:
+    def __init__(self, content: Content, source: Path) -> None:
         self._content = content
         self._source = source
 
@@ -48,7 +49,7 @@ class Hdf5File:
 
     def _opened(self) -> h5f.FileID:
         if self._content.size <= IN_MEMORY:
-            return h5f.open_file_image(self._content.tobytes())
+            return h5f.open_file_image(self._content.part(0, self._content.size).tobytes())
         access = h5p.create(h5p.FILE_ACCESS)
         access.set_fileobj_driver(h5fd.fileobj_driver, _Stream(self._content))
         return h5f.open(os.fsencode(self._source), h5f.ACC_RDONLY, access)
@@ -67,12 +68,12 @@ class Hdf5File:
 class _Stream:
     """Bytes as the kind of file that h5py reads from."""
 
-    def __init__(self, content: np.ndarray) -> None:
-        self._content = content.data
+    def __init__(self, content: Content) -> None:
+        self._content = content
         self._at = 0
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: len(self._content)}[whence]
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._content.size}[whence]
         self._at = start + offset
         return self._at
 
@@ -80,10 +81,10 @@ class _Stream:
         return self._at
 
     def readinto(self, buffer: memoryview) -> int:
-        found = self._content[self._at : self._at + len(buffer)]
-        buffer[: len(found)] = found
-        self._at += len(found)
-        return len(found)
+        found = self._content.part(self._at, len(buffer))
+        buffer[: found.size] = found.data
+        self._at += found.size
+        return found.size
 
     def flush(self) -> None:
         return
@@ -96,7 +97,7 @@ class Part:
         where: its path in the file, for messages.
     """
 
-    def __init__(self, group: h5g.GroupID, where: str, content: np.ndarray, source: Path) -> None:
+    def __init__(self, group: h5g.GroupID, where: str, content: Content, source: Path) -> None:
         self._group = group
         self._content = content
         self.where = where
@@ -139,7 +140,7 @@ class Part:
         return f"{self.where}/{name}".removeprefix("/")
 
     def array(self, name: str) -> np.ndarray:
-        """Return a dataset of numbers; where it lies in one piece it is read when it is used.
+        """Return a dataset of numbers, not to be written into where it is not read by itself.
 
         Raises:
             MissingPart, WrongPart: if there is none, or it holds something else.
@@ -161,7 +162,7 @@ class Part:
                 item.read(h5s.ALL, h5s.ALL, value, type_of(dtype))
             return value
         size = dtype.itemsize * int(np.prod(item.shape, dtype=object))
-        found = self._content[offset : offset + size]
+        found = self._content.part(offset, size)
         if found.size != size:
             raise UnreadableFile(
                 f"{self.source}: dataset {where!r}: expected {size} bytes at {offset}, "

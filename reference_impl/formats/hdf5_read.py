@@ -42,27 +42,20 @@ def read_model(source: Path) -> ModelState:
         )
 
 
-def read_weights(source: Path) -> WeightsState:
-    """Return the weights that a file holds, of a file of weights alone or of a whole model.
+def read_weights(root: Part) -> WeightsState:
+    """Return the weights that an open file holds, of weights alone or of a whole model.
 
     Raises:
-        FileNotFoundError, UnreadableFile, WrongChecksum, MissingPart, WrongPart: as for
-            `read_model`.
+        MissingPart, WrongPart: as for `read_model`.
     """
-    with opened(source) as root:
-        whole = not root.has_names("layer_names") and "model_weights" in root
-        return _weights(root.group("model_weights") if whole else root)
+    whole = not root.has_names("layer_names") and "model_weights" in root
+    return _weights(root.group("model_weights") if whole else root)
 
 
-def holds_tree(source: Path) -> bool:
-    """Say whether a file has the layout of `.weights.h5`: groups of variables, no lists of names.
-
-    Raises:
-        FileNotFoundError, UnreadableFile, WrongChecksum: as for `read_model`.
-    """
-    with opened(source) as root:
-        listed = root.has_names("layer_names") or "model_weights" in root
-        return not listed and any(name in root for name in ("vars", "layers", "optimizer"))
+def holds_tree(root: Part) -> bool:
+    """Say whether a file has the layout of `.weights.h5`: groups of variables, no names listed."""
+    listed = root.has_names("layer_names") or "model_weights" in root
+    return not listed and any(name in root for name in ("vars", "layers", "optimizer"))
 
 
 def _weights(group: Part) -> WeightsState:

@@ -38,12 +38,20 @@ def write_model(state: ModelState, target: Path) -> None:
         if state.extras is not None:
             write_extras(root, state.extras)
 
-    write_file(target, write)
+    write_file(target, write, size=_size(state.weights) + _nbytes(state.optimizer or ()))
 
 
 def write_weights(state: WeightsState, target: Path, *, keras_version: str = KERAS_VERSION) -> None:
     """Write weights alone beside the target and put them in the target's place."""
-    write_file(target, lambda root: _write_weights(root, state, keras_version))
+    write_file(target, lambda root: _write_weights(root, state, keras_version), size=_size(state))
+
+
+def _size(state: WeightsState) -> int:
+    return _nbytes(state.top_level) + sum(_nbytes(layer.weights) for layer in state.layers)
+
+
+def _nbytes(arrays: Sequence[NamedArray]) -> int:
+    return sum(array.value.nbytes for array in arrays)
 
 
 def _write_weights(group: h5g.GroupID, state: WeightsState, keras_version: str) -> None:

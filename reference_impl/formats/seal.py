@@ -1,63 +1,76 @@
-"""The seal of a file: a checksum of all its bytes, behind the end that its format gives it."""
+"""The seal of a file: checksums of all its bytes, behind the end that its format gives it."""
 
-import os
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import google_crc32c
 import numpy as np
 
 from reference_impl.formats.errors import WrongChecksum
+from reference_impl.formats.pieces import Content, Piece, taken_apart
 
 MARK = b"saveproof CRC-32C"
-"""What stands before the checksum (uint32, little endian) at the end of a sealed file."""
+"""What stands in the seal between the pieces and their number."""
 
-LENGTH = len(MARK) + 4
-_CHUNK = 1 << 22
+_PIECE = struct.Struct("<QI")
+"""A piece of the file: its size, and its checksum."""
+
+_END = struct.Struct("<II")
+"""The number of pieces, and the checksum of all before it in the seal but the mark."""
+
+LENGTH = _PIECE.size + len(MARK) + _END.size
+"""Bytes of the seal of a file in one piece."""
 
 
-def seal(file: Path) -> None:
-    """Append the seal, and have the file on the disk when this returns.
+def seal_of(pieces: Sequence[Piece]) -> bytes:
+    """Return what seals a file of these pieces, every other of which is read by itself.
 
     HDF5 knows where a file ends and ignores what follows; whoever opens it to write cuts it off.
     """
-    content = mapped(file)
-    with file.open("r+b") as stream:
-        stream.seek(0, os.SEEK_END)
-        stream.write(MARK + struct.pack("<I", checksum(content)))
-        stream.flush()
-        os.fsync(stream.fileno())
+    listed = b"".join(_PIECE.pack(*piece) for piece in pieces)
+    return listed + MARK + _END.pack(len(pieces), _checksum(listed, len(pieces)))
 
 
-def unsealed(content: np.ndarray, source: Path) -> np.ndarray:
+def _checksum(listed: bytes, count: int) -> int:
+    return int(google_crc32c.value(listed + struct.pack("<I", count)))
+
+
+def unsealed(content: np.ndarray, source: Path) -> Content:
     """Return the content without its seal, found to be as it was sealed; as it is without one.
 
     Raises:
         WrongChecksum: if a byte is not what it was.
     """
-    if content[-LENGTH:-4].tobytes() != MARK:
-        return content
-    body = content[:-LENGTH]
-    (expected,) = struct.unpack("<I", content[-4:].tobytes())
-    found = checksum(body)
-    if found != expected:
+    if content[-_END.size - len(MARK) : -_END.size].tobytes() != MARK:
+        return Content([content])
+    listed = _pieces(content, source)
+    found = []
+    for expected, (part, checksum) in zip(
+        listed,
+        taken_apart(content, [piece.size for piece in listed], google_crc32c.extend),
+        strict=True,
+    ):
+        if checksum != expected.checksum:
+            raise WrongChecksum(
+                f"{source}: damaged: of its {content.size} bytes {expected.size} were written with "
+                f"CRC-32C {expected.checksum:#010x}, and have {checksum:#010x}; take another copy"
+            )
+        found.append(part)
+    return Content(found)
+
+
+def _pieces(content: np.ndarray, source: Path) -> list[Piece]:
+    count, expected = _END.unpack(content[-_END.size :].tobytes())
+    end = content.size - _END.size - len(MARK)
+    start = max(0, end - count * _PIECE.size)
+    listed = content[start:end].tobytes()
+    if _checksum(listed, count) != expected or len(listed) != count * _PIECE.size:
+        raise WrongChecksum(f"{source}: damaged: its seal is not as it was; take another copy")
+    pieces = [Piece(*found) for found in _PIECE.iter_unpack(listed)]
+    if sum(piece.size for piece in pieces) != start:
         raise WrongChecksum(
-            f"{source}: damaged: its {body.size} bytes were written with CRC-32C {expected:#010x}, "
-            f"and have {found:#010x}; take another copy"
+            f"{source}: damaged: expected {sum(piece.size for piece in pieces)} bytes before the "
+            f"seal, found {start}; take another copy"
         )
-    return body
-
-
-def checksum(content: np.ndarray) -> int:
-    """Return the CRC-32C of bytes, a piece at a time."""
-    value = 0
-    for start in range(0, content.size, _CHUNK):
-        value = google_crc32c.extend(value, content[start : start + _CHUNK])
-    return value
-
-
-def mapped(source: Path) -> np.ndarray:
-    """Return a file's bytes (uint8), in memory only where they are looked at."""
-    if source.stat().st_size == 0:
-        return np.zeros(0, np.uint8)
-    return np.memmap(source, np.uint8, mode="r").view(np.ndarray)
+    return pieces

@@ -52,6 +52,12 @@ class WeightsTree:
     extras: Extras | None = None
     sources: Sequence[Path] = field(default_factory=tuple)
 
+    def size(self) -> int:
+        """Return how many bytes the arrays of the groups have."""
+        return sum(
+            array.nbytes for group in self.groups.values() for array in group.arrays.values()
+        )
+
 
 def numbered_group(arrays: Sequence[np.ndarray], name: str | None = None) -> Group:
     """Return the group of these arrays, in order."""
@@ -60,7 +66,11 @@ def numbered_group(arrays: Sequence[np.ndarray], name: str | None = None) -> Gro
 
 def write_weights_tree(tree: WeightsTree, target: Path, *, mark_bfloat16: bool) -> None:
     """Write the file beside the target and put it in the target's place."""
-    write_file(target, lambda root: write_tree(root, tree, mark_bfloat16=mark_bfloat16))
+    write_file(
+        target,
+        lambda root: write_tree(root, tree, mark_bfloat16=mark_bfloat16),
+        size=tree.size(),
+    )
 
 
 def write_tree(root: h5g.GroupID, tree: WeightsTree, *, mark_bfloat16: bool) -> None:

@@ -223,7 +223,7 @@ class Restoration:
 
     def _take(self, changes: Sequence[tuple[Variable, str]]) -> None:
         for variable, key in changes:
-            variable.assign(self._values.pop(key))
+            variable.adopt(self._values.pop(key))
             self._waiting.pop(key)
             self._restored[id(variable)] = variable
 

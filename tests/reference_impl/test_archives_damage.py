@@ -8,6 +8,7 @@ from reference_impl.formats.archive import MAGIC, read_archive
 from reference_impl.formats.errors import UnreadableFile, WrongChecksum
 from reference_impl.formats.hdf5_parts import Hdf5File
 from reference_impl.formats.hdf5_read import read_model
+from reference_impl.formats.pieces import Content
 from reference_impl.formats.seal import LENGTH, unsealed
 from reference_impl.formats.weights_h5 import read_weights_tree
 
@@ -77,7 +78,7 @@ def test_every_truncation_of_a_sealed_file_is_refused_or_is_no_difference(tmp_pa
     for length in range(len(content) - LENGTH):
         with (
             pytest.raises(UnreadableFile),
-            Hdf5File(np.frombuffer(content[:length], np.uint8), source),
+            Hdf5File(Content([np.frombuffer(content[:length], np.uint8)]), source),
         ):
             pass
     for length in range(len(content) - LENGTH, len(content)):

@@ -242,6 +242,47 @@ def test_assignment_casts_and_copies():
     assert v.numpy().tolist() == [1.0, 2.0]
 
 
+def test_an_array_is_adopted_where_it_can_be_the_value_itself():
+    v = ad.Variable(np.zeros((2, 3), np.float32), name="v")
+    fresh = np.ones((2, 3), np.float32)
+
+    v.adopt(fresh)
+
+    assert v.value is fresh
+
+
+def read_only():
+    value = np.ones((2, 3), np.float32)
+    value.flags.writeable = False
+    return value
+
+
+@pytest.mark.parametrize(
+    "given",
+    [read_only(), np.ones((2, 3)), np.ones((3, 2), np.float32).T],
+    ids=["read only", "another dtype", "another order"],
+)
+def test_another_array_that_is_adopted_is_copied(given):
+    """One that is read only may be a view of a file, and then keeps the whole file in memory."""
+    v = ad.Variable(np.zeros((2, 3), np.float32), name="v")
+
+    v.adopt(given)
+
+    assert not np.shares_memory(v.value, given)
+    assert v.dtype == np.float32
+    assert v.value.flags.carray
+    assert v.numpy().tolist() == [[1.0] * 3] * 2
+
+
+def test_an_array_of_another_shape_is_not_adopted():
+    v = ad.Variable(np.zeros(2), name="dense/bias:0")
+
+    with pytest.raises(VariableShapeError, match=r"dense/bias:0.*\(2,\).*\(3,\)"):
+        v.adopt(np.ones(3))
+
+    assert v.numpy().tolist() == [0.0, 0.0]
+
+
 def test_assignment_of_another_shape_is_refused_and_changes_nothing():
     v = ad.Variable(np.zeros(2), name="dense/bias:0")
 

@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from reference_impl.formats import bundle_read
 from reference_impl.formats.bundle_read import open_bundle
 from reference_impl.formats.bundle_table import FOOTER_SIZE, decoded_table, encoded_table
 from reference_impl.formats.bundle_write import data_file, index_file, write_bundle
@@ -279,21 +278,3 @@ def test_no_truncated_file_is_read(prefix, which):
         file.write_bytes(whole[:length])
 
         assert outcome(prefix) is None, length
-
-
-def test_a_read_that_comes_in_parts_is_whole(prefix, monkeypatch):
-    """The system may give less than it is asked for."""
-
-    class Slow:
-        def __init__(self, file):
-            self.file = file
-
-        def readinto(self, part):
-            return self.file.readinto(part[:7])
-
-    whole = bundle_read._read_into
-    monkeypatch.setattr(
-        bundle_read, "_read_into", lambda file, raw, where: whole(Slow(file), raw, where)
-    )
-
-    assert same(read_all(prefix)["e/names"], TENSORS["e/names"])

@@ -6,6 +6,7 @@ import pytest
 from h5py import h5a, h5t
 
 from reference_impl.formats.errors import UnwritableName
+from reference_impl.formats.hdf5_parts import opened
 from reference_impl.formats.hdf5_read import read_model, read_weights
 from reference_impl.formats.hdf5_write import TOP_LEVEL, write_model, write_weights
 from reference_impl.formats.hdf5_write_parts import HEADER_LIMIT
@@ -68,10 +69,15 @@ def test_texts_are_of_variable_length_and_declared_as_keras_declares_them(tmp_pa
         assert kind.get_cset() == encoding
 
 
+def weights_in(source):
+    with opened(source) as root:
+        return read_weights(root)
+
+
 def test_a_state_comes_back(tmp_path):
     state = weights("dense/kernel:0", "dense/bias:0")
     write_weights(state, tmp_path / "w.h5")
-    found = read_weights(tmp_path / "w.h5")
+    found = weights_in(tmp_path / "w.h5")
 
     assert [layer.layer for layer in found.layers] == ["dense", "empty"]
     assert [array.name for array in found.layers[0].weights] == ["dense/kernel:0", "dense/bias:0"]
@@ -85,7 +91,7 @@ def test_names_beyond_64_kilobytes_are_split_over_attributes(tmp_path):
         attributes = file["dense"].attrs
         assert sorted(attributes) == ["weight_names0", "weight_names1", "weight_names2"]
         assert attributes["weight_names0"].dtype == np.dtype("S213")
-    assert [array.name for array in read_weights(tmp_path / "w.h5").layers[0].weights] == names
+    assert [array.name for array in weights_in(tmp_path / "w.h5").layers[0].weights] == names
 
 
 def test_a_name_longer_than_an_attribute_is_refused(tmp_path):
@@ -106,7 +112,7 @@ def test_every_dtype_comes_back(tmp_path, dtype):
     value = np.array([[0, 1], [1, 0]]).astype(dtype)
     state = WeightsState((LayerWeights("l", (NamedArray("l/w:0", value),)),))
     write_weights(state, tmp_path / "w.h5")
-    found = read_weights(tmp_path / "w.h5").layers[0].weights[0].value
+    found = weights_in(tmp_path / "w.h5").layers[0].weights[0].value
 
     assert found.dtype == value.dtype
     np.testing.assert_array_equal(found, value)
@@ -116,7 +122,7 @@ def test_every_dtype_comes_back(tmp_path, dtype):
 def test_odd_layer_names_come_back(tmp_path, layer):
     write_weights(weights(f"{layer}/kernel:0", layer=layer), tmp_path / "w.h5")
 
-    assert read_weights(tmp_path / "w.h5").layers[0].layer == layer
+    assert weights_in(tmp_path / "w.h5").layers[0].layer == layer
 
 
 def test_name_that_the_layout_keeps_for_itself_is_refused(tmp_path):

@@ -1,0 +1,118 @@
+"""The bytes of a file in pieces: its large arrays, and what lies between them.
+
+A piece is summed as it is written or copied, while a cache holds it: a pass over a gigabyte
+costs as much as a third of reading it.
+"""
+
+import mmap
+import os
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from io import FileIO
+from itertools import accumulate
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+
+LARGE = 1 << 20
+"""Bytes from which on an array is a piece of its own."""
+
+CHUNK = 1 << 22
+"""Bytes that are written or copied, and summed, at a time."""
+
+Extend = Callable[[int, np.ndarray], int]
+"""Continues a checksum over more bytes (uint8)."""
+
+
+class Piece(NamedTuple):
+    """The size of a piece in bytes, and its checksum."""
+
+    size: int
+    checksum: int
+
+
+class Content:
+    """The bytes of a file, every other piece of which was copied from it.
+
+    What one asks for is a copy for oneself if it is such a piece, else a view, not to be written
+    into, of what the file has or all have in common.
+    """
+
+    def __init__(self, pieces: Sequence[np.ndarray]) -> None:
+        ends = list(accumulate(piece.size for piece in pieces))
+        self._pieces = pieces
+        self._starts = [0, *ends[:-1]]
+        self.size = ends[-1]
+
+    def part(self, start: int, size: int) -> np.ndarray:
+        """Return that many bytes (uint8) from there on, fewer where the file ends before."""
+        number = bisect_right(self._starts, start) - 1
+        piece = self._pieces[number]
+        offset = start - self._starts[number]
+        if offset == 0 and piece.size == size:
+            return piece
+        found = piece[offset : offset + size]
+        if offset + size > piece.size and number + 1 < len(self._pieces):
+            rest = self.part(start + found.size, size - found.size)
+            found = np.concatenate([found, rest])
+        found.flags.writeable = False
+        return found
+
+
+def written(stream: BinaryIO, content: np.ndarray, extend: Extend) -> int:
+    """Write bytes (uint8), and return their checksum."""
+    done = checksum = 0
+    while done < content.size:
+        chunk = content[done : done + CHUNK]
+        count = stream.write(chunk.data)
+        checksum = extend(checksum, chunk[:count])
+        done += count
+    return checksum
+
+
+def read_back(stream: FileIO, size: int, extend: Extend) -> Piece:
+    """Read that many bytes of an unbuffered file as a piece."""
+    left, checksum = size, 0
+    while left and (chunk := stream.read(min(left, CHUNK))):
+        checksum = extend(checksum, np.frombuffer(chunk, np.uint8))
+        left -= len(chunk)
+    return Piece(size - left, checksum)
+
+
+def copied(content: np.ndarray, extend: Extend) -> tuple[np.ndarray, int]:
+    """Return a copy of the bytes (uint8), and its checksum."""
+    copy = np.empty(content.size, np.uint8)
+    checksum = 0
+    for start in range(0, content.size, CHUNK):
+        chunk = copy[start : start + CHUNK]
+        chunk[:] = content[start : start + CHUNK]
+        checksum = extend(checksum, chunk)
+    return copy, checksum
+
+
+def mapped(source: Path) -> np.ndarray:
+    """Return a file's bytes (uint8), in memory only where they are looked at."""
+    with source.open("rb") as file:
+        if not os.fstat(file.fileno()).st_size:
+            return np.zeros(0, np.uint8)
+        return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+
+
+def summed(content: np.ndarray, extend: Extend) -> int:
+    """Return the checksum of bytes (uint8)."""
+    checksum = 0
+    for start in range(0, content.size, CHUNK):
+        checksum = extend(checksum, content[start : start + CHUNK])
+    return checksum
+
+
+def taken_apart(
+    content: np.ndarray, sizes: Sequence[int], extend: Extend
+) -> Iterator[tuple[np.ndarray, int]]:
+    """Yield each piece and its checksum: a view of the content, a copy, a view, and so on."""
+    start = 0
+    for number, size in enumerate(sizes):
+        part = content[start : start + size]
+        yield copied(part, extend) if number % 2 else (part, summed(part, extend))
+        start += size
