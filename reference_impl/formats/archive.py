@@ -163,7 +163,7 @@ def _members(source: Path) -> dict[str, Content]:
                 if info.filename in found:
                     raise WrongPart(f"{source}: {info.filename!r} is in it twice")
                 if not info.is_dir():
-                    found[info.filename] = _content(members, info, whole)
+                    found[info.filename] = _content(members, info, source, whole)
     except (
         *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError),
         *(NotImplementedError, OverflowError, UnicodeError, struct.error),
@@ -172,7 +172,9 @@ def _members(source: Path) -> dict[str, Content]:
     return found
 
 
-def _content(members: zipfile.ZipFile, info: zipfile.ZipInfo, whole: np.ndarray) -> Content:
+def _content(
+    members: zipfile.ZipFile, info: zipfile.ZipInfo, source: Path, whole: np.ndarray
+) -> Content:
     """Return a member's bytes: those of the file itself if they are as they were."""
     with members.open(info) as member:
         if info.compress_type != zipfile.ZIP_STORED:
@@ -180,27 +182,32 @@ def _content(members: zipfile.ZipFile, info: zipfile.ZipInfo, whole: np.ndarray)
     header = whole[info.header_offset : info.header_offset + _LOCAL_HEADER.size]
     _, name, extra = _LOCAL_HEADER.unpack(header.tobytes())
     start = info.header_offset + _LOCAL_HEADER.size + name + extra
-    content = whole[start : start + info.file_size]
-    found = list(taken_apart(content, _sizes(info, content.size), _crc32))
+    if start + info.file_size > whole.size:
+        raise zipfile.BadZipFile(
+            f"member {info.filename!r}: expected {info.file_size} bytes from {start} on, the file "
+            f"has {whole.size}"
+        )
+    found = list(taken_apart(source, whole, _sizes(info), _crc32, start=start))
+    size = sum(part.size for part, _ in found)
     checksum = _joined([Piece(part.size, checksum) for part, checksum in found])
-    if content.size != info.file_size or checksum != info.CRC:
+    if size != info.file_size or checksum != info.CRC:
         raise zipfile.BadZipFile(
             f"member {info.filename!r}: expected {info.file_size} bytes with CRC-32 "
-            f"{info.CRC:#010x}, found {content.size} with {checksum:#010x}"
+            f"{info.CRC:#010x}, found {size} with {checksum:#010x}"
         )
     return Content([part for part, _ in found])
 
 
-def _sizes(info: zipfile.ZipInfo, size: int) -> tuple[int, ...]:
+def _sizes(info: zipfile.ZipInfo) -> tuple[int, ...]:
     """Return the sizes of a member's pieces, as it was written; of one if nothing tells."""
     extra = info.extra
     while len(extra) >= _EXTRA.size:
         kind, length = _EXTRA.unpack_from(extra)
         told, extra = extra[_EXTRA.size :][:length], extra[_EXTRA.size + length :]
         sizes = struct.unpack(f"<{len(told) // 8}Q", told[: len(told) // 8 * 8])
-        if kind == _PIECES and sum(sizes) == size:
+        if kind == _PIECES and sum(sizes) == info.file_size:
             return sizes
-    return (size,)
+    return (info.file_size,)
 
 
 def _json(members: Mapping[str, Content], name: str, source: Path) -> dict[str, Any]:

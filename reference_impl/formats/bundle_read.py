@@ -28,7 +28,7 @@ from reference_impl.formats.errors import (
     WrongChecksum,
     WrongPart,
 )
-from reference_impl.formats.pieces import copied, mapped
+from reference_impl.formats.pieces import copied
 from reference_impl.formats.protos import decoded
 from reference_impl.formats.tensor_types import dtype_of
 
@@ -67,8 +67,8 @@ class Bundle:
             raise MissingPart(f"{self.prefix}: no tensor {key!r}")
         entry = self.entries[key]
         where = f"{self.prefix}: {key!r}"
-        stored = mapped(data_file(self.prefix, entry.shard, self.shards))
-        raw, crc = copied(stored[entry.offset : entry.offset + entry.size], google_crc32c.extend)
+        file = data_file(self.prefix, entry.shard, self.shards)
+        raw, crc = copied(file, entry.offset, entry.size, google_crc32c.extend)
         if entry.dtype.kind == "O":
             return _strings(raw.tobytes(), entry, where)
         _check(crc, entry, where)

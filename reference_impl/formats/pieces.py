@@ -18,8 +18,8 @@ import numpy as np
 LARGE = 1 << 20
 """Bytes from which on an array is a piece of its own."""
 
-CHUNK = 1 << 22
-"""Bytes that are written or copied, and summed, at a time."""
+CHUNK = 1 << 20
+"""Bytes that are written or read, and summed, at a time: as many as a cache holds."""
 
 Extend = Callable[[int, np.ndarray], int]
 """Continues a checksum over more bytes (uint8)."""
@@ -80,15 +80,16 @@ def read_back(stream: FileIO, size: int, extend: Extend) -> Piece:
     return Piece(size - left, checksum)
 
 
-def copied(content: np.ndarray, extend: Extend) -> tuple[np.ndarray, int]:
-    """Return a copy of the bytes (uint8), and its checksum."""
-    copy = np.empty(content.size, np.uint8)
-    checksum = 0
-    for start in range(0, content.size, CHUNK):
-        chunk = copy[start : start + CHUNK]
-        chunk[:] = content[start : start + CHUNK]
-        checksum = extend(checksum, chunk)
-    return copy, checksum
+def copied(source: Path, start: int, size: int, extend: Extend) -> tuple[np.ndarray, int]:
+    """Return that many bytes (uint8) of a file, fewer where it ends before, and their checksum."""
+    copy = np.empty(size, np.uint8)
+    done = checksum = 0
+    with source.open("rb", buffering=0) as file:
+        file.seek(start)
+        while done < size and (count := file.readinto(copy.data[done : done + CHUNK])):
+            checksum = extend(checksum, copy[done : done + count])
+            done += count
+    return copy if done == size else copy[:done], checksum
 
 
 def mapped(source: Path) -> np.ndarray:
@@ -108,11 +109,21 @@ def summed(content: np.ndarray, extend: Extend) -> int:
 
 
 def taken_apart(
-    content: np.ndarray, sizes: Sequence[int], extend: Extend
+    source: Path, content: np.ndarray, sizes: Sequence[int], extend: Extend, *, start: int = 0
 ) -> Iterator[tuple[np.ndarray, int]]:
-    """Yield each piece and its checksum: a view of the content, a copy, a view, and so on."""
-    start = 0
+    """Yield the pieces of a file and their checksums: a view of the content, a copy, and so on.
+
+    Args:
+        source: the file.
+        content: all its bytes (uint8), mapped; a system copies them faster than it maps them.
+        sizes: of the pieces.
+        extend: continues a checksum.
+        start: where in the file the first piece is.
+    """
     for number, size in enumerate(sizes):
-        part = content[start : start + size]
-        yield copied(part, extend) if number % 2 else (part, summed(part, extend))
+        if number % 2:
+            yield copied(source, start, size, extend)
+        else:
+            part = content[start : start + size]
+            yield part, summed(part, extend)
         start += size

@@ -37,7 +37,11 @@ def _checksum(listed: bytes, count: int) -> int:
 
 
 def unsealed(content: np.ndarray, source: Path) -> Content:
-    """Return the content without its seal, found to be as it was sealed; as it is without one.
+    """Return a file's content without its seal, found to be as it was; as it is without one.
+
+    Args:
+        content: all bytes of the file (uint8), mapped.
+        source: the file.
 
     Raises:
         WrongChecksum: if a byte is not what it was.
@@ -48,7 +52,7 @@ def unsealed(content: np.ndarray, source: Path) -> Content:
     found = []
     for expected, (part, checksum) in zip(
         listed,
-        taken_apart(content, [piece.size for piece in listed], google_crc32c.extend),
+        taken_apart(source, content, [piece.size for piece in listed], google_crc32c.extend),
         strict=True,
     ):
         if checksum != expected.checksum:

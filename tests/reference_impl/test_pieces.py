@@ -14,7 +14,7 @@ from reference_impl.formats.errors import UnreadableFile, WrongChecksum
 from reference_impl.formats.hdf5_read import read_model
 from reference_impl.formats.hdf5_stream import write_hdf5
 from reference_impl.formats.hdf5_write_parts import write_dataset
-from reference_impl.formats.pieces import LARGE, Content
+from reference_impl.formats.pieces import LARGE, Content, copied
 from reference_impl.formats.weights_h5 import read_weights_tree
 
 RANDOM = np.random.default_rng(7)
@@ -49,6 +49,15 @@ def test_a_part_that_is_not_a_piece_can_not_be_written_into():
     assert content.part(3, 5).flags.writeable
     assert not content.part(1, 2).flags.writeable
     assert not content.part(2, 4).flags.writeable
+
+
+def test_what_is_read_beyond_the_end_of_a_file_is_left_out(tmp_path):
+    (tmp_path / "part").write_bytes(b"0123456789")
+
+    part, checksum = copied(tmp_path / "part", 4, 100, google_crc32c.extend)
+
+    assert part.tobytes() == b"456789"
+    assert checksum == google_crc32c.value(b"456789")
 
 
 @pytest.mark.parametrize("name", READERS)
