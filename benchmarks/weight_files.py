@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from benchmarks.raw_files import make_durable
+from benchmarks.raw_files import make_durable, settle
 
 SERVE = "benchmarks.weight_files:serve"
 
@@ -44,13 +44,30 @@ def serve(message: bytes) -> bytes:
     way = FORMATS[order.format]
     with tempfile.TemporaryDirectory(prefix="saveproof-") as folder:
         target = Path(folder) / way.name
-        start = perf_counter()
-        way.save(model, str(target))
-        make_durable(Path(folder))
-        written = perf_counter()
-        way.load(model, str(target))
-        read = perf_counter()
-    return msgspec.json.encode(Seconds(written - start, read - written))
+        times = timed(
+            sum(weight.nbytes for weight in model.get_weights()),
+            write=lambda: way.save(model, str(target)),
+            read=lambda: way.load(model, str(target)),
+            target=Path(folder),
+        )
+    return msgspec.json.encode(times)
+
+
+def timed(
+    size: int, *, write: Callable[[], None], read: Callable[[], object], target: Path
+) -> Seconds:
+    """Write as many bytes to the target and have them on the disk, read them; measure both."""
+    settle(size)
+    start = perf_counter()
+    write()
+    make_durable(target)
+    written = perf_counter() - start
+    settle(size)
+    start = perf_counter()
+    found = read()
+    seconds = Seconds(written, perf_counter() - start)
+    del found
+    return seconds
 
 
 def arrays(units: int = UNITS) -> dict[str, np.ndarray]:
@@ -81,12 +98,16 @@ def _save_checkpoint(model: Model, target: str) -> None:
     model.save_weights(target, save_format="tf")
 
 
+def _save_model(model: Model, target: str) -> None:
+    model.save(target)
+
+
 def _load(model: Model, source: str) -> None:
     model.load_weights(source)
 
 
 class Way(NamedTuple):
-    """How a model's weights go into a format, and the name of the file."""
+    """How a model's weights go into a format and back into the model, and the file's name."""
 
     name: str
     save: Callable[[Model, str], None] = _save
@@ -96,6 +117,7 @@ class Way(NamedTuple):
 FORMATS: Mapping[str, Way] = {
     "h5": Way("model.h5"),
     "weights.h5": Way("model.weights.h5"),
+    "keras": Way("model.keras", _save_model),
     "checkpoint": Way("weights", _save_checkpoint),
 }
 """Formats of weights, each the same for every module."""
