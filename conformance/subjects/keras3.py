@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from conformance.paths.keras_family import KERAS_3
+from conformance.subjects.generators import Generators
 from conformance.subjects.keras_api import KerasSubject
 from conformance.subjects.keras_builder import RECURRENT
 from conformance.subjects.keras_snapshot import Traits
-from conformance.subjects.tf_keras import still_tensorflow
+from conformance.subjects.still_tensorflow import still_tensorflow, tensorflow_generators
 
 
 class AnotherBackend(RuntimeError):
@@ -56,6 +57,7 @@ def _subject(name: str, backend: str) -> KerasSubject:
         *(name, "keras", traits, KERAS_3, ("keras", backend)),
         not_in_names=NOT_IN_NAMES.get(backend, ""),
         prepare=partial(_prepare, backend),
+        process=tensorflow_generators() if backend == "tensorflow" else Generators(),
         eager=backend != "jax",
     )
 

@@ -15,6 +15,7 @@ from conformance.paths.keras_family import KERAS_2_API
 from conformance.paths.keras_path import Way
 from conformance.snapshot import Snapshot
 from conformance.subject import Logs, Model, SavePath
+from conformance.subjects.generators import Generators
 from conformance.subjects.keras_builder import (
     build_model,
     check_names,
@@ -43,8 +44,8 @@ class KerasSubject:
     `ways` are its save paths, `packages` are told of by version, `traits` say where the
     dialect keeps what the API does not show. Cases with `run_eagerly` are predicted by a direct
     call, the others by `predict`. A character of `not_in_names` can't be in a layer's name.
-    `prepare` is called before the module is imported. Where `eager` is false the subject never
-    runs eagerly, whatever the case says.
+    `prepare` is called before the module is imported; `process` has the generators that are the
+    process's. Where `eager` is false the subject never runs eagerly, whatever the case says.
     """
 
     name: str
@@ -54,8 +55,10 @@ class KerasSubject:
     packages: tuple[str, ...] = ()
     not_in_names: str = ""
     prepare: Callable[[], None] = _nothing
+    process: Generators = field(default_factory=Generators)
     eager: bool = True
     _eager: WeakKeyDictionary[Model, bool] = field(default_factory=WeakKeyDictionary)
+    _stochastic: WeakKeyDictionary[Model, bool] = field(default_factory=WeakKeyDictionary)
 
     @cached_property
     def keras(self) -> ModuleType:
@@ -82,7 +85,7 @@ class KerasSubject:
 
     def seed(self, seed: int) -> None:
         """Seed Python's, NumPy's and the framework's process-wide generators."""
-        self.keras.utils.set_random_seed(seed % 2**32)
+        self.process.start(self.keras, seed % 2**32)
 
     def build(self, case: Case, *, built: bool = True) -> Model:
         """Return a new compiled model; `built=False` leaves a subclassed one without weights.
@@ -99,6 +102,7 @@ class KerasSubject:
         """Return the model, run as the case would have it: how it runs is no state of its own."""
         if isinstance(model, self.keras.Model):
             self._eager[model] = self.eager and case.settings.run_eagerly
+            self._stochastic[model] = case.is_stochastic
             if getattr(model, "optimizer", None) is not None:  # absent before Keras 3 compiles
                 model.run_eagerly = self._eager[model]
         return model
@@ -119,6 +123,8 @@ class KerasSubject:
         if isinstance(event, Recompile):
             self._compile(model, event.settings)
             return ()
+        if self._stochastic.get(model, True):
+            self.process.draw()
         return perform(self.keras, model, event, rows)
 
     def predict(self, model: Model, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:

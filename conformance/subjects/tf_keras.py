@@ -1,7 +1,6 @@
 """The subject `tf_keras`: Keras 2 on TensorFlow, asked for deterministic operations."""
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from conformance.paths.keras_family import TF_KERAS
 from conformance.subjects.keras_api import KerasSubject
 from conformance.subjects.keras_builder import RECURRENT
 from conformance.subjects.keras_snapshot import Traits
+from conformance.subjects.still_tensorflow import still_tensorflow, tensorflow_generators
 
 BESIDE_SLOTS = {"Nadam": ("_u_product",)}
 """Variables by optimizer class that `variables` leaves out though every step reads them."""
@@ -29,20 +29,8 @@ def tf_keras() -> KerasSubject:
     return KerasSubject(
         *("tf_keras", "tf_keras", traits, TF_KERAS, ("tensorflow", "tf_keras")),
         prepare=still_tensorflow,
+        process=tensorflow_generators(),
     )
-
-
-def still_tensorflow() -> None:
-    """Ask TensorFlow for what makes a program repeat itself bit for bit: one thread above all.
-
-    Raises:
-        RuntimeError: TensorFlow has run already, with more threads.
-    """
-    tensorflow = import_module("tensorflow")
-    tensorflow.get_logger().setLevel("ERROR")
-    tensorflow.config.threading.set_intra_op_parallelism_threads(1)
-    tensorflow.config.threading.set_inter_op_parallelism_threads(1)
-    tensorflow.config.experimental.enable_op_determinism()
 
 
 def _generators(layer: Any) -> Sequence[Any]:

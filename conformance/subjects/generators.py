@@ -1,0 +1,14 @@
+"""The random generators that a process has one set of: Python's, NumPy's and the framework's."""
+
+from types import ModuleType
+
+
+class Generators:
+    """Seeded as a module that speaks the Keras API offers to."""
+
+    def start(self, keras: ModuleType, seed: int) -> None:
+        """Seed the process; `seed` has 32 bits."""
+        keras.utils.set_random_seed(seed)
+
+    def draw(self) -> None:
+        """Note that what runs now may draw."""
