@@ -32,7 +32,7 @@ from strategies.shapes import tensor_shapes
 from strategies.targets import Target, target_of
 
 BATCH_SIZES = (2, 4)
-BATCHES = (1, 2)
+BATCHES = (1, 1, 2)
 STEPS_AFTER = (2, 2, 3)
 RATES = (0.011, 0.04)
 CLASS_WEIGHTS = (0.5, 1.5, 2.0, 0.8, 1.2)
