@@ -131,7 +131,7 @@ def _weighted_paths(architecture: Architecture, outer: str) -> dict[str, Layer]:
 
 
 def _train(choice: Choices, scene: Scene) -> AnyEvent:
-    return _fit(choice, scene) if choice.rarely(8) else _batches(choice, scene, BATCHES)
+    return _fit(choice, scene) if choice.rarely(16) else _batches(choice, scene, BATCHES)
 
 
 def _batches(choice: Choices, scene: Scene, steps: Sequence[int]) -> TrainOnBatch:
