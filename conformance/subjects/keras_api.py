@@ -99,7 +99,12 @@ class KerasSubject:
         return self.noted(model, case)
 
     def noted(self, model: Model, case: Case) -> Model:
-        """Return the model, run as the case would have it: how it runs is no state of its own."""
+        """Return the model, run as the case would have it: how it runs is no state of its own.
+
+        What made it may have drawn: a loader trains it where that makes an optimizer's variables.
+        """
+        if case.is_stochastic:
+            self.process.draw()
         if isinstance(model, self.keras.Model):
             self._eager[model] = self.eager and case.settings.run_eagerly
             self._stochastic[model] = case.is_stochastic

@@ -11,8 +11,10 @@ from tests.conformance.keras_cases import CASE
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.timeout(300)]
 
-LOSSES = """
-import json, sys
+DRAWS = """
+import json, sys, tempfile
+from pathlib import Path
+from conformance.contract import Facet
 from conformance.subjects import resolve
 from strategies import data
 from strategies.case import TrainOnBatch, from_json
@@ -27,14 +29,26 @@ def loss(seed):
     (log,) = subject.perform(model, TrainOnBatch(steps=1, batch_size=2), next(rows.batches(2)))
     return log["loss"]
 
-print(json.dumps([loss(seed) for seed in (1, 2, 1, 1, 2)]))
+(path,) = (path for path in subject.paths() if path.name == "checkpoint")
+with tempfile.TemporaryDirectory() as folder:
+    model = subject.build(case)
+    subject.perform(model, case.history.before[0], data.rows(case, 0))
+    source = path.save(model, Path(folder) / "weights")
+
+    def totals(seed):
+        subject.seed(seed)
+        metrics = subject.snapshot(path.load(source, case))[Facet.METRICS]
+        return {name: value.tolist() for name, value in metrics.items()}
+
+    loaded = [totals(seed) for seed in (1, 2, 1)]
+print(json.dumps({"losses": [loss(seed) for seed in (1, 2, 1, 1, 2)], "totals": loaded}))
 """
 
 
 @pytest.fixture(scope="module")
-def losses():
+def draws():
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", LOSSES, to_json(CASE).decode()],
+        [sys.executable, "-W", "ignore", "-c", DRAWS, to_json(CASE).decode()],
         capture_output=True,
         text=True,
         check=False,
@@ -43,11 +57,18 @@ def losses():
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_dropout_draws_the_same_whenever_a_seed_comes_again(losses):
-    first, second, *again = losses
+def test_dropout_draws_the_same_whenever_a_seed_comes_again(draws):
+    first, second, *again = draws["losses"]
 
     assert again == [first, first, second]
 
 
-def test_dropout_draws_otherwise_with_another_seed(losses):
-    assert losses[0] != losses[1]
+def test_dropout_draws_otherwise_with_another_seed(draws):
+    assert draws["losses"][0] != draws["losses"][1]
+
+
+def test_a_loader_that_trains_draws_the_same_whenever_a_seed_comes_again(draws):
+    first, other, again = draws["totals"]
+
+    assert first == again
+    assert first != other
