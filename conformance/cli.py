@@ -74,6 +74,9 @@ def interchange(
     ] = None,
     format: Annotated[list[str] | None, typer.Option(help="Only this format.")] = None,
     kind: Annotated[list[str] | None, typer.Option(help="Only this kind of model.")] = None,
+    across: Annotated[
+        bool, typer.Option("--across", help="Only what another subject has written.")
+    ] = False,
     examples: Annotated[int, typer.Option(help="Cases a pair, format and kind.")] = 30,
     seed: Annotated[int, typer.Option(help="Seed of the cases.")] = 0,
     workers: Annotated[int, typer.Option("-n", metavar="WORKERS", help="Worker processes.")] = 1,
@@ -93,7 +96,7 @@ def interchange(
         subjects or listing.installed(),
         format or (),
         kind or (),
-        *(examples, seed, timeout, shrink, workers, out),
+        *(across, examples, seed, timeout, shrink, workers, out),
         command=shlex.join(["saveproof", *sys.argv[1:]]),
     )
     run = _or_error(lambda: session.run(wanted, lambda line: typer.echo(line, err=True)))

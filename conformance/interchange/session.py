@@ -37,11 +37,15 @@ class NotInstalled(LookupError):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What was asked for; without formats or kinds, all of them."""
+    """What was asked for; without formats or kinds, all of them.
+
+    `across` leaves out what a subject reads of its own: a run of the subject holds that already.
+    """
 
     subjects: Sequence[str]
     formats: Sequence[str] = ()
     kinds: Sequence[str] = ()
+    across: bool = False
     examples: int = 30
     seed: int = 0
     timeout: float = 120.0
@@ -191,7 +195,8 @@ def _crossings(wanted: Wanted) -> list[Crossing]:
     for name in wanted.subjects:
         _refuse_missing(name)
     pairs = [Pair(writer, reader) for writer in wanted.subjects for reader in wanted.subjects]
-    found = [one for pair in pairs for one in crossings(pair)]
+    every = [one for pair in pairs for one in crossings(pair)]
+    found = [one for one in every if one.across or not wanted.across]
     formats = {one.format for one in found}
     unknown = sorted(set(wanted.formats) - formats)
     if unknown or not found:

@@ -239,6 +239,16 @@ def test_a_run_tells_of_every_pair_and_ends_with_its_findings(tmp_path):
     assert store.read(tmp_path) == run
 
 
+def test_a_run_across_leaves_out_what_a_subject_reads_of_its_own(tmp_path):
+    names = (EXACT, f"{HERE}:forgets")
+    wanted = session.Wanted(names, kinds=("sequential",), across=True, examples=1, out=tmp_path)
+
+    run = session.run(wanted, lambda _: None)
+
+    pairs = {(subject.writer, subject.reader) for subject in run.header.subjects}
+    assert pairs == {names, names[::-1]}
+
+
 def test_an_interrupted_run_keeps_what_it_has_found(tmp_path):
     def interrupt(_: str) -> None:
         raise KeyboardInterrupt
