@@ -10,6 +10,8 @@ from types import EllipsisType
 
 import numpy as np
 
+from reference_impl.gathered import Gathered
+
 Pullback = Callable[[np.ndarray], tuple[np.ndarray, ...]]
 Result = tuple[np.ndarray, Pullback]
 Primitive = Callable[..., Result]
@@ -267,13 +269,7 @@ def getitem(x: np.ndarray, key: Key) -> Result:
 
 def take(x: np.ndarray, indices: np.ndarray) -> Result:
     """Rows of x by integer index; a row that is taken several times sums its gradients."""
-
-    def pullback(g: np.ndarray) -> tuple[np.ndarray]:
-        gx = np.zeros(x.shape, _widened(g).dtype)
-        np.add.at(gx, indices, g)
-        return (gx,)
-
-    return x[indices], pullback
+    return x[indices], lambda g: (Gathered.of(g, indices, x),)
 
 
 def log_softmax(x: np.ndarray, axis: int) -> Result:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reference_impl import primitives
+from reference_impl.gathered import added
 from reference_impl.primitives import Key, Primitive, Pullback
 
 
@@ -200,7 +201,8 @@ class Tape:
     def gradients(self, target: Tensor, sources: Sequence[Tensor]) -> list[np.ndarray | None]:
         """The gradient of the sum of `target` for each source, in its shape and dtype, in C order.
 
-        None where the target does not depend on the source.
+        None where the target does not depend on the source. That of a source of which rows were
+        gathered, and nothing else, knows them.
         """
         reached = {id(source) for source in sources}
         relevant = []
@@ -217,9 +219,9 @@ class Tape:
                 key = id(x)
                 if key in reached and isinstance(x, Tensor):
                     g = g if g.dtype == x.value.dtype else g.astype(x.value.dtype)
-                    found[key] = found[key] + g if key in found else g
+                    found[key] = added(found[key], g) if key in found else g
         gradients = [found.get(id(source)) for source in sources]
-        return [None if g is None else np.asarray(g, order="C") for g in gradients]
+        return [None if g is None else np.asanyarray(g, order="C") for g in gradients]
 
 
 _ACTIVE: ContextVar[Tape | None] = ContextVar("active tape", default=None)

@@ -1,12 +1,14 @@
 """Clipping of gradients: by the norm of each, by the norm of all, by value.
 
-Gradients are dense. TensorFlow keeps those of an Embedding as rows and clips before it adds up
-the rows of one index, so its norms differ where a batch looks an index up more than once.
+Where rows were gathered, as an Embedding does, each is clipped before those of one index are added
+up, as in TensorFlow.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
+
+from reference_impl.gathered import Gathered, parts
 
 
 def clipped_by_norm(gradient: np.ndarray, limit: float) -> np.ndarray:
@@ -16,7 +18,9 @@ def clipped_by_norm(gradient: np.ndarray, limit: float) -> np.ndarray:
     """
     limit_ = np.asarray(limit, gradient.dtype)
     # g * limit / max(|g|, limit)
-    return np.asarray(gradient * limit_ / np.maximum(np.sqrt(np.square(gradient).sum()), limit_))
+    return np.asarray(
+        gradient * limit_ / np.maximum(np.sqrt(np.square(parts(gradient)).sum()), limit_)
+    )
 
 
 def clipped_by_global_norm(gradients: Sequence[np.ndarray], limit: float) -> list[np.ndarray]:
@@ -25,7 +29,7 @@ def clipped_by_global_norm(gradients: Sequence[np.ndarray], limit: float) -> lis
     Source: Pascanu et al. 2013, https://arxiv.org/abs/1211.5063, algorithm 1; a norm that is not
     finite turns every gradient into NaN, as in TensorFlow.
     """
-    first, *rest = (np.square(g).sum() / g.dtype.type(2) for g in gradients)
+    first, *rest = (np.square(parts(g)).sum() / g.dtype.type(2) for g in gradients)
     half = sum(rest, start=first)
     norm = np.sqrt(half * type(half)(2))
     one, limit_ = type(norm)(1), type(norm)(limit)
@@ -38,4 +42,7 @@ def clipped_by_global_norm(gradients: Sequence[np.ndarray], limit: float) -> lis
 def clipped_by_value(gradient: np.ndarray, limit: float) -> np.ndarray:
     """The gradient with every element kept within [-limit, limit]."""
     limit_ = np.asarray(limit, gradient.dtype)
-    return np.asarray(np.minimum(np.maximum(gradient, -limit_), limit_))
+    clipped = np.asarray(np.minimum(np.maximum(parts(gradient), -limit_), limit_))
+    if isinstance(gradient, Gathered) and gradient.indices is not None:
+        return Gathered.of(clipped, gradient.indices, gradient)
+    return clipped

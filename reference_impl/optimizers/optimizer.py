@@ -205,7 +205,7 @@ class Optimizer(ABC):
             return self.iterations
         self.build([variable for _, variable in pairs])
         gradients, variables = _present(pairs)
-        gradients = self._clipped(gradients)
+        gradients = [np.asarray(gradient) for gradient in self._clipped(gradients)]
         if self.weight_decay is not None:
             self._decay_weights(variables)
         self.begin_step()

@@ -4,6 +4,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+import reference_impl
 from reference_impl import optimizers, schedules
 from reference_impl.autodiff import Variable
 
@@ -201,3 +202,31 @@ def test_variables_named_by_pattern_do_not_decay_as_in_tf_keras(tf_keras):
     theirs.exclude_from_weight_decay(var_names=["bias"])
 
     assert_same(run_reference(ours), run_tf_keras(theirs))
+
+
+@pytest.mark.parametrize("regularizer", [None, "l2"])
+@pytest.mark.parametrize("clip", ["clipnorm", "clipvalue", "global_clipnorm"])
+def test_rows_of_an_embedding_are_clipped_before_they_are_added_up(tf_keras, clip, regularizer):
+    words = np.array([[1, 1, 2, 1], [1, 0, 0, 2]])
+    targets = np.array([[3.0], [-2.0]], np.float32)
+    trained = []
+    for keras in (tf_keras, reference_impl):
+        layers = keras.layers
+        model = keras.Sequential(
+            [
+                keras.Input((4,), dtype="int32"),
+                layers.Embedding(3, 2, embeddings_regularizer=regularizer),
+                layers.Flatten(),
+                layers.Dense(1),
+            ]
+        )
+        model.set_weights(
+            [np.linspace(-1, 1, w.size, dtype="f4").reshape(w.shape) for w in model.get_weights()]
+        )
+        model.compile(keras.optimizers.SGD(0.1, **{clip: 0.3}), "mse")
+        for _ in range(3):
+            model.train_on_batch(words, targets)
+        trained.append(model.get_weights())
+
+    for theirs, ours in zip(*trained, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-7)
