@@ -56,10 +56,11 @@ def _by_optimizer(trace: Trace, defect: Defect) -> Defect:
 
     What parts then is how the two implementations compute that optimizer's steps.
     """
-    if ", from " in defect.key or " after " in defect.key:
+    if ", from " in defect.key:
         return defect
     name = trace.case.final_settings.optimizer.class_name
-    return replace(defect, key=f"{defect.key} with {name}")
+    what, after, since = defect.key.partition(" after ")
+    return replace(defect, key=f"{what} with {name}{after}{since}")
 
 
 def _weakened(judgement: Judgement, claim: Promise) -> Judgement:

@@ -48,6 +48,18 @@ def test_a_statement_leads_to_a_section_of_the_findings(statement):
             "resume: first step weights with Nadam",
             "nadam-steps",
         ),
+        (
+            "checkpoint",
+            "resume_trajectory_is_identical",
+            f"resume: first step weights with Nadam{SINCE}",
+            "nadam-steps",
+        ),
+        (
+            "h5",
+            "resume_trajectory_is_identical",
+            f"resume: first step weights with SGD{SINCE}",
+            "compiled-flags",
+        ),
         ("h5", "optimizer_slots_survive", f"optimizer slots: m lost{SINCE}", "frozen"),
         ("keras", "iteration_survives", f"iteration: iterations value{SINCE}", "frozen"),
         (
