@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ from reference_impl.serialization import MalformedEntry
 from reference_impl.state import Entry, Extras, NamedArray
 
 Changes = list[tuple[Variable, np.ndarray]]
+
+MOST_FROZEN = 6
+"""Frozen layers of which every choice is tried; of more, all or none have been trained."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -156,26 +160,13 @@ def _optimizer_state(
     """
     values = [array.value for array in arrays]
     slots = len(values) > (1 if optimizer.schedule is not None else 2)
+    slots = slots or any(value.shape for value in values)
     outside = extras.optimizer
     listed: list[np.ndarray] = values[:1]
     if extras.optimized or slots or (optimizer.built and values):
-        for weights in optimized_weights(model, extras.optimized):
-            built = optimizer
-            if not optimizer.built:
-                # A copy tells what shapes there would be, before anything is changed.
-                built = type(optimizer).from_config(optimizer.get_config())
-                built.build(weights)
-            found = in_our_order(built, values, outside)
-            if found is not None:
-                break
-        else:
-            raise OptimizerMismatch(
-                f"optimizer {optimizer.name!r}: expected state of shapes "
-                f"{[variable.shape for variable in built.variables]}, "
-                f"found {[value.shape for value in values]}; "
-                "load with compile=False to do without it"
-            )
-        listed, outside = found
+        weights, (listed, outside) = _fitting(
+            optimizer, optimized_weights(model, extras.optimized), values, outside
+        )
         optimizer.build(weights)
     elif len(values) == 2:
         # No slots: no step was taken, or SGD without momentum. Keras 3 lists the rate second.
@@ -188,11 +179,53 @@ def _optimizer_state(
     return listed, [(known[name], value) for name, value in outside.items()]
 
 
-def optimized_weights(model: Trainer, places: Sequence[int]) -> list[list[Variable]]:
-    """Return what the optimizer may have been built with, the likeliest first.
+def _fitting(
+    optimizer: Optimizer,
+    candidates: Sequence[Sequence[Variable]],
+    values: Sequence[np.ndarray],
+    outside: Mapping[str, np.ndarray],
+) -> tuple[Sequence[Variable], tuple[list[np.ndarray], dict[str, np.ndarray]]]:
+    """Return the weights that the state is of, and the state as ours.
 
-    Where the file does not tell, that is what trains, or all that would train if nothing had been
-    frozen since: tf_keras keeps the slots of a layer that is frozen after training.
+    Raises:
+        OptimizerMismatch: if it is of none of the candidates, or of several unlikely ones alike.
+    """
+    for group in ([candidates[0]], candidates[1:2], candidates[2:]):
+        fits = [
+            (weights, found)
+            for weights in group
+            if (found := in_our_order(_built(optimizer, weights), values, outside)) is not None
+        ]
+        if len(fits) == 1:
+            return fits[0]
+        if fits:
+            raise OptimizerMismatch(
+                f"optimizer {optimizer.name!r}: expected state that tells which frozen layers it "
+                f"is of, found {[value.shape for value in values]}, which fits {len(fits)} choices "
+                "of layers; load with compile=False to do without it"
+            )
+    raise OptimizerMismatch(
+        f"optimizer {optimizer.name!r}: expected state of shapes "
+        f"{[variable.shape for variable in _built(optimizer, candidates[0]).variables]}, "
+        f"found {[value.shape for value in values]}; load with compile=False to do without it"
+    )
+
+
+def _built(optimizer: Optimizer, weights: Sequence[Variable]) -> Optimizer:
+    """Return the optimizer if it is built, else a copy that is: nothing is changed."""
+    if optimizer.built:
+        return optimizer
+    built = type(optimizer).from_config(optimizer.get_config())
+    built.build(weights)
+    return built
+
+
+def optimized_weights(model: Trainer, places: Sequence[int]) -> list[list[Variable]]:
+    """Return what the optimizer may have been built with, the two likeliest first.
+
+    Where the file does not tell, that is what trains, all that would train if nothing had been
+    frozen since, or what would if some layers had not: tf_keras keeps the slots of a layer that is
+    frozen after training.
 
     Raises:
         OptimizerMismatch: if a place is none of the model's weights.
@@ -205,9 +238,18 @@ def optimized_weights(model: Trainer, places: Sequence[int]) -> list[list[Variab
         )
     if places:
         return [[weights[place] for place in places]]
-    layers = model.flatten_layers()
-    thawed = each_once([one for layer in layers for one in layer.own_weights(trainable=True)])
-    return [model.trainable_weights, thawed]
+    own = [layer.own_weights(trainable=True) for layer in model.flatten_layers()]
+    trains = {id(variable) for variable in model.trainable_weights}
+    frozen = [index for index, of in enumerate(own) if of and id(of[0]) not in trains]
+    sizes = range(len(frozen) - 1, 0, -1) if len(frozen) <= MOST_FROZEN else ()
+    without = [set(kept) for size in sizes for kept in combinations(frozen, size)]
+    return [
+        model.trainable_weights,
+        *(
+            each_once([one for index, of in enumerate(own) if index not in kept for one in of])
+            for kept in [set[int](), *without]
+        ),
+    ]
 
 
 def _is_legacy(arrays: Sequence[NamedArray]) -> bool:
