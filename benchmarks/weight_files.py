@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from benchmarks.raw_files import make_durable, settle
+from benchmarks.durability import make_durable, settle
 
 SERVE = "benchmarks.weight_files:serve"
 
