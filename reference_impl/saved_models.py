@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from reference_impl.autodiff import Variable
 from reference_impl.checkpoints import extra_tensors, extras_graph
 from reference_impl.custom_objects import custom_object_scope
 from reference_impl.formats.errors import MissingPart
@@ -27,7 +28,13 @@ from reference_impl.models.flags import set_flags
 from reference_impl.models.model import Model
 from reference_impl.models.restoration import Restoration
 from reference_impl.models.restore import WeightsMismatch
-from reference_impl.models.restore_training import compile_from, optimized_weights, paired_flags
+from reference_impl.models.restore_training import (
+    built_with,
+    compile_from,
+    likeliest,
+    optimized_weights,
+    paired_flags,
+)
 from reference_impl.models.revived import Revived, revived_config
 from reference_impl.models.saved_objects import (
     KERAS_API,
@@ -211,7 +218,17 @@ def _compile(model: Model, saved: SavedModelContents) -> None:
     optimizer = saved.root.children.get("optimizer", Node())
     listed = optimizer.children.get("_variables", Node())
     if len(listed.children) > 1 or optimizer.slots:
-        compiled.optimizer.build(optimized_weights(model, told.get("optimized") or ())[0])
+        candidates = optimized_weights(model, told.get("optimized") or ())
+        places = sorted(filter(str.isdecimal, listed.children), key=int)
+        keys = [str(listed.children[place].key) for place in places]
+        shapes = [saved.bundle.entries[key].shape for key in keys if key in saved.bundle.entries]
+
+        def fits(weights: list[Variable]) -> bool:
+            built = built_with(compiled.optimizer, weights)
+            return [one.shape for one in built.variables] == shapes
+
+        found = likeliest(candidates, fits)
+        compiled.optimizer.build(found[0] if len(found) == 1 else candidates[0])
 
 
 def _flags_told(index: Mapping[str, Any]) -> Extras:

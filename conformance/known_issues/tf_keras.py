@@ -117,7 +117,7 @@ TF_KERAS: tuple[KnownIssue, ...] = (
     ),
     *(
         _issue(path, check, f"resume: * {what}*{_SINCE}", _COMPILED_FLAGS)
-        for path in ("h5", "keras")
+        for path in ("h5", "keras", "savedmodel")
         for check in ("first_batch_loss_is_identical", "resume_trajectory_is_identical")
         for what in ("loss", "weights", "non-trainable state")
     ),

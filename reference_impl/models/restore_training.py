@@ -1,7 +1,7 @@
 """From saved compile settings to a compiled model with its optimizer's and metrics' state."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -22,6 +22,9 @@ from reference_impl.serialization import MalformedEntry
 from reference_impl.state import Entry, Extras, NamedArray
 
 Changes = list[tuple[Variable, np.ndarray]]
+
+Fitted = tuple[list[np.ndarray], dict[str, np.ndarray]]
+"""An optimizer's list as ours, and what stands outside of it."""
 
 MOST_FROZEN = 6
 """Frozen layers of which every choice is tried; of more, all or none have been trained."""
@@ -181,37 +184,46 @@ def _optimizer_state(
 
 def _fitting(
     optimizer: Optimizer,
-    candidates: Sequence[Sequence[Variable]],
+    candidates: Sequence[list[Variable]],
     values: Sequence[np.ndarray],
     outside: Mapping[str, np.ndarray],
-) -> tuple[Sequence[Variable], tuple[list[np.ndarray], dict[str, np.ndarray]]]:
+) -> tuple[list[Variable], Fitted]:
     """Return the weights that the state is of, and the state as ours.
 
     Raises:
         OptimizerMismatch: if it is of none of the candidates, or of several unlikely ones alike.
     """
-    for group in ([candidates[0]], candidates[1:2], candidates[2:]):
-        fits = [
-            (weights, found)
-            for weights in group
-            if (found := in_our_order(_built(optimizer, weights), values, outside)) is not None
-        ]
-        if len(fits) == 1:
-            return fits[0]
-        if fits:
-            raise OptimizerMismatch(
-                f"optimizer {optimizer.name!r}: expected state that tells which frozen layers it "
-                f"is of, found {[value.shape for value in values]}, which fits {len(fits)} choices "
-                "of layers; load with compile=False to do without it"
-            )
+
+    def fitted(weights: Sequence[Variable]) -> Fitted | None:
+        return in_our_order(built_with(optimizer, weights), values, outside)
+
+    fits = likeliest(candidates, lambda weights: fitted(weights) is not None)
+    if len(fits) == 1 and (found := fitted(fits[0])) is not None:
+        return fits[0], found
+    shapes = [value.shape for value in values]
+    if fits:
+        raise OptimizerMismatch(
+            f"optimizer {optimizer.name!r}: expected state that tells which frozen layers it is "
+            f"of, found {shapes}, which fits {len(fits)} choices of layers; load with "
+            "compile=False to do without it"
+        )
     raise OptimizerMismatch(
         f"optimizer {optimizer.name!r}: expected state of shapes "
-        f"{[variable.shape for variable in _built(optimizer, candidates[0]).variables]}, "
-        f"found {[value.shape for value in values]}; load with compile=False to do without it"
+        f"{[variable.shape for variable in built_with(optimizer, candidates[0]).variables]}, "
+        f"found {shapes}; load with compile=False to do without it"
     )
 
 
-def _built(optimizer: Optimizer, weights: Sequence[Variable]) -> Optimizer:
+def likeliest(
+    candidates: Sequence[list[Variable]], fits: Callable[[list[Variable]], bool]
+) -> list[list[Variable]]:
+    """Return the first or the second candidate if it fits, else all others that do."""
+    groups = (candidates[:1], candidates[1:2], candidates[2:])
+    found = ([weights for weights in group if fits(weights)] for group in groups)
+    return next(filter(None, found), [])
+
+
+def built_with(optimizer: Optimizer, weights: Sequence[Variable]) -> Optimizer:
     """Return the optimizer if it is built, else a copy that is: nothing is changed."""
     if optimizer.built:
         return optimizer
