@@ -5,7 +5,6 @@ Source: https://github.com/keras-team/keras/blob/v3.15.1/keras/src/saving/saving
 
 import json
 import lzma
-import os
 import struct
 import zipfile
 import zlib
@@ -18,10 +17,10 @@ from typing import Any
 import numpy as np
 from zlib_ng import zlib_ng
 
+from reference_impl.formats.durable import DurableFile, replacing
 from reference_impl.formats.errors import MissingPart, NotReadHere, UnreadableFile, WrongPart
 from reference_impl.formats.hdf5_parts import Hdf5File
 from reference_impl.formats.hdf5_stream import write_hdf5
-from reference_impl.formats.hdf5_write_parts import replacing
 from reference_impl.formats.pieces import Content, Piece, mapped, taken_apart
 from reference_impl.formats.weights_h5 import WeightsTree, read_tree, write_tree
 from reference_impl.state import Entry
@@ -63,12 +62,12 @@ class Archive:
 
 def write_archive(archive: Archive, target: Path, *, mark_bfloat16: bool) -> None:
     """Write the archive beside the target and put it in the target's place."""
-    with replacing(target) as partial, partial.open("w+b", buffering=0) as stream:
+    with replacing(target) as partial, DurableFile(partial, "w+b") as stream:
         with zipfile.ZipFile(stream, "w") as members:
             for name, content in ((METADATA, archive.metadata), (CONFIG, archive.config)):
                 members.writestr(_info(name), json.dumps(content))
             _write_weights(members, stream, archive.weights, mark_bfloat16=mark_bfloat16)
-        os.fsync(stream.fileno())
+        stream.to_disk()
 
 
 def _info(name: str) -> zipfile.ZipInfo:
@@ -187,7 +186,7 @@ def _content(
             f"member {info.filename!r}: expected {info.file_size} bytes from {start} on, the file "
             f"has {whole.size}"
         )
-    found = list(taken_apart(source, whole, _sizes(info), _crc32, start=start))
+    found = taken_apart(source, whole, _sizes(info), _crc32, start=start)
     size = sum(part.size for part, _ in found)
     checksum = _joined([Piece(part.size, checksum) for part, checksum in found])
     if size != info.file_size or checksum != info.CRC:

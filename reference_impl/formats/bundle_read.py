@@ -5,7 +5,7 @@ Every checksum is verified. Source: see `bundle_write`.
 
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -28,7 +28,7 @@ from reference_impl.formats.errors import (
     WrongChecksum,
     WrongPart,
 )
-from reference_impl.formats.pieces import copied
+from reference_impl.formats.pieces import copied, side_by_side
 from reference_impl.formats.protos import decoded
 from reference_impl.formats.tensor_types import dtype_of
 
@@ -76,6 +76,16 @@ class Bundle:
         if entry.dtype.kind == "b" and entry.size and raw.max() > 1:
             raise WrongPart(f"{where}: expected booleans of 0 and 1, found {raw.max()}")
         return value.reshape(entry.shape)
+
+    def read_all(self, keys: Iterable[str]) -> dict[str, np.ndarray]:
+        """Return tensors by their keys.
+
+        Raises:
+            MissingPart, WrongChecksum, WrongPart: as for `read`.
+        """
+        wanted = list(keys)
+        size = sum(entry.size for entry in self.entries.values())
+        return dict(zip(wanted, side_by_side(self.read, wanted, size=size), strict=True))
 
 
 def open_bundle(prefix: Path) -> Bundle:

@@ -7,8 +7,9 @@ tensor_bundle.proto. The bytes are TensorFlow's for the same tensors in the same
 import os
 import struct
 from collections.abc import Iterable
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import google_crc32c
 import numpy as np
@@ -20,6 +21,7 @@ from reference_impl.formats.bundle_table import (
     masked,
     varint,
 )
+from reference_impl.formats.durable import DurableFile, write_durably
 from reference_impl.formats.errors import UnwritableName
 from reference_impl.formats.pieces import written
 from reference_impl.formats.protos import MESSAGES, decoded, encoded
@@ -60,12 +62,10 @@ def write_bundle(prefix: Path, tensors: Iterable[NamedArray]) -> None:
     data = data_file(prefix, *shard)
     partial = [file.with_name(f".{file.name}.{os.getpid()}.partial") for file in (data, index)]
     try:
-        with partial[0].open("wb") as file:
+        with DurableFile(partial[0], "wb") as file:
             table = encoded_table(_write_tensors(file, tensors, count=shard[1]))
-            _to_disk(file)
-        with partial[1].open("wb") as file:
-            file.write(table)
-            _to_disk(file)
+            file.to_disk()
+        write_durably(partial[1], table)
         partial[0].replace(data)
         partial[1].replace(index)
     finally:
@@ -89,11 +89,6 @@ def _data_of(index: Path, prefix: Path) -> set[Path]:
     }
 
 
-def _to_disk(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
 def _folder_to_disk(folder: Path) -> None:
     """Make the new names in a folder last, where the system can open folders."""
     try:
@@ -106,7 +101,7 @@ def _folder_to_disk(folder: Path) -> None:
         os.close(number)
 
 
-def _write_tensors(file: BinaryIO, tensors: Iterable[NamedArray], *, count: int) -> list[Record]:
+def _write_tensors(file: FileIO, tensors: Iterable[NamedArray], *, count: int) -> list[Record]:
     """Write the tensors' bytes; return the records of the index."""
     header = MESSAGES["BundleHeaderProto"](num_shards=count)
     header.version.producer = 1
@@ -132,7 +127,7 @@ def _entry(tensor: NamedArray, offset: int) -> Any:
     return entry
 
 
-def _write_value(file: BinaryIO, value: np.ndarray) -> tuple[int, int]:
+def _write_value(file: FileIO, value: np.ndarray) -> tuple[int, int]:
     """Write one tensor; return its checksum and its size in bytes."""
     if value.dtype.kind == "O":
         return _write_strings(file, [bytes(element) for element in value.ravel()])
@@ -142,7 +137,7 @@ def _write_value(file: BinaryIO, value: np.ndarray) -> tuple[int, int]:
     return masked(written(file, flat, google_crc32c.extend)), flat.size
 
 
-def _write_strings(file: BinaryIO, elements: list[bytes]) -> tuple[int, int]:
+def _write_strings(file: FileIO, elements: list[bytes]) -> tuple[int, int]:
     """Write the lengths, a checksum of them, and the bytes of all elements."""
     lengths = b"".join(varint(len(element)) for element in elements)
     crc = google_crc32c.value(fixed_lengths(elements))

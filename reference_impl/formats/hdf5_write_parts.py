@@ -4,8 +4,7 @@ h5py's low-level interface takes 15 microseconds an object, its high-level one 1
 """
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import lru_cache
 from io import FileIO
 from pathlib import Path
@@ -15,6 +14,7 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5p, h5s, h5t
 
+from reference_impl.formats.durable import DurableFile, replacing
 from reference_impl.formats.errors import UnwritableName
 from reference_impl.formats.hdf5_stream import Write, write_hdf5
 from reference_impl.formats.pieces import LARGE, Piece, read_back
@@ -34,14 +34,14 @@ def write_file(target: Path, write: Write, *, size: int) -> None:
         write: writes what is in it.
         size: of the arrays among that, in bytes.
     """
-    with replacing(target) as partial, partial.open("w+b", buffering=0) as stream:
+    with replacing(target) as partial, DurableFile(partial, "w+b") as stream:
         if size < LARGE:
             pieces = [_written_by_name(partial, stream, write)]
         else:
             pieces = write_hdf5(stream, 0, write, google_crc32c.extend)
         stream.seek(0, os.SEEK_END)
         stream.write(seal_of(pieces))
-        os.fsync(stream.fileno())
+        stream.to_disk()
 
 
 def _written_by_name(partial: Path, stream: FileIO, write: Write) -> Piece:
@@ -54,18 +54,6 @@ def _written_by_name(partial: Path, stream: FileIO, write: Write) -> Piece:
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
     return read_back(stream, size, google_crc32c.extend)
-
-
-@contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """Give a name beside the target for a file that takes the target's place in the end."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        yield partial
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def path_of(name: str) -> bytes:

@@ -7,11 +7,12 @@ costs as much as a third of reading it.
 import mmap
 import os
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from io import FileIO
 from itertools import accumulate
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -20,6 +21,12 @@ LARGE = 1 << 20
 
 CHUNK = 1 << 20
 """Bytes that are written or read, and summed, at a time: as many as a cache holds."""
+
+READERS = 4
+"""Threads that read a large file together."""
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
 
 Extend = Callable[[int, np.ndarray], int]
 """Continues a checksum over more bytes (uint8)."""
@@ -60,7 +67,7 @@ class Content:
         return found
 
 
-def written(stream: BinaryIO, content: np.ndarray, extend: Extend) -> int:
+def written(stream: FileIO, content: np.ndarray, extend: Extend) -> int:
     """Write bytes (uint8), and return their checksum."""
     done = checksum = 0
     while done < content.size:
@@ -108,10 +115,18 @@ def summed(content: np.ndarray, extend: Extend) -> int:
     return checksum
 
 
+def side_by_side(read: Callable[[Item], Found], items: Iterable[Item], *, size: int) -> list[Found]:
+    """Return what is read of each item, in their order; of many bytes, several at a time."""
+    if size < LARGE:
+        return [read(item) for item in items]
+    with ThreadPoolExecutor(READERS) as readers:
+        return list(readers.map(read, items))
+
+
 def taken_apart(
     source: Path, content: np.ndarray, sizes: Sequence[int], extend: Extend, *, start: int = 0
-) -> Iterator[tuple[np.ndarray, int]]:
-    """Yield the pieces of a file and their checksums: a view of the content, a copy, and so on.
+) -> list[tuple[np.ndarray, int]]:
+    """Return the pieces of a file and their checksums: a view of the content, a copy, and so on.
 
     Args:
         source: the file.
@@ -120,10 +135,12 @@ def taken_apart(
         extend: continues a checksum.
         start: where in the file the first piece is.
     """
-    for number, size in enumerate(sizes):
+    starts = [*accumulate(sizes, initial=start)]
+
+    def taken(number: int) -> tuple[np.ndarray, int]:
         if number % 2:
-            yield copied(source, start, size, extend)
-        else:
-            part = content[start : start + size]
-            yield part, summed(part, extend)
-        start += size
+            return copied(source, starts[number], sizes[number], extend)
+        part = content[starts[number] : starts[number + 1]]
+        return part, summed(part, extend)
+
+    return side_by_side(taken, range(len(sizes)), size=sum(sizes))

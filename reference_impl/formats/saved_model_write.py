@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.formats.bundle_write import write_bundle
+from reference_impl.formats.durable import write_durably
 from reference_impl.formats.keras_metadata import ObjectMetadata, encoded_metadata
 from reference_impl.formats.object_graph import tensors_of
 from reference_impl.formats.protos import MESSAGES, encoded
@@ -61,7 +62,7 @@ def write_saved_model(parts: SavedModelParts, target: Path) -> None:
         for folder in FOLDERS:
             (partial / folder).mkdir(parents=True)
         for name, data in files.items():
-            _write(partial / name, data)
+            write_durably(partial / name, data)
         index = {**parts.index, "members": digests}
         tensors = [*tensors_of(parts.objects.root), *parts.extras, _text(index)]
         write_bundle(partial / VARIABLES, tensors)
@@ -94,13 +95,6 @@ def _text(index: Mapping[str, Any]) -> NamedArray:
     text = np.empty((), object)
     text[()] = json.dumps(index).encode()
     return NamedArray(INDEX, text)
-
-
-def _write(file: Path, data: bytes) -> None:
-    with file.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def _replace(partial: Path, target: Path) -> None:

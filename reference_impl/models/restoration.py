@@ -129,7 +129,7 @@ class Restoration:
                 f"model {self.model.name!r}: the checkpoint {str(self._bundle.prefix)!r} has a "
                 f"value for none of its variables; it holds {self._keys[:3]}..."
             )
-        self._values = {key: self._bundle.read(key) for key in self._waiting}
+        self._values = self._bundle.read_all(self._waiting)
         self._take(changes)
         if self._extras is not None:
             # Metrics that are made later count what comes later.

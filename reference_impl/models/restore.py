@@ -52,7 +52,7 @@ def model_from_state(
         if extras is not None:
             changes += set_states(layer, extras.layer_states)
         for variable, value in changes:
-            variable.assign(value)
+            variable.adopt(value)
         if compile_it and state.training is not None:
             compile_from(layer, state.training, extras, prefixed=state.prefixed)
             restore_training(layer, state.optimizer or (), extras or Extras())

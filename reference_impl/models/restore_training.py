@@ -151,7 +151,7 @@ def restore_training(model: Trainer, arrays: Sequence[NamedArray], extras: Extra
     elif listed:
         optimizer.iterations.assign(listed[0])
     for variable, value in changes:
-        variable.assign(value)
+        variable.adopt(value)
 
 
 def _optimizer_state(

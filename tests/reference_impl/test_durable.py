@@ -1,0 +1,111 @@
+"""Large files go to the disk while they are written; what goes wrong there is an error here."""
+
+import os
+from io import FileIO
+
+import google_crc32c
+import numpy as np
+import pytest
+
+import reference_impl as keras
+from reference_impl.formats import durable
+from reference_impl.formats.durable import DurableFile
+from reference_impl.formats.pieces import LARGE, side_by_side, taken_apart
+
+
+def model():
+    keras.backend.clear_session()
+    return keras.Sequential([keras.Input((600,)), keras.layers.Dense(600)], name="large")
+
+
+def save(target):
+    if target.name == "checkpoint-of-weights":
+        model().save_weights(target, save_format="tf")
+    else:
+        model().save(target)
+
+
+NAMES = ("m.h5", "m.keras", "checkpoint-of-weights")
+
+
+@pytest.fixture
+def flushes(monkeypatch):
+    """Flush every 100 kB, and count how often."""
+    counted = []
+    monkeypatch.setattr(durable, "AT_ONCE", 100_000)
+
+    def fsync(number, flush=os.fsync):
+        counted.append(number)
+        flush(number)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return counted
+
+
+def test_bytes_go_to_the_disk_while_more_are_written(tmp_path, flushes):
+    content = np.random.default_rng(0).bytes(1_000_000)
+
+    with DurableFile(tmp_path / "file", "wb") as file:
+        for start in range(0, len(content), 1000):
+            assert file.write(content[start : start + 1000]) == 1000
+        before = len(flushes)
+        file.to_disk()
+
+    assert 1 <= before < len(flushes) <= 11
+    assert (tmp_path / "file").read_bytes() == content
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_disk_that_fails_meanwhile_fails_the_save_and_leaves_the_old_file(
+    tmp_path, monkeypatch, name
+):
+    save(tmp_path / name)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    monkeypatch.setattr(durable, "AT_ONCE", 100_000)
+
+    def fsync(_):
+        raise OSError(5, "the disk is gone")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match="the disk is gone"):
+        save(tmp_path / name)
+
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_all_is_written_where_the_system_takes_a_part_at_a_time(tmp_path):
+    class Part(FileIO):
+        def write(self, content):
+            return super().write(content[:1000])
+
+    class DurablePart(DurableFile, Part):
+        pass
+
+    content = np.random.default_rng(2).bytes(12_345)
+    with DurablePart(tmp_path / "file", "wb") as file:
+        assert file.write(content) == len(content)
+
+    assert (tmp_path / "file").read_bytes() == content
+
+
+def test_pieces_read_by_several_threads_are_in_their_order(tmp_path):
+    content = np.random.default_rng(1).integers(0, 256, 3 * LARGE + 100, dtype=np.uint8)
+    content.tofile(tmp_path / "file")
+    sizes = [50, LARGE, 0, LARGE, 30, LARGE, 20]
+
+    pieces = taken_apart(tmp_path / "file", content, sizes, google_crc32c.extend)
+
+    assert [part.size for part, _ in pieces] == sizes
+    assert b"".join(part.tobytes() for part, _ in pieces) == content.tobytes()
+    for part, checksum in pieces:
+        assert checksum == google_crc32c.value(part.tobytes())
+
+
+def test_an_error_of_one_thread_is_the_error_of_all():
+    def read(number):
+        if number == 3:
+            raise ValueError("piece 3")
+        return number
+
+    with pytest.raises(ValueError, match="piece 3"):
+        side_by_side(read, range(8), size=LARGE)
