@@ -15,7 +15,7 @@ import numpy as np
 
 from conformance.paths.keras_family import KERAS_3
 from conformance.subjects.generators import Generators
-from conformance.subjects.keras_api import KerasSubject
+from conformance.subjects.keras_api import KerasSubject, always
 from conformance.subjects.keras_builder import RECURRENT
 from conformance.subjects.keras_snapshot import Traits
 from conformance.subjects.still_tensorflow import still_tensorflow, tensorflow_generators
@@ -58,7 +58,7 @@ def _subject(name: str, backend: str) -> KerasSubject:
         not_in_names=NOT_IN_NAMES.get(backend, ""),
         prepare=partial(_prepare, backend),
         process=tensorflow_generators() if backend == "tensorflow" else Generators(),
-        eager=backend != "jax",
+        eager=_loopless if backend == "jax" else always,
     )
 
 
@@ -76,9 +76,8 @@ def _prepare(backend: str) -> None:
 def _still_jax() -> None:
     """Ask XLA for one thread, and to keep what it compiled, before JAX starts it.
 
-    A model that came back is compiled anew though its program is the same: with compiled programs
-    kept for the process's life, an example costs a tenth. Without `jit` it costs yet more: loops of
-    recurrent layers are compiled at each call.
+    Programs are compiled anew for each model and each shape, though they are the same: with what
+    was compiled kept for the process's life, an example costs a tenth.
     """
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         folder = tempfile.mkdtemp(prefix="compiled")
@@ -90,6 +89,14 @@ def _still_jax() -> None:
     if "xla_cpu_multi_thread_eigen" not in flags:
         one_thread = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
         os.environ["XLA_FLAGS"] = f"{flags} {one_thread}".strip()
+
+
+def _loopless(model: Any) -> bool:
+    """Say whether a model has no recurrent layer, whose loop JAX compiles anew at each eager call.
+
+    The operations of other layers recur from one model to the next, which whole programs do not.
+    """
+    return not any(type(part).__name__ in RECURRENT for part in model._flatten_layers())
 
 
 def _still_torch() -> None:

@@ -37,6 +37,11 @@ def _nothing() -> None:
     """Prepare nothing."""
 
 
+def always(_: Model) -> bool:
+    """Let every model run eagerly."""
+    return True
+
+
 @dataclass(eq=False)
 class KerasSubject:
     """A module that speaks the Keras API: named by `module`, imported when first needed.
@@ -45,7 +50,7 @@ class KerasSubject:
     dialect keeps what the API does not show. Cases with `run_eagerly` are predicted by a direct
     call, the others by `predict`. A character of `not_in_names` can't be in a layer's name.
     `prepare` is called before the module is imported; `process` has the generators that are the
-    process's. Where `eager` is false the subject never runs eagerly, whatever the case says.
+    process's. A model of which `eager` says no never runs eagerly, whatever the case says.
     """
 
     name: str
@@ -56,7 +61,7 @@ class KerasSubject:
     not_in_names: str = ""
     prepare: Callable[[], None] = _nothing
     process: Generators = field(default_factory=Generators)
-    eager: bool = True
+    eager: Callable[[Model], bool] = always
     _eager: WeakKeyDictionary[Model, bool] = field(default_factory=WeakKeyDictionary)
     _stochastic: WeakKeyDictionary[Model, bool] = field(default_factory=WeakKeyDictionary)
 
@@ -106,7 +111,7 @@ class KerasSubject:
         if case.is_stochastic:
             self.process.draw()
         if isinstance(model, self.keras.Model):
-            self._eager[model] = self.eager and case.settings.run_eagerly
+            self._eager[model] = case.settings.run_eagerly and self.eager(model)
             self._stochastic[model] = case.is_stochastic
             if getattr(model, "optimizer", None) is not None:  # absent before Keras 3 compiles
                 model.run_eagerly = self._eager[model]
@@ -150,5 +155,5 @@ class KerasSubject:
         return snapshot(self.keras, self.traits, model)
 
     def _compile(self, model: Model, settings: CompileSettings) -> None:
-        eager = self.eager and settings.run_eagerly
+        eager = settings.run_eagerly and self.eager(model)
         compile_model(self.keras, model, replace(settings, run_eagerly=eager))
