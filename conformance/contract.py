@@ -86,6 +86,11 @@ class Contract:
         promise = self.facets.get(facet)
         return promise if promise in (Promise.MUST, Promise.SHOULD) else None
 
+    @property
+    def comes_uncompiled(self) -> bool:
+        """Whether neither the file nor the model's code compiles what comes back."""
+        return self.facets.get(Facet.COMPILE) in (None, Promise.FRESH)
+
     def speaks_of(self, facets: tuple[Facet, ...]) -> bool:
         """Say whether the contract answers for the facets: one of the file alone, or several."""
         if len(facets) == 1:

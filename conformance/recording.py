@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
 from conformance import wire
-from conformance.contract import Facet, Promise
 from conformance.isolation import Child, Failed
 from conformance.subject import Model, SavePath, Source, Subject, Unsupported
 from conformance.trace import Elsewhere, Life, Probe, Raised, Stage, Step, Trace, same_life
@@ -120,7 +120,8 @@ class Recorder:
             with stage(Stage.SECOND_GENERATION):
                 again = self.load(self._save(loaded), compiled=False)
                 seen["second"] = snapshot(again)
-        self.compile(loaded)
+        with stage(Stage.RESUME):
+            self.compile(loaded)
         seen["original"] = self.live(model)
         seen["resumed"] = self.live(loaded)
 
@@ -219,9 +220,17 @@ class Recorder:
         return self._path.save(model, self._target())
 
     def compile(self, model: Model) -> None:
-        """Compile what came back where the contract doesn't have the compile settings come back."""
-        if self._path.contract.facets.get(Facet.COMPILE) in (None, Promise.FRESH):
+        """Compile what came back where the contract doesn't have the compile settings come back.
+
+        What was frozen since the original was compiled is frozen after that here, too.
+        """
+        if self._path.contract.comes_uncompiled:
+            late = self._case.set_since_compile
+            for event in reversed(late):
+                self._subject.perform(model, replace(event, value=not event.value), None)
             self._subject.compile(model, self._case)
+            for event in late:
+                self._subject.perform(model, event, None)
 
     def _target(self) -> Path:
         self._files += 1

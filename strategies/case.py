@@ -239,10 +239,12 @@ class Case(Record, frozen=True, dict=True):
         return _shares_layers(self.architecture)
 
     @property
-    def frozen_since_compile(self) -> bool:
-        """Whether a layer was frozen before the save and nothing was compiled since."""
-        changes = [e for e in self.history.before if isinstance(e, SetTrainable | Recompile)]
-        return bool(changes) and isinstance(changes[-1], SetTrainable)
+    def set_since_compile(self) -> tuple[SetTrainable, ...]:
+        """The flags that were set before the save, and nothing compiled since."""
+        events = self.history.before
+        compiled = [number for number, event in enumerate(events) if isinstance(event, Recompile)]
+        since = events[compiled[-1] :] if compiled else events
+        return tuple(event for event in since if isinstance(event, SetTrainable))
 
     @property
     def trained_since_compile(self) -> bool:
@@ -279,6 +281,16 @@ class Case(Record, frozen=True, dict=True):
         return msgspec.structs.replace(
             self, architecture=architecture, settings=self.final_settings
         )
+
+    @property
+    def as_compiled(self) -> "Case":
+        """The case in force with the flags that its last compile before the save met."""
+        case = self.in_force
+        for event in reversed(self.set_since_compile):
+            path = event.layer.split("/")
+            flagged = _with_flag(case.architecture, path, value=not event.value)
+            case = msgspec.structs.replace(case, architecture=flagged)
+        return case
 
 
 def to_json(case: Case) -> bytes:

@@ -88,4 +88,4 @@ def gist(message: str) -> str:
 
 def circumstance(trace: Trace) -> str:
     """Return what sets the case apart where optimizers are concerned, to be part of a key."""
-    return " after freezing without compile" if trace.case.frozen_since_compile else ""
+    return " after freezing without compile" if trace.case.set_since_compile else ""

@@ -1,20 +1,14 @@
 """The save paths of an implementation that writes both dialects of Keras: the reference's own."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from msgspec import structs
-
 from conformance.contract import RESUME_ONLY, Facet, Promise, promises
 from conformance.paths import keras_contracts as contracts
 from conformance.paths import keras_formats as formats
-from conformance.paths.keras_family import KERAS_2_API, KERAS_3, TF_KERAS
-from conformance.paths.keras_path import Family
-from conformance.paths.tf_checkpoint import set_flag
+from conformance.paths.keras_family import KERAS_2_API, KERAS_3, TF_KERAS, load_weights
 from conformance.subject import Model, Source
-from strategies.case import Case, Event, Recompile, SetTrainable
 
 __all__ = ["BOTH_DIALECTS"]
 
@@ -32,28 +26,6 @@ def _save(model: Model, target: Path, *, extension: str, dialect: str) -> Source
     source = target.with_suffix(extension)
     model.save(str(source), dialect=dialect)
     return source
-
-
-def _load_weights(subject: Family, source: Path, case: Case) -> Model:
-    """Load into a model that was compiled with the flags of its compile, and frozen as it was."""
-    late = _set_since_compile(case.history.before)
-    undone = tuple(structs.replace(event, value=not event.value) for event in reversed(late))
-    history = structs.replace(case.history, before=undone)
-    model = subject.build(structs.replace(case, history=history).in_force)
-    for event in late:
-        set_flag(model, event.layer, value=event.value)
-    model.load_weights(str(source))
-    return model
-
-
-def _set_since_compile(events: Sequence[Event]) -> list[SetTrainable]:
-    since: list[SetTrainable] = []
-    for event in events:
-        if isinstance(event, Recompile):
-            since = []
-        elif isinstance(event, SetTrainable):
-            since.append(event)
-    return since
 
 
 def _both(*names: str) -> dict[str, Promise]:
@@ -93,7 +65,7 @@ BOTH_DIALECTS = (
     replace(
         _OF_KERAS_3["weights_h5"],
         name="weights_v3_h5",
-        read=_load_weights,
+        read=load_weights,
         contract=WEIGHTS_AND_OPTIMIZER,
         reads_too=_both(formats.WEIGHTS_V3_KERAS_2),
     ),

@@ -8,7 +8,7 @@ from typing import Any
 from conformance.paths import keras_contracts as contracts
 from conformance.paths import keras_formats as formats
 from conformance.paths.keras_path import Family, Way
-from conformance.paths.tf_checkpoint import load_checkpoint, save_checkpoint
+from conformance.paths.tf_checkpoint import load_checkpoint, save_checkpoint, set_flag
 from conformance.subject import Model, Source
 from strategies.case import Case
 
@@ -83,8 +83,16 @@ def _save_weights_in_memory(model: Model, _: Path) -> Source:
     return model.get_weights()
 
 
+def rebuilt(subject: Family, case: Case) -> Model:
+    """Return the model as its code makes it: compiled first, then frozen, where it was so."""
+    model = subject.build(case.as_compiled)
+    for event in case.set_since_compile:
+        set_flag(model, event.layer, value=event.value)
+    return model
+
+
 def _load_weights_in_memory(subject: Family, source: Any, case: Case) -> Model:
-    model = subject.build(case)
+    model = rebuilt(subject, case)
     model.set_weights(source)
     return model
 
@@ -98,8 +106,9 @@ def _save_weights_v3(model: Model, target: Path) -> Source:
     return _saved(model.save_weights, target.with_suffix(".weights.h5"))
 
 
-def _load_weights(subject: Family, source: Path, case: Case) -> Model:
-    model = subject.build(case)
+def load_weights(subject: Family, source: Path, case: Case) -> Model:
+    """Load weights into a model that the code makes."""
+    model = rebuilt(subject, case)
     model.load_weights(str(source))
     return model
 
@@ -165,7 +174,7 @@ KERAS_2_API = (
     _CONFIG_AND_WEIGHTS,
     _H5,
     Way(
-        *("weights_h5", contracts.WEIGHTS_H5, _save_weights_h5, _load_weights),
+        *("weights_h5", contracts.WEIGHTS_H5, _save_weights_h5, load_weights),
         format=formats.WEIGHTS_H5,
     ),
     Way(
@@ -210,7 +219,7 @@ KERAS_3 = (
         reads_too=formats.OF_KERAS_2["h5"],
     ),
     Way(
-        *("weights_h5", contracts.KERAS_3_WEIGHTS, _save_weights_v3, _load_weights),
+        *("weights_h5", contracts.KERAS_3_WEIGHTS, _save_weights_v3, load_weights),
         format=formats.WEIGHTS_V3_KERAS_3,
         reads_too=formats.OF_KERAS_2["weights"],
     ),
