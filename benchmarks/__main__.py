@@ -29,15 +29,17 @@ BENCHMARKS: Mapping[str, Callable[[], Sequence[Figure]]] = {
 
 
 def main(names: Sequence[str]) -> None:
-    """Measure one after the other, telling of each as it is done, and print the table."""
+    """Measure one after the other, telling of each; print the table, interrupted or not."""
     unknown = sorted(set(names) - set(BENCHMARKS))
     if unknown:
         sys.exit(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
     figures: list[Figure] = []
-    for name in names or BENCHMARKS:
-        print(f"measuring {name}", file=sys.stderr, flush=True)
-        figures += BENCHMARKS[name]()
-    print(table(figures))
+    try:
+        for name in names or BENCHMARKS:
+            print(f"measuring {name}", file=sys.stderr, flush=True)
+            figures += BENCHMARKS[name]()
+    finally:
+        print(table(figures))
 
 
 if __name__ == "__main__":
