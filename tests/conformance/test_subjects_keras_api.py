@@ -9,6 +9,7 @@ from conformance.snapshot import differences
 from conformance.subject import Unsupported
 from conformance.subjects import resolve
 from conformance.subjects.doctor import doctor
+from conformance.subjects.keras3 import _loopless
 from conformance.subjects.keras_api import KerasSubject
 from strategies import data
 from strategies.case import (
@@ -257,6 +258,29 @@ def test_a_graph_case_is_predicted_by_predict(subject, monkeypatch):
     subject.predict(model, data.probe(CASE))
 
     assert len(asked) == 1
+
+
+def test_a_model_that_is_not_to_run_eagerly_runs_as_a_graph(monkeypatch):
+    plain = KerasSubject("plain", "reference_impl", eager=lambda _: False)
+    model = plain.build(CASE)
+    asked = []
+    monkeypatch.setattr(
+        type(model), "predict", lambda _, x, **__: asked.append(x) or [np.zeros((2, 4))] * 2
+    )
+    plain.predict(model, data.probe(CASE))
+
+    assert not model.run_eagerly
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(("kind", "eager"), [("GRU", False), ("Dense", True)])
+def test_jax_runs_what_has_no_loops_eagerly(subject, kind, eager):
+    keras = subject.keras
+    inner = keras.Sequential([keras.Input((5, 3)), getattr(keras.layers, kind)(4)])
+    model = keras.Sequential([keras.Input((5, 3)), inner])
+    model._flatten_layers = lambda: model.flatten_layers()
+
+    assert _loopless(model) is eager
 
 
 def test_a_class_that_the_module_lacks_is_unsupported(subject):
