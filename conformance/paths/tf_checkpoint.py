@@ -5,15 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from msgspec.structs import replace
 
 from conformance.paths.keras_path import Family
 from conformance.subject import Model, Source
-from strategies.case import Case, Fit, Recompile, SetTrainable, TrainOnBatch
+from strategies.case import Case, TrainOnBatch
 from strategies.data import rows
-
-TRAINING = (Fit, TrainOnBatch)
-"""Events that give an optimizer its variables."""
 
 
 def save_checkpoint(model: Model, target: Path) -> Source:
@@ -27,38 +23,15 @@ def load_checkpoint(subject: Family, source: Path, case: Case) -> Model:
     """Restore as the guide does: the optimizer's variables exist only after one batch.
 
     An optimizer that has not trained at the save has none in the checkpoint, and is left alone.
-    What was frozen after the optimizer had its variables is frozen after that batch here, too.
+    What was frozen since the compile is frozen after it, and after that batch, here, too.
     """
-    late = _frozen_late(case)
-    undone = tuple(replace(event, value=not event.value) for event in reversed(late))
-    earlier = replace(case, history=replace(case.history, before=undone)).in_force
-    model = subject.build(earlier)
-    if trained_since_compile(case):
+    model = subject.build(case.as_compiled)
+    if case.trained_since_compile:
         _train_one_batch(model, case)
-    for event in late:
+    for event in case.set_since_compile:
         set_flag(model, event.layer, value=event.value)
     model.load_weights(str(source / "weights"))
     return model
-
-
-def trained_since_compile(case: Case) -> bool:
-    """Say whether the optimizer in force at the save had trained, and so had its variables."""
-    names = [type(event) for event in case.history.before]
-    since = len(names) - names[::-1].index(Recompile) if Recompile in names else 0
-    return any(name in TRAINING for name in names[since:])
-
-
-def _frozen_late(case: Case) -> list[SetTrainable]:
-    """Return the flags set since the optimizer in force had its variables."""
-    late: list[SetTrainable] = []
-    built = False
-    for event in case.history.before:
-        if isinstance(event, Recompile):
-            late, built = [], False
-        elif isinstance(event, SetTrainable) and built:
-            late.append(event)
-        built = built or isinstance(event, TRAINING)
-    return late
 
 
 def set_flag(model: Model, path: str, *, value: bool) -> None:

@@ -6,7 +6,6 @@ from importlib.util import find_spec
 
 from conformance.contract import Contract, Facet, Promise
 from conformance.paths.keras_family import KERAS_2_API, KERAS_3, TF_KERAS, Way
-from conformance.paths.tf_checkpoint import trained_since_compile
 from conformance.reproduction.models import compiling
 from conformance.reproduction.training import first_batch
 from conformance.subjects.keras3 import BACKENDS
@@ -76,7 +75,7 @@ class PathScript:
         """Yield the lines that load; where code is needed they call `rebuild` or `build`."""
         if self.code:
             yield f"{loaded} = {rebuild(case)}()"
-        if self.warms_up and trained_since_compile(case):
+        if self.warms_up and case.trained_since_compile:
             yield from first_batch(case, loaded)
         written = case.architecture.kind is Kind.SUBCLASSED
         custom = ', custom_objects={"Written": Written}' if written else ""
