@@ -39,12 +39,14 @@ class Child:
     """A process that serves one function, `module:function` of bytes to bytes, call after call.
 
     It starts with the first call, and anew with the first call after a crash or a time-out.
+    Its temporary files lie in a folder of its own, which is removed however the process ends.
     """
 
     def __init__(self, function: str) -> None:
         self._function = function
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -88,17 +90,26 @@ class Child:
             self._process.communicate()
         if self._errors is not None:
             self._errors.close()
-        self._process = self._errors = None
+        if self._folder is not None:
+            self._folder.cleanup()
+        self._process = self._errors = self._folder = None
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+            self._folder = tempfile.TemporaryDirectory(
+                prefix="saveproof-", ignore_cleanup_errors=True
+            )
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "conformance.isolation", self._function],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
+                env=os.environ
+                | {
+                    "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+                    "TMPDIR": self._folder.name,
+                },
             )
         return self._process
 

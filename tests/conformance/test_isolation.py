@@ -2,7 +2,9 @@
 
 import os
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +37,15 @@ def hang(message: bytes) -> bytes:
     """Sleep as many seconds as the message says."""
     time.sleep(float(message))
     return b"awake"
+
+
+def leave_a_file(message: bytes) -> bytes:
+    """Leave a temporary file behind; end the process at the word. Return its path."""
+    handle, path = tempfile.mkstemp()
+    os.close(handle)
+    if message == b"die":
+        os.abort()
+    return path.encode()
 
 
 def test_answer_of_any_length_comes_back():
@@ -75,3 +86,17 @@ def test_hang_is_ended_in_time():
 def test_child_runs_in_another_process():
     with Child(f"{HERE}:die") as child:
         assert int(child.call(b"", seconds=30)) != os.getpid()
+
+
+@pytest.mark.parametrize("last", ["", "die"])
+def test_nothing_temporary_outlives_the_process(last, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with Child(f"{HERE}:leave_a_file") as child:
+        left = Path(child.call(b"", seconds=30).decode())
+        assert left.exists()
+        assert left.is_relative_to(tmp_path)
+        if last:
+            with pytest.raises(Crashed):
+                child.call(last.encode(), seconds=30)
+
+    assert list(tmp_path.iterdir()) == []
