@@ -13,8 +13,9 @@ from conformance import subjects, wire
 from conformance.checks.behaviour import life_defects, output_defects
 from conformance.contract import Exactness
 from conformance.examine import Report, Request, path_of
+from conformance.interchange.dialects import another_model
 from conformance.interchange.judging import CHECKS, judged
-from conformance.interchange.nudged import NUDGE, NUDGE_HALF, Nudged
+from conformance.interchange.nudged import NUDGE, NUDGE_HALF, NUDGES, Nudged
 from conformance.interchange.pairs import Crossing, Pair, crossing, in_half_precision
 from conformance.interchange.words import comparable, in_common, lives_in_common
 from conformance.isolation import Child, Crashed, TimedOut
@@ -55,13 +56,13 @@ class Read:
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """What the reader's process is asked for; `nudged` has it live on data nudged a little."""
+    """What the reader's process is asked for; `turn` has it live on data nudged that way."""
 
     subject: str
     path: str
     case: Case
     source: str
-    nudged: bool = False
+    turn: int = 0
 
 
 def exchange(message: bytes) -> bytes:
@@ -71,6 +72,8 @@ def exchange(message: bytes) -> bytes:
     """
     request = wire.decode(message, Request)
     at = _crossing(request.subject, request.path)
+    if why := another_model(request.case, at):
+        return wire.encode(Report((), why))
     written = _written(at, request.case)
     seen = Read()
     if not written.unsupported and written.raised is None:
@@ -89,7 +92,7 @@ def read(message: bytes) -> bytes:
     """Load a source that the writer wrote, in the reader's process, and live on."""
     request = wire.decode(message, Reading)
     subject = _subject(request.subject)
-    lived = _nudged(subject, request.case) if request.nudged else subject
+    lived = _nudged(subject, request.case, request.turn) if request.turn else subject
     source = Path(request.source)
     recorder = Recorder(lived, path_of(subject, request.path), request.case, source.parent)
     seen: dict[str, Any] = {}
@@ -109,9 +112,9 @@ def read(message: bytes) -> bytes:
     return wire.encode(told)
 
 
-def _nudged(subject: Subject, case: Case) -> Subject:
+def _nudged(subject: Subject, case: Case, turn: int) -> Subject:
     nudge = NUDGE_HALF if in_half_precision(case) else NUDGE
-    return Nudged(subject, case.seed, nudge=nudge)
+    return Nudged(subject, case.seed, turn=turn, nudge=nudge)
 
 
 def _own_limits(recorder: Recorder) -> str:
@@ -160,9 +163,9 @@ def _write(at: Crossing, case: Case, folder: Path) -> Written:
     return Written(**seen)
 
 
-def _asked(at: Crossing, request: Request, written: Written, *, nudged: bool = False) -> Read:
+def _asked(at: Crossing, request: Request, written: Written, *, turn: int = 0) -> Read:
     """Return what the reader's process sees; where it ends, that is what loading came to."""
-    reading = Reading(at.pair.reader, at.read.name, request.case, written.source, nudged)
+    reading = Reading(at.pair.reader, at.read.name, request.case, written.source, turn)
     try:
         answer = _reader(at.pair.reader).call(wire.encode(reading), seconds=request.seconds)
     except (Crashed, TimedOut) as ended:
@@ -221,11 +224,13 @@ def _steady(at: Crossing, request: Request, written: Written, read: Read) -> boo
             twin = _write(at, request.case, Path(folder))
         lives = (written.original, twin.original)
         return lives[0] is not None and lives[1] is not None and same_life(lives[0], lives[1])
-    again = _asked(at, request, written, nudged=True)
-    if again.resumed is None or read.resumed is None:
-        return True
     near = at.contract_for(request.case).exactness
-    return not _parted(near, *lives_in_common(read.resumed, again.resumed))
+    again = (_asked(at, request, written, turn=turn).resumed for turn in NUDGES)
+    return not any(_parts(near, read.resumed, life) for life in again)
+
+
+def _parts(near: Exactness, one: Life | None, other: Life | None) -> bool:
+    return one is not None and other is not None and _parted(near, *lives_in_common(one, other))
 
 
 @cache

@@ -7,11 +7,11 @@ from conformance.checks import ALL_CHECKS, Check, Defect, Judgement, judge
 from conformance.checks.behaviour import BEHAVIOUR_CHECKS
 from conformance.checks.facets import FACET_CHECKS
 from conformance.contract import Promise
+from conformance.interchange.dialects import other_losses, other_steps
 from conformance.interchange.pairs import Crossing
 from conformance.snapshot import distance
 from conformance.trace import Life, Trace
 from reports.records import Verdict
-from strategies.case import Case, Layer
 
 COMPLETES = "round_trip_completes"
 CHECKS: tuple[Check, ...] = (
@@ -79,21 +79,9 @@ def _beyond_comparison(trace: Trace, check: Check, at: Crossing) -> str:
         return "a recurrent layer carries a state, which no format has for another implementation"
     if check.name != OUTPUTS and trace.case.is_stochastic:
         return "training draws random numbers, and two implementations draw them differently"
-    if check.name != OUTPUTS and at.dialects_differ and penalizes_frozen(trace.case):
-        return "Keras 2 adds a frozen layer's penalty to the loss, and Keras 3 does not"
-    return ""
-
-
-def penalizes_frozen(case: Case) -> bool:
-    """Say whether a layer that is frozen at the save has a regularizer of its own."""
-    return any(_penalties(layer, frozen=False) for layer in case.in_force.architecture.layers)
-
-
-def _penalties(layer: Layer, *, frozen: bool) -> bool:
-    frozen = frozen or not layer.config.get("trainable", True)
-    if layer.model is not None:
-        return any(_penalties(inner, frozen=frozen) for inner in layer.model.layers)
-    return frozen and any(name.endswith("_regularizer") for name in layer.config)
+    if check.name == OUTPUTS or not at.dialects_differ:
+        return ""
+    return other_losses(trace.case) or (other_steps(trace.case) if check.name == TRAJECTORY else "")
 
 
 def _distance(trace: Trace, check: str) -> float | None:

@@ -13,13 +13,16 @@ from strategies.data import Rows
 NUDGE, NUDGE_HALF = 2.0**-20, 2.0**-8
 """The greatest relative change of a number: about eight roundings of float32, one of bfloat16."""
 
+NUDGES = (1, 2, 3, 4, 5)
+"""One nudge turns a sign that rounding alone decides half of the time."""
+
 
 class Nudged:
-    """A subject whose rows and inputs are changed in their last bits, in a way the seed decides."""
+    """A subject whose data are changed in their last bits, in a way that seed and turn decide."""
 
-    def __init__(self, subject: Subject, seed: int, *, nudge: float = NUDGE) -> None:
+    def __init__(self, subject: Subject, seed: int, *, turn: int = 1, nudge: float = NUDGE) -> None:
         self._subject = subject
-        self._seed = seed
+        self._key = (seed, 2**33 + turn)
         self._nudge = nudge
         self.name = subject.name
 
@@ -65,7 +68,7 @@ class Nudged:
         )
 
     def _nudged(self, arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
-        draw = np.random.Generator(np.random.Philox(key=(self._seed, 2**33)))
+        draw = np.random.Generator(np.random.Philox(key=self._key))
         return tuple(_changed(array, draw, self._nudge) for array in arrays)
 
 

@@ -29,6 +29,8 @@ ACROSS_HALF = Exactness(
 )
 """The same where a layer computes in half precision."""
 
+KERAS_2, KERAS_3 = "Keras 2", "Keras 3"
+
 OWN_VERSION = ("keras", "tf_keras")
 """Packages whose version says which of two releases is the newer."""
 
@@ -82,11 +84,14 @@ class Crossing:
         return self.pair.writer != self.pair.reader
 
     @cached_property
+    def dialects(self) -> tuple[str, str]:
+        """What the writer and the reader speak: a model's code reads alike in both."""
+        return (_dialect(self.pair.writer), _dialect(self.pair.reader))
+
+    @property
     def dialects_differ(self) -> bool:
         """Whether one side is Keras 3 and the other is not."""
-        sides = [subjects.resolve(name) for name in (self.pair.writer, self.pair.reader)]
-        writer, reader = ("keras" in subject.environment() for subject in sides)
-        return writer != reader
+        return len(set(self.dialects)) > 1
 
     @property
     def places(self) -> tuple[tuple[str, str], ...]:
@@ -166,6 +171,10 @@ def in_half_precision(case: Case) -> bool:
     """Say whether a layer of the case computes in float16 or bfloat16."""
     layers = case.architecture.every_layer()
     return any("float16" in str(layer.config.get("dtype")) for layer in layers)
+
+
+def _dialect(spec: str) -> str:
+    return KERAS_3 if "keras" in subjects.resolve(spec).environment() else KERAS_2
 
 
 def _bare(spec: str) -> str:

@@ -16,11 +16,17 @@ _LAYER = re.compile(r"(?:layers/\d+/config/)*layers/\d+/(?:class_name|config/nam
 _CALL = re.compile(r"/call \d+$")
 _ESSENTIAL = re.compile(r"(?:^|/)class_name$|^(?:loss|metrics|weighted_metrics)/\d+$")
 
-SYNONYMS = {"Model": "Functional", "OrthogonalInitializer": "Orthogonal", "swish": "silu"}
-"""Values that say the same: an older word, and the newer one."""
+SYNONYMS = {
+    "Model": "Functional",
+    "OrthogonalInitializer": "Orthogonal",
+    "keras_3_hard_sigmoid": "hard_sigmoid",
+    "swish": "silu",
+}
+"""Values that say the same: an older word, and the newer one; a function, and its own name."""
 
+MOMENTA = "_u_product"
 SLOTS = {
-    "": "_u_product",
+    "": MOMENTA,
     "m": "momentum",
     "u": "norm",
     "v": "velocity",
@@ -99,7 +105,7 @@ def _as_it_is(facet: Facet) -> Callable[[Snapshot], Iterator[tuple[str, Value]]]
 
 def _arguments(facet: Facet) -> Callable[[Snapshot], Iterator[tuple[str, Value]]]:
     def inventory(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
-        for name, value in snapshot[facet].items():
+        for name, value in sorted(snapshot[facet].items()):
             if name.rpartition("/")[2] not in UNSHARED:
                 yield name, _plain(value)
 
@@ -148,13 +154,16 @@ def _iteration(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
 def _slots(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
     """Yield each slot by its name and its place among those of that name.
 
-    Without momentum Keras 2 has SGD keep slots that nothing reads.
+    Without momentum Keras 2 has SGD keep slots that nothing reads; what Nadam's product says
+    before the first step, it says again when the slots are made.
     """
     idle = not snapshot[Facet.OPTIMIZER].get("momentum", 1.0)
+    words = [name.lstrip("0123456789").strip() for name in snapshot[Facet.SLOTS]]
+    slots = [SLOTS.get(word, word) for word in words]
+    if set(slots) == {MOMENTA}:
+        return
     seen: Counter[str] = Counter()
-    for name, value in snapshot[Facet.SLOTS].items():
-        word = name.lstrip("0123456789").strip()
-        slot = SLOTS.get(word, word)
+    for slot, value in zip(slots, snapshot[Facet.SLOTS].values(), strict=True):
         if not (idle and slot == "momentum"):
             yield f"{slot}/{seen[slot]}", value
             seen[slot] += 1

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from conformance.campaign import Campaign
@@ -10,7 +9,7 @@ from conformance.cli import app
 from conformance.contract import Facet, Promise
 from conformance.interchange import session
 from conformance.interchange.exchange import EXCHANGE
-from conformance.interchange.judging import CHECKS, penalizes_frozen
+from conformance.interchange.judging import CHECKS
 from conformance.interchange.nudged import NUDGE, Nudged
 from conformance.interchange.pairs import ACROSS, Crossing, Pair, UnknownFormat, crossing, crossings
 from conformance.interchange.words import comparable, in_common
@@ -168,20 +167,24 @@ def test_slots_that_nothing_reads_are_not_compared():
     assert comparable(told)[Facet.SLOTS] == {}
 
 
-@pytest.mark.parametrize(
-    ("trainable", "regularizer", "penalizes"),
-    [(False, "kernel_regularizer", True), (True, "kernel_regularizer", False), (False, "", False)],
-)
-def test_the_penalty_of_a_frozen_layer_is_known(trainable, regularizer, penalizes):
-    """Keras 2 adds it to the loss, Keras 3 does not: no file can make them equal."""
-    case = from_json((ROOT / "tests/strategies/minimal_case.json").read_bytes())
-    layer = case.architecture.layers[0]
-    config = {**layer.config, "trainable": trainable, **({regularizer: {}} if regularizer else {})}
-    layers = (replace(layer, config=config),)
+def test_a_product_of_momenta_alone_is_no_slot():
+    """Nadam keeps it before the first step, when a reader may have made the other slots already."""
+    told = {Facet.OPTIMIZER: {"class_name": "Nadam"}, Facet.SLOTS: {"_u_product": np.ones(())}}
+    stepped = told | {Facet.SLOTS: {**told[Facet.SLOTS], "1 m": np.ones(2), "2 v": np.ones(2)}}
 
-    frozen = replace(case, architecture=replace(case.architecture, layers=layers))
+    assert comparable(Snapshot(told))[Facet.SLOTS] == {}
+    assert list(comparable(Snapshot(stepped))[Facet.SLOTS]) == [
+        *("_u_product/0", "momentum/0", "velocity/0")
+    ]
 
-    assert penalizes_frozen(frozen) is penalizes
+
+def test_arguments_are_told_in_any_order():
+    one = {"loss/0": "Huber", "loss/0/delta": 0.4, "metrics/0": "mae"}
+    other = dict(sorted(one.items(), reverse=True))
+
+    told = [comparable(Snapshot({Facet.COMPILE: settings})) for settings in (one, other)]
+
+    assert list(told[0][Facet.COMPILE]) == list(told[1][Facet.COMPILE])
 
 
 def test_what_a_model_is_told_twice_is_told_alike():
@@ -209,7 +212,7 @@ def test_an_optimizer_that_is_gone_is_missed():
 
 def test_nudged_data_differ_in_their_last_bits_and_always_alike():
     case = from_json((ROOT / "tests/strategies/minimal_case.json").read_bytes())
-    subject = Nudged(resolve(EXACT), seed=1)
+    subject, turned = (Nudged(resolve(EXACT), seed=1, turn=turn) for turn in (1, 2))
     plain = resolve(EXACT)
     model = plain.build(case)
     inputs = data.probe(case)
@@ -217,6 +220,7 @@ def test_nudged_data_differ_in_their_last_bits_and_always_alike():
     first, again = (subject.predict(model, inputs)[0] for _ in range(2))
 
     assert first.tobytes() == again.tobytes()
+    assert first.tobytes() != turned.predict(model, inputs)[0].tobytes()
     assert first.tobytes() != plain.predict(model, inputs)[0].tobytes()
     assert np.allclose(first, plain.predict(model, inputs)[0], rtol=0, atol=20 * NUDGE)
 

@@ -1,0 +1,95 @@
+"""What no file can make equal between Keras 2 and Keras 3 is known, and nothing more than that."""
+
+from types import SimpleNamespace
+
+import pytest
+from msgspec.structs import replace
+
+from conformance.contract import Facet, Promise
+from conformance.interchange.dialects import another_model, other_losses, other_steps
+from conformance.interchange.pairs import KERAS_2, KERAS_3
+from strategies.case import Call, Case, Layer, Object, from_json
+from tests.conformance.test_foreign import ROOT
+
+ACROSS = (KERAS_3, KERAS_2)
+
+
+@pytest.fixture
+def minimal() -> Case:
+    return from_json((ROOT / "tests/strategies/minimal_case.json").read_bytes())
+
+
+def of_layer(case: Case, layer: Layer, shape: tuple[int, ...] = (4,), vocabulary: int = 0) -> Case:
+    """Return the case with the one layer alone, on an input of that shape."""
+    given = replace(case.architecture.inputs[0], shape=shape, vocabulary=vocabulary)
+    calls = (Call(layer.config["name"], (given.name,), "out"),)
+    architecture = replace(
+        case.architecture, inputs=(given,), layers=(layer,), calls=calls, outputs=("out",)
+    )
+    return replace(case, architecture=architecture)
+
+
+def compiled(case: Case, **optimizer: float) -> Case:
+    settings = replace(case.settings, optimizer=Object("SGD", optimizer))
+    return replace(case, settings=settings)
+
+
+def crossing(dialects: tuple[str, str], architecture: Promise | None) -> SimpleNamespace:
+    facets = {Facet.ARCHITECTURE: architecture} if architecture else {}
+    return SimpleNamespace(
+        dialects=dialects,
+        dialects_differ=len(set(dialects)) > 1,
+        contract=SimpleNamespace(facets=facets),
+    )
+
+
+@pytest.mark.parametrize(
+    ("dialects", "architecture", "parts"),
+    [
+        ((KERAS_3, KERAS_2), Promise.MUST, False),
+        ((KERAS_3, KERAS_2), Promise.CODE, True),
+        ((KERAS_3, KERAS_2), None, True),
+        ((KERAS_2, KERAS_3), Promise.MUST, True),
+        ((KERAS_2, KERAS_2), Promise.CODE, False),
+        ((KERAS_3, KERAS_3), None, False),
+    ],
+)
+def test_hard_sigmoid_is_another_function_unless_the_file_says_which(
+    minimal, dialects, architecture, parts
+):
+    lstm = Layer("LSTM", {"name": "lstm", "units": 2, "recurrent_activation": "hard_sigmoid"})
+    case = of_layer(minimal, lstm, (3, 2))
+
+    assert bool(another_model(case, crossing(dialects, architecture))) is parts
+    assert not another_model(minimal, crossing(dialects, architecture))
+
+
+@pytest.mark.parametrize(
+    ("trainable", "regularizer", "parts"),
+    [(False, "kernel_regularizer", True), (True, "kernel_regularizer", False), (False, "", False)],
+)
+def test_the_penalty_of_a_frozen_layer_parts_losses(minimal, trainable, regularizer, parts):
+    layer = minimal.architecture.layers[0]
+    config = {**layer.config, "trainable": trainable, **({regularizer: {}} if regularizer else {})}
+
+    assert bool(other_losses(of_layer(minimal, Layer(layer.class_name, config)))) is parts
+
+
+@pytest.mark.parametrize(("shape", "parts"), [((6, 6, 2), True), ((5, 3), False), ((4,), False)])
+def test_normalized_images_part_steps(minimal, shape, parts):
+    layer = Layer("BatchNormalization", {"name": "norm"})
+    inner = of_layer(minimal, layer, shape)
+    nested = Layer("Sequential", {"name": "nested"}, inner.architecture)
+
+    assert bool(other_steps(inner)) is parts
+    assert bool(other_steps(of_layer(minimal, nested, shape))) is parts
+
+
+@pytest.mark.parametrize("limit", ["clipnorm", "clipvalue", "global_clipnorm"])
+def test_clipped_gradients_of_words_part_steps(minimal, limit):
+    embedding = Layer("Embedding", {"name": "words", "input_dim": 7, "output_dim": 3})
+    case = of_layer(minimal, embedding, (5,), vocabulary=7)
+
+    assert other_steps(compiled(case, **{limit: 0.5}))
+    assert not other_steps(compiled(case))
+    assert not other_steps(compiled(minimal, **{limit: 0.5}))
