@@ -25,22 +25,32 @@ def another_model(case: Case, at: Crossing) -> str:
     return ""
 
 
-def other_losses(case: Case) -> str:
-    """Return why the dialects' losses differ on the same weights; empty if they don't."""
-    if any(_penalties(layer, frozen=False) for layer in case.in_force.architecture.layers):
+def other_losses(case: Case, at: Crossing) -> str:
+    """Return why the two sides' losses differ on the same weights; empty if they don't."""
+    frozen = case.in_force.architecture.layers
+    if at.dialects_differ and any(_penalties(layer, frozen=False) for layer in frozen):
         return "Keras 2 adds a frozen layer's penalty to the loss, and Keras 3 does not"
     return ""
 
 
-def other_steps(case: Case) -> str:
-    """Return why the dialects' steps differ from the same loss; empty if they don't."""
-    architecture = case.architecture
-    if any(len(shape) >= IMAGE_AXES for shape in _normalized(architecture)):
+def other_steps(case: Case, at: Crossing) -> str:
+    """Return why the two sides' steps differ from the same loss; empty if they don't."""
+    images = any(len(shape) >= IMAGE_AXES for shape in _normalized(case.architecture))
+    if at.dialects_differ and images:
         return "Keras 2 keeps the unbiased variance of a batch of images, and Keras 3 the biased"
-    clipped = any(case.final_settings.optimizer.config.get(name) for name in CLIPPING)
-    gathers = any(layer.class_name == "Embedding" for layer in architecture.every_layer())
-    if clipped and gathers:
+    layers = case.architecture.every_layer()
+    return _words(case, at) if any(layer.class_name == "Embedding" for layer in layers) else ""
+
+
+def _words(case: Case, at: Crossing) -> str:
+    """Return why a word that occurs twice is trained in two ways."""
+    optimizer = case.final_settings.optimizer
+    clipped = any(optimizer.config.get(name) for name in CLIPPING)
+    if at.dialects_differ and clipped:
         return "Keras 2 clips the gradients of a word's occurrences one by one, Keras 3 their sum"
+    one, other = at.squares_occurrences
+    if one != other and (clipped or optimizer.class_name != "SGD"):
+        return "Keras 3 on TensorFlow squares the gradients of a word's occurrences one by one"
     return ""
 
 

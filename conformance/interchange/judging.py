@@ -79,9 +79,10 @@ def _beyond_comparison(trace: Trace, check: Check, at: Crossing) -> str:
         return "a recurrent layer carries a state, which no format has for another implementation"
     if check.name != OUTPUTS and trace.case.is_stochastic:
         return "training draws random numbers, and two implementations draw them differently"
-    if check.name == OUTPUTS or not at.dialects_differ:
+    if check.name == OUTPUTS:
         return ""
-    return other_losses(trace.case) or (other_steps(trace.case) if check.name == TRAJECTORY else "")
+    steps = other_steps(trace.case, at) if check.name == TRAJECTORY else ""
+    return other_losses(trace.case, at) or steps
 
 
 def _distance(trace: Trace, check: str) -> float | None:

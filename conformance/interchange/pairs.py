@@ -34,6 +34,8 @@ KERAS_2, KERAS_3 = "Keras 2", "Keras 3"
 OWN_VERSION = ("keras", "tf_keras")
 """Packages whose version says which of two releases is the newer."""
 
+_KERAS_ON_TENSORFLOW = {"keras", "tensorflow"}
+
 _WEAKEST_FIRST = (Promise.FRESH, Promise.CODE, Promise.SHOULD, Promise.MUST)
 
 
@@ -92,6 +94,16 @@ class Crossing:
     def dialects_differ(self) -> bool:
         """Whether one side is Keras 3 and the other is not."""
         return len(set(self.dialects)) > 1
+
+    @cached_property
+    def squares_occurrences(self) -> tuple[bool, bool]:
+        """Whether each side squares a word's gradients before it adds them up.
+
+        Source: `keras.src.backend.tensorflow.numpy.square` of `tf.IndexedSlices`, Keras 3.15.
+        """
+        sides = [subjects.resolve(name) for name in (self.pair.writer, self.pair.reader)]
+        writer, reader = (side.environment().keys() >= _KERAS_ON_TENSORFLOW for side in sides)
+        return writer, reader
 
     @property
     def places(self) -> tuple[tuple[str, str], ...]:

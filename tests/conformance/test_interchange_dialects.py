@@ -7,11 +7,28 @@ from msgspec.structs import replace
 
 from conformance.contract import Facet, Promise
 from conformance.interchange.dialects import another_model, other_losses, other_steps
-from conformance.interchange.pairs import KERAS_2, KERAS_3
+from conformance.interchange.pairs import KERAS_2, KERAS_3, Pair, crossing
+from conformance.subjects.keras_api import KerasSubject
 from strategies.case import Call, Case, Layer, Object, from_json
 from tests.conformance.test_foreign import ROOT
 
-ACROSS = (KERAS_3, KERAS_2)
+
+def between(
+    dialects: tuple[str, str],
+    architecture: Promise | None = None,
+    squares: tuple[bool, bool] = (False, False),
+) -> SimpleNamespace:
+    facets = {Facet.ARCHITECTURE: architecture} if architecture else {}
+    return SimpleNamespace(
+        dialects=dialects,
+        dialects_differ=len(set(dialects)) > 1,
+        squares_occurrences=squares,
+        contract=SimpleNamespace(facets=facets),
+    )
+
+
+WORDS = Layer("Embedding", {"name": "words", "input_dim": 7, "output_dim": 3})
+ACROSS, ALIKE = between((KERAS_3, KERAS_2)), between((KERAS_3, KERAS_3))
 
 
 @pytest.fixture
@@ -29,18 +46,9 @@ def of_layer(case: Case, layer: Layer, shape: tuple[int, ...] = (4,), vocabulary
     return replace(case, architecture=architecture)
 
 
-def compiled(case: Case, **optimizer: float) -> Case:
-    settings = replace(case.settings, optimizer=Object("SGD", optimizer))
+def compiled(case: Case, optimizer: str = "SGD", **config: float) -> Case:
+    settings = replace(case.settings, optimizer=Object(optimizer, config))
     return replace(case, settings=settings)
-
-
-def crossing(dialects: tuple[str, str], architecture: Promise | None) -> SimpleNamespace:
-    facets = {Facet.ARCHITECTURE: architecture} if architecture else {}
-    return SimpleNamespace(
-        dialects=dialects,
-        dialects_differ=len(set(dialects)) > 1,
-        contract=SimpleNamespace(facets=facets),
-    )
 
 
 @pytest.mark.parametrize(
@@ -60,8 +68,8 @@ def test_hard_sigmoid_is_another_function_unless_the_file_says_which(
     lstm = Layer("LSTM", {"name": "lstm", "units": 2, "recurrent_activation": "hard_sigmoid"})
     case = of_layer(minimal, lstm, (3, 2))
 
-    assert bool(another_model(case, crossing(dialects, architecture))) is parts
-    assert not another_model(minimal, crossing(dialects, architecture))
+    assert bool(another_model(case, between(dialects, architecture))) is parts
+    assert not another_model(minimal, between(dialects, architecture))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +80,10 @@ def test_the_penalty_of_a_frozen_layer_parts_losses(minimal, trainable, regulari
     layer = minimal.architecture.layers[0]
     config = {**layer.config, "trainable": trainable, **({regularizer: {}} if regularizer else {})}
 
-    assert bool(other_losses(of_layer(minimal, Layer(layer.class_name, config)))) is parts
+    case = of_layer(minimal, Layer(layer.class_name, config))
+
+    assert bool(other_losses(case, ACROSS)) is parts
+    assert not other_losses(case, ALIKE)
 
 
 @pytest.mark.parametrize(("shape", "parts"), [((6, 6, 2), True), ((5, 3), False), ((4,), False)])
@@ -81,15 +92,41 @@ def test_normalized_images_part_steps(minimal, shape, parts):
     inner = of_layer(minimal, layer, shape)
     nested = Layer("Sequential", {"name": "nested"}, inner.architecture)
 
-    assert bool(other_steps(inner)) is parts
-    assert bool(other_steps(of_layer(minimal, nested, shape))) is parts
+    for case in (inner, of_layer(minimal, nested, shape)):
+        assert bool(other_steps(case, ACROSS)) is parts
+        assert not other_steps(case, ALIKE)
 
 
 @pytest.mark.parametrize("limit", ["clipnorm", "clipvalue", "global_clipnorm"])
 def test_clipped_gradients_of_words_part_steps(minimal, limit):
-    embedding = Layer("Embedding", {"name": "words", "input_dim": 7, "output_dim": 3})
-    case = of_layer(minimal, embedding, (5,), vocabulary=7)
+    case = of_layer(minimal, WORDS, (5,), vocabulary=7)
 
-    assert other_steps(compiled(case, **{limit: 0.5}))
-    assert not other_steps(compiled(case))
-    assert not other_steps(compiled(minimal, **{limit: 0.5}))
+    assert other_steps(compiled(case, **{limit: 0.5}), ACROSS)
+    assert not other_steps(compiled(case, **{limit: 0.5}), ALIKE)
+    assert not other_steps(compiled(case), ACROSS)
+    assert not other_steps(compiled(minimal, **{limit: 0.5}), ACROSS)
+
+
+@pytest.mark.parametrize(("optimizer", "parts"), [("Adam", True), ("SGD", False)])
+@pytest.mark.parametrize("dialects", [(KERAS_3, KERAS_2), (KERAS_3, KERAS_3)])
+def test_squared_gradients_of_words_part_steps(minimal, optimizer, parts, dialects):
+    case = compiled(of_layer(minimal, WORDS, (5,), vocabulary=7), optimizer)
+
+    assert bool(other_steps(case, between(dialects, squares=(True, False)))) is parts
+    assert not other_steps(case, between(dialects, squares=(True, True)))
+    assert not other_steps(compiled(minimal, optimizer), between(dialects, squares=(True, False)))
+
+
+def test_a_pair_knows_what_its_sides_speak(monkeypatch):
+    told = {
+        "keras:tensorflow": {"keras": "3.15.1", "tensorflow": "2.21.0"},
+        "keras:torch": {"keras": "3.15.1", "torch": "2.13.0"},
+        "reference": {"numpy": "2.4.6"},
+    }
+    monkeypatch.setattr(KerasSubject, "environment", lambda self: told[self.name])
+    pairs = (Pair("keras:tensorflow", "keras:torch"), Pair("reference", "keras:tensorflow"))
+
+    alike, across = (crossing(pair, "archive-keras3") for pair in pairs)
+
+    assert (alike.dialects_differ, alike.squares_occurrences) == (False, (True, False))
+    assert (across.dialects, across.squares_occurrences) == ((KERAS_2, KERAS_3), (False, True))
