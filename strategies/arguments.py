@@ -51,6 +51,11 @@ REGULARIZERS: tuple[tuple[str, Config] | None, ...] = (
     ("L1", {"l1": 0.003}),
     ("L1L2", {"l1": 0.004, "l2": 0.03}),
 )
+ACTIVITY_REGULARIZERS = (
+    *(OMIT,) * 7,
+    {"class_name": "L2", "config": {"l2": 0.05}},
+    {"class_name": "L1", "config": {"l1": 0.006}},
+)
 CONSTRAINTS: tuple[tuple[str, Config] | None, ...] = (
     None,
     None,

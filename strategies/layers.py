@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from strategies.arguments import (
     ACTIVATIONS,
+    ACTIVITY_REGULARIZERS,
     DTYPES,
     FLAG_OFF,
     FLAG_ON,
@@ -101,6 +102,7 @@ def _dense(choice: Choices, register: Register, _: Place) -> Config:
         "activation": choice.one_of(ACTIVATIONS),
         **matrix_arguments("kernel", choice, register),
         **_bias(choice, register),
+        **_activity(choice),
     }
 
 
@@ -110,12 +112,23 @@ def _bias(choice: Choices, register: Register) -> Config:
     return vector_arguments("bias", choice, register)
 
 
+def _activity(choice: Choices) -> Config:
+    return {"activity_regularizer": choice.one_of(ACTIVITY_REGULARIZERS)}
+
+
 def _activation(choice: Choices, _: Register, __: Place) -> Config:
     return {"activation": choice.one_of(ACTIVATIONS[1:])}
 
 
-def _dropout(choice: Choices, register: Register, _: Place) -> Config:
-    return {"rate": choice.one_of(RATES), "seed": register.seed()}
+def _dropout(choice: Choices, register: Register, place: Place) -> Config:
+    """Return a dropout's arguments; a third of them drop along the axes between as one."""
+    *between, last = place.shape
+    broadcast = [None, *(1 for _ in between), last if between else 1]
+    return {
+        "rate": choice.one_of(RATES),
+        "seed": register.seed(),
+        "noise_shape": choice.one_of((OMIT, OMIT, broadcast)),
+    }
 
 
 def _nothing(_: Choices, __: Register, ___: Place) -> Config:
@@ -177,6 +190,7 @@ def _embedding(choice: Choices, register: Register, place: Place) -> Config:
         "input_dim": place.vocabulary + choice.one_of((0, 0, 2)),
         "output_dim": choice.one_of(UNITS),
         **matrix_arguments("embeddings", choice, register),
+        **_activity(choice),
     }
 
 
@@ -218,6 +232,7 @@ def _convolution(
         "activation": choice.one_of(ACTIVATIONS),
         **matrix_arguments("kernel", choice, register),
         **_bias(choice, register),
+        **_activity(choice),
     }
 
 
@@ -247,6 +262,7 @@ def _recurrent(choice: Choices, register: Register, place: Place) -> Config:
         **matrix_arguments("kernel", choice, register),
         **recurrent_arguments("recurrent", choice, register),
         **_bias(choice, register),
+        **_activity(choice),
     }
 
 

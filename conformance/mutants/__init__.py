@@ -129,6 +129,11 @@ _LAYERS = (
     Mutant(layers.lstm_forgets_unit_forget_bias, ("arguments_survive",), examples=100),
     Mutant(layers.recurrent_layers_forget_go_backwards, ("arguments_survive", "outputs_survive")),
     Mutant(layers.dropout_forgets_seed, ("arguments_survive",)),
+    Mutant(layers.dropout_forgets_noise_shape, ("arguments_survive",), examples=100),
+    Mutant(
+        layers.dense_forgets_activity_regularizer,
+        ("arguments_survive", "first_batch_loss_is_identical"),
+    ),
     Mutant(layers.dense_forgets_activation, ("arguments_survive", "outputs_survive")),
     Mutant(
         layers.dense_forgets_regularizers,

@@ -43,6 +43,18 @@ def dropout_forgets_seed(config: Config) -> Config:
     return _without(config, "seed")
 
 
+@after(Dropout, "get_config")
+def dropout_forgets_noise_shape(config: Config) -> Config:
+    """`Dropout.get_config` says nothing of `noise_shape`."""
+    return _without(config, "noise_shape")
+
+
+@after(Dense, "get_config")
+def dense_forgets_activity_regularizer(config: Config) -> Config:
+    """`Dense.get_config` says nothing of the regularizer of its output."""
+    return _without(config, "activity_regularizer")
+
+
 @after(Dense, "get_config")
 def dense_forgets_activation(config: Config) -> Config:
     """`Dense.get_config` says nothing of its activation: it comes back linear."""
