@@ -87,7 +87,8 @@ def resume_trajectory_is_identical(trace: Trace) -> Seen:
         return NotApplicable("the original itself can't train on")
     found = next(life_defects(original, resumed, trace.contract.exactness), None)
     if found is not None:
-        return (replace(found, key=found.key + (_origin(trace, ORIGINS) or circumstance(trace))),)
+        origin = _origin(trace, ORIGINS) or _course(trace, resumed)
+        return (replace(found, key=found.key + origin),)
     if trace.before is None or same(
         trace.before[Facet.WEIGHTS], original.steps[-1].snapshot[Facet.WEIGHTS]
     ):
@@ -149,6 +150,12 @@ def _origin(trace: Trace, facets: Sequence[Facet]) -> str:
     )
     first = next(lost, None)
     return "" if first is None else f", from {first}"
+
+
+def _course(trace: Trace, resumed: Life) -> str:
+    """Return what the steps were, where the load lost nothing, to be part of a key."""
+    steps = "" if resumed.raised else f" with {trace.case.final_settings.optimizer.class_name}"
+    return steps + circumstance(trace)
 
 
 def _lives(trace: Trace) -> tuple[Life, Life] | NotApplicable:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from conformance.checks import ALL_CHECKS, Check, Defect, Judgement, judge
+from conformance.checks import ALL_CHECKS, Check, Judgement, judge
 from conformance.checks.behaviour import BEHAVIOUR_CHECKS
 from conformance.checks.facets import FACET_CHECKS
 from conformance.contract import Promise
@@ -46,21 +46,7 @@ def _completed(trace: Trace, judgement: Judgement, *, across: bool) -> Judgement
         return replace(judgement, reason=AMPLIFIES)
     if judgement.verdict is Verdict.PASS:
         return replace(judgement, distance=_distance(trace, judgement.check))
-    if judgement.check == TRAJECTORY and across:
-        return replace(judgement, defects=tuple(_by_optimizer(trace, d) for d in judgement.defects))
     return judgement
-
-
-def _by_optimizer(trace: Trace, defect: Defect) -> Defect:
-    """Return the defect with the optimizer in its key where the load has lost nothing.
-
-    What parts then is how the two implementations compute that optimizer's steps.
-    """
-    if ", from " in defect.key:
-        return defect
-    name = trace.case.final_settings.optimizer.class_name
-    what, after, since = defect.key.partition(" after ")
-    return replace(defect, key=f"{what} with {name}{after}{since}")
 
 
 def _weakened(judgement: Judgement, claim: Promise) -> Judgement:

@@ -172,7 +172,7 @@ def test_a_step_that_parts_is_named_by_what_the_load_had_lost():
     kept = Snapshot({**GOOD.before.facets, Facet.SLOTS: {"0 m": np.array([1.0])}})
     parted = replace(GOOD, resumed=life(2, 4))
 
-    assert keys(parted, "resume_trajectory_is_identical") == {"resume: later step loss"}
+    assert keys(parted, "resume_trajectory_is_identical") == {"resume: later step loss with Adam"}
     assert keys(replace(parted, before=kept, loaded=lost), "resume_trajectory_is_identical") == {
         "resume: later step loss, from optimizer slots: m lost"
     }
