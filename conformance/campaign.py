@@ -260,6 +260,7 @@ class Campaign:
             drawing=drawing(case),
             traceback=defect.traceback,
             known=self._known(check, key),
+            verdict=sighting.judgement.verdict,
         )
 
 

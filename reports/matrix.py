@@ -226,7 +226,7 @@ def _defects(check: CheckInfo, results: Sequence[Result]) -> tuple[Defect, ...]:
     same: dict[tuple[Verdict, str], list[tuple[Result, Finding]]] = {}
     for result in results:
         for finding in result.findings or _unexplained(result):
-            verdict = Verdict.KNOWN if finding.known else result.verdict
+            verdict = Verdict.KNOWN if finding.known else finding.verdict or result.verdict
             same.setdefault((verdict, finding.key), []).append((result, finding))
     return tuple(
         Defect(

@@ -121,6 +121,8 @@ class Finding(Part, frozen=True):
     traceback: str = ""
     known: str = ""
     """Why this finding is expected (a listed known issue); empty where it is news."""
+    verdict: Verdict | None = None
+    """How grave this finding is by itself; None where the run said only the check's worst."""
 
 
 class Result(Record, frozen=True, tag="result"):

@@ -102,6 +102,14 @@ def test_a_known_finding_beside_a_new_one_stays_known(one_cell, a_finding):
     assert figures.defects == {Verdict.FAIL: 1, Verdict.KNOWN: 1}
 
 
+def test_a_gap_beside_a_failure_of_the_check_stays_a_gap(one_cell, a_finding):
+    findings = (a_finding("gap", verdict=Verdict.GAP), a_finding("new", verdict=Verdict.FAIL))
+
+    figures = matrix(one_cell(Verdict.FAIL, findings=findings))
+
+    assert figures.defects == {Verdict.FAIL: 1, Verdict.GAP: 1}
+
+
 def test_a_run_cut_short_is_never_clean(a_run, one_cell):
     run = one_cell()
     figures = matrix(a_run(header=run.header, results=run.results, cut=True))
