@@ -12,15 +12,17 @@ IMAGE_AXES = 4
 
 
 def another_model(case: Case, at: Crossing) -> str:
-    """Return why the case is another model to the reader than to the writer; empty if it isn't.
-
-    Only a file of Keras 3 tells Keras 2's readers which of two functions is meant.
-    """
-    told = at.contract.facets.get(Facet.ARCHITECTURE) in (Promise.MUST, Promise.SHOULD)
-    if not at.dialects_differ or (told and at.dialects[0] == KERAS_3):
+    """Return why the case is another model to the reader than to the writer; empty if it isn't."""
+    if not at.dialects_differ:
         return ""
-    layers = case.architecture.every_layer()
-    if any("hard_sigmoid" in map(str, layer.config.values()) for layer in layers):
+    layers = [*case.architecture.every_layer()]
+    if any(_forgets(layer) for layer in layers):
+        return "Keras 3's SimpleRNN takes an activity regularizer and has none"
+    # a file of Keras 3 tells Keras 2's readers which of the two is meant
+    told = at.contract.facets.get(Facet.ARCHITECTURE) in (Promise.MUST, Promise.SHOULD)
+    if not (told and at.dialects[0] == KERAS_3) and any(
+        "hard_sigmoid" in map(str, layer.config.values()) for layer in layers
+    ):
         return "`hard_sigmoid` is another function in Keras 3 than in Keras 2"
     return ""
 
@@ -52,6 +54,10 @@ def _words(case: Case, at: Crossing) -> str:
     if one != other and (clipped or optimizer.class_name != "SGD"):
         return "Keras 3 on TensorFlow squares the gradients of a word's occurrences one by one"
     return ""
+
+
+def _forgets(layer: Layer) -> bool:
+    return layer.class_name == "SimpleRNN" and bool(layer.config.get("activity_regularizer"))
 
 
 def _penalties(layer: Layer, *, frozen: bool) -> bool:

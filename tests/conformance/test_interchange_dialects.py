@@ -72,6 +72,15 @@ def test_hard_sigmoid_is_another_function_unless_the_file_says_which(
     assert not another_model(minimal, between(dialects, architecture))
 
 
+@pytest.mark.parametrize(("class_name", "parts"), [("SimpleRNN", True), ("LSTM", False)])
+def test_a_penalty_that_one_dialect_forgets_is_another_model(minimal, class_name, parts):
+    config = {"name": "rnn", "units": 2, "activity_regularizer": {"class_name": "L2", "config": {}}}
+    case = of_layer(minimal, Layer(class_name, config), (3, 2))
+
+    assert bool(another_model(case, ACROSS)) is parts
+    assert not another_model(case, ALIKE)
+
+
 @pytest.mark.parametrize(
     ("trainable", "regularizer", "parts"),
     [(False, "kernel_regularizer", True), (True, "kernel_regularizer", False), (False, "", False)],
