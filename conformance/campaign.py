@@ -1,31 +1,25 @@
-"""Campaigns: many cases through one save path, and the minimal case of each defect."""
+"""Campaigns: many cases through save paths, and the minimal case of each defect."""
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import count
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import dataclass, field, replace
 
 import msgspec
-from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis import Phase
+from msgspec.structs import replace as with_fields
 
-from conformance import wire
+from conformance.asking import DISASTERS, reports
 from conformance.checks import ALL_CHECKS, Defect, Judgement
 from conformance.contract import Promise
-from conformance.examine import Report, Request
-from conformance.isolation import Crashed, Failed, TimedOut
+from conformance.examine import Question, Report, Reports, Request
 from conformance.known_issues import known_issue
 from conformance.plan import Batch, Examiner, Plan
-from conformance.snapshot import Difference
+from conformance.reduction import Shown, reduced
 from conformance.trace import Probe
 from reports.records import Finding, Result, Verdict, worst
 from strategies.case import Case, to_json
 from strategies.drawing import drawing
-
-BATCH = 100
-"""Examples of one seed; a long campaign is many batches, each with a seed of its own."""
-
-SIZE_OF_A_TIMED_BATCH = 10
 
 EVERY = {Probe.SECOND_GENERATION: 5, Probe.ANOTHER_PROCESS: 10, Probe.UNBUILT: 5}
 """A probe is made on one example in so many, the first one included; twins are for what is news."""
@@ -36,29 +30,14 @@ FINDINGS_A_CHECK = 5
 EARNED = frozenset(check.name for check in ALL_CHECKS if check.earned)
 """Checks that ask for a subject that repeats itself."""
 
-DISASTERS = (Verdict.CRASH, Verdict.TIMEOUT, Verdict.HARNESS_ERROR)
-"""What may come of anything that is done to the model, whichever check it is for."""
-
-_CARRIER = "round_trip_completes"
-"""The check that a crash, a time-out or a harness error is booked on."""
-
 
 @dataclass(frozen=True)
 class _Sighting:
-    """Where a defect was first seen: its case, and the batch that will give it again."""
+    """Where a defect was first seen, and the batch that will give that case again."""
 
     judgement: Judgement
-    defect: Defect
-    case: Case
+    first: Shown
     batch: Batch
-
-
-class _Found(Exception):
-    """The case shows the defect that is being reduced."""
-
-
-class _OutOfTime(BaseException):
-    """The time for reducing is up; no `Exception`, which Hypothesis would take for a finding."""
 
 
 @dataclass
@@ -75,87 +54,67 @@ class Campaign:
     _promises: dict[str, set[Promise]] = field(default_factory=dict)
     _distances: dict[str, float] = field(default_factory=dict)
     _sightings: dict[tuple[str, str], _Sighting] = field(default_factory=dict)
-    _reduced: dict[tuple[str, str], tuple[Case, Defect]] = field(default_factory=dict)
+    _reduced: dict[tuple[str, str], Shown] = field(default_factory=dict)
     _number: int = 0
-    _started: float = field(default_factory=time.monotonic)
+    _seconds: float = 0.0
 
     def run(self) -> tuple[Result, ...]:
         """Run the plan and return a result a check that had something to say."""
-        for batch in self._batches():
-            self._generate(batch, self._explore(batch), Phase.generate)
-        for check in self.plan.checks:
-            self._tallies.setdefault(check.name, Counter({Verdict.NOT_APPLICABLE: self._number}))
-        self._reduce_all()
+        run_together([self])
         return self.results()
-
-    @property
-    def _checks(self) -> frozenset[str]:
-        return frozenset(check.name for check in self.plan.checks)
 
     def results(self) -> tuple[Result, ...]:
         """Return the results as they stand."""
         names = [check.name for check in self.plan.checks if check.name in self._tallies]
         return tuple(self._result(name) for name in names)
 
-    def _batches(self) -> Iterator[Batch]:
-        plan = self.plan
-        if plan.seconds is None:
-            sizes = [BATCH] * (plan.examples // BATCH) + [plan.examples % BATCH]
-            yield from (Batch(number, size) for number, size in enumerate(sizes) if size)
-            return
-        numbers = count()
-        while time.monotonic() - self._started < plan.seconds:
-            yield Batch(next(numbers), SIZE_OF_A_TIMED_BATCH)
+    def question(self) -> Question:
+        """Return what to ask about the next case, and count it."""
+        wanted = {check.probe for check in self.plan.checks}
+        probes = {p for p, every in EVERY.items() if self._number % every == 0 and p in wanted}
+        self._number += 1
+        return self._question(probes)
 
-    def _generate(self, batch: Batch, test: Callable[[Case], None], *phases: Phase) -> None:
-        profile = settings(
-            max_examples=batch.size,
-            phases=phases,
-            database=None,
-            deadline=None,
-            verbosity=Verbosity.quiet,
-            suppress_health_check=list(HealthCheck),
-            report_multiple_bugs=False,
-            print_blob=False,
+    def ask(self, case: Case, *questions: Question) -> Reports:
+        """Return what there is to say of the case on each path."""
+        request = Request(self.plan.subject, case, questions, self.plan.timeout)
+        return reports(self.examiner, request)
+
+    def book(
+        self, report: Report, case: Case, batch: Batch, question: Question, *, together: bool
+    ) -> None:
+        """Book what was reported; what is news is asked for again, by itself and with a twin."""
+        self._seconds += report.seconds
+        if self._has_news(report, together=together):
+            twin = with_fields(question, probes=question.probes | {Probe.TWIN})
+            report = _confirmed(report, self._ask(case, twin))
+        for judgement in report.judgements:
+            self._book(judgement, case, batch)
+
+    def finish(self) -> None:
+        """Note the checks that had nothing to say, and reduce what was found."""
+        for check in self.plan.checks:
+            self._tallies.setdefault(check.name, Counter({Verdict.NOT_APPLICABLE: self._number}))
+        self._reduce_all()
+
+    def _question(self, probes: Set[Probe], *checks: str) -> Question:
+        wanted = checks or (check.name for check in self.plan.checks)
+        return Question(self.plan.path, frozenset(wanted), frozenset(probes))
+
+    def _ask(self, case: Case, question: Question) -> Report:
+        (report,) = self.ask(case, question)
+        self._seconds += report.seconds
+        return report
+
+    def _has_news(self, report: Report, *, together: bool) -> bool:
+        """Say whether a new defect may be owed to other paths, or to a restless subject."""
+        return any(
+            (judgement.check, defect.key) not in self._sightings
+            for judgement in report.judgements
+            if judgement.verdict not in DISASTERS.values()
+            and (together or judgement.check in EARNED)
+            for defect in judgement.defects
         )
-        seed(self.plan.seed + batch.number)(profile(given(self.plan.cases)(test)))()
-
-    def _explore(self, batch: Batch) -> Callable[[Case], None]:
-        def explore(case: Case) -> None:
-            wanted = {check.probe for check in self.plan.checks}
-            probes = {p for p, every in EVERY.items() if self._number % every == 0 and p in wanted}
-            self._number += 1
-            judgements = self._examine(case, frozenset(probes), self._checks)
-            if any(self._must_be_earned(judgement) for judgement in judgements):
-                judgements = self._examine(case, frozenset(probes | {Probe.TWIN}), self._checks)
-            for judgement in judgements:
-                self._book(judgement, case, batch)
-
-        return explore
-
-    def _must_be_earned(self, judgement: Judgement) -> bool:
-        """Say whether a defect is news that means nothing unless the subject repeats itself."""
-        keys = ((judgement.check, defect.key) for defect in judgement.defects)
-        return judgement.check in EARNED and any(key not in self._sightings for key in keys)
-
-    def _examine(
-        self, case: Case, probes: frozenset[Probe], checks: frozenset[str]
-    ) -> tuple[Judgement, ...]:
-        plan = self.plan
-        request = Request(plan.subject, plan.path, case, checks, probes, plan.timeout)
-        try:
-            answer = self.examiner.call(wire.encode(request), seconds=2 * plan.timeout)
-        except Crashed as crashed:
-            return (_disaster(Verdict.CRASH, str(crashed)),)
-        except TimedOut as timed_out:
-            return (_disaster(Verdict.TIMEOUT, str(timed_out)),)
-        except Failed as failed:
-            return (_disaster(Verdict.HARNESS_ERROR, str(failed)),)
-        report = wire.decode(answer, Report)
-        if report.unsupported:
-            reason = report.unsupported
-            return (Judgement(_CARRIER, Promise.MUST, Verdict.NOT_APPLICABLE, reason=reason),)
-        return report.judgements
 
     def _book(self, judgement: Judgement, case: Case, batch: Batch) -> None:
         check = judgement.check
@@ -165,7 +124,7 @@ class Campaign:
         seen = {(check, defect.key): defect for defect in judgement.defects}
         new = {at: defect for at, defect in seen.items() if at not in self._sightings}
         for at, defect in new.items():
-            self._sightings[at] = _Sighting(judgement, defect, case, batch)
+            self._sightings[at] = _Sighting(judgement, Shown(case, defect), batch)
         self._tallies.setdefault(check, Counter())[self._verdict(judgement)] += 1
         if new:
             self.found(self.results())
@@ -203,30 +162,22 @@ class Campaign:
                 yield check, key
 
     def _reduce(self, check: str, key: str, deadline: float) -> None:
-        """Run the batch again, raising on this defect alone, so that Hypothesis reduces it."""
         sighting = self._sightings[check, key]
-        disaster = sighting.judgement.verdict in DISASTERS
-        checks = self._checks if disaster else frozenset((check,))
-        probes = frozenset(c.probe for c in self.plan.checks if c.name == check and c.probe)
+        anything = sighting.judgement.verdict in DISASTERS.values()
+        probes = {c.probe for c in self.plan.checks if c.name == check and c.probe}
         if check in EARNED:
-            probes |= {Probe.TWIN}
-        shown: dict[str, Defect | None] = {sighting.case.id: sighting.defect}
-        self._reduced[check, key] = (sighting.case, sighting.defect)
+            probes.add(Probe.TWIN)
+        question = self._question(probes, *(() if anything else (check,)))
 
-        def reduce(case: Case) -> None:
-            if case.id not in shown:
-                if time.monotonic() > deadline:
-                    raise _OutOfTime
-                shown[case.id] = _shows(self._examine(case, probes, checks), check, key)
-            defect = shown[case.id]
-            if defect is not None:
-                self._reduced[check, key] = (case, defect)
-                raise _Found
+        def shows(case: Case) -> Defect | None:
+            judgements = self._ask(case, question).judgements
+            defects = (d for j in judgements if j.check == check for d in j.defects)
+            return next((defect for defect in defects if defect.key == key), None)
 
-        try:
-            self._generate(sighting.batch, reduce, Phase.generate, Phase.shrink)
-        except (_Found, _OutOfTime):
-            return
+        self._reduced[check, key] = sighting.first
+        self._reduced[check, key] = reduced(
+            self.plan, sighting.batch, sighting.first, shows, deadline=deadline
+        )
 
     def _result(self, check: str) -> Result:
         tally = self._tallies[check]
@@ -242,13 +193,13 @@ class Campaign:
             findings=tuple(
                 self._finding(name, key) for name, key in self._sightings if name == check
             ),
-            seconds=round(time.monotonic() - self._started, 3),
+            seconds=round(self._seconds, 3),
             distance=self._distances.get(check),
         )
 
     def _finding(self, check: str, key: str) -> Finding:
         sighting = self._sightings[check, key]
-        case, defect = self._reduced.get((check, key), (sighting.case, sighting.defect))
+        case, defect = self._reduced.get((check, key), sighting.first)
         return Finding(
             key=key,
             message=defect.message,
@@ -264,15 +215,45 @@ class Campaign:
         )
 
 
-def _shows(judgements: Sequence[Judgement], check: str, key: str) -> Defect | None:
-    defects = (d for j in judgements if j.check == check for d in j.defects)
-    return next((defect for defect in defects if defect.key == key), None)
+def run_together(campaigns: Sequence[Campaign]) -> None:
+    """Run campaigns that differ in their save paths alone: a case is brought up once for all."""
+    plan = campaigns[0].plan
+    seconds = None if plan.seconds is None else plan.seconds * len(campaigns)
+    for batch in plan.batches(seconds=seconds):
+        plan.generate(batch, _exploring(campaigns, batch), Phase.generate)
+    for campaign in campaigns:
+        campaign.finish()
 
 
-def _disaster(verdict: Verdict, message: str) -> Judgement:
-    first, _, words = message.partition("\n")
-    last = message.rstrip().rsplit("\n", 1)[-1]
-    gist = last if verdict is Verdict.HARNESS_ERROR else first
-    parted = Difference("process", str(verdict), "an answer", gist)
-    defect = Defect(f"{verdict}: {gist[:80]}", gist, parted, words)
-    return Judgement(_CARRIER, Promise.MUST, verdict, (defect,))
+def _exploring(campaigns: Sequence[Campaign], batch: Batch) -> Callable[[Case], None]:
+    def explore(generated: Case) -> None:
+        for case, several in _by_case(campaigns, generated):
+            questions = [campaign.question() for campaign in several]
+            answers = several[0].ask(case, *questions)
+            together = len(several) > 1
+            for campaign, question, report in zip(several, questions, answers, strict=True):
+                campaign.book(report, case, batch, question, together=together)
+
+    return explore
+
+
+def _by_case(
+    campaigns: Sequence[Campaign], generated: Case
+) -> Iterator[tuple[Case, Sequence[Campaign]]]:
+    """Yield the case as it is examined, with the campaigns that examine it so."""
+    own = [(campaign.plan.own(generated), campaign) for campaign in campaigns]
+    for case in {case.id: case for case, _ in own}.values():
+        yield case, [campaign for other, campaign in own if other.id == case.id]
+
+
+def _confirmed(seen: Report, alone: Report) -> Report:
+    """Return the report on the path by itself; a defect that it doesn't show is no defect of it."""
+    shown = {judgement.check for judgement in seen.judgements if judgement.defects}
+    reason = "the subject does not repeat itself: a defect was seen once, and not again"
+    judgements = tuple(
+        replace(judgement, verdict=Verdict.UNSTABLE, reason=reason)
+        if judgement.check in shown and judgement.verdict is Verdict.PASS
+        else judgement
+        for judgement in alone.judgements
+    )
+    return replace(alone, judgements=judgements)

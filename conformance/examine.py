@@ -1,19 +1,20 @@
-"""One case through one save path, run and judged: what a child process is asked for."""
+"""One case through save paths, run and judged: what a child process is asked for."""
 
 import gc
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import msgspec
 
 from conformance import subjects, wire
-from conformance.checks import ALL_CHECKS, Judgement, judge
+from conformance.checks import ALL_CHECKS, Check, Judgement, judge
 from conformance.isolation import Child
-from conformance.recording import Reload, record, relive
+from conformance.recording import Asked, record, relive
 from conformance.subject import SavePath, Subject, Unsupported
-from conformance.trace import Probe
+from conformance.trace import Elsewhere, Probe, Trace
 from strategies.case import Case
 
 EXAMINE = "conformance.examine:examine"
@@ -24,15 +25,30 @@ class UnknownPath(LookupError):
     """The subject has no save path of that name."""
 
 
+class Question(msgspec.Struct, frozen=True):
+    """What is asked of a save path: `checks` names those to judge by."""
+
+    path: str
+    checks: frozenset[str]
+    probes: frozenset[Probe] = frozenset()
+
+
 class Request(msgspec.Struct, frozen=True):
-    """What to examine: `checks` names those to judge by; `seconds` bounds the other process."""
+    """What to examine, on which paths; `seconds` bounds each load in another process."""
+
+    subject: str
+    case: Case
+    questions: tuple[Question, ...]
+    seconds: float = 120.0
+
+
+class Reload(msgspec.Struct, frozen=True):
+    """What another process is told: load this source of this subject's path and live on."""
 
     subject: str
     path: str
     case: Case
-    checks: frozenset[str]
-    probes: frozenset[Probe] = frozenset()
-    seconds: float = 120.0
+    source: str
 
 
 @dataclass(frozen=True)
@@ -41,6 +57,11 @@ class Report:
 
     judgements: tuple[Judgement, ...]
     unsupported: str = ""
+    seconds: float = 0.0
+
+
+Reports = tuple[Report, ...]
+"""The answer to a request: a report a question, in their order."""
 
 
 def examine(message: bytes) -> bytes:
@@ -52,27 +73,36 @@ def examine(message: bytes) -> bytes:
         _keep_what_is_loaded()
 
 
-def _examined(request: Request) -> Report:
+def _examined(request: Request) -> Reports:
     subject = _subject(request.subject)
-    path = path_of(subject, request.path)
-    child = _elsewhere() if Probe.ANOTHER_PROCESS in request.probes else None
-    checks = [check for check in ALL_CHECKS if check.name in request.checks]
+    checks = [_checks(question) for question in request.questions]
+    asked = [
+        Asked(path_of(subject, question.path), question.probes, any(c.trains_on for c in named))
+        for question, named in zip(request.questions, checks, strict=True)
+    ]
     with tempfile.TemporaryDirectory(prefix="saveproof-") as folder:
+        reload = partial(_reloaded, request)
         try:
-            trace = record(
-                subject,
-                path,
-                request.case,
-                Path(folder),
-                probes=request.probes,
-                trains_on=any(check.trains_on for check in checks),
-                elsewhere=child,
-                subject_spec=request.subject,
-                seconds=request.seconds,
-            )
+            seen = record(subject, request.case, asked, Path(folder), reload=reload)
         except Unsupported as unsupported:
-            return Report((), str(unsupported))
-    return Report(tuple(judge(trace, checks)))
+            return (Report((), str(unsupported)),) * len(asked)
+    return tuple(map(_report, seen, checks))
+
+
+def _checks(question: Question) -> list[Check]:
+    return [check for check in ALL_CHECKS if check.name in question.checks]
+
+
+def _reloaded(request: Request, path: SavePath, source: Path) -> Elsewhere:
+    order = Reload(request.subject, path.name, request.case, str(source))
+    answer = _elsewhere().call(msgspec.json.encode(order), seconds=request.seconds)
+    return wire.decode(answer, Elsewhere)
+
+
+def _report(seen: Trace | Unsupported, checks: Sequence[Check]) -> Report:
+    if isinstance(seen, Unsupported):
+        return Report((), str(seen))
+    return Report(tuple(judge(seen, checks)), seconds=seen.seconds)
 
 
 def reload(message: bytes) -> bytes:

@@ -1,12 +1,28 @@
 """Plans of campaigns: what to run, how much of it, and who examines the cases."""
 
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import NamedTuple, Protocol
 
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
 from conformance.checks import ALL_CHECKS, Check
 from strategies.case import Case
+
+BATCH = 100
+"""Examples of one seed; a long campaign is many batches, each with a seed of its own."""
+
+SIZE_OF_A_TIMED_BATCH = 10
+
+
+class Batch(NamedTuple):
+    """So many examples of one seed."""
+
+    number: int
+    size: int
 
 
 @dataclass(frozen=True)
@@ -15,7 +31,8 @@ class Plan:
 
     `examples` is a number of cases; with `seconds`, batches are run until the time is up instead.
     `timeout` bounds one example, `shrink_seconds` the reduction of all defects together. `places`
-    are the subjects and save paths whose known issues count; without them, the plan's own.
+    are the subjects and save paths whose known issues count; without them, the plan's own. Where
+    it `hops`, a case's model may go through the path before its history ends.
     """
 
     subject: str
@@ -29,6 +46,36 @@ class Plan:
     timeout: float = 120.0
     shrink_seconds: float = 60.0
     places: tuple[tuple[str, str], ...] = ()
+    hops: bool = False
+
+    def own(self, case: Case) -> Case:
+        """Return a generated case as it is examined through the plan's path."""
+        return case.through(self.path, hops=self.hops)
+
+    def batches(self, *, seconds: float | None) -> Iterator[Batch]:
+        """Yield the batches, as many as `seconds` have room for where that is given."""
+        if seconds is None:
+            sizes = [BATCH] * (self.examples // BATCH) + [self.examples % BATCH]
+            yield from (Batch(number, size) for number, size in enumerate(sizes) if size)
+            return
+        end = time.monotonic() + seconds
+        numbers = count()
+        while time.monotonic() < end:
+            yield Batch(next(numbers), SIZE_OF_A_TIMED_BATCH)
+
+    def generate(self, batch: Batch, test: Callable[[Case], None], *phases: Phase) -> None:
+        """Call the test with the batch's cases, always the same; with `Phase.shrink`, reduce."""
+        profile = settings(
+            max_examples=batch.size,
+            phases=phases,
+            database=None,
+            deadline=None,
+            verbosity=Verbosity.quiet,
+            suppress_health_check=list(HealthCheck),
+            report_multiple_bugs=False,
+            print_blob=False,
+        )
+        seed(self.seed + batch.number)(profile(given(self.cases)(test)))()
 
 
 class Examiner(Protocol):
@@ -40,10 +87,3 @@ class Examiner(Protocol):
         Raises:
             Crashed, TimedOut, Failed: there is none.
         """
-
-
-class Batch(NamedTuple):
-    """So many examples of one seed."""
-
-    number: int
-    size: int

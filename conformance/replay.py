@@ -8,7 +8,7 @@ import msgspec
 
 from conformance import subjects, wire
 from conformance.checks import ALL_CHECKS
-from conformance.examine import EXAMINE, Report, Request, path_of
+from conformance.examine import EXAMINE, Question, Report, Reports, Request, path_of
 from conformance.interchange.exchange import EXCHANGE
 from conformance.interchange.pairs import Pair, crossing, crossings, is_pair
 from conformance.isolation import Child
@@ -95,9 +95,11 @@ def replay(
     checks = frozenset(check.name for check in ALL_CHECKS)
     with Child(EXCHANGE if is_pair(subject) else EXAMINE) as child:
         for name in names:
-            request = Request(subject, name, case, checks, frozenset(Probe), seconds)
+            question = Question(name, checks, frozenset(Probe))
+            request = Request(subject, case.through(name, hops=True), (question,), seconds)
             answer = child.call(wire.encode(request), seconds=2 * seconds)
-            yield name, wire.decode(answer, Report)
+            (report,) = wire.decode(answer, Reports)
+            yield name, report
 
 
 def _names(subject: str, wanted: Sequence[str]) -> Sequence[str]:

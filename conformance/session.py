@@ -4,34 +4,25 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conformance import environment, subjects
-from conformance.campaign import Campaign
+from conformance.campaign import Campaign, run_together
 from conformance.checks import ALL_CHECKS, Check, checks_for
 from conformance.contract import Facet
 from conformance.examine import EXAMINE, path_of
+from conformance.header import header, now, path_info
 from conformance.isolation import Child
 from conformance.plan import Plan
 from conformance.subject import SavePath, Subject
 from reports import store
 from reports.matrix import matrix
-from reports.records import (
-    UNEXPECTED,
-    CheckInfo,
-    Finding,
-    Header,
-    PathInfo,
-    Result,
-    SubjectInfo,
-    Verdict,
-)
+from reports.records import UNEXPECTED, Finding, Header, Result, SubjectInfo, Verdict
 from reports.renderers import RENDERERS
 from reports.terminal import terminal
 from strategies.case import Kind
@@ -40,6 +31,8 @@ from strategies.cases import cases
 Group = tuple[str, str, str]
 """Subject, save path and kind of model: what one campaign runs, whatever checks judge it."""
 
+SIDE_BY_SIDE = 5
+"""Save paths that share what is brought up, and with it a worker: more would leave workers idle."""
 
 FILES = {
     "html": "report.html",
@@ -93,7 +86,14 @@ class Conformance:
     def pytest_sessionstart(self) -> None:
         """Write the run's header."""
         if not self.is_worker:
-            self._header = self._described()
+            option = self.config.getoption
+            self._header = header(
+                map(self._subject_info, option("subject")),
+                ALL_CHECKS,
+                command=option("saveproof_command") or shlex.join(["pytest", *sys.argv[1:]]),
+                seed=option("saveproof_seed"),
+                examples=option("examples"),
+            )
             store.begin(self.out, self._header)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -116,7 +116,7 @@ class Conformance:
         """Run the campaign, if it has not been run, and fail with what its check has found."""
         group = (subject, path, kind)
         if group not in self._results:
-            self._results[group] = {r.check: r for r in self._campaign(group)}
+            self._run(self._beside(group))
         result = self._results[group][check]
         if set(result.tally) == {Verdict.NOT_APPLICABLE}:
             pytest.skip("nothing that the sentence speaks of came up")
@@ -139,7 +139,7 @@ class Conformance:
         run = store.write_run(
             self.out,
             header=self._header,
-            finished=_now(),
+            finished=now(),
             seconds=round(time.monotonic() - self.started, 1),
             interrupted=self._interrupted,
         )
@@ -157,31 +157,39 @@ class Conformance:
             terminalreporter.write(terminal(figures, color=terminalreporter.hasmarkup))
             terminalreporter.write_line(f"report: {self.out / FILES['html']}")
 
-    def _campaign(self, group: Group) -> Sequence[Result]:
+    def _beside(self, group: Group) -> list[Group]:
+        """Return the campaigns that run side by side with this one, itself among them."""
+        subject, path, kind = group
+        paths = next(paths for paths in self._sets(subjects.resolve(subject)) if path in paths)
+        groups = ((subject, other, kind) for other in paths)
+        return [other for other in groups if other in self._wanted]
+
+    def _run(self, groups: Sequence[Group]) -> None:
+        running = {group: self._campaign(group) for group in groups}
+        try:
+            run_together(list(running.values()))
+        finally:
+            for group, campaign in running.items():
+                results = campaign.results()
+                self._keep(results)
+                self._results[group] = {result.check: result for result in results}
+
+    def _campaign(self, group: Group) -> Campaign:
         subject, path, kind = group
         option = self.config.getoption
         plan = Plan(
             subject,
             path,
             kind,
-            cases(kinds=(Kind(kind),), hops=self._hops(*group)),
+            cases(kinds=(Kind(kind),), hops=True),
             checks=tuple(c for c in ALL_CHECKS if c.name in self._wanted[group]),
             examples=option("examples"),
             seconds=option("seconds"),
             seed=option("saveproof_seed"),
             timeout=option("example_timeout"),
+            hops=_hops(path_of(subjects.resolve(subject), path), kind),
         )
-        running = Campaign(plan, self._child(subject), self._keep)
-        try:
-            return running.run()
-        finally:
-            self._keep(running.results())
-
-    def _hops(self, subject: str, path: str, kind: str) -> Sequence[str]:
-        """Return the path itself where it brings back all that training on needs, without code."""
-        contract = path_of(subjects.resolve(subject), path).contract
-        whole = contract.firm(Facet.COMPILE) and contract.firm(Facet.SLOTS)
-        return (path,) if whole and kind not in contract.refuses else ()
+        return Campaign(plan, self._child(subject), self._keep)
 
     def _child(self, subject: str) -> Child:
         return self._children.setdefault(subject, Child(EXAMINE))
@@ -195,12 +203,19 @@ class Conformance:
         option = self.config.getoption
         kinds = option("kind") or list(Kind)
         return [
-            pytest.param(name, path.name, str(kind), check.name, marks=_grouped(name, path, kind))
+            pytest.param(name, path.name, str(kind), check.name, marks=_grouped(name, paths, kind))
             for name in option("subject")
-            for path in self._paths(subjects.resolve(name))
+            for paths in self._sets(subjects.resolve(name))
+            for path in paths.values()
             for kind in kinds
             for check in self._checks(path)
         ]
+
+    def _sets(self, subject: Subject) -> list[Mapping[str, SavePath]]:
+        """Return the paths by name in sets that run side by side, and on one worker."""
+        paths = self._paths(subject)
+        starts = range(0, len(paths), SIDE_BY_SIDE)
+        return [{path.name: path for path in paths[at : at + SIDE_BY_SIDE]} for at in starts]
 
     def _paths(self, subject: Subject) -> Sequence[SavePath]:
         wanted = self.config.getoption("path")
@@ -210,25 +225,10 @@ class Conformance:
         wanted = self.config.getoption("check")
         return [c for c in checks_for(path.contract) if not wanted or c.name in wanted]
 
-    def _described(self) -> Header:
-        option = self.config.getoption
-        tested = [subjects.resolve(name) for name in option("subject")]
-        return Header(
-            run=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{option('saveproof_seed')}",
-            started=_now(),
-            saveproof=environment.version("saveproof"),
-            command=option("saveproof_command") or shlex.join(["pytest", *sys.argv[1:]]),
-            seed=option("saveproof_seed"),
-            examples=option("examples"),
-            environment=dict(environment.described()),
-            subjects=tuple(
-                _subject_info(name, subject, self._paths(subject))
-                for name, subject in zip(option("subject"), tested, strict=True)
-            ),
-            checks=tuple(
-                CheckInfo(check.name, check.statement, tuple(check.facets)) for check in ALL_CHECKS
-            ),
-        )
+    def _subject_info(self, name: str) -> SubjectInfo:
+        subject = subjects.resolve(name)
+        infos = (path_info(path.name, path.contract) for path in self._paths(subject))
+        return SubjectInfo(name, dict(subject.environment()), tuple(infos))
 
 
 def _refuse_missing(subject: Subject) -> None:
@@ -249,23 +249,15 @@ def _refuse_unknown(what: str, wanted: Sequence[str], known: Set[str]) -> None:
         )
 
 
-def _grouped(subject: str, path: SavePath, kind: str) -> pytest.MarkDecorator:
-    return pytest.mark.xdist_group(f"{subject} {path.name} {kind}")
+def _hops(path: SavePath, kind: str) -> bool:
+    """Say whether the path brings back all that training on needs, without code."""
+    contract = path.contract
+    whole = contract.firm(Facet.COMPILE) and contract.firm(Facet.SLOTS)
+    return bool(whole) and kind not in contract.refuses
 
 
-def _subject_info(name: str, subject: Subject, paths: Sequence[SavePath]) -> SubjectInfo:
-    return SubjectInfo(
-        name,
-        dict(subject.environment()),
-        tuple(
-            PathInfo(
-                path.name,
-                path.contract.document,
-                {str(facet): str(promise) for facet, promise in path.contract.facets.items()},
-            )
-            for path in paths
-        ),
-    )
+def _grouped(subject: str, paths: Iterable[str], kind: str) -> pytest.MarkDecorator:
+    return pytest.mark.xdist_group(f"{subject} {' '.join(paths)} {kind}")
 
 
 def _told(result: Result) -> str:
@@ -279,7 +271,3 @@ def _finding_text(finding: Finding) -> str:
         f"  found    {finding.found}\n\n{finding.drawing}\n\n"
         f"saveproof replay {finding.case_id}\n{finding.traceback}"
     )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -51,6 +51,13 @@ def same(expected: Inventory, found: Inventory) -> bool:
     return next(differences(expected, found), None) is None
 
 
+def alike(one: Snapshot, other: Snapshot) -> bool:
+    """Say whether two snapshots tell the same of every facet."""
+    return one.facets.keys() == other.facets.keys() and all(
+        same(one[facet], other[facet]) for facet in one.facets
+    )
+
+
 def value_difference(where: str, expected: Value, found: Value) -> Difference | None:
     """Return how two values part, or None: arrays to the byte, JSON values by equality."""
     if isinstance(expected, np.ndarray) and isinstance(found, np.ndarray):

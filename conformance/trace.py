@@ -77,7 +77,7 @@ class Trace:
 
     `fresh` was seen before training, `before` before the save, `saved` after it, all of the
     original model; `loaded` is the model that came back, `second` what came of saving that one.
-    What was not reached or not asked for is None.
+    What was not reached or not asked for is None. `seconds` is what it took.
     """
 
     case: Case
@@ -100,6 +100,7 @@ class Trace:
 
     The twin is brought up only where it was asked for and the lives that were seen differ.
     """
+    seconds: float = 0.0
 
 
 def same_life(one: Life, other: Life) -> bool:

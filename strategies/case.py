@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from enum import StrEnum
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -183,9 +184,12 @@ class ResetStates(Event, frozen=True, tag="reset_states"):
 
 
 class Hop(Event, frozen=True, tag="hop"):
-    """Save and load through another save path of the subject, and go on with what came back."""
+    """Save and load through a save path, and go on with what came back.
 
-    path: str
+    Without a name, it is the path that the case is examined through: see `Case.through`.
+    """
+
+    path: str = ""
 
 
 AnyEvent = (
@@ -237,6 +241,19 @@ class Case(Record, frozen=True, dict=True):
     def shares_layers(self) -> bool:
         """Whether some layer is called more than once, nested models included."""
         return _shares_layers(self.architecture)
+
+    def through(self, path: str, *, hops: bool) -> "Case":
+        """Return the case as it is examined through that save path: unnamed hops get its name.
+
+        Unless it `hops`, a model can't go on with what comes back, and unnamed hops are left out.
+        """
+        own = (Hop(path=path),) if hops else ()
+        events = (own if event == Hop() else (event,) for event in self.history.before)
+        before = tuple(chain.from_iterable(events))
+        if before == self.history.before:
+            return self
+        history = msgspec.structs.replace(self.history, before=before)
+        return msgspec.structs.replace(self, history=history)
 
     @property
     def set_since_compile(self) -> tuple[SetTrainable, ...]:

@@ -21,7 +21,7 @@ def cases(
     kinds: Sequence[Kind] = tuple(Kind),
     layers: Collection[str] = ALL,
     max_layers: int = 6,
-    hops: Sequence[str] = (),
+    hops: bool = False,
     non_ascii: Collection[Kind] = (Kind.SUBCLASSED,),
 ) -> Case:
     """Generate cases; shrinks towards one Dense layer, SGD and one training step.
@@ -31,7 +31,7 @@ def cases(
         kinds: the kinds of model to choose from.
         layers: Keras class names to choose from, see `architectures`.
         max_layers: at most so many layers, not counting those that join branches and end the model.
-        hops: names of save paths through which a model may go before the save.
+        hops: whether a model may go through a save path before the save: see `Case.through`.
         non_ascii: the kinds of model in which names may leave ASCII, see `architectures`.
     """
     architecture = draw(

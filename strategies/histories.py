@@ -56,7 +56,7 @@ class Scene:
     stateful: bool
     freezable: tuple[str, ...]
     frozen: set[str]
-    hops: tuple[str, ...]
+    hops: bool
 
 
 @st.composite
@@ -65,7 +65,7 @@ def histories(
     architecture: Architecture,
     settings: CompileSettings,
     *,
-    hops: Sequence[str] = (),
+    hops: bool = False,
 ) -> TrainingHistory:
     """Generate histories; shrinks towards one training step before and two after.
 
@@ -73,11 +73,11 @@ def histories(
         draw: Hypothesis's own.
         architecture: the model's.
         settings: its compile settings.
-        hops: names of save paths through which the model may go in the course of its life.
+        hops: whether the model may go through a save path in the course of its life.
     """
     count = draw(EVENT_COUNTS)
     start = choices(draw)
-    scene = _scene(architecture, settings, start, tuple(hops))
+    scene = _scene(architecture, settings, start, hops=hops)
     training = start.one_of(range(count))
     before: list[AnyEvent] = []
     for place in range(count):
@@ -95,7 +95,7 @@ def histories(
 
 
 def _scene(
-    architecture: Architecture, settings: CompileSettings, choice: Choices, hops: tuple[str, ...]
+    architecture: Architecture, settings: CompileSettings, choice: Choices, *, hops: bool
 ) -> Scene:
     shapes = tensor_shapes(architecture)
     outputs = [shapes[name] for name in architecture.outputs]
@@ -238,8 +238,8 @@ def _reset_states(_: Choices, __: Scene) -> list[AnyEvent]:
     return [ResetStates()]
 
 
-def _hop(choice: Choices, scene: Scene) -> list[AnyEvent]:
-    return [Hop(path=choice.one_of(scene.hops))]
+def _hop(_: Choices, __: Scene) -> list[AnyEvent]:
+    return [Hop()]
 
 
 Deed = Callable[[Choices, Scene], list[AnyEvent]]

@@ -12,14 +12,14 @@ import msgspec
 from conformance import subjects, wire
 from conformance.checks.behaviour import life_defects, output_defects
 from conformance.contract import Exactness
-from conformance.examine import Report, Request, path_of
+from conformance.examine import Question, Report, Request, path_of
 from conformance.interchange.dialects import another_model
 from conformance.interchange.judging import CHECKS, judged
 from conformance.interchange.nudged import NUDGE, NUDGE_HALF, NUDGES, Nudged
 from conformance.interchange.pairs import Crossing, Pair, crossing, in_half_precision
 from conformance.interchange.words import comparable, in_common, lives_in_common
 from conformance.isolation import Child, Crashed, TimedOut
-from conformance.recording import Halted, Recorder, stage
+from conformance.recorder import Halted, Recorder, stage
 from conformance.snapshot import Snapshot
 from conformance.subject import Subject, Unsupported
 from conformance.trace import Life, Probe, Raised, Stage, Trace, same_life
@@ -68,24 +68,28 @@ class Reading(msgspec.Struct, frozen=True):
 def exchange(message: bytes) -> bytes:
     """Run one case from writer to reader and judge it; a request of `conformance.examine`.
 
-    The request's subject is the name of a pair, its path that of a format.
+    The request's subject is the name of a pair, its paths are formats.
     """
     request = wire.decode(message, Request)
-    at = _crossing(request.subject, request.path)
+    return wire.encode(tuple(_report(request, question) for question in request.questions))
+
+
+def _report(request: Request, question: Question) -> Report:
+    at = _crossing(request.subject, question.path)
     if why := another_model(request.case, at):
-        return wire.encode(Report((), why))
+        return Report((), why)
     written = _written(at, request.case)
     seen = Read()
     if not written.unsupported and written.raised is None:
         seen = _asked(at, request, written)
     unsupported = written.unsupported or seen.unsupported
     if unsupported:
-        return wire.encode(Report((), unsupported))
+        return Report((), unsupported)
     trace = _trace(at, request.case, written, seen)
-    if Probe.TWIN in request.probes and _strayed(trace):
+    if Probe.TWIN in question.probes and _strayed(trace):
         trace = replace(trace, steady=_steady(at, request, written, seen))
-    checks = [check for check in CHECKS if check.name in request.checks]
-    return wire.encode(Report(tuple(judged(trace, checks, at))))
+    checks = [check for check in CHECKS if check.name in question.checks]
+    return Report(tuple(judged(trace, checks, at)))
 
 
 def read(message: bytes) -> bytes:
@@ -153,9 +157,11 @@ def _write(at: Crossing, case: Case, folder: Path) -> Written:
     recorder = Recorder(_subject(at.pair.writer), at.write, case, folder)
     seen: dict[str, Any] = {}
     try:
-        model = recorder.saved(seen)
+        original = recorder.original()
+        seen |= {"fresh": original.fresh, "before": original.before}
+        seen["saved"] = recorder.save(original.model)
         seen["source"] = str(recorder.source)
-        seen["original"] = recorder.live(model)
+        seen["original"] = recorder.live(original.model)
     except Halted as halted:
         seen["raised"] = halted.raised
     except Unsupported as unsupported:

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from itertools import groupby
 from multiprocessing import get_context
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from conformance import environment, subjects
 from conformance.campaign import Campaign
-from conformance.contract import Contract
+from conformance.header import header, now, path_info
 from conformance.interchange.exchange import EXCHANGE
 from conformance.interchange.judging import CHECKS, COMPLETES
 from conformance.interchange.pairs import Crossing, Pair, UnknownFormat, crossing, crossings
@@ -22,7 +21,7 @@ from conformance.isolation import Child
 from conformance.plan import Plan
 from reports import store
 from reports.matrix import matrix
-from reports.records import UNEXPECTED, CheckInfo, Header, PathInfo, Result, SubjectInfo, Verdict
+from reports.records import UNEXPECTED, Header, Result, SubjectInfo, Verdict
 from reports.renderers import RENDERERS
 from reports.store import Run
 from strategies.case import Kind
@@ -79,9 +78,9 @@ def run(wanted: Wanted, tell: Callable[[str], None]) -> Run:
     """
     started = time.monotonic()
     found = _crossings(wanted)
-    header = _header(wanted, found)
+    head = _header(wanted, found)
     tasks = list(_tasks(wanted, found))
-    store.begin(wanted.out, header)
+    store.begin(wanted.out, head)
     interrupted = False
     try:
         for number, lines in enumerate(_performed(tasks, wanted.workers), 1):
@@ -91,8 +90,8 @@ def run(wanted: Wanted, tell: Callable[[str], None]) -> Run:
         interrupted = True
     whole = store.write_run(
         wanted.out,
-        header=header,
-        finished=_now(),
+        header=head,
+        finished=now(),
         seconds=round(time.monotonic() - started, 1),
         interrupted=interrupted,
     )
@@ -232,16 +231,12 @@ def _tasks(wanted: Wanted, found: Sequence[Crossing]) -> Iterator[Task]:
 
 def _header(wanted: Wanted, found: Sequence[Crossing]) -> Header:
     pairs = list(dict.fromkeys(one.pair for one in found))
-    return Header(
-        run=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{wanted.seed}",
-        started=_now(),
-        saveproof=environment.version("saveproof"),
+    return header(
+        (_pair_info(pair, found) for pair in pairs),
+        CHECKS,
         command=wanted.command,
         seed=wanted.seed,
         examples=wanted.examples,
-        environment=dict(environment.described()),
-        subjects=tuple(_pair_info(pair, found) for pair in pairs),
-        checks=tuple(CheckInfo(c.name, c.statement, tuple(c.facets)) for c in CHECKS),
     )
 
 
@@ -253,15 +248,5 @@ def _pair_info(pair: Pair, found: Sequence[Crossing]) -> SubjectInfo:
         for package, version in subjects.resolve(name).environment().items()
     }
     formats = [one for one in found if one.pair == pair]
-    infos = tuple(
-        PathInfo(one.format, one.contract.document, _facets(one.contract)) for one in formats
-    )
+    infos = tuple(path_info(one.format, one.contract) for one in formats)
     return SubjectInfo(pair.name, versions, infos, pair.writer, pair.reader)
-
-
-def _facets(contract: Contract) -> dict[str, str]:
-    return {str(facet): str(promise) for facet, promise in contract.facets.items()}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

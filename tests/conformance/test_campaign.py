@@ -11,7 +11,7 @@ from conformance.campaign import Campaign
 from conformance.checks import ALL_CHECKS
 from conformance.examine import Request, examine, path_of
 from conformance.plan import Plan
-from conformance.recording import record
+from conformance.recording import Asked, record
 from conformance.trace import Probe
 from reports.records import Verdict
 from tests.conformance.conftest import LINEAR_CASES
@@ -91,7 +91,8 @@ class _Noting:
         self.probes: list[frozenset[Probe]] = []
 
     def call(self, request: bytes, *, seconds: float) -> bytes:  # noqa: ARG002 (the protocol)
-        self.probes.append(wire.decode(request, Request).probes)
+        (question,) = wire.decode(request, Request).questions
+        self.probes.append(question.probes)
         return examine(request)
 
 
@@ -128,7 +129,7 @@ def test_lives_go_on_where_a_check_asks_for_it(trains_on, case):
     subject = subjects.resolve("reference")
     path = path_of(subject, "h5")
     with tempfile.TemporaryDirectory() as folder:
-        trace = record(subject, path, case, Path(folder), trains_on=trains_on)
+        (trace,) = record(subject, case, [Asked(path, trains_on=trains_on)], Path(folder))
 
     assert trace.original.outputs
     assert bool(trace.original.steps) is bool(trace.resumed.steps) is trains_on

@@ -32,7 +32,7 @@ MINIMAL = Path(__file__).parent / "minimal_case.json"
 MANY = settings(
     max_examples=200, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-PLAIN = cases(hops=("h5",), non_ascii=tuple(Kind))
+PLAIN = cases(hops=True, non_ascii=tuple(Kind))
 
 
 def test_minimal_case_is_one_dense_layer_and_one_training_step():

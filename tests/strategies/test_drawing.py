@@ -26,7 +26,7 @@ def test_the_minimal_case_is_drawn_in_seven_lines():
 @settings(
     max_examples=200, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-@given(cases(hops=("h5",), non_ascii=tuple(Kind)))
+@given(cases(hops=True, non_ascii=tuple(Kind)))
 def test_every_layer_and_argument_is_drawn(case: Case):
     text = drawing(case)
 

@@ -1,0 +1,77 @@
+"""Asking a child process for reports, and what to report where it gives no answer."""
+
+import time
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from conformance import wire
+from conformance.checks import Defect, Judgement
+from conformance.contract import Promise
+from conformance.examine import Report, Reports, Request
+from conformance.isolation import Crashed, Failed, IsolationError, TimedOut
+from conformance.plan import Examiner
+from conformance.snapshot import Difference
+from reports.records import Verdict
+
+DISASTERS = {
+    Crashed: Verdict.CRASH,
+    TimedOut: Verdict.TIMEOUT,
+    Failed: Verdict.HARNESS_ERROR,
+}
+"""What may come of anything that is done to the model, whichever check it is for."""
+
+CARRIER = "round_trip_completes"
+"""The check that a crash, a time-out, a harness error or an unsupported case is booked on."""
+
+
+def reports(examiner: Examiner, request: Request) -> Reports:
+    """Return what there is to say of each path; of a case that can't be had, that it can't.
+
+    Where the process gives no answer on several paths, it is asked about each by itself.
+    """
+    start = time.monotonic()
+    try:
+        answer = examiner.call(wire.encode(request), seconds=2 * request.seconds)
+    except IsolationError as error:
+        if len(request.questions) > 1:
+            return tuple(_one_by_one(examiner, request, error))
+        return (Report((_disaster(error),), seconds=time.monotonic() - start),)
+    return tuple(map(_told, wire.decode(answer, Reports)))
+
+
+def _told(report: Report) -> Report:
+    if not report.unsupported:
+        return report
+    return Report((_on_carrier(Verdict.NOT_APPLICABLE, report.unsupported),))
+
+
+def _one_by_one(examiner: Examiner, request: Request, error: IsolationError) -> Iterator[Report]:
+    """Yield reports on each path alone; what then comes on none of them is unstable on all."""
+    alone = [
+        report
+        for question in request.questions
+        for report in reports(examiner, replace(request, questions=(question,)))
+    ]
+    ended = {judgement.verdict for report in alone for judgement in report.judgements}
+    if DISASTERS[type(error)] in ended:
+        yield from alone
+        return
+    names = ", ".join(question.path for question in request.questions)
+    once = _on_carrier(Verdict.UNSTABLE, f"once, through {names} in turn: {error}")
+    for report in alone:
+        yield Report((*report.judgements, once), seconds=report.seconds)
+
+
+def _on_carrier(verdict: Verdict, reason: str) -> Judgement:
+    return Judgement(CARRIER, Promise.MUST, verdict, reason=reason)
+
+
+def _disaster(error: IsolationError) -> Judgement:
+    verdict = DISASTERS[type(error)]
+    first, _, words = str(error).partition("\n")
+    last = str(error).rstrip().rsplit("\n", 1)[-1]
+    gist = last if verdict is Verdict.HARNESS_ERROR else first
+    parted = Difference("process", str(verdict), "an answer", gist)
+    defect = Defect(f"{verdict}: {gist[:80]}", gist, parted, words)
+    return Judgement(CARRIER, Promise.MUST, verdict, (defect,))

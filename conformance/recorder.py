@@ -1,0 +1,225 @@
+"""The recorder: does what a trace is made of, stage by stage, and notes what is raised."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from msgspec.structs import replace
+
+from conformance.snapshot import Snapshot
+from conformance.subject import Model, SavePath, Source, Subject, Unsupported
+from conformance.trace import Life, Raised, Stage, Step, same_life
+from strategies import data
+from strategies.case import AnyEvent, Case, Hop, TrainOnBatch
+from strategies.data import Rows
+
+
+class Halted(Exception):
+    """The subject raised; nothing after it can be seen."""
+
+    def __init__(self, raised: Raised) -> None:
+        super().__init__(raised.message)
+        self.raised = raised
+
+
+@dataclass(eq=False)
+class Original:
+    """A model at the end of the case's history before the save, and what was seen of it.
+
+    `fresh` was seen before its training, `before` after. `life` is what it did from then on, once
+    that was asked for: nothing can save it after that.
+    """
+
+    model: Model
+    fresh: Snapshot
+    before: Snapshot
+    life: Life | None = None
+
+
+class Recorder:
+    """The stages of one trace: `folder` takes the files, `source` is what a save has left."""
+
+    def __init__(self, subject: Subject, path: SavePath, case: Case, folder: Path) -> None:
+        self._subject = subject
+        self._path = path
+        self._case = case
+        self._folder = folder
+        self._files = 0
+        self.source: Source = None
+
+    def original(self) -> Original:
+        """Bring a model up, looking at it before and after.
+
+        Raises:
+            Unsupported: the subject can't build or train it.
+            Halted: it raised on a hop.
+        """
+        model = self._new()
+        fresh = self.look(model)
+        model = self._bring_up(model)
+        with stage(Stage.SAVE):
+            return Original(model, fresh, self.look(model))
+
+    def save(self, model: Model) -> Snapshot:
+        """Save the model, and look at it; `source` has what was saved.
+
+        Raises:
+            Halted: the subject raised.
+        """
+        with stage(Stage.SAVE):
+            self.source = self._save(model)
+            return self.look(model)
+
+    def second_generation(self, loaded: Model) -> Snapshot:
+        """Save and load what came back, and look at what comes of it.
+
+        Raises:
+            Halted: the subject raised.
+        """
+        with stage(Stage.SECOND_GENERATION):
+            return self.look(self.load(self._save(loaded), compiled=False))
+
+    def look(self, model: Model) -> Snapshot:
+        """Return what can be told of the model."""
+        return self._subject.snapshot(model)
+
+    def brought_up(self) -> Model:
+        """Return a model at the end of the case's history before the save.
+
+        Raises:
+            Unsupported: the subject can't build or train it.
+        """
+        return self._bring_up(self._new())
+
+    def load(self, source: Source, *, compiled: bool = True) -> Model:
+        """Return the model that comes back, `case` standing for the code in force at the save."""
+        self._subject.seed(self._case.seed + 2)
+        model = self._path.load(source, self._case.in_force)
+        if compiled:
+            self.compile(model)
+        return model
+
+    def live(self, model: Model, *, trains_on: bool = True) -> Life:
+        """Look at the outputs, then train on: the environment's randomness starts anew."""
+        self._subject.seed(self._case.seed + 3)
+        steps: list[Step] = []
+        outputs: tuple[np.ndarray, ...] = ()
+        try:
+            with stage(Stage.RESUME):
+                outputs = tuple(self._subject.predict(model, data.probe(self._case)))
+                for event, rows in self._after() if trains_on else ():
+                    logs = tuple(dict(log) for log in self._subject.perform(model, event, rows))
+                    name = type(event).__name__
+                    steps.append(Step(name, logs, self.look(model)))
+        except Halted as halted:
+            return Life(outputs, tuple(steps), halted.raised)
+        return Life(outputs, tuple(steps))
+
+    def twin_agrees(self, life: Life) -> bool:
+        """Bring up a twin and save it, all as before; say whether it lives the original's life."""
+        twin = self.brought_up()
+        self._save(twin)
+        return same_life(life, self.live(twin))
+
+    def save_unbuilt(self) -> Raised | None:
+        """Try to save a model without weights; return how that was refused, if it was."""
+        model = self._subject.build(self._case, built=False)
+        try:
+            with stage(Stage.SAVE):
+                self._save(model)
+        except Halted as halted:
+            return halted.raised
+        return None
+
+    def _new(self) -> Model:
+        self._subject.seed(self._case.seed)
+        with _unsupported("building"):
+            return self._subject.build(self._case)
+
+    def _bring_up(self, model: Model) -> Model:
+        self._subject.seed(self._case.seed + 1)
+        for index, event in enumerate(self._case.history.before):
+            if isinstance(event, Hop):
+                model = self._hop(model, event)
+            else:
+                with _unsupported("training"):
+                    self._subject.perform(model, event, data.rows(self._case, index))
+        return model
+
+    def _hop(self, model: Model, event: Hop) -> Model:
+        path = next(path for path in self._subject.paths() if path.name == event.path)
+        with stage(Stage.SAVE):
+            source = path.save(model, self._target())
+        with stage(Stage.LOAD):
+            return path.load(source, self._case.in_force)
+
+    def _after(self) -> Iterator[tuple[AnyEvent, Rows | None]]:
+        start = len(self._case.history.before)
+        for index, event in enumerate(self._case.history.after, start):
+            rows = data.rows(self._case, index)
+            if isinstance(event, TrainOnBatch) and rows is not None:
+                yield from _single_steps(event, rows)
+            else:
+                yield event, rows
+
+    def _save(self, model: Model) -> Source:
+        return self._path.save(model, self._target())
+
+    def compile(self, model: Model) -> None:
+        """Compile what came back where the contract doesn't have the compile settings come back.
+
+        What was frozen since the original was compiled is frozen after that here, too.
+        """
+        if self._path.contract.comes_uncompiled:
+            late = self._case.set_since_compile
+            for event in reversed(late):
+                self._subject.perform(model, replace(event, value=not event.value), None)
+            self._subject.compile(model, self._case)
+            for event in late:
+                self._subject.perform(model, event, None)
+
+    def _target(self) -> Path:
+        self._files += 1
+        return self._folder / f"model_{self._files}"
+
+
+def _single_steps(event: TrainOnBatch, rows: Rows) -> Iterator[tuple[AnyEvent, Rows]]:
+    step = msgspec.structs.replace(event, steps=1)
+    yield from ((step, batch) for batch in rows.batches(event.batch_size))
+
+
+@contextmanager
+def stage(stage: Stage) -> Iterator[None]:
+    """Turn whatever is raised into `Halted`, with the stage.
+
+    Raises:
+        Halted: the subject raised.
+        Unsupported: it says that it can't build or train the case.
+    """
+    try:
+        yield
+    except (Halted, Unsupported):
+        raise
+    except Exception as error:
+        raise Halted(raised_at(stage, error)) from error
+
+
+@contextmanager
+def _unsupported(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except Unsupported:
+        raise
+    except Exception as error:
+        raise Unsupported(f"{doing} raised {type(error).__name__}: {error}") from error
+
+
+def raised_at(stage: Stage, error: Exception) -> Raised:
+    """Return what there is to tell of an exception."""
+    kind = f"{type(error).__module__}.{type(error).__qualname__}"
+    words = "".join(traceback.format_exception(error))
+    return Raised(stage, kind, str(error), words[-6000:])
