@@ -1,10 +1,13 @@
 """Generated cases sent to be examined, as a campaign sends them, without reducing what is found."""
 
+from collections.abc import Mapping, Sequence
+
 from hypothesis.strategies import SearchStrategy
 
-from conformance.campaign import Campaign
+from conformance.campaign import Campaign, run_together
 from conformance.checks import ALL_CHECKS, Check
 from conformance.plan import Examiner, Plan
+from conformance.progress import Progress
 from reports.records import Verdict
 from strategies.case import Case
 
@@ -17,26 +20,42 @@ class NothingExamined(RuntimeError):
 
 def examine_many(
     subject: str,
-    path: str,
+    paths: Sequence[str],
     cases: SearchStrategy[Case],
     examiner: Examiner,
     *,
     examples: int,
     seed: int,
     checks: tuple[Check, ...] = ALL_CHECKS,
-) -> None:
-    """Run a campaign that does all but reduce what it finds.
+) -> Mapping[str, float]:
+    """Run the paths' campaigns side by side; return the seconds that the subject took on each.
 
     Raises:
-        NothingExamined: the subject could do none of the cases.
+        NothingExamined: the subject could do none of the cases on some path.
     """
-    plan = Plan(
-        *(subject, path, "", cases, checks),
-        examples=examples,
-        seed=seed,
-        timeout=SECONDS,
-        shrink_seconds=0.0,
-    )
-    results = Campaign(plan, examiner, lambda _: None).run()
+    campaigns = [
+        Campaign(
+            Plan(
+                *(subject, path, "", cases, checks),
+                examples=examples,
+                seed=seed,
+                timeout=SECONDS,
+                shrink_seconds=0.0,
+            ),
+            examiner,
+            lambda _: None,
+        )
+        for path in paths
+    ]
+    run_together(campaigns, Progress(subject, examples, lambda _: None))
+    return {campaign.plan.path: _seconds(campaign) for campaign in campaigns}
+
+
+def _seconds(campaign: Campaign) -> float:
+    results = campaign.results()
     if all(set(result.tally) <= {Verdict.NOT_APPLICABLE} for result in results):
-        raise NothingExamined(f"{subject} {path}: expected to examine some of {examples} cases")
+        plan = campaign.plan
+        raise NothingExamined(
+            f"{plan.subject} {plan.path}: expected to examine some of {plan.examples} cases"
+        )
+    return max(result.seconds for result in results)

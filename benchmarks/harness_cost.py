@@ -42,6 +42,6 @@ def _measure(examples: int, *, seed: int) -> Cost:
     spent = timed_subject.reference().watch.spent
     spent.clear()
     start = process_time()
-    examine_many(timed_subject.SPEC, PATH, cases(), InThisProcess(), examples=examples, seed=seed)
+    examine_many(timed_subject.SPEC, [PATH], cases(), InThisProcess(), examples=examples, seed=seed)
     total = process_time() - start
     return Cost((total - sum(spent.values())) / examples, spent.get("snapshot", 0.0) / examples)

@@ -1,4 +1,9 @@
-"""Real frameworks: a campaign's rate against a test as an average engineer writes it."""
+"""Real frameworks: a campaign's rate against a test as an average engineer writes it.
+
+A run examines up to five save paths side by side, with one model brought up for all of them. A
+path's rate there is over the time that it took by itself, with its share of what all of them took
+together: of bringing up, and of what the harness does.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
@@ -13,6 +18,8 @@ from benchmarks.generated import SECONDS, examine_many
 from conformance.checks import ALL_CHECKS, Check
 from conformance.examine import EXAMINE
 from conformance.isolation import Child
+from conformance.plan import side_by_side
+from conformance.subjects import resolve
 from strategies.case import Kind
 from strategies.cases import cases
 
@@ -59,9 +66,10 @@ def figures(
 ) -> list[Figure]:
     """Measure each goal in wall time, either side in a process of its own.
 
-    The goal is for the hand-written test's own property, outputs that survive; every other check
-    is the second figure. A round is `examples` of the campaign, by default as many as a run's, and
-    half as many of the test. `warm_up` takes the place of the goals' own.
+    The goal is for the hand-written test's own property, outputs that survive, as a run of every
+    path examines it. Beside it stand the path alone, and every check as a run has them. A round is
+    `examples` of the campaign, by default as many as a run's, and half as many of the test.
+    `warm_up` takes the place of the goals' own.
     """
     return [
         figure
@@ -72,30 +80,45 @@ def figures(
 
 def _figures(goal: Goal, examples: int, warm_up: int, rounds: int) -> Iterator[Figure]:
     with Child(EXAMINE) as ours, Child(average_test.SERVE) as theirs:
-        same, whole = (_campaign(goal, ours, checks) for checks in (SAME_PROPERTY, ALL_CHECKS))
+        same = _campaign(goal, _beside(goal, SAME_PROPERTY), ours, SAME_PROPERTY)
+        alone = _campaign(goal, [goal.path], ours, SAME_PROPERTY)
+        whole = _campaign(goal, _beside(goal, ALL_CHECKS), ours, ALL_CHECKS)
         test = _test(goal, theirs)
-        whole(warm_up)
+        same(warm_up)
         test(max(1, warm_up // 2))
         half = max(1, examples // 2)
         what = f"{goal.subject} through {goal.path}"
         pairs = in_turns(lambda: same(examples), lambda: test(half), rounds)
         yield ratio(f"{what}, outputs survive / by hand", pairs, at_least=goal.at_least)
+        pairs = in_turns(lambda: alone(examples), lambda: test(half), rounds)
+        yield ratio(f"{what} alone, outputs survive / by hand", pairs)
         pairs = in_turns(lambda: whole(examples), lambda: test(half), rounds)
         yield ratio(f"{what}, every check / outputs by hand", pairs)
 
 
-def _campaign(goal: Goal, child: Child, checks: tuple[Check, ...]) -> Callable[[int], float]:
+def _beside(goal: Goal, checks: Sequence[Check]) -> Sequence[str]:
+    """Return the paths that a run of these checks examines side by side with the goal's."""
+    sets = side_by_side(resolve(goal.subject).paths())
+    paths = next(paths for paths in sets if goal.path in paths)
+    return [
+        name
+        for name, path in paths.items()
+        if any(path.contract.speaks_of(check.facets) for check in checks)
+    ]
+
+
+def _campaign(
+    goal: Goal, paths: Sequence[str], child: Child, checks: tuple[Check, ...]
+) -> Callable[[int], float]:
     seeds = count()
 
     def rate(examples: int) -> float:
         start = perf_counter()
-        examine_many(
-            *(goal.subject, goal.path, MLPS, child),
-            examples=examples,
-            seed=next(seeds),
-            checks=checks,
+        took = examine_many(
+            *(goal.subject, paths, MLPS, child), examples=examples, seed=next(seeds), checks=checks
         )
-        return examples / (perf_counter() - start)
+        shared = perf_counter() - start - sum(took.values())
+        return examples / (took[goal.path] + shared / len(paths))
 
     return rate
 

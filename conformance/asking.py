@@ -22,7 +22,7 @@ DISASTERS = {
 """What may come of anything that is done to the model, whichever check it is for."""
 
 CARRIER = "round_trip_completes"
-"""The check that a crash, a time-out, a harness error or an unsupported case is booked on."""
+"""The check that speaks of a crash, a time-out, a harness error or an unsupported case."""
 
 
 def reports(examiner: Examiner, request: Request) -> Reports:
@@ -60,7 +60,8 @@ def _one_by_one(examiner: Examiner, request: Request, error: IsolationError) -> 
     names = ", ".join(question.path for question in request.questions)
     once = _on_carrier(Verdict.UNSTABLE, f"once, through {names} in turn: {error}")
     for report in alone:
-        yield Report((*report.judgements, once), seconds=report.seconds)
+        others = (judgement for judgement in report.judgements if judgement.check != CARRIER)
+        yield Report((*others, once), seconds=report.seconds)
 
 
 def _on_carrier(verdict: Verdict, reason: str) -> Judgement:

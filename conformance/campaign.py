@@ -15,9 +15,10 @@ from conformance.contract import Promise
 from conformance.examine import Question, Report, Reports, Request
 from conformance.known_issues import known_issue
 from conformance.plan import Batch, Examiner, Plan
+from conformance.progress import Progress
 from conformance.reduction import Shown, reduced
 from conformance.trace import Probe
-from reports.records import Finding, Result, Verdict, worst
+from reports.records import UNEXPECTED, Finding, Result, Verdict, worst
 from strategies.case import Case, to_json
 from strategies.drawing import drawing
 
@@ -60,7 +61,7 @@ class Campaign:
 
     def run(self) -> tuple[Result, ...]:
         """Run the plan and return a result a check that had something to say."""
-        run_together([self])
+        run_together([self], Progress(self.plan.path, self.plan.examples, lambda _: None))
         return self.results()
 
     def results(self) -> tuple[Result, ...]:
@@ -88,14 +89,28 @@ class Campaign:
         if self._has_news(report, together=together):
             twin = with_fields(question, probes=question.probes | {Probe.TWIN})
             report = _confirmed(report, self._ask(case, twin))
+        wanted = {check.name for check in self.plan.checks}
         for judgement in report.judgements:
-            self._book(judgement, case, batch)
+            # What is said of a whole case is said of every check, where its own was not asked for.
+            for check in {judgement.check} & wanted or wanted:
+                self._book(replace(judgement, check=check), case, batch)
 
-    def finish(self) -> None:
+    @property
+    def unexpected(self) -> int:
+        """How many distinct defects were found that make a run fail."""
+        return sum(
+            sighting.judgement.verdict in UNEXPECTED and not self._known(*at)
+            for at, sighting in self._sightings.items()
+        )
+
+    def finish(self, progress: Progress) -> None:
         """Note the checks that had nothing to say, and reduce what was found."""
         for check in self.plan.checks:
             self._tallies.setdefault(check.name, Counter({Verdict.NOT_APPLICABLE: self._number}))
-        self._reduce_all()
+        worth = list(self._worth_reducing())
+        if worth:
+            progress.reducing(len(worth), self.plan.path)
+            self._reduce_all(worth)
 
     def _question(self, probes: Set[Probe], *checks: str) -> Question:
         wanted = checks or (check.name for check in self.plan.checks)
@@ -140,9 +155,8 @@ class Campaign:
         issues = (known_issue(*place, check, key) for place in places)
         return next((issue.statement for issue in issues if issue is not None), "")
 
-    def _reduce_all(self) -> None:
+    def _reduce_all(self, worth: Sequence[tuple[str, str]]) -> None:
         """Reduce the failures, then the gaps in a quarter of the time; known issues are small."""
-        worth = list(self._worth_reducing())
         gaps = [at for at in worth if self._sightings[at].judgement.verdict is Verdict.GAP]
         self._reduce_each([at for at in worth if at not in gaps], self.plan.shrink_seconds)
         self._reduce_each(gaps, self.plan.shrink_seconds / 4)
@@ -215,17 +229,19 @@ class Campaign:
         )
 
 
-def run_together(campaigns: Sequence[Campaign]) -> None:
+def run_together(campaigns: Sequence[Campaign], progress: Progress) -> None:
     """Run campaigns that differ in their save paths alone: a case is brought up once for all."""
     plan = campaigns[0].plan
     seconds = None if plan.seconds is None else plan.seconds * len(campaigns)
     for batch in plan.batches(seconds=seconds):
-        plan.generate(batch, _exploring(campaigns, batch), Phase.generate)
+        plan.generate(batch, _exploring(campaigns, batch, progress), Phase.generate)
     for campaign in campaigns:
-        campaign.finish()
+        campaign.finish(progress)
 
 
-def _exploring(campaigns: Sequence[Campaign], batch: Batch) -> Callable[[Case], None]:
+def _exploring(
+    campaigns: Sequence[Campaign], batch: Batch, progress: Progress
+) -> Callable[[Case], None]:
     def explore(generated: Case) -> None:
         for case, several in _by_case(campaigns, generated):
             questions = [campaign.question() for campaign in several]
@@ -233,6 +249,7 @@ def _exploring(campaigns: Sequence[Campaign], batch: Batch) -> Callable[[Case], 
             together = len(several) > 1
             for campaign, question, report in zip(several, questions, answers, strict=True):
                 campaign.book(report, case, batch, question, together=together)
+        progress.case_done(sum(campaign.unexpected for campaign in campaigns))
 
     return explore
 

@@ -1,7 +1,7 @@
 """Plans of campaigns: what to run, how much of it, and who examines the cases."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import NamedTuple, Protocol
@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
 from conformance.checks import ALL_CHECKS, Check
+from conformance.subject import SavePath
 from strategies.case import Case
 
 BATCH = 100
@@ -17,12 +18,21 @@ BATCH = 100
 
 SIZE_OF_A_TIMED_BATCH = 10
 
+SIDE_BY_SIDE = 5
+"""Save paths that share what is brought up, and with it a worker: more would leave workers idle."""
+
 
 class Batch(NamedTuple):
     """So many examples of one seed."""
 
     number: int
     size: int
+
+
+def side_by_side(paths: Sequence[SavePath]) -> list[Mapping[str, SavePath]]:
+    """Return the paths by name, in sets that share what is brought up."""
+    starts = range(0, len(paths), SIDE_BY_SIDE)
+    return [{path.name: path for path in paths[at : at + SIDE_BY_SIDE]} for at in starts]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from conformance.contract import Facet
 from conformance.examine import EXAMINE, path_of
 from conformance.header import header, now, path_info
 from conformance.isolation import Child
-from conformance.plan import Plan
+from conformance.plan import Plan, side_by_side
+from conformance.progress import Progress
 from conformance.subject import SavePath, Subject
 from reports import store
 from reports.matrix import matrix
@@ -30,9 +31,6 @@ from strategies.cases import cases
 
 Group = tuple[str, str, str]
 """Subject, save path and kind of model: what one campaign runs, whatever checks judge it."""
-
-SIDE_BY_SIDE = 5
-"""Save paths that share what is brought up, and with it a worker: more would leave workers idle."""
 
 FILES = {
     "html": "report.html",
@@ -167,12 +165,26 @@ class Conformance:
     def _run(self, groups: Sequence[Group]) -> None:
         running = {group: self._campaign(group) for group in groups}
         try:
-            run_together(list(running.values()))
+            run_together(
+                list(running.values()), Progress(_told_of(groups), self._total, self._tell)
+            )
         finally:
             for group, campaign in running.items():
                 results = campaign.results()
                 self._keep(results)
                 self._results[group] = {result.check: result for result in results}
+
+    @property
+    def _total(self) -> int | None:
+        timed = self.config.getoption("seconds") is not None
+        return None if timed else int(self.config.getoption("examples"))
+
+    def _tell(self, line: str) -> None:
+        """Write a line to standard error at once, a worker's past what it captures."""
+        capture = self.config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled():
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
 
     def _campaign(self, group: Group) -> Campaign:
         subject, path, kind = group
@@ -212,10 +224,7 @@ class Conformance:
         ]
 
     def _sets(self, subject: Subject) -> list[Mapping[str, SavePath]]:
-        """Return the paths by name in sets that run side by side, and on one worker."""
-        paths = self._paths(subject)
-        starts = range(0, len(paths), SIDE_BY_SIDE)
-        return [{path.name: path for path in paths[at : at + SIDE_BY_SIDE]} for at in starts]
+        return side_by_side(self._paths(subject))
 
     def _paths(self, subject: Subject) -> Sequence[SavePath]:
         wanted = self.config.getoption("path")
@@ -229,6 +238,11 @@ class Conformance:
         subject = subjects.resolve(name)
         infos = (path_info(path.name, path.contract) for path in self._paths(subject))
         return SubjectInfo(name, dict(subject.environment()), tuple(infos))
+
+
+def _told_of(groups: Sequence[Group]) -> str:
+    subject, _, kind = groups[0]
+    return f"{subject}, {kind} models through {', '.join(path for _, path, _ in groups)}"
 
 
 def _refuse_missing(subject: Subject) -> None:

@@ -77,3 +77,67 @@ class Restless(Linear):
         logs = super().perform(model, event, rows)
         model.kernel = model.kernel + np.random.default_rng().normal(size=model.kernel.shape)
         return logs
+
+
+def _named(path: Npz, name: str) -> Npz:
+    path.name = name
+    return path
+
+
+class _Beside(Linear):
+    """It has the path of the fault, and after it one without."""
+
+    faulty: Npz
+
+    def paths(self) -> list[Npz]:
+        return [_named(self.faulty, "faulty"), _named(Npz(), "sound")]
+
+
+class ChangesBeside(_Beside):
+    """Its first path changes the live model."""
+
+    faulty = _Touches()
+
+
+class RaisesBeside(_Beside):
+    """Its first path can't save."""
+
+    faulty = _Raises()
+
+
+class DiesBeside(_Beside):
+    """Its process ends while its first path loads."""
+
+    faulty = _Dies()
+
+
+class _Marks(Npz):
+    def save(self, model: Model, target: Path) -> Path:
+        model.marked = True  # type: ignore[attr-defined]  # nobody looks at it
+        return super().save(model, target)
+
+
+class _Minds(Npz):
+    def save(self, model: Model, target: Path) -> Path:
+        sound = Model(model.kernel, model.momentum * (not hasattr(model, "marked")), model.steps)
+        return super().save(sound, target)
+
+
+class Entangled(Linear):
+    """What its first path does to the live model shows in what its second saves alone."""
+
+    def paths(self) -> list[Npz]:
+        return [_named(_Marks(), "marks"), _named(_Minds(), "minds")]
+
+
+class Counting(Linear):
+    """It counts the models that it builds."""
+
+    built = 0
+
+    def paths(self) -> list[Npz]:
+        return [_named(Npz(), name) for name in ("one", "two", "three")]
+
+    def build(self, case: Case, *, built: bool = True) -> Model:
+        Counting.built += 1
+        return super().build(case, built=built)

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from conformance import subjects, wire
 from conformance.campaign import Campaign
 from conformance.checks import ALL_CHECKS
-from conformance.examine import Request, examine, path_of
+from conformance.examine import EXAMINE, Request, examine, path_of
+from conformance.isolation import Child
 from conformance.plan import Plan
 from conformance.recording import Asked, record
 from conformance.trace import Probe
@@ -62,6 +63,20 @@ def test_dead_process_is_a_crash_and_not_the_end(run):
 
     assert result.tally[Verdict.CRASH] >= 1
     assert "exit code 7" in result.findings[0].message
+
+
+def test_crash_is_told_where_another_check_alone_was_asked_for():
+    weights = tuple(check for check in ALL_CHECKS if check.name == "weights_survive")
+    plan = Plan(
+        *(f"{FAULTY}:DiesOnLoad", "npz", "sequential", LINEAR_CASES, weights),
+        examples=3,
+        shrink_seconds=0.0,
+    )
+    with Child(EXAMINE) as child:
+        (result,) = Campaign(plan, child, lambda _: None).run()
+
+    assert result.check == "weights_survive"
+    assert result.verdict is Verdict.CRASH
 
 
 def test_hang_is_a_timeout_and_not_the_end(run):

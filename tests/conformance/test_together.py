@@ -1,0 +1,146 @@
+"""Campaigns side by side: a model is brought up once, and no path answers for another."""
+
+from conformance import wire
+from conformance.campaign import Campaign, run_together
+from conformance.examine import EXAMINE, Request, examine
+from conformance.isolation import Child, Crashed
+from conformance.plan import Plan
+from conformance.progress import Progress
+from reports.records import Verdict
+from strategies.case import Hop, Kind
+from strategies.cases import cases
+from tests.conformance import faulty
+from tests.conformance.conftest import LINEAR_CASES
+
+FAULTY = "tests.conformance.faulty"
+
+
+class InThisProcess:
+    """Examines here, where what a subject has counted can be seen."""
+
+    def call(self, request, *, seconds):  # noqa: ARG002 (a child has limits)
+        return examine(request)
+
+
+def results_of(subject, *paths, examiner, generated=LINEAR_CASES, examples=12, hops=False):
+    """Run the paths' campaigns side by side; return the results by path and check."""
+    campaigns = [
+        Campaign(
+            Plan(
+                *(subject, path, "sequential", generated),
+                examples=examples,
+                shrink_seconds=0.0,
+                hops=hops,
+            ),
+            examiner,
+            lambda _: None,
+        )
+        for path in paths
+    ]
+    run_together(campaigns, Progress("", examples, lambda _: None))
+    return {(r.path, r.check): r for campaign in campaigns for r in campaign.results()}
+
+
+def told(results):
+    """Return what results say, without their times."""
+    return {at: (r.verdict, r.tally, r.findings) for at, r in results.items()}
+
+
+def found(results, path):
+    """Return the verdicts that a path's findings count as, by check."""
+    return {check: r.verdict for (at, check), r in results.items() if at == path and r.findings}
+
+
+def test_a_model_is_brought_up_once_for_all_paths():
+    faulty.Counting.built = 0
+    results_of(f"{FAULTY}:Counting", "one", "two", "three", examiner=InThisProcess(), examples=7)
+
+    assert faulty.Counting.built == 7
+
+
+def test_paths_side_by_side_have_the_results_that_each_has_alone():
+    paths = ("h5", "config", "weights_in_memory", "keras")
+    generated = cases(kinds=(Kind.SEQUENTIAL, Kind.SUBCLASSED), hops=True)
+    given = {"examiner": InThisProcess(), "generated": generated, "hops": True}
+    together = results_of("reference", *paths, **given)
+    alone = {}
+    for path in paths:
+        alone |= results_of("reference", path, **given)
+
+    assert told(together) == told(alone)
+
+
+def test_what_a_path_does_to_the_live_model_is_not_the_next_ones_fault():
+    results = results_of(f"{FAULTY}:ChangesBeside", "faulty", "sound", examiner=InThisProcess())
+
+    assert found(results, "faulty")["saving_changes_nothing"] is Verdict.FAIL
+    assert not found(results, "sound")
+    assert results["sound", "optimizer_slots_survive"].tally[Verdict.PASS] > 0
+
+
+def test_a_path_that_raises_is_not_the_end_for_the_next():
+    results = results_of(f"{FAULTY}:RaisesBeside", "faulty", "sound", examiner=InThisProcess())
+
+    assert found(results, "faulty") == {"round_trip_completes": Verdict.FAIL}
+    assert not found(results, "sound")
+    assert results["sound", "optimizer_slots_survive"].tally[Verdict.PASS] > 0
+
+
+def test_a_crash_is_booked_on_the_path_that_crashes():
+    with Child(EXAMINE) as child:
+        results = results_of(f"{FAULTY}:DiesBeside", "faulty", "sound", examiner=child, examples=6)
+
+    assert found(results, "faulty") == {"round_trip_completes": Verdict.CRASH}
+    assert not found(results, "sound")
+    assert results["sound", "round_trip_completes"].tally[Verdict.PASS] > 0
+
+
+def test_a_crash_that_no_path_repeats_alone_is_told_as_unstable():
+    class Nervous:
+        """Ends the first time that it is asked about several paths."""
+
+        def call(self, request, *, seconds):  # noqa: ARG002 (a child has limits)
+            if len(wire.decode(request, Request).questions) > 1:
+                raise Crashed("the process ended with SIGSEGV")
+            return examine(request)
+
+    results = results_of(f"{FAULTY}:Counting", "one", "two", examiner=Nervous(), examples=3)
+
+    for path in ("one", "two"):
+        assert results[path, "round_trip_completes"].tally == {Verdict.UNSTABLE: 3}
+        assert results[path, "weights_survive"].tally[Verdict.PASS] > 0
+
+
+def test_a_defect_that_a_path_does_not_show_alone_is_told_as_unstable():
+    results = results_of(f"{FAULTY}:Entangled", "marks", "minds", examiner=InThisProcess())
+
+    slots = results["minds", "optimizer_slots_survive"].tally
+    assert not found(results, "minds")
+    assert slots[Verdict.UNSTABLE] > 0
+    assert Verdict.FAIL not in slots
+
+
+def test_a_hop_goes_through_the_path_that_the_case_is_examined_through():
+    requests = []
+
+    class Noting(InThisProcess):
+        def call(self, request, *, seconds):
+            requests.append(wire.decode(request, Request))
+            return super().call(request, seconds=seconds)
+
+    generated = cases(kinds=(Kind.SEQUENTIAL,), hops=True)
+    results_of(
+        *("reference", "h5", "keras"),
+        examiner=Noting(),
+        generated=generated,
+        examples=40,
+        hops=True,
+    )
+
+    hopping = [r for r in requests if any(isinstance(e, Hop) for e in r.case.history.before)]
+    assert hopping
+    for request in hopping:
+        (question,) = request.questions
+        assert {e.path for e in request.case.history.before if isinstance(e, Hop)} == {
+            question.path
+        }
