@@ -84,11 +84,17 @@ class Campaign:
     def book(
         self, report: Report, case: Case, batch: Batch, question: Question, *, together: bool
     ) -> None:
-        """Book what was reported; what is news is asked for again, by itself and with a twin."""
+        """Book what was reported; what is news is asked for again, of this path alone.
+
+        It may be owed to what other paths did; and where a check asks for a subject that repeats
+        itself, a twin must show that it does.
+        """
         self._seconds += report.seconds
-        if self._has_news(report, together=together):
-            twin = with_fields(question, probes=question.probes | {Probe.TWIN})
-            report = _confirmed(report, self._ask(case, twin))
+        news = self._news(report)
+        earned = news & EARNED
+        if earned or (news and together):
+            probes = question.probes | ({Probe.TWIN} if earned else set())
+            report = _confirmed(report, self._ask(case, with_fields(question, probes=probes)))
         wanted = {check.name for check in self.plan.checks}
         for judgement in report.judgements:
             # What is said of a whole case is said of every check, where its own was not asked for.
@@ -121,15 +127,16 @@ class Campaign:
         self._seconds += report.seconds
         return report
 
-    def _has_news(self, report: Report, *, together: bool) -> bool:
-        """Say whether a new defect may be owed to other paths, or to a restless subject."""
-        return any(
-            (judgement.check, defect.key) not in self._sightings
+    def _news(self, report: Report) -> Set[str]:
+        """Return the checks that show a defect which is neither listed nor was seen before."""
+        return {
+            judgement.check
             for judgement in report.judgements
             if judgement.verdict not in DISASTERS.values()
-            and (together or judgement.check in EARNED)
             for defect in judgement.defects
-        )
+            if (judgement.check, defect.key) not in self._sightings
+            and not self._known(judgement.check, defect.key)
+        }
 
     def _book(self, judgement: Judgement, case: Case, batch: Batch) -> None:
         check = judgement.check

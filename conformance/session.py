@@ -183,7 +183,7 @@ class Conformance:
         """Write a line to standard error at once, a worker's past what it captures."""
         capture = self.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled():
-            sys.stderr.write(f"{line}\n")
+            sys.stderr.write(f"\n{line}\n")
             sys.stderr.flush()
 
     def _campaign(self, group: Group) -> Campaign:
