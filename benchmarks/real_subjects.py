@@ -68,8 +68,8 @@ def figures(
 
     The goal is for the hand-written test's own property, outputs that survive, as a run of every
     path examines it. Beside it stand the path alone, and every check as a run has them. A round is
-    `examples` of the campaign, by default as many as a run's, and half as many of the test.
-    `warm_up` takes the place of the goals' own.
+    `examples` of the campaign, by default as many as a run's, or a third of them for every check,
+    and half as many of the test. `warm_up` takes the place of the goals' own.
     """
     return [
         figure
@@ -92,7 +92,7 @@ def _figures(goal: Goal, examples: int, warm_up: int, rounds: int) -> Iterator[F
         yield ratio(f"{what}, outputs survive / by hand", pairs, at_least=goal.at_least)
         pairs = in_turns(lambda: alone(examples), lambda: test(half), rounds)
         yield ratio(f"{what} alone, outputs survive / by hand", pairs)
-        pairs = in_turns(lambda: whole(examples), lambda: test(half), rounds)
+        pairs = in_turns(lambda: whole(max(1, examples // 3)), lambda: test(half), rounds)
         yield ratio(f"{what}, every check / outputs by hand", pairs)
 
 
