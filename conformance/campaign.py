@@ -95,10 +95,10 @@ class Campaign:
         if earned or (news and together):
             probes = question.probes | ({Probe.TWIN} if earned else set())
             report = _confirmed(report, self._ask(case, with_fields(question, probes=probes)))
-        wanted = {check.name for check in self.plan.checks}
+        wanted = [check.name for check in self.plan.checks]
         for judgement in report.judgements:
             # What is said of a whole case is said of every check, where its own was not asked for.
-            for check in {judgement.check} & wanted or wanted:
+            for check in [judgement.check] if judgement.check in wanted else wanted:
                 self._book(replace(judgement, check=check), case, batch)
 
     @property
@@ -256,7 +256,7 @@ def _exploring(
             together = len(several) > 1
             for campaign, question, report in zip(several, questions, answers, strict=True):
                 campaign.book(report, case, batch, question, together=together)
-        progress.case_done(sum(campaign.unexpected for campaign in campaigns))
+        progress.case_done(lambda: sum(campaign.unexpected for campaign in campaigns))
 
     return explore
 

@@ -26,11 +26,11 @@ class Progress:
         """Tell that defects are being reduced, which takes as long as it may."""
         self.tell(f"{self.what}: reducing {defects} of {path}")
 
-    def case_done(self, findings: int) -> None:
-        """Note that a case is done; tell of it if nothing was told for a while."""
+    def case_done(self, findings: Callable[[], int]) -> None:
+        """Note that a case is done; tell of it and of the findings if nothing was told for long."""
         self._count += 1
         now = self.clock()
         if now - self._told >= EVERY:
             self._told = now
             of = f" of {self.total}" if self.total is not None else ""
-            self.tell(f"{self.what}: cases done: {self._count}{of}, {findings} unexpected")
+            self.tell(f"{self.what}: cases done: {self._count}{of}, {findings()} unexpected")

@@ -9,7 +9,7 @@ def lines_of(total, *times):
     lines = []
     progress = Progress("tf_keras", total, lines.append, clock=lambda: next(clock))
     for number, _ in enumerate(times):
-        progress.case_done(number)
+        progress.case_done(lambda number=number: number)
     return lines
 
 
