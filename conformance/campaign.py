@@ -84,19 +84,11 @@ class Campaign:
     def book(
         self, report: Report, case: Case, batch: Batch, question: Question, *, together: bool
     ) -> None:
-        """Book what was reported; what is news is asked for again, of this path alone.
-
-        It may be owed to what other paths did; and where a check asks for a subject that repeats
-        itself, a twin must show that it does.
-        """
+        """Book what was reported, once what is news in it has shown again."""
         self._seconds += report.seconds
-        news = self._news(report)
-        earned = news & EARNED
-        if earned or (news and together):
-            probes = question.probes | ({Probe.TWIN} if earned else set())
-            report = _confirmed(report, self._ask(case, with_fields(question, probes=probes)))
+        settled = self._settled(report, case, question, together=together)
         wanted = [check.name for check in self.plan.checks]
-        for judgement in report.judgements:
+        for judgement in settled.judgements:
             # What is said of a whole case is said of every check, where its own was not asked for.
             for check in [judgement.check] if judgement.check in wanted else wanted:
                 self._book(replace(judgement, check=check), case, batch)
@@ -117,6 +109,21 @@ class Campaign:
         if worth:
             progress.reducing(len(worth), self.plan.path)
             self._reduce_all(worth)
+
+    def _settled(self, report: Report, case: Case, question: Question, *, together: bool) -> Report:
+        """Return the report, asked for again of this path alone as long as it needs to be.
+
+        What is news may be owed to what other paths did; and where a check asks for a subject that
+        repeats itself, a twin must show that it does.
+        """
+        news = self._news(report)
+        doubted = bool(news & EARNED) and Probe.TWIN not in question.probes
+        if not doubted and not (news and together):
+            return report
+        twin = {Probe.TWIN} if doubted else set()
+        alone = with_fields(question, probes=question.probes | twin)
+        again = _confirmed(report, self._ask(case, alone))
+        return self._settled(again, case, alone, together=False)
 
     def _question(self, probes: Set[Probe], *checks: str) -> Question:
         wanted = checks or (check.name for check in self.plan.checks)

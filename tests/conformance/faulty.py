@@ -141,3 +141,10 @@ class Counting(Linear):
     def build(self, case: Case, *, built: bool = True) -> Model:
         Counting.built += 1
         return super().build(case, built=built)
+
+
+class RestlessTwice(Restless):
+    """It does not repeat itself, on either of two paths."""
+
+    def paths(self) -> list[Npz]:
+        return [_named(Npz(), name) for name in ("one", "two")]

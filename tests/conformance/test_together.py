@@ -144,3 +144,13 @@ def test_a_hop_goes_through_the_path_that_the_case_is_examined_through():
         assert {e.path for e in request.case.history.before if isinstance(e, Hop)} == {
             question.path
         }
+
+
+def test_a_subject_that_does_not_repeat_itself_fails_on_no_path():
+    results = results_of(f"{FAULTY}:RestlessTwice", "one", "two", examiner=InThisProcess())
+
+    for path in ("one", "two"):
+        tally = results[path, "resume_trajectory_is_identical"].tally
+        assert Verdict.UNSTABLE in tally
+        assert Verdict.FAIL not in tally
+        assert results[path, "weights_survive"].verdict is Verdict.PASS
