@@ -48,7 +48,9 @@ def differences(expected: Inventory, found: Inventory) -> Iterator[Difference]:
 
 def same(expected: Inventory, found: Inventory) -> bool:
     """Say whether two inventories are equal, names and their order included."""
-    return next(differences(expected, found), None) is None
+    return tuple(expected) == tuple(found) and all(
+        equal(value, found[name]) for name, value in expected.items()
+    )
 
 
 def alike(one: Snapshot, other: Snapshot) -> bool:
@@ -58,12 +60,20 @@ def alike(one: Snapshot, other: Snapshot) -> bool:
     )
 
 
+def equal(one: Value, other: Value) -> bool:
+    """Say whether two values are equal: arrays to the byte, JSON values by class and equality."""
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        same_kind = one.dtype == other.dtype and one.shape == other.shape
+        return same_kind and one.tobytes() == other.tobytes()
+    return type(one) is type(other) and bool(one == other)
+
+
 def value_difference(where: str, expected: Value, found: Value) -> Difference | None:
-    """Return how two values part, or None: arrays to the byte, JSON values by equality."""
+    """Return how two values part, None if they are equal."""
+    if equal(expected, found):
+        return None
     if isinstance(expected, np.ndarray) and isinstance(found, np.ndarray):
         return _array_difference(where, expected, found)
-    if type(expected) is type(found) and expected == found:
-        return None
     return Difference(where, "value", _shown(expected), _shown(found))
 
 
@@ -75,9 +85,7 @@ def distance(expected: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> flo
 
 def equal_arrays(expected: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> bool:
     """Say whether the arrays are as many, and equal in dtype, shape and bytes."""
-    return len(expected) == len(found) and not any(
-        _array_difference("", a, b) for a, b in zip(expected, found, strict=True)
-    )
+    return len(expected) == len(found) and all(map(equal, expected, found))
 
 
 def _gap(a: np.ndarray, b: np.ndarray) -> float:
@@ -99,13 +107,11 @@ def _name_differences(expected: tuple[str, ...], found: tuple[str, ...]) -> Iter
         yield Difference(first, "order", ", ".join(expected), ", ".join(found))
 
 
-def _array_difference(where: str, a: np.ndarray, b: np.ndarray) -> Difference | None:
+def _array_difference(where: str, a: np.ndarray, b: np.ndarray) -> Difference:
     if a.dtype != b.dtype:
         return Difference(where, "dtype", str(a.dtype), str(b.dtype))
     if a.shape != b.shape:
         return Difference(where, "shape", str(a.shape), str(b.shape))
-    if a.tobytes() == b.tobytes():
-        return None
     return Difference(where, "value", _shown(a), _shown(b))
 
 

@@ -14,7 +14,7 @@ from conformance.checks.check import (
 )
 from conformance.checks.facets import inventory_defects
 from conformance.contract import Facet, Promise
-from conformance.snapshot import Difference, Snapshot, Value, value_difference
+from conformance.snapshot import Difference, Snapshot, equal
 from conformance.trace import Probe, Raised, Trace
 from strategies.case import Kind
 
@@ -99,15 +99,11 @@ def what_must_be_fresh_is_fresh(trace: Trace) -> Seen:
 
 def _kept(fresh: Snapshot, before: Snapshot, found: Snapshot, facet: Facet) -> Iterator[Defect]:
     for name, trained in before[facet].items():
-        if name not in found[facet] or not _equal(trained, found[facet][name]):
+        if name not in found[facet] or not equal(trained, found[facet][name]):
             continue
-        if name not in fresh[facet] or not _equal(trained, fresh[facet][name]):
+        if name not in fresh[facet] or not equal(trained, fresh[facet][name]):
             parted = Difference(name, "kept", "a fresh value", "the trained value")
             yield Defect(f"fresh: {facet}", f"{facet} came back", parted)
-
-
-def _equal(one: Value, other: Value) -> bool:
-    return value_difference("", one, other) is None
 
 
 def _snapshot_defects(
