@@ -41,19 +41,13 @@ class Original:
 
 
 class Recorder:
-    """The stages of one trace: `folder` takes the files, `source` is what a save has left.
+    """The stages of one trace: `folder` takes the files, `source` is what a save has left."""
 
-    `number` keeps the files of several recorders in one folder apart.
-    """
-
-    def __init__(
-        self, subject: Subject, path: SavePath, case: Case, folder: Path, *, number: int = 0
-    ) -> None:
+    def __init__(self, subject: Subject, path: SavePath, case: Case, folder: Path) -> None:
         self._subject = subject
         self._path = path
         self._case = case
         self._folder = folder
-        self._number = number
         self._files = 0
         self.source: Source = None
 
@@ -190,7 +184,7 @@ class Recorder:
 
     def _target(self) -> Path:
         self._files += 1
-        return self._folder / f"model_{self._number}_{self._files}"
+        return self._folder / f"model_{self._files}"
 
 
 def _single_steps(event: TrainOnBatch, rows: Rows) -> Iterator[tuple[AnyEvent, Rows]]:

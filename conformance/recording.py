@@ -53,10 +53,7 @@ def record(
         Crashed, TimedOut: the other process did, while loading.
     """
     start = perf_counter()
-    takes = [
-        _Take(Recorder(subject, one.path, case, folder, number=number), one)
-        for number, one in enumerate(asked)
-    ]
+    takes = [_take(subject, case, one, folder / str(n)) for n, one in enumerate(asked)]
     for number, take in enumerate(takes):
         _save(take, _left_by(takes[number - 1]) if number else None)
     for take in takes:
@@ -110,6 +107,11 @@ class _Take:
             self.unsupported = unsupported
         finally:
             self.seconds += perf_counter() - start
+
+
+def _take(subject: Subject, case: Case, asked: Asked, folder: Path) -> _Take:
+    folder.mkdir()
+    return _Take(Recorder(subject, asked.path, case, folder), asked)
 
 
 def _save(take: _Take, original: Original | None) -> None:
