@@ -85,6 +85,7 @@ def _figures(goal: Goal, examples: int, warm_up: int, rounds: int) -> Iterator[F
         whole = _campaign(goal, _beside(goal, ALL_CHECKS), ours, ALL_CHECKS)
         test = _test(goal, theirs)
         same(warm_up)
+        whole(1)
         test(max(1, warm_up // 2))
         half = max(1, examples // 2)
         what = f"{goal.subject} through {goal.path}"

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
-from msgspec.structs import replace
+from msgspec.structs import replace as with_fields
 
 from conformance import wire
 from conformance.checks import Defect, Judgement
@@ -32,7 +33,8 @@ def reports(examiner: Examiner, request: Request) -> Reports:
     """
     start = time.monotonic()
     try:
-        answer = examiner.call(wire.encode(request), seconds=2 * request.seconds)
+        seconds = 2 * request.seconds * len(request.questions)
+        answer = examiner.call(wire.encode(request), seconds=seconds)
     except IsolationError as error:
         if len(request.questions) > 1:
             return tuple(_one_by_one(examiner, request, error))
@@ -40,10 +42,23 @@ def reports(examiner: Examiner, request: Request) -> Reports:
     return tuple(map(_told, wire.decode(answer, Reports)))
 
 
+def confirmed(seen: Report, alone: Report) -> Report:
+    """Return the report on the path by itself; a defect that it doesn't show is no defect of it."""
+    shown = {j.check for j in seen.judgements if j.defects or j.verdict is Verdict.UNSTABLE}
+    reason = "the subject does not repeat itself: a defect was seen once, and not again"
+    judgements = tuple(
+        replace(judgement, verdict=Verdict.UNSTABLE, reason=reason)
+        if judgement.check in shown and judgement.verdict is Verdict.PASS
+        else judgement
+        for judgement in alone.judgements
+    )
+    return replace(alone, judgements=judgements)
+
+
 def _told(report: Report) -> Report:
     if not report.unsupported:
         return report
-    return Report((_on_carrier(Verdict.NOT_APPLICABLE, report.unsupported),))
+    return replace(report, judgements=(_on_carrier(Verdict.NOT_APPLICABLE, report.unsupported),))
 
 
 def _one_by_one(examiner: Examiner, request: Request, error: IsolationError) -> Iterator[Report]:
@@ -51,17 +66,18 @@ def _one_by_one(examiner: Examiner, request: Request, error: IsolationError) -> 
     alone = [
         report
         for question in request.questions
-        for report in reports(examiner, replace(request, questions=(question,)))
+        for report in reports(examiner, with_fields(request, questions=(question,)))
     ]
     ended = {judgement.verdict for report in alone for judgement in report.judgements}
-    if DISASTERS[type(error)] in ended:
+    if ended.intersection(DISASTERS.values()):
         yield from alone
         return
     names = ", ".join(question.path for question in request.questions)
     once = _on_carrier(Verdict.UNSTABLE, f"once, through {names} in turn: {error}")
     for report in alone:
-        others = (judgement for judgement in report.judgements if judgement.check != CARRIER)
-        yield Report((*others, once), seconds=report.seconds)
+        kept = [j for j in report.judgements if j.check != CARRIER or j.defects]
+        told = any(judgement.check == CARRIER for judgement in kept)
+        yield replace(report, judgements=tuple(kept) if told else (*kept, once))
 
 
 def _on_carrier(verdict: Verdict, reason: str) -> Judgement:

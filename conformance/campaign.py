@@ -9,14 +9,14 @@ import msgspec
 from hypothesis import Phase
 from msgspec.structs import replace as with_fields
 
-from conformance.asking import DISASTERS, reports
+from conformance.asking import DISASTERS, confirmed, reports
 from conformance.checks import ALL_CHECKS, Defect, Judgement
 from conformance.contract import Promise
 from conformance.examine import Question, Report, Reports, Request
 from conformance.known_issues import known_issue
 from conformance.plan import Batch, Examiner, Plan
 from conformance.progress import Progress
-from conformance.reduction import Shown, reduced
+from conformance.reduction import Shown, reduce
 from conformance.trace import Probe
 from reports.records import UNEXPECTED, Finding, Result, Verdict, worst
 from strategies.case import Case, to_json
@@ -69,6 +69,11 @@ class Campaign:
         names = [check.name for check in self.plan.checks if check.name in self._tallies]
         return tuple(self._result(name) for name in names)
 
+    @property
+    def examined(self) -> int:
+        """How many cases were asked about so far."""
+        return self._number
+
     def question(self) -> Question:
         """Return what to ask about the next case, and count it."""
         wanted = {check.probe for check in self.plan.checks}
@@ -87,11 +92,8 @@ class Campaign:
         """Book what was reported, once what is news in it has shown again."""
         self._seconds += report.seconds
         settled = self._settled(report, case, question, together=together)
-        wanted = [check.name for check in self.plan.checks]
-        for judgement in settled.judgements:
-            # What is said of a whole case is said of every check, where its own was not asked for.
-            for check in [judgement.check] if judgement.check in wanted else wanted:
-                self._book(replace(judgement, check=check), case, batch)
+        for judgement in self._by_check(settled):
+            self._book(judgement, case, batch)
 
     @property
     def unexpected(self) -> int:
@@ -110,6 +112,20 @@ class Campaign:
             progress.reducing(len(worth), self.plan.path)
             self._reduce_all(worth)
 
+    def _by_check(self, report: Report) -> Iterator[Judgement]:
+        """Yield the judgements; what is said of a whole case is said of each check that is silent.
+
+        So it is where the check that speaks of whole cases was not asked for.
+        """
+        wanted = [check.name for check in self.plan.checks]
+        heard = {judgement.check for judgement in report.judgements}
+        for judgement in report.judgements:
+            if judgement.check in wanted:
+                yield judgement
+            else:
+                silent = (check for check in wanted if check not in heard)
+                yield from (replace(judgement, check=check) for check in silent)
+
     def _settled(self, report: Report, case: Case, question: Question, *, together: bool) -> Report:
         """Return the report, asked for again of this path alone as long as it needs to be.
 
@@ -122,7 +138,7 @@ class Campaign:
             return report
         twin = {Probe.TWIN} if doubted else set()
         alone = with_fields(question, probes=question.probes | twin)
-        again = _confirmed(report, self._ask(case, alone))
+        again = confirmed(report, self._ask(case, alone))
         return self._settled(again, case, alone, together=False)
 
     def _question(self, probes: Set[Probe], *checks: str) -> Question:
@@ -198,14 +214,14 @@ class Campaign:
         question = self._question(probes, *(() if anything else (check,)))
 
         def shows(case: Case) -> Defect | None:
-            judgements = self._ask(case, question).judgements
+            judgements = self._by_check(self._ask(case, question))
             defects = (d for j in judgements if j.check == check for d in j.defects)
             return next((defect for defect in defects if defect.key == key), None)
 
-        self._reduced[check, key] = sighting.first
-        self._reduced[check, key] = reduced(
-            self.plan, sighting.batch, sighting.first, shows, deadline=deadline
-        )
+        def keep(shown: Shown) -> None:
+            self._reduced[check, key] = shown
+
+        reduce(self.plan, sighting.batch, sighting.first, shows, keep, deadline=deadline)
 
     def _result(self, check: str) -> Result:
         tally = self._tallies[check]
@@ -258,10 +274,12 @@ def _exploring(
 ) -> Callable[[Case], None]:
     def explore(generated: Case) -> None:
         for case, several in _by_case(campaigns, generated):
-            questions = [campaign.question() for campaign in several]
-            answers = several[0].ask(case, *questions)
+            first = several[0].examined % len(several)
+            in_turn = [*several[first:], *several[:first]]  # each path is the first at times
+            questions = [campaign.question() for campaign in in_turn]
+            answers = in_turn[0].ask(case, *questions)
             together = len(several) > 1
-            for campaign, question, report in zip(several, questions, answers, strict=True):
+            for campaign, question, report in zip(in_turn, questions, answers, strict=True):
                 campaign.book(report, case, batch, question, together=together)
         progress.case_done(lambda: sum(campaign.unexpected for campaign in campaigns))
 
@@ -275,16 +293,3 @@ def _by_case(
     own = [(campaign.plan.own(generated), campaign) for campaign in campaigns]
     for case in {case.id: case for case, _ in own}.values():
         yield case, [campaign for other, campaign in own if other.id == case.id]
-
-
-def _confirmed(seen: Report, alone: Report) -> Report:
-    """Return the report on the path by itself; a defect that it doesn't show is no defect of it."""
-    shown = {judgement.check for judgement in seen.judgements if judgement.defects}
-    reason = "the subject does not repeat itself: a defect was seen once, and not again"
-    judgements = tuple(
-        replace(judgement, verdict=Verdict.UNSTABLE, reason=reason)
-        if judgement.check in shown and judgement.verdict is Verdict.PASS
-        else judgement
-        for judgement in alone.judgements
-    )
-    return replace(alone, judgements=judgements)

@@ -119,11 +119,11 @@ class Recorder:
             return Life(outputs, tuple(steps), halted.raised)
         return Life(outputs, tuple(steps))
 
-    def twin_agrees(self, life: Life) -> bool:
+    def twin_agrees(self, life: Life, *, trains_on: bool) -> bool:
         """Bring up a twin and save it, all as before; say whether it lives the original's life."""
         twin = self.brought_up()
         self._save(twin)
-        return same_life(life, self.live(twin))
+        return same_life(life, self.live(twin, trains_on=trains_on))
 
     def save_unbuilt(self) -> Raised | None:
         """Try to save a model without weights; return how that was refused, if it was."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -54,8 +55,11 @@ def record(
     """
     start = perf_counter()
     takes = [_take(subject, case, one, folder / str(n)) for n, one in enumerate(asked)]
-    for number, take in enumerate(takes):
-        _save(take, _left_by(takes[number - 1]) if number else None)
+    _save(takes[0], None)
+    if takes[0].original is None and takes[0].unsupported is not None:
+        raise takes[0].unsupported
+    for before, take in pairwise(takes):
+        _save(take, _left_by(before))
     for take in takes:
         _load(take)
     trains_on = any(one.trains_on for one in asked)
@@ -96,8 +100,8 @@ class _Take:
         return self.unsupported is None and "raised" not in self.seen
 
     @contextmanager
-    def noting(self) -> Iterator[None]:
-        """Note what is raised, and the time."""
+    def noting(self, *, own: bool = True) -> Iterator[None]:
+        """Note what is raised, and the time unless it is not the path's own."""
         start = perf_counter()
         try:
             yield
@@ -106,7 +110,7 @@ class _Take:
         except Unsupported as unsupported:
             self.unsupported = unsupported
         finally:
-            self.seconds += perf_counter() - start
+            self.seconds += perf_counter() - start if own else 0.0
 
 
 def _take(subject: Subject, case: Case, asked: Asked, folder: Path) -> _Take:
@@ -116,15 +120,12 @@ def _take(subject: Subject, case: Case, asked: Asked, folder: Path) -> _Take:
 
 def _save(take: _Take, original: Original | None) -> None:
     """Save the original, or one that is brought up for it."""
-    try:
-        original = original or take.recorder.original()
-    except Halted as halted:
-        take.seen["raised"] = halted.raised
-        return
-    take.original = original
-    take.seen |= {"fresh": original.fresh, "before": original.before}
-    with take.noting():
-        take.seen["saved"] = take.recorder.save(original.model)
+    with take.noting(own=False):
+        take.original = original or take.recorder.original()
+        take.seen |= {"fresh": take.original.fresh, "before": take.original.before}
+    if take.original is not None:
+        with take.noting():
+            take.seen["saved"] = take.recorder.save(take.original.model)
 
 
 def _left_by(take: _Take) -> Original | None:
@@ -132,7 +133,11 @@ def _left_by(take: _Take) -> Original | None:
     original = take.original
     if original is None:
         return None
-    saved = take.seen.get("saved") or take.recorder.look(original.model)
+    try:
+        with stage(Stage.SAVE):
+            saved = take.seen.get("saved") or take.recorder.look(original.model)
+    except Halted:
+        return None
     return original if alike(original.before, saved) else None
 
 
@@ -155,9 +160,12 @@ def _live(take: _Take, *, trains_on: bool) -> None:
     original = take.original
     if original is None or not take.goes_on:
         return
-    if original.life is None:
-        original.life = take.recorder.live(original.model, trains_on=trains_on)
-    take.seen["original"] = original.life
+    with take.noting(own=False):
+        if original.life is None:
+            original.life = take.recorder.live(original.model, trains_on=trains_on)
+        take.seen["original"] = original.life
+    if not take.goes_on:
+        return
     with take.noting():
         take.seen["resumed"] = take.recorder.live(take.loaded, trains_on=take.asked.trains_on)
 
@@ -171,7 +179,9 @@ def _probe(take: _Take, case: Case, reload: Reload | None) -> None:
         if Probe.UNBUILT in probes and case.architecture.kind is Kind.SUBCLASSED:
             take.seen["unbuilt"] = take.recorder.save_unbuilt()
         if Probe.TWIN in probes and _strayed(take.seen):
-            take.seen["steady"] = take.recorder.twin_agrees(take.seen["original"])
+            take.seen["steady"] = take.recorder.twin_agrees(
+                take.seen["original"], trains_on=take.asked.trains_on
+            )
 
 
 def _reload(take: _Take, source: Path, reload: Reload) -> None:

@@ -27,23 +27,23 @@ class _OutOfTime(BaseException):
     """The time for reducing is up; no `Exception`, which Hypothesis would take for a finding."""
 
 
-def reduced(
+def reduce(
     plan: Plan,
     batch: Batch,
     first: Shown,
     shows: Callable[[Case], Defect | None],
+    keep: Callable[[Shown], None],
     *,
     deadline: float,
-) -> Shown:
+) -> None:
     """Run the batch again, raising on this defect alone, so that Hypothesis reduces it.
 
-    `shows` says how the defect shows on a case, if it does; `deadline` is of `time.monotonic`.
+    `shows` says how the defect shows on a case, if it does; `keep` is called with each smaller
+    case, so that an interrupt loses none. `deadline` is of `time.monotonic`.
     """
     seen: dict[str, Defect | None] = {first.case.id: first.defect}
-    smallest = first
 
-    def reduce(generated: Case) -> None:
-        nonlocal smallest
+    def test(generated: Case) -> None:
         case = plan.own(generated)
         if case.id not in seen:
             if time.monotonic() > deadline:
@@ -51,9 +51,8 @@ def reduced(
             seen[case.id] = shows(case)
         defect = seen[case.id]
         if defect is not None:
-            smallest = Shown(case, defect)
+            keep(Shown(case, defect))
             raise _Found
 
     with suppress(_Found, _OutOfTime):
-        plan.generate(batch, reduce, Phase.generate, Phase.shrink)
-    return smallest
+        plan.generate(batch, test, Phase.generate, Phase.shrink)

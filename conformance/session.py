@@ -169,10 +169,10 @@ class Conformance:
                 list(running.values()), Progress(_told_of(groups), self._total, self._tell)
             )
         finally:
-            for group, campaign in running.items():
-                results = campaign.results()
-                self._keep(results)
-                self._results[group] = {result.check: result for result in results}
+            for campaign in running.values():
+                self._keep(campaign.results())
+        for group, campaign in running.items():
+            self._results[group] = {result.check: result for result in campaign.results()}
 
     @property
     def _total(self) -> int | None:

@@ -1,6 +1,7 @@
 """One case from a writer to a reader: what the writer's process and the reader's are asked for."""
 
 import tempfile
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from functools import cache
@@ -71,7 +72,13 @@ def exchange(message: bytes) -> bytes:
     The request's subject is the name of a pair, its paths are formats.
     """
     request = wire.decode(message, Request)
-    return wire.encode(tuple(_report(request, question) for question in request.questions))
+    return wire.encode(tuple(_timed(request, question) for question in request.questions))
+
+
+def _timed(request: Request, question: Question) -> Report:
+    start = time.perf_counter()
+    report = _report(request, question)
+    return replace(report, seconds=time.perf_counter() - start)
 
 
 def _report(request: Request, question: Question) -> Report:

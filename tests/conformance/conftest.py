@@ -3,16 +3,38 @@
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from conformance.campaign import Campaign
 from conformance.examine import EXAMINE
 from conformance.isolation import Child
 from conformance.plan import Plan
 from reports.records import Result
-from strategies.case import Kind
+from strategies.case import Call, Case, Kind, TrainingHistory, TrainOnBatch
 from strategies.cases import cases
 
-LINEAR_CASES = cases(kinds=(Kind.SEQUENTIAL,), layers=("Dense",), max_layers=1)
+
+def _linear(case: Case) -> Case:
+    """Return the case with what the linear subjects can do: one Dense layer, trained on batches."""
+    dense = next(layer for layer in case.architecture.layers if layer.class_name == "Dense")
+    given = replace(case.architecture.inputs[0], shape=(4,))
+    architecture = replace(
+        case.architecture,
+        inputs=(given,),
+        layers=(dense,),
+        calls=(Call(layer=dense.name, inputs=(given.name,), output=dense.name),),
+        outputs=(dense.name,),
+    )
+    before, after = (
+        tuple(event for event in events if isinstance(event, TrainOnBatch))
+        for events in (case.history.before, case.history.after)
+    )
+    history = TrainingHistory(before=before or (ONE_BATCH,), after=after)
+    return replace(case, architecture=architecture, history=history)
+
+
+ONE_BATCH = TrainOnBatch(steps=1, batch_size=2)
+LINEAR_CASES = cases(kinds=(Kind.SEQUENTIAL,), layers=("Dense",), max_layers=1).map(_linear)
 
 Run = Callable[..., dict[str, Result]]
 

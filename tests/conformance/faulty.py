@@ -2,11 +2,12 @@
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from conformance.subject import Logs
+from conformance.subject import Logs, Unsupported
 from examples.linear_subject import Linear, Model, Npz
 from strategies.case import AnyEvent, Case
 from strategies.data import Rows
@@ -148,3 +149,47 @@ class RestlessTwice(Restless):
 
     def paths(self) -> list[Npz]:
         return [_named(Npz(), name) for name in ("one", "two")]
+
+
+class _Shifts(Npz):
+    def load(self, source: Path, case: Case) -> Model:
+        model = super().load(source, case)
+        return Model(model.kernel + 1, model.momentum, model.steps)
+
+
+class ShiftsWeights(Linear):
+    """Its weights come back with one added to each."""
+
+    path = _Shifts()
+
+
+class _Breaks(Npz):
+    def save(self, model: Model, target: Path) -> Path:  # noqa: ARG002 - it gets nowhere
+        del model.kernel
+        raise OSError("no room, and no kernel any more")
+
+
+class BreaksBeside(_Beside):
+    """A save that fails leaves a model that can't be looked at."""
+
+    faulty = _Breaks()
+
+
+class RefusesToPredict(RaisesBeside):
+    """Its first path can't save, and outputs are unsupported."""
+
+    def predict(self, model: Model, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        raise Unsupported(f"no outputs of {model} for {len(inputs)} inputs")
+
+
+class _Needs(Npz):
+    def save(self, model: Model, target: Path) -> Path:
+        kept = Model(model.kernel, model.momentum * hasattr(model, "marked"), model.steps)
+        return super().save(kept, target)
+
+
+class Rescued(Linear):
+    """Its second path keeps the momentum only where its first has saved the model before."""
+
+    def paths(self) -> list[Npz]:
+        return [_named(_Marks(), "marks"), _named(_Needs(), "needs")]

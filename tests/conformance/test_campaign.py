@@ -1,6 +1,7 @@
 """Campaigns: what they find, what they call it, and how small they make it."""
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,12 @@ from conformance import subjects, wire
 from conformance.campaign import Campaign
 from conformance.checks import ALL_CHECKS
 from conformance.examine import EXAMINE, Request, examine, path_of
-from conformance.isolation import Child
+from conformance.isolation import Child, Crashed
 from conformance.plan import Plan
 from conformance.recording import Asked, record
 from conformance.trace import Probe
 from reports.records import Verdict
+from strategies.case import to_json
 from tests.conformance.conftest import LINEAR_CASES
 
 FAULTY = "tests.conformance.faulty"
@@ -79,6 +81,72 @@ def test_crash_is_told_where_another_check_alone_was_asked_for():
     assert result.verdict is Verdict.CRASH
 
 
+class _Noting:
+    """Examines in this process and notes which probes were asked for."""
+
+    def __init__(self) -> None:
+        self.probes: list[frozenset[Probe]] = []
+
+    def call(self, request: bytes, *, seconds: float) -> bytes:  # noqa: ARG002 (the protocol)
+        (question,) = wire.decode(request, Request).questions
+        self.probes.append(question.probes)
+        return examine(request)
+
+
+def test_outputs_alone_show_a_lost_weight_and_are_reduced():
+    outputs = tuple(check for check in ALL_CHECKS if check.name == "outputs_survive")
+    plan = Plan(
+        *(f"{FAULTY}:ShiftsWeights", "npz", "sequential", LINEAR_CASES, outputs), examples=6
+    )
+    (result,) = Campaign(plan, _Noting(), lambda _: None).run()
+
+    assert result.verdict is Verdict.FAIL
+    assert len(result.findings[0].case["architecture"]["layers"][0]["config"]) <= 3
+
+
+class _Dying(_Noting):
+    """Ends on each case of some length; is interrupted at one of the calls."""
+
+    def __init__(self, interrupted_at: int | None = None) -> None:
+        super().__init__()
+        self._calls = 0
+        self._interrupted_at = interrupted_at
+
+    def call(self, request: bytes, *, seconds: float) -> bytes:
+        self._calls += 1
+        if self._calls == self._interrupted_at:
+            raise KeyboardInterrupt
+        if len(to_json(wire.decode(request, Request).case)) > 900:
+            raise Crashed("the process ended with SIGSEGV")
+        return super().call(request, seconds=seconds)
+
+
+def _smallest(examiner: _Dying, *checks: str) -> int:
+    """Return the length of the case that a crash was reduced to."""
+    wanted = tuple(check for check in ALL_CHECKS if check.name in checks) or ALL_CHECKS
+    plan = Plan(*(f"{FAULTY}:LosesMomentum", "npz", "sequential", LINEAR_CASES, wanted), examples=6)
+    campaign = Campaign(plan, examiner, lambda _: None)
+    with suppress(KeyboardInterrupt):
+        campaign.run()
+    crashes = [
+        finding
+        for result in campaign.results()
+        for finding in result.findings
+        if finding.verdict is Verdict.CRASH
+    ]
+    return min(len(str(finding.case)) for finding in crashes)
+
+
+def test_a_crash_is_reduced_whichever_check_tells_of_it():
+    assert _smallest(_Dying(), "weights_survive") == _smallest(_Dying())
+
+
+def test_an_interrupt_keeps_the_smallest_case_so_far():
+    first, last = (_smallest(_Dying(interrupted_at=number)) for number in (9, 30))
+
+    assert last < first
+
+
 def test_hang_is_a_timeout_and_not_the_end(run):
     result = run(f"{FAULTY}:HangsOnLoad", examples=1, timeout=0.7)["round_trip_completes"]
 
@@ -97,18 +165,6 @@ def test_subject_that_does_not_repeat_itself_is_unstable_and_not_failing(run):
     assert Verdict.UNSTABLE in results["resume_trajectory_is_identical"].tally
     assert Verdict.FAIL not in results["resume_trajectory_is_identical"].tally
     assert results["weights_survive"].verdict is Verdict.PASS
-
-
-class _Noting:
-    """Examines in this process and notes which probes were asked for."""
-
-    def __init__(self) -> None:
-        self.probes: list[frozenset[Probe]] = []
-
-    def call(self, request: bytes, *, seconds: float) -> bytes:  # noqa: ARG002 (the protocol)
-        (question,) = wire.decode(request, Request).questions
-        self.probes.append(question.probes)
-        return examine(request)
 
 
 def test_a_twin_is_brought_up_for_what_is_news_and_not_again():

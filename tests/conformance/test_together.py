@@ -1,8 +1,11 @@
 """Campaigns side by side: a model is brought up once, and no path answers for another."""
 
 from conformance import wire
+from conformance.asking import confirmed
 from conformance.campaign import Campaign, run_together
-from conformance.examine import EXAMINE, Request, examine
+from conformance.checks import Judgement
+from conformance.contract import Promise
+from conformance.examine import EXAMINE, Report, Request, examine
 from conformance.isolation import Child, Crashed
 from conformance.plan import Plan
 from conformance.progress import Progress
@@ -20,6 +23,15 @@ class InThisProcess:
 
     def call(self, request, *, seconds):  # noqa: ARG002 (a child has limits)
         return examine(request)
+
+
+class Nervous(InThisProcess):
+    """Ends whenever it is asked about several paths."""
+
+    def call(self, request, *, seconds):
+        if len(wire.decode(request, Request).questions) > 1:
+            raise Crashed("the process ended with SIGSEGV")
+        return super().call(request, seconds=seconds)
 
 
 def results_of(subject, *paths, examiner, generated=LINEAR_CASES, examples=12, hops=False):
@@ -96,14 +108,6 @@ def test_a_crash_is_booked_on_the_path_that_crashes():
 
 
 def test_a_crash_that_no_path_repeats_alone_is_told_as_unstable():
-    class Nervous:
-        """Ends the first time that it is asked about several paths."""
-
-        def call(self, request, *, seconds):  # noqa: ARG002 (a child has limits)
-            if len(wire.decode(request, Request).questions) > 1:
-                raise Crashed("the process ended with SIGSEGV")
-            return examine(request)
-
     results = results_of(f"{FAULTY}:Counting", "one", "two", examiner=Nervous(), examples=3)
 
     for path in ("one", "two"):
@@ -154,3 +158,40 @@ def test_a_subject_that_does_not_repeat_itself_fails_on_no_path():
         assert Verdict.UNSTABLE in tally
         assert Verdict.FAIL not in tally
         assert results[path, "weights_survive"].verdict is Verdict.PASS
+
+
+def test_what_a_path_shows_alone_is_told_where_a_crash_was_not_repeated():
+    results = results_of(f"{FAULTY}:RaisesBeside", "faulty", "sound", examiner=Nervous())
+
+    assert found(results, "faulty") == {"round_trip_completes": Verdict.FAIL}
+    assert Verdict.UNSTABLE in results["sound", "round_trip_completes"].tally
+
+
+def test_a_model_that_a_failed_save_has_broken_is_that_paths_fault_alone():
+    results = results_of(f"{FAULTY}:BreaksBeside", "faulty", "sound", examiner=InThisProcess())
+
+    assert found(results, "faulty") == {"round_trip_completes": Verdict.FAIL}
+    assert results["sound", "optimizer_slots_survive"].tally == {Verdict.PASS: 12}
+
+
+def test_what_a_subject_cannot_do_on_one_path_hides_nothing_of_another():
+    results = results_of(f"{FAULTY}:RefusesToPredict", "faulty", "sound", examiner=InThisProcess())
+
+    assert found(results, "faulty") == {"round_trip_completes": Verdict.FAIL}
+    assert results["sound", "round_trip_completes"].tally == {Verdict.NOT_APPLICABLE: 12}
+
+
+def test_each_path_is_the_first_to_save_at_times():
+    results = results_of(f"{FAULTY}:Rescued", "marks", "needs", examiner=InThisProcess())
+
+    assert found(results, "needs")["optimizer_slots_survive"] is Verdict.FAIL
+    assert not found(results, "marks")
+
+
+def test_what_did_not_show_again_stays_unstable_however_often_it_is_asked_for():
+    once = Judgement("weights_survive", Promise.MUST, Verdict.UNSTABLE)
+    passing = Judgement("weights_survive", Promise.MUST, Verdict.PASS)
+
+    (judgement,) = confirmed(Report((once,)), Report((passing,))).judgements
+
+    assert judgement.verdict is Verdict.UNSTABLE
