@@ -16,7 +16,7 @@ from conformance.subject import Model, SavePath, Subject, Unsupported
 from conformance.trace import Elsewhere, Life, Probe, Stage, Trace, same_life
 from strategies.case import Case, Kind
 
-Reload = Callable[[SavePath, Path], Elsewhere]
+LoadElsewhere = Callable[[SavePath, Path], Elsewhere]
 """Has another process load what the path has saved, and live on.
 
 It raises Failed where the subject raised there, Crashed or TimedOut where the process ended.
@@ -41,7 +41,7 @@ def record(
     asked: Sequence[Asked],
     folder: Path,
     *,
-    reload: Reload | None = None,
+    reload: LoadElsewhere | None = None,
 ) -> list[Trace | Unsupported]:
     """Run the case through the save paths; return what was seen on each, or why nothing was.
 
@@ -170,7 +170,7 @@ def _live(take: _Take, *, trains_on: bool) -> None:
         take.seen["resumed"] = take.recorder.live(take.loaded, trains_on=take.asked.trains_on)
 
 
-def _probe(take: _Take, case: Case, reload: Reload | None) -> None:
+def _probe(take: _Take, case: Case, reload: LoadElsewhere | None) -> None:
     """Look at what was asked for beyond the round trip."""
     source, probes = take.recorder.source, take.asked.probes
     if reload is not None and Probe.ANOTHER_PROCESS in probes and isinstance(source, Path):
@@ -184,7 +184,7 @@ def _probe(take: _Take, case: Case, reload: Reload | None) -> None:
             )
 
 
-def _reload(take: _Take, source: Path, reload: Reload) -> None:
+def _reload(take: _Take, source: Path, reload: LoadElsewhere) -> None:
     if not take.goes_on:
         return
     with take.noting():
