@@ -34,6 +34,17 @@ class Nervous(InThisProcess):
         return super().call(request, seconds=seconds)
 
 
+class Unhurried(InThisProcess):
+    """Notes how many paths it is asked about, and for how long it may go on."""
+
+    def __init__(self):
+        self.allowed = set()
+
+    def call(self, request, *, seconds):
+        self.allowed.add((len(wire.decode(request, Request).questions), seconds))
+        return super().call(request, seconds=seconds)
+
+
 def results_of(subject, *paths, examiner, generated=LINEAR_CASES, examples=12, hops=False):
     """Run the paths' campaigns side by side; return the results by path and check."""
     campaigns = [
@@ -80,6 +91,15 @@ def test_paths_side_by_side_have_the_results_that_each_has_alone():
         alone |= results_of("reference", path, **given)
 
     assert told(together) == told(alone)
+
+
+def test_paths_side_by_side_have_the_time_that_each_has_alone():
+    several, alone = Unhurried(), Unhurried()
+    for paths, examiner in ((("one", "two"), several), (("one",), alone)):
+        results_of(f"{FAULTY}:Counting", *paths, examiner=examiner, examples=1)
+
+    ((_, seconds),) = alone.allowed
+    assert several.allowed == {(2, 2 * seconds)}
 
 
 def test_what_a_path_does_to_the_live_model_is_not_the_next_ones_fault():
