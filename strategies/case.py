@@ -235,7 +235,7 @@ class Case(Record, frozen=True, dict=True):
     @cached_property
     def class_names(self) -> dict[str, str]:
         """Class name by layer name, nested layers included."""
-        return {layer.name: layer.class_name for layer in _all_layers(self.architecture)}
+        return {layer.name: layer.class_name for layer in self.architecture.every_layer()}
 
     @property
     def shares_layers(self) -> bool:
@@ -276,14 +276,14 @@ class Case(Record, frozen=True, dict=True):
         shuffled = any(isinstance(event, Fit) and event.shuffle for event in events)
         return shuffled or any(
             layer.config.get(rate)
-            for layer in _all_layers(self.architecture)
+            for layer in self.architecture.every_layer()
             for rate in ("rate", "dropout", "recurrent_dropout")
         )
 
     @property
     def is_stateful(self) -> bool:
         """Whether some recurrent layer keeps its state from batch to batch."""
-        return any(layer.config.get("stateful") for layer in _all_layers(self.architecture))
+        return any(layer.config.get("stateful") for layer in self.architecture.every_layer())
 
     @property
     def in_force(self) -> "Case":
@@ -343,12 +343,21 @@ def _with_flag(architecture: Architecture, path: list[str], *, value: bool) -> A
 def _flagged(layer: Layer, path: list[str], *, value: bool) -> Layer:
     if layer.model is not None and path:
         return msgspec.structs.replace(layer, model=_with_flag(layer.model, path, value=value))
-    return msgspec.structs.replace(layer, config=layer.config | {"trainable": value})
+    thawed = _thawed(layer)
+    return (
+        thawed
+        if value
+        else msgspec.structs.replace(thawed, config=thawed.config | {"trainable": False})
+    )
 
 
-def _all_layers(architecture: Architecture) -> list[Layer]:
-    nested = [_all_layers(layer.model) for layer in architecture.layers if layer.model is not None]
-    return [*architecture.layers, *(layer for layers in nested for layer in layers)]
+def _thawed(layer: Layer) -> Layer:
+    """Return the layer without a flag: a model's is that of every layer in it, whatever it had."""
+    config = {name: value for name, value in layer.config.items() if name != "trainable"}
+    model = layer.model
+    if model is not None:
+        model = msgspec.structs.replace(model, layers=tuple(map(_thawed, model.layers)))
+    return msgspec.structs.replace(layer, config=config, model=model)
 
 
 def _shares_layers(architecture: Architecture) -> bool:
