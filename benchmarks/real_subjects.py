@@ -20,15 +20,21 @@ from conformance.examine import EXAMINE
 from conformance.isolation import Child
 from conformance.plan import side_by_side
 from conformance.subjects import resolve
-from strategies.case import Kind
+from strategies.case import Case, Kind
 from strategies.cases import cases
+
+
+def _takes_vectors(case: Case) -> bool:
+    return all(len(input_.shape) == 1 for input_ in case.architecture.inputs)
+
 
 MLPS = cases(
     kinds=(Kind.SEQUENTIAL, Kind.FUNCTIONAL),
     layers=("Dense", "Activation", "Dropout"),
-    max_layers=3,
-)
-"""Models of the size that the test written by hand has."""
+    max_layers=4,
+).filter(_takes_vectors)
+"""Models of the kind and size that the test written by hand has: vectors in, and as many layers,
+those in nested models and the inputs counted."""
 
 
 SAME_PROPERTY = tuple(check for check in ALL_CHECKS if check.name == "outputs_survive")

@@ -3,9 +3,17 @@
 import math
 import subprocess
 import sys
+from statistics import mean
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.strategies import SearchStrategy
 
 from benchmarks import figures, generation, harness_cost, numpy_loop, reference_hdf5
 from benchmarks.__main__ import BENCHMARKS
+from benchmarks.average_test import NETWORKS
+from benchmarks.real_subjects import MLPS
+from strategies.case import Architecture
 
 
 def test_the_ratio_is_the_median_of_the_ratios_of_the_rounds():
@@ -36,6 +44,42 @@ def test_the_sides_are_measured_in_turns():
     figures.in_turns(lambda: side("A"), lambda: side("B"), 2)
 
     assert order == ["A", "B", "A", "B"]
+
+
+def test_the_models_compared_are_of_one_size():
+    ours = _mean(MLPS.map(lambda case: _size(case.architecture)))
+    by_hand = _mean(NETWORKS.map(lambda drawn: 1 + len(drawn.widths) + 1))
+
+    assert ours == pytest.approx(by_hand, rel=0.05)
+
+
+def _mean(sizes: SearchStrategy[int]) -> float:
+    drawn: list[int] = []
+
+    @seed(0)
+    @settings(
+        max_examples=1000,
+        phases=[Phase.generate],
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(sizes)
+    def draw(size: int) -> None:
+        drawn.append(size)
+
+    draw()
+    return mean(drawn)
+
+
+def _size(architecture: Architecture) -> int:
+    """Count inputs and layers, those in nested models too."""
+    nested = [layer.model for layer in architecture.layers if layer.model is not None]
+    return len(architecture.inputs) + len(architecture.layers) + sum(map(_layers, nested))
+
+
+def _layers(architecture: Architecture) -> int:
+    return _size(architecture) - len(architecture.inputs)
 
 
 def test_generation_is_measured():
