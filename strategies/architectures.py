@@ -23,7 +23,7 @@ INPUTS = (
 
 INPUT_COUNTS = (1, 1, 1, 1, 1, 2, 2, 3)
 OUTPUT_COUNTS = (1, 1, 1, 1, 2, 2, 3)
-BATCH_SIZES = (None, None, None, None, None, 2, 4)
+BATCH_SIZES = (*(None,) * 10, 2, 4, 4, 4)
 DEEPEST = 2
 
 HEADS: tuple[tuple[int, str | None] | None, ...] = (
@@ -32,7 +32,7 @@ HEADS: tuple[tuple[int, str | None] | None, ...] = (
     (3, "softmax"),
     (1, "sigmoid"),
     (3, None),
-    (2, "sigmoid"),
+    (3, "sigmoid"),
     (4, "softmax"),
 )
 """Units and activation of a Dense layer that ends the model, None for no such layer."""
