@@ -13,10 +13,11 @@ from reference_impl.graphs.casting import Outcome, converted
 from reference_impl.graphs.function import Function
 from reference_impl.graphs.layers import LAYER_RECIPES
 from reference_impl.graphs.operations import OPERATIONS
+from reference_impl.graphs.shaping import length_of
 from reference_impl.graphs.symbol import Symbol, UntraceableOperation
 from reference_impl.layers.base import Layer
 from reference_impl.layers.call_context import CallFrame, calling
-from reference_impl.nest import Nested, Shape
+from reference_impl.nest import Nested, Shape, leaves
 from reference_impl.tape import Operand, traced_by, value_of
 
 TAKES_SHAPE = (primitives.broadcast_to, primitives.reshape)
@@ -29,11 +30,13 @@ STAND_INS = (2, 3)
 class Drawing:
     """Draws into a function what is done with symbols and variables; the rest is computed.
 
-    A layer is drawn from its own `call`, unless there is a recipe for its class.
+    A layer is drawn from its own `call`, unless there is a recipe for its class. `penalties` are
+    those on the activities of the layers called, a sample's share.
     """
 
     def __init__(self, name: str) -> None:
         self.function = Function(name, self.compared)
+        self.penalties: list[Symbol] = []
 
     def below(self, name: str) -> "Drawing":
         """Return the drawing of a function that this one calls."""
@@ -73,9 +76,15 @@ class Drawing:
     def called(self, layer: Layer, inputs: Nested, arguments: Mapping[str, Any]) -> Nested:
         """Draw a layer's call, by the recipe of its class or from its own `call`."""
         recipe = LAYER_RECIPES.get(type(layer))
-        if recipe is None:
-            return layer.call(inputs, **arguments)
-        return recipe(self, layer, inputs)
+        outputs = layer.call(inputs, **arguments) if recipe is None else recipe(self, layer, inputs)
+        if layer.activity_regularizer is not None:
+            self.penalties += [self._penalty(layer, self.symbol(x)) for x in leaves(outputs)]
+        return outputs
+
+    def _penalty(self, layer: Layer, output: Symbol) -> Symbol:
+        total = self.symbol(layer.activity_regularizer(output))
+        samples = length_of(self.function, output, 0)
+        return self.symbol(total / converted(self.function, samples, total.dtype))
 
     def compared(self, op: str, symbol: Symbol, number: float) -> Tensor:
         """Draw the comparison of a symbol with a number."""

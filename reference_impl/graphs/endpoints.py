@@ -16,6 +16,8 @@ from reference_impl.graphs.symbol import Symbol, UntraceableOperation
 from reference_impl.layers.base import Layer
 from reference_impl.nest import Nested, Shape, leaves, map_leaves
 
+BODY = "__inference_body"
+"""What all of them call: it returns the outputs, then the penalties."""
 CALL = "__inference_call"
 SIGNATURE = "__inference_signature_wrapper"
 WITH_LOSSES = "__inference_call_and_return_conditional_losses"
@@ -42,6 +44,7 @@ class Endpoints:
         captures: the variables whose handles these take after their inputs.
         inputs: specs in the structure that the call takes.
         outputs: specs in the structure that the call returns.
+        penalties: specs of the losses that those with losses return besides.
         served_inputs: specs by the signature's keys.
         served_outputs: likewise.
     """
@@ -50,6 +53,7 @@ class Endpoints:
     captures: Sequence[Variable]
     inputs: Nested
     outputs: Nested
+    penalties: Sequence[Spec]
     served_inputs: Mapping[str, Spec]
     served_outputs: Mapping[str, Spec]
 
@@ -68,30 +72,34 @@ def endpoints(
     Raises:
         UntraceableOperation: if the model's code does what a graph can't express.
     """
-    drawing = Drawing(CALL)
+    drawing = Drawing(BODY)
     function = drawing.function
     symbols = map_leaves(lambda spec: function.argument("input", spec.shape, spec.dtype), inputs)
     found = map_leaves(drawing.symbol, drawing.call(model, symbols))
     results = list(leaves(found))
     keys = output_names or pseudo_names(found, "output_")
-    names = [f"output_{place}" for place in range(len(results))]
-    call = function.message(dict(zip(names, results, strict=True)))
     given = _specs(input_names, list(leaves(symbols)))
     returned = _specs(keys, results)
+    named = {f"penalty_{place}": symbol for place, symbol in enumerate(drawing.penalties)}
+    body = function.message({f"output_{n}": symbol for n, symbol in enumerate(results)} | named)
+    penalties = _specs(list(named), drawing.penalties)
     specs = {id(symbol): spec for symbol, spec in zip(results, returned, strict=True)}
-    passing = partial(_passing, captures=function.captures)
-    signature = passing(SIGNATURE, given, returned, in_order=sorted(given, key=_by_name))
-    with_losses = [
-        passing(name, given, returned, in_order=given)
-        for name in (WITH_LOSSES, WITH_LOSSES_IN_TRAINING)
-    ]
+    by_name = sorted(returned, key=_by_name)
+    passing = partial(_passing, given, [*returned, *penalties], function.captures)
     return Endpoints(
-        functions=[*function.inner, call, signature, *with_losses],
+        functions=[
+            *(*function.inner, body),
+            passing(CALL, given, returned),
+            passing(SIGNATURE, sorted(given, key=_by_name), by_name),
+            passing(WITH_LOSSES, given, [*returned, *penalties]),
+            passing(WITH_LOSSES_IN_TRAINING, given, [*returned, *penalties]),
+        ],
         captures=function.captures,
         inputs=inputs,
         outputs=map_leaves(lambda symbol: specs[id(symbol)], found),
+        penalties=penalties,
         served_inputs={spec.name: spec for spec in sorted(given, key=_by_name)},
-        served_outputs={spec.name: spec for spec in sorted(returned, key=_by_name)},
+        served_outputs={spec.name: spec for spec in by_name},
     )
 
 
@@ -139,31 +147,32 @@ def _specs(names: Sequence[str], symbols: Sequence[Symbol]) -> list[Spec]:
 
 
 def _passing(
-    name: str,
     given: Sequence[Spec],
-    returned: Sequence[Spec],
-    *,
+    computed: Sequence[Spec],
     captures: Sequence[Variable],
-    in_order: Sequence[Spec],
+    name: str,
+    taken: Sequence[Spec],
+    returned: Sequence[Spec],
 ) -> Any:
-    """Return a function that calls `CALL`: its inputs and outputs in their order, or by name."""
+    """Return a function that calls `BODY`, which is given inputs and computes outputs.
+
+    It takes the inputs in an order of its own, and returns some of the outputs in its own.
+    """
     function = Function(name, _compares_nothing)
-    arguments = {spec.name: function.argument("input", spec.shape, spec.dtype) for spec in in_order}
+    arguments = {spec.name: function.argument("input", spec.shape, spec.dtype) for spec in taken}
     handles = [function.handle(variable) for variable in captures]
     node = function.operation(
         "StatefulPartitionedCall",
         [*(arguments[spec.name].name for spec in given), *handles],
         Tin=[*(spec.dtype for spec in given), *[Code(DT_RESOURCE)] * len(handles)],
-        Tout=[spec.dtype for spec in returned],
-        f=Called(CALL),
+        Tout=[spec.dtype for spec in computed],
+        f=Called(BODY),
     )
-    places = list(range(len(returned)))
-    if name == SIGNATURE:
-        places.sort(key=lambda place: returned[place].name)
+    places = [computed.index(spec) for spec in returned]
     return function.message(
         {
             f"output_{number}": function.symbol(
-                f"{node}:output:{place}", returned[place].shape, returned[place].dtype
+                f"{node}:output:{place}", computed[place].shape, computed[place].dtype
             )
             for number, place in enumerate(places)
         }

@@ -126,7 +126,7 @@ def _add_functions(objects: Objects, ends: Endpoints, model: Model) -> None:
     serving = objects.node(SIGNATURES, {SERVING: objects.node(Bare(signature))})
     objects.root.children |= {"__call__": called, "signatures": serving}
     api = objects.root.children.setdefault(KERAS_API, objects.node(GENERIC))
-    outputs: Any = (ends.outputs, [])
+    outputs: Any = (ends.outputs, list(ends.penalties))
     names = {WITH_LOSSES: False, WITH_LOSSES_IN_TRAINING: True}
     concretes = [
         Concrete(name, bound, (ends.inputs, training, None), {}, outputs)

@@ -131,6 +131,17 @@ def test_signature_has_the_order_of_its_keys():
     assert {CALL, SIGNATURE} < {function.signature.name for function in found.functions}
 
 
+def test_penalties_on_activities_are_a_samples_share():
+    layer = keras.layers.Dense(2, activity_regularizer="l2")
+    model = chain(layer, keras.layers.Dense(3, activity_regularizer="l1"), shape=(4,))
+
+    drawing, _ = drawn(model, 4)
+
+    assert [penalty.shape for penalty in drawing.penalties] == [(), ()]
+    assert operations(drawing, drawing.penalties[0])[-2:] == ["RealDiv", "Identity"]
+    assert {"Shape", "Square", "Abs"} <= set(operations(drawing, drawing.penalties[1]))
+
+
 def test_code_may_compare_values_with_numbers():
     drawing, output = drawn(Written(elu), 2)
 

@@ -145,13 +145,17 @@ def test_slots_of_a_legacy_optimizer_come_back(tf_keras, tmp_path):
     np.testing.assert_allclose(found, [model.train_on_batch(X, Y) for _ in range(3)], rtol=1e-5)
 
 
-def test_tf_keras_revives_a_class_that_it_does_not_know(tf_keras, tmp_path):
+@pytest.mark.parametrize(
+    "penalty", [None, reference.regularizers.L1L2(0.1, 0.2), reference.regularizers.L1(0.3)]
+)
+def test_tf_keras_revives_a_class_that_it_does_not_know(penalty, tf_keras, tmp_path):
     """It computes the same, and trains where training makes no difference to the layers."""
 
     class Unknown(reference.Model):
         def __init__(self):
             super().__init__()
-            self.first, self.last = reference.layers.Dense(4), reference.layers.Dense(3)
+            self.first = reference.layers.Dense(4, activity_regularizer=penalty)
+            self.last = reference.layers.Dense(3)
 
         def call(self, inputs):
             return self.last(self.first(inputs) * 2.0)
