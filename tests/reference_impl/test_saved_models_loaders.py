@@ -47,7 +47,11 @@ class Figures:
     def lines(self):
         for name, distances in (("single precision", self.single), ("half", self.half)):
             for loader, each in distances.items():
-                yield f"{loader}: {len(each)} models, {name}, furthest {max(each):.3f} tolerances"
+                beyond = sum(distance > 1.0 for distance in each)
+                yield (
+                    f"{loader}: {len(each)} models, {name}, furthest {max(each):.3f} tolerances, "
+                    f"{beyond} beyond one"
+                )
 
 
 def distance_of(found, expected, tolerance):
