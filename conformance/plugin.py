@@ -28,13 +28,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the suite's session, and keep what one campaign runs on one worker.
+    """Start the suite's session.
 
     The session is imported only here: other people's pytest runs load this module too.
     """
     if not config.getoption("subject"):
         return
-    if getattr(config.option, "dist", "no") == "load":
-        config.option.dist = "loadgroup"
     session = import_module("conformance.session").Conformance(config)
     config.pluginmanager.register(session, "saveproof-conformance")

@@ -4,9 +4,10 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from strategies.cases import cases
 
 Group = tuple[str, str, str]
 """Subject, save path and kind of model: what one campaign runs, whatever checks judge it."""
+
 
 FILES = {
     "html": "report.html",
@@ -99,10 +101,23 @@ class Conformance:
         """Give the suite's test every subject, path, kind and check that was asked for."""
         if metafunc.function.__module__.rpartition(".")[2] != "test_save_paths":
             return
-        values = list(self._parameters())
+        values = [values for values, _ in self._parameters()]
         if not values:
             raise pytest.UsageError("no save path and check is left of what was asked for")
         metafunc.parametrize(("subject", "path", "kind", "check"), values)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Keep on one worker what runs side by side, where `-n` alone was asked for.
+
+        pytest-xdist's `loadgroup` would, but its 3.8 can't rename an item of pytest 9.2.
+        """
+        if config.getoption("dist") != "load":
+            return None
+        scheduler = import_module("xdist.scheduler").LoadScopeScheduling(config, log)
+        groups = {"-".join(values): group for values, group in self._parameters()}
+        scheduler._split_scope = lambda item: groups.get(item.partition("[")[2][:-1], item)
+        return scheduler
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note which checks each campaign must judge by."""
@@ -212,13 +227,14 @@ class Conformance:
         for result in results:
             store.append(store.shard(self.out, worker), result)
 
-    def _parameters(self) -> list[Any]:
+    def _parameters(self) -> list[tuple[tuple[str, ...], str]]:
+        """Return what each item is given, and the name of what it runs side by side with."""
         option = self.config.getoption
         kinds = option("kind") or list(Kind)
         return [
-            pytest.param(name, path.name, str(kind), check.name, marks=_grouped(name, paths, kind))
+            ((name, path.name, str(kind), check.name), f"{name} {set_} {kind}")
             for name in option("subject")
-            for paths in self._sets(subjects.resolve(name))
+            for set_, paths in enumerate(self._sets(subjects.resolve(name)))
             for path in paths.values()
             for kind in kinds
             for check in self._checks(path)
@@ -269,10 +285,6 @@ def _hops(path: SavePath, kind: str) -> bool:
     contract = path.contract
     whole = contract.firm(Facet.COMPILE) and contract.firm(Facet.SLOTS)
     return bool(whole) and kind not in contract.refuses
-
-
-def _grouped(subject: str, paths: Iterable[str], kind: str) -> pytest.MarkDecorator:
-    return pytest.mark.xdist_group(f"{subject} {' '.join(paths)} {kind}")
 
 
 def _told(result: Result) -> str:

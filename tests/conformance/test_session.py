@@ -1,3 +1,7 @@
+import re
+import subprocess
+import sys
+
 from conformance.session import Conformance
 
 
@@ -22,3 +26,17 @@ def test_progress_is_told_where_pytest_captures_nothing(capsys):
     plugin._tell("12 of 30")
 
     assert capsys.readouterr().err == "\n12 of 30\n"
+
+
+def test_what_runs_side_by_side_stays_on_one_worker(tmp_path):
+    command = ["-m", "pytest", "--pyargs", "conformance.suite", "--subject", "reference", "-v"]
+    asked = ["--path", "json", "--kind", "sequential", "--kind", "functional", "--examples", "1"]
+    out = ["--saveproof-out", str(tmp_path / "run"), "-n", "2", "-p", "no:cacheprovider"]
+
+    done = subprocess.run(
+        [sys.executable, *command, *asked, *out], capture_output=True, text=True, check=True
+    )
+
+    told = re.findall(r"\[(gw\d)\].*\[reference-json-(\w+)-", done.stdout)
+    assert len(told) > 20
+    assert len(set(told)) == 2
