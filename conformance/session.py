@@ -34,7 +34,6 @@ from strategies.cases import cases
 Group = tuple[str, str, str]
 """Subject, save path and kind of model: what one campaign runs, whatever checks judge it."""
 
-
 FILES = {
     "html": "report.html",
     "markdown": "report.md",
@@ -108,11 +107,11 @@ class Conformance:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
-        """Keep on one worker what runs side by side, where `-n` alone was asked for.
+        """Keep on one worker what runs side by side, unless another distribution was asked for.
 
         pytest-xdist's `loadgroup` would, but its 3.8 can't rename an item of pytest 9.2.
         """
-        if config.getoption("dist") != "load":
+        if config.getoption("dist") not in ("load", "loadgroup"):
             return None
         scheduler = import_module("xdist.scheduler").LoadScopeScheduling(config, log)
         groups = {"-".join(values): group for values, group in self._parameters()}

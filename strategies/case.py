@@ -343,20 +343,17 @@ def _with_flag(architecture: Architecture, path: list[str], *, value: bool) -> A
 def _flagged(layer: Layer, path: list[str], *, value: bool) -> Layer:
     if layer.model is not None and path:
         return msgspec.structs.replace(layer, model=_with_flag(layer.model, path, value=value))
-    thawed = _thawed(layer)
-    return (
-        thawed
-        if value
-        else msgspec.structs.replace(thawed, config=thawed.config | {"trainable": False})
-    )
+    unflagged = _unflagged(layer)
+    flag = {} if value else {"trainable": False}
+    return msgspec.structs.replace(unflagged, config=unflagged.config | flag)
 
 
-def _thawed(layer: Layer) -> Layer:
+def _unflagged(layer: Layer) -> Layer:
     """Return the layer without a flag: a model's is that of every layer in it, whatever it had."""
     config = {name: value for name, value in layer.config.items() if name != "trainable"}
     model = layer.model
     if model is not None:
-        model = msgspec.structs.replace(model, layers=tuple(map(_thawed, model.layers)))
+        model = msgspec.structs.replace(model, layers=tuple(map(_unflagged, model.layers)))
     return msgspec.structs.replace(layer, config=config, model=model)
 
 

@@ -74,12 +74,7 @@ def _mean(sizes: SearchStrategy[int]) -> float:
 
 def _size(architecture: Architecture) -> int:
     """Count inputs and layers, those in nested models too."""
-    nested = [layer.model for layer in architecture.layers if layer.model is not None]
-    return len(architecture.inputs) + len(architecture.layers) + sum(map(_layers, nested))
-
-
-def _layers(architecture: Architecture) -> int:
-    return _size(architecture) - len(architecture.inputs)
+    return len(architecture.inputs) + sum(1 for _ in architecture.every_layer())
 
 
 def test_generation_is_measured():

@@ -84,21 +84,22 @@ def endpoints(
     body = function.message({f"output_{n}": symbol for n, symbol in enumerate(results)} | named)
     penalties = _specs(list(named), drawing.penalties)
     specs = {id(symbol): spec for symbol, spec in zip(results, returned, strict=True)}
-    by_name = sorted(returned, key=_by_name)
-    passing = partial(_passing, given, [*returned, *penalties], function.captures)
+    served, by_name = sorted(given, key=_by_name), sorted(returned, key=_by_name)
+    computed = [*returned, *penalties]
+    passing = partial(_passing, given, computed, function.captures)
     return Endpoints(
         functions=[
             *(*function.inner, body),
             passing(CALL, given, returned),
-            passing(SIGNATURE, sorted(given, key=_by_name), by_name),
-            passing(WITH_LOSSES, given, [*returned, *penalties]),
-            passing(WITH_LOSSES_IN_TRAINING, given, [*returned, *penalties]),
+            passing(SIGNATURE, served, by_name),
+            passing(WITH_LOSSES, given, computed),
+            passing(WITH_LOSSES_IN_TRAINING, given, computed),
         ],
         captures=function.captures,
         inputs=inputs,
         outputs=map_leaves(lambda symbol: specs[id(symbol)], found),
         penalties=penalties,
-        served_inputs={spec.name: spec for spec in sorted(given, key=_by_name)},
+        served_inputs={spec.name: spec for spec in served},
         served_outputs={spec.name: spec for spec in by_name},
     )
 
