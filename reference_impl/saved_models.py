@@ -20,11 +20,12 @@ from reference_impl.formats.saved_model_graph import StoredVariable, meta_graph
 from reference_impl.formats.saved_model_objects import Objects
 from reference_impl.formats.saved_model_read import SavedModelContents, read_saved_model
 from reference_impl.formats.saved_model_write import SavedModelParts, write_saved_model
-from reference_impl.graphs.endpoints import Endpoints, endpoints
+from reference_impl.graphs.endpoints import Endpoints, endpoints, pseudo_names
 from reference_impl.graphs.symbol import UntraceableOperation
 from reference_impl.layers.base import Layer
 from reference_impl.models.capture import check_built, extras_of
 from reference_impl.models.flags import set_flags
+from reference_impl.models.foreign_models import entry_of
 from reference_impl.models.model import Model
 from reference_impl.models.restoration import Restoration
 from reference_impl.models.restore import WeightsMismatch
@@ -35,7 +36,7 @@ from reference_impl.models.restore_training import (
     optimized_weights,
     paired_flags,
 )
-from reference_impl.models.revived import Revived, revived_config
+from reference_impl.models.revived import revived_config
 from reference_impl.models.saved_objects import (
     KERAS_API,
     config_of,
@@ -45,7 +46,7 @@ from reference_impl.models.saved_objects import (
     metadata_of,
     objects_of,
 )
-from reference_impl.serialization import MalformedEntry, UnknownLayer, deserialize_layer
+from reference_impl.serialization import MalformedEntry, deserialize_layer
 from reference_impl.state import Extras
 
 _LOGGER = logging.getLogger(__name__)
@@ -123,8 +124,8 @@ def load_saved_model(
 ) -> Model:
     """Return the model of a SavedModel that Keras's `model.save` wrote, or that is like it.
 
-    A subclassed model whose class is not known comes back without it where it was saved here: its
-    layers and weights, and a call that does what its own did.
+    A subclassed model whose class is not known comes back without it: its layers and weights, and a
+    call that does what its own did.
 
     Raises:
         FileNotFoundError: if there is no such folder.
@@ -147,33 +148,12 @@ def load_saved_model(
 
 def _made(saved: SavedModelContents) -> Model:
     """Return the model with fresh weights."""
-    entry = {"class_name": saved.metadata["class_name"], "config": saved.metadata.get("config")}
-    try:
-        if not entry["config"]:
-            raise UnknownLayer(
-                f"model {saved.metadata.get('name')!r}: its class {entry['class_name']!r} states "
-                "no get_config()"
-            )
-        model = deserialize_layer(entry)
-    except UnknownLayer as error:
-        model = _without_class(saved, error)
+    model = deserialize_layer(entry_of(saved, saved.root))
     if not isinstance(model, Model):
         raise MalformedEntry(f"{saved.folder}: expected a model, found {type(model).__name__}")
     if not model.built:
         _build(model, saved)
     return model
-
-
-def _without_class(saved: SavedModelContents, error: UnknownLayer) -> Layer:
-    """Return a model of a class that is not known: a graph of layers, or what its call did."""
-    config, revival = saved.metadata.get("config") or {}, saved.index.get("revival") or {}
-    if saved.metadata.get("is_graph_network") and "layers" in config:
-        kind = "Functional" if "input_layers" in config else "Sequential"
-        return deserialize_layer({"class_name": kind, "config": config})
-    if "description" in revival:
-        return Revived.from_config(revival)
-    why = revival.get("refused") or "the graph of another writer is not brought back"
-    raise UnknownLayer(f"{error}; it can't come back without its class: {why}") from error
 
 
 def _build(model: Model, saved: SavedModelContents) -> None:
@@ -273,7 +253,7 @@ def _restore_metrics(model: Model, saved: SavedModelContents) -> None:
     node = saved.root.children.get(KERAS_API, Node()).children.get("metrics", Node())
     if compiled is None or not node.children:
         return
-    names = model.output_names or ["output_1"]
+    names = model.output_names or _output_names(saved)
     compiled.prepare(names, [((None,), (None,))] * len(names))
     lists = [metric.children.get("variables", Node()) for metric in _in_order(node)]
     keys = [[variable.key or "" for variable in _in_order(each)] for each in lists]
@@ -288,6 +268,12 @@ def _restore_metrics(model: Model, saved: SavedModelContents) -> None:
     for each, found in zip(variables, values, strict=True):
         for variable, value in zip(each, found, strict=True):
             variable.assign(value)
+
+
+def _output_names(saved: SavedModelContents) -> list[str]:
+    """Return the names of a subclassed model's outputs."""
+    trace = next(saved.functions.traces(saved.numbers[id(saved.root)]), None)
+    return pseudo_names(None if trace is None else trace.outputs, "output_")
 
 
 def _in_order(listed: Node) -> list[Node]:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from reference_impl.formats.errors import NotReadHere
 from reference_impl.formats.object_graph import Node, numbered
 from reference_impl.formats.protos import MESSAGES
-from reference_impl.formats.tensor_types import number_of
+from reference_impl.formats.tensor_types import dtype_of, number_of
 from reference_impl.graphs.attributes import shape_message
 from reference_impl.graphs.endpoints import Spec
 
@@ -178,3 +179,27 @@ def structured(value: Any) -> Any:
     else:
         message.none_value.SetInParent()
     return message
+
+
+def unstructured(message: Any) -> Any:
+    """Return what a StructuredValue says: the inverse of `structured`.
+
+    Raises:
+        NotReadHere: if there is a named tuple or a type of tensors of its own in it.
+    """
+    kind = message.WhichOneof("kind")
+    if kind is None or kind == "none_value":
+        return None
+    value = getattr(message, kind)
+    if kind == "list_value":
+        return [unstructured(item) for item in value.values]
+    if kind == "tuple_value":
+        return tuple(unstructured(item) for item in value.values)
+    if kind == "dict_value":
+        return {key: unstructured(item) for key, item in value.fields.items()}
+    if kind in ("tensor_spec_value", "bounded_tensor_spec_value"):
+        shape = tuple(None if dim.size < 0 else dim.size for dim in value.shape.dim)
+        return Spec(value.name, shape, dtype_of(value.dtype, where=f"tensor {value.name!r}"))
+    if kind in ("bool_value", "int64_value", "float64_value", "string_value"):
+        return value
+    raise NotReadHere(f"function: expected tensors, lists, tuples and dictionaries, found a {kind}")

@@ -16,6 +16,7 @@ from reference_impl.formats.errors import (
 from reference_impl.formats.keras_metadata import decoded_metadata
 from reference_impl.formats.object_graph import GRAPH_KEY, Node, decoded_graph
 from reference_impl.formats.protos import decoded
+from reference_impl.formats.saved_model_functions import Functions
 from reference_impl.formats.saved_model_write import (
     GRAPH_FILE,
     INDEX,
@@ -44,7 +45,9 @@ class SavedModelContents:
         root: of the objects; their keys are those of `bundle`.
         bundle: where the values are.
         index: of our own extra state; empty if another one wrote it.
-        layers: what Keras keeps of the layers, by the `id` of their nodes.
+        layers: what Keras keeps of the model and its layers, by the `id` of their nodes.
+        numbers: of the nodes among the graph's objects, likewise.
+        functions: of the graph.
     """
 
     folder: Path
@@ -53,6 +56,8 @@ class SavedModelContents:
     bundle: Bundle
     index: Mapping[str, Any]
     layers: Mapping[int, Mapping[str, Any]]
+    numbers: Mapping[int, int]
+    functions: Functions
 
     @property
     def training(self) -> Mapping[str, Any] | None:
@@ -73,17 +78,18 @@ def read_saved_model(folder: Path) -> SavedModelContents:
     bundle = open_bundle(folder / VARIABLES)
     index = _index(bundle, folder)
     check_members(files, index, folder)
-    graph = _object_graph(files[GRAPH_FILE], str(folder / GRAPH_FILE))
+    meta = _meta_graph(files[GRAPH_FILE], str(folder / GRAPH_FILE))
     metadata = decoded_metadata(files[METADATA_FILE], where=str(folder / METADATA_FILE))
     root = _checkpoint_graph(bundle)
-    numbers = _numbers(graph, root, bundle, folder)
+    numbers = _numbers(meta.object_graph_def, root, bundle, folder)
     found = metadata[0].metadata
     if not isinstance(found.get("class_name"), str):
         raise MissingPart(f"{folder / METADATA_FILE}: the model has no class_name")
     layers = {
         node: metadata[number].metadata for node, number in numbers.items() if number in metadata
     }
-    return SavedModelContents(folder, found, root, bundle, index, layers)
+    functions = Functions(meta, str(folder / GRAPH_FILE))
+    return SavedModelContents(folder, found, root, bundle, index, layers, numbers, functions)
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -135,7 +141,7 @@ def check_members(files: Mapping[str, bytes], index: Mapping[str, Any], folder: 
             raise WrongChecksum(f"{folder / name}: its bytes are not those that were written")
 
 
-def _object_graph(data: bytes, where: str) -> Any:
+def _meta_graph(data: bytes, where: str) -> Any:
     saved = decoded("SavedModel", data, where=where)
     if saved.saved_model_schema_version != SCHEMA_VERSION:
         raise NotReadHere(
@@ -144,7 +150,7 @@ def _object_graph(data: bytes, where: str) -> Any:
         )
     for meta in saved.meta_graphs:
         if "serve" in meta.meta_info_def.tags and meta.object_graph_def.nodes:
-            return meta.object_graph_def
+            return meta
     raise MissingPart(f"{where}: no graph tagged 'serve' with objects: not written by Keras")
 
 

@@ -5,11 +5,12 @@ import numpy as np
 
 from reference_impl.formats.errors import NotReadHere, UnwritableName
 
+DT_FLOAT = 1
 DT_STRING = 7
 DT_RESOURCE = 20
 
 DTYPES: dict[int, np.dtype] = {
-    1: np.dtype(np.float32),
+    DT_FLOAT: np.dtype(np.float32),
     2: np.dtype(np.float64),
     3: np.dtype(np.int32),
     4: np.dtype(np.uint8),

@@ -1,13 +1,15 @@
 """Values of nodes' attributes, dtypes, shapes and constants, as TensorFlow's messages."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from reference_impl.formats.errors import NotReadHere, WrongPart
 from reference_impl.formats.protos import MESSAGES
-from reference_impl.formats.tensor_types import DT_STRING, number_of
+from reference_impl.formats.tensor_types import DT_STRING, dtype_of, number_of
 from reference_impl.nest import Shape
 
 VARIANT = 21
@@ -61,6 +63,43 @@ def tensor_message(value: np.ndarray) -> Any:
         tensor_shape=shape_message(value.shape),
         tensor_content=np.ascontiguousarray(value).tobytes(),
     )
+
+
+_VALUES: Mapping[str, str] = {
+    "float32": "float_val",
+    "float64": "double_val",
+    "int64": "int64_val",
+    "bool": "bool_val",
+    "uint32": "uint32_val",
+    "uint64": "uint64_val",
+    "float16": "half_val",
+    "bfloat16": "half_val",
+}
+"""The field of a TensorProto that lists values of a dtype; smaller integers are in `int_val`."""
+
+
+def array_of(message: Any, *, where: str) -> np.ndarray:
+    """Return the array of a TensorProto; where fewer values are listed, the last is repeated.
+
+    Raises:
+        NotReadHere: naming `where`, for texts and complex numbers.
+        WrongPart: if the values are not as many as the shape asks for.
+    """
+    dtype = dtype_of(message.dtype, where=where)
+    if dtype.kind in "Oc":
+        raise NotReadHere(f"{where}: a constant of type {dtype} is not read")
+    shape = tuple(dim.size for dim in message.tensor_shape.dim)
+    count = math.prod(shape)
+    if message.tensor_content:
+        values = np.frombuffer(message.tensor_content, dtype)
+    else:
+        field = _VALUES.get(dtype.name, "int_val")
+        listed = list(getattr(message, field)) or [0]
+        values = np.array(listed, np.uint16 if field == "half_val" else dtype).view(dtype)
+        values = np.append(values, np.repeat(values[-1:], max(count - len(values), 0)))
+    if len(values) != count:
+        raise WrongPart(f"{where}: expected {count} values of shape {shape}, found {len(values)}")
+    return values.reshape(shape)
 
 
 def attribute(value: Any) -> Any:

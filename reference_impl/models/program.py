@@ -2,7 +2,7 @@
 
 import base64
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import EllipsisType
@@ -148,22 +148,30 @@ class Recording:
     def encoded(self, value: Any) -> Any:
         """Return a value, or a structure of values and tensors, as JSON holds it."""
         if id(value) in self._refs:
-            ref = self._refs[id(value)]
-            return {"ref": [ref.of, ref.number, ref.output]}
+            return encoded_value(self._refs[id(value)], self.encoded)
         if isinstance(value, Variable) and id(value) in self._weights:
-            return {"ref": ["weight", *self._weights[id(value)]]}
+            return encoded_value(Ref("weight", *self._weights[id(value)]), self.encoded)
         if isinstance(value, Symbol):
             raise UntraceableOperation(
                 f"tensor of shape {value.shape}: kept by a layer from within its call"
             )
-        if isinstance(value, Tensor):
-            return {"array": _encoded_array(value.value)}
-        if isinstance(value, np.ndarray | np.generic):
-            return {"array": _encoded_array(np.asarray(value))}
-        return _encoded_plain(value, self.encoded)
+        return encoded_value(value.value if isinstance(value, Tensor) else value, self.encoded)
 
 
-def _encoded_plain(value: Any, encoded: Any) -> Any:
+def encoded_value(value: Any, encoded: Callable[[Any], Any]) -> Any:
+    """Return a reference, an array or plain data as JSON holds it.
+
+    Args:
+        value: to encode.
+        encoded: does so with what is in it.
+
+    Raises:
+        UntraceableOperation: if it is nothing of these.
+    """
+    if isinstance(value, Ref):
+        return {"ref": [value.of, value.number, value.output]}
+    if isinstance(value, np.ndarray | np.generic):
+        return {"array": _encoded_array(np.asarray(value))}
     if isinstance(value, Mapping):
         return {"dict": {key: encoded(item) for key, item in value.items()}}
     if isinstance(value, list | tuple):

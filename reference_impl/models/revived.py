@@ -1,6 +1,8 @@
 """Revived: a subclassed model that came back without its class: its layers and its programs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +16,8 @@ from reference_impl.models.saved_objects import config_of, input_specs
 from reference_impl.nest import Nested, leaves
 from reference_impl.serialization import deserialize_layer, serialize_layer
 
+_MADE: ContextVar[dict[int, Layer] | None] = ContextVar("layers made by number", default=None)
+
 WEIGHT = "own weight"
 """Stands before the place of a weight among the model's own, in the structure of an attribute."""
 
@@ -22,7 +26,7 @@ class Revived(Model):
     """A model that does what another one's `call` did, in training and out of it.
 
     Args:
-        description: as `description` returned it.
+        description: as in what `revived_config` returned.
         name: of the model.
     """
 
@@ -31,7 +35,8 @@ class Revived(Model):
     def __init__(self, description: Mapping[str, Any], name: str | None = None) -> None:
         super().__init__(name=name or description["name"])
         object.__setattr__(self, "_description", dict(description))
-        layers = [deserialize_layer(entry) for entry in description["layers"]]
+        with _each_made_once():
+            layers = [_made(entry) for entry in description["layers"]]
         weights = [_variable(entry) for entry in description["weights"]]
         self._own_weights.extend(weights)
         for attribute, structure in description["attributes"].items():
@@ -57,35 +62,64 @@ class Revived(Model):
             return cls(config["description"], config.get("name"))
 
 
-def _entry(layer: Layer) -> dict[str, Any]:
-    """Return a layer's entry; of a subclassed model without a config, how to revive that."""
-    if isinstance(layer, Model) and layer.graph is None and not config_of(layer):
-        return {"class_name": Revived.__name__, "config": revived_config(layer)}
-    return serialize_layer(layer)
+@contextmanager
+def _each_made_once() -> Iterator[None]:
+    """Let a layer that several models hold, one in another, be one layer within the outermost."""
+    token = _MADE.set({}) if _MADE.get() is None else None
+    try:
+        yield
+    finally:
+        if token is not None:
+            _MADE.reset(token)
 
 
-def revived_config(model: Model) -> dict[str, Any]:
+def _made(entry: Mapping[str, Any]) -> Layer:
+    made, number = _MADE.get(), entry.get("number")
+    if made is None or number is None:
+        return deserialize_layer(entry)
+    if number not in made:
+        made[number] = deserialize_layer(entry)
+    return made[number]
+
+
+def revived_config(model: Model, numbers: Mapping[int, int] | None = None) -> dict[str, Any]:
     """Return the config from which a subclassed model comes back without its class.
 
-    Raises:
-        UntraceableOperation, NotImplementedError: as for `description`.
-    """
-    return {"name": model.name, "description": description(model, input_specs(model))}
-
-
-def description(model: Model, inputs: Nested) -> dict[str, Any]:
-    """Return a subclassed model as plain data: layers, attributes, own weights and programs.
+    Args:
+        model: with its weights.
+        numbers: of layers by their `id`; by default as the model flattens them.
 
     Raises:
         UntraceableOperation: if its call can't be told as a program.
         NotImplementedError: if a layer in it states no configuration.
     """
-    layers, weights = model.sublayers(), model.own_weights()
+    if numbers is None:
+        numbers = {id(layer): number for number, layer in enumerate(model.flatten_layers())}
+    return {"name": model.name, "description": _description(model, numbers)}
+
+
+def _entry(layer: Layer, numbers: Mapping[int, int]) -> dict[str, Any]:
+    """Return a layer's entry; of a subclassed model without a config, how to revive that."""
+    number = {"number": numbers[id(layer)]}
+    if isinstance(layer, Model) and layer.graph is None and not config_of(layer):
+        config = revived_config(layer, numbers)
+        return {"class_name": Revived.__name__, "config": config, **number}
+    return {**serialize_layer(layer), **number}
+
+
+def places_of(layers: Sequence[object], weights: Sequence[object]) -> dict[int, Any]:
+    """Return what stands for each layer and own weight in the structure of an attribute."""
     places: dict[int, Any] = {id(layer): place for place, layer in enumerate(layers)}
-    places |= {id(weight): {WEIGHT: place} for place, weight in enumerate(weights)}
+    return places | {id(weight): {WEIGHT: place} for place, weight in enumerate(weights)}
+
+
+def _description(model: Model, numbers: Mapping[int, int]) -> dict[str, Any]:
+    """Return a subclassed model as plain data: layers, attributes, own weights and programs."""
+    layers, weights, inputs = model.sublayers(), model.own_weights(), input_specs(model)
+    places = places_of(layers, weights)
     return {
         "name": model.name,
-        "layers": [_entry(layer) for layer in layers],
+        "layers": [_entry(layer, numbers) for layer in layers],
         "attributes": {
             attribute: structure
             for attribute, value in model.tracked.items()

@@ -167,10 +167,3 @@ def test_tf_keras_revives_a_class_that_it_does_not_know(penalty, tf_keras, tmp_p
 
     np.testing.assert_allclose(again.predict(X, verbose=0), model.predict(X), **CLOSE)
     np.testing.assert_allclose(again.train_on_batch(X, Y), model.train_on_batch(X, Y), **CLOSE)
-
-
-def test_class_that_nobody_knows_is_refused_and_says_why(tf_keras, tmp_path):
-    trained(written(tf_keras), X).save(tmp_path / "saved", save_format="tf")
-
-    with pytest.raises(ValueError, match=r"custom_objects.*can't come back without its class"):
-        reference.models.load_model(tmp_path / "saved")
