@@ -184,6 +184,8 @@ def structured(value: Any) -> Any:
 def unstructured(message: Any) -> Any:
     """Return what a StructuredValue says: the inverse of `structured`.
 
+    A dictionary's keys come sorted, as the tensors of its values do in a function.
+
     Raises:
         NotReadHere: if there is a named tuple or a type of tensors of its own in it.
     """
@@ -196,7 +198,7 @@ def unstructured(message: Any) -> Any:
     if kind == "tuple_value":
         return tuple(unstructured(item) for item in value.values)
     if kind == "dict_value":
-        return {key: unstructured(item) for key, item in value.fields.items()}
+        return {key: unstructured(value.fields[key]) for key in sorted(value.fields)}
     if kind in ("tensor_spec_value", "bounded_tensor_spec_value"):
         shape = tuple(None if dim.size < 0 else dim.size for dim in value.shape.dim)
         return Spec(value.name, shape, dtype_of(value.dtype, where=f"tensor {value.name!r}"))

@@ -144,9 +144,14 @@ class Model(Trainer):
 
     @property
     def weights(self) -> list[Variable]:
-        """All weights, layer by layer, then the model's own."""
+        """All weights, layer by layer, then the model's own.
+
+        Of the layers in a list or dictionary those that training changes come first, as in
+        tf_keras.
+        """
         self._check_built()
-        below = [weight for layer in self.sublayers() for weight in layer.weights]
+        graph = [] if self.graph is None else self.graph.layers
+        below = [weight for held in (*graph, *self.tracked.values()) for weight in _weights(held)]
         return each_once(
             below + self.own_weights(trainable=True) + self.own_weights(trainable=False)
         )
@@ -258,3 +263,12 @@ class Model(Trainer):
             lines.append(f"{layer.name} ({type(layer).__name__}): {count} parameters")
         total = sum(weight.value.size for weight in self.weights)
         sys.stdout.write("\n".join([*lines, f"Total params: {total}"]) + "\n")
+
+
+def _weights(held: Any) -> list[Variable]:
+    """Return the weights of a layer, or of those in a container."""
+    if isinstance(held, Layer):
+        return held.weights
+    layers = [leaf for leaf in leaves(held) if isinstance(leaf, Layer)]
+    trainable = [weight for layer in layers for weight in layer.trainable_weights]
+    return trainable + [weight for layer in layers for weight in layer.non_trainable_weights]
