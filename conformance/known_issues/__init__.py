@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 from conformance.known_issues.keras3 import KERAS_3
 from conformance.known_issues.known_issue import KnownIssue
-from conformance.known_issues.reference import REFERENCE
 from conformance.known_issues.tf_keras import TF_KERAS
 
 __all__ = ["KNOWN_ISSUES", "KnownIssue", "known_issue"]
 
-KNOWN_ISSUES: tuple[KnownIssue, ...] = (*TF_KERAS, *KERAS_3, *REFERENCE)
+KNOWN_ISSUES: tuple[KnownIssue, ...] = (*TF_KERAS, *KERAS_3)
 
 
 def known_issue(

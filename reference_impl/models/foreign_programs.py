@@ -16,12 +16,8 @@ from reference_impl.formats.saved_model_functions import (
 )
 from reference_impl.graphs.endpoints import Spec
 from reference_impl.layers.base import Layer
-from reference_impl.models.foreign_operations import (
-    FOREIGN_OPERATIONS,
-    Handle,
-    Steps,
-    Value,
-)
+from reference_impl.models.foreign_operations import FOREIGN_OPERATIONS
+from reference_impl.models.foreign_steps import Handle, Steps, Value
 from reference_impl.models.program import Ref
 from reference_impl.nest import leaves, map_leaves
 

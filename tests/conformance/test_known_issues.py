@@ -121,13 +121,3 @@ def test_an_issue_of_keras_3_matches_its_own_defect_alone(subject, path, check, 
 
     assert (found is None) if anchor is None else (anchor in found.statement)
     assert known_issue("reference", path, check, key) is None
-
-
-def test_a_limit_of_the_reference_is_its_own_refusal_alone():
-    refused = "load: raised reference_impl.serialization.UnknownLayer: model …: its class … states"
-    unknown = "load: raised reference_impl.serialization.UnknownLayer: unknown layer …"
-    place = ("reference", "savedmodel", "round_trip_completes")
-
-    assert "graphs-of-others" in known_issue(*place, refused).statement
-    assert known_issue(*place, unknown) is None
-    assert known_issue("reference", "h5", "round_trip_completes", refused) is None
