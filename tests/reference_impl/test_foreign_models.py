@@ -28,12 +28,12 @@ def tf():
 
 
 @pytest.fixture(scope="module")
-def keras(tf):
+def keras():
     return pytest.importorskip("tf_keras")
 
 
 def everything(keras):
-    """Return a model with its own weights, a nested one, lists, penalties, and layers that train."""
+    """Return a model with its own weights, a nested one, lists and penalties."""
     layers = keras.layers
 
     class Block(keras.Model):
