@@ -56,7 +56,7 @@ OPERATIONS = {
     "reshape_by_length": lambda tf, x: tf.reshape(x, [tf.shape(x)[0], 2, 3])[:, 1],
     "reshape_by_part": lambda tf, x: tf.reshape(x, tf.concat([tf.shape(x)[:1], [3, 2]], 0))[..., 0],
     "rsqrt": lambda tf, x: tf.math.rsqrt(tf.square(x) + 1.0),
-    "select": lambda tf, x: tf.where(x > 0.1, x, x * 0.5) + tf.where(tf.greater_equal(0.0, x), 1.0, 0.0),
+    "select": lambda tf, x: tf.where(x > 0.1, x, x * 0.5) + tf.where(tf.less(0.2, x), 1.0, 0.0),
     "sigmoid": lambda tf, x: tf.sigmoid(x) * tf.tanh(x) + tf.nn.relu(x),
     "slice": lambda _, x: x[:, 1:-1:2] + x[:, -2:],
     "softmax": lambda tf, x: tf.nn.softmax(x) + tf.nn.log_softmax(x),
