@@ -17,7 +17,7 @@ from reference_impl.custom_objects import custom_object_scope
 from reference_impl.formats.errors import MissingPart
 from reference_impl.formats.object_graph import Node, numbered, tensors_of
 from reference_impl.formats.saved_model_graph import StoredVariable, meta_graph
-from reference_impl.formats.saved_model_objects import Objects
+from reference_impl.formats.saved_model_objects import KERAS_API, Objects
 from reference_impl.formats.saved_model_read import SavedModelContents, read_saved_model
 from reference_impl.formats.saved_model_write import SavedModelParts, write_saved_model
 from reference_impl.graphs.endpoints import Endpoints, endpoints, pseudo_names
@@ -38,7 +38,6 @@ from reference_impl.models.restore_training import (
 )
 from reference_impl.models.revived import revived_config
 from reference_impl.models.saved_objects import (
-    KERAS_API,
     config_of,
     held_by,
     input_names,

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reference_impl.formats.errors import WrongPart
-from reference_impl.formats.saved_model_objects import unstructured
-
-CALLS = "call_and_return_conditional_losses"
-"""The function of a layer that tf_keras calls in place of its `call`: outputs and losses."""
+from reference_impl.formats.saved_model_objects import CALL_WITH_LOSSES, KERAS_API, unstructured
 
 _NUMBERED = re.compile(r"__(?:inference|forward)_(?P<base>.+)_\d+", re.DOTALL)
 
@@ -88,7 +85,9 @@ class Functions:
 
     def traces(self, number: int) -> Iterator[Trace]:
         """Yield the functions by which a layer is called."""
-        place = self.below(number, "keras_api", CALLS) or self.below(number, CALLS)
+        place = self.below(number, KERAS_API, CALL_WITH_LOSSES) or self.below(
+            number, CALL_WITH_LOSSES
+        )
         if place is None:
             return
         spec = self.object(place).function.function_spec.fullargspec.named_tuple_value

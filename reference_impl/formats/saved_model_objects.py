@@ -16,6 +16,12 @@ from reference_impl.graphs.endpoints import Spec
 LIST, DICT, GENERIC = "trackable_list_wrapper", "trackable_dict_wrapper", "_generic_user_object"
 OPTIMIZER, SIGNATURES = "experimentalOptimizer", "signature_map"
 
+KERAS_API = "keras_api"
+"""Below this name tf_keras keeps what a checkpoint of its own has no place for."""
+
+CALL_WITH_LOSSES = "call_and_return_conditional_losses"
+"""The function of a layer that tf_keras calls in place of its `call`: outputs and losses."""
+
 
 @dataclass(frozen=True, slots=True)
 class Concrete:

@@ -5,14 +5,14 @@ from typing import Any
 
 from reference_impl.formats.errors import NotReadHere
 from reference_impl.formats.object_graph import Node
-from reference_impl.formats.saved_model_objects import DICT, LIST
+from reference_impl.formats.saved_model_objects import DICT, KERAS_API, LIST
 from reference_impl.formats.saved_model_read import SavedModelContents
 from reference_impl.formats.tensor_types import dtype_of
 from reference_impl.layers.base import Layer
 from reference_impl.models.foreign_programs import Callees, foreign_program
 from reference_impl.models.revived import Revived, places_of
-from reference_impl.models.saved_objects import KERAS_API, held_by
-from reference_impl.nest import leaves, map_leaves
+from reference_impl.models.saved_objects import held_by
+from reference_impl.nest import leaves, map_leaves, map_shapes
 from reference_impl.serialization import UnknownLayer, layer_class
 
 LISTS = ("variables", "trainable_variables", "regularization_losses")
@@ -75,7 +75,7 @@ def _config(saved: SavedModelContents, node: Node) -> dict[str, Any]:
     held = list({id(leaf): leaf for leaf in leaves(attributes)}.values())
     layers = [leaf for leaf in held if id(leaf) in saved.layers]
     listed = list(node.children.get("variables", Node()).children.values())
-    weights = [leaf for leaf in listed if any(leaf is one for one in held)]
+    weights = [leaf for leaf in listed if leaf in held]
     weights += [leaf for leaf in held if leaf not in layers and leaf not in weights]
     places = places_of(layers, weights)
     description: dict[str, Any] = {
@@ -170,7 +170,7 @@ def _callees(saved: SavedModelContents, node: Node, model: Revived) -> Callees:
     for held, place in held_by(model, node).values():
         shape = saved.layers.get(id(place), {}).get("build_input_shape")
         if isinstance(held, Layer) and "is_graph_network" not in saved.layers[id(place)] and shape:
-            held.ensure_built(_as_shapes(shape))
+            held.ensure_built(map_shapes(tuple, shape))
     numbers = {id(held): _number(saved, place) for held, place in held_by(model, node).values()}
     layers = list(model.flatten_layers())
     weights = {
@@ -180,10 +180,3 @@ def _callees(saved: SavedModelContents, node: Node, model: Revived) -> Callees:
         if id(weight) in numbers
     }
     return Callees(saved.functions, [(numbers.get(id(one)), one) for one in layers], weights)
-
-
-def _as_shapes(shape: Any) -> Any:
-    """Return a shape, or a list of shapes, as tuples."""
-    if any(isinstance(item, list) for item in shape):
-        return [tuple(item) for item in shape]
-    return tuple(shape)

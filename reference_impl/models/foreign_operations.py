@@ -55,18 +55,16 @@ def _softmax(primitive: str) -> Operation:
     return lambda steps, _, inputs: steps.made(primitive, inputs, -1)
 
 
-def _reduction(primitive: str) -> Operation:
-    def operation(steps: Steps, node: Any, inputs: Sequence[Any]) -> Value:
-        axes = tuple(np.atleast_1d(known(inputs[1])).tolist())
-        return steps.made(primitive, inputs[:1], axes, node.attr["keep_dims"].b)
-
-    return operation
+def _reduced(primitive: str, steps: Steps, node: Any, inputs: Sequence[Any]) -> Value:
+    x, axes = inputs
+    over = tuple(np.atleast_1d(known(axes)).tolist())
+    return steps.made(primitive, [x], over, node.attr["keep_dims"].b)
 
 
 def _min(steps: Steps, node: Any, inputs: Sequence[Any]) -> Value:
-    negative = steps.made("negative", inputs[:1])
-    axes = tuple(np.atleast_1d(known(inputs[1])).tolist())
-    return steps.made("negative", [steps.made("max_", [negative], axes, node.attr["keep_dims"].b)])
+    x, axes = inputs
+    largest = _reduced("max_", steps, node, [steps.made("negative", [x]), axes])
+    return steps.made("negative", [largest])
 
 
 def _product(flags: tuple[str, str]) -> Operation:
@@ -176,8 +174,8 @@ FOREIGN_OPERATIONS: Mapping[str, Operation] = {
     "LeakyRelu": _leaky,
     "LogSoftmax": _softmax("log_softmax"),
     "MatMul": _product(("transpose_a", "transpose_b")),
-    "Max": _reduction("max_"),
-    "Mean": _reduction("mean"),
+    "Max": partial(_reduced, "max_"),
+    "Mean": partial(_reduced, "mean"),
     "Min": _min,
     "Pack": pack,
     "Pad": pad,
@@ -199,7 +197,7 @@ FOREIGN_OPERATIONS: Mapping[str, Operation] = {
     "SquaredDifference": _squared_difference,
     "Squeeze": squeeze,
     "StridedSlice": sliced,
-    "Sum": _reduction("sum_"),
+    "Sum": partial(_reduced, "sum_"),
     "Transpose": transpose,
     "Unpack": unpack,
 }

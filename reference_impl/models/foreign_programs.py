@@ -14,6 +14,7 @@ from reference_impl.formats.saved_model_functions import (
     base_name,
     called_by,
 )
+from reference_impl.formats.saved_model_objects import KERAS_API
 from reference_impl.graphs.endpoints import Spec
 from reference_impl.layers.base import Layer
 from reference_impl.models.foreign_operations import FOREIGN_OPERATIONS
@@ -63,7 +64,7 @@ class Callees:
             name
             for number, _ in layers
             if number is not None
-            for name in functions.concrete_names(functions.below(number, "keras_api", PENALTY))
+            for name in functions.concrete_names(functions.below(number, KERAS_API, PENALTY))
         }
 
     def called(self, name: str, bound: Sequence[int]) -> tuple[Known, list[Trace]] | None:
@@ -173,22 +174,22 @@ class _Telling:
     def _behind(self, keys: Sequence[str]) -> set[str]:
         """Return the names of the nodes from which something is made."""
         found: set[str] = set()
-        names = [key.partition(":")[0] for key in keys]
+        names = [_output(key)[0] for key in keys]
         while names:
             name = names.pop()
             if name not in found and name in self._nodes:
                 found.add(name)
-                names += [key.partition(":")[0] for key in _data(self._nodes[name])]
+                names += [_output(key)[0] for key in _data(self._nodes[name])]
         return found
 
     def _check_loss(self, key: str) -> None:
         """Check that a loss is one that a layer adds: a penalty, or one from below it."""
         keys = [key]
         for one in keys:
-            name, _, place = one.partition(":")
+            name, place = _output(one)
             if name in self._layers:
                 _, traces = self._layers[name]
-                if int(place.rpartition(":")[2] or 0) >= len(list(leaves(traces[0].outputs))):
+                if place >= len(list(leaves(traces[0].outputs))):
                     return
             elif name in self._nodes:
                 node = self._nodes[name]
@@ -198,11 +199,10 @@ class _Telling:
         raise NotReadHere(f"{self._where}: the model's own call adds a loss")
 
     def _value(self, key: str) -> Value:
-        name, _, place = key.partition(":")
-        number = int(place.rpartition(":")[2] or 0)
-        if name not in self._values or number >= len(self._values[name]):
+        name, place = _output(key)
+        if name not in self._values or place >= len(self._values[name]):
             raise WrongPart(f"{self._where}: refers to {key!r}, which is not made before")
-        return self._values[name][number]
+        return self._values[name][place]
 
     def _told(self, node: Any) -> list[Value]:
         """Return the outputs of a node.
@@ -261,3 +261,9 @@ class _Telling:
 def _data(node: Any) -> list[str]:
     """Return what goes into a node, without what must only come before it."""
     return [key for key in node.input if not key.startswith("^")]
+
+
+def _output(key: str) -> tuple[str, int]:
+    """Return what a key refers to: a node or an argument, and which of its outputs."""
+    name, _, place = key.partition(":")
+    return name, int(place.rpartition(":")[2] or 0)

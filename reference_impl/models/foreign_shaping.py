@@ -30,14 +30,14 @@ def unpack(steps: Steps, node: Any, inputs: Sequence[Any]) -> list[Value]:
 def split(steps: Steps, _: Any, inputs: Sequence[Any]) -> list[Value]:
     """Cut into parts of the lengths that are told: their number alone does not tell these."""
     x, sizes, axis = inputs
-    ends = np.cumsum(known(sizes)).tolist()
     if min(known(sizes)) < 0:
         raise NotReadHere("a split with a length left open")
+    ends = np.cumsum(sizes).tolist()
     parts = [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
     return [steps.made("getitem", [x], _at(known(axis), part)) for part in parts]
 
 
-def _at(axis: int, key: int | slice) -> tuple[Any, ...]:
+def _at(axis: int, key: int | slice | None) -> tuple[Any, ...]:
     """Return the key of a part along an axis, counted from either end."""
     if axis >= 0:
         return (*[slice(None)] * axis, key)
@@ -66,7 +66,7 @@ def reshape(steps: Steps, _: Any, inputs: Sequence[Any]) -> Value:
 
 def expand(steps: Steps, _: Any, inputs: Sequence[Any]) -> Value:
     """Tell a new axis of length 1."""
-    return steps.made("getitem", inputs[:1], _at(known(inputs[1]), None))  # type: ignore[arg-type]
+    return steps.made("getitem", inputs[:1], _at(known(inputs[1]), None))
 
 
 def squeeze(steps: Steps, node: Any, inputs: Sequence[Any]) -> Value:

@@ -11,8 +11,10 @@ from reference_impl.formats.keras_metadata import ObjectMetadata, TensorShape
 from reference_impl.formats.object_graph import Node, numbered
 from reference_impl.formats.saved_model_graph import SERVING
 from reference_impl.formats.saved_model_objects import (
+    CALL_WITH_LOSSES,
     DICT,
     GENERIC,
+    KERAS_API,
     LIST,
     OPTIMIZER,
     SIGNATURES,
@@ -42,9 +44,6 @@ from reference_impl.nest import is_shape, leaves, map_shapes
 from reference_impl.optimizers import Optimizer
 from reference_impl.serialization import class_name
 from reference_impl.state import BACKEND, KERAS_VERSION
-
-KERAS_API = "keras_api"
-"""Below this name tf_keras keeps what a checkpoint of its own has no place for."""
 
 
 def children_and_states(held: Held) -> Mapping[str, Held]:
@@ -134,7 +133,7 @@ def _add_functions(objects: Objects, ends: Endpoints, model: Model) -> None:
         if not training or _alike(model)
     ]
     with_losses = objects.node(Polymorphic(concretes, parameters, defaults))
-    api.children["call_and_return_conditional_losses"] = with_losses
+    api.children[CALL_WITH_LOSSES] = with_losses
 
 
 def _alike(model: Model) -> bool:

@@ -16,11 +16,6 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def tf():
-    return pytest.importorskip("tensorflow")
-
-
-@pytest.fixture(scope="module")
 def prefixes(tmp_path_factory, tf):
     """Checkpoints of models of every kind, optimizers of every class, legacy ones, and others."""
     tf_keras = pytest.importorskip("tf_keras")

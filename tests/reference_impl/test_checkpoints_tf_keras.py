@@ -23,11 +23,6 @@ RESUMED_ALIKE = {"rtol": 2e-4, "atol": 1e-6}
 
 
 @pytest.fixture(scope="module")
-def tf():
-    return pytest.importorskip("tensorflow")
-
-
-@pytest.fixture(scope="module")
 def tf_keras():
     return pytest.importorskip("tf_keras")
 

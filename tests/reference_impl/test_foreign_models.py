@@ -22,16 +22,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def tf():
-    return pytest.importorskip("tensorflow")
-
-
-@pytest.fixture(scope="module")
-def keras():
-    return pytest.importorskip("tf_keras")
-
-
 def everything(keras):
     """Return a model with its own weights, a nested one, lists and penalties."""
     layers = keras.layers

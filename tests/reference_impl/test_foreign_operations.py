@@ -14,16 +14,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def tf():
-    return pytest.importorskip("tensorflow")
-
-
-@pytest.fixture(scope="module")
-def keras():
-    return pytest.importorskip("tf_keras")
-
-
 OPERATIONS = {
     "abs": lambda tf, x: tf.abs(x),
     "add": lambda _, x: x + 1.5 + x,
