@@ -15,9 +15,13 @@ from strategies.cases import cases
 
 
 def _linear(case: Case) -> Case:
-    """Return the case with what the linear subjects can do: one Dense layer, trained on batches."""
-    dense = next(layer for layer in case.architecture.layers if layer.class_name == "Dense")
-    given = replace(case.architecture.inputs[0], shape=(4,))
+    """Return the case with what the linear subjects can do: one Dense layer, trained on batches.
+
+    The last one, which has as many units as there are classes; of no fixed number of samples, as
+    its batches may be others than the case's.
+    """
+    dense = [layer for layer in case.architecture.layers if layer.class_name == "Dense"][-1]
+    given = replace(case.architecture.inputs[0], shape=(4,), batch_size=None)
     architecture = replace(
         case.architecture,
         inputs=(given,),
