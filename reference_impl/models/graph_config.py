@@ -110,7 +110,7 @@ def graph_from_config(config: Mapping[str, Any]) -> tuple[Nested, Nested]:
         return list(leaves(calls[offset].outputs))[position] if offset < len(calls) else None
 
     while pending:
-        waiting = [call for call in pending if not _called(call, tensor, made)]
+        waiting = _waiting(pending, tensor, made)
         if len(waiting) == len(pending):
             raise MalformedEntry(
                 f"model {config.get('name')!r}: the calls of "
@@ -131,6 +131,23 @@ def _entries(config: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         {**entry, "name": entry.get("name") or entry["config"]["name"]}
         for entry in config["layers"]
     ]
+
+
+def _waiting(
+    calls: Sequence[tuple[Layer, Any]], tensor: Any, made: dict[str, list[Node]]
+) -> list[tuple[Layer, Any]]:
+    """Make the calls that can be made, and return the others, which wait for one of them.
+
+    Calls are known by their number, so a layer's later calls wait with an earlier one.
+    """
+    waiting: list[tuple[Layer, Any]] = []
+    held: set[str] = set()
+    for call in calls:
+        name = call[0].name
+        if name in held or not _called(call, tensor, made):
+            held.add(name)
+            waiting.append(call)
+    return waiting
 
 
 def _called(call: tuple[Layer, Any], tensor: Any, made: dict[str, list[Node]]) -> bool:

@@ -2,6 +2,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import reference_impl as keras
 from reference_impl.models.errors import UnbuiltModel
@@ -42,6 +44,24 @@ def test_layers_are_in_order_of_depth():
 
 def test_a_shared_layer_has_its_weights_once():
     assert len(two_branches().weights) == 4
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 9), st.integers(0, 9)), max_size=6))
+def test_a_shared_layers_calls_keep_their_numbers(calls):
+    """Whatever each call takes: what was called before, or what is made of it."""
+    shared = [keras.layers.Dense(4, activation="tanh", name=name) for name in ("one", "two")]
+    tensors = [keras.Input((4,), name="given")]
+    for which, left, right in calls:
+        pair = [tensors[left % len(tensors)], tensors[right % len(tensors)]]
+        tensors.append(shared[which](pair[0]) if which < 2 else keras.layers.Multiply()(pair))
+    model = keras.Model(tensors[0], keras.layers.Concatenate()([tensors[0], *tensors]))
+
+    rebuilt = keras.Model.from_config(model.get_config())
+    rebuilt.set_weights(model.get_weights())
+
+    assert rebuilt.get_config() == model.get_config()
+    np.testing.assert_array_equal(rebuilt.predict(X), model.predict(X))
 
 
 def test_inputs_are_taken_by_name():
