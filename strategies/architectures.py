@@ -141,11 +141,18 @@ def _join(_: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool:
 
 
 def _share(_: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool:
-    """Call a layer again that took such a tensor before; False if there is none."""
+    """Call a layer again that took such a tensor before; False if there is none.
+
+    A third call may take an older tensor than the second does.
+    """
     candidates = growth.shareable(source)
-    if candidates:
-        growth.call_again(choice.one_of(candidates), [source])
-    return bool(candidates)
+    if not candidates:
+        return False
+    layer = choice.one_of(candidates)
+    growth.call_again(layer, [source])
+    if choice.rarely(3):
+        growth.call_again(layer, [choice.one_of(growth.alike(source))])
+    return True
 
 
 def _nest(draw: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool:

@@ -122,6 +122,10 @@ class Growth:
         by_name = {layer.name: layer for layer in self.layers}
         return [by_name[name] for name in seen if not is_stateful(by_name[name])]
 
+    def alike(self, source: str) -> list[str]:
+        """Return the tensors that are like this one, itself among them, oldest first."""
+        return [name for name, place in self.places.items() if place == self.places[source]]
+
     def architecture(self, name: str, outputs: Sequence[str]) -> Architecture:
         """Return what has grown, frozen."""
         return Architecture(
