@@ -11,6 +11,8 @@ from time import perf_counter
 from typing import NamedTuple
 
 import msgspec
+from hypothesis.strategies import SearchStrategy
+from msgspec.structs import replace
 
 from benchmarks import average_test
 from benchmarks.figures import Figure, in_turns, ratio
@@ -20,7 +22,7 @@ from conformance.examine import EXAMINE
 from conformance.isolation import Child
 from conformance.plan import side_by_side
 from conformance.subjects import resolve
-from strategies.case import Case, Kind
+from strategies.case import Architecture, Case, Kind, Layer
 from strategies.cases import cases
 
 
@@ -28,13 +30,38 @@ def _takes_vectors(case: Case) -> bool:
     return all(len(input_.shape) == 1 for input_ in case.architecture.inputs)
 
 
-MLPS = cases(
+def _gives_one(case: Case) -> bool:
+    return len(case.architecture.outputs) == 1
+
+
+def _plain(case: Case) -> Case:
+    """Return the case without regularizers and constraints."""
+    return replace(case, architecture=_plain_model(case.architecture))
+
+
+def _plain_model(model: Architecture) -> Architecture:
+    return replace(model, layers=tuple(map(_plain_layer, model.layers)))
+
+
+def _plain_layer(layer: Layer) -> Layer:
+    kept = {
+        name: value
+        for name, value in layer.config.items()
+        if not name.endswith(("_regularizer", "_constraint"))
+    }
+    return replace(layer, config=kept, model=layer.model and _plain_model(layer.model))
+
+
+AS_DRAWN = cases(
     kinds=(Kind.SEQUENTIAL, Kind.FUNCTIONAL),
     layers=("Dense", "Activation", "Dropout"),
     max_layers=4,
 ).filter(_takes_vectors)
-"""Models of the kind and size that the test written by hand has: vectors in, and as many layers,
-those in nested models and the inputs counted."""
+"""Models of the size that the test written by hand has: vectors in, and as many layers, those in
+nested models and the inputs counted."""
+
+MLPS = AS_DRAWN.filter(_gives_one).map(_plain)
+"""Models of its kind, too: one output, and neither penalties nor constraints."""
 
 
 SAME_PROPERTY = tuple(check for check in ALL_CHECKS if check.name == "outputs_survive")
@@ -73,7 +100,8 @@ def figures(
     """Measure each goal in wall time, either side in a process of its own.
 
     The goal is for the hand-written test's own property, outputs that survive, as a run of every
-    path examines it. Beside it stand the path alone, and every check as a run has them. A round is
+    path examines it, on models like the test's. Beside it stand models as a campaign draws them,
+    the path alone, and every check as a run has them. A round is
     `examples` of the campaign, by default as many as a run's, or a third of them for every check,
     and half as many of the test. `warm_up` takes the place of the goals' own.
     """
@@ -86,7 +114,9 @@ def figures(
 
 def _figures(goal: Goal, examples: int, warm_up: int, rounds: int) -> Iterator[Figure]:
     with Child(EXAMINE) as ours, Child(average_test.SERVE) as theirs:
-        same = _campaign(goal, _beside(goal, SAME_PROPERTY), ours, SAME_PROPERTY)
+        beside = _beside(goal, SAME_PROPERTY)
+        same = _campaign(goal, beside, ours, SAME_PROPERTY)
+        drawn = _campaign(goal, beside, ours, SAME_PROPERTY, AS_DRAWN)
         alone = _campaign(goal, [goal.path], ours, SAME_PROPERTY)
         whole = _campaign(goal, _beside(goal, ALL_CHECKS), ours, ALL_CHECKS)
         test = _test(goal, theirs)
@@ -97,6 +127,8 @@ def _figures(goal: Goal, examples: int, warm_up: int, rounds: int) -> Iterator[F
         what = f"{goal.subject} through {goal.path}"
         pairs = in_turns(lambda: same(examples), lambda: test(half), rounds)
         yield ratio(f"{what}, outputs survive / by hand", pairs, at_least=goal.at_least)
+        pairs = in_turns(lambda: drawn(examples), lambda: test(half), rounds)
+        yield ratio(f"{what}, outputs of models as drawn / by hand", pairs)
         pairs = in_turns(lambda: alone(examples), lambda: test(half), rounds)
         yield ratio(f"{what} alone, outputs survive / by hand", pairs)
         pairs = in_turns(lambda: whole(max(1, examples // 3)), lambda: test(half), rounds)
@@ -115,14 +147,18 @@ def _beside(goal: Goal, checks: Sequence[Check]) -> Sequence[str]:
 
 
 def _campaign(
-    goal: Goal, paths: Sequence[str], child: Child, checks: tuple[Check, ...]
+    goal: Goal,
+    paths: Sequence[str],
+    child: Child,
+    checks: tuple[Check, ...],
+    drawn: SearchStrategy[Case] = MLPS,
 ) -> Callable[[int], float]:
     seeds = count()
 
     def rate(examples: int) -> float:
         start = perf_counter()
         took = examine_many(
-            *(goal.subject, paths, MLPS, child), examples=examples, seed=next(seeds), checks=checks
+            *(goal.subject, paths, drawn, child), examples=examples, seed=next(seeds), checks=checks
         )
         shared = perf_counter() - start - sum(took.values())
         return examples / (took[goal.path] + shared / len(paths))
