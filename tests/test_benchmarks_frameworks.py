@@ -12,11 +12,11 @@ pytestmark = pytest.mark.frameworks
 
 @pytest.mark.parametrize("goal", GOALS, ids=lambda goal: f"{goal.subject}/{goal.path}")
 def test_a_real_subject_is_measured_against_a_test_as_usually_written(goal):
-    same, alone, whole = figures([goal], examples=1, warm_up=1, rounds=1)
+    same, drawn, alone, whole = figures([goal], examples=1, warm_up=1, rounds=1)
 
     assert float(same.ratio) > 0
     assert same.goal == f">= {goal.at_least:g}"
-    for other in (alone, whole):
+    for other in (drawn, alone, whole):
         assert float(other.ratio) > 0
         assert not other.goal
 
