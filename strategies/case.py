@@ -57,6 +57,7 @@ class Layer(Record, frozen=True):
     """A layer by Keras class name and constructor arguments (`config["name"]` is its name).
 
     A nested model is a layer whose `model` is set; its class name is `Sequential` or `Functional`.
+    Its flag `trainable=False` is that of every layer in it, but for one that tells True itself.
     """
 
     class_name: str
@@ -332,19 +333,24 @@ def json_schema() -> dict[str, Any]:
     return msgspec.json.schema(Case)
 
 
-def _with_flag(architecture: Architecture, path: list[str], *, value: bool) -> Architecture:
+def _with_flag(
+    architecture: Architecture, path: list[str], *, value: bool, frozen: bool = False
+) -> Architecture:
+    """Return the architecture with that flag; `frozen` says whether the model's own is False."""
     layers = tuple(
-        _flagged(layer, path[1:], value=value) if layer.name == path[0] else layer
+        _flagged(layer, path[1:], value=value, frozen=frozen) if layer.name == path[0] else layer
         for layer in architecture.layers
     )
     return msgspec.structs.replace(architecture, layers=layers)
 
 
-def _flagged(layer: Layer, path: list[str], *, value: bool) -> Layer:
+def _flagged(layer: Layer, path: list[str], *, value: bool, frozen: bool) -> Layer:
     if layer.model is not None and path:
-        return msgspec.structs.replace(layer, model=_with_flag(layer.model, path, value=value))
+        inside = not layer.config.get("trainable", not frozen)
+        model = _with_flag(layer.model, path, value=value, frozen=inside)
+        return msgspec.structs.replace(layer, model=model)
     unflagged = _unflagged(layer)
-    flag = {} if value else {"trainable": False}
+    flag = {} if value and not frozen else {"trainable": value}
     return msgspec.structs.replace(unflagged, config=unflagged.config | flag)
 
 

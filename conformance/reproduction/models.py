@@ -178,8 +178,17 @@ def _layers(architecture: Architecture, prefix: str) -> tuple[Lines, dict[str, E
         preparation += _model(layer.model, variable, layer.name, f"{variable}_")
         if "trainable" in layer.config:
             preparation.append(f"{variable}.trainable = {layer.config['trainable']}")
+            preparation += _thawing(variable, layer.model)
         layers[layer.name] = variable
     return preparation, layers
+
+
+def _thawing(model: str, architecture: Architecture) -> Lines:
+    """Return how layers inside get flags of their own again; nothing if all are frozen."""
+    told = [(path, one) for path, one in layer_paths(architecture) if "trainable" in one.config]
+    if not any(one.config["trainable"] for _, one in told):
+        return []
+    return [f"{layer_at(model, path)}.trainable = {one.config['trainable']}" for path, one in told]
 
 
 def _variables(architecture: Architecture, prefix: str) -> list[str]:

@@ -158,8 +158,16 @@ def _nested(module: ModuleType, layer: Layer, architecture: Architecture) -> Mod
         raise Unsupported(f"layer {layer.name!r}: a nested model is sequential or functional")
     model = makers[architecture.kind](module, architecture, layer.name)
     if "trainable" in layer.config:
-        model.trainable = layer.config["trainable"]
+        _set_flags(model, layer)
     return model
+
+
+def _set_flags(built: Loaded, layer: Layer) -> None:
+    """Set the flags that are told, outermost first: a model's is that of every layer in it."""
+    if "trainable" in layer.config:
+        built.trainable = layer.config["trainable"]
+    for inner in layer.model.layers if layer.model else ():
+        _set_flags(built.get_layer(inner.name), inner)
 
 
 def _input(module: ModuleType, one: Input) -> Loaded:

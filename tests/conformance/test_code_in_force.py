@@ -8,14 +8,16 @@ from conformance.subjects import resolve
 from strategies.case import SetTrainable
 from strategies.cases import cases
 
-NESTED = cases(layers=("Dense",), max_layers=8)
+NESTED = cases(layers=("Dense", "BatchNormalization"), max_layers=8)
 
 
 @settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
 @given(case=NESTED, drawn=st.data())
 def test_the_code_in_force_trains_what_the_live_model_trains(case, drawn):
     subject = resolve("reference")
-    paths = st.sampled_from(list(_paths(case.architecture)))
+    within = [path for path in _paths(case.architecture) if "/" in path]
+    around = {path.rpartition("/")[0] for path in within}
+    paths = st.sampled_from(sorted({*within, *around}) or list(_paths(case.architecture)))
     flags = drawn.draw(st.lists(st.builds(SetTrainable, layer=paths, value=st.booleans())))
     case = replace(case, history=replace(case.history, before=tuple(flags)))
     live, code = subject.build(case), subject.build(case.in_force)
@@ -23,6 +25,11 @@ def test_the_code_in_force_trains_what_the_live_model_trains(case, drawn):
         subject.perform(live, event, None)
 
     assert [w.name for w in code.trainable_weights] == [w.name for w in live.trainable_weights]
+    assert _flags(code) == _flags(live)
+
+
+def _flags(model):
+    return [(layer.name, layer.trainable) for layer in model.flatten_layers()]
 
 
 def _paths(architecture, outer=""):

@@ -259,6 +259,21 @@ def test_a_path_that_needs_the_models_code_has_it_as_it_was_at_the_save():
     assert "loaded = rebuild()" in text
 
 
+def test_a_layer_thawed_inside_a_frozen_model_is_thawed_in_the_code():
+    thawed = SetTrainable(layer="inner/innermost", value=True)
+    frozen = SetTrainable(layer="inner/innermost/deep", value=False)
+    case = case_of(nested(Kind.FUNCTIONAL), thawed, frozen)
+
+    text = script_of(case, "weights: Dense value", "first/0 kernel", path="weights_h5")
+
+    flags = [line.strip() for line in text.partition("def rebuild")[2].splitlines()]
+    at = flags.index("nested_1.trainable = False")
+    assert flags[at + 1 : at + 3] == [
+        'nested_1.get_layer("innermost").trainable = True',
+        'nested_1.get_layer("innermost").get_layer("deep").trainable = False',
+    ]
+
+
 def test_another_process_is_started_behind_the_guard():
     check = "another_process_loads_the_same"
 
