@@ -167,6 +167,13 @@ _GRAPHS = (
         path="json",
         kind=FUNCTIONAL,
     ),
+    Mutant(
+        graphs.later_calls_not_held,
+        ("layer_sharing_survives", "architecture_survives"),
+        path="json",
+        kind=FUNCTIONAL,
+        examples=400,
+    ),
 )
 
 _HANDLING = (

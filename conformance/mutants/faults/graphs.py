@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from conformance.mutants.edits import Config, edited_layers
-from conformance.mutants.seams import Fault, fault, put
+from conformance.mutants.seams import Fault, fault, instead, put
+from reference_impl.models import graph_config
 from reference_impl.models.model import Model
 
 Edit = Callable[[Any], Any]
@@ -78,6 +79,16 @@ def _split(config: Config, layer: Config) -> None:
     for address in _addresses(config):
         if address[0] == name and address[1] > first:
             address[0], address[1] = f"{name}_{address[1] - first}", first
+
+
+@instead(graph_config, "_waiting")
+def later_calls_not_held(_: Any) -> Any:
+    """A shared layer's later call is made anew before an earlier one that has to wait."""
+
+    def waiting(calls: Any, tensor: Any, made: Any) -> list[Any]:
+        return [call for call in calls if not graph_config._called(call, tensor, made)]
+
+    return waiting
 
 
 def _addresses(config: Config) -> Iterator[list[Any]]:
