@@ -82,8 +82,8 @@ def graph_between(inputs: Nested, outputs: Nested) -> Graph:
     _check_connected(order, given)
     layers = sorted(layer_depths, key=lambda layer: (-layer_depths[layer], first_seen[layer]))
     nodes = sorted(
-        (node for node in order if not isinstance(node.layer, InputLayer)),
-        key=lambda node: -node_depths[id(node)],
+        (node for node in node_depths if not isinstance(node.layer, InputLayer)),
+        key=lambda node: -node_depths[node],
     )
     names = [symbol.layer.name for symbol in leaves(outputs)]
     _check_names(layers)
@@ -120,16 +120,19 @@ def _reachable(outputs: Nested) -> tuple[list[Node], dict[Layer, int]]:
     return order, first_seen
 
 
-def _depths(order: Sequence[Node]) -> tuple[dict[Layer, int], dict[int, int]]:
-    """Return each layer's and node's distance to the outputs: the longest way counts."""
+def _depths(order: Sequence[Node]) -> tuple[dict[Layer, int], dict[Node, int]]:
+    """Return each layer's and node's distance to the outputs: the longest way counts.
+
+    Nodes are in the order in which they were met on the way from the outputs, as Keras runs those
+    of one depth: where they are calls of one layer, its moving statistics tell.
+    """
     layer_depths: dict[Layer, int] = {}
-    node_depths: dict[int, int] = {}
+    node_depths: dict[Node, int] = {}
     for node in reversed(order):
-        depth = max(node_depths.get(id(node), 0), layer_depths.get(node.layer, 0))
-        layer_depths[node.layer] = node_depths[id(node)] = depth
+        depth = max(node_depths.get(node, 0), layer_depths.get(node.layer, 0))
+        layer_depths[node.layer] = node_depths[node] = depth
         for source in leaves(node.inputs):
-            parent = id(source.node)
-            node_depths[parent] = max(depth + 1, node_depths.get(parent, 0))
+            node_depths[source.node] = max(depth + 1, node_depths.get(source.node, 0))
     return layer_depths, node_depths
 
 
