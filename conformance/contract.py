@@ -1,10 +1,10 @@
 """Contracts: which kinds of state a save path promises to keep, and what it must refuse."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from strategies.case import Kind
+from strategies.case import Case, Kind
 
 
 class Facet(StrEnum):
@@ -58,12 +58,20 @@ class Exactness:
     """How near is near enough: 0 asks for equal dtype, shape and bytes.
 
     Applies to outputs, losses and the state that training on them leads to. The state that comes
-    back from the file is always held to the bytes.
+    back from the file is always held to the bytes. `half` stands for both tolerances where a layer
+    computes in float16 or bfloat16.
     """
 
     rtol: float = 0.0
     atol: float = 0.0
     reason: str = "the same program on the same state: to the last bit"
+    half: float = 0.0
+
+    def of(self, case: Case) -> "Exactness":
+        """Return how near is near enough for the case, in its own precision."""
+        if not (self.half and case.in_half_precision):
+            return self
+        return replace(self, rtol=self.half, atol=self.half)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from conformance.contract import Contract, Facet
+from conformance.contract import Contract, Exactness, Facet
 from conformance.snapshot import Snapshot, equal_arrays, same
 from strategies.case import Case
 
@@ -101,6 +101,11 @@ class Trace:
     The twin is brought up only where it was asked for and the lives that were seen differ.
     """
     seconds: float = 0.0
+
+    @property
+    def exactness(self) -> Exactness:
+        """How near outputs, losses and what training leads to must be on this case."""
+        return self.contract.exactness.of(self.case)
 
 
 def same_life(one: Life, other: Life) -> bool:

@@ -282,6 +282,12 @@ class Case(Record, frozen=True, dict=True):
         )
 
     @property
+    def in_half_precision(self) -> bool:
+        """Whether some layer computes in float16 or bfloat16."""
+        layers = self.architecture.every_layer()
+        return any("float16" in str(layer.config.get("dtype")) for layer in layers)
+
+    @property
     def is_stateful(self) -> bool:
         """Whether some recurrent layer keeps its state from batch to batch."""
         return any(layer.config.get("stateful") for layer in self.architecture.every_layer())

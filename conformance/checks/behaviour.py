@@ -53,7 +53,7 @@ def outputs_survive(trace: Trace) -> Seen:
     if isinstance(lives, NotApplicable):
         return lives
     original, resumed = lives
-    found = tuple(output_defects(original, resumed, trace.contract.exactness))
+    found = tuple(output_defects(original, resumed, trace.exactness))
     if not found and untrained(trace, Facet.WEIGHTS, Facet.NON_TRAINABLE):
         return Vacuous("training left the weights as they were: fresh ones give equal outputs")
     origin = _origin(trace, FORWARD_ORIGINS) if found else ""
@@ -70,7 +70,7 @@ def first_batch_loss_is_identical(trace: Trace) -> Seen:
         return NotApplicable("the original raised in its first step")
     if not resumed.steps:
         return (_raised(resumed),)
-    found = tuple(_log_defects(0, original.steps[0], resumed.steps[0], trace.contract.exactness))
+    found = tuple(_log_defects(0, original.steps[0], resumed.steps[0], trace.exactness))
     if not found and untrained(trace, Facet.WEIGHTS, Facet.NON_TRAINABLE):
         return Vacuous("training left the weights as they were: fresh ones give an equal loss")
     origin = (_origin(trace, LOSS_ORIGINS) or circumstance(trace)) if found else ""
@@ -85,7 +85,7 @@ def resume_trajectory_is_identical(trace: Trace) -> Seen:
     original, resumed = lives
     if original.raised is not None:
         return NotApplicable("the original itself can't train on")
-    found = next(life_defects(original, resumed, trace.contract.exactness), None)
+    found = next(life_defects(original, resumed, trace.exactness), None)
     if found is not None:
         origin = _origin(trace, ORIGINS) or _course(trace, resumed)
         return (replace(found, key=found.key + origin),)

@@ -75,7 +75,7 @@ def another_process_loads_the_same(trace: Trace) -> Seen:
     if elsewhere is None or trace.loaded is None or trace.resumed is None:
         return NotApplicable("no other process loaded the source")
     state = _snapshot_defects(trace, trace.loaded, elsewhere.loaded, _promised(trace))
-    exactness = trace.contract.exactness
+    exactness = trace.exactness
     outputs = output_defects(trace.resumed, elsewhere.life, exactness)
     onward = next(life_defects(trace.resumed, elsewhere.life, exactness), None)
     return (*state, *outputs, *(() if onward is None else (onward,)))

@@ -144,6 +144,7 @@ def path_to_json(path: SavePath) -> Json:
                 "rtol": exactness.rtol,
                 "atol": exactness.atol,
                 "reason": exactness.reason,
+                "half": exactness.half,
             },
         },
     }

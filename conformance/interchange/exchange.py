@@ -17,7 +17,7 @@ from conformance.examine import Question, Report, Request, path_of
 from conformance.interchange.dialects import another_model
 from conformance.interchange.judging import CHECKS, judged
 from conformance.interchange.nudged import NUDGE, NUDGE_HALF, NUDGES, Nudged
-from conformance.interchange.pairs import Crossing, Pair, crossing, in_half_precision
+from conformance.interchange.pairs import Crossing, Pair, crossing
 from conformance.interchange.words import comparable, in_common, lives_in_common
 from conformance.isolation import Child, Crashed, TimedOut
 from conformance.recorder import Halted, Recorder, stage
@@ -124,7 +124,7 @@ def read(message: bytes) -> bytes:
 
 
 def _nudged(subject: Subject, case: Case, turn: int) -> Subject:
-    nudge = NUDGE_HALF if in_half_precision(case) else NUDGE
+    nudge = NUDGE_HALF if case.in_half_precision else NUDGE
     return Nudged(subject, case.seed, turn=turn, nudge=nudge)
 
 
@@ -191,7 +191,7 @@ def _trace(at: Crossing, case: Case, written: Written, read: Read) -> Trace:
     trace = Trace(
         case,
         at.format,
-        at.contract_for(case),
+        at.contract,
         frozenset(),
         fresh=written.fresh,
         before=written.before,
@@ -218,7 +218,7 @@ def _translated(trace: Trace) -> Trace:
 
 def _strayed(trace: Trace) -> bool:
     one, other = trace.original, trace.resumed
-    near = trace.contract.exactness
+    near = trace.exactness
     return one is not None and other is not None and _parted(near, one, other)
 
 
@@ -237,7 +237,7 @@ def _steady(at: Crossing, request: Request, written: Written, read: Read) -> boo
             twin = _write(at, request.case, Path(folder))
         lives = (written.original, twin.original)
         return lives[0] is not None and lives[1] is not None and same_life(lives[0], lives[1])
-    near = at.contract_for(request.case).exactness
+    near = at.contract.exactness.of(request.case)
     again = (_asked(at, request, written, turn=turn).resumed for turn in NUDGES)
     return not any(_parts(near, read.resumed, life) for life in again)
 

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 from conformance import subjects
 from conformance.contract import RESUME_ONLY, Contract, Exactness, Facet, Promise
 from conformance.subject import Exchanged, Subject
-from strategies.case import Case, Kind
+from strategies.case import Kind
 
 ARROW = " → "
 """Stands between writer and reader where a run names a pair."""
@@ -17,17 +17,11 @@ ACROSS = Exactness(
     rtol=1e-4,
     atol=1e-5,
     reason="two implementations round and add float32 numbers in different orders: seen up to 1e-6 "
-    "in one step; a weight or an optimizer slot that is lost moves losses by 1e-3 and more",
+    "in one step; a weight or an optimizer slot that is lost moves losses by 1e-3 and more; the "
+    "last bit of float16 is 0.1 % of a number, that of bfloat16 0.8 %",
+    half=2e-2,
 )
 """How near is near enough between two implementations; the state itself is held to the bytes."""
-
-ACROSS_HALF = Exactness(
-    rtol=2e-2,
-    atol=2e-2,
-    reason="layers compute in float16 or bfloat16, whose last bit is 0.1 % or 0.8 % of a number, "
-    "and two implementations round at different places",
-)
-"""The same where a layer computes in half precision."""
 
 KERAS_2, KERAS_3 = "Keras 2", "Keras 3"
 
@@ -133,12 +127,6 @@ class Crossing:
             exactness=ACROSS if self.across else self.read.contract.exactness,
         )
 
-    def contract_for(self, case: Case) -> Contract:
-        """Return the contract, as near as the case's own precision lets two implementations be."""
-        if not (self.across and in_half_precision(case)):
-            return self.contract
-        return replace(self.contract, exactness=ACROSS_HALF)
-
     def _promise(self, facet: Facet) -> Promise | None:
         if self.across and facet in RESUME_ONLY:
             return None
@@ -177,12 +165,6 @@ def crossing(pair: Pair, name: str) -> Crossing:
     if name not in found:
         raise UnknownFormat(f"{pair.name}: expected one of {sorted(found)}, found {name!r}")
     return found[name]
-
-
-def in_half_precision(case: Case) -> bool:
-    """Say whether a layer of the case computes in float16 or bfloat16."""
-    layers = case.architecture.every_layer()
-    return any("float16" in str(layer.config.get("dtype")) for layer in layers)
 
 
 def _dialect(spec: str) -> str:

@@ -180,7 +180,7 @@ def _observed(scene: Scene, name: str, *, alive: bool) -> Iterator[str]:
 
 
 def _near(scene: Scene) -> Equality:
-    exactness = scene.dialect.contract(scene.path).exactness
+    exactness = scene.dialect.contract(scene.path).exactness.of(scene.case)
     if exactness.rtol == exactness.atol == 0.0:
         return SAME
     tolerance = f"rtol={exactness.rtol}, atol={exactness.atol}, equal_nan=True"
