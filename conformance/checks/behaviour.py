@@ -154,7 +154,10 @@ def _origin(trace: Trace, facets: Sequence[Facet]) -> str:
 
 def _course(trace: Trace, resumed: Life) -> str:
     """Return what the steps were, where the load lost nothing, to be part of a key."""
-    steps = "" if resumed.raised else f" with {trace.case.final_settings.optimizer.class_name}"
+    optimizer = trace.case.final_settings.optimizer
+    steps = "" if resumed.raised else f" with {optimizer.class_name}"
+    if steps and optimizer.config.get("use_ema") and not trace.case.trained_since_compile:
+        steps += " before its first average"
     return steps + circumstance(trace)
 
 

@@ -43,6 +43,10 @@ _RENAMED = (
     "Metrics of a model with several outputs are renamed by .keras: `a_error` is `a_a_error` "
     f"({_WHERE}#renamed-metrics)."
 )
+_AVERAGES = (
+    "Averages of weights start from weights that were never loaded, where a model was saved as "
+    f".keras before its optimizer's first step ({_WHERE}#averages)."
+)
 
 _CONFIGS = ("h5", "keras", "config", "json", "config_and_weights", "json_and_weights_h5")
 """Paths whose architecture comes from a config."""
@@ -125,5 +129,11 @@ TF_KERAS: tuple[KnownIssue, ...] = (
     *(
         _issue("keras", check, "resume: first step log names", _RENAMED)
         for check in ("first_batch_loss_is_identical", "resume_trajectory_is_identical")
+    ),
+    _issue(
+        "keras",
+        "resume_trajectory_is_identical",
+        "resume: * with * before its first average*",
+        _AVERAGES,
     ),
 )

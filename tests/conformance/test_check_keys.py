@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace as replace_fields
 
 from conformance.trace import Raised, Stage, Trace
-from tests.conformance.test_checks import CASE, EVERYTHING, GOOD, keys
+from strategies.case import CompileSettings, Object, Recompile
+from tests.conformance.test_checks import CASE, EVERYTHING, GOOD, keys, life
 
 
 @pytest.mark.parametrize(
@@ -29,3 +31,16 @@ def test_a_metric_that_comes_back_renamed_is_no_loss_that_differs():
     renamed = replace(GOOD, resumed=replace(GOOD.resumed, steps=(step, *GOOD.resumed.steps[1:])))
 
     assert keys(renamed, "first_batch_loss_is_identical") == {"resume: first step log names"}
+
+
+@pytest.mark.parametrize(("use_ema", "said"), [(True, " before its first average"), (False, "")])
+def test_averages_that_have_not_begun_are_told(use_ema, said):
+    optimizer = Object("Adam", {"learning_rate": 0.1, "use_ema": use_ema})
+    anew = Recompile(settings=CompileSettings(optimizer, ("mse", "mse")))
+    before = (*CASE.history.before, anew)
+    case = replace_fields(CASE, history=replace_fields(CASE.history, before=before))
+    parted = replace(GOOD, case=case, resumed=life(2, 4))
+
+    assert keys(parted, "resume_trajectory_is_identical") == {
+        f"resume: later step loss with Adam{said}"
+    }
