@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from conformance.checks.behaviour import life_defects, output_defects
 from conformance.checks.check import (
     Check,
@@ -14,7 +16,7 @@ from conformance.checks.check import (
 )
 from conformance.checks.facets import inventory_defects
 from conformance.contract import Facet, Promise
-from conformance.snapshot import Difference, Snapshot, equal
+from conformance.snapshot import Difference, Snapshot, Value, equal
 from conformance.trace import Probe, Raised, Trace
 from strategies.case import Kind
 
@@ -101,9 +103,22 @@ def _kept(fresh: Snapshot, before: Snapshot, found: Snapshot, facet: Facet) -> I
     for name, trained in before[facet].items():
         if name not in found[facet] or not equal(trained, found[facet][name]):
             continue
-        if name not in fresh[facet] or not equal(trained, fresh[facet][name]):
-            parted = Difference(name, "kept", "a fresh value", "the trained value")
-            yield Defect(f"fresh: {facet}", f"{facet} came back", parted)
+        first = fresh[facet].get(name)
+        if _may_be_first(trained, fresh) if first is None else equal(trained, first):
+            continue
+        parted = Difference(name, "kept", "a fresh value", "the trained value")
+        yield Defect(f"fresh: {facet}", f"{facet} came back", parted)
+
+
+def _may_be_first(slot: Value, fresh: Snapshot) -> bool:
+    """Say whether a slot may be as it begins: one number throughout, or a weight that is averaged.
+
+    A fresh optimizer may have no slots to tell by, and one without a gradient stays as it began.
+    """
+    if not isinstance(slot, np.ndarray) or not slot.size:
+        return False
+    weights = fresh[Facet.WEIGHTS].values()
+    return bool((slot == slot.flat[0]).all()) or any(equal(slot, weight) for weight in weights)
 
 
 def _snapshot_defects(

@@ -253,6 +253,25 @@ def test_trained_state_where_fresh_is_due_fails_and_fresh_state_passes():
     )
 
 
+@pytest.mark.parametrize(
+    ("slot", "verdict"),
+    [([0.5, 0.25], Verdict.FAIL), ([0.1, 0.1], Verdict.VACUOUS), ([1.0, 2.0], Verdict.VACUOUS)],
+    ids=["trained", "as it begins", "the average of a weight that did not move"],
+)
+def test_a_slot_that_may_be_as_it_begins_shows_nothing_where_fresh_is_due(slot, verdict):
+    """A fresh optimizer may have none to tell by, and what is loaded may have them."""
+
+    def having(slots: dict[str, np.ndarray]) -> Snapshot:
+        weights = {"0 kernel": np.array([1.0, 2.0])}
+        return Snapshot(dict.fromkeys(Facet, {}) | {Facet.SLOTS: slots, Facet.WEIGHTS: weights})
+
+    contract = Contract("https://example.org", promises(Promise.FRESH, Facet.SLOTS))
+    trained = having({"0 slot": np.array(slot)})
+    trace = replace(GOOD, contract=contract, fresh=having({}), before=trained, loaded=trained)
+
+    assert verdicts(trace)["what_must_be_fresh_is_fresh"] is verdict
+
+
 REFUSING = replace(EVERYTHING, refuses={Kind.FUNCTIONAL: "it has no config"}, refuses_unbuilt=True)
 
 
