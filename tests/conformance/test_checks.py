@@ -263,7 +263,7 @@ def test_a_slot_that_may_be_as_it_begins_shows_nothing_where_fresh_is_due(slot, 
 
     def having(slots: dict[str, np.ndarray]) -> Snapshot:
         weights = {"0 kernel": np.array([1.0, 2.0])}
-        return Snapshot(dict.fromkeys(Facet, {}) | {Facet.SLOTS: slots, Facet.WEIGHTS: weights})
+        return Snapshot({key: {} for key in Facet} | {Facet.SLOTS: slots, Facet.WEIGHTS: weights})
 
     contract = Contract("https://example.org", promises(Promise.FRESH, Facet.SLOTS))
     trained = having({"0 slot": np.array(slot)})
