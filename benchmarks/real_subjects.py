@@ -22,7 +22,7 @@ from conformance.examine import EXAMINE
 from conformance.isolation import Child
 from conformance.plan import side_by_side
 from conformance.subjects import resolve
-from strategies.case import Architecture, Case, Kind, Layer
+from strategies.case import Case, Kind
 from strategies.cases import cases
 
 
@@ -36,20 +36,12 @@ def _gives_one(case: Case) -> bool:
 
 def _plain(case: Case) -> Case:
     """Return the case without regularizers and constraints."""
-    return replace(case, architecture=_plain_model(case.architecture))
+    layers = tuple(layer.without(_is_rule) for layer in case.architecture.layers)
+    return replace(case, architecture=replace(case.architecture, layers=layers))
 
 
-def _plain_model(model: Architecture) -> Architecture:
-    return replace(model, layers=tuple(map(_plain_layer, model.layers)))
-
-
-def _plain_layer(layer: Layer) -> Layer:
-    kept = {
-        name: value
-        for name, value in layer.config.items()
-        if not name.endswith(("_regularizer", "_constraint"))
-    }
-    return replace(layer, config=kept, model=layer.model and _plain_model(layer.model))
+def _is_rule(argument: str) -> bool:
+    return argument.endswith(("_regularizer", "_constraint"))
 
 
 AS_DRAWN = cases(

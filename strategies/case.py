@@ -4,7 +4,7 @@ Long because a case is one record: its parts, its JSON and what can be asked of 
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from functools import cached_property
 from itertools import chain
@@ -68,6 +68,15 @@ class Layer(Record, frozen=True):
     def name(self) -> str:
         """The layer's name, unique within its architecture."""
         return str(self.config["name"])
+
+    def without(self, left_out: Callable[[str], bool]) -> "Layer":
+        """Return the layer without the arguments of such names, and so those in a nested model."""
+        config = {name: value for name, value in self.config.items() if not left_out(name)}
+        model = self.model
+        if model is not None:
+            layers = tuple(layer.without(left_out) for layer in model.layers)
+            model = msgspec.structs.replace(model, layers=layers)
+        return msgspec.structs.replace(self, config=config, model=model)
 
 
 class Call(Record, frozen=True):
@@ -355,18 +364,9 @@ def _flagged(layer: Layer, path: list[str], *, value: bool, frozen: bool) -> Lay
         inside = not layer.config.get("trainable", not frozen)
         model = _with_flag(layer.model, path, value=value, frozen=inside)
         return msgspec.structs.replace(layer, model=model)
-    unflagged = _unflagged(layer)
+    unflagged = layer.without("trainable".__eq__)  # a model's is that of every layer in it
     flag = {} if value and not frozen else {"trainable": value}
     return msgspec.structs.replace(unflagged, config=unflagged.config | flag)
-
-
-def _unflagged(layer: Layer) -> Layer:
-    """Return the layer without a flag: a model's is that of every layer in it, whatever it had."""
-    config = {name: value for name, value in layer.config.items() if name != "trainable"}
-    model = layer.model
-    if model is not None:
-        model = msgspec.structs.replace(model, layers=tuple(map(_unflagged, model.layers)))
-    return msgspec.structs.replace(layer, config=config, model=model)
 
 
 def _shares_layers(architecture: Architecture) -> bool:
