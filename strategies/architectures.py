@@ -38,8 +38,7 @@ HEADS: tuple[tuple[int, str | None] | None, ...] = (
 """Units and activation of a Dense layer that ends the model, None for no such layer."""
 
 
-@st.composite
-def architectures(
+def draw_architecture(
     draw: st.DrawFn,
     *,
     kinds: Sequence[Kind] = tuple(Kind),
@@ -48,7 +47,7 @@ def architectures(
     max_layers: int = 6,
     non_ascii: Collection[Kind] = (Kind.SUBCLASSED,),
 ) -> Architecture:
-    """Generate architectures; shrinks towards a sequential one of a single Dense layer.
+    """Return a new architecture; shrinks towards a sequential one of a single Dense layer.
 
     Args:
         draw: Hypothesis's own.
@@ -60,7 +59,7 @@ def architectures(
         non_ascii: the kinds whose names may leave ASCII. tf_keras refuses such names in
             sequential and functional models, so only subclassed ones have them by default.
     """
-    kind = draw(st.sampled_from(kinds))
+    kind = draw(_one_of(tuple(kinds)))
     steps = draw(st.integers(min_layers, max_layers))
     choice = choices(draw)
     growth = Growth(
@@ -79,6 +78,15 @@ def architectures(
     most = choice.one_of(OUTPUT_COUNTS) if branching else 1
     outputs = _outputs(draw, growth, most)
     return growth.architecture(growth.name("Model", choice), outputs)
+
+
+architectures = st.composite(draw_architecture)
+"""Generates architectures by themselves, by the arguments of `draw_architecture`.
+
+What draws more calls the function: to make a strategy anew for each case costs a fifth of it.
+"""
+
+_one_of = cache(st.sampled_from)
 
 
 @cache

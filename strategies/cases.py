@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 
 from hypothesis import strategies as st
 
-from strategies.architectures import architectures
+from strategies.architectures import draw_architecture
 from strategies.case import Case, Kind
 from strategies.choices import choices
-from strategies.histories import histories
+from strategies.histories import draw_history
 from strategies.layers import ALL
 from strategies.settings import compile_settings
 
@@ -29,14 +29,14 @@ def cases(
     Args:
         draw: Hypothesis's own.
         kinds: the kinds of model to choose from.
-        layers: Keras class names to choose from, see `architectures`.
+        layers: Keras class names to choose from, see `draw_architecture`.
         max_layers: at most so many layers, not counting those that join branches and end the model.
         hops: whether a model may go through a save path before the save: see `Case.through`.
-        non_ascii: the kinds of model in which names may leave ASCII, see `architectures`.
+        non_ascii: the kinds of model in which names may leave ASCII, see `draw_architecture`.
     """
-    architecture = draw(
-        architectures(kinds=kinds, layers=layers, max_layers=max_layers, non_ascii=non_ascii)
+    architecture = draw_architecture(
+        draw, kinds=kinds, layers=layers, max_layers=max_layers, non_ascii=non_ascii
     )
     settings = compile_settings(architecture, choices(draw))
-    history = draw(histories(architecture, settings, hops=hops))
+    history = draw_history(draw, architecture, settings, hops=hops)
     return Case(architecture=architecture, settings=settings, history=history, seed=draw(SEEDS))

@@ -61,15 +61,14 @@ class Scene:
     hops: bool
 
 
-@st.composite
-def histories(
+def draw_history(
     draw: st.DrawFn,
     architecture: Architecture,
     settings: CompileSettings,
     *,
     hops: bool = False,
 ) -> TrainingHistory:
-    """Generate histories; shrinks towards one training step before and two after.
+    """Return a new history; shrinks towards one training step before and two after.
 
     Args:
         draw: Hypothesis's own.
