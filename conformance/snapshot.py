@@ -38,12 +38,11 @@ class Difference:
 
 def differences(expected: Inventory, found: Inventory) -> Iterator[Difference]:
     """Yield the differences: names and their count first, then dtype, shape and bytes."""
-    yield from _name_differences(tuple(expected), tuple(found))
-    for name in expected:
-        if name in found:
-            parted = value_difference(name, expected[name], found[name])
-            if parted is not None:
-                yield parted
+    if tuple(expected) != tuple(found):
+        yield from _name_differences(tuple(expected), tuple(found))
+    for name, value in expected.items():
+        if name in found and not equal(value, found[name]):
+            yield _value_difference(name, value, found[name])
 
 
 def same(expected: Inventory, found: Inventory) -> bool:
@@ -62,19 +61,14 @@ def alike(one: Snapshot, other: Snapshot) -> bool:
 
 def equal(one: Value, other: Value) -> bool:
     """Say whether two values are equal: arrays to the byte, JSON values by class and equality."""
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        same_kind = one.dtype == other.dtype and one.shape == other.shape
-        return same_kind and one.tobytes() == other.tobytes()
-    return type(one) is type(other) and bool(one == other)
-
-
-def value_difference(where: str, expected: Value, found: Value) -> Difference | None:
-    """Return how two values part, None if they are equal."""
-    if equal(expected, found):
-        return None
-    if isinstance(expected, np.ndarray) and isinstance(found, np.ndarray):
-        return _array_difference(where, expected, found)
-    return Difference(where, "value", _shown(expected), _shown(found))
+    if not isinstance(one, np.ndarray):
+        return type(one) is type(other) and bool(one == other)
+    return (
+        isinstance(other, np.ndarray)
+        and one.dtype == other.dtype
+        and one.shape == other.shape
+        and one.tobytes() == other.tobytes()
+    )
 
 
 def distance(expected: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> float:
@@ -95,8 +89,6 @@ def _gap(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _name_differences(expected: tuple[str, ...], found: tuple[str, ...]) -> Iterator[Difference]:
-    if expected == found:
-        return
     counts = (f"{len(expected)} entries", f"{len(found)} entries")
     missing = [name for name in expected if name not in found]
     extra = [name for name in found if name not in expected]
@@ -107,11 +99,12 @@ def _name_differences(expected: tuple[str, ...], found: tuple[str, ...]) -> Iter
         yield Difference(first, "order", ", ".join(expected), ", ".join(found))
 
 
-def _array_difference(where: str, a: np.ndarray, b: np.ndarray) -> Difference:
-    if a.dtype != b.dtype:
-        return Difference(where, "dtype", str(a.dtype), str(b.dtype))
-    if a.shape != b.shape:
-        return Difference(where, "shape", str(a.shape), str(b.shape))
+def _value_difference(where: str, a: Value, b: Value) -> Difference:
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        if a.dtype != b.dtype:
+            return Difference(where, "dtype", str(a.dtype), str(b.dtype))
+        if a.shape != b.shape:
+            return Difference(where, "shape", str(a.shape), str(b.shape))
     return Difference(where, "value", _shown(a), _shown(b))
 
 
