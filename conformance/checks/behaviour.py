@@ -46,6 +46,9 @@ FORWARD_ORIGINS = (Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.RECURRENT, Facet.AR
 LOSS_ORIGINS = (Facet.COMPILE, Facet.RNG, *FORWARD_ORIGINS)
 """The same for outputs, and for a loss: it is computed before the optimizer's update."""
 
+LOG_NAMES = " log names"
+"""The end of a key that says that a log has other names: it hides nothing that parts besides."""
+
 
 def outputs_survive(trace: Trace) -> Seen:
     """Hold the loaded model's outputs against the original's, on the probe inputs."""
@@ -73,8 +76,8 @@ def first_batch_loss_is_identical(trace: Trace) -> Seen:
     found = tuple(_log_defects(0, original.steps[0], resumed.steps[0], trace.exactness))
     if not found and untrained(trace, Facet.WEIGHTS, Facet.NON_TRAINABLE):
         return Vacuous("training left the weights as they were: fresh ones give an equal loss")
-    origin = (_origin(trace, LOSS_ORIGINS) or circumstance(trace)) if found else ""
-    return tuple(replace(defect, key=defect.key + origin) for defect in found[:1])
+    course = circumstance(trace)
+    return tuple(_explained(trace, defect, LOSS_ORIGINS, course) for defect in found[:1])
 
 
 def resume_trajectory_is_identical(trace: Trace) -> Seen:
@@ -85,10 +88,10 @@ def resume_trajectory_is_identical(trace: Trace) -> Seen:
     original, resumed = lives
     if original.raised is not None:
         return NotApplicable("the original itself can't train on")
-    found = next(life_defects(original, resumed, trace.exactness), None)
-    if found is not None:
-        origin = _origin(trace, ORIGINS) or _course(trace, resumed)
-        return (replace(found, key=found.key + origin),)
+    found = _firsts(life_defects(original, resumed, trace.exactness))
+    if found:
+        course = _course(trace, resumed)
+        return tuple(_explained(trace, defect, ORIGINS, course) for defect in found)
     if trace.before is None or same(
         trace.before[Facet.WEIGHTS], original.steps[-1].snapshot[Facet.WEIGHTS]
     ):
@@ -152,6 +155,24 @@ def _origin(trace: Trace, facets: Sequence[Facet]) -> str:
     return "" if first is None else f", from {first}"
 
 
+def _firsts(defects: Iterator[Defect]) -> tuple[Defect, ...]:
+    """Return the first defect; where it is of a log's names, the first other one beside it."""
+    firsts: dict[bool, Defect] = {}
+    for defect in defects:
+        of_names = defect.key.endswith(LOG_NAMES)
+        firsts.setdefault(of_names, defect)
+        if not of_names:
+            break
+    return tuple(firsts.values())
+
+
+def _explained(trace: Trace, defect: Defect, origins: Sequence[Facet], course: str) -> Defect:
+    """Return the defect with what it comes of in its key: a log's names come of compiling alone."""
+    if defect.key.endswith(LOG_NAMES):
+        origins, course = (Facet.COMPILE,), ""
+    return replace(defect, key=defect.key + (_origin(trace, origins) or course))
+
+
 def _course(trace: Trace, resumed: Life) -> str:
     """Return what the steps were, where the load lost nothing, to be part of a key."""
     optimizer = trace.case.final_settings.optimizer
@@ -184,8 +205,8 @@ def _log_defects(index: int, one: Step, other: Step, exactness: Exactness) -> It
         if name is not None:
             values = (repr(expected.get(name)), repr(found.get(name)))
             parted = Difference(f"step {index + 1} ({one.event}): {name}", "value", *values)
-            what = "loss" if name in expected and name in found else "log names"
-            key = f"resume: {_step(index)} {what}"
+            what = " loss" if name in expected and name in found else LOG_NAMES
+            key = f"resume: {_step(index)}{what}"
             yield Defect(key, f"{name} differs in step {index + 1}", parted)
 
 

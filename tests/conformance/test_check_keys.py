@@ -30,7 +30,19 @@ def test_a_metric_that_comes_back_renamed_is_no_loss_that_differs():
     step = replace(GOOD.resumed.steps[0], logs=({"loss": 2, "renamed": 1},))
     renamed = replace(GOOD, resumed=replace(GOOD.resumed, steps=(step, *GOOD.resumed.steps[1:])))
 
-    assert keys(renamed, "first_batch_loss_is_identical") == {"resume: first step log names"}
+    said = {"resume: first step log names"}
+    assert keys(renamed, "first_batch_loss_is_identical") == said
+    assert keys(renamed, "resume_trajectory_is_identical") == said
+
+
+def test_a_metric_that_comes_back_renamed_hides_no_other_difference():
+    steps = tuple(replace(step, logs=({"renamed": 1},)) for step in life(2, 4).steps)
+    parted = replace(GOOD, resumed=replace(GOOD.resumed, steps=steps))
+
+    assert keys(parted, "resume_trajectory_is_identical") == {
+        "resume: first step log names",
+        "resume: later step weights with Adam",
+    }
 
 
 @pytest.mark.parametrize(("use_ema", "said"), [(True, " before its first average"), (False, "")])
