@@ -110,7 +110,7 @@ def graph_from_config(config: Mapping[str, Any]) -> tuple[Nested, Nested]:
         return list(leaves(calls[offset].outputs))[position] if offset < len(calls) else None
 
     while pending:
-        waiting = _waiting(pending, tensor, made)
+        waiting = _make_calls(pending, tensor, made)
         if len(waiting) == len(pending):
             raise MalformedEntry(
                 f"model {config.get('name')!r}: the calls of "
@@ -133,10 +133,10 @@ def _entries(config: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     ]
 
 
-def _waiting(
+def _make_calls(
     calls: Sequence[tuple[Layer, Any]], tensor: Any, made: dict[str, list[Node]]
 ) -> list[tuple[Layer, Any]]:
-    """Make the calls that can be made, and return the others, which wait for one of them.
+    """Make the calls whose inputs are there; return the others, which wait for one of those.
 
     Calls are known by their number, so a layer's later calls wait with an earlier one.
     """
@@ -144,13 +144,13 @@ def _waiting(
     held: set[str] = set()
     for call in calls:
         name = call[0].name
-        if name in held or not _called(call, tensor, made):
+        if name in held or not _make_call(call, tensor, made):
             held.add(name)
             waiting.append(call)
     return waiting
 
 
-def _called(call: tuple[Layer, Any], tensor: Any, made: dict[str, list[Node]]) -> bool:
+def _make_call(call: tuple[Layer, Any], tensor: Any, made: dict[str, list[Node]]) -> bool:
     """Call the layer if all that goes into the call is known; say whether it was."""
     layer, node = call
     addresses, arguments = _call_of(node)
