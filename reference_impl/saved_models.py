@@ -45,7 +45,7 @@ from reference_impl.models.saved_objects import (
     metadata_of,
     objects_of,
 )
-from reference_impl.serialization import MalformedEntry, deserialize_layer
+from reference_impl.serialization import MalformedEntry, deserialize_layer, sharing_layers
 from reference_impl.state import Extras
 
 _LOGGER = logging.getLogger(__name__)
@@ -147,7 +147,8 @@ def load_saved_model(
 
 def _made(saved: SavedModelContents) -> Model:
     """Return the model with fresh weights."""
-    model = deserialize_layer(entry_of(saved, saved.root))
+    with sharing_layers():
+        model = deserialize_layer(entry_of(saved, saved.root))
     if not isinstance(model, Model):
         raise MalformedEntry(f"{saved.folder}: expected a model, found {type(model).__name__}")
     if not model.built:

@@ -64,7 +64,11 @@ class DurableFile(FileIO):
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """Give a name beside the target for a file that takes the target's place in the end."""
+    """Give a name beside the target for a file that takes the target's place in the end.
+
+    A target that is a link stays one: what it leads to is replaced.
+    """
+    target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:

@@ -52,7 +52,19 @@ class SavedModelParts:
 
 
 def write_saved_model(parts: SavedModelParts, target: Path) -> None:
-    """Write a SavedModel beside the target and put it in the target's place."""
+    """Write a SavedModel beside the target and put it in the target's place.
+
+    What else lies in a folder of that name stays in it.
+
+    Raises:
+        NotADirectoryError: if the target is a file.
+    """
+    target = target.resolve()
+    if target.exists() and not target.is_dir():
+        raise NotADirectoryError(
+            f"{target}: expected a folder or nothing where a SavedModel is to be, found a file; "
+            "choose another name or remove it"
+        )
     files = _files(parts)
     digests = {name: digest(data) for name, data in files.items()}
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -66,9 +78,12 @@ def write_saved_model(parts: SavedModelParts, target: Path) -> None:
         index = {**parts.index, "members": digests}
         tensors = [*tensors_of(parts.objects.root), *parts.extras, _text(index)]
         write_bundle(partial / VARIABLES, tensors)
-        _replace(partial, target)
-    finally:
+        old = _replaced(partial, target)
+    except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
+        raise
+    if old is not None:
+        _keep_the_rest(old, target)
 
 
 def digest(data: bytes) -> str:
@@ -97,31 +112,36 @@ def _text(index: Mapping[str, Any]) -> NamedArray:
     return NamedArray(INDEX, text)
 
 
-def _replace(partial: Path, target: Path) -> None:
+def _replaced(partial: Path, target: Path) -> Path | None:
     """Put the folder in the target's place: at once where the system can swap two names.
 
     Elsewhere the old folder is put aside first, and back if the new one can't take its place.
+    Returned is where the old one is now, None if there was none.
     """
     if not target.exists():
         partial.rename(target)
-    elif not _exchanged(partial, target):
-        aside = target.with_name(f".{target.name}.{os.getpid()}.replaced")
-        target.rename(aside)
-        try:
-            partial.rename(target)
-        except OSError:
-            aside.rename(target)
-            raise
-        _remove(aside)
-    else:
-        _remove(partial)
+        return None
+    if _exchanged(partial, target):
+        return partial
+    aside = target.with_name(f".{target.name}.{os.getpid()}.replaced")
+    target.rename(aside)
+    try:
+        partial.rename(target)
+    except OSError:
+        aside.rename(target)
+        raise
+    return aside
 
 
-def _remove(old: Path) -> None:
-    if old.is_dir():
-        shutil.rmtree(old)
-    else:
-        old.unlink()
+def _keep_the_rest(old: Path, new: Path) -> None:
+    """Move what only the old folder has into the new one, and remove the old one."""
+    for member in list(old.iterdir()):
+        place = new / member.name
+        if not place.exists():
+            member.rename(place)
+        elif member.is_dir() and not member.is_symlink():
+            _keep_the_rest(member, place)
+    shutil.rmtree(old)
 
 
 def _exchanged(one: Path, other: Path) -> bool:

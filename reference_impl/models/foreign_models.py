@@ -34,7 +34,8 @@ def entry_of(saved: SavedModelContents, node: Node) -> dict[str, Any]:
         WrongPart: if the graph refers to what it does not have.
     """
     told = saved.layers[id(node)]
-    entry = {"class_name": told["class_name"], "config": told.get("config") or {}}
+    config = _with_numbers(saved, node, told.get("config") or {})
+    entry = {"class_name": told["class_name"], "config": config}
     if "is_graph_network" not in told:
         return entry
     if not entry["config"]:
@@ -49,6 +50,29 @@ def entry_of(saved: SavedModelContents, node: Node) -> dict[str, Any]:
         else:
             return entry
     return _without_class(saved, node, entry["config"], error)
+
+
+def _with_numbers(
+    saved: SavedModelContents, node: Node, config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the config with the number of its node on each layer: a shared one has the same."""
+    listed = config.get("layers")
+    if not isinstance(listed, list):
+        return dict(config)
+    held = [child for child in node.children.values() if id(child) in saved.layers]
+    nodes = {saved.layers[id(child)]["name"]: child for child in held}
+    return {**config, "layers": [_with_number(saved, nodes, entry) for entry in listed]}
+
+
+def _with_number(
+    saved: SavedModelContents, nodes: Mapping[str, Node], entry: Mapping[str, Any]
+) -> dict[str, Any]:
+    config = entry["config"]
+    node = nodes.get(config.get("name"))
+    if node is None:
+        return dict(entry)
+    inner = _with_numbers(saved, node, config)
+    return {**entry, "config": inner, "shared_object_id": _number(saved, node)}
 
 
 def _without_class(

@@ -8,7 +8,6 @@ import pytest
 import reference_impl as keras
 from reference_impl import saved_models
 from reference_impl.activations import elu
-from reference_impl.formats import saved_model_write
 from reference_impl.formats.errors import (
     MissingPart,
     NotReadHere,
@@ -18,13 +17,13 @@ from reference_impl.formats.errors import (
 )
 from reference_impl.formats.saved_model_read import read_saved_model
 from reference_impl.models.revived import Revived
-from reference_impl.saving import TargetExists
 from reference_impl.serialization import UnknownLayer
 
 layers = keras.layers
 RANDOM = np.random.default_rng(5)
 X = RANDOM.normal(size=(8, 4)).astype("float32")
 Y = RANDOM.normal(size=(8, 3)).astype("float32")
+X_SIX = RANDOM.normal(size=(8, 6)).astype("float32")
 STEPS = RANDOM.normal(size=(4, 5, 4)).astype("float32")
 SHORT = RANDOM.normal(size=(4, 3)).astype("float32")
 REFUSALS = (UnreadableFile, MissingPart, WrongPart, WrongChecksum, NotReadHere)
@@ -238,44 +237,18 @@ def test_unknown_layer_inside_an_unknown_class_is_refused_by_name(tmp_path):
     np.testing.assert_array_equal(again(X), model(X))
 
 
-def test_existing_folder_is_kept_unless_told_otherwise(tmp_path):
-    (tmp_path / "saved").mkdir()
-
-    with pytest.raises(TargetExists):
-        trained(chain()).save(tmp_path / "saved", overwrite=False)
-
-
-def test_interrupted_save_leaves_the_old_one_whole(tmp_path, monkeypatch):
-    model = trained(chain())
-    model.save(tmp_path / "saved")
-    before = {file: file.read_bytes() for file in (tmp_path / "saved").rglob("*") if file.is_file()}
-    trained(model)
-
-    def interrupted(*_):
-        raise OSError("no space left on device")
-
-    for step in ("write_bundle", "_replace", "_exchanged"):
-        with monkeypatch.context() as patched:
-            patched.setattr(saved_model_write, step, interrupted)
-            with pytest.raises(OSError, match="no space"):
-                model.save(tmp_path / "saved")
-
-        after = {
-            file: file.read_bytes() for file in (tmp_path / "saved").rglob("*") if file.is_file()
-        }
-        assert after == before
-        assert [file.name for file in tmp_path.iterdir()] == ["saved"]
-
-
-def test_folder_is_replaced_where_names_can_not_be_swapped(tmp_path, monkeypatch):
-    trained(chain()).save(tmp_path / "saved")
-    model = trained(chain(), steps=1)
-    monkeypatch.setattr(saved_model_write, "_exchanged", lambda *_: False)
-
+def test_layer_that_two_nested_models_share_comes_back_as_one(tmp_path):
+    given, shared = keras.Input((4,)), layers.Dense(4, name="shared")
+    one = keras.Model(given, shared(given))
+    other = keras.Sequential([shared, layers.Dense(2)])
+    model = trained(keras.Model(given, layers.Concatenate()([one(given), other(given)])), X, X_SIX)
     model.save(tmp_path / "saved")
 
-    assert [file.name for file in tmp_path.iterdir()] == ["saved"]
-    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "saved")(X), model(X))
+    loaded = keras.models.load_model(tmp_path / "saved")
+
+    assert loaded.layers[1].layers[1] is loaded.layers[2].layers[0]
+    np.testing.assert_array_equal(loaded(X), model(X))
+    assert loaded.train_on_batch(X, X_SIX) == model.train_on_batch(X, X_SIX)
 
 
 def test_metadata_says_of_each_layer_what_tf_keras_asks_for(tmp_path):

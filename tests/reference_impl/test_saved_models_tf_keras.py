@@ -74,7 +74,21 @@ def trained(model, x):
     return model
 
 
-MODELS = {"sequential": chain, "functional": graph, "subclassed": written, "stateful": recurrent}
+def sharing(keras):
+    """Return two nested models that hold one layer."""
+    given, shared = keras.Input((4,)), keras.layers.Dense(4, name="shared")
+    one = keras.Model(given, keras.layers.Dense(3)(shared(given)))
+    other = keras.Sequential([shared, keras.layers.Dense(3)])
+    return keras.Model(given, keras.layers.Add()([one(given), other(given)]))
+
+
+MODELS = {
+    "sequential": chain,
+    "functional": graph,
+    "subclassed": written,
+    "stateful": recurrent,
+    "sharing": sharing,
+}
 
 
 def inputs_of(kind):
