@@ -39,6 +39,11 @@ class Original:
     before: Snapshot
     life: Life | None = None
 
+    @property
+    def raises(self) -> bool:
+        """Whether it raised in living on."""
+        return self.life is not None and self.life.raised is not None
+
 
 class Recorder:
     """The stages of one trace: `folder` takes the files, `source` is what a save has left."""
@@ -125,6 +130,20 @@ class Recorder:
         self._save(twin)
         return same_life(life, self.live(twin, trains_on=trains_on))
 
+    def spoiled(self) -> Raised | None:
+        """Return what a twin raises in living on after a save, unless one raises without it too.
+
+        Raises:
+            Unsupported: the subject can't build or train it.
+            Halted: it raised while saving.
+        """
+        if self.live(self.brought_up()).raised is not None:
+            return None
+        twin = self.brought_up()
+        with stage(Stage.SAVE):
+            self._save(twin)
+        return self.live(twin).raised
+
     def save_unbuilt(self) -> Raised | None:
         """Try to save a model without weights; return how that was refused, if it was."""
         model = self._subject.build(self._case, built=False)
@@ -167,7 +186,8 @@ class Recorder:
                 yield event, rows
 
     def _save(self, model: Model) -> Source:
-        return self._path.save(model, self._target())
+        source = self._path.save(model, self._target())
+        return source if self._path.in_memory else Path(source)
 
     def compile(self, model: Model) -> None:
         """Compile what came back where the contract doesn't have the compile settings come back.
@@ -196,13 +216,14 @@ def _single_steps(event: TrainOnBatch, rows: Rows) -> Iterator[tuple[AnyEvent, R
 def stage(stage: Stage) -> Iterator[None]:
     """Turn whatever is raised into `Halted`, with the stage.
 
+    So it is with `Unsupported`: whoever was built and trained can't be excused from saving.
+
     Raises:
         Halted: the subject raised.
-        Unsupported: it says that it can't build or train the case.
     """
     try:
         yield
-    except (Halted, Unsupported):
+    except Halted:
         raise
     except Exception as error:
         raise Halted(raised_at(stage, error)) from error

@@ -173,9 +173,11 @@ def _live(take: _Take, *, trains_on: bool) -> None:
 def _probe(take: _Take, case: Case, reload: LoadElsewhere | None) -> None:
     """Look at what was asked for beyond the round trip."""
     source, probes = take.recorder.source, take.asked.probes
-    if reload is not None and Probe.ANOTHER_PROCESS in probes and isinstance(source, Path):
+    if reload is not None and Probe.ANOTHER_PROCESS in probes and not take.asked.path.in_memory:
         _reload(take, source, reload)
     with take.noting():
+        if take.original is not None and take.original.raises:
+            take.seen["spoiled"] = take.recorder.spoiled()
         if Probe.UNBUILT in probes and case.architecture.kind is Kind.SUBCLASSED:
             take.seen["unbuilt"] = take.recorder.save_unbuilt()
         if Probe.TWIN in probes and _strayed(take.seen):

@@ -60,9 +60,12 @@ def alike(one: Snapshot, other: Snapshot) -> bool:
 
 
 def equal(one: Value, other: Value) -> bool:
-    """Say whether two values are equal: arrays to the byte, JSON values by class and equality."""
+    """Say whether two values are equal: arrays to the byte, JSON values by class and equality.
+
+    A NaN is equal to a NaN, wherever it stands in a JSON value.
+    """
     if not isinstance(one, np.ndarray):
-        return type(one) is type(other) and bool(one == other)
+        return type(one) is type(other) and bool(one == other or repr(one) == repr(other))
     return (
         isinstance(other, np.ndarray)
         and one.dtype == other.dtype

@@ -95,6 +95,8 @@ class Trace:
     elsewhere: Elsewhere | None = None
     raised: Raised | None = None
     unbuilt: Raised | None = None
+    spoiled: Raised | None = None
+    """What the saved model raises in living on, where one that was never saved does not."""
     steady: bool = True
     """False where a twin, brought up alike and saved alike, did not live as the original did.
 
@@ -113,9 +115,13 @@ def same_life(one: Life, other: Life) -> bool:
     if (one.raised is None) != (other.raised is None) or len(one.steps) != len(other.steps):
         return False
     return equal_arrays(one.outputs, other.outputs) and all(
-        a.logs == b.logs and not _apart(a.snapshot, b.snapshot)
+        _same_logs(a, b) and not _apart(a.snapshot, b.snapshot)
         for a, b in zip(one.steps, other.steps, strict=True)
     )
+
+
+def _same_logs(one: Step, other: Step) -> bool:
+    return len(one.logs) == len(other.logs) and all(map(same, one.logs, other.logs))
 
 
 def _apart(one: Snapshot, other: Snapshot) -> bool:

@@ -35,7 +35,6 @@ RESUMED = (
     Facet.LEARNING_RATE,
 )
 
-
 ORIGINS = (
     *(Facet.SLOTS, Facet.ITERATION, Facet.LEARNING_RATE, Facet.OPTIMIZER, Facet.COMPILE),
     *(Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.RNG, Facet.RECURRENT, Facet.ARGUMENTS),
@@ -56,6 +55,8 @@ def outputs_survive(trace: Trace) -> Seen:
     if isinstance(lives, NotApplicable):
         return lives
     original, resumed = lives
+    if not original.outputs:
+        return NotApplicable("the original itself gives no outputs")
     found = tuple(output_defects(original, resumed, trace.exactness))
     if not found and untrained(trace, Facet.WEIGHTS, Facet.NON_TRAINABLE):
         return Vacuous("training left the weights as they were: fresh ones give equal outputs")
@@ -73,11 +74,10 @@ def first_batch_loss_is_identical(trace: Trace) -> Seen:
         return NotApplicable("the original raised in its first step")
     if not resumed.steps:
         return (_raised(resumed),)
-    found = tuple(_log_defects(0, original.steps[0], resumed.steps[0], trace.exactness))
+    found = _firsts(_log_defects(0, original.steps[0], resumed.steps[0], trace.exactness))
     if not found and untrained(trace, Facet.WEIGHTS, Facet.NON_TRAINABLE):
         return Vacuous("training left the weights as they were: fresh ones give an equal loss")
-    course = circumstance(trace)
-    return tuple(_explained(trace, defect, LOSS_ORIGINS, course) for defect in found[:1])
+    return tuple(_explained(trace, each, LOSS_ORIGINS, circumstance(trace)) for each in found)
 
 
 def resume_trajectory_is_identical(trace: Trace) -> Seen:
@@ -200,24 +200,26 @@ def _raised(life: Life) -> Defect:
 
 
 def _log_defects(index: int, one: Step, other: Step, exactness: Exactness) -> Iterator[Defect]:
+    step = f"step {index + 1}"
+    if len(one.logs) != len(other.logs):
+        counts = (f"{len(one.logs)} logs", f"{len(other.logs)} logs")
+        parted = Difference(f"{step} ({one.event})", "count", *counts)
+        yield Defect(f"resume: {_step(index)} logs", f"{step} has other logs", parted)
     for expected, found in zip(one.logs, other.logs, strict=False):
-        name = _parted_log(expected, found, exactness)
-        if name is not None:
+        for name in _parted_logs(expected, found, exactness):
             values = (repr(expected.get(name)), repr(found.get(name)))
-            parted = Difference(f"step {index + 1} ({one.event}): {name}", "value", *values)
+            parted = Difference(f"{step} ({one.event}): {name}", "value", *values)
             what = " loss" if name in expected and name in found else LOG_NAMES
-            key = f"resume: {_step(index)}{what}"
-            yield Defect(key, f"{name} differs in step {index + 1}", parted)
+            yield Defect(f"resume: {_step(index)}{what}", f"{name} differs in {step}", parted)
 
 
-def _parted_log(
+def _parted_logs(
     expected: Mapping[str, float], found: Mapping[str, float], exactness: Exactness
-) -> str | None:
+) -> Iterator[str]:
     for name in dict.fromkeys((*expected, *found)):
         a, b = expected.get(name), found.get(name)
         if a is None or b is None or not near(np.array(a), np.array(b), exactness):
-            return name
-    return None
+            yield name
 
 
 def _state_defects(

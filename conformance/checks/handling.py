@@ -61,7 +61,15 @@ def saving_changes_nothing(trace: Trace) -> Seen:
     """Hold the live model after the save against the same model before it."""
     if trace.before is None or trace.saved is None:
         return NotApplicable("the model was not saved")
-    return _snapshot_defects(trace, trace.before, trace.saved, tuple(Facet))
+    found = _snapshot_defects(trace, trace.before, trace.saved, tuple(Facet))
+    return found if trace.spoiled is None else (*found, _spoiled(trace.spoiled))
+
+
+def _spoiled(raised: Raised) -> Defect:
+    said = f"{raised.kind}: {raised.message}"
+    parted = Difference("training", "raised", "what it does without a save", said)
+    key = f"saved: raised {raised.kind}: {gist(raised.message)}"
+    return Defect(key, f"the saved model raised {raised.kind}", parted, raised.traceback)
 
 
 def second_generation_equals_first(trace: Trace) -> Seen:

@@ -45,6 +45,20 @@ def test_a_metric_that_comes_back_renamed_hides_no_other_difference():
     }
 
 
+def test_a_renamed_metric_hides_none_beside_it():
+    def logging(**log):
+        steps = tuple(replace(step, logs=(log,)) for step in GOOD.resumed.steps)
+        return replace(GOOD.resumed, steps=steps)
+
+    original, resumed = logging(mae=1.0, share=0.9), logging(mean=1.0, share=0.1)
+    parted = replace(GOOD, original=original, resumed=resumed)
+
+    assert keys(parted, "first_batch_loss_is_identical") == {
+        "resume: first step log names",
+        "resume: first step loss",
+    }
+
+
 @pytest.mark.parametrize(("use_ema", "said"), [(True, " before its first average"), (False, "")])
 def test_averages_that_have_not_begun_are_told(use_ema, said):
     optimizer = Object("Adam", {"learning_rate": 0.1, "use_ema": use_ema})

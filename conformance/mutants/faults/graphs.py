@@ -81,12 +81,12 @@ def _split(config: Config, layer: Config) -> None:
             address[0], address[1] = f"{name}_{address[1] - first}", first
 
 
-@instead(graph_config, "_waiting")
+@instead(graph_config, "_make_calls")
 def later_calls_not_held(_: Any) -> Any:
     """A shared layer's later call is made anew before an earlier one that has to wait."""
 
     def waiting(calls: Any, tensor: Any, made: Any) -> list[Any]:
-        return [call for call in calls if not graph_config._called(call, tensor, made)]
+        return [call for call in calls if not graph_config._make_call(call, tensor, made)]
 
     return waiting
 
