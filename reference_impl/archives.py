@@ -36,7 +36,11 @@ from reference_impl.models.dialects import (
 )
 from reference_impl.models.object_paths import numbered, places_of
 from reference_impl.models.restore import model_from_state, set_states
-from reference_impl.models.restore_training import OptimizerMismatch, restore_training
+from reference_impl.models.restore_training import (
+    MetricsMismatch,
+    OptimizerMismatch,
+    restore_training,
+)
 from reference_impl.models.restore_tree import fitting_tree
 from reference_impl.models.trainer import Trainer
 from reference_impl.naming import snake_case
@@ -250,8 +254,8 @@ def save_weights_tree(model: Trainer, target: Path, *, dialect: Dialect) -> None
 def load_weights_tree(model: Trainer, tree: WeightsTree, source: Path) -> None:
     """Put weights in the layout of `.weights.h5` into the model, all or none.
 
-    A compiled model takes the state of its optimizer and metrics, too; where that is of another
-    optimizer it is left, with a warning, as in Keras.
+    A compiled model takes the state of its optimizer and metrics, too; where that is of others it
+    is left, with a warning, as in Keras.
 
     Args:
         model: the model, built.
@@ -273,7 +277,11 @@ def load_weights_tree(model: Trainer, tree: WeightsTree, source: Path) -> None:
     try:
         if found != expected:
             raise OptimizerMismatch(f"model {model.name!r}: expected {expected}, found {found}")
-        restore_training(model, optimizer, extras)
+        try:
+            restore_training(model, optimizer, extras)
+        except MetricsMismatch as error:
+            _LOGGER.warning("%s: the state of the metrics is left: %s", source, error)
+            restore_training(model, optimizer, replace(extras, metrics=()))
     except OptimizerMismatch as error:
         _LOGGER.warning("%s: the state of the optimizer is left: %s", source, error)
 

@@ -36,6 +36,10 @@ class OptimizerMismatch(ValueError):
     """The optimizer's state does not fit the model or is of a kind that is not read."""
 
 
+class MetricsMismatch(OptimizerMismatch):
+    """The metrics' state is of other metrics than the model was compiled with."""
+
+
 def paired_flags(model: Layer, flags: Sequence[bool]) -> Flags:
     """Return the layers with the flags that a file holds, none if it holds none."""
     found = paired(model, flags) if flags else []
@@ -128,7 +132,7 @@ def restore_training(model: Trainer, arrays: Sequence[NamedArray], extras: Extra
     The state of a legacy optimizer is left, with a warning: it starts afresh.
 
     Raises:
-        OptimizerMismatch: if it does not fit; nothing is changed then.
+        OptimizerMismatch, MetricsMismatch: if it does not fit; nothing is changed then.
     """
     compiled = model.compiled
     if compiled is None:
@@ -279,7 +283,7 @@ def _metric_changes(model: Trainer, extras: Extras) -> Changes:
         compiled.prepare(names, shapes)
     variables = [variable for metric in compiled.metrics for variable in metric.variables]
     if [variable.shape for variable in variables] != [value.shape for value in values]:
-        raise OptimizerMismatch(
+        raise MetricsMismatch(
             f"model {model.name!r}: expected metric state of shapes "
             f"{[variable.shape for variable in variables]}, found {[v.shape for v in values]}"
         )

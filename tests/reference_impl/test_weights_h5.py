@@ -139,6 +139,18 @@ def test_the_state_of_another_optimizer_is_left_and_said_to_be(tmp_path, caplog)
         np.testing.assert_array_equal(one, two.value)
 
 
+def test_other_metrics_leave_the_optimizer_its_state(tmp_path, caplog):
+    model, other = chain(), chain()
+    model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"])
+    model.train_on_batch(X, Y)
+    model.save_weights(tmp_path / "m.weights.h5")
+    other.load_weights(tmp_path / "m.weights.h5")
+
+    assert "the state of the metrics is left" in caplog.text
+    for one, two in zip(model.optimizer.variables, other.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(one.value, two.value)
+
+
 def test_recurrent_layers_have_their_weights_in_a_cell(tmp_path):
     model = keras.Sequential([layers.LSTM(2, input_shape=(4, 3)), layers.GRU(2)][:1])
     model.save_weights(tmp_path / "m.weights.h5")
