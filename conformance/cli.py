@@ -13,6 +13,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
 EXIT_FINDINGS, EXIT_ERROR = 1, 2
@@ -41,7 +42,7 @@ def run(
     timeout: Timeout = 120.0,
     out: Annotated[Path, typer.Option(help="Where the run and its report go.")] = OUT,
 ) -> None:
-    """Run the suite: exit 0 for nothing unexpected, 1 for findings, 2 for a usage error."""
+    """Run the suite. Exit 0: nothing unexpected; 1: findings; 2: a usage or harness error."""
     import pytest
 
     from conformance import suite
@@ -86,7 +87,7 @@ def interchange(
         "saveproof-interchange"
     ),
 ) -> None:
-    """Have each subject read what each has written: exit codes as those of `run`."""
+    """Have each read what each has written. Exit codes are those of `run`."""
     from conformance import listing
     from conformance.interchange import session
     from reports.matrix import matrix
@@ -128,7 +129,7 @@ def repro(
     check: Annotated[str | None, typer.Option(help="The check whose finding is meant.")] = None,
     run: In = OUT,
 ) -> None:
-    """Print a stand-alone script that shows the finding; it was run and shows it."""
+    """Print a script that shows the finding. It stands alone, and was run and shows it."""
     from conformance import repro as reproduction
 
     typer.echo(_or_error(lambda: reproduction.confirmed(case, run, check)))
@@ -136,7 +137,7 @@ def repro(
 
 @app.command()
 def subjects() -> None:
-    """List the built-in subjects, and whether what they need is installed."""
+    """List the built-in subjects. Told is whether what they need is installed."""
     from conformance import listing
 
     typer.echo(listing.subjects())
@@ -152,7 +153,7 @@ def paths(subjects: Subjects) -> None:
 
 @app.command()
 def formats(subjects: Subjects) -> None:
-    """List the formats that subjects exchange: who writes and who reads each."""
+    """List formats, who writes and reads them."""
     from conformance import listing
 
     typer.echo(_or_error(lambda: listing.formats(subjects)))
@@ -168,7 +169,7 @@ def checks() -> None:
 
 @app.command()
 def doctor(subject: Annotated[str, typer.Argument(metavar="SUBJECT")]) -> None:
-    """Say whether the subject's adapter works, and which layers and optimizers really do."""
+    """Say whether an adapter works. Each layer and optimizer is tried."""
     from conformance import listing
 
     text, well = _or_error(lambda: listing.doctor(subject))
@@ -183,7 +184,7 @@ def report(
         "terminal"
     ),
 ) -> None:
-    """Render a run, or several merged, to standard output."""
+    """Render a run, or several merged. It goes to standard output."""
     from reports.matrix import matrix
     from reports.merging import merge
     from reports.renderers import RENDERERS
@@ -197,7 +198,7 @@ def report(
 
 @app.command()
 def compare(old: Path, new: Path) -> None:
-    """Say what is new, gone and changed between two runs, as Markdown."""
+    """Say what is new, gone and changed. The answer is Markdown."""
     from reports.compare import compare as compared
     from reports.compare import comparison_markdown
     from reports.store import read
