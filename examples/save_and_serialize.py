@@ -23,9 +23,6 @@ from sklearn.datasets import load_digits
 Digits = tuple[np.ndarray, np.ndarray]
 """Images `(rows, 784)` in [0, 1], float32; labels `(rows,)`."""
 
-TF_FORMATS = frozenset({"tf_keras"})
-"""Modules that offer SavedModel and TensorFlow checkpoints."""
-
 
 def digits() -> tuple[Digits, Digits]:
     """Return training and test digits, their 8 x 8 pixels enlarged to the guide's 28 x 28."""
@@ -88,15 +85,13 @@ def trajectory(model: Any, data: Digits, steps: int = 5) -> list[float]:
 
 
 def whole_model(keras: ModuleType, data: Digits, test: np.ndarray, folder: Path) -> Iterator[Held]:
-    """Save and load the whole model, in every format that the module offers."""
-    formats = [("h5", folder / "path_to_my_model.h5", {})]
-    if keras.__name__ in TF_FORMATS:
-        formats.append(("tf", folder / "path_to_saved_model", {"save_format": "tf"}))
-    for name, target, options in formats:
+    """Save and load the whole model, as HDF5 and as a SavedModel."""
+    formats = [("h5", folder / "path_to_my_model.h5"), ("tf", folder / "path_to_saved_model")]
+    for name, target in formats:
         model = compiled(keras, three_layer_mlp(keras))
         model.fit(*data, batch_size=64, epochs=1, verbose=0)
         predictions = model.predict(test, verbose=0)
-        model.save(str(target), **options)
+        model.save(str(target), save_format=name)
         new_model = keras.models.load_model(str(target))
         _same_predictions(predictions, new_model.predict(test, verbose=0))
         resumes = trajectory(model, data) == trajectory(new_model, data)
@@ -144,13 +139,12 @@ def weights(keras: ModuleType, data: Digits, test: np.ndarray, folder: Path) -> 
     assert first_batch_loss == trajectory(compiled(keras, new_model), data, 1)
     yield Held("JSON and weights, HDF5")
 
-    if keras.__name__ in TF_FORMATS:
-        checkpoint = str(folder / "path_to_my_tf_checkpoint")
-        model.save_weights(checkpoint, save_format="tf")
-        twin = compiled(keras, three_layer_mlp(keras))
-        twin.train_on_batch(data[0][:1], data[1][:1])
-        twin.load_weights(checkpoint)
-        yield Held("weights, TF checkpoint", trajectory(model, data) == trajectory(twin, data))
+    checkpoint = str(folder / "path_to_my_tf_checkpoint")
+    model.save_weights(checkpoint, save_format="tf")
+    twin = compiled(keras, three_layer_mlp(keras))
+    twin.train_on_batch(data[0][:1], data[1][:1])
+    twin.load_weights(checkpoint)
+    yield Held("weights, TF checkpoint", trajectory(model, data) == trajectory(twin, data))
 
 
 def subclassed(keras: ModuleType, data: Digits, test: np.ndarray, folder: Path) -> Iterator[Held]:
@@ -169,13 +163,8 @@ def subclassed(keras: ModuleType, data: Digits, test: np.ndarray, folder: Path) 
 def _subclassed_weights(
     keras: ModuleType, model: Any, data: Digits, test: np.ndarray, folder: Path
 ) -> Iterator[Held]:
-    offers_tf = keras.__name__ in TF_FORMATS
-    target, options = (
-        (folder / "subclassed", {"save_format": "tf"})
-        if offers_tf
-        else (folder / "subclassed_weights.h5", {})
-    )
-    model.save_weights(str(target), **options)
+    target = folder / "path_to_my_weights"
+    model.save_weights(str(target), save_format="tf")
     predictions = model.predict(test, verbose=0)
     first_batch_loss = model.train_on_batch(data[0][:64], data[1][:64])
 
@@ -185,8 +174,8 @@ def _subclassed_weights(
     _same_predictions(predictions, new_model.predict(test, verbose=0))
     new_first_batch_loss = new_model.train_on_batch(data[0][:64], data[1][:64])
     assert first_batch_loss == new_first_batch_loss
-    resumes = trajectory(model, data) == trajectory(new_model, data) if offers_tf else None
-    yield Held(f"subclassed, weights, {'TF checkpoint' if offers_tf else 'HDF5'}", resumes)
+    resumes = trajectory(model, data) == trajectory(new_model, data)
+    yield Held("subclassed, weights, TF checkpoint", resumes)
 
 
 def _refuses(save: Callable[[], object]) -> bool:

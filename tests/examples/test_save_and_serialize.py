@@ -22,14 +22,16 @@ def test_guide_holds_on_the_reference_and_every_resume_is_exact(program, tmp_pat
 
     assert held == {
         "whole model, h5": True,
+        "whole model, tf": True,
         "config": None,
         "JSON": None,
         "weights in memory": None,
         "config and weights in memory": None,
         "JSON and weights, HDF5": None,
+        "weights, TF checkpoint": True,
         "subclassed, unbuilt": True,
         "subclassed, whole model, HDF5": True,
-        "subclassed, weights, HDF5": None,
+        "subclassed, weights, TF checkpoint": True,
     }
 
 
