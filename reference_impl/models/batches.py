@@ -34,7 +34,6 @@ def rows_of(
     x: Nested,
     y: Nested = None,
     sample_weight: Nested = None,
-    class_weight: Mapping[int, float] | None = None,
 ) -> Rows:
     """Return the data as arrays, real numbers in float32 as Keras feeds them.
 
@@ -52,9 +51,7 @@ def rows_of(
         raise DataMismatch(
             f"data: expected as many samples in x, y and sample_weight, found {sorted(lengths)}"
         )
-    if class_weight is None:
-        return rows
-    return Rows(rows.x, rows.y, _weighted_by_class(rows, class_weight))
+    return rows
 
 
 def _array(value: Any) -> np.ndarray | None:
@@ -66,8 +63,14 @@ def _array(value: Any) -> np.ndarray | None:
     return array
 
 
-def _weighted_by_class(rows: Rows, class_weight: Mapping[int, float]) -> np.ndarray:
-    """Return the samples' weights times the weight of each sample's class."""
+def weighted_by_class(rows: Rows, class_weight: Mapping[int, float] | None) -> Rows:
+    """Return the rows, the samples' weights times the weight of each sample's class, if any.
+
+    Raises:
+        DataMismatch: if a class has no weight, or the model several outputs.
+    """
+    if class_weight is None:
+        return rows
     if not isinstance(rows.y, np.ndarray):
         raise DataMismatch("class_weight: expected a model with a single output")
     # A class is a column of one-hot targets, else the target itself.
@@ -81,7 +84,8 @@ def _weighted_by_class(rows: Rows, class_weight: Mapping[int, float]) -> np.ndar
             f"class_weight: expected a weight for every class, found none for {missing}"
         )
     weights = np.array([class_weight[int(number)] for number in classes], FLOATX)
-    return weights if rows.sample_weight is None else weights * rows.sample_weight
+    own = 1 if rows.sample_weight is None else rows.sample_weight
+    return Rows(rows.x, rows.y, weights * own)
 
 
 def batches(rows: Rows, batch_size: int, order: np.ndarray | None = None) -> Iterator[Rows]:
@@ -91,8 +95,19 @@ def batches(rows: Rows, batch_size: int, order: np.ndarray | None = None) -> Ite
         yield rows[part] if order is None else rows[order[part]]
 
 
-def split(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
-    """Return the rows for training and the last `fraction` of them for validation."""
+def parted(
+    rows: Rows, validation_data: Sequence[Nested] | None, validation_split: float
+) -> tuple[Rows, Rows | None]:
+    """Return the rows for training, and those for validation, if there are any.
+
+    Without `validation_data` they are the last `validation_split` of the rows.
+    """
+    if validation_data is not None:
+        return rows, _rows_of_validation(validation_data)
+    return _split(rows, validation_split) if validation_split else (rows, None)
+
+
+def _split(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
     at = int(np.floor(len(rows) * (1.0 - fraction)))
     if at in (0, len(rows)):
         raise DataMismatch(
@@ -101,8 +116,7 @@ def split(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
     return rows[:at], rows[at:]
 
 
-def rows_of_validation(data: Sequence[Nested]) -> Rows:
-    """Return the rows of `validation_data`: (x, y) or (x, y, sample_weight)."""
+def _rows_of_validation(data: Sequence[Nested]) -> Rows:
     if not isinstance(data, list | tuple) or len(data) not in (2, 3):
         raise DataMismatch("validation_data: expected (x, y) or (x, y, sample_weight)")
     return rows_of(*data)

@@ -14,12 +14,12 @@ from reference_impl.metrics import Metric
 from reference_impl.models.batches import (
     Rows,
     batches,
+    parted,
     pseudo_names,
     reported,
     rows_of,
-    rows_of_validation,
-    split,
     tensor_of,
+    weighted_by_class,
 )
 from reference_impl.models.compiled import Arguments, Compiled, structure_of
 from reference_impl.models.errors import UncompiledModel
@@ -122,7 +122,8 @@ class Trainer(Layer):
         if reset_metrics:
             self.reset_metrics()
         with held(compiled.flags):
-            logs = self._train_step(rows_of(x, y, sample_weight, class_weight))
+            rows = weighted_by_class(rows_of(x, y, sample_weight), class_weight)
+            logs = self._train_step(rows)
         return reported(logs, return_dict=return_dict)
 
     def test_on_batch(
@@ -165,10 +166,8 @@ class Trainer(Layer):
         `validation_split` takes the last part of the data, before any shuffling.
         """
         compiled = self._check_compiled()
-        rows = rows_of(x, y, sample_weight, class_weight)
-        validation = rows_of_validation(validation_data) if validation_data is not None else None
-        if validation is None and validation_split:
-            rows, validation = split(rows, validation_split)
+        rows, validation = parted(rows_of(x, y, sample_weight), validation_data, validation_split)
+        rows = weighted_by_class(rows, class_weight)
         batch_size = batch_size or DEFAULT_BATCH_SIZE
         history = History()
         told = self._callbacks(callbacks, history, verbose=verbose, epochs=epochs)
