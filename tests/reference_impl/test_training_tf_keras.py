@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import reference_impl
+from reference_impl.losses.functions import UnknownClass
 
 pytestmark = pytest.mark.frameworks
 
@@ -30,3 +31,13 @@ def test_class_weights_leave_the_validation_split_alone(keras):
     )
 
     assert ours == {name: pytest.approx(value, rel=1e-4) for name, value in theirs.items()}
+
+
+@pytest.mark.parametrize("unknown", [-1, 3])
+def test_targets_that_are_no_class_are_refused(keras, tf, unknown):
+    classes = np.array([*CLASSES[:9], unknown])
+
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"label value of {unknown}"):
+        made(keras).fit(X, classes, verbose=0)
+    with pytest.raises(UnknownClass, match=rf"found \[{unknown}\]"):
+        made(reference_impl).fit(X, classes)
