@@ -280,9 +280,20 @@ class Layer:
         """All weights, the trainable ones first."""
         return each_once(self.trainable_weights + self.non_trainable_weights)
 
-    trainable_variables = trainable_weights
-    non_trainable_variables = non_trainable_weights
-    variables = weights
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The same as `trainable_weights`, whatever the class takes them to be."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The same as `non_trainable_weights`."""
+        return self.non_trainable_weights
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The same as `weights`."""
+        return self.weights
 
     @property
     def losses(self) -> list[Tensor]:
