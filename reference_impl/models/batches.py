@@ -8,8 +8,10 @@ import numpy as np
 
 from reference_impl.autodiff import Tensor
 from reference_impl.layers.policy import FLOATX, is_floating
-from reference_impl.models.errors import DataMismatch
+from reference_impl.models.errors import DataMismatch, EmptyLoop
 from reference_impl.nest import Nested, leaves, map_leaves
+
+DEFAULT_BATCH_SIZE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,28 @@ def weighted_by_class(rows: Rows, class_weight: Mapping[int, float] | None) -> R
     weights = np.array([class_weight[int(number)] for number in classes], FLOATX)
     own = 1 if rows.sample_weight is None else rows.sample_weight
     return Rows(rows.x, rows.y, weights * own)
+
+
+def batch_size_of(rows: Rows | None, given: int | None) -> int:
+    """Return how many of the rows make a batch, 32 by default.
+
+    Raises:
+        EmptyLoop: if there are no rows, or the number is not positive.
+    """
+    if rows is not None and not len(rows):
+        raise EmptyLoop("data: expected at least one sample, found none")
+    return positive("batch_size", DEFAULT_BATCH_SIZE if given is None else given)
+
+
+def positive(argument: str, number: int) -> int:
+    """Return the number.
+
+    Raises:
+        EmptyLoop: naming the argument, if it is below 1.
+    """
+    if number < 1:
+        raise EmptyLoop(f"{argument}: expected a positive number, found {number!r}")
+    return number
 
 
 def batches(rows: Rows, batch_size: int, order: np.ndarray | None = None) -> Iterator[Rows]:

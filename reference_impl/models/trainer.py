@@ -13,8 +13,10 @@ from reference_impl.layers.base import Layer
 from reference_impl.metrics import Metric
 from reference_impl.models.batches import (
     Rows,
+    batch_size_of,
     batches,
     parted,
+    positive,
     pseudo_names,
     reported,
     rows_of,
@@ -28,8 +30,6 @@ from reference_impl.models.graph import Graph
 from reference_impl.nest import Nested, leaves, map_leaves
 from reference_impl.optimizers import Optimizer
 from reference_impl.random import process_generator
-
-DEFAULT_BATCH_SIZE = 32
 
 
 class Trainer(Layer):
@@ -168,9 +168,12 @@ class Trainer(Layer):
         compiled = self._check_compiled()
         rows, validation = parted(rows_of(x, y, sample_weight), validation_data, validation_split)
         rows = weighted_by_class(rows, class_weight)
-        batch_size = batch_size or DEFAULT_BATCH_SIZE
+        batch_size = batch_size_of(rows, batch_size)
+        validation_size = batch_size_of(validation, validation_batch_size or batch_size)
         history = History()
-        told = self._callbacks(callbacks, history, verbose=verbose, epochs=epochs)
+        told = self._callbacks(
+            callbacks, history, verbose=verbose, epochs=positive("epochs", epochs)
+        )
         self.stop_training = False
         with held(compiled.flags):
             told.tell("on_train_begin")
@@ -178,7 +181,7 @@ class Trainer(Layer):
                 told.tell("on_epoch_begin", epoch)
                 logs = self._train_epoch(rows, batch_size, told, shuffle=shuffle)
                 if validation is not None:
-                    found = self._evaluate(validation, validation_batch_size or batch_size, told)
+                    found = self._evaluate(validation, validation_size, told)
                     logs |= {f"val_{name}": value for name, value in found.items()}
                 told.tell("on_epoch_end", epoch, logs)
                 if self.stop_training:
@@ -202,16 +205,15 @@ class Trainer(Layer):
         self._check_compiled()
         told = self._callbacks(callbacks, verbose=verbose)
         rows = rows_of(x, y, sample_weight)
-        logs = self._evaluate(rows, batch_size or DEFAULT_BATCH_SIZE, told)
+        logs = self._evaluate(rows, batch_size_of(rows, batch_size), told)
         return reported(logs, return_dict=return_dict)
 
     def predict(self, x: Nested, batch_size: int | None = None, verbose: int | str = 0) -> Nested:
         """Return the outputs for all samples, as arrays, computed batch by batch."""
         del verbose
-        parts = [
-            self(batch.x, training=False)
-            for batch in batches(rows_of(x), batch_size or DEFAULT_BATCH_SIZE)
-        ]
+        rows = rows_of(x)
+        chosen = batches(rows, batch_size_of(rows, batch_size))
+        parts = [self(batch.x, training=False) for batch in chosen]
         flat = zip(*(leaves(part) for part in parts), strict=True)
         joined = iter([np.concatenate([tensor.value for tensor in output]) for output in flat])
         return map_leaves(lambda _: next(joined), parts[0])

@@ -5,6 +5,7 @@ import pytest
 
 import reference_impl
 from reference_impl.losses.functions import UnknownClass
+from reference_impl.models.errors import EmptyLoop
 
 pytestmark = pytest.mark.frameworks
 
@@ -41,3 +42,31 @@ def test_targets_that_are_no_class_are_refused(keras, tf, unknown):
         made(keras).fit(X, classes, verbose=0)
     with pytest.raises(UnknownClass, match=rf"found \[{unknown}\]"):
         made(reference_impl).fit(X, classes)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda model: model.fit(X, CLASSES, batch_size=0, verbose=0),
+        lambda model: model.fit(X, CLASSES, batch_size=-1, verbose=0),
+        lambda model: model.fit(X, CLASSES, epochs=0, verbose=0),
+        lambda model: model.fit(X[:0], CLASSES[:0], verbose=0),
+        lambda model: model.fit(X, CLASSES, validation_data=(X[:0], CLASSES[:0]), verbose=0),
+        lambda model: model.evaluate(X, CLASSES, batch_size=0, verbose=0),
+        lambda model: model.evaluate(X[:0], CLASSES[:0], verbose=0),
+        lambda model: model.predict(X, batch_size=-1, verbose=0),
+        lambda model: model.predict(X[:0], verbose=0),
+    ],
+)
+def test_a_loop_without_a_batch_is_refused(keras, call):
+    with pytest.raises(ValueError, match=r"positive|non-empty"):
+        call(made(keras))
+    with pytest.raises(EmptyLoop, match=r"expected a positive number|expected at least one sample"):
+        call(made(reference_impl))
+
+
+def test_no_epoch_is_left_where_the_first_is_beyond_the_last(keras):
+    for module in (reference_impl, keras):
+        model = made(module)
+
+        assert model.fit(X, CLASSES, epochs=1, initial_epoch=1, verbose=0).history == {}
