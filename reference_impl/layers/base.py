@@ -62,6 +62,14 @@ def _parameters(function: Callable[..., Any]) -> frozenset[str]:
     return frozenset(inspect.signature(function).parameters)
 
 
+@cache
+def _named_arguments(method: Callable[..., Any]) -> frozenset[str]:
+    """Return what the method takes by name, whatever it calls `self`, `*args` and `**kwargs`."""
+    _, *given = inspect.signature(method).parameters.values()
+    open_ended = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return frozenset(one.name for one in given if one.kind not in open_ended)
+
+
 class Layer:
     """A function with weights, built when it first sees the shape of its input.
 
@@ -327,7 +335,7 @@ class Layer:
         Raises:
             NotImplementedError: if the class takes arguments of its own and states no `get_config`.
         """
-        unsaid = _parameters(type(self).__init__) - _BASE_PARAMETERS
+        unsaid = _named_arguments(type(self).__init__) - _named_arguments(Layer.__init__)
         if unsaid and type(self).get_config is Layer.get_config:
             raise NotImplementedError(
                 f"layer {self.name!r}: {type(self).__name__} takes the arguments {sorted(unsaid)} "
@@ -433,6 +441,3 @@ def _batch_input_shape(arguments: dict[str, Any]) -> Shape | None:
     if sample is None and arguments.get("input_dim") is not None:
         sample = (arguments["input_dim"],)
     return None if sample is None else (arguments.get("batch_size"), *sample)
-
-
-_BASE_PARAMETERS = frozenset({"self", "args", "kwargs", *_parameters(Layer.__init__)})
