@@ -196,10 +196,15 @@ class Layer:
         return self._extra_state
 
     def __setattr__(self, attribute: str, value: Any) -> None:
-        """Track layers, weights and containers of layers in the order of assignment."""
+        """Track layers, weights and containers of layers in the order of assignment.
+
+        A weight whose attribute is given another one is the layer's no longer.
+        """
         if isinstance(value, Layer | Variable | list | tuple | dict):
-            self._tracked.pop(attribute, None)
+            replaced = self._tracked.pop(attribute, None)
             self._tracked[attribute] = value
+            if isinstance(replaced, Variable) and replaced is not value:
+                self._own_weights[:] = [one for one in self._own_weights if one is not replaced]
         object.__setattr__(self, attribute, value)
         if self.restoring is not None:
             self.restoring()

@@ -1,0 +1,35 @@
+"""Subclassed models: what their own methods are asked for."""
+
+import numpy as np
+
+import reference_impl as keras
+
+X = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
+
+
+class Built(keras.Model):
+    def build(self, input_shape):
+        self.seen = [*getattr(self, "seen", []), input_shape]
+        self.factor = self.add_weight(name="factor", shape=(input_shape[-1],))
+
+    def call(self, inputs):
+        return inputs * self.factor
+
+
+def test_a_subclassed_models_own_build_is_called_once_before_its_first_call():
+    model = Built(name="own")
+    model(X)
+    model(X[:2])
+
+    assert model.seen == [(6, 4)]
+    assert [weight.name for weight in model.weights] == ["own/factor:0"]
+
+
+def test_an_own_build_that_was_asked_for_already_leaves_no_weight_behind():
+    """As in tf_keras, which calls it again unless it sets `built`."""
+    model = Built()
+    model.build((None, 4))
+    model(X)
+
+    assert model.seen == [(None, 4), (6, 4)]
+    assert len(model.weights) == 1
