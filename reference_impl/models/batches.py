@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.autodiff import Tensor
+from reference_impl.autodiff import Tensor, cast, reshape
 from reference_impl.layers.policy import FLOATX, is_floating
 from reference_impl.models.errors import DataMismatch, EmptyLoop
 from reference_impl.nest import Nested, leaves, map_leaves
@@ -149,6 +149,22 @@ def _rows_of_validation(data: Sequence[Nested]) -> Rows:
 def tensor_of(value: Any) -> Tensor | None:
     """Return the value as a tensor, None as it is."""
     return None if value is None else Tensor(value)
+
+
+def matched_targets(
+    target: Tensor, prediction: Tensor, weight: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    """Return targets and weights in the rank of the predictions, and in their dtype if alike."""
+    flat = len(prediction.shape) == 2
+    if flat and len(target.shape) == 1:
+        target = reshape(target, (-1, 1))
+    if is_floating(target.dtype) == is_floating(prediction.dtype):
+        target = cast(target, prediction.dtype)
+    if weight is None:
+        return target, None
+    if flat and len(weight.shape) == 1:
+        weight = reshape(weight, (-1, 1))
+    return target, cast(weight, prediction.dtype)
 
 
 def reported(logs: dict[str, Any], *, return_dict: bool) -> Any:

@@ -6,11 +6,11 @@ from typing import Any
 
 from reference_impl import losses as loss_functions
 from reference_impl import metrics as metric_functions
-from reference_impl.autodiff import Tensor, cast, reshape
+from reference_impl.autodiff import Tensor
 from reference_impl.custom_objects import active_custom_objects
-from reference_impl.layers.policy import is_floating
 from reference_impl.losses import Loss, LossFunctionWrapper
 from reference_impl.metrics import Mean, MeanMetricWrapper, Metric
+from reference_impl.models.batches import matched_targets
 from reference_impl.models.errors import DataMismatch
 from reference_impl.models.flags import Flags
 from reference_impl.nest import Nested, leaves
@@ -173,22 +173,6 @@ def _summed(values: Sequence[Tensor]) -> Tensor:
     for value in values[1:]:
         total = total + value
     return total
-
-
-def matched_targets(
-    target: Tensor, prediction: Tensor, weight: Tensor | None
-) -> tuple[Tensor, Tensor | None]:
-    """Return targets and weights in the rank of the predictions, and in their dtype if alike."""
-    flat = len(prediction.shape) == 2
-    if flat and len(target.shape) == 1:
-        target = reshape(target, (-1, 1))
-    if is_floating(target.dtype) == is_floating(prediction.dtype):
-        target = cast(target, prediction.dtype)
-    if weight is None:
-        return target, None
-    if flat and len(weight.shape) == 1:
-        weight = reshape(weight, (-1, 1))
-    return target, cast(weight, prediction.dtype)
 
 
 def per_output(given: Any, names: Sequence[str], argument: str) -> list[Any]:
