@@ -230,9 +230,18 @@ def _metrics(
     found: list[list[Metric]] = []
     used: set[int] = set()
     for entry, shape in zip(entries, shapes, strict=True):
-        listed = list(entry) if isinstance(entry, list | tuple) else [entry]
-        found.append([_own(_metric(item, *shape), used) for item in listed if item is not None])
+        listed = [item for item in _listed(entry) if item is not None]
+        found.append([_own(_metric(item, *shape), used) for item in listed])
     return found
+
+
+def _listed(entry: Any) -> list[Any]:
+    """Return the metrics of one output; what a dictionary calls them says nothing, as in Keras."""
+    if isinstance(entry, Mapping) and "class_name" not in entry:
+        entry = [entry[name] for name in sorted(entry)]
+    if not isinstance(entry, list | tuple):
+        return [entry]
+    return [metric for item in entry for metric in _listed(item)]
 
 
 def _own(metric: Metric, used: set[int]) -> Metric:

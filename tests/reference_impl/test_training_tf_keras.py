@@ -70,3 +70,25 @@ def test_no_epoch_is_left_where_the_first_is_beyond_the_last(keras):
         model = made(module)
 
         assert model.fit(X, CLASSES, epochs=1, initial_epoch=1, verbose=0).history == {}
+
+
+def test_a_list_of_dictionaries_holds_the_metrics_of_each_output(keras):
+    """Their keys say nothing: the list is by output."""
+    ours, theirs = (
+        _two_outputs(module, metrics=[{"left": "mae"}, {"other": ["mse", "mae"]}])
+        for module in (reference_impl, keras)
+    )
+
+    assert ours == {name: pytest.approx(value, rel=1e-4) for name, value in theirs.items()}
+
+
+def _two_outputs(keras, **compiled):
+    """Return the logs of a batch of a model with two outputs, whose weights are ones."""
+    given = keras.Input((4,))
+    outputs = [
+        keras.layers.Dense(1, kernel_initializer="ones", name=name)(given)
+        for name in ("left", "right")
+    ]
+    model = keras.Model(given, outputs)
+    model.compile("sgd", "mse", **compiled)
+    return model.train_on_batch(X, [X[:, :1], X[:, 1:2]], return_dict=True)
