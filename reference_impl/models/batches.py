@@ -167,6 +167,13 @@ def matched_targets(
     return target, cast(weight, prediction.dtype)
 
 
+def joined(parts: Sequence[Nested]) -> Nested:
+    """Return the outputs of batches as arrays, one for each output."""
+    flat = zip(*(leaves(part) for part in parts), strict=True)
+    arrays = iter([np.concatenate([tensor.value for tensor in output]) for output in flat])
+    return map_leaves(lambda _: next(arrays), parts[0])
+
+
 def reported(logs: dict[str, Any], *, return_dict: bool) -> Any:
     """Return a batch's logs as they are asked for: by name, or the values, alone if it is one."""
     if return_dict:

@@ -46,6 +46,8 @@ class Compiled:
         self.names: list[str] = []
         self.shapes: list[tuple[Any, Any]] = []
         self.flags: Flags = []
+        self.keys: Sequence[str] | None = None
+        """What stands for the outputs in dictionaries; None if their names do."""
 
     @property
     def ready(self) -> bool:
@@ -74,16 +76,16 @@ class Compiled:
             names: of the outputs.
             shapes: of each output's targets and predictions, which decide what 'accuracy' means.
         """
-        told, several = self.arguments, len(names) > 1
-        self.output_losses = [_loss(given) for given in per_output(told.loss, names, "loss")]
-        self.output_loss_weights = per_output(told.loss_weights, names, "loss_weights")
+        told, several, keys = self.arguments, len(names) > 1, self.keys or names
+        self.output_losses = [_loss(given) for given in per_output(told.loss, keys, "loss")]
+        self.output_loss_weights = per_output(told.loss_weights, keys, "loss_weights")
         self.output_loss_metrics = [
             Mean(name=f"{name}_loss") if several and loss is not None else None
             for name, loss in zip(names, self.output_losses, strict=True)
         ]
-        self.output_metrics = _metrics(told.metrics, names, shapes, "metrics")
+        self.output_metrics = _metrics(told.metrics, keys, shapes, "metrics")
         self.output_weighted_metrics = _metrics(
-            told.weighted_metrics, names, shapes, "weighted_metrics"
+            told.weighted_metrics, keys, shapes, "weighted_metrics"
         )
         self._name_metrics(names)
         self.names, self.shapes = list(names), list(shapes)

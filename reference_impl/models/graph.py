@@ -29,6 +29,12 @@ class Graph:
     input_names: list[str] = field(default_factory=list)
     output_names: list[str] = field(default_factory=list)
 
+    @property
+    def output_keys(self) -> list[str]:
+        """What losses and targets are told apart by: the outputs' keys where they have any."""
+        keyed = isinstance(self.outputs, dict) and len(self.outputs) == len(self.output_names)
+        return sorted(self.outputs) if keyed else self.output_names
+
     def run(self, values: Sequence[Any]) -> Nested:
         """Return the outputs for the inputs' values, given in the order of the flattened inputs."""
         computed = {

@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from reference_impl import optimizers
 from reference_impl.autodiff import Tape, Tensor
 from reference_impl.callbacks import Callback, CallbackList, EpochLines, History
@@ -15,6 +13,7 @@ from reference_impl.models.batches import (
     Rows,
     batch_size_of,
     batches,
+    joined,
     parted,
     positive,
     pseudo_names,
@@ -58,6 +57,7 @@ class Trainer(Layer):
         told = Arguments(loss, metrics, weighted_metrics, loss_weights, run_eagerly)
         self.compiled = Compiled(made, told)
         self.compiled.flags = flags_of(self)
+        self.compiled.keys = None if self.graph is None else self.graph.output_keys
 
     @property
     def optimizer(self) -> Optimizer | None:
@@ -213,10 +213,7 @@ class Trainer(Layer):
         del verbose
         rows = rows_of(x)
         chosen = batches(rows, batch_size_of(rows, batch_size))
-        parts = [self(batch.x, training=False) for batch in chosen]
-        flat = zip(*(leaves(part) for part in parts), strict=True)
-        joined = iter([np.concatenate([tensor.value for tensor in output]) for output in flat])
-        return map_leaves(lambda _: next(joined), parts[0])
+        return joined([self(batch.x, training=False) for batch in chosen])
 
     def _train_epoch(
         self, rows: Rows, batch_size: int, told: CallbackList, *, shuffle: bool
@@ -267,10 +264,11 @@ class Trainer(Layer):
         """Return each output's targets and weights; make losses and metrics at the first batch."""
         compiled = self._check_compiled()
         names = self.output_names or compiled.names or pseudo_names(len(predictions))
-        targets = [tensor_of(leaf) for leaf in structure_of(batch.y, names, "y")]
-        weights = [
-            tensor_of(leaf) for leaf in structure_of(batch.sample_weight, names, "sample_weight")
-        ]
+        keys = compiled.keys or names
+        targets, weights = (
+            [tensor_of(leaf) for leaf in structure_of(data, keys, argument)]
+            for data, argument in ((batch.y, "y"), (batch.sample_weight, "sample_weight"))
+        )
         if not compiled.ready:
             shapes = [
                 (() if target is None else target.shape, prediction.shape)

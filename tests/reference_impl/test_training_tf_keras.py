@@ -82,6 +82,31 @@ def test_a_list_of_dictionaries_holds_the_metrics_of_each_output(keras):
     assert ours == {name: pytest.approx(value, rel=1e-4) for name, value in theirs.items()}
 
 
+def test_outputs_in_a_dictionary_are_told_apart_by_their_keys(keras):
+    ours, theirs = (_keyed(module) for module in (reference_impl, keras))
+
+    assert ours == {name: pytest.approx(value, rel=1e-4) for name, value in theirs.items()}
+
+
+def _keyed(keras):
+    """Return the logs of a batch of a model whose outputs' keys aren't in their layers' order."""
+    given = keras.Input((4,))
+    outputs = {
+        key: keras.layers.Dense(1, kernel_initializer="ones", name=name)(given)
+        for key, name in (("last", "a"), ("first", "b"))
+    }
+    model = keras.Model(given, outputs)
+    model.compile(
+        "sgd",
+        {"last": "mse", "first": "mae"},
+        metrics={"last": "mae"},
+        loss_weights={"last": 2.0, "first": 1.0},
+    )
+    targets = {"last": X[:, :1], "first": X[:, 1:2]}
+    weights = {"last": np.arange(10.0), "first": np.ones(10)}
+    return model.train_on_batch(X, targets, sample_weight=weights, return_dict=True)
+
+
 def _two_outputs(keras, **compiled):
     """Return the logs of a batch of a model with two outputs, whose weights are ones."""
     given = keras.Input((4,))
