@@ -26,6 +26,7 @@ from reference_impl.models.compiled import Arguments, Compiled, structure_of
 from reference_impl.models.errors import UncompiledModel
 from reference_impl.models.flags import flags_of, held
 from reference_impl.models.graph import Graph
+from reference_impl.models.own_steps import OF_PREDICTION, OF_TRAINING, check_steps
 from reference_impl.nest import Nested, leaves, map_leaves
 from reference_impl.optimizers import Optimizer
 from reference_impl.random import process_generator
@@ -53,6 +54,7 @@ class Trainer(Layer):
 
         The optimizer's slots are created at the first step. `run_eagerly` is kept, with no effect.
         """
+        check_steps(self, OF_TRAINING)
         made = optimizers.get(optimizer, custom_objects=active_custom_objects())
         told = Arguments(loss, metrics, weighted_metrics, loss_weights, run_eagerly)
         self.compiled = Compiled(made, told)
@@ -122,8 +124,7 @@ class Trainer(Layer):
         if reset_metrics:
             self.reset_metrics()
         with held(compiled.flags):
-            rows = weighted_by_class(rows_of(x, y, sample_weight), class_weight)
-            logs = self._train_step(rows)
+            logs = self._train_step(weighted_by_class(rows_of(x, y, sample_weight), class_weight))
         return reported(logs, return_dict=return_dict)
 
     def test_on_batch(
@@ -142,6 +143,7 @@ class Trainer(Layer):
 
     def predict_on_batch(self, x: Nested) -> Nested:
         """Return the outputs for one batch, as arrays."""
+        check_steps(self, OF_PREDICTION)
         return map_leaves(lambda tensor: tensor.value, self(rows_of(x).x, training=False))
 
     def fit(
@@ -171,9 +173,8 @@ class Trainer(Layer):
         batch_size = batch_size_of(rows, batch_size)
         validation_size = batch_size_of(validation, validation_batch_size or batch_size)
         history = History()
-        told = self._callbacks(
-            callbacks, history, verbose=verbose, epochs=positive("epochs", epochs)
-        )
+        epochs = positive("epochs", epochs)
+        told = self._callbacks(callbacks, history, verbose=verbose, epochs=epochs)
         self.stop_training = False
         with held(compiled.flags):
             told.tell("on_train_begin")
@@ -211,6 +212,7 @@ class Trainer(Layer):
     def predict(self, x: Nested, batch_size: int | None = None, verbose: int | str = 0) -> Nested:
         """Return the outputs for all samples, as arrays, computed batch by batch."""
         del verbose
+        check_steps(self, OF_PREDICTION)
         rows = rows_of(x)
         chosen = batches(rows, batch_size_of(rows, batch_size))
         return joined([self(batch.x, training=False) for batch in chosen])
