@@ -1,5 +1,6 @@
 """Callbacks: what `fit` tells while it runs, and those that saving needs."""
 
+import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 Logs = Mapping[str, Any]
+_LOGGER = logging.getLogger(__name__)
 
 
 class Callback:
@@ -91,10 +93,12 @@ class ModelCheckpoint(Callback):
         filepath: the target; may hold `{epoch}` (from 1), `{batch}` and log names to be filled in.
         monitor: the log that `save_best_only` looks at.
         verbose: 1 writes a line for each file.
-        save_best_only: save only when the log improved.
+        save_best_only: save only when the log improved; never while there is no such log, of which
+            a warning tells.
         save_weights_only: `save_weights` instead of `save`.
         mode: 'min', 'max', or 'auto': by the log's name.
         save_freq: 'epoch', or a number of batches.
+        initial_value_threshold: what the log must be better than for the first file.
     """
 
     def __init__(
@@ -106,6 +110,8 @@ class ModelCheckpoint(Callback):
         save_weights_only: bool = False,  # noqa: FBT001 (Keras's signature)
         mode: str = "auto",
         save_freq: str | int = "epoch",
+        *,
+        initial_value_threshold: float | None = None,
     ) -> None:
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"ModelCheckpoint: expected mode auto, min or max, found {mode!r}")
@@ -119,7 +125,8 @@ class ModelCheckpoint(Callback):
         self.save_freq = save_freq
         rises = monitor.startswith("fmeasure") or "acc" in monitor
         self._rises = mode == "max" or (mode == "auto" and rises)
-        self.best: float = -np.inf if self._rises else np.inf
+        worst = -np.inf if self._rises else np.inf
+        self.best: float = worst if initial_value_threshold is None else initial_value_threshold
         self._batches = 0
         self._epoch = 0
 
@@ -156,9 +163,12 @@ class ModelCheckpoint(Callback):
 
     def _improved(self, logs: Logs) -> bool:
         if self.monitor not in logs:
-            raise KeyError(
-                f"ModelCheckpoint: expected a log {self.monitor!r}, found {sorted(logs)}"
+            _LOGGER.warning(
+                "ModelCheckpoint: expected a log %r to tell the best model by, found %s; not saved",
+                self.monitor,
+                sorted(logs),
             )
+            return False
         value = float(logs[self.monitor])
         if not (value > self.best if self._rises else value < self.best):
             return False

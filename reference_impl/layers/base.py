@@ -62,6 +62,14 @@ def _parameters(function: Callable[..., Any]) -> frozenset[str]:
     return frozenset(inspect.signature(function).parameters)
 
 
+@cache
+def _named_arguments(method: Callable[..., Any]) -> frozenset[str]:
+    """Return what the method takes by name, whatever it calls `self`, `*args` and `**kwargs`."""
+    _, *given = inspect.signature(method).parameters.values()
+    open_ended = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return frozenset(one.name for one in given if one.kind not in open_ended)
+
+
 class Layer:
     """A function with weights, built when it first sees the shape of its input.
 
@@ -188,10 +196,15 @@ class Layer:
         return self._extra_state
 
     def __setattr__(self, attribute: str, value: Any) -> None:
-        """Track layers, weights and containers of layers in the order of assignment."""
+        """Track layers, weights and containers of layers in the order of assignment.
+
+        A weight whose attribute is given another one is the layer's no longer.
+        """
         if isinstance(value, Layer | Variable | list | tuple | dict):
-            self._tracked.pop(attribute, None)
+            replaced = self._tracked.pop(attribute, None)
             self._tracked[attribute] = value
+            if isinstance(replaced, Variable) and replaced is not value:
+                self._own_weights[:] = [one for one in self._own_weights if one is not replaced]
         object.__setattr__(self, attribute, value)
         if self.restoring is not None:
             self.restoring()
@@ -280,9 +293,20 @@ class Layer:
         """All weights, the trainable ones first."""
         return each_once(self.trainable_weights + self.non_trainable_weights)
 
-    trainable_variables = trainable_weights
-    non_trainable_variables = non_trainable_weights
-    variables = weights
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The same as `trainable_weights`, whatever the class takes them to be."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The same as `non_trainable_weights`."""
+        return self.non_trainable_weights
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The same as `weights`."""
+        return self.weights
 
     @property
     def losses(self) -> list[Tensor]:
@@ -316,7 +340,7 @@ class Layer:
         Raises:
             NotImplementedError: if the class takes arguments of its own and states no `get_config`.
         """
-        unsaid = _parameters(type(self).__init__) - _BASE_PARAMETERS
+        unsaid = _named_arguments(type(self).__init__) - _named_arguments(Layer.__init__)
         if unsaid and type(self).get_config is Layer.get_config:
             raise NotImplementedError(
                 f"layer {self.name!r}: {type(self).__name__} takes the arguments {sorted(unsaid)} "
@@ -422,6 +446,3 @@ def _batch_input_shape(arguments: dict[str, Any]) -> Shape | None:
     if sample is None and arguments.get("input_dim") is not None:
         sample = (arguments["input_dim"],)
     return None if sample is None else (arguments.get("batch_size"), *sample)
-
-
-_BASE_PARAMETERS = frozenset({"self", "args", "kwargs", *_parameters(Layer.__init__)})

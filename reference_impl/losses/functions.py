@@ -13,6 +13,10 @@ EPSILON = 1e-7
 LossFunction = Callable[..., Tensor]
 
 
+class UnknownClass(ValueError):
+    """A target is none of the classes that the predictions are of."""
+
+
 def mean_squared_error(y_true: Operand, y_pred: Operand) -> Tensor:
     """Mean of (p - t)^2 over the last axis."""
     t, p = _paired(y_true, y_pred)
@@ -157,6 +161,9 @@ def sparse_categorical_crossentropy(
 
     Probabilities are kept within [1e-7, 1 - 1e-7] and then scaled to sum 1; those that a softmax
     gave are not used, its input is, as in Keras.
+
+    Raises:
+        UnknownClass: if a target that counts is none of the classes.
     """
     p = y_pred if isinstance(y_pred, Tensor) else Tensor(y_pred)
     p, from_logits = _logits(p, from_logits=from_logits)
@@ -166,11 +173,21 @@ def sparse_categorical_crossentropy(
         order = [i for i in range(p.ndim) if i != axis % p.ndim]
         p = ad.transpose(p, (*order, axis % p.ndim))
     labels = np.asarray(value_of(y_true)).astype(np.int64).reshape(p.shape[:-1])
+    _check_classes(labels[labels != ignore_class], p.shape[-1])
     classes = np.arange(p.shape[-1])
     chosen = (labels[..., None] == classes).astype(p.dtype)
     if ignore_class is not None:
         chosen = chosen * (labels != ignore_class)[..., None].astype(p.dtype)
     return -ad.sum(ad.log_softmax(p, -1) * chosen, -1)
+
+
+def _check_classes(labels: np.ndarray, count: int) -> None:
+    unknown = sorted(set(labels[(labels < 0) | (labels >= count)].tolist()))
+    if unknown:
+        raise UnknownClass(
+            f"sparse_categorical_crossentropy: expected classes from 0 to {count - 1}, one for "
+            f"each column of the predictions, found {unknown} among the targets"
+        )
 
 
 def squeezed(y_true: Operand, y_pred: Operand) -> tuple[Tensor, Tensor]:

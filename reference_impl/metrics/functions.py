@@ -50,11 +50,13 @@ def sparse_categorical_accuracy(y_true: Operand, y_pred: Operand) -> Tensor:
 
 
 def sparse_top_k_categorical_accuracy(y_true: Operand, y_pred: Operand, k: int = 5) -> Tensor:
-    """1 where fewer than k scores are above that of the target class."""
+    """1 where fewer than k scores are above that of the target class; 0 for an unknown class."""
     t, p = np.asarray(value_of(y_true)), np.asarray(value_of(y_pred))
     scores = p.reshape(-1, p.shape[-1])
-    own = np.take_along_axis(scores, t.astype(np.int64).reshape(-1, 1), axis=1)
-    within = ((scores > own).sum(axis=1) < k) & np.isfinite(own[:, 0])
+    labels = t.astype(np.int64).reshape(-1, 1)
+    known = (labels >= 0) & (labels < scores.shape[-1])
+    own = np.take_along_axis(scores, np.where(known, labels, 0), axis=1)
+    within = ((scores > own).sum(axis=1) < k) & np.isfinite(own[:, 0]) & known[:, 0]
     return _matches(within.reshape(t.shape))
 
 

@@ -46,9 +46,16 @@ class Metric:
         raise NotImplementedError(f"{type(self).__name__}: expected a method result")
 
     def reset_state(self) -> None:
-        """Set every state variable to 0."""
+        """Set every state variable to 0, or do what a subclass states as `reset_states`."""
+        if type(self).reset_states is not Metric.reset_states:
+            self.reset_states()
+            return
         for variable in self.variables:
             variable.value = np.zeros_like(variable.value)
+
+    def reset_states(self) -> None:
+        """TensorFlow 2.0's name of `reset_state`, which older metrics of users state."""
+        self.reset_state()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
         """Take in a batch and return the figure so far."""

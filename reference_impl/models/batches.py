@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.autodiff import Tensor
+from reference_impl.autodiff import Tensor, cast, reshape
 from reference_impl.layers.policy import FLOATX, is_floating
-from reference_impl.models.errors import DataMismatch
+from reference_impl.models.errors import DataMismatch, EmptyLoop
 from reference_impl.nest import Nested, leaves, map_leaves
+
+DEFAULT_BATCH_SIZE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,6 @@ def rows_of(
     x: Nested,
     y: Nested = None,
     sample_weight: Nested = None,
-    class_weight: Mapping[int, float] | None = None,
 ) -> Rows:
     """Return the data as arrays, real numbers in float32 as Keras feeds them.
 
@@ -52,9 +53,7 @@ def rows_of(
         raise DataMismatch(
             f"data: expected as many samples in x, y and sample_weight, found {sorted(lengths)}"
         )
-    if class_weight is None:
-        return rows
-    return Rows(rows.x, rows.y, _weighted_by_class(rows, class_weight))
+    return rows
 
 
 def _array(value: Any) -> np.ndarray | None:
@@ -66,8 +65,14 @@ def _array(value: Any) -> np.ndarray | None:
     return array
 
 
-def _weighted_by_class(rows: Rows, class_weight: Mapping[int, float]) -> np.ndarray:
-    """Return the samples' weights times the weight of each sample's class."""
+def weighted_by_class(rows: Rows, class_weight: Mapping[int, float] | None) -> Rows:
+    """Return the rows, the samples' weights times the weight of each sample's class, if any.
+
+    Raises:
+        DataMismatch: if a class has no weight, or the model several outputs.
+    """
+    if class_weight is None:
+        return rows
     if not isinstance(rows.y, np.ndarray):
         raise DataMismatch("class_weight: expected a model with a single output")
     # A class is a column of one-hot targets, else the target itself.
@@ -81,7 +86,30 @@ def _weighted_by_class(rows: Rows, class_weight: Mapping[int, float]) -> np.ndar
             f"class_weight: expected a weight for every class, found none for {missing}"
         )
     weights = np.array([class_weight[int(number)] for number in classes], FLOATX)
-    return weights if rows.sample_weight is None else weights * rows.sample_weight
+    own = 1 if rows.sample_weight is None else rows.sample_weight
+    return Rows(rows.x, rows.y, weights * own)
+
+
+def batch_size_of(rows: Rows | None, given: int | None) -> int:
+    """Return how many of the rows make a batch, 32 by default.
+
+    Raises:
+        EmptyLoop: if there are no rows, or the number is not positive.
+    """
+    if rows is not None and not len(rows):
+        raise EmptyLoop("data: expected at least one sample, found none")
+    return positive("batch_size", DEFAULT_BATCH_SIZE if given is None else given)
+
+
+def positive(argument: str, number: int) -> int:
+    """Return the number.
+
+    Raises:
+        EmptyLoop: naming the argument, if it is below 1.
+    """
+    if number < 1:
+        raise EmptyLoop(f"{argument}: expected a positive number, found {number!r}")
+    return number
 
 
 def batches(rows: Rows, batch_size: int, order: np.ndarray | None = None) -> Iterator[Rows]:
@@ -91,8 +119,19 @@ def batches(rows: Rows, batch_size: int, order: np.ndarray | None = None) -> Ite
         yield rows[part] if order is None else rows[order[part]]
 
 
-def split(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
-    """Return the rows for training and the last `fraction` of them for validation."""
+def parted(
+    rows: Rows, validation_data: Sequence[Nested] | None, validation_split: float
+) -> tuple[Rows, Rows | None]:
+    """Return the rows for training, and those for validation, if there are any.
+
+    Without `validation_data` they are the last `validation_split` of the rows.
+    """
+    if validation_data is not None:
+        return rows, _rows_of_validation(validation_data)
+    return _split(rows, validation_split) if validation_split else (rows, None)
+
+
+def _split(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
     at = int(np.floor(len(rows) * (1.0 - fraction)))
     if at in (0, len(rows)):
         raise DataMismatch(
@@ -101,8 +140,7 @@ def split(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
     return rows[:at], rows[at:]
 
 
-def rows_of_validation(data: Sequence[Nested]) -> Rows:
-    """Return the rows of `validation_data`: (x, y) or (x, y, sample_weight)."""
+def _rows_of_validation(data: Sequence[Nested]) -> Rows:
     if not isinstance(data, list | tuple) or len(data) not in (2, 3):
         raise DataMismatch("validation_data: expected (x, y) or (x, y, sample_weight)")
     return rows_of(*data)
@@ -111,6 +149,29 @@ def rows_of_validation(data: Sequence[Nested]) -> Rows:
 def tensor_of(value: Any) -> Tensor | None:
     """Return the value as a tensor, None as it is."""
     return None if value is None else Tensor(value)
+
+
+def matched_targets(
+    target: Tensor, prediction: Tensor, weight: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    """Return targets and weights in the rank of the predictions, and in their dtype if alike."""
+    flat = len(prediction.shape) == 2
+    if flat and len(target.shape) == 1:
+        target = reshape(target, (-1, 1))
+    if is_floating(target.dtype) == is_floating(prediction.dtype):
+        target = cast(target, prediction.dtype)
+    if weight is None:
+        return target, None
+    if flat and len(weight.shape) == 1:
+        weight = reshape(weight, (-1, 1))
+    return target, cast(weight, prediction.dtype)
+
+
+def joined(parts: Sequence[Nested]) -> Nested:
+    """Return the outputs of batches as arrays, one for each output."""
+    flat = zip(*(leaves(part) for part in parts), strict=True)
+    arrays = iter([np.concatenate([tensor.value for tensor in output]) for output in flat])
+    return map_leaves(lambda _: next(arrays), parts[0])
 
 
 def reported(logs: dict[str, Any], *, return_dict: bool) -> Any:

@@ -6,11 +6,11 @@ from typing import Any
 
 from reference_impl import losses as loss_functions
 from reference_impl import metrics as metric_functions
-from reference_impl.autodiff import Tensor, cast, reshape
+from reference_impl.autodiff import Tensor
 from reference_impl.custom_objects import active_custom_objects
-from reference_impl.layers.policy import is_floating
 from reference_impl.losses import Loss, LossFunctionWrapper
 from reference_impl.metrics import Mean, MeanMetricWrapper, Metric
+from reference_impl.models.batches import matched_targets
 from reference_impl.models.errors import DataMismatch
 from reference_impl.models.flags import Flags
 from reference_impl.nest import Nested, leaves
@@ -46,6 +46,8 @@ class Compiled:
         self.names: list[str] = []
         self.shapes: list[tuple[Any, Any]] = []
         self.flags: Flags = []
+        self.keys: Sequence[str] | None = None
+        """What stands for the outputs in dictionaries; None if their names do."""
 
     @property
     def ready(self) -> bool:
@@ -74,16 +76,16 @@ class Compiled:
             names: of the outputs.
             shapes: of each output's targets and predictions, which decide what 'accuracy' means.
         """
-        told, several = self.arguments, len(names) > 1
-        self.output_losses = [_loss(given) for given in per_output(told.loss, names, "loss")]
-        self.output_loss_weights = per_output(told.loss_weights, names, "loss_weights")
+        told, several, keys = self.arguments, len(names) > 1, self.keys or names
+        self.output_losses = [_loss(given) for given in per_output(told.loss, keys, "loss")]
+        self.output_loss_weights = per_output(told.loss_weights, keys, "loss_weights")
         self.output_loss_metrics = [
             Mean(name=f"{name}_loss") if several and loss is not None else None
             for name, loss in zip(names, self.output_losses, strict=True)
         ]
-        self.output_metrics = _metrics(told.metrics, names, shapes, "metrics")
+        self.output_metrics = _metrics(told.metrics, keys, shapes, "metrics")
         self.output_weighted_metrics = _metrics(
-            told.weighted_metrics, names, shapes, "weighted_metrics"
+            told.weighted_metrics, keys, shapes, "weighted_metrics"
         )
         self._name_metrics(names)
         self.names, self.shapes = list(names), list(shapes)
@@ -175,22 +177,6 @@ def _summed(values: Sequence[Tensor]) -> Tensor:
     return total
 
 
-def matched_targets(
-    target: Tensor, prediction: Tensor, weight: Tensor | None
-) -> tuple[Tensor, Tensor | None]:
-    """Return targets and weights in the rank of the predictions, and in their dtype if alike."""
-    flat = len(prediction.shape) == 2
-    if flat and len(target.shape) == 1:
-        target = reshape(target, (-1, 1))
-    if is_floating(target.dtype) == is_floating(prediction.dtype):
-        target = cast(target, prediction.dtype)
-    if weight is None:
-        return target, None
-    if flat and len(weight.shape) == 1:
-        weight = reshape(weight, (-1, 1))
-    return target, cast(weight, prediction.dtype)
-
-
 def per_output(given: Any, names: Sequence[str], argument: str) -> list[Any]:
     """Return one object an output from one for all, a list, or a dictionary by output name.
 
@@ -246,9 +232,18 @@ def _metrics(
     found: list[list[Metric]] = []
     used: set[int] = set()
     for entry, shape in zip(entries, shapes, strict=True):
-        listed = list(entry) if isinstance(entry, list | tuple) else [entry]
-        found.append([_own(_metric(item, *shape), used) for item in listed if item is not None])
+        listed = [item for item in _listed(entry) if item is not None]
+        found.append([_own(_metric(item, *shape), used) for item in listed])
     return found
+
+
+def _listed(entry: Any) -> list[Any]:
+    """Return the metrics of one output; what a dictionary calls them says nothing, as in Keras."""
+    if isinstance(entry, Mapping) and "class_name" not in entry:
+        entry = [entry[name] for name in sorted(entry)]
+    if not isinstance(entry, list | tuple):
+        return [entry]
+    return [metric for item in entry for metric in _listed(item)]
 
 
 def _own(metric: Metric, used: set[int]) -> Metric:

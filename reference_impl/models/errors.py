@@ -9,5 +9,9 @@ class UncompiledModel(RuntimeError):
     """The model was asked to train or evaluate before `compile`."""
 
 
+class EmptyLoop(ValueError):
+    """There would be no batch: no samples, no epochs, or none of them at a time."""
+
+
 class DataMismatch(ValueError):
     """Inputs, targets or weights do not fit each other or the model's outputs."""

@@ -29,6 +29,12 @@ class Graph:
     input_names: list[str] = field(default_factory=list)
     output_names: list[str] = field(default_factory=list)
 
+    @property
+    def output_keys(self) -> list[str]:
+        """What losses and targets are told apart by: the outputs' keys where they have any."""
+        keyed = isinstance(self.outputs, dict) and len(self.outputs) == len(self.output_names)
+        return sorted(self.outputs) if keyed else self.output_names
+
     def run(self, values: Sequence[Any]) -> Nested:
         """Return the outputs for the inputs' values, given in the order of the flattened inputs."""
         computed = {
@@ -170,6 +176,8 @@ def _numbered(names: Sequence[str]) -> list[str]:
 def conformed_inputs(graph: Graph, data: Nested, *, where: str) -> list[Tensor]:
     """Return the data as one tensor per input, in rank and dtype as the inputs were declared.
 
+    A declared number of samples binds only the layers that keep a state for each of them.
+
     Raises:
         InputMismatch: if the data does not fit in number, name or shape.
     """
@@ -196,7 +204,7 @@ def _conformed(value: Any, symbol: KerasTensor, where: str) -> Tensor:
     elif len(shape) == len(expected) + 1 and shape[-1] == 1:
         tensor = reshape(tensor, shape[:-1])
     fits = len(tensor.shape) == len(expected) and all(
-        size is None or size == found for size, found in zip(expected, tensor.shape, strict=True)
+        size in (None, found) for size, found in zip(expected[1:], tensor.shape[1:], strict=True)
     )
     if not fits:
         name = symbol.layer.name if symbol.layer else "?"

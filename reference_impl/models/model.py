@@ -12,6 +12,7 @@ from reference_impl.autodiff import Variable
 from reference_impl.checkpoints import LoadStatus
 from reference_impl.custom_objects import custom_object_scope
 from reference_impl.layers.base import KerasTensor, Layer
+from reference_impl.layers.call_context import CallFrame, calling
 from reference_impl.layers.policy import is_floating
 from reference_impl.layers.weights import each_once, zeros_of
 from reference_impl.models.errors import UnbuiltModel
@@ -118,8 +119,11 @@ class Model(Trainer):
             self.built = True
             self(zeros_of(input_shape, self.compute_dtype), training=False)
 
-    def ensure_built(self, input_shape: Nested) -> None:  # noqa: ARG002 (of a layer)
-        """Count a subclassed model as built once it is called."""
+    def ensure_built(self, input_shape: Nested) -> None:
+        """Count a subclassed model as built once it is called, by its own `build` if it has one."""
+        if not self.built and type(self).build is not Model.build:
+            with calling(CallFrame()):
+                self.build(input_shape)
         self.built = True
 
     @property

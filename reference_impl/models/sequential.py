@@ -9,7 +9,7 @@ from reference_impl.layers.input_layer import InputLayer
 from reference_impl.layers.policy import FLOATX
 from reference_impl.models.graph import graph_between
 from reference_impl.models.model import Model
-from reference_impl.nest import Nested, Shape, is_shape
+from reference_impl.nest import Nested, Shape, is_shape, map_shapes
 from reference_impl.serialization import deserialize_layer, serialize_layer
 
 
@@ -115,15 +115,17 @@ class Sequential(Model):
             return
         if not is_shape(input_shape):
             raise ValueError(f"model {self.name!r}: expected one shape, found {input_shape}")
-        shape = (None, *tuple(input_shape)[1:])
-        self._tensors = [self._new_input(self._stack[0], shape, FLOATX)]
+        self._tensors = [self._new_input(self._stack[0], tuple(input_shape), FLOATX)]
         for layer in self._stack:
             self._call_next(layer)
         self._close()
 
     def ensure_built(self, input_shape: Nested) -> None:
-        """Build the layers at the first call."""
-        self.build(input_shape)
+        """Build the layers at the first call, for any number of samples unless one is stateful."""
+        if self.graph is not None:
+            return
+        stateful = any(layer.stateful for layer in self.flatten_layers())
+        self.build(input_shape if stateful else map_shapes(_with_open_batch, input_shape))
 
     def get_config(self) -> dict[str, Any]:
         """Return the name and the layers' entries, the input layer's first.
@@ -153,3 +155,7 @@ class Sequential(Model):
         if self.graph is None and isinstance(inputs, KerasTensor):
             self.build(inputs.shape)
         return super().__call__(inputs, training, **arguments)
+
+
+def _with_open_batch(shape: Shape) -> Shape:
+    return (None, *shape[1:])

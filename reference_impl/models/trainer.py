@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from reference_impl import optimizers
 from reference_impl.autodiff import Tape, Tensor
 from reference_impl.callbacks import Callback, CallbackList, EpochLines, History
@@ -13,23 +11,25 @@ from reference_impl.layers.base import Layer
 from reference_impl.metrics import Metric
 from reference_impl.models.batches import (
     Rows,
+    batch_size_of,
     batches,
+    joined,
+    parted,
+    positive,
     pseudo_names,
     reported,
     rows_of,
-    rows_of_validation,
-    split,
     tensor_of,
+    weighted_by_class,
 )
 from reference_impl.models.compiled import Arguments, Compiled, structure_of
 from reference_impl.models.errors import UncompiledModel
 from reference_impl.models.flags import flags_of, held
 from reference_impl.models.graph import Graph
+from reference_impl.models.own_steps import OF_PREDICTION, OF_TRAINING, check_steps
 from reference_impl.nest import Nested, leaves, map_leaves
 from reference_impl.optimizers import Optimizer
 from reference_impl.random import process_generator
-
-DEFAULT_BATCH_SIZE = 32
 
 
 class Trainer(Layer):
@@ -54,10 +54,12 @@ class Trainer(Layer):
 
         The optimizer's slots are created at the first step. `run_eagerly` is kept, with no effect.
         """
+        check_steps(self, OF_TRAINING)
         made = optimizers.get(optimizer, custom_objects=active_custom_objects())
         told = Arguments(loss, metrics, weighted_metrics, loss_weights, run_eagerly)
         self.compiled = Compiled(made, told)
         self.compiled.flags = flags_of(self)
+        self.compiled.keys = None if self.graph is None else self.graph.output_keys
 
     @property
     def optimizer(self) -> Optimizer | None:
@@ -122,7 +124,7 @@ class Trainer(Layer):
         if reset_metrics:
             self.reset_metrics()
         with held(compiled.flags):
-            logs = self._train_step(rows_of(x, y, sample_weight, class_weight))
+            logs = self._train_step(weighted_by_class(rows_of(x, y, sample_weight), class_weight))
         return reported(logs, return_dict=return_dict)
 
     def test_on_batch(
@@ -141,6 +143,7 @@ class Trainer(Layer):
 
     def predict_on_batch(self, x: Nested) -> Nested:
         """Return the outputs for one batch, as arrays."""
+        check_steps(self, OF_PREDICTION)
         return map_leaves(lambda tensor: tensor.value, self(rows_of(x).x, training=False))
 
     def fit(
@@ -165,12 +168,12 @@ class Trainer(Layer):
         `validation_split` takes the last part of the data, before any shuffling.
         """
         compiled = self._check_compiled()
-        rows = rows_of(x, y, sample_weight, class_weight)
-        validation = rows_of_validation(validation_data) if validation_data is not None else None
-        if validation is None and validation_split:
-            rows, validation = split(rows, validation_split)
-        batch_size = batch_size or DEFAULT_BATCH_SIZE
+        rows, validation = parted(rows_of(x, y, sample_weight), validation_data, validation_split)
+        rows = weighted_by_class(rows, class_weight)
+        batch_size = batch_size_of(rows, batch_size)
+        validation_size = batch_size_of(validation, validation_batch_size or batch_size)
         history = History()
+        epochs = positive("epochs", epochs)
         told = self._callbacks(callbacks, history, verbose=verbose, epochs=epochs)
         self.stop_training = False
         with held(compiled.flags):
@@ -179,7 +182,7 @@ class Trainer(Layer):
                 told.tell("on_epoch_begin", epoch)
                 logs = self._train_epoch(rows, batch_size, told, shuffle=shuffle)
                 if validation is not None:
-                    found = self._evaluate(validation, validation_batch_size or batch_size, told)
+                    found = self._evaluate(validation, validation_size, told)
                     logs |= {f"val_{name}": value for name, value in found.items()}
                 told.tell("on_epoch_end", epoch, logs)
                 if self.stop_training:
@@ -203,19 +206,16 @@ class Trainer(Layer):
         self._check_compiled()
         told = self._callbacks(callbacks, verbose=verbose)
         rows = rows_of(x, y, sample_weight)
-        logs = self._evaluate(rows, batch_size or DEFAULT_BATCH_SIZE, told)
+        logs = self._evaluate(rows, batch_size_of(rows, batch_size), told)
         return reported(logs, return_dict=return_dict)
 
     def predict(self, x: Nested, batch_size: int | None = None, verbose: int | str = 0) -> Nested:
         """Return the outputs for all samples, as arrays, computed batch by batch."""
         del verbose
-        parts = [
-            self(batch.x, training=False)
-            for batch in batches(rows_of(x), batch_size or DEFAULT_BATCH_SIZE)
-        ]
-        flat = zip(*(leaves(part) for part in parts), strict=True)
-        joined = iter([np.concatenate([tensor.value for tensor in output]) for output in flat])
-        return map_leaves(lambda _: next(joined), parts[0])
+        check_steps(self, OF_PREDICTION)
+        rows = rows_of(x)
+        chosen = batches(rows, batch_size_of(rows, batch_size))
+        return joined([self(batch.x, training=False) for batch in chosen])
 
     def _train_epoch(
         self, rows: Rows, batch_size: int, told: CallbackList, *, shuffle: bool
@@ -266,10 +266,11 @@ class Trainer(Layer):
         """Return each output's targets and weights; make losses and metrics at the first batch."""
         compiled = self._check_compiled()
         names = self.output_names or compiled.names or pseudo_names(len(predictions))
-        targets = [tensor_of(leaf) for leaf in structure_of(batch.y, names, "y")]
-        weights = [
-            tensor_of(leaf) for leaf in structure_of(batch.sample_weight, names, "sample_weight")
-        ]
+        keys = compiled.keys or names
+        targets, weights = (
+            [tensor_of(leaf) for leaf in structure_of(data, keys, argument)]
+            for data, argument in ((batch.y, "y"), (batch.sample_weight, "sample_weight"))
+        )
         if not compiled.ready:
             shapes = [
                 (() if target is None else target.shape, prediction.shape)

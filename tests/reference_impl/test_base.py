@@ -132,6 +132,19 @@ def test_a_layer_with_arguments_and_no_get_config_is_refused():
         Odd(3).get_config()
 
 
+def test_a_layer_may_name_what_it_hands_on_as_it_likes():
+    class Plain(keras.layers.Layer):
+        def __init__(this, *rest, **options):
+            super().__init__(*rest, **options)
+
+    class Bare(keras.layers.Layer):
+        def __init__(*args, **kw):
+            keras.layers.Layer.__init__(*args, **kw)
+
+    assert Plain(name="plain").get_config()["name"] == "plain"
+    assert Bare(name="bare").get_config()["name"] == "bare"
+
+
 def test_from_config_gives_a_layer_with_the_same_config():
     config = Block(3, name="b", trainable=False).get_config()
 

@@ -45,6 +45,28 @@ def test_only_better_models_are_saved(model, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1.h5", "3.h5"]
 
 
+def test_without_the_log_to_judge_by_no_model_is_the_best(model, tmp_path, caplog):
+    """As in tf_keras, which warns: no validation, no `val_loss`."""
+    checkpoint = keras.callbacks.ModelCheckpoint(tmp_path / "best.h5", save_best_only=True)
+    history = model.fit(X, X, epochs=2, callbacks=[checkpoint])
+
+    assert len(history.epoch) == 2
+    assert list(tmp_path.iterdir()) == []
+    assert "expected a log 'val_loss'" in caplog.text
+
+
+def test_a_threshold_stands_for_the_best_model_so_far(model, tmp_path):
+    checkpoint = keras.callbacks.ModelCheckpoint(
+        tmp_path / "{epoch}.h5", "loss", save_best_only=True, initial_value_threshold=2.5
+    )
+    checkpoint.set_model(model)
+    for epoch, loss in enumerate([3.0, 2.0]):
+        checkpoint.on_epoch_begin(epoch)
+        checkpoint.on_epoch_end(epoch, {"loss": loss})
+
+    assert [path.name for path in tmp_path.iterdir()] == ["2.h5"]
+
+
 def test_a_checkpoint_after_so_many_batches_counts_over_epochs(model, tmp_path):
     checkpoint = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}-{batch}.h5", save_freq=3)
     model.fit(X, X, batch_size=4, epochs=3, callbacks=[checkpoint])

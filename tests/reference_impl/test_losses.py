@@ -7,6 +7,7 @@ import pytest
 from reference_impl import activations, losses
 from reference_impl.autodiff import Tape, Tensor, Variable
 from reference_impl.catalogue import UnknownNameError
+from reference_impl.losses.functions import UnknownClass
 
 T = np.array([[0.0, 1.0], [0.0, 0.0]], np.float32)
 P = np.array([[1.0, 1.0], [1.0, 0.0]], np.float32)
@@ -76,6 +77,20 @@ def test_a_certain_wrong_prediction_costs_a_finite_amount(loss, target):
     wrong = 1 - ONE_HOT
 
     assert float(loss(target, wrong)) == pytest.approx(-math.log(1e-7), rel=0.05)
+
+
+@pytest.mark.parametrize(("target", "ignored"), [([0, 2], None), ([0, -1], None), ([2, -1], -1)])
+def test_targets_that_are_no_class_are_refused(target, ignored):
+    loss = losses.SparseCategoricalCrossentropy(ignore_class=ignored)
+
+    with pytest.raises(UnknownClass, match=r"expected classes from 0 to 1, .* found"):
+        loss(np.array(target), HALVES)
+
+
+def test_an_ignored_target_need_not_be_a_class():
+    loss = losses.SparseCategoricalCrossentropy(ignore_class=-1)
+
+    assert float(loss(np.array([0, -1]), HALVES)) == pytest.approx(math.log(2))
 
 
 @pytest.mark.parametrize(

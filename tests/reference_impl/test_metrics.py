@@ -79,6 +79,30 @@ def test_the_label_may_be_among_the_k_largest_scores(k, expected):
     assert float(one_hot(ONE_HOT, SCORES)) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("unknown", [-1, 3])
+def test_a_label_that_is_no_class_is_never_among_the_largest_scores(unknown):
+    """As in tf_keras, where only the loss refuses it."""
+    labels = np.array([1, 0, unknown])
+
+    assert metrics.sparse_top_k_categorical_accuracy(labels, SCORES, k=3).numpy().tolist() == [
+        1,
+        1,
+        0,
+    ]
+    assert metrics.sparse_categorical_accuracy(labels, SCORES).numpy().tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize("stated", ["reset_state", "reset_states"])
+@pytest.mark.parametrize("asked", ["reset_state", "reset_states"])
+def test_a_metric_may_state_its_reset_by_either_name(stated, asked):
+    """As in tf_keras, for metrics written before TensorFlow 2.5."""
+    resets = []
+    metric = type("Own", (metrics.Metric,), {stated: lambda self: resets.append(self)})()
+    getattr(metric, asked)()
+
+    assert resets == [metric]
+
+
 def test_each_threshold_has_a_precision_of_its_own():
     metric = metrics.Precision(thresholds=[0.5, 0.85])
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reference_impl as keras
+from reference_impl.layers.arguments import LayerArgumentError
 from reference_impl.models.errors import UnbuiltModel
 from reference_impl.models.graph import DisconnectedGraph, InputMismatch
 from reference_impl.serialization import MalformedEntry, UnknownLayer
@@ -183,6 +184,28 @@ def test_a_sequential_without_shape_is_built_by_its_first_data():
 
     assert model.weights[0].name == "dense/kernel:0"
     assert model.get_config()["layers"][0]["config"]["name"] == "dense_input"
+
+
+def test_a_declared_number_of_samples_binds_stateful_layers_only():
+    """As in tf_keras, where `predict` cuts batches that need not be full."""
+    plain = keras.Sequential([keras.layers.Dense(3, batch_input_shape=(2, 4))])
+    shape = (2, 3, 4)
+    stateful = keras.Sequential([keras.layers.LSTM(3, stateful=True, batch_input_shape=shape)])
+
+    assert plain.predict(X[:3]).shape == (3, 3)
+    with pytest.raises(LayerArgumentError, match="expected batches of 2 samples, found 3"):
+        stateful.predict(np.zeros((3, 3, 4), "float32"))
+
+
+def test_a_sequential_is_built_for_the_number_of_samples_that_it_is_told():
+    """As in tf_keras; a stateful layer takes it from the first data, too."""
+    built, called = (keras.Sequential([keras.layers.LSTM(2, stateful=True)]) for _ in range(2))
+    built.build((2, 3, 4))
+    called(np.zeros((2, 3, 4), "float32"))
+
+    for model in (built, called):
+        assert model.input.shape == (2, 3, 4)
+        assert [state.shape for state in model.layers[0].states] == [(2, 2), (2, 2)]
 
 
 def test_a_sequential_grows_and_shrinks():

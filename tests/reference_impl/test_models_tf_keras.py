@@ -1,4 +1,4 @@
-"""Functional models held against tf_keras: in which order they run a shared layer's calls."""
+"""Models held against tf_keras: in which order they run calls and list variables."""
 
 import numpy as np
 import pytest
@@ -25,6 +25,32 @@ def test_moving_statistics_tell_that_calls_run_in_keras_order(keras, calls):
     ours, theirs = (_trained(module, calls) for module in (reference_impl, keras))
 
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_variables_are_the_weights_in_keras_order(keras):
+    """Statistics stand with their layer, and a model's own weights come last."""
+    ours, theirs = (_variables(module) for module in (reference_impl, keras))
+
+    assert ours == theirs
+
+
+def _variables(keras):
+    """Return the names of a subclassed model's variables: all, trainable and not."""
+
+    class Scaled(keras.Model):
+        def __init__(self):
+            super().__init__(name="scaled")
+            self.scale = self.add_weight(name="scale", shape=(1,))
+            self.normalization = keras.layers.BatchNormalization(name="normalization")
+            self.dense = keras.layers.Dense(1, name="dense")
+
+        def call(self, inputs):
+            return self.dense(self.normalization(inputs)) * self.scale
+
+    model = Scaled()
+    model(X)
+    kinds = (model.variables, model.trainable_variables, model.non_trainable_variables)
+    return [[variable.name.split("/")[-1] for variable in kind] for kind in kinds]
 
 
 def _trained(keras, calls):
