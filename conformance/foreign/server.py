@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Mapping
 from itertools import count
@@ -16,6 +15,7 @@ import msgspec
 from conformance import subjects
 from conformance.foreign import protocol
 from conformance.foreign.protocol import Json
+from conformance.isolation import end_with
 from conformance.subject import Subject, Unsupported
 from strategies.case import AnyEvent, Case
 
@@ -126,15 +126,8 @@ def main(spec: str) -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     serve(Server(subjects.resolve(spec)), sys.stdin.buffer, answers)
-
-
-def _end_with(parent: int) -> None:
-    """End this process, whatever it is doing, when the one that asked for it is gone."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
 
 
 def _case(given: Arguments) -> Case:
