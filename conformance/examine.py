@@ -12,9 +12,10 @@ import msgspec
 from conformance import subjects, wire
 from conformance.checks import ALL_CHECKS, Check, Judgement, judge
 from conformance.isolation import Child
+from conformance.recorder import Halted, raised_at, stage
 from conformance.recording import Asked, record, relive
 from conformance.subject import SavePath, Subject, Unsupported
-from conformance.trace import Elsewhere, Probe, Trace
+from conformance.trace import Elsewhere, Probe, Raised, Stage, Trace
 from strategies.case import Case
 
 EXAMINE = "conformance.examine:examine"
@@ -49,6 +50,14 @@ class Reload(msgspec.Struct, frozen=True):
     path: str
     case: Case
     source: str
+
+
+@dataclass(frozen=True)
+class Reloaded:
+    """What another process answers: what it has seen, or what was raised there."""
+
+    seen: Elsewhere | None = None
+    raised: Raised | None = None
 
 
 @dataclass(frozen=True)
@@ -94,9 +103,19 @@ def _checks(question: Question) -> list[Check]:
 
 
 def _reloaded(request: Request, path: SavePath, source: Path) -> Elsewhere:
+    """Have another process load the source.
+
+    Raises:
+        Halted: the subject raised there.
+        Crashed, TimedOut: the process ended.
+    """
     order = Reload(request.subject, path.name, request.case, str(source))
     answer = _elsewhere().call(msgspec.json.encode(order), seconds=request.seconds)
-    return wire.decode(answer, Elsewhere)
+    reloaded = wire.decode(answer, Reloaded)
+    if reloaded.raised is not None:
+        raise Halted(reloaded.raised)
+    assert reloaded.seen is not None
+    return reloaded.seen
 
 
 def _report(seen: Trace | Unsupported, checks: Sequence[Check]) -> Report:
@@ -106,8 +125,19 @@ def _report(seen: Trace | Unsupported, checks: Sequence[Check]) -> Report:
 
 
 def reload(message: bytes) -> bytes:
-    """Load a source that another process wrote, and live on."""
+    """Load a source that another process wrote, and live on; return what came of it, encoded."""
     request = msgspec.json.decode(message, type=Reload)
+    try:
+        with stage(Stage.ANOTHER_PROCESS):
+            return wire.encode(Reloaded(_relived(request)))
+    except Halted as halted:
+        return wire.encode(Reloaded(raised=halted.raised))
+    except Unsupported as unsupported:
+        raised = raised_at(Stage.ANOTHER_PROCESS, unsupported)
+        return wire.encode(Reloaded(raised=raised))
+
+
+def _relived(request: Reload) -> Elsewhere:
     subject = _subject(request.subject)
     path = path_of(subject, request.path)
     return relive(subject, path, request.case, Path(request.source))

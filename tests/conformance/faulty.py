@@ -175,6 +175,38 @@ class BreaksBeside(_Beside):
     faulty = _Breaks()
 
 
+class _Elsewhere(Npz):
+    """It goes wrong where another process loads what this one has saved."""
+
+    writer = 0
+
+    def save(self, model: Model, target: Path) -> Path:
+        _Elsewhere.writer = os.getpid()
+        return super().save(model, target)
+
+    def load(self, source: Path, case: Case) -> Model:
+        if os.getpid() != _Elsewhere.writer:
+            self.go_wrong(case)
+        return super().load(source, case)
+
+    def go_wrong(self, case: Case) -> None:
+        """Raise, end or hang."""
+        raise NotImplementedError
+
+
+class _RaisesElsewhere(_Elsewhere):
+    def go_wrong(self, case: Case) -> None:
+        if case.seed % 2:
+            raise ValueError("the custom object was not registered")
+        raise OSError("could not find the weights beside the graph")
+
+
+class RaisesElsewhere(Linear):
+    """It raises one of two errors where another process loads."""
+
+    path = _RaisesElsewhere()
+
+
 class RefusesToPredict(RaisesBeside):
     """Its first path can't save, and outputs are unsupported."""
 

@@ -5,12 +5,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import find, given, settings
+from msgspec.structs import replace
 
 from conformance import subjects, wire
+from conformance.asking import reports
 from conformance.campaign import Campaign
 from conformance.checks import ALL_CHECKS
-from conformance.examine import EXAMINE, Request, examine, path_of
+from conformance.examine import EXAMINE, Question, Request, examine, path_of
 from conformance.isolation import Child, Crashed
 from conformance.plan import Plan
 from conformance.recording import Asked, record
@@ -20,6 +22,7 @@ from strategies.case import to_json
 from tests.conformance.conftest import LINEAR_CASES
 
 FAULTY = "tests.conformance.faulty"
+EVERY_CHECK = [check.name for check in ALL_CHECKS]
 
 
 def test_faultless_subject_has_no_finding(run):
@@ -58,6 +61,26 @@ def test_exception_of_a_save_is_a_finding_with_its_traceback(run):
 
     assert "no room" in finding.found
     assert "in save" in finding.traceback
+
+
+@pytest.mark.parametrize(
+    ("seed", "key"),
+    [
+        (0, "builtins.OSError: could not find the weights beside the graph"),
+        (1, "builtins.ValueError: the custom object was not registered"),
+    ],
+)
+def test_exception_of_another_process_has_the_key_that_it_has_in_this_one(seed, key):
+    case = replace(find(LINEAR_CASES, lambda _: True), seed=seed)
+    question = Question("npz", frozenset(EVERY_CHECK), frozenset({Probe.ANOTHER_PROCESS}))
+
+    with Child(EXAMINE) as child:
+        request = Request(f"{FAULTY}:RaisesElsewhere", case, (question,))
+        (report,) = reports(child, request)
+
+    (defect,) = (defect for judgement in report.judgements for defect in judgement.defects)
+    assert defect.key == f"another process: raised {key}"
+    assert "in go_wrong" in defect.traceback
 
 
 def test_dead_process_is_a_crash_and_not_the_end(run):
