@@ -7,23 +7,11 @@ from dataclasses import replace
 from msgspec.structs import replace as with_fields
 
 from conformance import wire
-from conformance.checks import Defect, Judgement
-from conformance.contract import Promise
+from conformance.disasters import CARRIER, DISASTERS, disaster, on_carrier
 from conformance.examine import Report, Reports, Request
-from conformance.isolation import Crashed, Failed, IsolationError, TimedOut
+from conformance.isolation import IsolationError
 from conformance.plan import Examiner
-from conformance.snapshot import Difference
 from reports.records import Verdict
-
-DISASTERS = {
-    Crashed: Verdict.CRASH,
-    TimedOut: Verdict.TIMEOUT,
-    Failed: Verdict.HARNESS_ERROR,
-}
-"""What may come of anything that is done to the model, whichever check it is for."""
-
-CARRIER = "round_trip_completes"
-"""The check that speaks of a crash, a time-out, a harness error or an unsupported case."""
 
 
 def reports(examiner: Examiner, request: Request) -> Reports:
@@ -38,7 +26,7 @@ def reports(examiner: Examiner, request: Request) -> Reports:
     except IsolationError as error:
         if len(request.questions) > 1:
             return tuple(_one_by_one(examiner, request, error))
-        return (Report((_disaster(error),), seconds=time.monotonic() - start),)
+        return (Report((disaster(error),), seconds=time.monotonic() - start),)
     return tuple(map(_told, wire.decode(answer, Reports)))
 
 
@@ -58,7 +46,7 @@ def confirmed(seen: Report, alone: Report) -> Report:
 def _told(report: Report) -> Report:
     if not report.unsupported:
         return report
-    return replace(report, judgements=(_on_carrier(Verdict.NOT_APPLICABLE, report.unsupported),))
+    return replace(report, judgements=(on_carrier(Verdict.NOT_APPLICABLE, report.unsupported),))
 
 
 def _one_by_one(examiner: Examiner, request: Request, error: IsolationError) -> Iterator[Report]:
@@ -73,22 +61,8 @@ def _one_by_one(examiner: Examiner, request: Request, error: IsolationError) -> 
         yield from alone
         return
     names = ", ".join(question.path for question in request.questions)
-    once = _on_carrier(Verdict.UNSTABLE, f"once, through {names} in turn: {error}")
+    once = on_carrier(Verdict.UNSTABLE, f"once, through {names} in turn: {error}")
     for report in alone:
         kept = [j for j in report.judgements if j.check != CARRIER or j.defects]
         told = any(judgement.check == CARRIER for judgement in kept)
         yield replace(report, judgements=tuple(kept) if told else (*kept, once))
-
-
-def _on_carrier(verdict: Verdict, reason: str) -> Judgement:
-    return Judgement(CARRIER, Promise.MUST, verdict, reason=reason)
-
-
-def _disaster(error: IsolationError) -> Judgement:
-    verdict = DISASTERS[type(error)]
-    first, _, words = str(error).partition("\n")
-    last = str(error).rstrip().rsplit("\n", 1)[-1]
-    gist = last if verdict is Verdict.HARNESS_ERROR else first
-    parted = Difference("process", str(verdict), "an answer", gist)
-    defect = Defect(f"{verdict}: {gist[:80]}", gist, parted, words)
-    return Judgement(CARRIER, Promise.MUST, verdict, (defect,))

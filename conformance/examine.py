@@ -11,7 +11,8 @@ import msgspec
 
 from conformance import subjects, wire
 from conformance.checks import ALL_CHECKS, Check, Judgement, judge
-from conformance.isolation import Child
+from conformance.disasters import CARRIER, disaster_elsewhere
+from conformance.isolation import Child, Crashed, IsolationError, TimedOut
 from conformance.recorder import Halted, raised_at, stage
 from conformance.recording import Asked, record, relive
 from conformance.subject import SavePath, Subject, Unsupported
@@ -90,38 +91,53 @@ def _examined(request: Request) -> Reports:
         for question, named in zip(request.questions, checks, strict=True)
     ]
     with tempfile.TemporaryDirectory(prefix="saveproof-") as folder:
-        reload = partial(_reloaded, request)
+        ended: dict[str, IsolationError] = {}
+        reload = partial(_reloaded, request, ended)
         try:
             seen = record(subject, request.case, asked, Path(folder), reload=reload)
         except Unsupported as unsupported:
             return (Report((), str(unsupported)),) * len(asked)
-    return tuple(map(_report, seen, checks))
+    return tuple(
+        _report(one, named, ended.get(question.path))
+        for one, named, question in zip(seen, checks, request.questions, strict=True)
+    )
 
 
 def _checks(question: Question) -> list[Check]:
     return [check for check in ALL_CHECKS if check.name in question.checks]
 
 
-def _reloaded(request: Request, path: SavePath, source: Path) -> Elsewhere:
-    """Have another process load the source.
+def _reloaded(
+    request: Request, ended: dict[str, IsolationError], path: SavePath, source: Path
+) -> Elsewhere | None:
+    """Have another process load the source; where that ends, note by the path how it did.
 
     Raises:
         Halted: the subject raised there.
-        Crashed, TimedOut: the process ended.
     """
     order = Reload(request.subject, path.name, request.case, str(source))
-    answer = _elsewhere().call(msgspec.json.encode(order), seconds=request.seconds)
+    try:
+        answer = _elsewhere().call(msgspec.json.encode(order), seconds=request.seconds)
+    except (Crashed, TimedOut) as error:
+        ended[path.name] = error
+        return None
     reloaded = wire.decode(answer, Reloaded)
     if reloaded.raised is not None:
         raise Halted(reloaded.raised)
-    assert reloaded.seen is not None
     return reloaded.seen
 
 
-def _report(seen: Trace | Unsupported, checks: Sequence[Check]) -> Report:
+def _report(
+    seen: Trace | Unsupported, checks: Sequence[Check], ended: IsolationError | None
+) -> Report:
+    """Return what the checks say, and first how the other process ended, if it did."""
     if isinstance(seen, Unsupported):
         return Report((), str(seen))
-    return Report(tuple(judge(seen, checks)), seconds=seen.seconds)
+    judgements = tuple(judge(seen, checks))
+    if ended is not None:
+        others = (judgement for judgement in judgements if judgement.check != CARRIER)
+        judgements = (disaster_elsewhere(ended), *others)
+    return Report(judgements, seconds=seen.seconds)
 
 
 def reload(message: bytes) -> bytes:

@@ -14,10 +14,10 @@ from conformance.subject import Model, SavePath, Subject, Unsupported
 from conformance.trace import Elsewhere, Life, Probe, Stage, Trace, same_life
 from strategies.case import Case, Kind
 
-LoadElsewhere = Callable[[SavePath, Path], Elsewhere]
-"""Has another process load what the path has saved, and live on.
+LoadElsewhere = Callable[[SavePath, Path], Elsewhere | None]
+"""Has another process load what the path has saved, and live on; None where that process ended.
 
-It raises Halted where the subject raised there, Crashed or TimedOut where the process ended.
+It raises Halted where the subject raised there.
 """
 
 
@@ -45,7 +45,6 @@ def record(
 
     Raises:
         Unsupported: the subject can't build or train the case, saving apart.
-        Crashed, TimedOut: the other process did, while loading.
     """
     start = perf_counter()
     takes = [_take(subject, case, one, folder / str(n)) for n, one in enumerate(asked)]

@@ -207,6 +207,28 @@ class RaisesElsewhere(Linear):
     path = _RaisesElsewhere()
 
 
+class _DiesElsewhere(_Elsewhere):
+    def go_wrong(self, case: Case) -> None:  # noqa: ARG002 - it does so on every case
+        os._exit(7)
+
+
+class DiesElsewhere(Linear):
+    """Another process ends while it loads."""
+
+    path = _DiesElsewhere()
+
+
+class _HangsElsewhere(_Elsewhere):
+    def go_wrong(self, case: Case) -> None:  # noqa: ARG002 - it does so on every case
+        time.sleep(3600)
+
+
+class HangsElsewhere(Linear):
+    """Another process never comes back from loading."""
+
+    path = _HangsElsewhere()
+
+
 class RefusesToPredict(RaisesBeside):
     """Its first path can't save, and outputs are unsupported."""
 

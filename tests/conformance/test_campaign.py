@@ -90,6 +90,26 @@ def test_dead_process_is_a_crash_and_not_the_end(run):
     assert "exit code 7" in result.findings[0].message
 
 
+@pytest.mark.parametrize(
+    ("subject", "verdict", "timeout", "words"),
+    [
+        ("DiesElsewhere", Verdict.CRASH, 30.0, "the process ended with exit code 7"),
+        ("HangsElsewhere", Verdict.TIMEOUT, 4.0, "no answer in time: the process was ended"),
+    ],
+)
+def test_end_of_another_process_is_told_of_it_and_hides_nothing(
+    subject, verdict, timeout, words, run
+):
+    results = run(f"{FAULTY}:{subject}", examples=1, timeout=timeout)
+
+    (finding,) = results["round_trip_completes"].findings
+    assert results["round_trip_completes"].tally == {verdict: 1}
+    assert finding.key == f"{verdict}: another process: {words}"
+    assert finding.where == "another process"
+    assert results["weights_survive"].tally == {Verdict.PASS: 1}
+    assert results["another_process_loads_the_same"].verdict is Verdict.NOT_APPLICABLE
+
+
 def test_crash_is_told_where_another_check_alone_was_asked_for():
     weights = tuple(check for check in ALL_CHECKS if check.name == "weights_survive")
     plan = Plan(
