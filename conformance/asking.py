@@ -9,7 +9,7 @@ from msgspec.structs import replace as with_fields
 from conformance import wire
 from conformance.disasters import CARRIER, DISASTERS, disaster, on_carrier
 from conformance.examine import Report, Reports, Request
-from conformance.isolation import IsolationError
+from conformance.isolation import IsolationError, TimedOut
 from conformance.plan import Examiner
 from reports.records import Verdict
 
@@ -17,12 +17,12 @@ from reports.records import Verdict
 def reports(examiner: Examiner, request: Request) -> Reports:
     """Return what there is to say of each path; of a case that can't be had, that it can't.
 
-    Where the process gives no answer on several paths, it is asked about each by itself.
+    Where the process gives no answer on several paths, it is asked about each by itself; they have
+    the time of one together, so that a hang is not waited for as often as there are paths.
     """
     start = time.monotonic()
     try:
-        seconds = 2 * request.seconds * len(request.questions)
-        answer = examiner.call(wire.encode(request), seconds=seconds)
+        answer = examiner.call(wire.encode(request), seconds=_limit(request))
     except IsolationError as error:
         if len(request.questions) > 1:
             return tuple(_one_by_one(examiner, request, error))
@@ -43,6 +43,11 @@ def confirmed(seen: Report, alone: Report) -> Report:
     return replace(alone, judgements=judgements)
 
 
+def _limit(request: Request) -> float:
+    """Return the seconds that an answer may take: another process has as many as the first."""
+    return 2 * request.seconds
+
+
 def _told(report: Report) -> Report:
     if not report.unsupported:
         return report
@@ -50,14 +55,23 @@ def _told(report: Report) -> Report:
 
 
 def _one_by_one(examiner: Examiner, request: Request, error: IsolationError) -> Iterator[Report]:
-    """Yield reports on each path alone; what then comes on none of them is unstable on all."""
+    """Yield reports on each path alone; what then comes on none of them is unstable on all.
+
+    What hangs again while the model is brought up, without any path, is not asked for on each.
+    Paths that alone take half of the time in all may need all of it together: that is no hang.
+    """
+    hung = isinstance(error, TimedOut) and _hung_without_a_path(examiner, request)
+    if hung:
+        yield from hung * len(request.questions)
+        return
     alone = [
         report
         for question in request.questions
         for report in reports(examiner, with_fields(request, questions=(question,)))
     ]
     ended = {judgement.verdict for report in alone for judgement in report.judgements}
-    if ended.intersection(DISASTERS.values()):
+    slow = isinstance(error, TimedOut) and sum(r.seconds for r in alone) >= _limit(request) / 2
+    if slow or ended.intersection(DISASTERS.values()):
         yield from alone
         return
     names = ", ".join(question.path for question in request.questions)
@@ -66,3 +80,9 @@ def _one_by_one(examiner: Examiner, request: Request, error: IsolationError) -> 
         kept = [j for j in report.judgements if j.check != CARRIER or j.defects]
         told = any(judgement.check == CARRIER for judgement in kept)
         yield replace(report, judgements=tuple(kept) if told else (*kept, once))
+
+
+def _hung_without_a_path(examiner: Examiner, request: Request) -> Reports:
+    """Return what is said of a model that can't be brought up in time; nothing of another."""
+    told = reports(examiner, with_fields(request, questions=()))
+    return tuple(r for r in told for j in r.judgements if j.verdict is Verdict.TIMEOUT)

@@ -3,6 +3,7 @@
 import gc
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from conformance import subjects, wire
 from conformance.checks import ALL_CHECKS, Check, Judgement, judge
 from conformance.disasters import CARRIER, disaster_elsewhere
 from conformance.isolation import Child, Crashed, IsolationError, TimedOut
-from conformance.recorder import Halted, raised_at, stage
+from conformance.recorder import Halted, Recorder, raised_at, stage
 from conformance.recording import Asked, record, relive
 from conformance.subject import SavePath, Subject, Unsupported
 from conformance.trace import Elsewhere, Probe, Raised, Stage, Trace
@@ -36,7 +37,10 @@ class Question(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What to examine, on which paths; `seconds` bounds each load in another process."""
+    """What to examine, on which paths; `seconds` bounds each load in another process.
+
+    Without a question the model is brought up, and that is all.
+    """
 
     subject: str
     case: Case
@@ -94,6 +98,8 @@ def _examined(request: Request) -> Reports:
         ended: dict[str, IsolationError] = {}
         reload = partial(_reloaded, request, ended)
         try:
+            if not asked:
+                return _brought_up(subject, request.case, Path(folder))
             seen = record(subject, request.case, asked, Path(folder), reload=reload)
         except Unsupported as unsupported:
             return (Report((), str(unsupported)),) * len(asked)
@@ -101,6 +107,13 @@ def _examined(request: Request) -> Reports:
         _report(one, named, ended.get(question.path))
         for one, named, question in zip(seen, checks, request.questions, strict=True)
     )
+
+
+def _brought_up(subject: Subject, case: Case, folder: Path) -> Reports:
+    """Bring the model up as for any path; there is nothing to say of it."""
+    with suppress(Halted):
+        Recorder(subject, subject.paths()[0], case, folder).original()
+    return ()
 
 
 def _checks(question: Question) -> list[Check]:

@@ -229,6 +229,17 @@ class HangsElsewhere(Linear):
     path = _HangsElsewhere()
 
 
+class HangsWhileBuilding(Linear):
+    """It never comes back from building, for none of three paths."""
+
+    def paths(self) -> list[Npz]:
+        return [_named(Npz(), name) for name in ("one", "two", "three")]
+
+    def build(self, case: Case, *, built: bool = True) -> Model:
+        time.sleep(3600)
+        return super().build(case, built=built)
+
+
 class RefusesToPredict(RaisesBeside):
     """Its first path can't save, and outputs are unsupported."""
 
