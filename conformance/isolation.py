@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
@@ -188,14 +189,26 @@ def serve(function: Callable[[bytes], bytes], requests: IO[bytes], answers: IO[b
 
 
 def main(function: str) -> None:
-    """Serve the named function on this process's pipes; what it prints goes to standard error."""
+    """Serve the named function on this process's pipes."""
     module, _, name = function.partition(":")
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    requests, answers = own_pipes()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
-    serve(getattr(import_module(module), name), sys.stdin.buffer, answers)
+    serve(getattr(import_module(module), name), requests, answers)
     _end_here()
+
+
+def own_pipes() -> tuple[IO[bytes], IO[bytes]]:
+    """Return standard input and output, which nothing else reads or writes any more.
+
+    What is printed goes to standard error, and there is nothing to read, here or in a subprocess.
+    """
+    requests = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), sys.stdin.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return requests, answers
 
 
 def end_with(parent: int) -> None:

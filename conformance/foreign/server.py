@@ -15,7 +15,7 @@ import msgspec
 from conformance import subjects
 from conformance.foreign import protocol
 from conformance.foreign.protocol import Json
-from conformance.isolation import end_with
+from conformance.isolation import end_with, own_pipes
 from conformance.subject import Subject, Unsupported
 from strategies.case import AnyEvent, Case
 
@@ -122,12 +122,11 @@ def serve(server: Server, requests: IO[bytes], answers: IO[bytes]) -> None:
 
 
 def main(spec: str) -> None:
-    """Serve the subject on standard input and output; what it prints goes to standard error."""
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    """Serve the subject on standard input and output."""
+    requests, answers = own_pipes()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
-    serve(Server(subjects.resolve(spec)), sys.stdin.buffer, answers)
+    serve(Server(subjects.resolve(spec)), requests, answers)
 
 
 def _case(given: Arguments) -> Case:

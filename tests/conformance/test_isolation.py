@@ -64,6 +64,15 @@ def fork(message: bytes) -> bytes:
     return b"%d %d" % (os.getpid(), worker)
 
 
+def read_input(message: bytes) -> bytes:
+    """Return what a subprocess reads of the standard input that it has by inheritance."""
+    program = "import sys; sys.stdout.write(sys.stdin.read(1))"
+    return (
+        message
+        + subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True).stdout
+    )
+
+
 def open_child(message: bytes) -> bytes:
     """Have a child of this process fork; return the ids of all three."""
     nested = Child(f"{HERE}:fork")
@@ -107,6 +116,12 @@ def test_exception_comes_back_with_its_traceback_and_the_process_lives():
         for word in (b"one", b"two"):
             with pytest.raises(Failed, match=f"ValueError: {word.decode()}"):
                 child.call(word, seconds=30)
+
+
+def test_a_subprocess_reads_nothing_of_the_requests():
+    with Child(f"{HERE}:read_input") as child:
+        assert child.call(b"one", seconds=20) == b"one"
+        assert child.call(b"two", seconds=20) == b"two"
 
 
 def test_crash_tells_signal_and_last_words_and_the_next_call_starts_anew():
