@@ -7,38 +7,26 @@ from dataclasses import replace
 from msgspec.structs import replace as with_fields
 
 from conformance import wire
-from conformance.checks import Defect, Judgement
-from conformance.contract import Promise
+from conformance.disasters import CARRIER, DISASTERS, disaster, on_carrier
 from conformance.examine import Report, Reports, Request
-from conformance.isolation import Crashed, Failed, IsolationError, TimedOut
+from conformance.isolation import IsolationError, TimedOut
 from conformance.plan import Examiner
-from conformance.snapshot import Difference
 from reports.records import Verdict
-
-DISASTERS = {
-    Crashed: Verdict.CRASH,
-    TimedOut: Verdict.TIMEOUT,
-    Failed: Verdict.HARNESS_ERROR,
-}
-"""What may come of anything that is done to the model, whichever check it is for."""
-
-CARRIER = "round_trip_completes"
-"""The check that speaks of a crash, a time-out, a harness error or an unsupported case."""
 
 
 def reports(examiner: Examiner, request: Request) -> Reports:
     """Return what there is to say of each path; of a case that can't be had, that it can't.
 
-    Where the process gives no answer on several paths, it is asked about each by itself.
+    Where the process gives no answer on several paths, it is asked about each by itself; they have
+    the time of one together, so that a hang is not waited for as often as there are paths.
     """
     start = time.monotonic()
     try:
-        seconds = 2 * request.seconds * len(request.questions)
-        answer = examiner.call(wire.encode(request), seconds=seconds)
+        answer = examiner.call(wire.encode(request), seconds=_limit(request))
     except IsolationError as error:
         if len(request.questions) > 1:
             return tuple(_one_by_one(examiner, request, error))
-        return (Report((_disaster(error),), seconds=time.monotonic() - start),)
+        return (Report((disaster(error),), seconds=time.monotonic() - start),)
     return tuple(map(_told, wire.decode(answer, Reports)))
 
 
@@ -55,40 +43,46 @@ def confirmed(seen: Report, alone: Report) -> Report:
     return replace(alone, judgements=judgements)
 
 
+def _limit(request: Request) -> float:
+    """Return the seconds that an answer may take: another process has as many as the first."""
+    return 2 * request.seconds
+
+
 def _told(report: Report) -> Report:
     if not report.unsupported:
         return report
-    return replace(report, judgements=(_on_carrier(Verdict.NOT_APPLICABLE, report.unsupported),))
+    return replace(report, judgements=(on_carrier(Verdict.NOT_APPLICABLE, report.unsupported),))
 
 
 def _one_by_one(examiner: Examiner, request: Request, error: IsolationError) -> Iterator[Report]:
-    """Yield reports on each path alone; what then comes on none of them is unstable on all."""
+    """Yield reports on each path alone; what then comes on none of them is unstable on all.
+
+    What hangs again while the model is brought up, without any path, is not asked for on each.
+    Paths that alone take half of the time in all may need all of it together: that is no hang.
+    """
+    hung = isinstance(error, TimedOut) and _hung_without_a_path(examiner, request)
+    if hung:
+        yield from hung * len(request.questions)
+        return
     alone = [
         report
         for question in request.questions
         for report in reports(examiner, with_fields(request, questions=(question,)))
     ]
     ended = {judgement.verdict for report in alone for judgement in report.judgements}
-    if ended.intersection(DISASTERS.values()):
+    slow = isinstance(error, TimedOut) and sum(r.seconds for r in alone) >= _limit(request) / 2
+    if slow or ended.intersection(DISASTERS.values()):
         yield from alone
         return
     names = ", ".join(question.path for question in request.questions)
-    once = _on_carrier(Verdict.UNSTABLE, f"once, through {names} in turn: {error}")
+    once = on_carrier(Verdict.UNSTABLE, f"once, through {names} in turn: {error}")
     for report in alone:
         kept = [j for j in report.judgements if j.check != CARRIER or j.defects]
         told = any(judgement.check == CARRIER for judgement in kept)
         yield replace(report, judgements=tuple(kept) if told else (*kept, once))
 
 
-def _on_carrier(verdict: Verdict, reason: str) -> Judgement:
-    return Judgement(CARRIER, Promise.MUST, verdict, reason=reason)
-
-
-def _disaster(error: IsolationError) -> Judgement:
-    verdict = DISASTERS[type(error)]
-    first, _, words = str(error).partition("\n")
-    last = str(error).rstrip().rsplit("\n", 1)[-1]
-    gist = last if verdict is Verdict.HARNESS_ERROR else first
-    parted = Difference("process", str(verdict), "an answer", gist)
-    defect = Defect(f"{verdict}: {gist[:80]}", gist, parted, words)
-    return Judgement(CARRIER, Promise.MUST, verdict, (defect,))
+def _hung_without_a_path(examiner: Examiner, request: Request) -> Reports:
+    """Return what is said of a model that can't be brought up in time; nothing of another."""
+    told = reports(examiner, with_fields(request, questions=()))
+    return tuple(r for r in told for j in r.judgements if j.verdict is Verdict.TIMEOUT)

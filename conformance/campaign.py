@@ -9,9 +9,10 @@ import msgspec
 from hypothesis import Phase
 from msgspec.structs import replace as with_fields
 
-from conformance.asking import DISASTERS, confirmed, reports
+from conformance.asking import confirmed, reports
 from conformance.checks import ALL_CHECKS, Defect, Judgement
 from conformance.contract import Promise
+from conformance.disasters import DISASTERS
 from conformance.examine import Question, Report, Reports, Request
 from conformance.known_issues import known_issue
 from conformance.plan import Batch, Examiner, Plan

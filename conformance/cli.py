@@ -21,7 +21,12 @@ OUT = Path("saveproof-report")
 
 Subjects = Annotated[list[str], typer.Argument(metavar="SUBJECT...")]
 Paths = Annotated[list[str] | None, typer.Option("--path", help="Only this save path.")]
-Timeout = Annotated[float, typer.Option(help="Seconds that one case may take.")]
+Timeout = Annotated[
+    float,
+    typer.Option(
+        help="Seconds that one case may take on a save path, and as many again in another process."
+    ),
+]
 In = Annotated[Path, typer.Option("--run", metavar="DIR", help="The run to look in.")]
 
 

@@ -3,6 +3,7 @@
 import gc
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -11,10 +12,12 @@ import msgspec
 
 from conformance import subjects, wire
 from conformance.checks import ALL_CHECKS, Check, Judgement, judge
-from conformance.isolation import Child
+from conformance.disasters import CARRIER, disaster_elsewhere
+from conformance.isolation import Child, Crashed, IsolationError, TimedOut
+from conformance.recorder import Halted, Recorder, raised_at, stage
 from conformance.recording import Asked, record, relive
 from conformance.subject import SavePath, Subject, Unsupported
-from conformance.trace import Elsewhere, Probe, Trace
+from conformance.trace import Elsewhere, Probe, Raised, Stage, Trace
 from strategies.case import Case
 
 EXAMINE = "conformance.examine:examine"
@@ -34,7 +37,10 @@ class Question(msgspec.Struct, frozen=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What to examine, on which paths; `seconds` bounds each load in another process."""
+    """What to examine, on which paths; `seconds` bounds each load in another process.
+
+    Without a question the model is brought up, and that is all.
+    """
 
     subject: str
     case: Case
@@ -49,6 +55,14 @@ class Reload(msgspec.Struct, frozen=True):
     path: str
     case: Case
     source: str
+
+
+@dataclass(frozen=True)
+class Reloaded:
+    """What another process answers: what it has seen, or what was raised there."""
+
+    seen: Elsewhere | None = None
+    raised: Raised | None = None
 
 
 @dataclass(frozen=True)
@@ -81,33 +95,78 @@ def _examined(request: Request) -> Reports:
         for question, named in zip(request.questions, checks, strict=True)
     ]
     with tempfile.TemporaryDirectory(prefix="saveproof-") as folder:
-        reload = partial(_reloaded, request)
+        ended: dict[str, IsolationError] = {}
+        reload = partial(_reloaded, request, ended)
         try:
+            if not asked:
+                return _brought_up(subject, request.case, Path(folder))
             seen = record(subject, request.case, asked, Path(folder), reload=reload)
         except Unsupported as unsupported:
             return (Report((), str(unsupported)),) * len(asked)
-    return tuple(map(_report, seen, checks))
+    return tuple(
+        _report(one, named, ended.get(question.path))
+        for one, named, question in zip(seen, checks, request.questions, strict=True)
+    )
+
+
+def _brought_up(subject: Subject, case: Case, folder: Path) -> Reports:
+    """Bring the model up as for any path; there is nothing to say of it."""
+    with suppress(Halted):
+        Recorder(subject, subject.paths()[0], case, folder).original()
+    return ()
 
 
 def _checks(question: Question) -> list[Check]:
     return [check for check in ALL_CHECKS if check.name in question.checks]
 
 
-def _reloaded(request: Request, path: SavePath, source: Path) -> Elsewhere:
+def _reloaded(
+    request: Request, ended: dict[str, IsolationError], path: SavePath, source: Path
+) -> Elsewhere | None:
+    """Have another process load the source; where that ends, note by the path how it did.
+
+    Raises:
+        Halted: the subject raised there.
+    """
     order = Reload(request.subject, path.name, request.case, str(source))
-    answer = _elsewhere().call(msgspec.json.encode(order), seconds=request.seconds)
-    return wire.decode(answer, Elsewhere)
+    try:
+        answer = _elsewhere().call(msgspec.json.encode(order), seconds=request.seconds)
+    except (Crashed, TimedOut) as error:
+        ended[path.name] = error
+        return None
+    reloaded = wire.decode(answer, Reloaded)
+    if reloaded.raised is not None:
+        raise Halted(reloaded.raised)
+    return reloaded.seen
 
 
-def _report(seen: Trace | Unsupported, checks: Sequence[Check]) -> Report:
+def _report(
+    seen: Trace | Unsupported, checks: Sequence[Check], ended: IsolationError | None
+) -> Report:
+    """Return what the checks say, and first how the other process ended, if it did."""
     if isinstance(seen, Unsupported):
         return Report((), str(seen))
-    return Report(tuple(judge(seen, checks)), seconds=seen.seconds)
+    judgements = tuple(judge(seen, checks))
+    if ended is not None:
+        others = (judgement for judgement in judgements if judgement.check != CARRIER)
+        judgements = (disaster_elsewhere(ended), *others)
+    return Report(judgements, seconds=seen.seconds)
 
 
 def reload(message: bytes) -> bytes:
-    """Load a source that another process wrote, and live on."""
+    """Load a source that another process wrote, and live on; return what came of it, encoded."""
     request = msgspec.json.decode(message, type=Reload)
+    try:
+        with stage(Stage.ANOTHER_PROCESS):
+            return wire.encode(Reloaded(_relived(request)))
+    except Halted as halted:
+        return wire.encode(Reloaded(raised=halted.raised))
+    except Unsupported as unsupported:
+        raised = raised_at(Stage.ANOTHER_PROCESS, unsupported)
+        return wire.encode(Reloaded(raised=raised))
+
+
+def _relived(request: Reload) -> Elsewhere:
     subject = _subject(request.subject)
     path = path_of(subject, request.path)
     return relive(subject, path, request.case, Path(request.source))

@@ -7,16 +7,23 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
 _LENGTH = struct.Struct("<Q")
 _ANSWER, _ERROR = b"A", b"E"
 _TAIL = 4000
+_GLANCE = 0.2
+"""Seconds between two looks at whether a silent process is still there."""
+_PARTING = 10.0
+"""Seconds that a process has to end once it has closed its pipe."""
 
 
 class IsolationError(RuntimeError):
@@ -39,6 +46,7 @@ class Child:
     """A process that serves one function, `module:function` of bytes to bytes, call after call.
 
     It starts with the first call, and anew with the first call after a crash or a time-out.
+    It is the leader of a session of its own: what it has started is ended with it.
     Its temporary files lie in a folder of its own, which is removed however the process ends.
     """
 
@@ -86,8 +94,7 @@ class Child:
     def close(self) -> None:
         """End the process, if there is one."""
         if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
+            _end(self._process)
         if self._errors is not None:
             self._errors.close()
         if self._folder is not None:
@@ -110,6 +117,7 @@ class Child:
                     "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
                     "TMPDIR": self._folder.name,
                 },
+                start_new_session=True,
             )
         return self._process
 
@@ -117,11 +125,13 @@ class Child:
         source = _opened(process.stdout).fileno()
         parts: list[bytes] = []
         while size:
-            ready, _, _ = select.select([source], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
+            part = b""
+            try:
+                if speaks(process, source, deadline):
+                    part = os.read(source, min(size, 1 << 20))
+            except TimedOut:
                 self.close()
-                raise TimedOut("no answer in time: the process was ended")
-            part = os.read(source, min(size, 1 << 20))
+                raise
             if not part:
                 raise self._crashed()
             parts.append(part)
@@ -129,7 +139,7 @@ class Child:
         return b"".join(parts)
 
     def _crashed(self) -> Crashed:
-        code = self._process.wait() if self._process is not None else 0
+        code = exit_code(self._process) if self._process is not None else 0
         words = ""
         if self._errors is not None:
             self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - _TAIL))
@@ -137,6 +147,33 @@ class Child:
         self.close()
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return Crashed(f"the process ended with {how}\n{words}".rstrip())
+
+
+def speaks(process: subprocess.Popen[bytes], source: int, deadline: float) -> bool:
+    """Wait until there is something to read, or the process has ended; say which.
+
+    That it has ended closes no pipe that another holds which it has forked.
+
+    Raises:
+        TimedOut: neither came before the deadline, which is of `time.monotonic`.
+    """
+    while True:
+        ended = process.poll() is not None
+        left = max(0.0, deadline - time.monotonic())
+        if select.select([source], [], [], 0.0 if ended else min(left, _GLANCE))[0]:
+            return True
+        if ended:
+            return False
+        if not left:
+            raise TimedOut("no answer in time: the process was ended")
+
+
+def exit_code(process: subprocess.Popen[bytes]) -> int:
+    """Return how a process ended that has closed its pipe; one that goes on is killed."""
+    with suppress(subprocess.TimeoutExpired):
+        return process.wait(_PARTING)
+    process.kill()
+    return process.wait()
 
 
 def serve(function: Callable[[bytes], bytes], requests: IO[bytes], answers: IO[bytes]) -> None:
@@ -152,12 +189,52 @@ def serve(function: Callable[[bytes], bytes], requests: IO[bytes], answers: IO[b
 
 
 def main(function: str) -> None:
-    """Serve the named function on this process's pipes; what it prints goes to standard error."""
+    """Serve the named function on this process's pipes."""
     module, _, name = function.partition(":")
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    requests, answers = own_pipes()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    serve(getattr(import_module(module), name), sys.stdin.buffer, answers)
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+    serve(getattr(import_module(module), name), requests, answers)
+    _end_here()
+
+
+def own_pipes() -> tuple[IO[bytes], IO[bytes]]:
+    """Return standard input and output, which nothing else reads or writes any more.
+
+    What is printed goes to standard error, and there is nothing to read, here or in a subprocess.
+    """
+    requests = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), sys.stdin.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return requests, answers
+
+
+def end_with(parent: int) -> None:
+    """End this process, whatever it is doing, when the one that asked for it is gone.
+
+    What it has started ends with it where it leads a session.
+    """
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    _end_here()
+
+
+def _end_here() -> None:
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(1)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill the process and what it has started; wait for it alone, whoever else has its pipes."""
+    with suppress(ProcessLookupError, PermissionError):  # nobody is left of them, but zombies
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        with suppress(BrokenPipeError):  # of what was not sent any more
+            _opened(pipe).close()
 
 
 def _write(target: IO[bytes] | None, message: bytes) -> None:

@@ -40,9 +40,10 @@ class Plan:
     """What to run: one subject, one save path, one kind of model, and for how long.
 
     `examples` is a number of cases; with `seconds`, batches are run until the time is up instead.
-    `timeout` bounds one example, `shrink_seconds` the reduction of all defects together. `places`
-    are the subjects and save paths whose known issues count; without them, the plan's own. Where
-    it `hops`, a case's model may go through the path before its history ends.
+    `timeout` bounds one example, and again where another process loads what it has saved;
+    `shrink_seconds` the reduction of all defects together. `places` are the subjects and save paths
+    whose known issues count; without them, the plan's own. Where it `hops`, a case's model may go
+    through the path before its history ends.
     """
 
     subject: str

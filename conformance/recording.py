@@ -8,23 +8,17 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from conformance import wire
-from conformance.isolation import Failed
-from conformance.recorder import Halted, Original, Recorder, raised_at, stage
+from conformance.recorder import Halted, Original, Recorder, stage
 from conformance.snapshot import alike
 from conformance.subject import Model, SavePath, Subject, Unsupported
 from conformance.trace import Elsewhere, Life, Probe, Stage, Trace, same_life
 from strategies.case import Case, Kind
 
-LoadElsewhere = Callable[[SavePath, Path], Elsewhere]
-"""Has another process load what the path has saved, and live on.
+LoadElsewhere = Callable[[SavePath, Path], Elsewhere | None]
+"""Has another process load what the path has saved, and live on; None where that process ended.
 
-It raises Failed where the subject raised there, Crashed or TimedOut where the process ended.
+It raises Halted where the subject raised there.
 """
-
-
-class RaisedElsewhere(Exception):
-    """The subject raised in the other process; the message is that process's traceback."""
 
 
 class Asked(NamedTuple):
@@ -51,7 +45,6 @@ def record(
 
     Raises:
         Unsupported: the subject can't build or train the case, saving apart.
-        Crashed, TimedOut: the other process did, while loading.
     """
     start = perf_counter()
     takes = [_take(subject, case, one, folder / str(n)) for n, one in enumerate(asked)]
@@ -71,12 +64,12 @@ def record(
     return [take.unsupported or _trace(take, case, shared) for take in takes]
 
 
-def relive(subject: Subject, path: SavePath, case: Case, source: Path) -> bytes:
-    """Load a source that another process wrote, live on, and return what was seen, encoded."""
+def relive(subject: Subject, path: SavePath, case: Case, source: Path) -> Elsewhere:
+    """Load a source that another process wrote, live on, and return what was seen."""
     recorder = Recorder(subject, path, case, source.parent)
     loaded = recorder.load(source)
     snapshot = subject.snapshot(loaded)
-    return wire.encode(Elsewhere(snapshot, recorder.live(loaded)))
+    return Elsewhere(snapshot, recorder.live(loaded))
 
 
 @dataclass(eq=False)
@@ -190,11 +183,7 @@ def _reload(take: _Take, source: Path, reload: LoadElsewhere) -> None:
     if not take.goes_on:
         return
     with take.noting():
-        try:
-            take.seen["elsewhere"] = reload(take.asked.path, source)
-        except Failed as failed:
-            error = RaisedElsewhere(str(failed))
-            take.seen["raised"] = raised_at(Stage.ANOTHER_PROCESS, error)
+        take.seen["elsewhere"] = reload(take.asked.path, source)
 
 
 def _strayed(seen: Mapping[str, object]) -> bool:

@@ -1,10 +1,10 @@
 """The side of saveproof: a subject that is served by another process, line by line."""
 
 import os
-import select
 import signal
 import subprocess
 import tempfile
+import time
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from conformance.contract import Contract, Promise
 from conformance.foreign import protocol
 from conformance.foreign.environments import Launch
 from conformance.foreign.protocol import Json, Misspoken
+from conformance.isolation import TimedOut, exit_code, speaks
 from conformance.snapshot import Snapshot
 from conformance.subject import Logs, Source, Unsupported
 from strategies.case import AnyEvent, Case
@@ -98,10 +99,8 @@ class Connection:
             requests.flush()
         except BrokenPipeError:
             raise ForeignCrash(self._last_words()) from None
-        if not select.select([answers], [], [], PATIENCE)[0]:
-            process.kill()
-        answer = answers.readline()
-        if not answer.endswith(b"\n"):
+        answer = _line(process, answers.fileno())
+        if b"\n" not in answer:
             raise ForeignCrash(self._last_words())
         try:
             return msgspec.json.decode(answer, type=dict[str, Any])
@@ -127,13 +126,27 @@ class Connection:
         return self._process
 
     def _last_words(self) -> str:
-        code = self._process.wait() if self._process is not None else 0
+        code = exit_code(self._process) if self._process is not None else 0
         words = ""
         if self._errors is not None:
             self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - _TAIL))
             words = self._errors.read().decode(errors="replace")
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return f"the server ended with {how}\n{words}".rstrip()
+
+
+def _line(process: subprocess.Popen[bytes], source: int) -> bytes:
+    """Return the line that the process answers with; what there is of it, where it ends."""
+    deadline = time.monotonic() + PATIENCE
+    parts = [b""]
+    try:
+        while b"\n" not in parts[-1] and speaks(process, source, deadline):
+            parts.append(os.read(source, 1 << 20))
+            if not parts[-1]:
+                break
+    except TimedOut:
+        process.kill()
+    return b"".join(parts)
 
 
 def _raised(error: Mapping[str, Json]) -> Exception:

@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Mapping
 from itertools import count
@@ -16,6 +15,7 @@ import msgspec
 from conformance import subjects
 from conformance.foreign import protocol
 from conformance.foreign.protocol import Json
+from conformance.isolation import end_with, own_pipes
 from conformance.subject import Subject, Unsupported
 from strategies.case import AnyEvent, Case
 
@@ -122,19 +122,11 @@ def serve(server: Server, requests: IO[bytes], answers: IO[bytes]) -> None:
 
 
 def main(spec: str) -> None:
-    """Serve the subject on standard input and output; what it prints goes to standard error."""
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    """Serve the subject on standard input and output."""
+    requests, answers = own_pipes()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    serve(Server(subjects.resolve(spec)), sys.stdin.buffer, answers)
-
-
-def _end_with(parent: int) -> None:
-    """End this process, whatever it is doing, when the one that asked for it is gone."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+    serve(Server(subjects.resolve(spec)), requests, answers)
 
 
 def _case(given: Arguments) -> Case:

@@ -175,6 +175,71 @@ class BreaksBeside(_Beside):
     faulty = _Breaks()
 
 
+class _Elsewhere(Npz):
+    """It goes wrong where another process loads what this one has saved."""
+
+    writer = 0
+
+    def save(self, model: Model, target: Path) -> Path:
+        _Elsewhere.writer = os.getpid()
+        return super().save(model, target)
+
+    def load(self, source: Path, case: Case) -> Model:
+        if os.getpid() != _Elsewhere.writer:
+            self.go_wrong(case)
+        return super().load(source, case)
+
+    def go_wrong(self, case: Case) -> None:
+        """Raise, end or hang."""
+        raise NotImplementedError
+
+
+class _RaisesElsewhere(_Elsewhere):
+    def go_wrong(self, case: Case) -> None:
+        if case.seed % 2:
+            raise ValueError("the custom object was not registered")
+        raise OSError("could not find the weights beside the graph")
+
+
+class RaisesElsewhere(Linear):
+    """It raises one of two errors where another process loads."""
+
+    path = _RaisesElsewhere()
+
+
+class _DiesElsewhere(_Elsewhere):
+    def go_wrong(self, case: Case) -> None:  # noqa: ARG002 - it does so on every case
+        os._exit(7)
+
+
+class DiesElsewhere(Linear):
+    """Another process ends while it loads."""
+
+    path = _DiesElsewhere()
+
+
+class _HangsElsewhere(_Elsewhere):
+    def go_wrong(self, case: Case) -> None:  # noqa: ARG002 - it does so on every case
+        time.sleep(3600)
+
+
+class HangsElsewhere(Linear):
+    """Another process never comes back from loading."""
+
+    path = _HangsElsewhere()
+
+
+class HangsWhileBuilding(Linear):
+    """It never comes back from building, for none of three paths."""
+
+    def paths(self) -> list[Npz]:
+        return [_named(Npz(), name) for name in ("one", "two", "three")]
+
+    def build(self, case: Case, *, built: bool = True) -> Model:
+        time.sleep(3600)
+        return super().build(case, built=built)
+
+
 class RefusesToPredict(RaisesBeside):
     """Its first path can't save, and outputs are unsupported."""
 

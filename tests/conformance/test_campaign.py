@@ -5,12 +5,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import find, given, settings
+from msgspec.structs import replace
 
 from conformance import subjects, wire
+from conformance.asking import reports
 from conformance.campaign import Campaign
 from conformance.checks import ALL_CHECKS
-from conformance.examine import EXAMINE, Request, examine, path_of
+from conformance.examine import EXAMINE, Question, Request, examine, path_of
 from conformance.isolation import Child, Crashed
 from conformance.plan import Plan
 from conformance.recording import Asked, record
@@ -20,6 +22,7 @@ from strategies.case import to_json
 from tests.conformance.conftest import LINEAR_CASES
 
 FAULTY = "tests.conformance.faulty"
+EVERY_CHECK = [check.name for check in ALL_CHECKS]
 
 
 def test_faultless_subject_has_no_finding(run):
@@ -60,11 +63,51 @@ def test_exception_of_a_save_is_a_finding_with_its_traceback(run):
     assert "in save" in finding.traceback
 
 
+@pytest.mark.parametrize(
+    ("seed", "key"),
+    [
+        (0, "builtins.OSError: could not find the weights beside the graph"),
+        (1, "builtins.ValueError: the custom object was not registered"),
+    ],
+)
+def test_exception_of_another_process_has_the_key_that_it_has_in_this_one(seed, key):
+    case = replace(find(LINEAR_CASES, lambda _: True), seed=seed)
+    question = Question("npz", frozenset(EVERY_CHECK), frozenset({Probe.ANOTHER_PROCESS}))
+
+    with Child(EXAMINE) as child:
+        request = Request(f"{FAULTY}:RaisesElsewhere", case, (question,))
+        (report,) = reports(child, request)
+
+    (defect,) = (defect for judgement in report.judgements for defect in judgement.defects)
+    assert defect.key == f"another process: raised {key}"
+    assert "in go_wrong" in defect.traceback
+
+
 def test_dead_process_is_a_crash_and_not_the_end(run):
     result = run(f"{FAULTY}:DiesOnLoad", examples=3)["round_trip_completes"]
 
     assert result.tally[Verdict.CRASH] >= 1
     assert "exit code 7" in result.findings[0].message
+
+
+@pytest.mark.parametrize(
+    ("subject", "verdict", "timeout", "words"),
+    [
+        ("DiesElsewhere", Verdict.CRASH, 30.0, "the process ended with exit code 7"),
+        ("HangsElsewhere", Verdict.TIMEOUT, 4.0, "no answer in time: the process was ended"),
+    ],
+)
+def test_end_of_another_process_is_told_of_it_and_hides_nothing(
+    subject, verdict, timeout, words, run
+):
+    results = run(f"{FAULTY}:{subject}", examples=1, timeout=timeout)
+
+    (finding,) = results["round_trip_completes"].findings
+    assert results["round_trip_completes"].tally == {verdict: 1}
+    assert finding.key == f"{verdict}: another process: {words}"
+    assert finding.where == "another process"
+    assert results["weights_survive"].tally == {Verdict.PASS: 1}
+    assert results["another_process_loads_the_same"].verdict is Verdict.NOT_APPLICABLE
 
 
 def test_crash_is_told_where_another_check_alone_was_asked_for():

@@ -2,6 +2,7 @@
 
 import math
 import sys
+import time
 from pathlib import Path
 
 import ml_dtypes
@@ -171,6 +172,19 @@ def test_a_server_that_dies_takes_its_driver_with_it():
 
     with pytest.raises(ForeignCrash, match=r"(?s)exit code 7.*last words"):
         subject.seed(1)
+
+
+@pytest.mark.parametrize(("words", "how"), [("", "exit code 7"), ("; time.sleep(9)", "SIGKILL")])
+def test_a_server_that_ends_or_hangs_is_told_in_time_where_it_has_forked(words, how, monkeypatch):
+    """What it has forked holds the pipes still."""
+    monkeypatch.setattr("conformance.foreign.client.PATIENCE", 2.5)
+    forked = f"import os, time; os.fork() or (time.sleep(9), os._exit(0)){words}; os._exit(7)"
+    subject = foreign_subject(f"forking{words}", launch(spoken(forked)))
+    started = time.monotonic()
+
+    with pytest.raises(ForeignCrash, match=how):
+        subject.seed(1)
+    assert time.monotonic() - started < 8
 
 
 def test_noise_on_standard_output_is_told_from_an_answer():

@@ -1,9 +1,12 @@
 """Child processes: answers, exceptions, crashes and hangs all come back to the caller."""
 
 import os
+import signal
+import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,58 @@ def leave_a_file(message: bytes) -> bytes:
     return path.encode()
 
 
+def fork(message: bytes) -> bytes:
+    """Fork a process that sleeps on with every pipe; return its id, or hang or die at the word."""
+    worker = os.fork()
+    if not worker:
+        time.sleep(60)
+        os._exit(0)
+    if message == b"die":
+        os.abort()
+    if message == b"hang":
+        time.sleep(60)
+    return b"%d %d" % (os.getpid(), worker)
+
+
+def read_input(message: bytes) -> bytes:
+    """Return what a subprocess reads of the standard input that it has by inheritance."""
+    program = "import sys; sys.stdout.write(sys.stdin.read(1))"
+    return (
+        message
+        + subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True).stdout
+    )
+
+
+def open_child(message: bytes) -> bytes:
+    """Have a child of this process fork; return the ids of all three."""
+    nested = Child(f"{HERE}:fork")
+    return b"%d %s" % (os.getpid(), nested.call(message, seconds=30))
+
+
+def hold_child(function: str, request: str) -> None:
+    """Write the answer of a child's call, and then do nothing for long: a program."""
+    child = Child(f"{HERE}:{function}")
+    sys.stdout.write(child.call(request.encode(), seconds=30).decode() + "\n")
+    sys.stdout.flush()
+    time.sleep(60)
+
+
+def lives(process: int) -> bool:
+    """Say whether the process is there, and is no zombie."""
+    with suppress(OSError):
+        stat = Path(f"/proc/{process}/stat").read_text()
+        return stat.rpartition(")")[2].split()[0] not in "ZX"
+    return False
+
+
+def all_end(processes: list[int]) -> bool:
+    """Say whether all of the processes end before long."""
+    deadline = time.monotonic() + 10
+    while any(map(lives, processes)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not any(map(lives, processes))
+
+
 def test_answer_of_any_length_comes_back():
     message = bytes(range(256)) * 20_000
 
@@ -61,6 +116,12 @@ def test_exception_comes_back_with_its_traceback_and_the_process_lives():
         for word in (b"one", b"two"):
             with pytest.raises(Failed, match=f"ValueError: {word.decode()}"):
                 child.call(word, seconds=30)
+
+
+def test_a_subprocess_reads_nothing_of_the_requests():
+    with Child(f"{HERE}:read_input") as child:
+        assert child.call(b"one", seconds=20) == b"one"
+        assert child.call(b"two", seconds=20) == b"two"
 
 
 def test_crash_tells_signal_and_last_words_and_the_next_call_starts_anew():
@@ -100,3 +161,56 @@ def test_nothing_temporary_outlives_the_process(last, tmp_path, monkeypatch):
                 child.call(last.encode(), seconds=30)
 
     assert list(tmp_path.iterdir()) == []
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
+
+
+@needs_proc
+def test_what_the_process_has_forked_ends_with_it_and_holds_nothing_up():
+    started = time.monotonic()
+    with Child(f"{HERE}:fork") as child:
+        forked = [int(word) for word in child.call(b"", seconds=30).split()]
+
+    assert all_end(forked)
+    assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize(("word", "error"), [("hang", TimedOut), ("die", Crashed)])
+def test_crash_or_hang_is_told_in_time_where_a_forked_process_has_the_pipes(word, error):
+    with Child(f"{HERE}:fork") as child:
+        child.call(b"", seconds=30)
+        started = time.monotonic()
+        with pytest.raises(error):
+            child.call(word.encode(), seconds=0.7 if word == "hang" else 30)
+
+    assert time.monotonic() - started < 15
+
+
+@needs_proc
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_no_process_outlives_the_one_that_started_it(number):
+    """However that ends, and whatever it has started in turn."""
+    program = f"from {HERE} import hold_child; hold_child('open_child', '')"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        children = [int(word) for word in parent.stdout.readline().split()]
+        assert all(map(lives, children))
+        parent.send_signal(number)
+        parent.wait(10)
+
+    assert len(children) == 3
+    assert all_end(children)
+
+
+@needs_proc
+def test_a_busy_process_ends_with_the_one_that_started_it():
+    program = f"from {HERE} import hold_child; hold_child('hang', '60')"
+    with subprocess.Popen([sys.executable, "-c", program]) as parent:
+        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+        while not (begun := children.read_text().split()):
+            time.sleep(0.02)
+        time.sleep(0.5)
+        parent.kill()
+
+    assert all_end([int(word) for word in begun])

@@ -1,12 +1,14 @@
 """Campaigns side by side: a model is brought up once, and no path answers for another."""
 
+from dataclasses import replace
+
 from conformance import wire
 from conformance.asking import confirmed
 from conformance.campaign import Campaign, run_together
 from conformance.checks import Judgement
 from conformance.contract import Promise
-from conformance.examine import EXAMINE, Report, Request, examine
-from conformance.isolation import Child, Crashed
+from conformance.examine import EXAMINE, Report, Reports, Request, examine
+from conformance.isolation import Child, Crashed, TimedOut
 from conformance.plan import Plan
 from conformance.progress import Progress
 from reports.records import Verdict
@@ -43,6 +45,33 @@ class Unhurried(InThisProcess):
     def call(self, request, *, seconds):
         self.allowed.add((len(wire.decode(request, Request).questions), seconds))
         return super().call(request, seconds=seconds)
+
+
+class Slow(InThisProcess):
+    """Has no time for several paths, and says of one by itself that it took `each` seconds."""
+
+    def __init__(self, *, each):
+        self.each = each
+        self.asked = []
+
+    def call(self, request, *, seconds):
+        self.asked.append(len(wire.decode(request, Request).questions))
+        if self.asked[-1] > 1:
+            raise TimedOut("no answer in time: the process was ended")
+        reports = wire.decode(super().call(request, seconds=seconds), Reports)
+        return wire.encode(tuple(replace(report, seconds=self.each) for report in reports))
+
+
+class Hasty:
+    """Has a child answer at once or not at all; notes about how many paths it was asked."""
+
+    def __init__(self, child):
+        self.child = child
+        self.asked = []
+
+    def call(self, request, *, seconds):  # noqa: ARG002 (it is in more of a hurry)
+        self.asked.append(len(wire.decode(request, Request).questions))
+        return self.child.call(request, seconds=0.5)
 
 
 def results_of(subject, *paths, examiner, generated=LINEAR_CASES, examples=12, hops=False):
@@ -93,13 +122,39 @@ def test_paths_side_by_side_have_the_results_that_each_has_alone():
     assert told(together) == told(alone)
 
 
-def test_paths_side_by_side_have_the_time_that_each_has_alone():
-    several, alone = Unhurried(), Unhurried()
-    for paths, examiner in ((("one", "two"), several), (("one",), alone)):
-        results_of(f"{FAULTY}:Counting", *paths, examiner=examiner, examples=1)
+def test_paths_side_by_side_have_the_time_of_one():
+    """A hang is not waited for as often as there are paths."""
+    examiner = Unhurried()
+    results_of(f"{FAULTY}:Counting", "one", "two", examiner=examiner, examples=1)
 
-    ((_, seconds),) = alone.allowed
-    assert several.allowed == {(2, 2 * seconds)}
+    assert examiner.allowed == {(2, 240.0)}
+
+
+def test_paths_that_are_slow_together_are_not_unstable():
+    """Alone they take more than half of the time that they had together."""
+    examiner = Slow(each=70.0)
+    results = results_of(f"{FAULTY}:Counting", "one", "two", examiner=examiner, examples=1)
+
+    assert results["one", "round_trip_completes"].tally == {Verdict.PASS: 1}
+    assert examiner.asked == [2, 0, 1, 1]
+
+
+def test_a_hang_together_that_no_path_repeats_alone_is_told_as_unstable():
+    results = results_of(f"{FAULTY}:Counting", "one", "two", examiner=Slow(each=1.0), examples=1)
+
+    assert results["two", "round_trip_completes"].tally == {Verdict.UNSTABLE: 1}
+    assert results["two", "weights_survive"].tally == {Verdict.PASS: 1}
+
+
+def test_a_hang_while_the_model_is_brought_up_is_not_asked_for_on_each_path():
+    paths = ("one", "two", "three")
+    with Child(EXAMINE) as child:
+        examiner = Hasty(child)
+        results = results_of(f"{FAULTY}:HangsWhileBuilding", *paths, examiner=examiner, examples=1)
+
+    assert examiner.asked == [3, 0]
+    for path in paths:
+        assert results[path, "round_trip_completes"].tally == {Verdict.TIMEOUT: 1}
 
 
 def test_what_a_path_does_to_the_live_model_is_not_the_next_ones_fault():
