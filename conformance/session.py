@@ -4,7 +4,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from conformance import environment, subjects
+from conformance.admission import refuse_numbers, refuse_unknown
 from conformance.campaign import Campaign, run_together
 from conformance.checks import ALL_CHECKS, Check, checks_for
 from conformance.contract import Facet
@@ -60,18 +61,23 @@ class Conformance:
 
         Raises:
             pytest.UsageError: an unknown subject, save path, kind or check, and the known ones;
-                or a subject that is not installed.
+                a subject that is not installed, or a number that no run can be made with.
         """
-        option = self.config.getoption
         try:
-            tested = [subjects.resolve(name) for name in option("subject")]
-        except (LookupError, TypeError) as error:
+            self._refuse()
+        except (LookupError, TypeError, ValueError) as error:
             raise pytest.UsageError(f"saveproof: {error}") from error
+
+    def _refuse(self) -> None:
+        option = self.config.getoption
+        numbers = {name: option(name) for name in ("examples", "seconds")}
+        refuse_numbers({**numbers, "timeout": option("example_timeout")})
+        refuse_unknown("check", option("check"), {check.name for check in ALL_CHECKS})
+        refuse_unknown("kind", option("kind"), set(map(str, Kind)))
+        tested = [subjects.resolve(name) for name in option("subject")]
         for subject in tested:
             _refuse_missing(subject)
-        _refuse_unknown("save path", option("path"), {p.name for s in tested for p in s.paths()})
-        _refuse_unknown("check", option("check"), {check.name for check in ALL_CHECKS})
-        _refuse_unknown("kind", option("kind"), set(map(str, Kind)))
+        refuse_unknown("save path", option("path"), {p.name for s in tested for p in s.paths()})
 
     @property
     def out(self) -> Path:
@@ -229,7 +235,7 @@ class Conformance:
     def _parameters(self) -> list[tuple[tuple[str, ...], str]]:
         """Return what each item is given, and the name of what it runs side by side with."""
         option = self.config.getoption
-        kinds = option("kind") or list(Kind)
+        kinds = [kind for kind in Kind if not option("kind") or kind in option("kind")]
         return [
             ((name, path.name, str(kind), check.name), f"{name} {set_} {kind}")
             for name in option("subject")
@@ -268,14 +274,6 @@ def _refuse_missing(subject: Subject) -> None:
         raise pytest.UsageError(
             f"saveproof: subject {subject.name!r} needs {', '.join(missing)}, not installed here; "
             "install saveproof with its extra tf or keras"
-        )
-
-
-def _refuse_unknown(what: str, wanted: Sequence[str], known: Set[str]) -> None:
-    unknown = sorted(set(wanted) - known)
-    if unknown:
-        raise pytest.UsageError(
-            f"saveproof: unknown {what} {', '.join(unknown)}; expected one of {sorted(known)}"
         )
 
 

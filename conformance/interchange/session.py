@@ -12,6 +12,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from conformance import environment, subjects
+from conformance.admission import refuse_numbers, refuse_unknown
 from conformance.campaign import Campaign
 from conformance.header import header, now, path_info
 from conformance.interchange.exchange import EXCHANGE
@@ -75,8 +76,10 @@ def run(wanted: Wanted, tell: Callable[[str], None]) -> Run:
         UnknownSubject, NoEnvironment: there is no such subject here.
         NotInstalled: a subject's framework is not there.
         UnknownFormat: no pair exchanges such a format, or no pair exchanges anything.
+        Unknown, OutOfRange: there is no such kind, or no run can be made with such a number.
     """
     started = time.monotonic()
+    _refuse(wanted)
     found = _crossings(wanted)
     head = _header(wanted, found)
     tasks = list(_tasks(wanted, found))
@@ -188,6 +191,14 @@ def _told(at: Crossing, kind: str, results: Sequence[Result]) -> str:
     words = [f"{n} {verdict}" for verdict, n in cases_by_verdict.items()]
     words += [f"{n} found: {verdict}" for verdict, n in news.items()]
     return f"{at.pair.name} {at.format} {kind}: {', '.join(words)}"
+
+
+def _refuse(wanted: Wanted) -> None:
+    refuse_numbers(
+        {"examples": wanted.examples, "timeout": wanted.timeout, "workers": wanted.workers},
+        shrink=wanted.shrink_seconds,
+    )
+    refuse_unknown("kind", wanted.kinds, set(map(str, Kind)))
 
 
 def _crossings(wanted: Wanted) -> list[Crossing]:

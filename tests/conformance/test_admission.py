@@ -1,0 +1,85 @@
+"""What a run refuses before anything runs, and leaves as it was."""
+
+from types import SimpleNamespace
+
+import pytest
+from typer.testing import CliRunner
+
+from conformance.cli import app
+from conformance.session import Conformance
+
+LINEAR = "examples.linear_subject:Linear"
+
+OPTIONS = {
+    "subject": [LINEAR],
+    "path": [],
+    "check": [],
+    "kind": [],
+    "examples": 30,
+    "seconds": None,
+    "example_timeout": 120.0,
+}
+
+
+def started(**options):
+    """Return the suite's session, started with these options of pytest's command line."""
+    chosen = OPTIONS | options
+    return Conformance(SimpleNamespace(getoption=chosen.__getitem__))
+
+
+def refusal(**options):
+    """Return what the suite's session says of these options."""
+    with pytest.raises(pytest.UsageError) as refused:
+        started(**options)
+    return str(refused.value)
+
+
+def command(*arguments):
+    """Return the exit code of `saveproof` and what it printed."""
+    done = CliRunner().invoke(app, [*arguments])
+    return done.exit_code, done.output
+
+
+@pytest.mark.parametrize(
+    ("option", "number"),
+    [
+        ("examples", 0),
+        ("examples", -5),
+        ("seconds", 0.0),
+        ("seconds", -1.0),
+        ("seconds", float("nan")),
+        ("example_timeout", 0.0),
+        ("example_timeout", float("inf")),
+    ],
+)
+def test_a_number_that_no_run_can_be_made_with_is_refused(option, number):
+    told = refusal(**{option: number})
+
+    assert told == f"saveproof: {option.split('_')[-1]}: expected a number above 0, found {number}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("interchange", LINEAR, "--examples", "0"), "examples: expected a number above 0"),
+        (("interchange", LINEAR, "--timeout", "nan"), "timeout: expected a number above 0"),
+        (("interchange", LINEAR, "--shrink", "-1"), "shrink: expected a number of 0 or above"),
+        (("interchange", LINEAR, "-n", "0"), "workers: expected a number above 0"),
+        (("interchange", LINEAR, "--kind", "nope"), "unknown kind nope; expected one of"),
+        (("replay", "0", "--timeout", "0"), "timeout: expected a number above 0"),
+    ],
+)
+def test_the_commands_refuse_what_no_run_can_be_made_with(arguments, told, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    code, printed = command(*arguments)
+
+    assert code == 2
+    assert f"saveproof: {told}" in printed
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_kind_named_twice_is_run_once():
+    once, twice = (started(kind=["sequential"] * times)._parameters() for times in (1, 2))
+
+    assert once == twice
