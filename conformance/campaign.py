@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-import msgspec
 from hypothesis import Phase
 from msgspec.structs import replace as with_fields
 
@@ -19,8 +18,7 @@ from conformance.progress import Progress
 from conformance.reduction import Shown, reduce
 from conformance.trace import Probe
 from reports.records import UNEXPECTED, Finding, Result, Verdict, worst
-from strategies.case import Case, to_json
-from strategies.drawing import drawing
+from strategies.case import Case
 
 EVERY = {Probe.SECOND_GENERATION: 5, Probe.ANOTHER_PROCESS: 10, Probe.UNBUILT: 5}
 """A probe is made on one example in so many, the first one included; twins are for what is news."""
@@ -243,20 +241,8 @@ class Campaign:
 
     def _finding(self, check: str, key: str) -> Finding:
         sighting = self._sightings[check, key]
-        case, defect = self._reduced.get((check, key), sighting.first)
-        return Finding(
-            key=key,
-            message=defect.message,
-            where=defect.difference.where,
-            expected=defect.difference.expected,
-            found=defect.difference.found,
-            case_id=case.id,
-            case=msgspec.json.decode(to_json(case)),
-            drawing=drawing(case),
-            traceback=defect.traceback,
-            known=self._known(check, key),
-            verdict=sighting.judgement.verdict,
-        )
+        shown = self._reduced.get((check, key), sighting.first)
+        return shown.finding(key, sighting.judgement.verdict, known=self._known(check, key))
 
 
 def run_together(campaigns: Sequence[Campaign], progress: Progress) -> None:
