@@ -16,6 +16,7 @@ from conformance.known_issues import known_issue
 from conformance.plan import Batch, Examiner, Plan
 from conformance.progress import Progress
 from conformance.reduction import Shown, reduce
+from conformance.silence import Silence
 from conformance.trace import Probe
 from reports.records import UNEXPECTED, Finding, Result, Verdict, worst
 from strategies.case import Case
@@ -54,6 +55,7 @@ class Campaign:
     _distances: dict[str, float] = field(default_factory=dict)
     _sightings: dict[tuple[str, str], _Sighting] = field(default_factory=dict)
     _reduced: dict[tuple[str, str], Shown] = field(default_factory=dict)
+    _silence: Silence = field(default_factory=Silence)
     _number: int = 0
     _seconds: float = 0.0
 
@@ -89,6 +91,8 @@ class Campaign:
     ) -> None:
         """Book what was reported, once what is news in it has shown again."""
         self._seconds += report.seconds
+        if report.unsupported:
+            self._silence.note(report.unsupported, case, batch)
         settled = self._settled(report, case, question, together=together)
         for judgement in self._by_check(settled):
             self._book(judgement, case, batch)
@@ -102,13 +106,23 @@ class Campaign:
         )
 
     def finish(self, progress: Progress) -> None:
-        """Note the checks that had nothing to say, and reduce what was found."""
+        """Note the checks that had nothing to say, or that none had; reduce what was found."""
         for check in self.plan.checks:
             self._tallies.setdefault(check.name, Counter({Verdict.NOT_APPLICABLE: self._number}))
         worth = list(self._worth_reducing())
         if worth:
             progress.reducing(len(worth), self.plan.path)
             self._reduce_all(worth)
+        self._book_silence()
+
+    def _book_silence(self) -> None:
+        """Book a harness error where no case was applicable, as every case's verdict."""
+        silent = self._silence.of_all(self._number)
+        if silent is None:
+            return
+        for judgement in self._by_check(Report((silent.judgement,))):
+            self._book(judgement, silent.case, silent.batch)
+            self._tallies[judgement.check] = Counter({judgement.verdict: self._number})
 
     def _by_check(self, report: Report) -> Iterator[Judgement]:
         """Yield the judgements; what is said of a whole case is said of each check that is silent.

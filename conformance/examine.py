@@ -85,7 +85,7 @@ def _examined(request: Request) -> Reports:
         try:
             seen = record(subject, request.case, asked, Path(folder), reload=reload)
         except Unsupported as unsupported:
-            return (Report((), str(unsupported)),) * len(asked)
+            return (_excused(unsupported),) * len(asked)
     return tuple(map(_report, seen, checks))
 
 
@@ -101,8 +101,12 @@ def _reloaded(request: Request, path: SavePath, source: Path) -> Elsewhere:
 
 def _report(seen: Trace | Unsupported, checks: Sequence[Check]) -> Report:
     if isinstance(seen, Unsupported):
-        return Report((), str(seen))
+        return _excused(seen)
     return Report(tuple(judge(seen, checks)), seconds=seen.seconds)
+
+
+def _excused(unsupported: Unsupported) -> Report:
+    return Report((), str(unsupported) or "Unsupported, without a reason")
 
 
 def reload(message: bytes) -> bytes:
