@@ -4,7 +4,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -13,20 +13,20 @@ from typing import Any
 
 import pytest
 
-from conformance import environment, subjects
-from conformance.admission import refuse_numbers, refuse_unknown
+from conformance import subjects
 from conformance.campaign import Campaign, run_together
-from conformance.checks import ALL_CHECKS, Check, checks_for
+from conformance.checks import ALL_CHECKS
 from conformance.contract import Facet
 from conformance.examine import EXAMINE, path_of
-from conformance.header import header, now, path_info
+from conformance.header import header, now
 from conformance.isolation import Child
-from conformance.plan import Plan, side_by_side
+from conformance.plan import Plan
 from conformance.progress import Progress
-from conformance.subject import SavePath, Subject
+from conformance.selection import Selection
+from conformance.subject import SavePath
 from reports import store
 from reports.matrix import matrix
-from reports.records import UNEXPECTED, Finding, Header, Result, SubjectInfo, Verdict
+from reports.records import UNEXPECTED, Finding, Header, Result, Verdict
 from reports.renderers import RENDERERS
 from reports.terminal import terminal
 from strategies.case import Kind
@@ -64,20 +64,13 @@ class Conformance:
                 a subject that is not installed, or a number that no run can be made with.
         """
         try:
-            self._refuse()
+            self._selection.refuse()
         except (LookupError, TypeError, ValueError) as error:
             raise pytest.UsageError(f"saveproof: {error}") from error
 
-    def _refuse(self) -> None:
-        option = self.config.getoption
-        numbers = {name: option(name) for name in ("examples", "seconds")}
-        refuse_numbers({**numbers, "timeout": option("example_timeout")})
-        refuse_unknown("check", option("check"), {check.name for check in ALL_CHECKS})
-        refuse_unknown("kind", option("kind"), set(map(str, Kind)))
-        tested = [subjects.resolve(name) for name in option("subject")]
-        for subject in tested:
-            _refuse_missing(subject)
-        refuse_unknown("save path", option("path"), {p.name for s in tested for p in s.paths()})
+    @property
+    def _selection(self) -> Selection:
+        return Selection(self.config.getoption)
 
     @property
     def out(self) -> Path:
@@ -94,7 +87,7 @@ class Conformance:
         if not self.is_worker:
             option = self.config.getoption
             self._header = header(
-                map(self._subject_info, option("subject")),
+                self._selection.subject_infos(),
                 ALL_CHECKS,
                 command=option("saveproof_command") or shlex.join(["pytest", *sys.argv[1:]]),
                 seed=option("saveproof_seed"),
@@ -106,7 +99,7 @@ class Conformance:
         """Give the suite's test every subject, path, kind and check that was asked for."""
         if metafunc.function.__module__.rpartition(".")[2] != "test_save_paths":
             return
-        values = [values for values, _ in self._parameters()]
+        values = [values for values, _ in self._selection.parameters()]
         if not values:
             raise pytest.UsageError("no save path and check is left of what was asked for")
         metafunc.parametrize(("subject", "path", "kind", "check"), values)
@@ -120,7 +113,7 @@ class Conformance:
         if config.getoption("dist") not in ("load", "loadgroup"):
             return None
         scheduler = import_module("xdist.scheduler").LoadScopeScheduling(config, log)
-        groups = {"-".join(values): group for values, group in self._parameters()}
+        groups = {"-".join(values): group for values, group in self._selection.parameters()}
         scheduler._split_scope = lambda item: groups.get(item.partition("[")[2][:-1], item)
         return scheduler
 
@@ -179,7 +172,9 @@ class Conformance:
     def _beside(self, group: Group) -> list[Group]:
         """Return the campaigns that run side by side with this one, itself among them."""
         subject, path, kind = group
-        paths = next(paths for paths in self._sets(subjects.resolve(subject)) if path in paths)
+        paths = next(
+            paths for paths in self._selection.sets(subjects.resolve(subject)) if path in paths
+        )
         groups = ((subject, other, kind) for other in paths)
         return [other for other in groups if other in self._wanted]
 
@@ -232,49 +227,10 @@ class Conformance:
         for result in results:
             store.append(store.shard(self.out, worker), result)
 
-    def _parameters(self) -> list[tuple[tuple[str, ...], str]]:
-        """Return what each item is given, and the name of what it runs side by side with."""
-        option = self.config.getoption
-        kinds = [kind for kind in Kind if not option("kind") or kind in option("kind")]
-        return [
-            ((name, path.name, str(kind), check.name), f"{name} {set_} {kind}")
-            for name in option("subject")
-            for set_, paths in enumerate(self._sets(subjects.resolve(name)))
-            for path in paths.values()
-            for kind in kinds
-            for check in self._checks(path)
-        ]
-
-    def _sets(self, subject: Subject) -> list[Mapping[str, SavePath]]:
-        return side_by_side(self._paths(subject))
-
-    def _paths(self, subject: Subject) -> Sequence[SavePath]:
-        wanted = self.config.getoption("path")
-        return [path for path in subject.paths() if not wanted or path.name in wanted]
-
-    def _checks(self, path: SavePath) -> Sequence[Check]:
-        wanted = self.config.getoption("check")
-        return [c for c in checks_for(path.contract) if not wanted or c.name in wanted]
-
-    def _subject_info(self, name: str) -> SubjectInfo:
-        subject = subjects.resolve(name)
-        infos = (path_info(path.name, path.contract) for path in self._paths(subject))
-        return SubjectInfo(name, dict(subject.environment()), tuple(infos))
-
 
 def _told_of(groups: Sequence[Group]) -> str:
     subject, _, kind = groups[0]
     return f"{subject}, {kind} models through {', '.join(path for _, path, _ in groups)}"
-
-
-def _refuse_missing(subject: Subject) -> None:
-    versions = subject.environment()
-    missing = [name for name, version in versions.items() if version == environment.NOT_INSTALLED]
-    if missing:
-        raise pytest.UsageError(
-            f"saveproof: subject {subject.name!r} needs {', '.join(missing)}, not installed here; "
-            "install saveproof with its extra tf or keras"
-        )
 
 
 def _hops(path: SavePath, kind: str) -> bool:

@@ -80,6 +80,6 @@ def test_the_commands_refuse_what_no_run_can_be_made_with(arguments, told, tmp_p
 
 
 def test_a_kind_named_twice_is_run_once():
-    once, twice = (started(kind=["sequential"] * times)._parameters() for times in (1, 2))
+    once, twice = (started(kind=["sequential"] * times)._selection.parameters() for times in (1, 2))
 
     assert once == twice
