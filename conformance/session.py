@@ -114,15 +114,25 @@ class Conformance:
             return None
         scheduler = import_module("xdist.scheduler").LoadScopeScheduling(config, log)
         groups = {"-".join(values): group for values, group in self._selection.parameters()}
-        scheduler._split_scope = lambda item: groups.get(item.partition("[")[2][:-1], item)
+        scheduler._split_scope = lambda item: groups.get(_in_brackets(item), item)
         return scheduler
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note which checks each campaign must judge by."""
         for item in session.items:
             if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
-                subject, path, kind, check = map(str, item.callspec.params.values())
-                self._wanted.setdefault((subject, path, kind), set()).add(check)
+                self._want(*map(str, item.callspec.params.values()))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """Note, where workers run the campaigns, what must come of them."""
+        values = {"-".join(values): values for values, _ in self._selection.parameters()}
+        for item in map(_in_brackets, ids):
+            if item in values:
+                self._want(*values[item])
+
+    def _want(self, subject: str, path: str, kind: str, check: str) -> None:
+        self._wanted.setdefault((subject, path, kind), set()).add(check)
 
     def verify(self, subject: str, path: str, kind: str, check: str) -> None:
         """Run the campaign, if it has not been run, and fail with what its check has found."""
@@ -139,10 +149,16 @@ class Conformance:
         """Note that the run was cut short."""
         self._interrupted = True
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self) -> None:
+        """Note that a worker died, and with it what it was at."""
+        self._interrupted = True
+
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """End the child processes; merge what was found into the run's file, and render it.
 
-        A harness error is no finding about the subject: the session's exit status is 3.
+        A harness error is no finding about the subject: the session's exit status is 3. That of a
+        run which was cut short, or lacks a result that was wanted, is 2.
         """
         for child in self._children.values():
             child.close()
@@ -153,13 +169,20 @@ class Conformance:
             header=self._header,
             finished=now(),
             seconds=round(time.monotonic() - self.started, 1),
-            interrupted=self._interrupted,
+            interrupted=self._interrupted or self._lacks_any(store.read(self.out)),
         )
+        if not run.complete:
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
         if any(Verdict.HARNESS_ERROR in result.tally for result in run.results):
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         figures = matrix(run)
         for name, file in FILES.items():
             (self.out / file).write_text(RENDERERS[name](figures), encoding="utf-8")
+
+    def _lacks_any(self, run: store.Run) -> bool:
+        """Say whether a result that was wanted is missing."""
+        wanted = {(*group, check) for group, checks in self._wanted.items() for check in checks}
+        return not wanted <= {result.slot for result in run.results}
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the matrix."""
@@ -226,6 +249,11 @@ class Conformance:
         worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
         for result in results:
             store.append(store.shard(self.out, worker), result)
+
+
+def _in_brackets(item: str) -> str:
+    """Return what an item's id says of its parameters."""
+    return item.partition("[")[2][:-1]
 
 
 def _told_of(groups: Sequence[Group]) -> str:
