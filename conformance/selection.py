@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance import environment, subjects
-from conformance.admission import refuse_numbers, refuse_unknown
+from conformance.admission import Unknown, refuse_numbers, refuse_unknown
 from conformance.checks import ALL_CHECKS, Check, checks_for
 from conformance.header import path_info
 from conformance.plan import side_by_side
 from conformance.subject import SavePath, Subject
 from reports.records import SubjectInfo
 from strategies.case import Kind
+
+Item = tuple[str, str, str, str]
+"""Subject, save path, kind of model and check: what an item of the suite is given."""
 
 
 class NotInstalled(LookupError):
@@ -41,8 +44,10 @@ class Selection:
         for subject in tested:
             _refuse_missing(subject)
         refuse_unknown("save path", option("path"), {p.name for s in tested for p in s.paths()})
+        if not self.parameters():
+            raise Unknown("no save path and check is left of what was asked for")
 
-    def parameters(self) -> list[tuple[tuple[str, ...], str]]:
+    def parameters(self) -> list[tuple[Item, str]]:
         """Return what each item is given, and the name of what it runs side by side with."""
         asked = self.option("kind")
         kinds = [kind for kind in Kind if not asked or kind in asked]
@@ -54,6 +59,13 @@ class Selection:
             for kind in kinds
             for check in self._checks(path)
         ]
+
+    def by_id(self) -> Mapping[str, tuple[Item, str]]:
+        """Return the parameters by what stands in brackets in an item's id: pytest has it ASCII."""
+        return {
+            "-".join(item).encode("unicode_escape").decode("ascii"): (item, set_)
+            for item, set_ in self.parameters()
+        }
 
     def sets(self, subject: Subject) -> list[Mapping[str, SavePath]]:
         """Return the subject's save paths by name, in sets that run side by side."""

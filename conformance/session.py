@@ -82,26 +82,11 @@ class Conformance:
         """Whether this process is one of pytest-xdist's workers."""
         return hasattr(self.config, "workerinput")
 
-    def pytest_sessionstart(self) -> None:
-        """Write the run's header."""
-        if not self.is_worker:
-            option = self.config.getoption
-            self._header = header(
-                self._selection.subject_infos(),
-                ALL_CHECKS,
-                command=option("saveproof_command") or shlex.join(["pytest", *sys.argv[1:]]),
-                seed=option("saveproof_seed"),
-                examples=option("examples"),
-            )
-            store.begin(self.out, self._header)
-
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Give the suite's test every subject, path, kind and check that was asked for."""
         if metafunc.function.__module__.rpartition(".")[2] != "test_save_paths":
             return
         values = [values for values, _ in self._selection.parameters()]
-        if not values:
-            raise pytest.UsageError("no save path and check is left of what was asked for")
         metafunc.parametrize(("subject", "path", "kind", "check"), values)
 
     @pytest.hookimpl(optionalhook=True)
@@ -113,26 +98,43 @@ class Conformance:
         if config.getoption("dist") not in ("load", "loadgroup"):
             return None
         scheduler = import_module("xdist.scheduler").LoadScopeScheduling(config, log)
-        groups = {"-".join(values): group for values, group in self._selection.parameters()}
-        scheduler._split_scope = lambda item: groups.get(_in_brackets(item), item)
+        asked = self._selection.by_id()
+        scheduler._split_scope = lambda item: asked.get(_in_brackets(item), (None, item))[1]
         return scheduler
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note which checks each campaign must judge by."""
-        for item in session.items:
-            if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
-                self._want(*map(str, item.callspec.params.values()))
+        """Note which checks each campaign must judge by, if anything is run."""
+        option = self.config.getoption
+        failed = session.testsfailed and not option("continue_on_collection_errors")
+        if not option("collectonly") and not failed:
+            self._want([item.nodeid for item in session.items])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
         """Note, where workers run the campaigns, what must come of them."""
-        values = {"-".join(values): values for values, _ in self._selection.parameters()}
-        for item in map(_in_brackets, ids):
-            if item in values:
-                self._want(*values[item])
+        self._want(ids)
 
-    def _want(self, subject: str, path: str, kind: str, check: str) -> None:
-        self._wanted.setdefault((subject, path, kind), set()).add(check)
+    def _want(self, ids: Sequence[str]) -> None:
+        """Note what there is to run; once there is something, the run's file begins.
+
+        An earlier run in the folder stays as it is until then.
+        """
+        asked = self._selection.by_id()
+        for values, _ in (asked[item] for item in map(_in_brackets, ids) if item in asked):
+            self._wanted.setdefault(values[:3], set()).add(values[3])
+        if self._wanted and self._header is None and not self.is_worker:
+            self._begin()
+
+    def _begin(self) -> None:
+        option = self.config.getoption
+        self._header = header(
+            self._selection.subject_infos(),
+            ALL_CHECKS,
+            command=option("saveproof_command") or shlex.join(["pytest", *sys.argv[1:]]),
+            seed=option("saveproof_seed"),
+            examples=option("examples"),
+        )
+        store.begin(self.out, self._header)
 
     def verify(self, subject: str, path: str, kind: str, check: str) -> None:
         """Run the campaign, if it has not been run, and fail with what its check has found."""
@@ -162,7 +164,7 @@ class Conformance:
         """
         for child in self._children.values():
             child.close()
-        if self.is_worker or self._header is None:
+        if self._header is None:
             return
         run = store.write_run(
             self.out,
@@ -186,7 +188,7 @@ class Conformance:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the matrix."""
-        if not self.is_worker:
+        if self._header is not None:
             figures = matrix(store.read(self.out))
             terminalreporter.write_line("")
             terminalreporter.write(terminal(figures, color=terminalreporter.hasmarkup))

@@ -200,3 +200,10 @@ class CannotBuild(Linear):
 
     def build(self, case: Case, *, built: bool = True) -> Model:
         raise AttributeError(f"no layers in {type(case).__name__}, built: {built}")
+
+
+class Umlaut(Linear):
+    """Its path has a name that is not ASCII."""
+
+    def paths(self) -> list[Npz]:
+        return [_named(Npz(), "nähe")]

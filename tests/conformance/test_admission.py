@@ -83,3 +83,12 @@ def test_a_kind_named_twice_is_run_once():
     once, twice = (started(kind=["sequential"] * times)._selection.parameters() for times in (1, 2))
 
     assert once == twice
+
+
+def test_a_path_of_any_name_is_found_again_by_an_items_id():
+    """Pytest writes what is not ASCII in an id as escapes."""
+    selection = started(subject=["tests.conformance.faulty:Umlaut"])._selection
+
+    assert (
+        "tests.conformance.faulty:Umlaut-n\\xe4he-sequential-weights_survive" in selection.by_id()
+    )

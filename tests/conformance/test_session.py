@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 
+import pytest
 from msgspec.structs import replace
 
 from conformance.session import Conformance
@@ -93,3 +94,14 @@ def test_a_run_that_lacks_a_wanted_result_is_incomplete():
 
     assert plugin._lacks_any(Run(None, (one,), None))
     assert not plugin._lacks_any(Run(None, (one, other), None))
+
+
+@pytest.mark.parametrize("option", ["--collect-only", "-m=nothing"])
+def test_an_earlier_run_stays_where_nothing_runs(option, tmp_path):
+    earlier = tmp_path / "run.jsonl"
+    earlier.write_text("an earlier run\n")
+
+    suite(option, "--saveproof-out", str(tmp_path), folder=tmp_path)
+
+    assert earlier.read_text() == "an earlier run\n"
+    assert list(tmp_path.iterdir()) == [earlier]
