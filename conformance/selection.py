@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from conformance import environment, subjects
-from conformance.admission import Unknown, refuse_numbers, refuse_unknown
+from conformance import subjects
+from conformance.admission import Unknown, admitted, refuse_numbers, refuse_out, refuse_unknown
 from conformance.checks import ALL_CHECKS, Check, checks_for
 from conformance.header import path_info
 from conformance.plan import side_by_side
@@ -15,10 +16,6 @@ from strategies.case import Kind
 
 Item = tuple[str, str, str, str]
 """Subject, save path, kind of model and check: what an item of the suite is given."""
-
-
-class NotInstalled(LookupError):
-    """A subject's framework is not installed."""
 
 
 @dataclass(frozen=True)
@@ -31,19 +28,18 @@ class Selection:
         """Refuse what there is not, and what no run can be made with.
 
         Raises:
-            Unknown, UnknownSubject, NoEnvironment, NotASubject: there is no such thing.
-            NotInstalled: a subject's framework is not there.
-            OutOfRange: no run can be made with such a number.
+            Unknown, OutOfRange, NotAFolder: there is no such thing, number or folder to be had.
+            NotInstalled, SameName, NotDescribed: the subjects are none to run.
+            UnknownSubject, NoEnvironment, NotASubject, BrokenSubject: as `subjects.resolve` says.
         """
         option = self.option
         numbers = {name: option(name) for name in ("examples", "seconds")}
         refuse_numbers({**numbers, "timeout": option("example_timeout")})
         refuse_unknown("check", option("check"), {check.name for check in ALL_CHECKS})
         refuse_unknown("kind", option("kind"), set(map(str, Kind)))
-        tested = [subjects.resolve(name) for name in option("subject")]
-        for subject in tested:
-            _refuse_missing(subject)
-        refuse_unknown("save path", option("path"), {p.name for s in tested for p in s.paths()})
+        refuse_out(Path(option("saveproof_out")))
+        infos = admitted(option("subject"))
+        refuse_unknown("save path", option("path"), {p.name for s in infos for p in s.paths})
         if not self.parameters():
             raise Unknown("no save path and check is left of what was asked for")
 
@@ -85,13 +81,3 @@ class Selection:
     def _checks(self, path: SavePath) -> Sequence[Check]:
         wanted = self.option("check")
         return [c for c in checks_for(path.contract) if not wanted or c.name in wanted]
-
-
-def _refuse_missing(subject: Subject) -> None:
-    versions = subject.environment()
-    missing = [name for name, version in versions.items() if version == environment.NOT_INSTALLED]
-    if missing:
-        raise NotInstalled(
-            f"subject {subject.name!r} needs {', '.join(missing)}, not installed here; "
-            "install saveproof with its extra tf or keras"
-        )

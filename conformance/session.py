@@ -61,11 +61,11 @@ class Conformance:
 
         Raises:
             pytest.UsageError: an unknown subject, save path, kind or check, and the known ones;
-                a subject that is not installed, or a number that no run can be made with.
+                a subject that is not installed or broken, or what no run can be made with.
         """
         try:
             self._selection.refuse()
-        except (LookupError, TypeError, ValueError) as error:
+        except (LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
             raise pytest.UsageError(f"saveproof: {error}") from error
 
     @property

@@ -1,11 +1,13 @@
 """What a run refuses before anything runs, and leaves as it was."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from conformance.cli import app
+from conformance.interchange import session as interchange
 from conformance.session import Conformance
 
 LINEAR = "examples.linear_subject:Linear"
@@ -18,6 +20,7 @@ OPTIONS = {
     "examples": 30,
     "seconds": None,
     "example_timeout": 120.0,
+    "saveproof_out": "saveproof-report",
 }
 
 
@@ -31,6 +34,14 @@ def refusal(**options):
     """Return what the suite's session says of these options."""
     with pytest.raises(pytest.UsageError) as refused:
         started(**options)
+    return str(refused.value)
+
+
+def refusal_of_interchange(subject=(LINEAR,), saveproof_out="saveproof-interchange"):
+    """Return what a run of exchanges says of these subjects and this folder."""
+    wanted = interchange.Wanted(tuple(subject), out=Path(saveproof_out))
+    with pytest.raises((LookupError, RuntimeError, TypeError, ValueError)) as refused:
+        interchange.run(wanted, lambda _: None)
     return str(refused.value)
 
 
@@ -77,6 +88,71 @@ def test_the_commands_refuse_what_no_run_can_be_made_with(arguments, told, tmp_p
     assert code == 2
     assert f"saveproof: {told}" in printed
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("subject", "told"),
+    [
+        ("TwoOfOneName", "expected names of their own, found npz more than once"),
+        ("NoPaths", "expected a save path at least, found none"),
+        ("NoVersion", "Expected `str`, got `null` - at `$.environment[...]`"),
+        ("NoDocument", "Expected `str`, got `null` - at `$.paths[0].document`"),
+        ("CannotBeMade", "being made raised ModuleNotFoundError: no licence"),
+        ("PathsRaise", "telling versions and save paths raised KeyError: 'npz'"),
+        ("Nameless", "found Nameless without name"),
+    ],
+)
+@pytest.mark.parametrize("refused", [refusal, refusal_of_interchange])
+def test_a_subject_that_does_not_say_what_it_is_is_refused(subject, told, refused):
+    name = f"tests.conformance.ill_described:{subject}"
+
+    text = refused(subject=[name])
+
+    assert name in text
+    assert told in text
+
+
+@pytest.mark.parametrize(
+    ("module", "told"),
+    [
+        ("from numpy import nothing_such", "importing 'mine' raised ImportError"),
+        ("raise RuntimeError('boom')", "importing 'mine' raised RuntimeError: boom"),
+        ("def (:", "importing 'mine' raised SyntaxError"),
+    ],
+)
+def test_a_module_that_raises_is_told_with_what_it_raised(module, told, tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(module)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    assert told in refusal(subject=["mine:Subject"])
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("/nonexistent", "'/nonexistent' did not start"),
+        ("cat", "expected `result` or `error`, found ['call']"),
+        ("'", "No closing quotation; quote as a shell has it"),
+    ],
+)
+def test_a_command_that_serves_nothing_is_refused(command, told):
+    assert told in refusal(subject=[f"exec:{command}"])
+
+
+@pytest.mark.parametrize("refused", [refusal, refusal_of_interchange])
+def test_a_file_in_the_place_of_a_runs_folder_is_refused(refused, tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+
+    assert f"expected a folder to write into, or nothing yet, found '{file}'" in refused(
+        saveproof_out=file / "run"
+    )
+
+
+@pytest.mark.parametrize("refused", [refusal, refusal_of_interchange])
+def test_a_subject_named_twice_is_refused(refused):
+    """Everything about it would be found twice."""
+    assert f"found {LINEAR} more than once" in refused(subject=[LINEAR, LINEAR])
 
 
 def test_a_kind_named_twice_is_run_once():
