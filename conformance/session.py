@@ -18,7 +18,7 @@ from conformance.campaign import Campaign, run_together
 from conformance.checks import ALL_CHECKS
 from conformance.contract import Facet
 from conformance.examine import EXAMINE, path_of
-from conformance.header import header, now
+from conformance.header import counted, header, now
 from conformance.isolation import Child
 from conformance.plan import Plan
 from conformance.progress import Progress
@@ -132,7 +132,7 @@ class Conformance:
             ALL_CHECKS,
             command=option("saveproof_command") or shlex.join(["pytest", *sys.argv[1:]]),
             seed=option("saveproof_seed"),
-            examples=option("examples"),
+            examples=0 if self._timed else option("examples"),
         )
         store.begin(self.out, self._header)
 
@@ -166,12 +166,13 @@ class Conformance:
             child.close()
         if self._header is None:
             return
+        seen = store.read(self.out)
         run = store.write_run(
             self.out,
-            header=self._header,
+            header=counted(self._header, seen.results) if self._timed else self._header,
             finished=now(),
             seconds=round(time.monotonic() - self.started, 1),
-            interrupted=self._interrupted or self._lacks_any(store.read(self.out)),
+            interrupted=self._interrupted or self._lacks_any(seen),
         )
         if not run.complete:
             session.exitstatus = pytest.ExitCode.INTERRUPTED
@@ -216,9 +217,12 @@ class Conformance:
             self._results[group] = {result.check: result for result in campaign.results()}
 
     @property
+    def _timed(self) -> bool:
+        return self.config.getoption("seconds") is not None
+
+    @property
     def _total(self) -> int | None:
-        timed = self.config.getoption("seconds") is not None
-        return None if timed else int(self.config.getoption("examples"))
+        return None if self._timed else int(self.config.getoption("examples"))
 
     def _tell(self, line: str) -> None:
         """Write a line to standard error at once, a worker's past what it captures."""

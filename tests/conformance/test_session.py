@@ -49,6 +49,14 @@ def test_what_runs_side_by_side_stays_on_one_worker(tmp_path):
     assert len(set(told)) == 2
 
 
+def test_a_run_of_so_many_seconds_says_how_many_cases_it_came_to(tmp_path):
+    suite("--seconds", "0.1", "--saveproof-out", str(tmp_path), folder=tmp_path)
+
+    run = store.read(tmp_path)
+    most = max(sum(result.tally.values()) for result in run.results)
+    assert run.header.examples == most > 1
+
+
 DYING_WORKER = """
 import os
 
