@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-import msgspec
 from hypothesis import Phase
 from msgspec.structs import replace as with_fields
 
@@ -18,10 +17,10 @@ from conformance.known_issues import known_issue
 from conformance.plan import Batch, Examiner, Plan
 from conformance.progress import Progress
 from conformance.reduction import Shown, reduce
+from conformance.silence import Silence
 from conformance.trace import Probe
 from reports.records import UNEXPECTED, Finding, Result, Verdict, worst
-from strategies.case import Case, to_json
-from strategies.drawing import drawing
+from strategies.case import Case
 
 EVERY = {Probe.SECOND_GENERATION: 5, Probe.ANOTHER_PROCESS: 10, Probe.UNBUILT: 5}
 """A probe is made on one example in so many, the first one included; twins are for what is news."""
@@ -57,6 +56,7 @@ class Campaign:
     _distances: dict[str, float] = field(default_factory=dict)
     _sightings: dict[tuple[str, str], _Sighting] = field(default_factory=dict)
     _reduced: dict[tuple[str, str], Shown] = field(default_factory=dict)
+    _silence: Silence = field(default_factory=Silence)
     _number: int = 0
     _seconds: float = 0.0
 
@@ -92,6 +92,8 @@ class Campaign:
     ) -> None:
         """Book what was reported, once what is news in it has shown again."""
         self._seconds += report.seconds
+        if report.unsupported:
+            self._silence.note(report.unsupported, case, batch)
         settled = self._settled(report, case, question, together=together)
         for judgement in self._by_check(settled):
             self._book(judgement, case, batch)
@@ -105,13 +107,23 @@ class Campaign:
         )
 
     def finish(self, progress: Progress) -> None:
-        """Note the checks that had nothing to say, and reduce what was found."""
+        """Note the checks that had nothing to say, or that none had; reduce what was found."""
         for check in self.plan.checks:
             self._tallies.setdefault(check.name, Counter({Verdict.NOT_APPLICABLE: self._number}))
         worth = list(self._worth_reducing())
         if worth:
             progress.reducing(len(worth), self.plan.path)
             self._reduce_all(worth)
+        self._book_silence()
+
+    def _book_silence(self) -> None:
+        """Book a harness error where no case was applicable, as every case's verdict."""
+        silent = self._silence.of_all(self._number)
+        if silent is None:
+            return
+        for judgement in self._by_check(Report((silent.judgement,))):
+            self._book(judgement, silent.case, silent.batch)
+            self._tallies[judgement.check] = Counter({judgement.verdict: self._number})
 
     def _by_check(self, report: Report) -> Iterator[Judgement]:
         """Yield the judgements; what is said of a whole case is said of each check that is silent.
@@ -244,20 +256,8 @@ class Campaign:
 
     def _finding(self, check: str, key: str) -> Finding:
         sighting = self._sightings[check, key]
-        case, defect = self._reduced.get((check, key), sighting.first)
-        return Finding(
-            key=key,
-            message=defect.message,
-            where=defect.difference.where,
-            expected=defect.difference.expected,
-            found=defect.difference.found,
-            case_id=case.id,
-            case=msgspec.json.decode(to_json(case)),
-            drawing=drawing(case),
-            traceback=defect.traceback,
-            known=self._known(check, key),
-            verdict=sighting.judgement.verdict,
-        )
+        shown = self._reduced.get((check, key), sighting.first)
+        return shown.finding(key, sighting.judgement.verdict, known=self._known(check, key))
 
 
 def run_together(campaigns: Sequence[Campaign], progress: Progress) -> None:

@@ -122,7 +122,9 @@ def replay(
 ) -> None:
     """Run one case again, with every check and every probe."""
     from conformance import replay as replaying
+    from conformance.admission import refuse_numbers
 
+    _or_error(lambda: refuse_numbers({"timeout": timeout}))
     told = _or_error(lambda: replaying.told(case, run, subject, path or (), seconds=timeout))
     typer.echo(told.text)
     raise typer.Exit(EXIT_FINDINGS if told.defects else 0)

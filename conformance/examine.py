@@ -14,7 +14,7 @@ from conformance import subjects, wire
 from conformance.checks import ALL_CHECKS, Check, Judgement, judge
 from conformance.disasters import CARRIER, disaster_elsewhere
 from conformance.isolation import Child, Crashed, IsolationError, TimedOut
-from conformance.recorder import Halted, Recorder, raised_at, stage
+from conformance.recorder import Halted, Recorder, stage
 from conformance.recording import Asked, record, relive
 from conformance.subject import SavePath, Subject, Unsupported
 from conformance.trace import Elsewhere, Probe, Raised, Stage, Trace
@@ -102,7 +102,7 @@ def _examined(request: Request) -> Reports:
                 return _brought_up(subject, request.case, Path(folder))
             seen = record(subject, request.case, asked, Path(folder), reload=reload)
         except Unsupported as unsupported:
-            return (Report((), str(unsupported)),) * len(asked)
+            return (_excused(unsupported),) * len(asked)
     return tuple(
         _report(one, named, ended.get(question.path))
         for one, named, question in zip(seen, checks, request.questions, strict=True)
@@ -145,12 +145,16 @@ def _report(
 ) -> Report:
     """Return what the checks say, and first how the other process ended, if it did."""
     if isinstance(seen, Unsupported):
-        return Report((), str(seen))
+        return _excused(seen)
     judgements = tuple(judge(seen, checks))
     if ended is not None:
         others = (judgement for judgement in judgements if judgement.check != CARRIER)
         judgements = (disaster_elsewhere(ended), *others)
     return Report(judgements, seconds=seen.seconds)
+
+
+def _excused(unsupported: Unsupported) -> Report:
+    return Report((), str(unsupported) or "Unsupported, without a reason")
 
 
 def reload(message: bytes) -> bytes:
@@ -161,9 +165,6 @@ def reload(message: bytes) -> bytes:
             return wire.encode(Reloaded(_relived(request)))
     except Halted as halted:
         return wire.encode(Reloaded(raised=halted.raised))
-    except Unsupported as unsupported:
-        raised = raised_at(Stage.ANOTHER_PROCESS, unsupported)
-        return wire.encode(Reloaded(raised=raised))
 
 
 def _relived(request: Reload) -> Elsewhere:

@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from conformance import environment
 from conformance.checks import Check
 from conformance.contract import Contract
-from reports.records import CheckInfo, Header, PathInfo, SubjectInfo
+from reports.records import CheckInfo, Header, PathInfo, Result, SubjectInfo
 
 
 def header(
@@ -29,6 +31,18 @@ def header(
         subjects=tuple(subjects),
         checks=tuple(CheckInfo(c.name, c.statement, tuple(c.facets)) for c in checks),
     )
+
+
+def counted(header: Header, results: Iterable[Result]) -> Header:
+    """Return the header with the fewest cases that a save path and kind of model came to.
+
+    How many a run comes to that has so many seconds is known at its end.
+    """
+    cases: dict[tuple[str, str, str], int] = {}
+    for result in results:
+        at = (result.subject, result.path, result.kind)
+        cases[at] = max(cases.get(at, 0), sum(result.tally.values()))
+    return replace(header, examples=min(cases.values(), default=0))
 
 
 def now() -> str:

@@ -64,15 +64,16 @@ class Plan:
         return case.through(self.path, hops=self.hops)
 
     def batches(self, *, seconds: float | None) -> Iterator[Batch]:
-        """Yield the batches, as many as `seconds` have room for where that is given."""
+        """Yield the batches; with `seconds`, one and as many more as they have room for."""
         if seconds is None:
             sizes = [BATCH] * (self.examples // BATCH) + [self.examples % BATCH]
             yield from (Batch(number, size) for number, size in enumerate(sizes) if size)
             return
         end = time.monotonic() + seconds
-        numbers = count()
-        while time.monotonic() < end:
-            yield Batch(next(numbers), SIZE_OF_A_TIMED_BATCH)
+        for number in count():
+            yield Batch(number, SIZE_OF_A_TIMED_BATCH)
+            if time.monotonic() >= end:
+                return
 
     def generate(self, batch: Batch, test: Callable[[Case], None], *phases: Phase) -> None:
         """Call the test with the batch's cases, always the same; with `Phase.shrink`, reduce."""

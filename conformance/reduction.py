@@ -5,11 +5,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
+import msgspec
 from hypothesis import Phase
 
 from conformance.checks import Defect
 from conformance.plan import Batch, Plan
-from strategies.case import Case
+from reports.records import Finding, Verdict
+from strategies.case import Case, to_json
+from strategies.drawing import drawing
 
 
 class Shown(NamedTuple):
@@ -17,6 +20,22 @@ class Shown(NamedTuple):
 
     case: Case
     defect: Defect
+
+    def finding(self, key: str, verdict: Verdict, *, known: str) -> Finding:
+        """Return it as a run's file has it."""
+        return Finding(
+            key=key,
+            message=self.defect.message,
+            where=self.defect.difference.where,
+            expected=self.defect.difference.expected,
+            found=self.defect.difference.found,
+            case_id=self.case.id,
+            case=msgspec.json.decode(to_json(self.case)),
+            drawing=drawing(self.case),
+            traceback=self.defect.traceback,
+            known=known,
+            verdict=verdict,
+        )
 
 
 class _Found(Exception):

@@ -4,7 +4,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -13,19 +13,20 @@ from typing import Any
 
 import pytest
 
-from conformance import environment, subjects
+from conformance import subjects
 from conformance.campaign import Campaign, run_together
-from conformance.checks import ALL_CHECKS, Check, checks_for
+from conformance.checks import ALL_CHECKS
 from conformance.contract import Facet
 from conformance.examine import EXAMINE, path_of
-from conformance.header import header, now, path_info
+from conformance.header import counted, header, now
 from conformance.isolation import Child
-from conformance.plan import Plan, side_by_side
+from conformance.plan import Plan
 from conformance.progress import Progress
-from conformance.subject import SavePath, Subject
+from conformance.selection import Selection
+from conformance.subject import SavePath
 from reports import store
 from reports.matrix import matrix
-from reports.records import UNEXPECTED, Finding, Header, Result, SubjectInfo, Verdict
+from reports.records import UNEXPECTED, Finding, Header, Result, Verdict
 from reports.renderers import RENDERERS
 from reports.terminal import terminal
 from strategies.case import Kind
@@ -60,18 +61,16 @@ class Conformance:
 
         Raises:
             pytest.UsageError: an unknown subject, save path, kind or check, and the known ones;
-                or a subject that is not installed.
+                a subject that is not installed or broken, or what no run can be made with.
         """
-        option = self.config.getoption
         try:
-            tested = [subjects.resolve(name) for name in option("subject")]
-        except (LookupError, TypeError) as error:
+            self._selection.refuse()
+        except (LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
             raise pytest.UsageError(f"saveproof: {error}") from error
-        for subject in tested:
-            _refuse_missing(subject)
-        _refuse_unknown("save path", option("path"), {p.name for s in tested for p in s.paths()})
-        _refuse_unknown("check", option("check"), {check.name for check in ALL_CHECKS})
-        _refuse_unknown("kind", option("kind"), set(map(str, Kind)))
+
+    @property
+    def _selection(self) -> Selection:
+        return Selection(self.config.getoption)
 
     @property
     def out(self) -> Path:
@@ -83,26 +82,11 @@ class Conformance:
         """Whether this process is one of pytest-xdist's workers."""
         return hasattr(self.config, "workerinput")
 
-    def pytest_sessionstart(self) -> None:
-        """Write the run's header."""
-        if not self.is_worker:
-            option = self.config.getoption
-            self._header = header(
-                map(self._subject_info, option("subject")),
-                ALL_CHECKS,
-                command=option("saveproof_command") or shlex.join(["pytest", *sys.argv[1:]]),
-                seed=option("saveproof_seed"),
-                examples=option("examples"),
-            )
-            store.begin(self.out, self._header)
-
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Give the suite's test every subject, path, kind and check that was asked for."""
         if metafunc.function.__module__.rpartition(".")[2] != "test_save_paths":
             return
-        values = [values for values, _ in self._parameters()]
-        if not values:
-            raise pytest.UsageError("no save path and check is left of what was asked for")
+        values = [values for values, _ in self._selection.parameters()]
         metafunc.parametrize(("subject", "path", "kind", "check"), values)
 
     @pytest.hookimpl(optionalhook=True)
@@ -114,16 +98,43 @@ class Conformance:
         if config.getoption("dist") not in ("load", "loadgroup"):
             return None
         scheduler = import_module("xdist.scheduler").LoadScopeScheduling(config, log)
-        groups = {"-".join(values): group for values, group in self._parameters()}
-        scheduler._split_scope = lambda item: groups.get(item.partition("[")[2][:-1], item)
+        asked = self._selection.by_id()
+        scheduler._split_scope = lambda item: asked.get(_in_brackets(item), (None, item))[1]
         return scheduler
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note which checks each campaign must judge by."""
-        for item in session.items:
-            if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
-                subject, path, kind, check = map(str, item.callspec.params.values())
-                self._wanted.setdefault((subject, path, kind), set()).add(check)
+        """Note which checks each campaign must judge by, if anything is run."""
+        option = self.config.getoption
+        failed = session.testsfailed and not option("continue_on_collection_errors")
+        if not option("collectonly") and not failed:
+            self._want([item.nodeid for item in session.items])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """Note, where workers run the campaigns, what must come of them."""
+        self._want(ids)
+
+    def _want(self, ids: Sequence[str]) -> None:
+        """Note what there is to run; once there is something, the run's file begins.
+
+        An earlier run in the folder stays as it is until then.
+        """
+        asked = self._selection.by_id()
+        for values, _ in (asked[item] for item in map(_in_brackets, ids) if item in asked):
+            self._wanted.setdefault(values[:3], set()).add(values[3])
+        if self._wanted and self._header is None and not self.is_worker:
+            self._begin()
+
+    def _begin(self) -> None:
+        option = self.config.getoption
+        self._header = header(
+            self._selection.subject_infos(),
+            ALL_CHECKS,
+            command=option("saveproof_command") or shlex.join(["pytest", *sys.argv[1:]]),
+            seed=option("saveproof_seed"),
+            examples=0 if self._timed else option("examples"),
+        )
+        store.begin(self.out, self._header)
 
     def verify(self, subject: str, path: str, kind: str, check: str) -> None:
         """Run the campaign, if it has not been run, and fail with what its check has found."""
@@ -140,31 +151,45 @@ class Conformance:
         """Note that the run was cut short."""
         self._interrupted = True
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self) -> None:
+        """Note that a worker died, and with it what it was at."""
+        self._interrupted = True
+
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """End the child processes; merge what was found into the run's file, and render it.
 
-        A harness error is no finding about the subject: the session's exit status is 3.
+        A harness error is no finding about the subject: the session's exit status is 3. That of a
+        run which was cut short, or lacks a result that was wanted, is 2.
         """
         for child in self._children.values():
             child.close()
-        if self.is_worker or self._header is None:
+        if self._header is None:
             return
+        seen = store.read(self.out)
         run = store.write_run(
             self.out,
-            header=self._header,
+            header=counted(self._header, seen.results) if self._timed else self._header,
             finished=now(),
             seconds=round(time.monotonic() - self.started, 1),
-            interrupted=self._interrupted,
+            interrupted=self._interrupted or self._lacks_any(seen),
         )
+        if not run.complete:
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
         if any(Verdict.HARNESS_ERROR in result.tally for result in run.results):
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
         figures = matrix(run)
         for name, file in FILES.items():
             (self.out / file).write_text(RENDERERS[name](figures), encoding="utf-8")
 
+    def _lacks_any(self, run: store.Run) -> bool:
+        """Say whether a result that was wanted is missing."""
+        wanted = {(*group, check) for group, checks in self._wanted.items() for check in checks}
+        return not wanted <= {result.slot for result in run.results}
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the matrix."""
-        if not self.is_worker:
+        if self._header is not None:
             figures = matrix(store.read(self.out))
             terminalreporter.write_line("")
             terminalreporter.write(terminal(figures, color=terminalreporter.hasmarkup))
@@ -173,7 +198,9 @@ class Conformance:
     def _beside(self, group: Group) -> list[Group]:
         """Return the campaigns that run side by side with this one, itself among them."""
         subject, path, kind = group
-        paths = next(paths for paths in self._sets(subjects.resolve(subject)) if path in paths)
+        paths = next(
+            paths for paths in self._selection.sets(subjects.resolve(subject)) if path in paths
+        )
         groups = ((subject, other, kind) for other in paths)
         return [other for other in groups if other in self._wanted]
 
@@ -190,9 +217,12 @@ class Conformance:
             self._results[group] = {result.check: result for result in campaign.results()}
 
     @property
+    def _timed(self) -> bool:
+        return self.config.getoption("seconds") is not None
+
+    @property
     def _total(self) -> int | None:
-        timed = self.config.getoption("seconds") is not None
-        return None if timed else int(self.config.getoption("examples"))
+        return None if self._timed else int(self.config.getoption("examples"))
 
     def _tell(self, line: str) -> None:
         """Write a line to standard error at once, a worker's past what it captures."""
@@ -226,57 +256,15 @@ class Conformance:
         for result in results:
             store.append(store.shard(self.out, worker), result)
 
-    def _parameters(self) -> list[tuple[tuple[str, ...], str]]:
-        """Return what each item is given, and the name of what it runs side by side with."""
-        option = self.config.getoption
-        kinds = option("kind") or list(Kind)
-        return [
-            ((name, path.name, str(kind), check.name), f"{name} {set_} {kind}")
-            for name in option("subject")
-            for set_, paths in enumerate(self._sets(subjects.resolve(name)))
-            for path in paths.values()
-            for kind in kinds
-            for check in self._checks(path)
-        ]
 
-    def _sets(self, subject: Subject) -> list[Mapping[str, SavePath]]:
-        return side_by_side(self._paths(subject))
-
-    def _paths(self, subject: Subject) -> Sequence[SavePath]:
-        wanted = self.config.getoption("path")
-        return [path for path in subject.paths() if not wanted or path.name in wanted]
-
-    def _checks(self, path: SavePath) -> Sequence[Check]:
-        wanted = self.config.getoption("check")
-        return [c for c in checks_for(path.contract) if not wanted or c.name in wanted]
-
-    def _subject_info(self, name: str) -> SubjectInfo:
-        subject = subjects.resolve(name)
-        infos = (path_info(path.name, path.contract) for path in self._paths(subject))
-        return SubjectInfo(name, dict(subject.environment()), tuple(infos))
+def _in_brackets(item: str) -> str:
+    """Return what an item's id says of its parameters."""
+    return item.partition("[")[2][:-1]
 
 
 def _told_of(groups: Sequence[Group]) -> str:
     subject, _, kind = groups[0]
     return f"{subject}, {kind} models through {', '.join(path for _, path, _ in groups)}"
-
-
-def _refuse_missing(subject: Subject) -> None:
-    versions = subject.environment()
-    missing = [name for name, version in versions.items() if version == environment.NOT_INSTALLED]
-    if missing:
-        raise pytest.UsageError(
-            f"saveproof: subject {subject.name!r} needs {', '.join(missing)}, not installed here; "
-            "install saveproof with its extra tf or keras"
-        )
-
-
-def _refuse_unknown(what: str, wanted: Sequence[str], known: Set[str]) -> None:
-    unknown = sorted(set(wanted) - known)
-    if unknown:
-        raise pytest.UsageError(
-            f"saveproof: unknown {what} {', '.join(unknown)}; expected one of {sorted(known)}"
-        )
 
 
 def _hops(path: SavePath, kind: str) -> bool:

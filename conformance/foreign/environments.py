@@ -68,7 +68,10 @@ def launch(spec: str) -> Launch | None:
 
 
 def _command(spec: str) -> Launch:
-    words = shlex.split(spec.removeprefix(COMMAND))
+    try:
+        words = shlex.split(spec.removeprefix(COMMAND))
+    except ValueError as error:
+        raise NoEnvironment(f"subject {spec!r}: {error}; quote as a shell has it") from error
     if not words:
         raise NoEnvironment(f"subject {spec!r}: expected a command after {COMMAND!r}")
     return Launch(tuple(words))

@@ -11,7 +11,8 @@ from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
 
-from conformance import environment, subjects
+from conformance import subjects
+from conformance.admission import admitted, refuse_numbers, refuse_out, refuse_unknown
 from conformance.campaign import Campaign
 from conformance.header import header, now, path_info
 from conformance.interchange.exchange import EXCHANGE
@@ -28,10 +29,6 @@ from strategies.case import Kind
 from strategies.cases import cases
 
 FILES = {"html": "report.html", "markdown": "report.md", "junit": "junit.xml"}
-
-
-class NotInstalled(LookupError):
-    """A subject's framework is not installed."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +69,13 @@ def run(wanted: Wanted, tell: Callable[[str], None]) -> Run:
     """Run every exchange; an interrupt ends the run, and what was found is kept.
 
     Raises:
-        UnknownSubject, NoEnvironment: there is no such subject here.
-        NotInstalled: a subject's framework is not there.
+        UnknownSubject, NoEnvironment, NotASubject, BrokenSubject: as `subjects.resolve` says.
+        NotInstalled, SameName, NotDescribed: the subjects are none to run.
         UnknownFormat: no pair exchanges such a format, or no pair exchanges anything.
+        Unknown, OutOfRange, NotAFolder: there is no such kind, number or folder to be had.
     """
     started = time.monotonic()
+    _refuse(wanted)
     found = _crossings(wanted)
     head = _header(wanted, found)
     tasks = list(_tasks(wanted, found))
@@ -190,9 +189,17 @@ def _told(at: Crossing, kind: str, results: Sequence[Result]) -> str:
     return f"{at.pair.name} {at.format} {kind}: {', '.join(words)}"
 
 
+def _refuse(wanted: Wanted) -> None:
+    refuse_numbers(
+        {"examples": wanted.examples, "timeout": wanted.timeout, "workers": wanted.workers},
+        shrink=wanted.shrink_seconds,
+    )
+    refuse_unknown("kind", wanted.kinds, set(map(str, Kind)))
+    refuse_out(wanted.out)
+    admitted(wanted.subjects)
+
+
 def _crossings(wanted: Wanted) -> list[Crossing]:
-    for name in wanted.subjects:
-        _refuse_missing(name)
     pairs = [Pair(writer, reader) for writer in wanted.subjects for reader in wanted.subjects]
     every = [one for pair in pairs for one in crossings(pair)]
     found = [one for one in every if one.across or not wanted.across]
@@ -203,16 +210,6 @@ def _crossings(wanted: Wanted) -> list[Crossing]:
             f"expected formats of {sorted(formats)}, which these subjects exchange, found {unknown}"
         )
     return [one for one in found if not wanted.formats or one.format in wanted.formats]
-
-
-def _refuse_missing(name: str) -> None:
-    versions = subjects.resolve(name).environment()
-    missing = [one for one, version in versions.items() if version == environment.NOT_INSTALLED]
-    if missing:
-        raise NotInstalled(
-            f"subject {name!r} needs {', '.join(missing)}, not installed here; install it, or "
-            f"name an environment that has it: {name}@/path/to/venv"
-        )
 
 
 def _tasks(wanted: Wanted, found: Sequence[Crossing]) -> Iterator[Task]:

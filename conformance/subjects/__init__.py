@@ -1,10 +1,12 @@
 """Subjects: the implementations under test, built in, named by `module:attribute`, or foreign."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from conformance.foreign.client import foreign_subject
+from conformance.foreign.client import NotReached, foreign_subject
 from conformance.foreign.environments import launch
 from conformance.subject import Subject
 from conformance.subjects.keras_api import KerasSubject
@@ -22,6 +24,10 @@ SUBJECTS = {
 
 class UnknownSubject(LookupError):
     """The name is no built-in subject, and no `package.module:attribute` either."""
+
+
+class BrokenSubject(RuntimeError):
+    """What the specification names raises before it can be asked anything."""
 
 
 class NotASubject(TypeError):
@@ -42,6 +48,7 @@ def resolve(spec: str) -> Subject:
         UnknownSubject: there is no such name, module or attribute.
         NoEnvironment: a foreign subject's environment is not there, or lacks something.
         NotASubject: the attribute is something else.
+        BrokenSubject: its module can't be imported, or it can't be made.
     """
     started = launch(spec)
     if started is not None:
@@ -49,8 +56,10 @@ def resolve(spec: str) -> Subject:
     found = _attribute(SUBJECTS.get(spec, spec))
     if isinstance(found, ModuleType):
         return KerasSubject(name=spec, module=found.__name__)
-    subject: Any = found() if callable(found) else found
-    missing = [name for name in METHODS if not callable(getattr(subject, name, None))]
+    with answering(spec, "being made"):
+        subject: Any = found() if callable(found) else found
+        missing = [name for name in METHODS if not callable(getattr(subject, name, None))]
+        missing += [] if isinstance(getattr(subject, "name", None), str) else ["name"]
     if missing:
         raise NotASubject(
             f"subject {spec!r}: expected the methods {', '.join(METHODS)}, and a `name`; found "
@@ -60,6 +69,23 @@ def resolve(spec: str) -> Subject:
     return checked
 
 
+@contextmanager
+def answering(spec: str, asked: str) -> Iterator[None]:
+    """Have what a subject's own code raises say whose it is, and at what.
+
+    Raises:
+        BrokenSubject: it raised something that does not say so by itself.
+    """
+    try:
+        yield
+    except (NotReached, UnknownSubject):
+        raise
+    except Exception as error:
+        raise BrokenSubject(
+            f"subject {spec!r}: {asked} raised {type(error).__name__}: {error}; mend it"
+        ) from error
+
+
 def _attribute(spec: str) -> object:
     name, colon, attribute = spec.partition(":")
     if not (name and colon and attribute):
@@ -67,10 +93,12 @@ def _attribute(spec: str) -> object:
             f"subject {spec!r}: expected one of {', '.join(sorted(SUBJECTS))}, "
             "`package.module:attribute`, `NAME@/path/to/venv`, `NAME==VERSION` or `exec:COMMAND`"
         )
-    try:
-        module = import_module(name)
-    except ModuleNotFoundError as error:
-        raise UnknownSubject(f"subject {spec!r}: {error}; install it, or mend the name") from error
+    with answering(spec, f"importing {name!r}"):
+        try:
+            module = import_module(name)
+        except ModuleNotFoundError as error:
+            told = f"subject {spec!r}: {error}; install it, or mend the name"
+            raise UnknownSubject(told) from error
     found = getattr(module, attribute, None)
     if found is None:
         raise UnknownSubject(f"subject {spec!r}: module {name!r} has no {attribute!r}")

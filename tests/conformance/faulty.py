@@ -258,3 +258,17 @@ class Rescued(Linear):
 
     def paths(self) -> list[Npz]:
         return [_named(_Marks(), "marks"), _named(_Needs(), "needs")]
+
+
+class CannotBuild(Linear):
+    """Its adapter is broken: no model can be built."""
+
+    def build(self, case: Case, *, built: bool = True) -> Model:
+        raise AttributeError(f"no layers in {type(case).__name__}, built: {built}")
+
+
+class Umlaut(Linear):
+    """Its path has a name that is not ASCII."""
+
+    def paths(self) -> list[Npz]:
+        return [_named(Npz(), "nähe")]

@@ -262,3 +262,19 @@ def test_module_that_speaks_keras_is_a_subject_without_more(run):
 
     assert not [finding for result in results.values() for finding in result.findings]
     assert results["weights_survive"].verdict is Verdict.PASS
+
+
+def test_a_campaign_in_which_nothing_was_applicable_is_a_harness_error_with_its_reason(run):
+    """All that it tried was not applicable: it has shown nothing, and is no pass."""
+    results = run(f"{FAULTY}:CannotBuild", examples=3)
+
+    result = results["round_trip_completes"]
+    assert result.tally == {Verdict.HARNESS_ERROR: 3}
+    assert "building raised AttributeError: no layers in Case" in result.findings[0].message
+    assert results["weights_survive"].tally == {Verdict.NOT_APPLICABLE: 3}
+
+
+def test_a_campaign_of_any_time_at_all_examines_a_case():
+    plan = Plan("reference", "h5", "sequential", LINEAR_CASES)
+
+    assert [batch.number for batch in plan.batches(seconds=1e-9)] == [0]

@@ -1,8 +1,15 @@
+import os
 import re
 import subprocess
 import sys
 
+import pytest
+from msgspec.structs import replace
+
 from conformance.session import Conformance
+from reports import store
+from reports.records import Result, Verdict
+from reports.store import Run
 
 
 def test_the_suite_can_be_a_plugin_beside_conftest_files():
@@ -40,3 +47,69 @@ def test_what_runs_side_by_side_stays_on_one_worker(tmp_path):
     told = re.findall(r"\[(gw\d)\].*\[reference-json-(\w+)-", done.stdout)
     assert len(told) > 20
     assert len(set(told)) == 2
+
+
+def test_a_run_of_so_many_seconds_says_how_many_cases_it_came_to(tmp_path):
+    suite("--seconds", "0.1", "--saveproof-out", str(tmp_path), folder=tmp_path)
+
+    run = store.read(tmp_path)
+    most = max(sum(result.tally.values()) for result in run.results)
+    assert run.header.examples == most > 1
+
+
+DYING_WORKER = """
+import os
+
+
+def pytest_runtest_setup(item):
+    if "PYTEST_XDIST_WORKER" in os.environ and "weights_survive" in item.name:
+        os._exit(9)
+"""
+
+
+def suite(*options, folder):
+    """Run the suite over a linear subject, with what plugins there are in the folder."""
+    subject = ["--subject", "examples.linear_subject:Linear", "--kind", "sequential"]
+    command = ["-m", "pytest", "--pyargs", "conformance.suite", *subject, "--examples", "1"]
+    return subprocess.run(
+        [sys.executable, *command, "-p", "no:cacheprovider", *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])},
+    )
+
+
+def test_a_run_whose_worker_died_is_incomplete(tmp_path):
+    (tmp_path / "dying_worker.py").write_text(DYING_WORKER)
+    out = tmp_path / "run"
+
+    done = suite(
+        *("-p", "dying_worker", "-n", "1", "--max-worker-restart", "0"),
+        *("--saveproof-out", str(out)),
+        folder=tmp_path,
+    )
+
+    assert done.returncode == 2
+    assert not store.read(out).complete
+
+
+def test_a_run_that_lacks_a_wanted_result_is_incomplete():
+    plugin = Conformance.__new__(Conformance)
+    plugin._wanted = {("s", "p", "sequential"): {"weights_survive", "names_survive"}}
+    one = Result("s", "p", "sequential", "weights_survive", "must", Verdict.PASS, {Verdict.PASS: 1})
+    other = replace(one, check="names_survive")
+
+    assert plugin._lacks_any(Run(None, (one,), None))
+    assert not plugin._lacks_any(Run(None, (one, other), None))
+
+
+@pytest.mark.parametrize("option", ["--collect-only", "-m=nothing"])
+def test_an_earlier_run_stays_where_nothing_runs(option, tmp_path):
+    earlier = tmp_path / "run.jsonl"
+    earlier.write_text("an earlier run\n")
+
+    suite(option, "--saveproof-out", str(tmp_path), folder=tmp_path)
+
+    assert earlier.read_text() == "an earlier run\n"
+    assert list(tmp_path.iterdir()) == [earlier]

@@ -1,0 +1,83 @@
+"""What of the suite was asked for by pytest's options: subjects, save paths, kinds and checks."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from conformance import subjects
+from conformance.admission import Unknown, admitted, refuse_numbers, refuse_out, refuse_unknown
+from conformance.checks import ALL_CHECKS, Check, checks_for
+from conformance.header import path_info
+from conformance.plan import side_by_side
+from conformance.subject import SavePath, Subject
+from reports.records import SubjectInfo
+from strategies.case import Kind
+
+Item = tuple[str, str, str, str]
+"""Subject, save path, kind of model and check: what an item of the suite is given."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What was asked for; `option` returns an option of pytest's command line."""
+
+    option: Callable[[str], Any]
+
+    def refuse(self) -> None:
+        """Refuse what there is not, and what no run can be made with.
+
+        Raises:
+            Unknown, OutOfRange, NotAFolder: there is no such thing, number or folder to be had.
+            NotInstalled, SameName, NotDescribed: the subjects are none to run.
+            UnknownSubject, NoEnvironment, NotASubject, BrokenSubject: as `subjects.resolve` says.
+        """
+        option = self.option
+        numbers = {name: option(name) for name in ("examples", "seconds")}
+        refuse_numbers({**numbers, "timeout": option("example_timeout")})
+        refuse_unknown("check", option("check"), {check.name for check in ALL_CHECKS})
+        refuse_unknown("kind", option("kind"), set(map(str, Kind)))
+        refuse_out(Path(option("saveproof_out")))
+        infos = admitted(option("subject"))
+        refuse_unknown("save path", option("path"), {p.name for s in infos for p in s.paths})
+        if not self.parameters():
+            raise Unknown("no save path and check is left of what was asked for")
+
+    def parameters(self) -> list[tuple[Item, str]]:
+        """Return what each item is given, and the name of what it runs side by side with."""
+        asked = self.option("kind")
+        kinds = [kind for kind in Kind if not asked or kind in asked]
+        return [
+            ((name, path.name, str(kind), check.name), f"{name} {set_} {kind}")
+            for name in self.option("subject")
+            for set_, paths in enumerate(self.sets(subjects.resolve(name)))
+            for path in paths.values()
+            for kind in kinds
+            for check in self._checks(path)
+        ]
+
+    def by_id(self) -> Mapping[str, tuple[Item, str]]:
+        """Return the parameters by what stands in brackets in an item's id: pytest has it ASCII."""
+        return {
+            "-".join(item).encode("unicode_escape").decode("ascii"): (item, set_)
+            for item, set_ in self.parameters()
+        }
+
+    def sets(self, subject: Subject) -> list[Mapping[str, SavePath]]:
+        """Return the subject's save paths by name, in sets that run side by side."""
+        return side_by_side(self._paths(subject))
+
+    def subject_infos(self) -> Iterator[SubjectInfo]:
+        """Yield what a run's header says of each subject."""
+        for name in self.option("subject"):
+            subject = subjects.resolve(name)
+            infos = (path_info(path.name, path.contract) for path in self._paths(subject))
+            yield SubjectInfo(name, dict(subject.environment()), tuple(infos))
+
+    def _paths(self, subject: Subject) -> Sequence[SavePath]:
+        wanted = self.option("path")
+        return [path for path in subject.paths() if not wanted or path.name in wanted]
+
+    def _checks(self, path: SavePath) -> Sequence[Check]:
+        wanted = self.option("check")
+        return [c for c in checks_for(path.contract) if not wanted or c.name in wanted]

@@ -1,0 +1,170 @@
+"""What a run refuses before anything runs, and leaves as it was."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from typer.testing import CliRunner
+
+from conformance.cli import app
+from conformance.interchange import session as interchange
+from conformance.session import Conformance
+
+LINEAR = "examples.linear_subject:Linear"
+
+OPTIONS = {
+    "subject": [LINEAR],
+    "path": [],
+    "check": [],
+    "kind": [],
+    "examples": 30,
+    "seconds": None,
+    "example_timeout": 120.0,
+    "saveproof_out": "saveproof-report",
+}
+
+
+def started(**options):
+    """Return the suite's session, started with these options of pytest's command line."""
+    chosen = OPTIONS | options
+    return Conformance(SimpleNamespace(getoption=chosen.__getitem__))
+
+
+def refusal(**options):
+    """Return what the suite's session says of these options."""
+    with pytest.raises(pytest.UsageError) as refused:
+        started(**options)
+    return str(refused.value)
+
+
+def refusal_of_interchange(subject=(LINEAR,), saveproof_out="saveproof-interchange"):
+    """Return what a run of exchanges says of these subjects and this folder."""
+    wanted = interchange.Wanted(tuple(subject), out=Path(saveproof_out))
+    with pytest.raises((LookupError, RuntimeError, TypeError, ValueError)) as refused:
+        interchange.run(wanted, lambda _: None)
+    return str(refused.value)
+
+
+def command(*arguments):
+    """Return the exit code of `saveproof` and what it printed."""
+    done = CliRunner().invoke(app, [*arguments])
+    return done.exit_code, done.output
+
+
+@pytest.mark.parametrize(
+    ("option", "number"),
+    [
+        ("examples", 0),
+        ("examples", -5),
+        ("seconds", 0.0),
+        ("seconds", -1.0),
+        ("seconds", float("nan")),
+        ("example_timeout", 0.0),
+        ("example_timeout", float("inf")),
+    ],
+)
+def test_a_number_that_no_run_can_be_made_with_is_refused(option, number):
+    told = refusal(**{option: number})
+
+    assert told == f"saveproof: {option.split('_')[-1]}: expected a number above 0, found {number}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("interchange", LINEAR, "--examples", "0"), "examples: expected a number above 0"),
+        (("interchange", LINEAR, "--timeout", "nan"), "timeout: expected a number above 0"),
+        (("interchange", LINEAR, "--shrink", "-1"), "shrink: expected a number of 0 or above"),
+        (("interchange", LINEAR, "-n", "0"), "workers: expected a number above 0"),
+        (("interchange", LINEAR, "--kind", "nope"), "unknown kind nope; expected one of"),
+        (("replay", "0", "--timeout", "0"), "timeout: expected a number above 0"),
+    ],
+)
+def test_the_commands_refuse_what_no_run_can_be_made_with(arguments, told, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    code, printed = command(*arguments)
+
+    assert code == 2
+    assert f"saveproof: {told}" in printed
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("subject", "told"),
+    [
+        ("TwoOfOneName", "expected names of their own, found npz more than once"),
+        ("NoPaths", "expected a save path at least, found none"),
+        ("NoVersion", "Expected `str`, got `null` - at `$.environment[...]`"),
+        ("NoDocument", "Expected `str`, got `null` - at `$.paths[0].document`"),
+        ("CannotBeMade", "being made raised ModuleNotFoundError: no licence"),
+        ("PathsRaise", "telling versions and save paths raised KeyError: 'npz'"),
+        ("Nameless", "found Nameless without name"),
+    ],
+)
+@pytest.mark.parametrize("refused", [refusal, refusal_of_interchange])
+def test_a_subject_that_does_not_say_what_it_is_is_refused(subject, told, refused):
+    name = f"tests.conformance.ill_described:{subject}"
+
+    text = refused(subject=[name])
+
+    assert name in text
+    assert told in text
+
+
+@pytest.mark.parametrize(
+    ("module", "told"),
+    [
+        ("from numpy import nothing_such", "importing 'mine' raised ImportError"),
+        ("raise RuntimeError('boom')", "importing 'mine' raised RuntimeError: boom"),
+        ("def (:", "importing 'mine' raised SyntaxError"),
+    ],
+)
+def test_a_module_that_raises_is_told_with_what_it_raised(module, told, tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(module)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    assert told in refusal(subject=["mine:Subject"])
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("/nonexistent", "'/nonexistent' did not start"),
+        ("cat", "expected `result` or `error`, found ['call']"),
+        ("'", "No closing quotation; quote as a shell has it"),
+    ],
+)
+def test_a_command_that_serves_nothing_is_refused(command, told):
+    assert told in refusal(subject=[f"exec:{command}"])
+
+
+@pytest.mark.parametrize("refused", [refusal, refusal_of_interchange])
+def test_a_file_in_the_place_of_a_runs_folder_is_refused(refused, tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+
+    assert f"expected a folder to write into, or nothing yet, found '{file}'" in refused(
+        saveproof_out=file / "run"
+    )
+
+
+@pytest.mark.parametrize("refused", [refusal, refusal_of_interchange])
+def test_a_subject_named_twice_is_refused(refused):
+    """Everything about it would be found twice."""
+    assert f"found {LINEAR} more than once" in refused(subject=[LINEAR, LINEAR])
+
+
+def test_a_kind_named_twice_is_run_once():
+    once, twice = (started(kind=["sequential"] * times)._selection.parameters() for times in (1, 2))
+
+    assert once == twice
+
+
+def test_a_path_of_any_name_is_found_again_by_an_items_id():
+    """Pytest writes what is not ASCII in an id as escapes."""
+    selection = started(subject=["tests.conformance.faulty:Umlaut"])._selection
+
+    assert (
+        "tests.conformance.faulty:Umlaut-n\\xe4he-sequential-weights_survive" in selection.by_id()
+    )
