@@ -125,13 +125,17 @@ def replay(
 @app.command()
 def repro(
     case: Annotated[str, typer.Argument(metavar="ID", help="A case's id, or the start of it.")],
+    subject: Annotated[str | None, typer.Option(help="The subject that is meant.")] = None,
+    path: Annotated[str | None, typer.Option(help="The save path that is meant.")] = None,
     check: Annotated[str | None, typer.Option(help="The check whose finding is meant.")] = None,
     run: In = OUT,
 ) -> None:
     """Print a stand-alone script that shows the finding; it was run and shows it."""
     from conformance import repro as reproduction
+    from conformance.replay import At
 
-    typer.echo(_or_error(lambda: reproduction.confirmed(case, run, check)))
+    at = At(subject, path, check)
+    typer.echo(_or_error(lambda: reproduction.confirmed(case, run, at)))
 
 
 @app.command()

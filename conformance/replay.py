@@ -34,6 +34,29 @@ class Recorded:
     check: str | None = None
 
 
+@dataclass(frozen=True)
+class At:
+    """Where a finding was made, as far as it matters."""
+
+    subject: str | None = None
+    path: str | None = None
+    check: str | None = None
+
+    def __str__(self) -> str:
+        return " · ".join(name for name in (self.subject, self.path, self.check) if name)
+
+    def takes_in(self, result: Result) -> bool:
+        """Say whether the result is of this place."""
+        return (
+            self.subject in (None, result.subject)
+            and self.path in (None, result.path)
+            and self.check in (None, result.check)
+        )
+
+
+ANYWHERE = At()
+
+
 def recorded(reference: str, run: Path) -> Recorded:
     """Return the case by its id (or the start of it) in a run, or from a JSON file.
 
@@ -51,24 +74,28 @@ def recorded(reference: str, run: Path) -> Recorded:
     return Recorded(case_of(finding), result.subject, result.path, result.check)
 
 
-def found(reference: str, run: Path, *, check: str | None = None) -> tuple[Result, Finding]:
+def found(reference: str, run: Path, at: At = ANYWHERE) -> tuple[Result, Finding]:
     """Return a run's finding by its case's id (or the start of it), with the result that has it.
 
-    `check` chooses among findings that share a case; without it the first is taken.
+    `at` chooses among findings that share a case; of several the first is taken.
 
     Raises:
-        NoSuchCase: the run has no such finding; the message lists the ids that it has.
+        NoSuchCase: the run has no such finding; the message lists the ids that it has, or where
+            the case was found.
         RunError: the run's file can't be read.
     """
-    findings = [(r, f) for r, f in _findings(run) if check in (None, r.check)]
-    for result, finding in findings:
-        if finding.case_id.startswith(reference):
+    findings = list(_findings(run))
+    of_case = [(r, f) for r, f in findings if f.case_id.startswith(reference)]
+    for result, finding in of_case:
+        if at.takes_in(result):
             return result, finding
+    if of_case:
+        places = sorted({f"{r.subject} · {r.path} · {r.check}" for r, _ in of_case})
+        raise NoSuchCase(f"case {reference!r}: expected one of {places}, found {at}")
     ids = sorted({finding.case_id for _, finding in findings})
-    of_check = f" of {check}" if check else ""
     raise NoSuchCase(
-        f"{reference!r} is neither a file nor the case of a finding{of_check} of the run in "
-        f"{run}; it has {ids}"
+        f"{reference!r} is neither a file nor the case of a finding of the run in {run}; "
+        f"it has {ids}"
     )
 
 

@@ -3,14 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from reports.commands import Place
 from reports.markdown import escaped
 from reports.matrix import Cell, Defect, Matrix, matrix
 from reports.records import Verdict
 from reports.store import Run
 from reports.wording import SYMBOLS, explained, printable, shown
-
-Place = tuple[str, str, str]
-"""Subject, save path, check."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def compare(old: Run, new: Run) -> Comparison:
         new=new.header.run,
         complete=old.complete and new.complete,
         added=tuple(d for key, d in new_defects.items() if key not in old_defects),
-        gone=tuple(d for d in gone if (d.subject, d.path, d.check.name) not in unseen),
+        gone=tuple(d for d in gone if d.place not in unseen),
         unseen=unseen,
         changed=tuple(_changes(old_cells, new_cells)),
         versions=tuple(_versions(before, after)),

@@ -2,7 +2,8 @@
 
 from xml.etree import ElementTree as ET
 
-from reports.matrix import Matrix, Sheet, replay_command, repro_command
+from reports.commands import Place, commands
+from reports.matrix import Matrix, Sheet
 from reports.records import Finding, Result, Verdict
 from reports.wording import MEANINGS, printable
 
@@ -57,19 +58,19 @@ def _test_case(result: Result, folder: str) -> ET.Element:
         outcome = ET.SubElement(case, OUTCOMES[result.verdict], type=str(result.verdict))
         messages = "; ".join(finding.message for finding in result.findings)
         outcome.set("message", printable(messages or MEANINGS[result.verdict]))
-        outcome.text = printable("\n\n".join(_story(f, folder) for f in result.findings))
+        place = (result.subject, result.path, result.check)
+        stories = (_story(finding, place, folder) for finding in result.findings)
+        outcome.text = printable("\n\n".join(stories))
     return case
 
 
-def _story(finding: Finding, folder: str) -> str:
+def _story(finding: Finding, place: Place, folder: str) -> str:
     lines = [finding.message]
     if finding.known:
         lines.append(f"known: {finding.known}")
     if finding.expected or finding.found:
         lines += [f"at {finding.where}", f"expected {finding.expected}", f"found {finding.found}"]
-    lines += [finding.drawing, finding.traceback]
-    if finding.case_id:
-        lines += [replay_command(finding, folder), repro_command(finding, folder)]
+    lines += [finding.drawing, finding.traceback, *commands(finding, place, folder)]
     return "\n".join(line for line in lines if line)
 
 

@@ -4,9 +4,10 @@ import re
 from collections.abc import Sequence
 
 from reports.causes import Cause, Section, sections
+from reports.commands import commands
 from reports.interchange import Exchange, Grid, grid, measured
 from reports.keys import told
-from reports.matrix import Cell, Defect, Matrix, Sheet, replay_command, repro_command
+from reports.matrix import Cell, Defect, Matrix, Sheet
 from reports.records import Verdict
 from reports.wording import MEANINGS, SYMBOLS, counted, listed, placed, printable, shown
 
@@ -146,6 +147,6 @@ def _evidence(defect: Defect, folder: str) -> list[str]:
     if finding.traceback:
         parts.append(fenced(finding.traceback))
     if finding.case_id:
-        commands = [replay_command(finding, folder), repro_command(finding, folder)]
-        parts.append(fenced("\n".join(commands), language="sh"))
+        lines = commands(finding, defect.place, folder)
+        parts.append(fenced("\n".join(lines), language="sh"))
     return parts

@@ -8,7 +8,7 @@ import pytest
 
 from conformance import repro
 from conformance.contract import Facet
-from conformance.replay import NoSuchCase
+from conformance.replay import At, NoSuchCase
 from conformance.reproduction.looks import look
 from conformance.reproduction.paths import NotReproducible
 from conformance.reproduction.source import WIDTH, Call, lines, literal
@@ -386,7 +386,7 @@ def test_the_finding_of_the_check_that_is_asked_for_is_shown(tmp_path, monkeypat
     )
 
     first = repro.confirmed(case.id[:6], run)
-    asked_for = repro.confirmed(case.id[:6], run, "iteration_survives")
+    asked_for = repro.confirmed(case.id[:6], run, At("tf_keras", check="iteration_survives"))
 
     assert 'model.get_layer("first").weights[0]' in first
     assert "model.optimizer.iterations" in asked_for
@@ -399,6 +399,8 @@ def test_a_case_that_the_run_does_not_have_is_refused_with_those_that_it_has(tmp
 
     with pytest.raises(NoSuchCase, match=case.id):
         repro.confirmed("unknown", run)
+    with pytest.raises(NoSuchCase, match="tf_keras · savedmodel · weights_survive"):
+        repro.confirmed(case.id, run, At(path="h5"))
 
 
 @pytest.mark.frameworks

@@ -1,0 +1,24 @@
+"""The commands that a report names: a finding's case again, and as a script."""
+
+import shlex
+from collections.abc import Sequence
+
+from reports.records import Finding
+
+Place = tuple[str, str, str]
+"""Subject, save path, check."""
+
+
+def commands(finding: Finding, place: Place, folder: str) -> Sequence[str]:
+    """Return the shell commands that run the finding's case again and print it as a script.
+
+    There are none without a case.
+    """
+    if not finding.case_id:
+        return ()
+    subject, path, check = place
+    at = ["--subject", subject, "--path", path]
+    run = ["--run", folder]
+    replay = ["saveproof", "replay", finding.case_id, *at, *run]
+    repro = ["saveproof", "repro", finding.case_id, *at, "--check", check, *run]
+    return (shlex.join(replay), shlex.join(repro))
