@@ -21,7 +21,10 @@ OUT = Path("saveproof-report")
 Subjects = Annotated[list[str], typer.Argument(metavar="SUBJECT...")]
 Paths = Annotated[list[str] | None, typer.Option("--path", help="Only this save path.")]
 Timeout = Annotated[float, typer.Option(help="Seconds that one case may take.")]
-In = Annotated[Path, typer.Option("--run", metavar="DIR", help="The run to look in.")]
+In = Annotated[
+    list[Path] | None,
+    typer.Option("--run", metavar="RUN", help=f"A run to look in: {OUT}, if none is given."),
+]
 
 
 @app.command()
@@ -111,13 +114,15 @@ def replay(
     case: Annotated[str, typer.Argument(metavar="ID|FILE", help="A case's id, or its JSON file.")],
     subject: Annotated[str | None, typer.Option(help="Replay on this subject.")] = None,
     path: Paths = None,
-    run: In = OUT,
+    run: In = None,
     timeout: Timeout = 120.0,
 ) -> None:
     """Run one case again, with every check and every probe."""
     from conformance import replay as replaying
 
-    told = _or_error(lambda: replaying.told(case, run, subject, path or (), seconds=timeout))
+    told = _or_error(
+        lambda: replaying.told(case, run or [OUT], subject, path or (), seconds=timeout)
+    )
     typer.echo(told.text)
     raise typer.Exit(EXIT_FINDINGS if told.defects else 0)
 
@@ -128,14 +133,14 @@ def repro(
     subject: Annotated[str | None, typer.Option(help="The subject that is meant.")] = None,
     path: Annotated[str | None, typer.Option(help="The save path that is meant.")] = None,
     check: Annotated[str | None, typer.Option(help="The check whose finding is meant.")] = None,
-    run: In = OUT,
+    run: In = None,
 ) -> None:
     """Print a stand-alone script that shows the finding; it was run and shows it."""
     from conformance import repro as reproduction
     from conformance.replay import At
 
     at = At(subject, path, check)
-    typer.echo(_or_error(lambda: reproduction.confirmed(case, run, at)))
+    typer.echo(_or_error(lambda: reproduction.confirmed(case, run or [OUT], at)))
 
 
 @app.command()

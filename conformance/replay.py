@@ -14,6 +14,7 @@ from conformance.interchange.pairs import Pair, crossing, crossings, is_pair
 from conformance.isolation import Child
 from conformance.trace import Probe
 from reports import store
+from reports.merging import merge
 from reports.records import Finding, Result, Verdict
 from strategies.case import Case, from_json
 from strategies.drawing import drawing
@@ -57,34 +58,34 @@ class At:
 ANYWHERE = At()
 
 
-def recorded(reference: str, run: Path) -> Recorded:
-    """Return the case by its id (or the start of it) in a run, or from a JSON file.
+def recorded(reference: str, runs: Sequence[Path]) -> Recorded:
+    """Return the case by its id (or the start of it) in runs, or from a JSON file.
 
     Raises:
-        NoSuchCase: neither is there; the message lists the ids that the run has.
+        NoSuchCase: neither is there; the message lists the ids that the runs have.
         InvalidCase: the file is no case, or one that can't be built.
-        RunError: the run's file can't be read.
+        RunError: a run's file can't be read, or the runs contradict each other.
     """
     file = Path(reference)
     if file.is_file():
         case = from_json(file.read_bytes())
         validate(case)
         return Recorded(case)
-    result, finding = found(reference, run)
+    result, finding = found(reference, runs)
     return Recorded(case_of(finding), result.subject, result.path, result.check)
 
 
-def found(reference: str, run: Path, at: At = ANYWHERE) -> tuple[Result, Finding]:
-    """Return a run's finding by its case's id (or the start of it), with the result that has it.
+def found(reference: str, runs: Sequence[Path], at: At = ANYWHERE) -> tuple[Result, Finding]:
+    """Return a finding of runs by its case's id (or the start of it), with the result that has it.
 
     `at` chooses among findings that share a case; of several the first is taken.
 
     Raises:
-        NoSuchCase: the run has no such finding; the message lists the ids that it has, or where
-            the case was found.
-        RunError: the run's file can't be read.
+        NoSuchCase: the runs have no such finding; the message lists the ids that they have, or
+            where the case was found.
+        RunError: a run's file can't be read, or the runs contradict each other.
     """
-    findings = list(_findings(run))
+    findings = list(_findings(runs))
     of_case = [(r, f) for r, f in findings if f.case_id.startswith(reference)]
     for result, finding in of_case:
         if at.takes_in(result):
@@ -94,8 +95,8 @@ def found(reference: str, run: Path, at: At = ANYWHERE) -> tuple[Result, Finding
         raise NoSuchCase(f"case {reference!r}: expected one of {places}, found {at}")
     ids = sorted({finding.case_id for _, finding in findings})
     raise NoSuchCase(
-        f"{reference!r} is neither a file nor the case of a finding of the run in {run}; "
-        f"it has {ids}"
+        f"{reference!r} is neither a file nor the case of a finding of "
+        f"{', '.join(map(str, runs))}: expected one of {ids}"
     )
 
 
@@ -147,10 +148,15 @@ class Told:
 
 
 def told(
-    reference: str, run: Path, subject: str | None, paths: Sequence[str], *, seconds: float
+    reference: str,
+    runs: Sequence[Path],
+    subject: str | None,
+    paths: Sequence[str],
+    *,
+    seconds: float,
 ) -> Told:
     """Replay a case where it was seen, or on the subject and paths given, and tell of it."""
-    known = recorded(reference, run)
+    known = recorded(reference, runs)
     name = subject or known.subject or "reference"
     seen_on = [known.path] if known.path is not None and subject is None else []
     reports = list(replay(known.case, name, list(paths) or seen_on, seconds=seconds))
@@ -174,7 +180,7 @@ def _lines(report: Report) -> Iterator[str]:
             yield f"      found    {parted.found}"
 
 
-def _findings(run: Path) -> Iterator[tuple[Result, Finding]]:
-    for result in store.read(run).results:
+def _findings(runs: Sequence[Path]) -> Iterator[tuple[Result, Finding]]:
+    for result in merge([store.read(run) for run in runs]).results:
         for finding in result.findings:
             yield result, finding

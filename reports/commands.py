@@ -9,7 +9,7 @@ Place = tuple[str, str, str]
 """Subject, save path, check."""
 
 
-def commands(finding: Finding, place: Place, folder: str) -> Sequence[str]:
+def commands(finding: Finding, place: Place, sources: Sequence[str]) -> Sequence[str]:
     """Return the shell commands that run the finding's case again and print it as a script.
 
     There are none without a case.
@@ -18,7 +18,7 @@ def commands(finding: Finding, place: Place, folder: str) -> Sequence[str]:
         return ()
     subject, path, check = place
     at = ["--subject", subject, "--path", path]
-    run = ["--run", folder]
-    replay = ["saveproof", "replay", finding.case_id, *at, *run]
-    repro = ["saveproof", "repro", finding.case_id, *at, "--check", check, *run]
+    runs = [word for source in sources for word in ("--run", source)]
+    replay = ["saveproof", "replay", finding.case_id, *at, *runs]
+    repro = ["saveproof", "repro", finding.case_id, *at, "--check", check, *runs]
     return (shlex.join(replay), shlex.join(repro))

@@ -1,5 +1,6 @@
 """The report as JUnit XML: a suite a subject, a test case a result."""
 
+from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from reports.commands import Place, commands
@@ -42,12 +43,12 @@ def _suite(sheet: Sheet, matrix: Matrix) -> ET.Element:
     properties = ET.SubElement(suite, "properties")
     for name, version in sheet.subject.environment.items():
         ET.SubElement(properties, "property", name=printable(name), value=printable(version))
-    suite.extend([_test_case(result, matrix.folder) for result in results])
+    suite.extend([_test_case(result, matrix.sources) for result in results])
     _count(suite, sum(result.seconds for result in results))
     return suite
 
 
-def _test_case(result: Result, folder: str) -> ET.Element:
+def _test_case(result: Result, sources: Sequence[str]) -> ET.Element:
     case = ET.Element(
         "testcase",
         classname=printable(f"{result.subject}.{result.path}.{result.kind}"),
@@ -59,18 +60,18 @@ def _test_case(result: Result, folder: str) -> ET.Element:
         messages = "; ".join(finding.message for finding in result.findings)
         outcome.set("message", printable(messages or MEANINGS[result.verdict]))
         place = (result.subject, result.path, result.check)
-        stories = (_story(finding, place, folder) for finding in result.findings)
+        stories = (_story(finding, place, sources) for finding in result.findings)
         outcome.text = printable("\n\n".join(stories))
     return case
 
 
-def _story(finding: Finding, place: Place, folder: str) -> str:
+def _story(finding: Finding, place: Place, sources: Sequence[str]) -> str:
     lines = [finding.message]
     if finding.known:
         lines.append(f"known: {finding.known}")
     if finding.expected or finding.found:
         lines += [f"at {finding.where}", f"expected {finding.expected}", f"found {finding.found}"]
-    lines += [finding.drawing, finding.traceback, *commands(finding, place, folder)]
+    lines += [finding.drawing, finding.traceback, *commands(finding, place, sources)]
     return "\n".join(line for line in lines if line)
 
 

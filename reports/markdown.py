@@ -26,7 +26,7 @@ def markdown(matrix: Matrix) -> str:
     parts.append(_legend(matrix))
     left = LIMIT
     for section in sections(matrix):
-        parts += _section(section, matrix.folder, left)
+        parts += _section(section, matrix.sources, left)
         left = max(0, left - len(section.causes))
     return printable("\n\n".join(parts)) + "\n"
 
@@ -108,23 +108,23 @@ def _legend(matrix: Matrix) -> str:
     )
 
 
-def _section(section: Section, folder: str, limit: int) -> list[str]:
+def _section(section: Section, sources: Sequence[str], limit: int) -> list[str]:
     """Return at most so many of the section's causes, and the number of those left out."""
     parts = [f"## {section.title}", section.meaning]
-    parts += [_cause(cause, folder) for cause in section.causes[:limit]]
+    parts += [_cause(cause, sources) for cause in section.causes[:limit]]
     if len(section.causes) > limit:
         parts.append(f"{len(section.causes) - limit} more in the HTML report.")
     return parts
 
 
-def _cause(cause: Cause, folder: str) -> str:
+def _cause(cause: Cause, sources: Sequence[str]) -> str:
     title = escaped(f"{SYMBOLS[cause.verdict]} {shown(cause.verdict)}: {cause.title}")
     where = escaped(f"{placed(cause)}; {counted(cause)}")
     return "\n\n".join(
         [
             f"<details><summary>{title}<br>{where}</summary>",
             "\n".join(_line(same) for same in cause.defects),
-            *_evidence(cause.smallest, folder),
+            *_evidence(cause.smallest, sources),
             "</details>",
         ]
     )
@@ -136,7 +136,7 @@ def _line(same: Sequence[Defect]) -> str:
     return f"- {escaped(said)}"
 
 
-def _evidence(defect: Defect, folder: str) -> list[str]:
+def _evidence(defect: Defect, sources: Sequence[str]) -> list[str]:
     finding = defect.finding
     parts = [fenced(finding.drawing)] if finding.drawing else []
     if finding.expected or finding.found:
@@ -147,6 +147,6 @@ def _evidence(defect: Defect, folder: str) -> list[str]:
     if finding.traceback:
         parts.append(fenced(finding.traceback))
     if finding.case_id:
-        lines = commands(finding, defect.place, folder)
+        lines = commands(finding, defect.place, sources)
         parts.append(fenced("\n".join(lines), language="sh"))
     return parts

@@ -109,7 +109,7 @@ class Matrix:
 
     header: Header
     footer: Footer | None
-    folder: str
+    sources: tuple[str, ...]
     complete: bool
     groups: Mapping[str, tuple[CheckInfo, ...]]
     sheets: tuple[Sheet, ...]
@@ -148,7 +148,7 @@ def matrix(run: Run) -> Matrix:
     return Matrix(
         header=run.header,
         footer=run.footer,
-        folder=run.folder,
+        sources=run.sources,
         complete=run.complete,
         groups=groups,
         sheets=sheets,

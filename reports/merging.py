@@ -26,7 +26,8 @@ def merge(runs: Sequence[Run]) -> Run:
     if len(runs) == 1:
         return runs[0]
     results = latest(result for run in runs for result in run.results)
-    return Run(_header(runs), results, _footer(runs, len(results)), runs[0].folder)
+    sources = tuple(dict.fromkeys(source for run in runs for source in run.sources))
+    return Run(_header(runs), results, _footer(runs, len(results)), sources)
 
 
 def _header(runs: Sequence[Run]) -> Header:

@@ -65,7 +65,7 @@ def _parts(matrix: Matrix, width: int) -> Iterable[RenderableType]:
         yield from _sheets(matrix, numbers, width)
     yield _legend(matrix)
     for section in sections(matrix):
-        yield from _section(section, matrix.folder)
+        yield from _section(section, matrix.sources)
     yield Rule(style="dim")
     yield _conclusion(matrix)
 
@@ -149,7 +149,7 @@ def _legend(matrix: Matrix) -> RenderableType:
     return Padding(table, (1, 0))
 
 
-def _section(section: Section, folder: str) -> Iterable[RenderableType]:
+def _section(section: Section, sources: Sequence[str]) -> Iterable[RenderableType]:
     """Return the section's causes: unexpected ones in full, others in a few lines each."""
     yield Rule(style="dim")
     yield Text(f"{section.title}  ", "bold").append(section.meaning, "not bold dim")
@@ -158,7 +158,7 @@ def _section(section: Section, folder: str) -> Iterable[RenderableType]:
         in_full = cause.verdict in UNEXPECTED
         yield _in_full(cause) if in_full else _in_short(cause)
         smallest = cause.smallest
-        lines = commands(smallest.finding, smallest.place, folder)
+        lines = commands(smallest.finding, smallest.place, sources)
         yield Group(*map(_command, lines if in_full else lines[:1]))
 
 

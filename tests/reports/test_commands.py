@@ -4,7 +4,7 @@ PLACE = ("keras:torch", "b path ü", "weights_survive")
 
 
 def test_commands_name_where_it_was_found_and_survive_the_shell(a_finding):
-    again, script = commands(a_finding(), PLACE, "my run")
+    again, script = commands(a_finding(), PLACE, ["my run"])
 
     at = "--subject keras:torch --path 'b path ü'"
     assert again == f"saveproof replay 9f2c41d07ab3e615 {at} --run 'my run'"
@@ -13,8 +13,13 @@ def test_commands_name_where_it_was_found_and_survive_the_shell(a_finding):
     )
 
 
+def test_commands_name_every_run_that_was_merged(a_finding):
+    for command in commands(a_finding(), PLACE, ["one", "another.jsonl"]):
+        assert command.endswith(" --run one --run another.jsonl")
+
+
 def test_without_a_case_there_is_no_command(a_finding):
-    assert commands(a_finding(case_id=""), PLACE, "out") == ()
+    assert commands(a_finding(case_id=""), PLACE, ["out"]) == ()
 
 
 def test_findings_that_share_a_case_have_commands_of_their_own(figures):
@@ -22,5 +27,5 @@ def test_findings_that_share_a_case_have_commands_of_their_own(figures):
 
     of_case = [d for d in found if d.finding.case_id == "9f2c41d07ab3e615"]
 
-    scripts = {commands(d.finding, d.place, figures.folder)[1] for d in of_case}
+    scripts = {commands(d.finding, d.place, figures.sources)[1] for d in of_case}
     assert len(scripts) == len(of_case) > 1
