@@ -3,10 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
-from reports.records import Finding
-
-Place = tuple[str, str, str]
-"""Subject, save path, check."""
+from reports.records import Finding, Place
 
 
 def commands(finding: Finding, place: Place, sources: Sequence[str]) -> Sequence[str]:

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from reports.commands import Place
 from reports.markdown import escaped
 from reports.matrix import Cell, Defect, Matrix, matrix
-from reports.records import Verdict
+from reports.records import Place, Verdict
 from reports.store import Run
 from reports.wording import SYMBOLS, explained, printable, shown
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from reports.commands import Place, commands
+from reports.commands import commands
 from reports.matrix import Matrix, Sheet
-from reports.records import Finding, Result, Verdict
+from reports.records import Finding, Place, Result, Verdict
 from reports.wording import MEANINGS, printable
 
 OUTCOMES = {
@@ -59,8 +59,7 @@ def _test_case(result: Result, sources: Sequence[str]) -> ET.Element:
         outcome = ET.SubElement(case, OUTCOMES[result.verdict], type=str(result.verdict))
         messages = "; ".join(finding.message for finding in result.findings)
         outcome.set("message", printable(messages or MEANINGS[result.verdict]))
-        place = (result.subject, result.path, result.check)
-        stories = (_story(finding, place, sources) for finding in result.findings)
+        stories = (_story(finding, result.place, sources) for finding in result.findings)
         outcome.text = printable("\n\n".join(stories))
     return case
 

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.commands import Place
 from reports.records import (
     SEVERITY,
     UNEXPECTED,
@@ -13,6 +12,7 @@ from reports.records import (
     Footer,
     Header,
     PathInfo,
+    Place,
     Result,
     SubjectInfo,
     Verdict,

@@ -9,6 +9,10 @@ import msgspec
 SCHEMA = 1
 
 
+Place = tuple[str, str, str]
+"""Subject, save path, check."""
+
+
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="record"):
     """A frozen line of a run's event file."""
 
@@ -148,6 +152,11 @@ class Result(Record, frozen=True, tag="result"):
     def slot(self) -> tuple[str, str, str, str]:
         """What identifies the result in a run; the later line of a slot replaces the earlier."""
         return (self.subject, self.path, self.kind, self.check)
+
+    @property
+    def place(self) -> Place:
+        """The result's cell: where its findings were made."""
+        return (self.subject, self.path, self.check)
 
 
 class Footer(Record, frozen=True, tag="footer"):
