@@ -10,8 +10,9 @@ from conformance import replay, repro
 from conformance.contract import Facet
 from conformance.replay import At, NoSuchCase
 from conformance.reproduction.looks import look
-from conformance.reproduction.paths import NotReproducible
+from conformance.reproduction.paths import NotReproducible, dialect_of
 from conformance.reproduction.source import WIDTH, Call, lines, literal
+from reports.commands import SCRIPTED
 from reports.records import CheckInfo, Finding, Header, PathInfo, Result, SubjectInfo, Verdict
 from reports.store import append, begin, shard, write_run
 from strategies.case import (
@@ -391,6 +392,11 @@ def test_the_finding_of_the_check_that_is_asked_for_is_shown(tmp_path, monkeypat
     assert 'model.get_layer("first").weights[0]' in first
     assert "model.optimizer.iterations" in asked_for
     assert ran == [(first, "tf_keras"), (asked_for, "tf_keras")]
+
+
+@pytest.mark.parametrize("subject", SCRIPTED)
+def test_a_script_that_a_report_offers_can_be_written(subject):
+    assert dialect_of(subject).ways
 
 
 def test_a_finding_of_the_second_of_two_runs_is_found(tmp_path):

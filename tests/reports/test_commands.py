@@ -1,4 +1,5 @@
 from reports.commands import commands
+from reports.records import Verdict
 
 PLACE = ("keras:torch", "b path ü", "weights_survive")
 
@@ -16,6 +17,17 @@ def test_commands_name_where_it_was_found_and_survive_the_shell(a_finding):
 def test_commands_name_every_run_that_was_merged(a_finding):
     for command in commands(a_finding(), PLACE, ["one", "another.jsonl"]):
         assert command.endswith(" --run one --run another.jsonl")
+
+
+def test_no_script_is_offered_that_would_be_refused(a_finding):
+    of_mine = ("my_package:MySubject", "npz", "weights_survive")
+    crash = a_finding(verdict=Verdict.CRASH)
+
+    (again,) = commands(a_finding(), of_mine, ["out"])
+    (crashing,) = commands(crash, PLACE, ["out"])
+
+    assert again.startswith("saveproof replay ")
+    assert crashing.startswith("saveproof replay ")
 
 
 def test_without_a_case_there_is_no_command(a_finding):
