@@ -117,14 +117,17 @@ def replay(
     run: In = None,
     timeout: Timeout = 120.0,
 ) -> None:
-    """Run one case again, with every check and every probe."""
+    """Run one case again, with every check and every probe: exit codes as those of `run`."""
     from conformance import replay as replaying
+    from reports.records import Verdict
 
     told = _or_error(
         lambda: replaying.told(case, run or [OUT], subject, path or (), seconds=timeout)
     )
     typer.echo(told.text)
-    raise typer.Exit(EXIT_FINDINGS if told.defects else 0)
+    if Verdict.HARNESS_ERROR in told.verdicts:
+        raise typer.Exit(EXIT_ERROR)
+    raise typer.Exit(EXIT_FINDINGS if told.verdicts else 0)
 
 
 @app.command()

@@ -1,14 +1,16 @@
 """Replay: one recorded or hand-written case again, with every check and every probe."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from conformance import subjects, wire
+from conformance import subjects
+from conformance.asking import DISASTERS, reports
 from conformance.checks import ALL_CHECKS
-from conformance.examine import EXAMINE, Question, Report, Reports, Request, path_of
+from conformance.examine import EXAMINE, Question, Report, Request, path_of
 from conformance.interchange.exchange import EXCHANGE
 from conformance.interchange.pairs import Pair, crossing, crossings, is_pair
 from conformance.isolation import Child
@@ -114,10 +116,8 @@ def replay(
 ) -> Iterator[tuple[str, Report]]:
     """Yield the name of each save path and what every check, every probe made, says of the case.
 
-    Of a pair of subjects, the paths are formats.
-
-    Raises:
-        Crashed, TimedOut, Failed: the subject's process did.
+    Of a pair of subjects, the paths are formats. A process that gives no answer is reported as
+    the defect that it is.
     """
     names = _names(subject, paths)
     checks = frozenset(check.name for check in ALL_CHECKS)
@@ -125,8 +125,7 @@ def replay(
         for name in names:
             question = Question(name, checks, frozenset(Probe))
             request = Request(subject, case.through(name, hops=True), (question,), seconds)
-            answer = child.call(wire.encode(request), seconds=2 * seconds)
-            (report,) = wire.decode(answer, Reports)
+            (report,) = reports(child, request)
             yield name, report
 
 
@@ -141,10 +140,10 @@ def _names(subject: str, wanted: Sequence[str]) -> Sequence[str]:
 
 @dataclass(frozen=True)
 class Told:
-    """A replay in words, and the number of defects that it showed."""
+    """A replay in words, and the verdicts of the defects that it showed."""
 
     text: str
-    defects: int
+    verdicts: frozenset[Verdict]
 
 
 def told(
@@ -159,11 +158,12 @@ def told(
     known = recorded(reference, runs)
     name = subject or known.subject or "reference"
     seen_on = [known.path] if known.path is not None and subject is None else []
-    reports = list(replay(known.case, name, list(paths) or seen_on, seconds=seconds))
+    replayed = list(replay(known.case, name, list(paths) or seen_on, seconds=seconds))
     lines = [drawing(known.case), ""]
-    for path, report in reports:
+    for path, report in replayed:
         lines += [f"{name} {path}", *_lines(report), ""]
-    return Told("\n".join(lines), sum(len(j.defects) for _, r in reports for j in r.judgements))
+    judgements = [judgement for _, report in replayed for judgement in report.judgements]
+    return Told("\n".join(lines), frozenset(j.verdict for j in judgements if j.defects))
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -178,6 +178,8 @@ def _lines(report: Report) -> Iterator[str]:
             yield f"      at       {parted.where} ({parted.what})"
             yield f"      expected {parted.expected}"
             yield f"      found    {parted.found}"
+            if judgement.verdict in DISASTERS.values():
+                yield from textwrap.indent(defect.traceback, " " * 6).splitlines()
 
 
 def _findings(runs: Sequence[Path]) -> Iterator[tuple[Result, Finding]]:
