@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-import msgspec
 from hypothesis import Phase
 from msgspec.structs import replace as with_fields
 
@@ -18,9 +17,8 @@ from conformance.plan import Batch, Examiner, Plan
 from conformance.progress import Progress
 from conformance.reduction import Shown, reduce
 from conformance.trace import Probe
-from reports.records import UNEXPECTED, Finding, Result, Verdict, worst
-from strategies.case import Case, to_json
-from strategies.drawing import drawing
+from reports.records import UNEXPECTED, Result, Verdict, worst
+from strategies.case import Case
 
 EVERY = {Probe.SECOND_GENERATION: 5, Probe.ANOTHER_PROCESS: 10, Probe.UNBUILT: 5}
 """A probe is made on one example in so many, the first one included; twins are for what is news."""
@@ -34,9 +32,8 @@ EARNED = frozenset(check.name for check in ALL_CHECKS if check.earned)
 
 @dataclass(frozen=True)
 class _Sighting:
-    """Where a defect was first seen, and the batch that will give that case again."""
+    """Where a defect was first seen at its worst, and the batch that will give that case again."""
 
-    judgement: Judgement
     first: Shown
     batch: Batch
 
@@ -99,8 +96,8 @@ class Campaign:
     def unexpected(self) -> int:
         """How many distinct defects were found that make a run fail."""
         return sum(
-            sighting.judgement.verdict in UNEXPECTED and not self._known(*at)
-            for at, sighting in self._sightings.items()
+            self._shown(*at).verdict in UNEXPECTED and not self._known(*at)
+            for at in self._sightings
         )
 
     def finish(self, progress: Progress) -> None:
@@ -151,25 +148,29 @@ class Campaign:
         return report
 
     def _news(self, report: Report) -> Set[str]:
-        """Return the checks that show a defect which is neither listed nor was seen before."""
+        """Return the checks that show a defect which is not listed, and was never seen so grave."""
         return {
             judgement.check
             for judgement in report.judgements
             if judgement.verdict not in DISASTERS.values()
             for defect in judgement.defects
-            if (judgement.check, defect.key) not in self._sightings
-            and not self._known(judgement.check, defect.key)
+            if self._is_graver(judgement, defect) and not self._known(judgement.check, defect.key)
         }
+
+    def _is_graver(self, judgement: Judgement, defect: Defect) -> bool:
+        """Say whether the defect was never seen, or never with so grave a verdict."""
+        seen = self._sightings.get((judgement.check, defect.key))
+        return seen is None or worst((judgement.verdict, seen.first.verdict)) != seen.first.verdict
 
     def _book(self, judgement: Judgement, case: Case, batch: Batch) -> None:
         check = judgement.check
         self._promises.setdefault(check, set()).add(judgement.promise)
         if judgement.distance is not None:
             self._distances[check] = max(judgement.distance, self._distances.get(check, 0.0))
-        seen = {(check, defect.key): defect for defect in judgement.defects}
-        new = {at: defect for at, defect in seen.items() if at not in self._sightings}
-        for at, defect in new.items():
-            self._sightings[at] = _Sighting(judgement, Shown(case, defect), batch)
+        new = [defect for defect in judgement.defects if self._is_graver(judgement, defect)]
+        for defect in new:
+            shown = Shown(case, defect, judgement.verdict)
+            self._sightings[check, defect.key] = _Sighting(shown, batch)
         self._tallies.setdefault(check, Counter())[self._verdict(judgement)] += 1
         if new:
             self.found(self.results())
@@ -187,7 +188,7 @@ class Campaign:
 
     def _reduce_all(self, worth: Sequence[tuple[str, str]]) -> None:
         """Reduce the failures, then the gaps in a quarter of the time; known issues are small."""
-        gaps = [at for at in worth if self._sightings[at].judgement.verdict is Verdict.GAP]
+        gaps = [at for at in worth if self._shown(*at).verdict is Verdict.GAP]
         self._reduce_each([at for at in worth if at not in gaps], self.plan.shrink_seconds)
         self._reduce_each(gaps, self.plan.shrink_seconds / 4)
 
@@ -207,21 +208,30 @@ class Campaign:
 
     def _reduce(self, check: str, key: str, deadline: float) -> None:
         sighting = self._sightings[check, key]
-        anything = sighting.judgement.verdict in DISASTERS.values()
+        anything = sighting.first.verdict in DISASTERS.values()
         probes = {c.probe for c in self.plan.checks if c.name == check and c.probe}
         if check in EARNED:
             probes.add(Probe.TWIN)
         question = self._question(probes, *(() if anything else (check,)))
 
-        def shows(case: Case) -> Defect | None:
+        def shows(case: Case) -> Shown | None:
             judgements = self._by_check(self._ask(case, question))
-            defects = (d for j in judgements if j.check == check for d in j.defects)
-            return next((defect for defect in defects if defect.key == key), None)
+            defects = ((d, j.verdict) for j in judgements if j.check == check for d in j.defects)
+            seen = (Shown(case, d, verdict) for d, verdict in defects if d.key == key)
+            return next((s for s in seen if not s.milder(self._shown(check, key))), None)
 
         def keep(shown: Shown) -> None:
-            self._reduced[check, key] = shown
+            before = self._shown(check, key)
+            if before.milder(shown):
+                self._tallies[check][shown.verdict] += 1  # no example was so grave
+            if not shown.milder(before):
+                self._reduced[check, key] = shown
 
         reduce(self.plan, sighting.batch, sighting.first, shows, keep, deadline=deadline)
+
+    def _shown(self, check: str, key: str) -> Shown:
+        """Return the smallest case so far of those on which the defect is gravest."""
+        return self._reduced.get((check, key), self._sightings[check, key].first)
 
     def _result(self, check: str) -> Result:
         tally = self._tallies[check]
@@ -235,27 +245,12 @@ class Campaign:
             verdict=worst(tally),
             tally=dict(tally),
             findings=tuple(
-                self._finding(name, key) for name, key in self._sightings if name == check
+                self._shown(name, key).finding(known=self._known(name, key))
+                for name, key in self._sightings
+                if name == check
             ),
             seconds=round(self._seconds, 3),
             distance=self._distances.get(check),
-        )
-
-    def _finding(self, check: str, key: str) -> Finding:
-        sighting = self._sightings[check, key]
-        case, defect = self._reduced.get((check, key), sighting.first)
-        return Finding(
-            key=key,
-            message=defect.message,
-            where=defect.difference.where,
-            expected=defect.difference.expected,
-            found=defect.difference.found,
-            case_id=case.id,
-            case=msgspec.json.decode(to_json(case)),
-            drawing=drawing(case),
-            traceback=defect.traceback,
-            known=self._known(check, key),
-            verdict=sighting.judgement.verdict,
         )
 
 

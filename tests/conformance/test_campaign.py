@@ -9,11 +9,13 @@ from hypothesis import given, settings
 
 from conformance import subjects, wire
 from conformance.campaign import Campaign
-from conformance.checks import ALL_CHECKS
-from conformance.examine import EXAMINE, Request, examine, path_of
+from conformance.checks import ALL_CHECKS, Defect, Judgement
+from conformance.contract import Promise
+from conformance.examine import EXAMINE, Report, Request, examine, path_of
 from conformance.isolation import Child, Crashed
 from conformance.plan import Plan
 from conformance.recording import Asked, record
+from conformance.snapshot import Difference
 from conformance.trace import Probe
 from reports.records import Verdict
 from strategies.case import to_json
@@ -145,6 +147,47 @@ def test_an_interrupt_keeps_the_smallest_case_so_far():
     first, last = (_smallest(_Dying(interrupted_at=number)) for number in (9, 30))
 
     assert last < first
+
+
+class _Gaps(_Noting):
+    """Finds a gap on cases of some length; a failure from one of the calls on, or on longer ones.
+
+    The sentence rests on state that no document promises where the case has such state only.
+    """
+
+    def __init__(self, *, fails_at: int = 10_000, fails_beyond: int = 10_000) -> None:
+        super().__init__()
+        self._calls = 0
+        self._fails_at = fails_at
+        self._fails_beyond = fails_beyond
+
+    def call(self, request: bytes, *, seconds: float) -> bytes:  # noqa: ARG002 (the protocol)
+        self._calls += 1
+        length = len(to_json(wire.decode(request, Request).case))
+        fails = self._calls >= self._fails_at or length > self._fails_beyond
+        promise, verdict = (Promise.MUST, Verdict.FAIL) if fails else (Promise.SHOULD, Verdict.GAP)
+        defect = Defect(
+            "weights: kernel", "kernel differs", Difference("kernel", "value", "1", "2")
+        )
+        judgement = Judgement("weights_survive", promise, verdict, (defect,))
+        if length < 850:
+            judgement = Judgement("weights_survive", promise, Verdict.PASS)
+        return wire.encode((Report((judgement,)),))
+
+
+@pytest.mark.parametrize("examiner", [_Gaps(fails_at=15), _Gaps(fails_beyond=1310)])
+def test_a_defect_is_as_grave_as_it_was_ever_seen(examiner):
+    """Whether a gap became a failure on the way to its smallest case, or on a later example."""
+    weights = tuple(check for check in ALL_CHECKS if check.name == "weights_survive")
+    plan = Plan(
+        *(f"{FAULTY}:LosesMomentum", "npz", "sequential", LINEAR_CASES, weights), examples=12
+    )
+
+    (result,) = Campaign(plan, examiner, lambda _: None).run()
+
+    assert {Verdict.GAP, Verdict.FAIL} <= result.tally.keys()
+    assert result.verdict is Verdict.FAIL
+    assert result.findings[0].verdict is Verdict.FAIL
 
 
 def test_hang_is_a_timeout_and_not_the_end(run):
