@@ -176,10 +176,9 @@ class Campaign:
             self.found(self.results())
 
     def _verdict(self, judgement: Judgement) -> Verdict:
-        news = [d for d in judgement.defects if not self._known(judgement.check, d.key)]
-        if judgement.verdict is Verdict.FAIL and not news:
-            return Verdict.KNOWN
-        return judgement.verdict
+        """Return known where every defect is listed, whatever the promise and however it ended."""
+        known = [self._known(judgement.check, defect.key) for defect in judgement.defects]
+        return Verdict.KNOWN if known and all(known) else judgement.verdict
 
     def _known(self, check: str, key: str) -> str:
         places = self.plan.places or ((self.plan.subject, self.plan.path),)

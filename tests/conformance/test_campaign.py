@@ -13,11 +13,12 @@ from conformance.checks import ALL_CHECKS, Defect, Judgement
 from conformance.contract import Promise
 from conformance.examine import EXAMINE, Report, Request, examine, path_of
 from conformance.isolation import Child, Crashed
+from conformance.known_issues import KnownIssue
 from conformance.plan import Plan
 from conformance.recording import Asked, record
 from conformance.snapshot import Difference
 from conformance.trace import Probe
-from reports.records import Verdict
+from reports.records import Result, Verdict
 from strategies.case import to_json
 from tests.conformance.conftest import LINEAR_CASES
 
@@ -175,19 +176,34 @@ class _Gaps(_Noting):
         return wire.encode((Report((judgement,)),))
 
 
-@pytest.mark.parametrize("examiner", [_Gaps(fails_at=15), _Gaps(fails_beyond=1310)])
-def test_a_defect_is_as_grave_as_it_was_ever_seen(examiner):
-    """Whether a gap became a failure on the way to its smallest case, or on a later example."""
+def _of_gaps(examiner: _Gaps) -> Result:
+    """Return what comes of the weights' check."""
     weights = tuple(check for check in ALL_CHECKS if check.name == "weights_survive")
     plan = Plan(
         *(f"{FAULTY}:LosesMomentum", "npz", "sequential", LINEAR_CASES, weights), examples=12
     )
-
     (result,) = Campaign(plan, examiner, lambda _: None).run()
+    return result
+
+
+@pytest.mark.parametrize("examiner", [_Gaps(fails_at=15), _Gaps(fails_beyond=1310)])
+def test_a_defect_is_as_grave_as_it_was_ever_seen(examiner):
+    """Whether a gap became a failure on the way to its smallest case, or on a later example."""
+    result = _of_gaps(examiner)
 
     assert {Verdict.GAP, Verdict.FAIL} <= result.tally.keys()
     assert result.verdict is Verdict.FAIL
     assert result.findings[0].verdict is Verdict.FAIL
+
+
+def test_a_gap_that_is_listed_is_known(monkeypatch):
+    issue = KnownIssue("*", "npz", "weights_survive", "weights: kernel", "No kernel comes back.")
+    monkeypatch.setattr("conformance.campaign.known_issue", lambda *_: issue)
+
+    result = _of_gaps(_Gaps())
+
+    assert result.verdict is Verdict.KNOWN
+    assert Verdict.GAP not in result.tally
 
 
 def test_hang_is_a_timeout_and_not_the_end(run):
