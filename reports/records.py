@@ -133,7 +133,8 @@ class Result(Record, frozen=True, tag="result"):
     """One check on one save path of one subject, over all examples of one kind.
 
     `verdict` is the worst that was seen (known findings apart), `tally` the number of examples by
-    verdict. A check with several distinct defects has a finding each. `distance` is the greatest
+    verdict. A check with several distinct defects has a finding each. `seconds` is what the save
+    path and kind took, with all their checks. `distance` is the greatest
     absolute difference among the examples that passed, where the check compares with a tolerance.
     """
 
