@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from reports.causes import Cause, Section, sections
 from reports.commands import commands
-from reports.interchange import Exchange, Grid, grid, measured
+from reports.interchange import Exchange, Grid, grid, measured, unpaired
 from reports.keys import told
 from reports.matrix import Cell, Defect, Matrix, Sheet
 from reports.records import Verdict
@@ -19,10 +19,11 @@ MARKS = re.compile(r"[\\`*{}\[\]<>|#~$@&]|(?<!\w)_|_(?!\w)")
 
 
 def markdown(matrix: Matrix) -> str:
-    """Return a table a subject (rows are checks), of exchanges one of them all; and the causes."""
+    """Return one table of all exchanges, a table a subject (rows are checks); and the causes."""
     parts = [f"# saveproof: {escaped(matrix.headline)}", *_banner(matrix), _origin(matrix)]
     exchanges = grid(matrix)
-    parts += _exchanges(exchanges) if exchanges else [_table(sheet) for sheet in matrix.sheets]
+    parts += _exchanges(exchanges) if exchanges else []
+    parts += [_table(sheet) for sheet in unpaired(matrix)]
     parts.append(_legend(matrix))
     left = LIMIT
     for section in sections(matrix):

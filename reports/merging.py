@@ -82,8 +82,4 @@ def _joined(one: SubjectInfo, other: SubjectInfo) -> SubjectInfo:
             f"subject {one.name!r} was run with {one.environment} and with {other.environment}: "
             "compare these runs instead of merging them"
         )
-    return SubjectInfo(
-        name=one.name,
-        environment=one.environment,
-        paths=_united((*one.paths, *other.paths), _same),
-    )
+    return msgspec.structs.replace(one, paths=_united((*one.paths, *other.paths), _same))

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from reports.causes import Cause, Section, sections
 from reports.commands import commands
-from reports.interchange import Exchange, Grid, grid, measured
+from reports.interchange import Exchange, Grid, grid, measured, unpaired
 from reports.matrix import Cell, Matrix, Sheet
 from reports.records import UNEXPECTED, CheckInfo, Verdict
 from reports.wording import MEANINGS, SYMBOLS, counted, placed, printable, shown
@@ -61,7 +61,7 @@ def _parts(matrix: Matrix, width: int) -> Iterable[RenderableType]:
     exchanges = grid(matrix)
     if exchanges is not None:
         yield from _exchanges(exchanges)
-    else:
+    if unpaired(matrix):
         yield from _sheets(matrix, numbers, width)
     yield _legend(matrix)
     for section in sections(matrix):
@@ -71,7 +71,7 @@ def _parts(matrix: Matrix, width: int) -> Iterable[RenderableType]:
 
 
 def _sheets(matrix: Matrix, numbers: Mapping[str, int], width: int) -> Iterable[RenderableType]:
-    for sheet in matrix.sheets:
+    for sheet in unpaired(matrix):
         versions = "  ".join(f"{name} {v}" for name, v in sheet.subject.environment.items())
         name = Text(printable(f"{sheet.subject.name}  "), style="bold")
         yield name.append(printable(versions), "dim")
