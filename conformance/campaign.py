@@ -19,7 +19,7 @@ from conformance.progress import Progress
 from conformance.reduction import Shown, reduce
 from conformance.silence import Silence
 from conformance.trace import Probe
-from reports.records import UNEXPECTED, Finding, Result, Verdict, worst
+from reports.records import UNEXPECTED, Result, Verdict, worst
 from strategies.case import Case
 
 EVERY = {Probe.SECOND_GENERATION: 5, Probe.ANOTHER_PROCESS: 10, Probe.UNBUILT: 5}
@@ -34,9 +34,8 @@ EARNED = frozenset(check.name for check in ALL_CHECKS if check.earned)
 
 @dataclass(frozen=True)
 class _Sighting:
-    """Where a defect was first seen, and the batch that will give that case again."""
+    """Where a defect was first seen at its worst, and the batch that will give that case again."""
 
-    judgement: Judgement
     first: Shown
     batch: Batch
 
@@ -45,19 +44,20 @@ class _Sighting:
 class Campaign:
     """A plan being run: tallies by check, defects by key.
 
-    `found` is called with the results so far whenever a new defect turns up.
+    `found` is called with the results so far whenever a new defect turns up, and `examined` is how
+    many cases were asked about.
     """
 
     plan: Plan
     examiner: Examiner
     found: Callable[[Sequence[Result]], None]
+    examined: int = 0
     _tallies: dict[str, Counter[Verdict]] = field(default_factory=dict)
     _promises: dict[str, set[Promise]] = field(default_factory=dict)
     _distances: dict[str, float] = field(default_factory=dict)
     _sightings: dict[tuple[str, str], _Sighting] = field(default_factory=dict)
     _reduced: dict[tuple[str, str], Shown] = field(default_factory=dict)
     _silence: Silence = field(default_factory=Silence)
-    _number: int = 0
     _seconds: float = 0.0
 
     def run(self) -> tuple[Result, ...]:
@@ -67,25 +67,19 @@ class Campaign:
 
     def results(self) -> tuple[Result, ...]:
         """Return the results as they stand."""
-        names = [check.name for check in self.plan.checks if check.name in self._tallies]
-        return tuple(self._result(name) for name in names)
-
-    @property
-    def examined(self) -> int:
-        """How many cases were asked about so far."""
-        return self._number
+        return tuple(self._result(c.name) for c in self.plan.checks if c.name in self._tallies)
 
     def question(self) -> Question:
         """Return what to ask about the next case, and count it."""
         wanted = {check.probe for check in self.plan.checks}
-        probes = {p for p, every in EVERY.items() if self._number % every == 0 and p in wanted}
-        self._number += 1
+        probes = {p for p, every in EVERY.items() if self.examined % every == 0 and p in wanted}
+        self.examined += 1
         return self._question(probes)
 
     def ask(self, case: Case, *questions: Question) -> Reports:
         """Return what there is to say of the case on each path."""
-        request = Request(self.plan.subject, case, questions, self.plan.timeout)
-        return reports(self.examiner, request)
+        plan = self.plan
+        return reports(self.examiner, Request(plan.subject, case, questions, plan.timeout))
 
     def book(
         self, report: Report, case: Case, batch: Batch, question: Question, *, together: bool
@@ -102,28 +96,27 @@ class Campaign:
     def unexpected(self) -> int:
         """How many distinct defects were found that make a run fail."""
         return sum(
-            sighting.judgement.verdict in UNEXPECTED and not self._known(*at)
-            for at, sighting in self._sightings.items()
+            self._shown(*at).verdict in UNEXPECTED and not self._known(*at)
+            for at in self._sightings
         )
 
     def finish(self, progress: Progress) -> None:
         """Note the checks that had nothing to say, or that none had; reduce what was found."""
         for check in self.plan.checks:
-            self._tallies.setdefault(check.name, Counter({Verdict.NOT_APPLICABLE: self._number}))
-        worth = list(self._worth_reducing())
-        if worth:
+            self._tallies.setdefault(check.name, Counter({Verdict.NOT_APPLICABLE: self.examined}))
+        if worth := list(self._worth_reducing()):
             progress.reducing(len(worth), self.plan.path)
             self._reduce_all(worth)
         self._book_silence()
 
     def _book_silence(self) -> None:
         """Book a harness error where no case was applicable, as every case's verdict."""
-        silent = self._silence.of_all(self._number)
+        silent = self._silence.of_all(self.examined)
         if silent is None:
             return
         for judgement in self._by_check(Report((silent.judgement,))):
             self._book(judgement, silent.case, silent.batch)
-            self._tallies[judgement.check] = Counter({judgement.verdict: self._number})
+            self._tallies[judgement.check] = Counter({judgement.verdict: self.examined})
 
     def _by_check(self, report: Report) -> Iterator[Judgement]:
         """Yield the judgements; what is said of a whole case is said of each check that is silent.
@@ -164,34 +157,37 @@ class Campaign:
         return report
 
     def _news(self, report: Report) -> Set[str]:
-        """Return the checks that show a defect which is neither listed nor was seen before."""
+        """Return the checks that show a defect which is not listed, and was never seen so grave."""
         return {
             judgement.check
             for judgement in report.judgements
             if judgement.verdict not in DISASTERS.values()
             for defect in judgement.defects
-            if (judgement.check, defect.key) not in self._sightings
-            and not self._known(judgement.check, defect.key)
+            if self._is_graver(judgement, defect) and not self._known(judgement.check, defect.key)
         }
+
+    def _is_graver(self, judgement: Judgement, defect: Defect) -> bool:
+        """Say whether the defect was never seen, or never with so grave a verdict."""
+        seen = self._sightings.get((judgement.check, defect.key))
+        return seen is None or worst((judgement.verdict, seen.first.verdict)) != seen.first.verdict
 
     def _book(self, judgement: Judgement, case: Case, batch: Batch) -> None:
         check = judgement.check
         self._promises.setdefault(check, set()).add(judgement.promise)
         if judgement.distance is not None:
             self._distances[check] = max(judgement.distance, self._distances.get(check, 0.0))
-        seen = {(check, defect.key): defect for defect in judgement.defects}
-        new = {at: defect for at, defect in seen.items() if at not in self._sightings}
-        for at, defect in new.items():
-            self._sightings[at] = _Sighting(judgement, Shown(case, defect), batch)
+        new = [defect for defect in judgement.defects if self._is_graver(judgement, defect)]
+        for defect in new:
+            shown = Shown(case, defect, judgement.verdict)
+            self._sightings[check, defect.key] = _Sighting(shown, batch)
         self._tallies.setdefault(check, Counter())[self._verdict(judgement)] += 1
         if new:
             self.found(self.results())
 
     def _verdict(self, judgement: Judgement) -> Verdict:
-        news = [d for d in judgement.defects if not self._known(judgement.check, d.key)]
-        if judgement.verdict is Verdict.FAIL and not news:
-            return Verdict.KNOWN
-        return judgement.verdict
+        """Return known where every defect is listed, whatever the promise and however it ended."""
+        known = [self._known(judgement.check, defect.key) for defect in judgement.defects]
+        return Verdict.KNOWN if known and all(known) else judgement.verdict
 
     def _known(self, check: str, key: str) -> str:
         places = self.plan.places or ((self.plan.subject, self.plan.path),)
@@ -200,7 +196,7 @@ class Campaign:
 
     def _reduce_all(self, worth: Sequence[tuple[str, str]]) -> None:
         """Reduce the failures, then the gaps in a quarter of the time; known issues are small."""
-        gaps = [at for at in worth if self._sightings[at].judgement.verdict is Verdict.GAP]
+        gaps = [at for at in worth if self._shown(*at).verdict is Verdict.GAP]
         self._reduce_each([at for at in worth if at not in gaps], self.plan.shrink_seconds)
         self._reduce_each(gaps, self.plan.shrink_seconds / 4)
 
@@ -220,44 +216,51 @@ class Campaign:
 
     def _reduce(self, check: str, key: str, deadline: float) -> None:
         sighting = self._sightings[check, key]
-        anything = sighting.judgement.verdict in DISASTERS.values()
+        anything = sighting.first.verdict in DISASTERS.values()
         probes = {c.probe for c in self.plan.checks if c.name == check and c.probe}
         if check in EARNED:
             probes.add(Probe.TWIN)
         question = self._question(probes, *(() if anything else (check,)))
 
-        def shows(case: Case) -> Defect | None:
+        def shows(case: Case) -> Shown | None:
             judgements = self._by_check(self._ask(case, question))
-            defects = (d for j in judgements if j.check == check for d in j.defects)
-            return next((defect for defect in defects if defect.key == key), None)
+            defects = ((d, j.verdict) for j in judgements if j.check == check for d in j.defects)
+            seen = (Shown(case, d, verdict) for d, verdict in defects if d.key == key)
+            return next((s for s in seen if not s.milder(self._shown(check, key))), None)
 
         def keep(shown: Shown) -> None:
-            self._reduced[check, key] = shown
+            before = self._shown(check, key)
+            if before.milder(shown):
+                self._tallies[check][shown.verdict] += 1  # no example was so grave
+            if not shown.milder(before):
+                self._reduced[check, key] = shown
 
         reduce(self.plan, sighting.batch, sighting.first, shows, keep, deadline=deadline)
 
+    def _shown(self, check: str, key: str) -> Shown:
+        """Return the smallest case so far of those on which the defect is gravest."""
+        return self._reduced.get((check, key), self._sightings[check, key].first)
+
     def _result(self, check: str) -> Result:
-        tally = self._tallies[check]
-        promises = self._promises.get(check, set())
+        tally, promises = self._tallies[check], self._promises.get(check, set())
         return Result(
             subject=self.plan.subject,
             path=self.plan.path,
             kind=self.plan.kind,
             check=check,
-            promise=Promise.MUST if Promise.MUST in promises else Promise.SHOULD,
+            promise=Promise.MUST
+            if Promise.MUST in self._promises.get(check, ())
+            else Promise.SHOULD,
             verdict=worst(tally),
             tally=dict(tally),
             findings=tuple(
-                self._finding(name, key) for name, key in self._sightings if name == check
+                self._shown(name, key).finding(known=self._known(name, key))
+                for name, key in self._sightings
+                if name == check
             ),
             seconds=round(self._seconds, 3),
             distance=self._distances.get(check),
         )
-
-    def _finding(self, check: str, key: str) -> Finding:
-        sighting = self._sightings[check, key]
-        shown = self._reduced.get((check, key), sighting.first)
-        return shown.finding(key, sighting.judgement.verdict, known=self._known(check, key))
 
 
 def run_together(campaigns: Sequence[Campaign], progress: Progress) -> None:

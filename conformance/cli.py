@@ -27,7 +27,10 @@ Timeout = Annotated[
         help="Seconds that one case may take on a save path, and as many again in another process."
     ),
 ]
-In = Annotated[Path, typer.Option("--run", metavar="DIR", help="The run to look in.")]
+In = Annotated[
+    list[Path] | None,
+    typer.Option("--run", metavar="RUN", help=f"A run to look in: {OUT}, if none is given."),
+]
 
 
 @app.command()
@@ -117,29 +120,38 @@ def replay(
     case: Annotated[str, typer.Argument(metavar="ID|FILE", help="A case's id, or its JSON file.")],
     subject: Annotated[str | None, typer.Option(help="Replay on this subject.")] = None,
     path: Paths = None,
-    run: In = OUT,
+    run: In = None,
     timeout: Timeout = 120.0,
 ) -> None:
-    """Run one case again, with every check and every probe."""
+    """Run one case again, with every check and probe. Exit codes are those of `run`."""
     from conformance import replay as replaying
     from conformance.admission import refuse_numbers
+    from reports.records import Verdict
 
     _or_error(lambda: refuse_numbers({"timeout": timeout}))
-    told = _or_error(lambda: replaying.told(case, run, subject, path or (), seconds=timeout))
+    told = _or_error(
+        lambda: replaying.told(case, run or [OUT], subject, path or (), seconds=timeout)
+    )
     typer.echo(told.text)
-    raise typer.Exit(EXIT_FINDINGS if told.defects else 0)
+    if Verdict.HARNESS_ERROR in told.verdicts:
+        raise typer.Exit(EXIT_ERROR)
+    raise typer.Exit(EXIT_FINDINGS if told.verdicts else 0)
 
 
 @app.command()
 def repro(
     case: Annotated[str, typer.Argument(metavar="ID", help="A case's id, or the start of it.")],
+    subject: Annotated[str | None, typer.Option(help="The subject that is meant.")] = None,
+    path: Annotated[str | None, typer.Option(help="The save path that is meant.")] = None,
     check: Annotated[str | None, typer.Option(help="The check whose finding is meant.")] = None,
-    run: In = OUT,
+    run: In = None,
 ) -> None:
     """Print a script that shows the finding. It stands alone, and was run and shows it."""
     from conformance import repro as reproduction
+    from conformance.replay import At
 
-    typer.echo(_or_error(lambda: reproduction.confirmed(case, run, check)))
+    at = At(subject, path, check)
+    typer.echo(_or_error(lambda: reproduction.confirmed(case, run or [OUT], at)))
 
 
 @app.command()

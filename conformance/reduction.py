@@ -10,21 +10,26 @@ from hypothesis import Phase
 
 from conformance.checks import Defect
 from conformance.plan import Batch, Plan
-from reports.records import Finding, Verdict
+from reports.records import SEVERITY, Finding, Verdict
 from strategies.case import Case, to_json
 from strategies.drawing import drawing
 
 
 class Shown(NamedTuple):
-    """A case, and the defect as it shows on it."""
+    """A case, the defect as it shows on it, and how grave it is there.
+
+    One defect may break a document's promise on one case and leave a gap on another, where the
+    sentence rests on state that no document promises.
+    """
 
     case: Case
     defect: Defect
+    verdict: Verdict
 
-    def finding(self, key: str, verdict: Verdict, *, known: str) -> Finding:
-        """Return it as a run's file has it."""
+    def finding(self, *, known: str) -> Finding:
+        """Return it as a run records it; `known` is why it is expected, if it is."""
         return Finding(
-            key=key,
+            key=self.defect.key,
             message=self.defect.message,
             where=self.defect.difference.where,
             expected=self.defect.difference.expected,
@@ -34,8 +39,12 @@ class Shown(NamedTuple):
             drawing=drawing(self.case),
             traceback=self.defect.traceback,
             known=known,
-            verdict=verdict,
+            verdict=self.verdict,
         )
+
+    def milder(self, other: "Shown") -> bool:
+        """Say whether the defect is less grave here than on the other case."""
+        return SEVERITY.index(self.verdict) > SEVERITY.index(other.verdict)
 
 
 class _Found(Exception):
@@ -50,7 +59,7 @@ def reduce(
     plan: Plan,
     batch: Batch,
     first: Shown,
-    shows: Callable[[Case], Defect | None],
+    shows: Callable[[Case], Shown | None],
     keep: Callable[[Shown], None],
     *,
     deadline: float,
@@ -60,7 +69,7 @@ def reduce(
     `shows` says how the defect shows on a case, if it does; `keep` is called with each smaller
     case, so that an interrupt loses none. `deadline` is of `time.monotonic`.
     """
-    seen: dict[str, Defect | None] = {first.case.id: first.defect}
+    seen: dict[str, Shown | None] = {first.case.id: first}
 
     def test(generated: Case) -> None:
         case = plan.own(generated)
@@ -68,9 +77,9 @@ def reduce(
             if time.monotonic() > deadline:
                 raise _OutOfTime
             seen[case.id] = shows(case)
-        defect = seen[case.id]
-        if defect is not None:
-            keep(Shown(case, defect))
+        shown = seen[case.id]
+        if shown is not None:
+            keep(shown)
             raise _Found
 
     with suppress(_Found, _OutOfTime):

@@ -1,19 +1,23 @@
 """Replay: one recorded or hand-written case again, with every check and every probe."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from conformance import subjects, wire
+from conformance import subjects
+from conformance.asking import reports
 from conformance.checks import ALL_CHECKS
-from conformance.examine import EXAMINE, Question, Report, Reports, Request, path_of
+from conformance.disasters import DISASTERS
+from conformance.examine import EXAMINE, Question, Report, Request, path_of
 from conformance.interchange.exchange import EXCHANGE
 from conformance.interchange.pairs import Pair, crossing, crossings, is_pair
 from conformance.isolation import Child
 from conformance.trace import Probe
 from reports import store
+from reports.merging import merge
 from reports.records import Finding, Result, Verdict
 from strategies.case import Case, from_json
 from strategies.drawing import drawing
@@ -34,41 +38,68 @@ class Recorded:
     check: str | None = None
 
 
-def recorded(reference: str, run: Path) -> Recorded:
-    """Return the case by its id (or the start of it) in a run, or from a JSON file.
+@dataclass(frozen=True)
+class At:
+    """Where a finding was made, as far as it matters."""
+
+    subject: str | None = None
+    path: str | None = None
+    check: str | None = None
+
+    def __str__(self) -> str:
+        return " · ".join(name for name in (self.subject, self.path, self.check) if name)
+
+    def takes_in(self, result: Result) -> bool:
+        """Say whether the result is of this place."""
+        return (
+            self.subject in (None, result.subject)
+            and self.path in (None, result.path)
+            and self.check in (None, result.check)
+        )
+
+
+ANYWHERE = At()
+
+
+def recorded(reference: str, runs: Sequence[Path]) -> Recorded:
+    """Return the case by its id (or the start of it) in runs, or from a JSON file.
 
     Raises:
-        NoSuchCase: neither is there; the message lists the ids that the run has.
+        NoSuchCase: neither is there; the message lists the ids that the runs have.
         InvalidCase: the file is no case, or one that can't be built.
-        RunError: the run's file can't be read.
+        RunError: a run's file can't be read, or the runs contradict each other.
     """
     file = Path(reference)
     if file.is_file():
         case = from_json(file.read_bytes())
         validate(case)
         return Recorded(case)
-    result, finding = found(reference, run)
+    result, finding = found(reference, runs)
     return Recorded(case_of(finding), result.subject, result.path, result.check)
 
 
-def found(reference: str, run: Path, *, check: str | None = None) -> tuple[Result, Finding]:
-    """Return a run's finding by its case's id (or the start of it), with the result that has it.
+def found(reference: str, runs: Sequence[Path], at: At = ANYWHERE) -> tuple[Result, Finding]:
+    """Return a finding of runs by its case's id (or the start of it), with the result that has it.
 
-    `check` chooses among findings that share a case; without it the first is taken.
+    `at` chooses among findings that share a case; of several the first is taken.
 
     Raises:
-        NoSuchCase: the run has no such finding; the message lists the ids that it has.
-        RunError: the run's file can't be read.
+        NoSuchCase: the runs have no such finding; the message lists the ids that they have, or
+            where the case was found.
+        RunError: a run's file can't be read, or the runs contradict each other.
     """
-    findings = [(r, f) for r, f in _findings(run) if check in (None, r.check)]
-    for result, finding in findings:
-        if finding.case_id.startswith(reference):
+    findings = list(_findings(runs))
+    of_case = [(r, f) for r, f in findings if f.case_id.startswith(reference)]
+    for result, finding in of_case:
+        if at.takes_in(result):
             return result, finding
+    if of_case:
+        places = sorted({f"{r.subject} · {r.path} · {r.check}" for r, _ in of_case})
+        raise NoSuchCase(f"case {reference!r}: expected one of {places}, found {at}")
     ids = sorted({finding.case_id for _, finding in findings})
-    of_check = f" of {check}" if check else ""
     raise NoSuchCase(
-        f"{reference!r} is neither a file nor the case of a finding{of_check} of the run in "
-        f"{run}; it has {ids}"
+        f"{reference!r} is neither a file nor the case of a finding of "
+        f"{', '.join(map(str, runs))}: expected one of {ids}"
     )
 
 
@@ -86,10 +117,8 @@ def replay(
 ) -> Iterator[tuple[str, Report]]:
     """Yield the name of each save path and what every check, every probe made, says of the case.
 
-    Of a pair of subjects, the paths are formats.
-
-    Raises:
-        Crashed, TimedOut, Failed: the subject's process did.
+    Of a pair of subjects, the paths are formats. A process that gives no answer is reported as
+    the defect that it is.
     """
     names = _names(subject, paths)
     checks = frozenset(check.name for check in ALL_CHECKS)
@@ -97,8 +126,7 @@ def replay(
         for name in names:
             question = Question(name, checks, frozenset(Probe))
             request = Request(subject, case.through(name, hops=True), (question,), seconds)
-            answer = child.call(wire.encode(request), seconds=2 * seconds)
-            (report,) = wire.decode(answer, Reports)
+            (report,) = reports(child, request)
             yield name, report
 
 
@@ -113,24 +141,30 @@ def _names(subject: str, wanted: Sequence[str]) -> Sequence[str]:
 
 @dataclass(frozen=True)
 class Told:
-    """A replay in words, and the number of defects that it showed."""
+    """A replay in words, and the verdicts of the defects that it showed."""
 
     text: str
-    defects: int
+    verdicts: frozenset[Verdict]
 
 
 def told(
-    reference: str, run: Path, subject: str | None, paths: Sequence[str], *, seconds: float
+    reference: str,
+    runs: Sequence[Path],
+    subject: str | None,
+    paths: Sequence[str],
+    *,
+    seconds: float,
 ) -> Told:
     """Replay a case where it was seen, or on the subject and paths given, and tell of it."""
-    known = recorded(reference, run)
+    known = recorded(reference, runs)
     name = subject or known.subject or "reference"
     seen_on = [known.path] if known.path is not None and subject is None else []
-    reports = list(replay(known.case, name, list(paths) or seen_on, seconds=seconds))
+    replayed = list(replay(known.case, name, list(paths) or seen_on, seconds=seconds))
     lines = [drawing(known.case), ""]
-    for path, report in reports:
+    for path, report in replayed:
         lines += [f"{name} {path}", *_lines(report), ""]
-    return Told("\n".join(lines), sum(len(j.defects) for _, r in reports for j in r.judgements))
+    judgements = [judgement for _, report in replayed for judgement in report.judgements]
+    return Told("\n".join(lines), frozenset(j.verdict for j in judgements if j.defects))
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -145,9 +179,11 @@ def _lines(report: Report) -> Iterator[str]:
             yield f"      at       {parted.where} ({parted.what})"
             yield f"      expected {parted.expected}"
             yield f"      found    {parted.found}"
+            if judgement.verdict in DISASTERS.values():
+                yield from textwrap.indent(defect.traceback, " " * 6).splitlines()
 
 
-def _findings(run: Path) -> Iterator[tuple[Result, Finding]]:
-    for result in store.read(run).results:
+def _findings(runs: Sequence[Path]) -> Iterator[tuple[Result, Finding]]:
+    for result in merge([store.read(run) for run in runs]).results:
         for finding in result.findings:
             yield result, finding

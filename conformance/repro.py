@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -40,15 +40,15 @@ class NotConfirmed(RuntimeError):
     """The script was run and did not show the finding."""
 
 
-def confirmed(reference: str, run: Path, check: str | None = None) -> str:
-    """Return the script of a run's finding, by the case's id; it was run, and shows it.
+def confirmed(reference: str, runs: Sequence[Path], at: replay.At = replay.ANYWHERE) -> str:
+    """Return the script of a finding of runs, by the case's id and place; it was run, and shows it.
 
     Raises:
-        NoSuchCase: the run has no such finding.
+        NoSuchCase: the runs have no such finding.
         NotReproducible: no script is known for the subject or for this kind of finding.
         NotConfirmed: the script does not show the finding; the message holds its output.
     """
-    result, finding = replay.found(reference, run, check=check)
+    result, finding = replay.found(reference, runs, at)
     case = replay.case_of(finding)
     text = script(case, result.subject, result.path, result.check, finding)
     confirm(text, subject=result.subject)

@@ -25,6 +25,7 @@ from conformance.progress import Progress
 from conformance.selection import Selection
 from conformance.subject import SavePath
 from reports import store
+from reports.commands import commands
 from reports.matrix import matrix
 from reports.records import UNEXPECTED, Finding, Header, Result, Verdict
 from reports.renderers import RENDERERS
@@ -145,7 +146,7 @@ class Conformance:
         if set(result.tally) == {Verdict.NOT_APPLICABLE}:
             pytest.skip("nothing that the sentence speaks of came up")
         if any(verdict in UNEXPECTED for verdict in result.tally):
-            pytest.fail(_told(result), pytrace=False)
+            pytest.fail(_told(result, self.out), pytrace=False)
 
     def pytest_keyboard_interrupt(self) -> None:
         """Note that the run was cut short."""
@@ -274,14 +275,14 @@ def _hops(path: SavePath, kind: str) -> bool:
     return bool(whole) and kind not in contract.refuses
 
 
-def _told(result: Result) -> str:
+def _told(result: Result, out: Path) -> str:
     news = [finding for finding in result.findings if not finding.known]
-    return "\n\n".join(map(_finding_text, news))
+    told = (_finding_text(f, commands(f, result.place, [str(out)])) for f in news)
+    return "\n\n".join(told)
 
 
-def _finding_text(finding: Finding) -> str:
-    return (
-        f"{finding.message}\n  at       {finding.where}\n  expected {finding.expected}\n"
-        f"  found    {finding.found}\n\n{finding.drawing}\n\n"
-        f"saveproof replay {finding.case_id}\n{finding.traceback}"
+def _finding_text(finding: Finding, again: Sequence[str]) -> str:
+    parted = f"  expected {finding.expected}\n  found    {finding.found}\n\n{finding.drawing}\n"
+    return "\n".join(
+        [finding.message, f"  at       {finding.where}", parted, *again, finding.traceback]
     )

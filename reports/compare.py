@@ -1,21 +1,18 @@
 """What two runs say differently."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports.markdown import escaped
 from reports.matrix import Cell, Defect, Matrix, matrix
-from reports.records import Verdict
+from reports.records import Place, Verdict
 from reports.store import Run
 from reports.wording import SYMBOLS, explained, printable, shown
-
-Place = tuple[str, str, str]
-"""Subject, save path, check."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A cell whose verdict is another; None where a run holds no result of it."""
+    """A cell whose verdict is another."""
 
     place: Place
     old: Verdict | None
@@ -26,8 +23,9 @@ class Change:
 class Comparison:
     """What the new run says that the old one did not, and the other way round.
 
-    `gone` are defects that the new run looked for and did not find; what it did not look at stands
-    in `unseen`. `versions` names packages by subject whose version is another.
+    It is of what both have looked at; what one run alone has stands in `dropped`, of the old one,
+    and in `begun`: subject, save path and kind of model, and the check where others are in both.
+    `versions` names packages by subject whose version is another.
     """
 
     old: str
@@ -35,31 +33,31 @@ class Comparison:
     complete: bool
     added: tuple[Defect, ...]
     gone: tuple[Defect, ...]
-    unseen: tuple[Place, ...]
+    dropped: tuple[tuple[str, ...], ...]
+    begun: tuple[tuple[str, ...], ...]
     changed: tuple[Change, ...]
     versions: tuple[tuple[str, str, str, str], ...]
 
     @property
     def same(self) -> bool:
         """Whether both runs came to their end and say the same of the same cells."""
-        return self.complete and not (self.added or self.gone or self.unseen or self.changed)
+        told = (self.added, self.gone, self.dropped, self.begun, self.changed)
+        return self.complete and not any(told)
 
 
 def compare(old: Run, new: Run) -> Comparison:
     """Return what is new, gone and changed from the old run to the new."""
-    before, after = matrix(old), matrix(new)
-    old_cells, new_cells = _cells(before), _cells(after)
+    before, after = matrix(_shared(old, new)), matrix(_shared(new, old))
     old_defects, new_defects = _defects(before), _defects(after)
-    unseen = tuple(p for p, cell in old_cells.items() if cell.results and not _seen(p, new_cells))
-    gone = [d for key, d in old_defects.items() if key not in new_defects]
     return Comparison(
         old=old.header.run,
         new=new.header.run,
         complete=old.complete and new.complete,
         added=tuple(d for key, d in new_defects.items() if key not in old_defects),
-        gone=tuple(d for d in gone if (d.subject, d.path, d.check.name) not in unseen),
-        unseen=unseen,
-        changed=tuple(_changes(old_cells, new_cells)),
+        gone=tuple(d for key, d in old_defects.items() if key not in new_defects),
+        dropped=_alone(old, new),
+        begun=_alone(new, old),
+        changed=tuple(_changes(_cells(before), _cells(after))),
         versions=tuple(_versions(before, after)),
     )
 
@@ -77,7 +75,8 @@ def comparison_markdown(comparison: Comparison) -> str:
         )
     blocks += _block("New defects", (_line(defect) for defect in comparison.added))
     blocks += _block("Gone", (_line(defect) for defect in comparison.gone))
-    blocks += _block("Not run any more", (" · ".join(place) for place in comparison.unseen))
+    blocks += _block("Not run any more", map(" · ".join, comparison.dropped))
+    blocks += _block("Not run before", map(" · ".join, comparison.begun))
     blocks += _block(
         "Other verdicts",
         (f"{' · '.join(c.place)}: {shown(c.old)} → {shown(c.new)}" for c in comparison.changed),
@@ -87,6 +86,20 @@ def comparison_markdown(comparison: Comparison) -> str:
         (f"{subject}: {name} {old} → {new}" for subject, name, old, new in comparison.versions),
     )
     return printable("\n\n".join(blocks)) + "\n"
+
+
+def _shared(run: Run, other: Run) -> Run:
+    """Return the run with the results alone that the other has, too."""
+    slots = {result.slot for result in other.results}
+    return replace(run, results=tuple(r for r in run.results if r.slot in slots))
+
+
+def _alone(run: Run, other: Run) -> tuple[tuple[str, ...], ...]:
+    """Return what the run looked at and the other did not."""
+    slots = {result.slot for result in other.results}
+    groups = {slot[:3] for slot in slots}
+    missing = (result.slot for result in run.results if result.slot not in slots)
+    return tuple(dict.fromkeys(slot if slot[:3] in groups else slot[:3] for slot in missing))
 
 
 def _cells(figures: Matrix) -> dict[Place, Cell]:
@@ -103,15 +116,10 @@ def _defects(figures: Matrix) -> dict[object, Defect]:
     return {(defect.path, *defect.identity): defect for defect in found}
 
 
-def _seen(place: Place, cells: Mapping[Place, Cell]) -> bool:
-    return place in cells and bool(cells[place].results)
-
-
 def _changes(old: Mapping[Place, Cell], new: Mapping[Place, Cell]) -> Iterable[Change]:
     for place, cell in new.items():
-        before = old[place].verdict if place in old else None
-        if cell.results and before != cell.verdict:
-            yield Change(place, before, cell.verdict)
+        if cell.results and old[place].verdict != cell.verdict:
+            yield Change(place, old[place].verdict, cell.verdict)
 
 
 def _versions(old: Matrix, new: Matrix) -> Iterable[tuple[str, str, str, str]]:

@@ -3,9 +3,10 @@
 import msgspec
 
 from reports.causes import sections
+from reports.commands import commands
 from reports.interchange import grid, measured
 from reports.keys import told
-from reports.matrix import NEWS, Cell, Matrix, replay_command, repro_command
+from reports.matrix import NEWS, Cell, Matrix
 from reports.records import PathInfo
 from reports.rendering import rendered
 from reports.wording import MEANINGS, SYMBOLS, counted, placed, printable, promised, tallied
@@ -33,8 +34,7 @@ def html(matrix: Matrix) -> str:
             "has_news": _has_news,
             "contract": _contract,
             "case_json": _case_json,
-            "replay": replay_command,
-            "repro": repro_command,
+            "commands": commands,
         },
     )
     return printable(page)

@@ -80,6 +80,11 @@ def grid(matrix: Matrix) -> Grid | None:
     )
 
 
+def unpaired(matrix: Matrix) -> Sequence[Sheet]:
+    """Return the sheets that the grid does not stand for: those of a subject by itself."""
+    return [sheet for sheet in matrix.sheets if not sheet.subject.writer]
+
+
 def measured(distance: float | None) -> str:
     """Return a distance in words: none measured, the last bit, or the number."""
     if distance is None:

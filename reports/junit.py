@@ -1,9 +1,12 @@
 """The report as JUnit XML: a suite a subject, a test case a result."""
 
+from collections import Counter
+from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from reports.matrix import Matrix, Sheet, replay_command, repro_command
-from reports.records import Finding, Result, Verdict
+from reports.commands import commands
+from reports.matrix import Matrix, Sheet
+from reports.records import Finding, Place, Result, Verdict
 from reports.wording import MEANINGS, printable
 
 OUTCOMES = {
@@ -22,7 +25,10 @@ OUTCOMES = {
 
 
 def junit(matrix: Matrix) -> str:
-    """Return the results as JUnit XML; a run cut short has an error of its own."""
+    """Return the results as JUnit XML; a run cut short has an error of its own.
+
+    The checks of a save path and kind of model share their examples, and so their time in parts.
+    """
     root = ET.Element("testsuites", name="saveproof")
     for sheet in matrix.sheets:
         root.append(_suite(sheet, matrix))
@@ -41,35 +47,37 @@ def _suite(sheet: Sheet, matrix: Matrix) -> ET.Element:
     properties = ET.SubElement(suite, "properties")
     for name, version in sheet.subject.environment.items():
         ET.SubElement(properties, "property", name=printable(name), value=printable(version))
-    suite.extend([_test_case(result, matrix.folder) for result in results])
-    _count(suite, sum(result.seconds for result in results))
+    checks = Counter(result.slot[:3] for result in results)
+    times = [result.seconds / checks[result.slot[:3]] for result in results]
+    for result, seconds in zip(results, times, strict=True):
+        suite.append(_test_case(result, seconds, matrix.sources))
+    _count(suite, sum(times))
     return suite
 
 
-def _test_case(result: Result, folder: str) -> ET.Element:
+def _test_case(result: Result, seconds: float, sources: Sequence[str]) -> ET.Element:
     case = ET.Element(
         "testcase",
         classname=printable(f"{result.subject}.{result.path}.{result.kind}"),
         name=printable(result.check),
-        time=f"{result.seconds:.3f}",
+        time=f"{seconds:.3f}",
     )
     if result.verdict in OUTCOMES:
         outcome = ET.SubElement(case, OUTCOMES[result.verdict], type=str(result.verdict))
         messages = "; ".join(finding.message for finding in result.findings)
         outcome.set("message", printable(messages or MEANINGS[result.verdict]))
-        outcome.text = printable("\n\n".join(_story(f, folder) for f in result.findings))
+        stories = (_story(finding, result.place, sources) for finding in result.findings)
+        outcome.text = printable("\n\n".join(stories))
     return case
 
 
-def _story(finding: Finding, folder: str) -> str:
+def _story(finding: Finding, place: Place, sources: Sequence[str]) -> str:
     lines = [finding.message]
     if finding.known:
         lines.append(f"known: {finding.known}")
     if finding.expected or finding.found:
         lines += [f"at {finding.where}", f"expected {finding.expected}", f"found {finding.found}"]
-    lines += [finding.drawing, finding.traceback]
-    if finding.case_id:
-        lines += [replay_command(finding, folder), repro_command(finding, folder)]
+    lines += [finding.drawing, finding.traceback, *commands(finding, place, sources)]
     return "\n".join(line for line in lines if line)
 
 

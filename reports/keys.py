@@ -1,7 +1,8 @@
 """What a defect's key tells: the state that differs, and what was lost before that."""
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reports.records import Finding
@@ -21,6 +22,12 @@ DIFFERENCES: Mapping[str, str] = {
     "dtype": "another dtype",
     "order": "another order",
 }
+
+PARTED = re.compile(r"outputs: value|resume: (?:first|later) step ")
+"""A key of numbers that part."""
+
+CUT = "..."
+"""What stands in an array for the values that are left out."""
 
 RAISED = re.compile(r"raised [\w.]+$")
 SINCE = re.compile(r"^resume: .*?( (?:after|with) .*)$")
@@ -55,14 +62,37 @@ def loss(finding: Finding) -> Loss | None:
 def told(finding: Finding) -> str:
     """Return the finding in one line: the message, and what its key adds to that.
 
-    A message may be of the minimal case alone; what the key says holds for every case.
+    A message may be of the minimal case alone; what the key says holds for every case. Where the
+    key names no state, the line says by how much the minimal case parts.
     """
     found = loss(finding)
     effect, origin = _parts(finding.key)
     if found and not origin:
         return found.words
     said = finding.message + _beyond(effect, finding.message)
-    return f"{said}{FROM}{found.words}" if found else said
+    if found:
+        return f"{said}{FROM}{found.words}"
+    return said + _apart(finding) if PARTED.match(effect) else said
+
+
+def _apart(finding: Finding) -> str:
+    """Return the greatest distance of what is shown, and the greatest size that was expected."""
+    expected, found = _numbers(finding.expected), _numbers(finding.found)
+    if not expected or len(expected) != len(found) or expected == found:
+        return ""
+    distance = max(abs(one - other) for one, other in zip(expected, found, strict=True))
+    least = "at least " if CUT in finding.expected else ""
+    return f" by {least}{distance:.2g} of {max(map(abs, expected)):.2g}"
+
+
+def _numbers(shown: str) -> Sequence[float]:
+    """Return the numbers of an array as it is shown; none where it is no array of such."""
+    words = shown.replace("[", " ").replace("]", " ").replace(CUT, " ").split()
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        return ()
+    return numbers if all(map(math.isfinite, numbers)) else ()
 
 
 def _parts(key: str) -> tuple[str, str]:

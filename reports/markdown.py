@@ -4,9 +4,10 @@ import re
 from collections.abc import Sequence
 
 from reports.causes import Cause, Section, sections
-from reports.interchange import Exchange, Grid, grid, measured
+from reports.commands import commands
+from reports.interchange import Exchange, Grid, grid, measured, unpaired
 from reports.keys import told
-from reports.matrix import Cell, Defect, Matrix, Sheet, replay_command, repro_command
+from reports.matrix import Cell, Defect, Matrix, Sheet
 from reports.records import Verdict
 from reports.wording import MEANINGS, SYMBOLS, counted, listed, placed, printable, shown
 
@@ -18,14 +19,15 @@ MARKS = re.compile(r"[\\`*{}\[\]<>|#~$@&]|(?<!\w)_|_(?!\w)")
 
 
 def markdown(matrix: Matrix) -> str:
-    """Return a table a subject (rows are checks), of exchanges one of them all; and the causes."""
+    """Return one table of all exchanges, a table a subject (rows are checks); and the causes."""
     parts = [f"# saveproof: {escaped(matrix.headline)}", *_banner(matrix), _origin(matrix)]
     exchanges = grid(matrix)
-    parts += _exchanges(exchanges) if exchanges else [_table(sheet) for sheet in matrix.sheets]
+    parts += _exchanges(exchanges) if exchanges else []
+    parts += [_table(sheet) for sheet in unpaired(matrix)]
     parts.append(_legend(matrix))
     left = LIMIT
     for section in sections(matrix):
-        parts += _section(section, matrix.folder, left)
+        parts += _section(section, matrix.sources, left)
         left = max(0, left - len(section.causes))
     return printable("\n\n".join(parts)) + "\n"
 
@@ -107,23 +109,23 @@ def _legend(matrix: Matrix) -> str:
     )
 
 
-def _section(section: Section, folder: str, limit: int) -> list[str]:
+def _section(section: Section, sources: Sequence[str], limit: int) -> list[str]:
     """Return at most so many of the section's causes, and the number of those left out."""
     parts = [f"## {section.title}", section.meaning]
-    parts += [_cause(cause, folder) for cause in section.causes[:limit]]
+    parts += [_cause(cause, sources) for cause in section.causes[:limit]]
     if len(section.causes) > limit:
         parts.append(f"{len(section.causes) - limit} more in the HTML report.")
     return parts
 
 
-def _cause(cause: Cause, folder: str) -> str:
+def _cause(cause: Cause, sources: Sequence[str]) -> str:
     title = escaped(f"{SYMBOLS[cause.verdict]} {shown(cause.verdict)}: {cause.title}")
     where = escaped(f"{placed(cause)}; {counted(cause)}")
     return "\n\n".join(
         [
             f"<details><summary>{title}<br>{where}</summary>",
             "\n".join(_line(same) for same in cause.defects),
-            *_evidence(cause.smallest, folder),
+            *_evidence(cause.smallest, sources),
             "</details>",
         ]
     )
@@ -135,7 +137,7 @@ def _line(same: Sequence[Defect]) -> str:
     return f"- {escaped(said)}"
 
 
-def _evidence(defect: Defect, folder: str) -> list[str]:
+def _evidence(defect: Defect, sources: Sequence[str]) -> list[str]:
     finding = defect.finding
     parts = [fenced(finding.drawing)] if finding.drawing else []
     if finding.expected or finding.found:
@@ -146,6 +148,6 @@ def _evidence(defect: Defect, folder: str) -> list[str]:
     if finding.traceback:
         parts.append(fenced(finding.traceback))
     if finding.case_id:
-        commands = [replay_command(finding, folder), repro_command(finding, folder)]
-        parts.append(fenced("\n".join(commands), language="sh"))
+        lines = commands(finding, defect.place, sources)
+        parts.append(fenced("\n".join(lines), language="sh"))
     return parts

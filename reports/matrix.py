@@ -1,6 +1,5 @@
 """The figures of a run, computed once: a sheet a subject, a row a save path, a cell a check."""
 
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from reports.records import (
     Footer,
     Header,
     PathInfo,
+    Place,
     Result,
     SubjectInfo,
     Verdict,
@@ -40,6 +40,11 @@ class Defect:
     verdict: Verdict
     kinds: tuple[str, ...]
     finding: Finding
+
+    @property
+    def place(self) -> Place:
+        """Where it was found."""
+        return (self.subject, self.path, self.check.name)
 
     @property
     def identity(self) -> tuple[str, str, Verdict, str]:
@@ -104,7 +109,7 @@ class Matrix:
 
     header: Header
     footer: Footer | None
-    folder: str
+    sources: tuple[str, ...]
     complete: bool
     groups: Mapping[str, tuple[CheckInfo, ...]]
     sheets: tuple[Sheet, ...]
@@ -143,23 +148,13 @@ def matrix(run: Run) -> Matrix:
     return Matrix(
         header=run.header,
         footer=run.footer,
-        folder=run.folder,
+        sources=run.sources,
         complete=run.complete,
         groups=groups,
         sheets=sheets,
         defects=_ordered(defects),
         examples=sum(sum(result.tally.values()) for result in run.results),
     )
-
-
-def replay_command(finding: Finding, folder: str) -> str:
-    """Return the shell command that runs the minimal case again."""
-    return shlex.join(["saveproof", "replay", finding.case_id, "--run", folder])
-
-
-def repro_command(finding: Finding, folder: str) -> str:
-    """Return the shell command that prints a script of the minimal case without saveproof."""
-    return shlex.join(["saveproof", "repro", finding.case_id, "--run", folder])
 
 
 def _groups(checks: Sequence[CheckInfo]) -> dict[str, tuple[CheckInfo, ...]]:

@@ -26,7 +26,8 @@ def merge(runs: Sequence[Run]) -> Run:
     if len(runs) == 1:
         return runs[0]
     results = latest(result for run in runs for result in run.results)
-    return Run(_header(runs), results, _footer(runs, len(results)), runs[0].folder)
+    sources = tuple(dict.fromkeys(source for run in runs for source in run.sources))
+    return Run(_header(runs), results, _footer(runs, len(results)), sources)
 
 
 def _header(runs: Sequence[Run]) -> Header:
@@ -81,8 +82,4 @@ def _joined(one: SubjectInfo, other: SubjectInfo) -> SubjectInfo:
             f"subject {one.name!r} was run with {one.environment} and with {other.environment}: "
             "compare these runs instead of merging them"
         )
-    return SubjectInfo(
-        name=one.name,
-        environment=one.environment,
-        paths=_united((*one.paths, *other.paths), _same),
-    )
+    return msgspec.structs.replace(one, paths=_united((*one.paths, *other.paths), _same))

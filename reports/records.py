@@ -9,6 +9,10 @@ import msgspec
 SCHEMA = 1
 
 
+Place = tuple[str, str, str]
+"""Subject, save path, check."""
+
+
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="record"):
     """A frozen line of a run's event file."""
 
@@ -129,7 +133,8 @@ class Result(Record, frozen=True, tag="result"):
     """One check on one save path of one subject, over all examples of one kind.
 
     `verdict` is the worst that was seen (known findings apart), `tally` the number of examples by
-    verdict. A check with several distinct defects has a finding each. `distance` is the greatest
+    verdict. A check with several distinct defects has a finding each. `seconds` is what the save
+    path and kind took, with all their checks. `distance` is the greatest
     absolute difference among the examples that passed, where the check compares with a tolerance.
     """
 
@@ -148,6 +153,11 @@ class Result(Record, frozen=True, tag="result"):
     def slot(self) -> tuple[str, str, str, str]:
         """What identifies the result in a run; the later line of a slot replaces the earlier."""
         return (self.subject, self.path, self.kind, self.check)
+
+    @property
+    def place(self) -> Place:
+        """The result's cell: where its findings were made."""
+        return (self.subject, self.path, self.check)
 
 
 class Footer(Record, frozen=True, tag="footer"):

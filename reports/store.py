@@ -56,13 +56,13 @@ class CountDiffers(RunError):
 class Run:
     """A run as it was recorded; of several results of a slot, the last.
 
-    `folder` is where it was read from: what the commands of a report name.
+    `sources` are the folders and files that it was read from: what the commands of a report name.
     """
 
     header: Header
     results: tuple[Result, ...]
     footer: Footer | None
-    folder: str = "."
+    sources: tuple[str, ...] = (".",)
 
     @property
     def complete(self) -> bool:
@@ -126,7 +126,8 @@ def read(source: Path) -> Run:
         results += _shards(file.parent)[0]
     elif torn:
         raise LineAfterFooter(f"{file}: expected nothing after the footer, found half a line")
-    run = Run(header, latest(results), footer, str(file.parent))
+    named = file.parent if file.name == RUN_FILE else file
+    run = Run(header, latest(results), footer, (str(named),))
     _check(file, run)
     return run
 

@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.causes import Cause, Section, sections
-from reports.interchange import Exchange, Grid, grid, measured
-from reports.matrix import Cell, Matrix, Sheet, replay_command, repro_command
+from reports.commands import commands
+from reports.interchange import Exchange, Grid, grid, measured, unpaired
+from reports.matrix import Cell, Matrix, Sheet
 from reports.records import UNEXPECTED, CheckInfo, Verdict
 from reports.wording import MEANINGS, SYMBOLS, counted, placed, printable, shown
 
@@ -48,7 +49,7 @@ def terminal(matrix: Matrix, *, width: int = 100, color: bool = False) -> str:
         emoji=False,
     )
     for part in _parts(matrix, width):
-        console.print(part)
+        console.print(part, crop=False)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
@@ -60,17 +61,17 @@ def _parts(matrix: Matrix, width: int) -> Iterable[RenderableType]:
     exchanges = grid(matrix)
     if exchanges is not None:
         yield from _exchanges(exchanges)
-    else:
+    if unpaired(matrix):
         yield from _sheets(matrix, numbers, width)
     yield _legend(matrix)
     for section in sections(matrix):
-        yield from _section(section, matrix.folder)
+        yield from _section(section, matrix.sources)
     yield Rule(style="dim")
     yield _conclusion(matrix)
 
 
 def _sheets(matrix: Matrix, numbers: Mapping[str, int], width: int) -> Iterable[RenderableType]:
-    for sheet in matrix.sheets:
+    for sheet in unpaired(matrix):
         versions = "  ".join(f"{name} {v}" for name, v in sheet.subject.environment.items())
         name = Text(printable(f"{sheet.subject.name}  "), style="bold")
         yield name.append(printable(versions), "dim")
@@ -148,23 +149,25 @@ def _legend(matrix: Matrix) -> RenderableType:
     return Padding(table, (1, 0))
 
 
-def _section(section: Section, folder: str) -> Iterable[RenderableType]:
+def _section(section: Section, sources: Sequence[str]) -> Iterable[RenderableType]:
     """Return the section's causes: unexpected ones in full, others in a few lines each."""
     yield Rule(style="dim")
     yield Text(f"{section.title}  ", "bold").append(section.meaning, "not bold dim")
     for cause in section.causes:
         yield Text()
-        yield _in_full(cause, folder) if cause.verdict in UNEXPECTED else _in_short(cause, folder)
+        in_full = cause.verdict in UNEXPECTED
+        yield _in_full(cause) if in_full else _in_short(cause)
+        smallest = cause.smallest
+        lines = commands(smallest.finding, smallest.place, sources)
+        yield Group(*map(_command, lines if in_full else lines[:1]))
 
 
-def _in_short(cause: Cause, folder: str) -> RenderableType:
+def _in_short(cause: Cause) -> RenderableType:
     lines = [_title(cause), Text(printable(f"{placed(cause)}; {counted(cause)}"), "dim")]
-    if cause.smallest.finding.case_id:
-        lines.append(_command(replay_command(cause.smallest.finding, folder)))
     return _hanging(cause, lines)
 
 
-def _in_full(cause: Cause, folder: str) -> RenderableType:
+def _in_full(cause: Cause) -> RenderableType:
     defect, finding = cause.smallest, cause.smallest.finding
     lines: list[RenderableType] = [
         _title(cause),
@@ -178,9 +181,6 @@ def _in_full(cause: Cause, folder: str) -> RenderableType:
         lines.append(Padding(Text(printable(finding.drawing)), (1, 0, 1, 2)))
     if finding.traceback:
         lines.append(Padding(Text(printable(finding.traceback), "dim"), (0, 0, 1, 2)))
-    if finding.case_id:
-        lines.append(_command(replay_command(finding, folder)))
-        lines.append(_command(repro_command(finding, folder)))
     return _hanging(cause, lines)
 
 
@@ -189,7 +189,8 @@ def _title(cause: Cause) -> Text:
 
 
 def _command(text: str) -> Text:
-    return Text(printable(text), no_wrap=True, overflow="ignore")
+    """Return the command on one line, however long: what is cut or folded can't be pasted."""
+    return Text(f"  {printable(text)}", no_wrap=True, overflow="ignore")
 
 
 def _hanging(cause: Cause, lines: Sequence[RenderableType]) -> RenderableType:

@@ -9,6 +9,7 @@ from conformance.paths.keras_family import KERAS_2_API, KERAS_3, TF_KERAS, Way
 from conformance.reproduction.models import compiling
 from conformance.reproduction.training import first_batch
 from conformance.subjects.keras3 import BACKENDS
+from reports.commands import SCRIPTED
 from strategies.case import Case, Kind
 
 
@@ -198,7 +199,11 @@ def dialect_of(subject: str) -> Dialect:
     Raises:
         NotReproducible: the subject is none of the Keras family's.
     """
-    name, _, backend = subject.partition(":")
+    if subject not in SCRIPTED:
+        raise NotReproducible(
+            f"subject {subject!r}: a script can be written for {', '.join(SCRIPTED)} only; "
+            "`saveproof replay` takes every subject"
+        )
     if subject == "reference":
         module = "import reference_impl as keras"
         return Dialect("", module, KERAS_2_API, _KERAS_2, _GENERATORS)
@@ -206,12 +211,6 @@ def dialect_of(subject: str) -> Dialect:
         module = "import tf_keras as keras"
         below = _BACKENDS["tensorflow"]
         return Dialect("", module, TF_KERAS, _TF_KERAS, _TF_GENERATORS, *below)
-    if name == "keras" and (not backend or backend in _BACKENDS):
-        chosen = backend or next(filter(find_spec, BACKENDS), "tensorflow")
-        below = _BACKENDS[chosen]
-        return Dialect(chosen, "import keras", KERAS_3, _KERAS_3, _KERAS_3_GENERATORS, *below)
-    known = ("keras", *(f"keras:{one}" for one in _BACKENDS), "reference", "tf_keras")
-    raise NotReproducible(
-        f"subject {subject!r}: a script can be written for {', '.join(known)} only; "
-        "`saveproof replay` takes every subject"
-    )
+    backend = subject.partition(":")[2] or next(filter(find_spec, BACKENDS), "tensorflow")
+    below = _BACKENDS[backend]
+    return Dialect(backend, "import keras", KERAS_3, _KERAS_3, _KERAS_3_GENERATORS, *below)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from conformance.snapshot import Snapshot
 from conformance.subject import Logs, Unsupported
 from examples.linear_subject import Linear, Model, Npz
 from strategies.case import AnyEvent, Case
@@ -272,3 +273,10 @@ class Umlaut(Linear):
 
     def paths(self) -> list[Npz]:
         return [_named(Npz(), "nähe")]
+
+
+class CannotBeLookedAt(Linear):
+    """Its adapter fails."""
+
+    def snapshot(self, model: Model) -> Snapshot:  # noqa: ARG002 - it gets nowhere
+        raise ValueError("no such variable")

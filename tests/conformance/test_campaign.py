@@ -1,25 +1,24 @@
 """Campaigns: what they find, what they call it, and how small they make it."""
 
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import find, given, settings
 from msgspec.structs import replace
 
-from conformance import subjects, wire
+from conformance import subjects
 from conformance.asking import reports
 from conformance.campaign import Campaign
 from conformance.checks import ALL_CHECKS
-from conformance.examine import EXAMINE, Question, Request, examine, path_of
-from conformance.isolation import Child, Crashed
+from conformance.examine import EXAMINE, Question, Request, path_of
+from conformance.isolation import Child
 from conformance.plan import Plan
 from conformance.recording import Asked, record
 from conformance.trace import Probe
 from reports.records import Verdict
-from strategies.case import to_json
 from tests.conformance.conftest import LINEAR_CASES
+from tests.conformance.test_reduction import Noting
 
 FAULTY = "tests.conformance.faulty"
 EVERY_CHECK = [check.name for check in ALL_CHECKS]
@@ -124,72 +123,6 @@ def test_crash_is_told_where_another_check_alone_was_asked_for():
     assert result.verdict is Verdict.CRASH
 
 
-class _Noting:
-    """Examines in this process and notes which probes were asked for."""
-
-    def __init__(self) -> None:
-        self.probes: list[frozenset[Probe]] = []
-
-    def call(self, request: bytes, *, seconds: float) -> bytes:  # noqa: ARG002 (the protocol)
-        (question,) = wire.decode(request, Request).questions
-        self.probes.append(question.probes)
-        return examine(request)
-
-
-def test_outputs_alone_show_a_lost_weight_and_are_reduced():
-    outputs = tuple(check for check in ALL_CHECKS if check.name == "outputs_survive")
-    plan = Plan(
-        *(f"{FAULTY}:ShiftsWeights", "npz", "sequential", LINEAR_CASES, outputs), examples=6
-    )
-    (result,) = Campaign(plan, _Noting(), lambda _: None).run()
-
-    assert result.verdict is Verdict.FAIL
-    assert len(result.findings[0].case["architecture"]["layers"][0]["config"]) <= 3
-
-
-class _Dying(_Noting):
-    """Ends on each case of some length; is interrupted at one of the calls."""
-
-    def __init__(self, interrupted_at: int | None = None) -> None:
-        super().__init__()
-        self._calls = 0
-        self._interrupted_at = interrupted_at
-
-    def call(self, request: bytes, *, seconds: float) -> bytes:
-        self._calls += 1
-        if self._calls == self._interrupted_at:
-            raise KeyboardInterrupt
-        if len(to_json(wire.decode(request, Request).case)) > 900:
-            raise Crashed("the process ended with SIGSEGV")
-        return super().call(request, seconds=seconds)
-
-
-def _smallest(examiner: _Dying, *checks: str) -> int:
-    """Return the length of the case that a crash was reduced to."""
-    wanted = tuple(check for check in ALL_CHECKS if check.name in checks) or ALL_CHECKS
-    plan = Plan(*(f"{FAULTY}:LosesMomentum", "npz", "sequential", LINEAR_CASES, wanted), examples=6)
-    campaign = Campaign(plan, examiner, lambda _: None)
-    with suppress(KeyboardInterrupt):
-        campaign.run()
-    crashes = [
-        finding
-        for result in campaign.results()
-        for finding in result.findings
-        if finding.verdict is Verdict.CRASH
-    ]
-    return min(len(str(finding.case)) for finding in crashes)
-
-
-def test_a_crash_is_reduced_whichever_check_tells_of_it():
-    assert _smallest(_Dying(), "weights_survive") == _smallest(_Dying())
-
-
-def test_an_interrupt_keeps_the_smallest_case_so_far():
-    first, last = (_smallest(_Dying(interrupted_at=number)) for number in (9, 30))
-
-    assert last < first
-
-
 def test_hang_is_a_timeout_and_not_the_end(run):
     result = run(f"{FAULTY}:HangsOnLoad", examples=1, timeout=0.7)["round_trip_completes"]
 
@@ -211,7 +144,7 @@ def test_subject_that_does_not_repeat_itself_is_unstable_and_not_failing(run):
 
 
 def test_a_twin_is_brought_up_for_what_is_news_and_not_again():
-    examiner = _Noting()
+    examiner = Noting()
     plan = Plan(
         *(f"{FAULTY}:LosesMomentum", "npz", "sequential", LINEAR_CASES),
         examples=12,
@@ -225,7 +158,7 @@ def test_a_twin_is_brought_up_for_what_is_news_and_not_again():
 
 
 def test_what_no_check_asks_for_is_not_paid_for():
-    examiner = _Noting()
+    examiner = Noting()
     outputs = tuple(check for check in ALL_CHECKS if check.name == "outputs_survive")
     plan = Plan(
         *("examples.linear_subject:Linear", "npz", "sequential", LINEAR_CASES, outputs), examples=12

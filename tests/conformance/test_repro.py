@@ -6,12 +6,13 @@ import sys
 import msgspec
 import pytest
 
-from conformance import repro
+from conformance import replay, repro
 from conformance.contract import Facet
-from conformance.replay import NoSuchCase
+from conformance.replay import At, NoSuchCase
 from conformance.reproduction.looks import look
-from conformance.reproduction.paths import NotReproducible
+from conformance.reproduction.paths import NotReproducible, dialect_of
 from conformance.reproduction.source import WIDTH, Call, lines, literal
+from reports.commands import SCRIPTED
 from reports.records import CheckInfo, Finding, Header, PathInfo, Result, SubjectInfo, Verdict
 from reports.store import append, begin, shard, write_run
 from strategies.case import (
@@ -385,12 +386,28 @@ def test_the_finding_of_the_check_that_is_asked_for_is_shown(tmp_path, monkeypat
         ("iteration_survives", finding_of(case, "iteration: iterations", "iterations")),
     )
 
-    first = repro.confirmed(case.id[:6], run)
-    asked_for = repro.confirmed(case.id[:6], run, "iteration_survives")
+    first = repro.confirmed(case.id[:6], [run])
+    asked_for = repro.confirmed(case.id[:6], [run], At("tf_keras", check="iteration_survives"))
 
     assert 'model.get_layer("first").weights[0]' in first
     assert "model.optimizer.iterations" in asked_for
     assert ran == [(first, "tf_keras"), (asked_for, "tf_keras")]
+
+
+@pytest.mark.parametrize("subject", SCRIPTED)
+def test_a_script_that_a_report_offers_can_be_written(subject):
+    assert dialect_of(subject).ways
+
+
+def test_a_finding_of_the_second_of_two_runs_is_found(tmp_path):
+    case = case_of(chain())
+    finding = finding_of(case, "weights: Dense/0 kernel", "first/0 kernel")
+    runs = [
+        run_of(tmp_path / "one"),
+        run_of(tmp_path / "two", ("weights_survive", finding)),
+    ]
+
+    assert replay.found(case.id, runs)[1] == finding
 
 
 def test_a_case_that_the_run_does_not_have_is_refused_with_those_that_it_has(tmp_path):
@@ -398,7 +415,9 @@ def test_a_case_that_the_run_does_not_have_is_refused_with_those_that_it_has(tmp
     run = run_of(tmp_path, ("weights_survive", finding_of(case, "weights: x", "first/0 kernel")))
 
     with pytest.raises(NoSuchCase, match=case.id):
-        repro.confirmed("unknown", run)
+        repro.confirmed("unknown", [run])
+    with pytest.raises(NoSuchCase, match="tf_keras · savedmodel · weights_survive"):
+        repro.confirmed(case.id, [run], At(path="h5"))
 
 
 @pytest.mark.frameworks

@@ -6,9 +6,9 @@ import sys
 import pytest
 from msgspec.structs import replace
 
-from conformance.session import Conformance
+from conformance.session import Conformance, _told
 from reports import store
-from reports.records import Result, Verdict
+from reports.records import Finding, Result, Verdict
 from reports.store import Run
 
 
@@ -33,6 +33,16 @@ def test_progress_is_told_where_pytest_captures_nothing(capsys):
     plugin._tell("12 of 30")
 
     assert capsys.readouterr().err == "\n12 of 30\n"
+
+
+def test_a_failed_test_says_how_to_run_its_case_again(tmp_path):
+    finding = Finding("k", "kernel differs", "kernel", "1", "2", "9f2c", {}, "a dense layer")
+    place = ("tf_keras", "h5", "sequential", "weights_survive")
+    result = Result(*place, "must", Verdict.FAIL, {Verdict.FAIL: 1}, (finding,))
+
+    told = _told(result, tmp_path / "my run")
+
+    assert f"saveproof replay 9f2c --subject tf_keras --path h5 --run '{tmp_path}/my run'" in told
 
 
 def test_what_runs_side_by_side_stays_on_one_worker(tmp_path):

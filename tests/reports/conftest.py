@@ -239,7 +239,7 @@ def a_run(*, results=None, header=None, cut=False):
     footer = Footer(
         finished="2026-10-01T12:04:12+00:00", seconds=252.0, results=len(results), interrupted=False
     )
-    return Run(header or a_header(), tuple(results), None if cut else footer, "saveproof-report")
+    return Run(header or a_header(), tuple(results), None if cut else footer, ("saveproof-report",))
 
 
 def one_cell(verdict=Verdict.PASS, **fields):

@@ -52,9 +52,26 @@ def test_a_defect_that_was_not_looked_for_is_not_gone(failing, a_run):
     comparison = compare(failing, a_run(header=failing.header, results=()))
 
     assert comparison.gone == ()
-    assert comparison.unseen == (PLACE,)
+    assert comparison.dropped == (("tf_keras", "h5", "sequential"),)
     assert not comparison.same
     assert "## Not run any more" in comparison_markdown(comparison)
+
+
+def test_a_kind_that_was_not_run_any_more_takes_no_defect_with_it(failing, a_run):
+    (result,) = failing.results
+    functional = msgspec.structs.replace(result, kind="functional")
+    passed = msgspec.structs.replace(
+        result, verdict=Verdict.PASS, tally={Verdict.PASS: 40}, findings=()
+    )
+    old = a_run(header=failing.header, results=(passed, functional))
+    new = a_run(header=failing.header, results=(passed,))
+
+    comparison = compare(old, new)
+
+    assert (comparison.gone, comparison.changed) == ((), ())
+    assert comparison.dropped == (("tf_keras", "h5", "functional"),)
+    assert compare(new, old).added == ()
+    assert "## Not run before" in comparison_markdown(compare(new, old))
 
 
 def test_a_failure_that_became_a_known_issue_shows(failing, one_cell, a_finding):

@@ -75,8 +75,8 @@ def test_behind_a_failing_cell_stands_what_a_maintainer_needs(text):
     assert "BatchNormalization(momentum=0.7, epsilon=0.01)" in details
     assert "Adam/vhat/dense_10/kernel" in details
     assert re.search("expected.*7 entries.*found.*5 entries", details, re.DOTALL)
-    assert "saveproof replay 9f2c41d07ab3e615 --run saveproof-report" in details
-    assert "saveproof repro 9f2c41d07ab3e615 --run saveproof-report" in details
+    assert "saveproof replay 9f2c41d07ab3e615 --subject tf_keras --path h5 --run" in details
+    assert "saveproof repro 9f2c41d07ab3e615 --subject tf_keras --path h5 --check" in details
 
 
 def test_every_verdict_is_shown_by_a_symbol_and_a_word_beside_its_colour(text):

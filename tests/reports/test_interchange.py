@@ -6,6 +6,7 @@ from reports.html import html
 from reports.interchange import Lost, grid, measured
 from reports.markdown import markdown
 from reports.matrix import matrix
+from reports.merging import merge
 from reports.records import CheckInfo, Footer, Header, PathInfo, Result, SubjectInfo, Verdict
 from reports.store import Run
 from reports.terminal import terminal
@@ -28,6 +29,10 @@ def a_result(subject: str, path: str, check: CheckInfo, verdict: Verdict, **fiel
 
 @pytest.fixture
 def exchanges():
+    return matrix(a_run_of_exchanges())
+
+
+def a_run_of_exchanges() -> Run:
     header = Header(
         *("run", "2026-01-01", "0.1.0", "saveproof interchange a b", 0, 30, {}),
         subjects=(pair("a", "a", "h5", "json"), pair("a", "b", "h5")),
@@ -41,7 +46,18 @@ def exchanges():
         a_result("a → b", "h5", SLOTS, Verdict.FAIL, findings=(lost,)),
         a_result("a → a", "json", OUTPUTS, Verdict.VACUOUS),
     )
-    return matrix(Run(header, results, Footer("2026-01-02", 1.0, len(results))))
+    return Run(header, results, Footer("2026-01-02", 1.0, len(results)))
+
+
+def a_run_of_one_subject() -> Run:
+    path = PathInfo("npz", "https://numpy.org", FACETS)
+    header = Header(
+        *("run", "2026-01-01", "0.1.0", "saveproof run c", 0, 30, {}),
+        subjects=(SubjectInfo("c", {"numpy": "2"}, (path,)),),
+        checks=(OUTPUTS, SLOTS),
+    )
+    results = (a_result("c", "npz", OUTPUTS, Verdict.PASS),)
+    return Run(header, results, Footer("2026-01-02", 1.0, len(results)))
 
 
 def test_a_run_of_one_subject_after_the_other_has_no_grid(figures):
@@ -90,6 +106,20 @@ def test_every_rendering_shows_verdict_distance_and_loss(exchanges, render):
     assert "4e-07" in text
     assert "exact" in text
     assert "optimizer slots: momentum lost" in text
+
+
+@pytest.mark.parametrize("render", [terminal, markdown, html])
+def test_exchanges_and_a_subject_by_itself_are_shown_together(render):
+    text = render(matrix(merge([a_run_of_exchanges(), a_run_of_one_subject()])))
+
+    assert "written by" in text
+    assert "npz" in text
+
+
+def test_exchanges_of_one_pair_are_exchanges_when_they_are_merged():
+    merged = merge([a_run_of_exchanges(), a_run_of_exchanges()])
+
+    assert grid(matrix(merged)) == grid(matrix(a_run_of_exchanges()))
 
 
 def test_the_html_page_leads_from_a_cell_to_its_pair(exchanges):

@@ -16,6 +16,17 @@ def test_every_result_is_a_test_case(figures, run):
     assert root.get("errors") == str(len(root.findall("testsuite/testcase/error")))
 
 
+def test_the_time_of_the_tests_adds_up_to_that_of_the_run(figures, run):
+    """The checks of a save path share its examples: each result has the time of all of them."""
+    root = ET.fromstring(junit(figures))
+
+    took = sum({result.slot[:3]: result.seconds for result in run.results}.values())
+    times = [float(test.get("time")) for test in root.findall("testsuite/testcase")]
+    suites = [float(suite.get("time")) for suite in root.findall("testsuite")]
+    assert sum(times) == pytest.approx(took, rel=0.05)
+    assert sum(suites) == pytest.approx(took, abs=0.01)
+
+
 @pytest.mark.parametrize(
     ("verdict", "outcome"),
     [

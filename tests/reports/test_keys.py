@@ -1,4 +1,5 @@
 import pytest
+from msgspec.structs import replace
 
 from reports.keys import Loss, loss, told
 
@@ -54,6 +55,24 @@ from reports.keys import Loss, loss, told
 )
 def test_a_finding_is_told_with_what_its_key_adds(a_finding, key, message, line):
     assert told(a_finding(key, message=message)) == line
+
+
+@pytest.mark.parametrize(
+    ("expected", "found", "line"),
+    [
+        ("1.131413698", "1.123636364", "loss differs in step 1 by 0.0078 of 1.1"),
+        ("[[1. -8.]\n [0. 2.]]", "[[1. -8.5]\n [0. 2.]]", "loss differs in step 1 by 0.5 of 8"),
+        ("[1. ... 2.]", "[1. ... 3.]", "loss differs in step 1 by at least 1 of 2"),
+        ("[1. ... 2.]", "[1. ... 2.]", "loss differs in step 1"),
+        ("0.5", "nan", "loss differs in step 1"),
+        ("[0.5]", "[0.5 0.5]", "loss differs in step 1"),
+        ("7 entries", "5 entries", "loss differs in step 1"),
+    ],
+)
+def test_a_difference_that_comes_of_no_loss_says_how_great_it_is(a_finding, expected, found, line):
+    told_of = a_finding("resume: first step loss", message="loss differs in step 1")
+
+    assert told(replace(told_of, expected=expected, found=found)) == line
 
 
 def test_a_loss_names_the_state_the_place_and_the_difference(a_finding):

@@ -24,7 +24,7 @@ def test_a_finding_is_written_out_with_its_commands(figures):
     assert "✗ fail: dense_10/kernel's slot 'vhat' is missing: 7 entries became 5<br>" in text
     assert "<br>tf_keras: h5 (functional), keras (functional, subclassed); optimizer_slots" in text
     assert "expected 7 entries\nfound    5 entries" in text
-    assert "saveproof repro 9f2c41d07ab3e615 --run saveproof-report" in text
+    assert "saveproof repro 9f2c41d07ab3e615 --subject tf_keras --path h5 --check" in text
 
 
 def test_the_legend_explains_what_is_shown_and_nothing_else(one_cell):

@@ -1,6 +1,6 @@
 import pytest
 
-from reports.matrix import BEHAVIOUR, CONDUCT, STATE, matrix, replay_command, repro_command
+from reports.matrix import BEHAVIOUR, CONDUCT, STATE, matrix
 from reports.records import Verdict
 
 
@@ -122,10 +122,3 @@ def test_the_headline_counts_defects_by_verdict(figures):
     assert figures.headline == (
         "3 failures, 1 crash, 1 timeout, 1 harness error, 2 gaps, 1 known issue"
     )
-
-
-def test_commands_survive_the_shell(a_finding):
-    finding = a_finding()
-
-    assert replay_command(finding, "my run") == ("saveproof replay 9f2c41d07ab3e615 --run 'my run'")
-    assert repro_command(finding, "out") == "saveproof repro 9f2c41d07ab3e615 --run out"

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -31,6 +33,12 @@ def test_runs_of_different_subjects_stand_side_by_side(halves, run):
     assert merged.results == run.results
     assert merged.footer.results == len(run.results)
     assert merged.complete
+
+
+def test_a_merged_run_is_of_the_sources_of_all(halves):
+    one, two = (replace(half, sources=(half.header.run,)) for half in halves)
+
+    assert merge([one, two]).sources == ("one", "two")
 
 
 def test_a_merged_run_is_complete_only_where_all_are(halves, a_run):

@@ -33,7 +33,14 @@ def test_what_was_written_is_read(file, run):
 
 def test_a_run_is_read_from_its_folder(file):
     assert read(file.parent) == read(file)
-    assert read(file).folder == str(file.parent)
+    assert read(file).sources == (str(file.parent),)
+
+
+def test_a_run_is_read_again_from_a_file_of_another_name(file):
+    """A report's commands name what can be read."""
+    other = file.rename(file.with_name("last-week.jsonl"))
+
+    assert read(other).sources == (str(other),)
 
 
 def test_without_a_footer_a_run_is_incomplete(tmp_path, run):

@@ -1,0 +1,144 @@
+"""What is reduced, how far, and what a defect then counts as."""
+
+from contextlib import suppress
+
+import pytest
+
+from conformance import wire
+from conformance.campaign import Campaign
+from conformance.checks import ALL_CHECKS, Defect, Judgement
+from conformance.contract import Promise
+from conformance.examine import Report, Request, examine
+from conformance.isolation import Crashed
+from conformance.known_issues import KnownIssue
+from conformance.plan import Plan
+from conformance.snapshot import Difference
+from conformance.trace import Probe
+from reports.records import Result, Verdict
+from strategies.case import to_json
+from tests.conformance.conftest import LINEAR_CASES
+
+FAULTY = "tests.conformance.faulty"
+EVERY_CHECK = [check.name for check in ALL_CHECKS]
+
+
+class Noting:
+    """Examines in this process and notes which probes were asked for."""
+
+    def __init__(self) -> None:
+        self.probes: list[frozenset[Probe]] = []
+
+    def call(self, request: bytes, *, seconds: float) -> bytes:  # noqa: ARG002 (the protocol)
+        (question,) = wire.decode(request, Request).questions
+        self.probes.append(question.probes)
+        return examine(request)
+
+
+def test_outputs_alone_show_a_lost_weight_and_are_reduced():
+    outputs = tuple(check for check in ALL_CHECKS if check.name == "outputs_survive")
+    plan = Plan(
+        *(f"{FAULTY}:ShiftsWeights", "npz", "sequential", LINEAR_CASES, outputs), examples=6
+    )
+    (result,) = Campaign(plan, Noting(), lambda _: None).run()
+
+    assert result.verdict is Verdict.FAIL
+    assert len(result.findings[0].case["architecture"]["layers"][0]["config"]) <= 3
+
+
+class _Dying(Noting):
+    """Ends on each case of some length; is interrupted at one of the calls."""
+
+    def __init__(self, interrupted_at: int | None = None) -> None:
+        super().__init__()
+        self._calls = 0
+        self._interrupted_at = interrupted_at
+
+    def call(self, request: bytes, *, seconds: float) -> bytes:
+        self._calls += 1
+        if self._calls == self._interrupted_at:
+            raise KeyboardInterrupt
+        if len(to_json(wire.decode(request, Request).case)) > 900:
+            raise Crashed("the process ended with SIGSEGV")
+        return super().call(request, seconds=seconds)
+
+
+def _smallest(examiner: _Dying, *checks: str) -> int:
+    """Return the length of the case that a crash was reduced to."""
+    wanted = tuple(check for check in ALL_CHECKS if check.name in checks) or ALL_CHECKS
+    plan = Plan(*(f"{FAULTY}:LosesMomentum", "npz", "sequential", LINEAR_CASES, wanted), examples=6)
+    campaign = Campaign(plan, examiner, lambda _: None)
+    with suppress(KeyboardInterrupt):
+        campaign.run()
+    crashes = [
+        finding
+        for result in campaign.results()
+        for finding in result.findings
+        if finding.verdict is Verdict.CRASH
+    ]
+    return min(len(str(finding.case)) for finding in crashes)
+
+
+def test_a_crash_is_reduced_whichever_check_tells_of_it():
+    assert _smallest(_Dying(), "weights_survive") == _smallest(_Dying())
+
+
+def test_an_interrupt_keeps_the_smallest_case_so_far():
+    first, last = (_smallest(_Dying(interrupted_at=number)) for number in (9, 30))
+
+    assert last < first
+
+
+class _Gaps(Noting):
+    """Finds a gap on cases of some length; a failure from one of the calls on, or on longer ones.
+
+    The sentence rests on state that no document promises where the case has such state only.
+    """
+
+    def __init__(self, *, fails_at: int = 10_000, fails_beyond: int = 10_000) -> None:
+        super().__init__()
+        self._calls = 0
+        self._fails_at = fails_at
+        self._fails_beyond = fails_beyond
+
+    def call(self, request: bytes, *, seconds: float) -> bytes:  # noqa: ARG002 (the protocol)
+        self._calls += 1
+        length = len(to_json(wire.decode(request, Request).case))
+        fails = self._calls >= self._fails_at or length > self._fails_beyond
+        promise, verdict = (Promise.MUST, Verdict.FAIL) if fails else (Promise.SHOULD, Verdict.GAP)
+        defect = Defect(
+            "weights: kernel", "kernel differs", Difference("kernel", "value", "1", "2")
+        )
+        judgement = Judgement("weights_survive", promise, verdict, (defect,))
+        if length < 850:
+            judgement = Judgement("weights_survive", promise, Verdict.PASS)
+        return wire.encode((Report((judgement,)),))
+
+
+def _of_gaps(examiner: _Gaps) -> Result:
+    """Return what comes of the weights' check."""
+    weights = tuple(check for check in ALL_CHECKS if check.name == "weights_survive")
+    plan = Plan(
+        *(f"{FAULTY}:LosesMomentum", "npz", "sequential", LINEAR_CASES, weights), examples=12
+    )
+    (result,) = Campaign(plan, examiner, lambda _: None).run()
+    return result
+
+
+@pytest.mark.parametrize("examiner", [_Gaps(fails_at=15), _Gaps(fails_beyond=1310)])
+def test_a_defect_is_as_grave_as_it_was_ever_seen(examiner):
+    """Whether a gap became a failure on the way to its smallest case, or on a later example."""
+    result = _of_gaps(examiner)
+
+    assert {Verdict.GAP, Verdict.FAIL} <= result.tally.keys()
+    assert result.verdict is Verdict.FAIL
+    assert result.findings[0].verdict is Verdict.FAIL
+
+
+def test_a_gap_that_is_listed_is_known(monkeypatch):
+    issue = KnownIssue("*", "npz", "weights_survive", "weights: kernel", "No kernel comes back.")
+    monkeypatch.setattr("conformance.campaign.known_issue", lambda *_: issue)
+
+    result = _of_gaps(_Gaps())
+
+    assert result.verdict is Verdict.KNOWN
+    assert Verdict.GAP not in result.tally

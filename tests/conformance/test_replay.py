@@ -1,0 +1,42 @@
+"""Replay: what is told of a case that is run again, and how the command ends."""
+
+import pytest
+from hypothesis import find
+from typer.testing import CliRunner
+
+from conformance.cli import app
+from strategies.case import to_json
+from tests.conformance.conftest import LINEAR_CASES
+
+FAULTY = "tests.conformance.faulty"
+
+
+@pytest.fixture
+def case(tmp_path):
+    """The file of the smallest case that the linear subjects take."""
+    file = tmp_path / "case.json"
+    file.write_bytes(to_json(find(LINEAR_CASES, lambda _: True)))
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("subject", "code"),
+    [
+        ("examples.linear_subject:Linear", 0),
+        (f"{FAULTY}:LosesMomentum", 1),
+        (f"{FAULTY}:DiesOnLoad", 1),
+        (f"{FAULTY}:CannotBeLookedAt", 2),
+    ],
+)
+def test_replay_ends_as_a_run_does(case, subject, code):
+    """With 1 for a finding, a crash among others, and with 2 for an error of the harness."""
+    done = CliRunner().invoke(app, ["replay", case, "--subject", subject])
+
+    assert done.exit_code == code
+
+
+def test_a_crash_is_told_as_a_finding(case):
+    done = CliRunner().invoke(app, ["replay", case, "--subject", f"{FAULTY}:DiesOnLoad"])
+
+    assert "crash          round_trip_completes" in done.stdout
+    assert "exit code 7" in done.stdout
