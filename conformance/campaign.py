@@ -248,9 +248,7 @@ class Campaign:
             path=self.plan.path,
             kind=self.plan.kind,
             check=check,
-            promise=Promise.MUST
-            if Promise.MUST in self._promises.get(check, ())
-            else Promise.SHOULD,
+            promise=Promise.MUST if Promise.MUST in promises else Promise.SHOULD,
             verdict=worst(tally),
             tally=dict(tally),
             findings=tuple(
