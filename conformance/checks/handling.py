@@ -205,7 +205,7 @@ HANDLING_CHECKS = (
     ),
     Check(
         "saving_changes_nothing",
-        "The live model is after the save what it was before, in every facet.",
+        "The live model is after the save what it was before, in every facet, and trains on.",
         (),
         promise=_always,
         find=saving_changes_nothing,
