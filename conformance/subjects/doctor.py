@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
+from conformance import wire
 from conformance.contract import Facet
+from conformance.snapshot import Snapshot, same
 from conformance.subject import Subject, Unsupported
 from strategies import data
 from strategies.case import (
@@ -115,7 +117,18 @@ def _walked_through(subject: Subject, case: Case) -> tuple[bool, str]:
         return False, f"expected {len(case.architecture.outputs)} outputs, found {len(outputs)}"
     if mute:
         return False, f"expected something of every facet, found nothing of {', '.join(mute)}"
+    if other := _altered(seen):
+        return False, (
+            "expected arrays and JSON values in a snapshot, lists and no tuples, found others in "
+            f"{', '.join(other)}"
+        )
     return True, f"loss {logs[-1]['loss']:.4f}, output {outputs[0].shape}"
+
+
+def _altered(seen: Snapshot) -> list[Facet]:
+    """Return the facets that another process would tell otherwise."""
+    told = wire.decode(wire.encode(seen), Snapshot)
+    return [facet for facet in seen.facets if not same(seen[facet], told[facet])]
 
 
 def _case(

@@ -8,7 +8,6 @@ from conformance.contract import Facet
 from conformance.snapshot import differences
 from conformance.subject import Unsupported
 from conformance.subjects import resolve
-from conformance.subjects.doctor import doctor
 from conformance.subjects.keras3 import _loopless
 from conformance.subjects.keras_api import KerasSubject
 from strategies import data
@@ -51,16 +50,6 @@ def performed(subject, model, *listed):
     for index, event in enumerate(listed):
         logs = subject.perform(model, event, data.rows(case, index))
     return logs
-
-
-def test_everything_that_the_doctor_tries_works_on_the_reference(subject):
-    assert [finding for finding in doctor(subject) if not finding.ok] == []
-
-
-def test_doctor_tells_what_a_broken_adapter_raises():
-    findings = doctor(KerasSubject("broken", "json"))
-
-    assert all("AttributeError" in finding.detail for finding in findings[2:])
 
 
 def test_arguments_of_the_case_are_on_the_live_layers(subject, model):

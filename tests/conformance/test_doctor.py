@@ -1,0 +1,39 @@
+"""The doctor: what a working adapter can do, and what is wrong with a broken one."""
+
+import numpy as np
+import pytest
+
+from conformance.contract import Facet
+from conformance.snapshot import Snapshot
+from conformance.subjects import resolve
+from conformance.subjects.doctor import doctor
+from conformance.subjects.keras_api import KerasSubject
+
+
+def test_everything_that_the_doctor_tries_works_on_the_reference():
+    assert [finding for finding in doctor(resolve("reference")) if not finding.ok] == []
+
+
+def test_doctor_tells_what_a_broken_adapter_raises():
+    findings = doctor(KerasSubject("broken", "json"))
+
+    assert all("AttributeError" in finding.detail for finding in findings[2:])
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ((1, 2), "lists and no tuples, found others in names"),
+        (np.int64(1), "a snapshot holds arrays and JSON values, not int64"),
+    ],
+)
+def test_what_another_process_would_tell_otherwise_is_told(value, said, monkeypatch):
+    subject = resolve("reference")
+    true = type(subject).snapshot
+
+    def snapshot(self, model):
+        return Snapshot({**true(self, model).facets, Facet.NAMES: {"layer": value}})
+
+    monkeypatch.setattr(type(subject), "snapshot", snapshot)
+
+    assert all(said in finding.detail for finding in doctor(subject)[2:])
