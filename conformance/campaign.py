@@ -218,6 +218,7 @@ class Campaign:
         sighting = self._sightings[check, key]
         anything = sighting.first.verdict in DISASTERS.values()
         probes = {c.probe for c in self.plan.checks if c.name == check and c.probe}
+        probes |= {probe for probe in Probe if probe in key}  # what it raised in
         if check in EARNED:
             probes.add(Probe.TWIN)
         question = self._question(probes, *(() if anything else (check,)))

@@ -142,3 +142,12 @@ def test_a_gap_that_is_listed_is_known(monkeypatch):
 
     assert result.verdict is Verdict.KNOWN
     assert Verdict.GAP not in result.tally
+
+
+def test_what_goes_wrong_in_another_process_is_reduced_there(run):
+    results = run(f"{FAULTY}:RaisesElsewhere", examples=60)
+
+    found = results["round_trip_completes"].findings
+    (late,) = (finding for finding in found if "ValueError" in finding.key)
+    assert late.case["seed"] == 1
+    assert len(late.case["history"]["before"]) == 1
