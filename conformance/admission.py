@@ -84,7 +84,7 @@ def admitted(names: Sequence[str]) -> list[SubjectInfo]:
         NotDescribed: a subject tells of itself what no header can hold.
     """
     _refuse_twice("the subjects", names)
-    infos = [_described(name) for name in names]
+    infos = [described(name) for name in names]
     for info in infos:
         _refuse_missing(info)
         if not info.paths:
@@ -93,7 +93,13 @@ def admitted(names: Sequence[str]) -> list[SubjectInfo]:
     return infos
 
 
-def _described(name: str) -> SubjectInfo:
+def described(name: str) -> SubjectInfo:
+    """Return what a run's header says of a subject, its every save path included.
+
+    Raises:
+        UnknownSubject, NoEnvironment, NotASubject, BrokenSubject: as `subjects.resolve` says.
+        NotDescribed: it tells of itself what no header can hold.
+    """
     subject = subjects.resolve(name)
     with subjects.answering(name, "telling versions and save paths"):
         paths = tuple(path_info(path.name, path.contract) for path in subject.paths())

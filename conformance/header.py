@@ -40,8 +40,8 @@ def counted(header: Header, results: Iterable[Result]) -> Header:
     """
     cases: dict[tuple[str, str, str], int] = {}
     for result in results:
-        at = (result.subject, result.path, result.kind)
-        cases[at] = max(cases.get(at, 0), sum(result.tally.values()))
+        examined = sum(result.tally.values())
+        cases[result.group] = max(cases.get(result.group, 0), examined)
     return replace(header, examples=min(cases.values(), default=0))
 
 

@@ -5,13 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from conformance import subjects
-from conformance.admission import Unknown, admitted, refuse_numbers, refuse_out, refuse_unknown
+from conformance.admission import (
+    Unknown,
+    admitted,
+    described,
+    refuse_numbers,
+    refuse_out,
+    refuse_unknown,
+)
 from conformance.checks import ALL_CHECKS, Check, checks_for
-from conformance.header import path_info
 from conformance.plan import side_by_side
 from conformance.subject import SavePath, Subject
-from reports.records import SubjectInfo
+from reports.records import PathInfo, SubjectInfo
 from strategies.case import Kind
 
 Item = tuple[str, str, str, str]
@@ -69,14 +77,15 @@ class Selection:
 
     def subject_infos(self) -> Iterator[SubjectInfo]:
         """Yield what a run's header says of each subject."""
-        for name in self.option("subject"):
-            subject = subjects.resolve(name)
-            infos = (path_info(path.name, path.contract) for path in self._paths(subject))
-            yield SubjectInfo(name, dict(subject.environment()), tuple(infos))
+        for info in map(described, self.option("subject")):
+            yield replace(info, paths=tuple(filter(self._is_wanted, info.paths)))
 
     def _paths(self, subject: Subject) -> Sequence[SavePath]:
+        return [path for path in subject.paths() if self._is_wanted(path)]
+
+    def _is_wanted(self, path: SavePath | PathInfo) -> bool:
         wanted = self.option("path")
-        return [path for path in subject.paths() if not wanted or path.name in wanted]
+        return not wanted or path.name in wanted
 
     def _checks(self, path: SavePath) -> Sequence[Check]:
         wanted = self.option("check")

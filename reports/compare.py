@@ -97,9 +97,9 @@ def _shared(run: Run, other: Run) -> Run:
 def _alone(run: Run, other: Run) -> tuple[tuple[str, ...], ...]:
     """Return what the run looked at and the other did not."""
     slots = {result.slot for result in other.results}
-    groups = {slot[:3] for slot in slots}
-    missing = (result.slot for result in run.results if result.slot not in slots)
-    return tuple(dict.fromkeys(slot if slot[:3] in groups else slot[:3] for slot in missing))
+    groups = {result.group for result in other.results}
+    missing = (result for result in run.results if result.slot not in slots)
+    return tuple(dict.fromkeys(r.slot if r.group in groups else r.group for r in missing))
 
 
 def _cells(figures: Matrix) -> dict[Place, Cell]:

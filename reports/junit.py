@@ -47,8 +47,8 @@ def _suite(sheet: Sheet, matrix: Matrix) -> ET.Element:
     properties = ET.SubElement(suite, "properties")
     for name, version in sheet.subject.environment.items():
         ET.SubElement(properties, "property", name=printable(name), value=printable(version))
-    checks = Counter(result.slot[:3] for result in results)
-    times = [result.seconds / checks[result.slot[:3]] for result in results]
+    checks = Counter(result.group for result in results)
+    times = [result.seconds / checks[result.group] for result in results]
     for result, seconds in zip(results, times, strict=True):
         suite.append(_test_case(result, seconds, matrix.sources))
     _count(suite, sum(times))

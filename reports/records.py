@@ -155,6 +155,11 @@ class Result(Record, frozen=True, tag="result"):
         return (self.subject, self.path, self.kind, self.check)
 
     @property
+    def group(self) -> tuple[str, str, str]:
+        """Subject, save path and kind of model: the results of a group are of the same cases."""
+        return (self.subject, self.path, self.kind)
+
+    @property
     def place(self) -> Place:
         """The result's cell: where its findings were made."""
         return (self.subject, self.path, self.check)

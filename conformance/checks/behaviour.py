@@ -12,7 +12,7 @@ from conformance.checks.check import (
     Seen,
     Vacuous,
     circumstance,
-    gist,
+    raised_defect,
 )
 from conformance.checks.facets import inventory_defects, untrained
 from conformance.contract import Exactness, Facet, Promise
@@ -193,10 +193,9 @@ def _raised(life: Life) -> Defect:
     if raised is None:
         parted = Difference("training", "missing", "a step", "none")
         return Defect("resume: missing", "the loaded model did not train", parted)
-    parted = Difference("training", "raised", "a step", f"{raised.kind}: {raised.message}")
-    message = f"the loaded model raised {raised.kind}"
-    key = f"resume: raised {raised.kind}: {gist(raised.message)}"
-    return Defect(key, message, parted, raised.traceback)
+    return raised_defect(
+        raised, doing="resume", who="the loaded model", where="training", expected="a step"
+    )
 
 
 def _log_defects(index: int, one: Step, other: Step, exactness: Exactness) -> Iterator[Defect]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from conformance.contract import Facet, Promise
 from conformance.snapshot import Difference
-from conformance.trace import Probe, Trace
+from conformance.trace import Probe, Raised, Trace
 
 _TRACED = re.compile(r"^\s*\w+(?:Error|Exception): (.*)$", re.MULTILINE)
 
@@ -84,6 +84,13 @@ def gist(message: str) -> str:
     innermost = _TRACED.findall(message)[-1:] if message.startswith("in user code:") else []
     told = innermost[0] if innermost else message
     return re.sub(r"""<.*|['"`].*?['"`]|\S*\d\S*""", "…", told).split("\n")[0][:80]
+
+
+def raised_defect(raised: Raised, *, doing: str, who: str, where: str, expected: str) -> Defect:
+    """Return the defect that an exception is, where something else was expected of whom."""
+    parted = Difference(where, "raised", expected, f"{raised.kind}: {raised.message}")
+    key = f"{doing}: raised {raised.kind}: {gist(raised.message)}"
+    return Defect(key, f"{who} raised {raised.kind}", parted, raised.traceback)
 
 
 def circumstance(trace: Trace) -> str:

@@ -12,7 +12,7 @@ from conformance.checks.check import (
     Refused,
     Seen,
     Vacuous,
-    gist,
+    raised_defect,
 )
 from conformance.checks.facets import inventory_defects
 from conformance.contract import Facet, Promise
@@ -66,10 +66,13 @@ def saving_changes_nothing(trace: Trace) -> Seen:
 
 
 def _spoiled(raised: Raised) -> Defect:
-    said = f"{raised.kind}: {raised.message}"
-    parted = Difference("training", "raised", "what it does without a save", said)
-    key = f"saved: raised {raised.kind}: {gist(raised.message)}"
-    return Defect(key, f"the saved model raised {raised.kind}", parted, raised.traceback)
+    return raised_defect(
+        raised,
+        doing="saved",
+        who="the saved model",
+        where="training",
+        expected="what it does without a save",
+    )
 
 
 def second_generation_equals_first(trace: Trace) -> Seen:
@@ -156,10 +159,8 @@ def _refusal(raised: Raised | None, about: str) -> Seen:
 
 
 def _unexpected(raised: Raised) -> Defect:
-    shown = f"{raised.kind}: {raised.message}"
-    parted = Difference(raised.stage, "raised", "no error", shown)
-    key = f"{raised.stage}: raised {raised.kind}: {gist(raised.message)}"
-    return Defect(key, f"{raised.stage} raised {raised.kind}", parted, raised.traceback)
+    stage = str(raised.stage)
+    return raised_defect(raised, doing=stage, who=stage, where=stage, expected="no error")
 
 
 def _always(trace: Trace) -> Promise:  # noqa: ARG001 - a promise is asked of every trace alike

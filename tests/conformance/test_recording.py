@@ -11,32 +11,7 @@ from conformance.subject import Unsupported
 from conformance.trace import Elsewhere, Life, Probe
 from examples.linear_subject import Linear, Npz
 from reports.records import Verdict
-from strategies.case import (
-    Architecture,
-    Call,
-    Case,
-    CompileSettings,
-    Input,
-    Kind,
-    Layer,
-    Object,
-    TrainingHistory,
-    TrainOnBatch,
-)
-
-CASE = Case(
-    architecture=Architecture(
-        kind=Kind.SEQUENTIAL,
-        name="model",
-        inputs=(Input("x", (4,)),),
-        layers=(Layer("Dense", {"name": "dense", "units": 3}),),
-        calls=(Call("dense", ("x",), "y"),),
-        outputs=("y",),
-    ),
-    settings=CompileSettings(Object("SGD", {"learning_rate": 0.1}), ("mean_squared_error",)),
-    history=TrainingHistory((TrainOnBatch(1, 2),), (TrainOnBatch(2, 2),)),
-    seed=0,
-)
+from tests.conformance.test_checks import CASE
 
 
 def judged(subject, folder, *probes, reload=None):
