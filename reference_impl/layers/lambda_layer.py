@@ -13,7 +13,7 @@ class Lambda(Layer):
     which another Python release can't read: https://keras.io/api/layers/core_layers/lambda/.
     """
 
-    def __init__(self, function: object = None, *_: object, **kwargs: Any) -> None:
+    def __init__(self, *_: object, **kwargs: Any) -> None:
         raise UnsupportedArgumentError(
             f"layer {kwargs.get('name') or 'Lambda'!r}: a Lambda layer is not offered, since a "
             "file holds its function as Python code that a load would run; write the function "
