@@ -9,11 +9,12 @@ import numpy as np
 
 from reference_impl import losses, metrics, optimizers
 from reference_impl.autodiff import Variable
+from reference_impl.catalogue import UnknownNameError
 from reference_impl.custom_objects import active_custom_objects
 from reference_impl.layers.base import Layer
 from reference_impl.layers.weights import each_once
 from reference_impl.models.batches import pseudo_names
-from reference_impl.models.compiled import per_output
+from reference_impl.models.compiled import BY_SHAPE, per_output
 from reference_impl.models.dialect_training import RATE, in_our_order
 from reference_impl.models.flags import Flags, flags_of, paired
 from reference_impl.models.trainer import Trainer
@@ -71,21 +72,20 @@ def compile_from(
     saved_metrics = _without_prefix(training.get("metrics"), names)
     saved_weighted = _without_prefix(training.get("weighted_metrics"), names)
     run_eagerly = training.get("run_eagerly") if extras is None else extras.run_eagerly
-    model.compile(
-        optimizer=optimizers.deserialize(training["optimizer_config"], custom_objects=known),
-        loss=_mapped(
-            lambda entry: (
-                losses.deserialize(entry, custom_objects=known)
-                if isinstance(entry, Mapping)
-                else entry
-            ),
-            training.get("loss"),
-        ),
-        metrics=_mapped(_metric, saved_metrics),
-        weighted_metrics=_mapped(_metric, saved_weighted),
-        loss_weights=training.get("loss_weights"),
-        run_eagerly=run_eagerly,
-    )
+    try:
+        model.compile(
+            optimizer=optimizers.deserialize(training["optimizer_config"], custom_objects=known),
+            loss=_mapped(_loss, training.get("loss")),
+            metrics=_mapped(_metric, saved_metrics),
+            weighted_metrics=_mapped(_metric, saved_weighted),
+            loss_weights=training.get("loss_weights"),
+            run_eagerly=run_eagerly,
+        )
+    except UnknownNameError as error:
+        raise UnknownNameError(
+            f"model {model.name!r}: its compile settings name what is not known: pass it in "
+            f"custom_objects, or load with compile=False to do without them: {error}"
+        ) from error
     if model.compiled is not None and extras is not None:
         model.compiled.flags = paired_flags(model, extras.compiled_trainable)
 
@@ -99,12 +99,20 @@ def _mapped(function: Any, structure: Any) -> Any:
     return None if structure is None else function(structure)
 
 
+def _loss(entry: Any) -> Any:
+    """Return what `compile` takes: a name as it was given, if it is one."""
+    found = losses.get(entry, custom_objects=active_custom_objects())
+    return found if isinstance(entry, Mapping) else entry
+
+
 def _metric(entry: Any) -> Any:
     """Return what `compile` takes: a name as it was given, since the metric is called by it."""
     custom = active_custom_objects()
-    if isinstance(entry, str) and entry not in custom:
+    named = isinstance(entry, str) and entry not in custom
+    if named and entry.lower() in BY_SHAPE:
         return entry
-    return metrics.deserialize(entry, custom_objects=custom)
+    found = metrics.get(entry, custom_objects=custom)
+    return entry if named else found
 
 
 def _without_prefix(structure: Any, names: Sequence[str]) -> Any:
