@@ -182,7 +182,8 @@ class Restoration:
     def _changes(self) -> list[tuple[Variable, str]]:
         """Return the variables that take a value now, and its key; all of them fit."""
         pairs: Pairs = []
-        for node, held in self._weights.matched(self.model):
+        # All are found first: a legacy optimizer's slots go by the weights that they are of.
+        for node, held in list(self._weights.matched(self.model)):
             if isinstance(held, Optimizer):
                 pairs += self._of_optimizer(node, held)
             elif isinstance(held, Variable):
