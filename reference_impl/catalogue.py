@@ -2,17 +2,26 @@
 
 from collections.abc import Callable, Mapping
 from types import FunctionType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NotRequired, TypedDict, TypeVar
 
+from reference_impl.config_types import fitted
 from reference_impl.custom_objects import CustomObjects, custom_object, registered_name
+from reference_impl.loading import LoadError, at, at_value
 from reference_impl.naming import snake_case
 
 Config = dict[str, Any]
 T = TypeVar("T")
 
 
-class UnknownNameError(ValueError):
+class UnknownNameError(LoadError):
     """An identifier names neither a built-in nor a custom object."""
+
+
+class ClassEntry(TypedDict):
+    """What describes an object: the name of its class, registered or not, and its config."""
+
+    class_name: str
+    registered_name: NotRequired[str | None]
 
 
 class Catalogue(Generic[T]):
@@ -53,10 +62,11 @@ class Catalogue(Generic[T]):
             return identifier()
         if callable(identifier):
             return identifier
-        raise UnknownNameError(
-            f"{self.kind}: expected a name, an entry with class_name and config, or an object; "
-            f"found {identifier!r}"
-        )
+        with at_value(identifier):
+            raise UnknownNameError(
+                f"{self.kind}: expected a name, an entry with class_name and config, or an object; "
+                f"found {identifier!r:.200}"
+            )
 
     def deserialize(
         self, entry: str | Mapping[str, Any], *, custom_objects: CustomObjects | None = None
@@ -65,14 +75,18 @@ class Catalogue(Generic[T]):
 
         Raises:
             UnknownNameError: If the name is neither built in nor among `custom_objects`.
+            MalformedEntry: If it is no entry, or the class refuses its config.
         """
-        if isinstance(entry, str):
-            return self._made(entry, {}, custom_objects)
-        class_name, config = entry["class_name"], entry.get("config") or {}
-        if class_name == "function":
-            return self._made(str(config), {}, custom_objects)
-        name = entry.get("registered_name") or class_name
-        return self._made(name, dict(config), custom_objects)
+        with at_value(entry):
+            if isinstance(entry, str):
+                return self._made(entry, {}, custom_objects)
+            told = fitted(entry, ClassEntry)
+            class_name, config = told["class_name"], told.get("config") or {}
+            with at("config", who=f"{self.kind} {class_name!r}"):
+                if class_name == "function":
+                    return self._made(fitted(config, str), {}, custom_objects)
+                name = told.get("registered_name") or class_name
+                return self._made(name, dict(fitted(config, Mapping)), custom_objects)
 
     def serialize(self, item: Any, *, use_legacy_format: bool = False) -> Any:
         """Return the entry that describes an object: a name for a function, else a mapping.

@@ -168,11 +168,23 @@ class Variable(Tensor):
         Raises:
             VariableShapeError: As `assign`.
         """
-        fresh = value.flags.carray and value.dtype == self.value.dtype
-        if fresh and value.shape == self.value.shape and _TRACER.get() is None:
-            self.value = value
+        if _TRACER.get() is None:
+            self.value = self.converted(value)
         else:
             self.assign(value)
+
+    def converted(self, value: np.ndarray) -> np.ndarray:
+        """Return what `adopt` would take: in this variable's dtype, in C order, no view of a file.
+
+        Raises:
+            VariableShapeError: As `assign`.
+        """
+        if value.shape != self.value.shape:
+            raise VariableShapeError(
+                f"variable {self.name!r}: expected shape {self.value.shape}, found {value.shape}"
+            )
+        fresh = value.flags.carray and value.dtype == self.value.dtype
+        return value if fresh else np.array(value, dtype=self.value.dtype, order="C")
 
     def __repr__(self) -> str:
         return f"<Variable {self.name!r} shape={self.shape} dtype={self.dtype} {self.value!r}>"

@@ -6,11 +6,13 @@ Source: tf_keras/src/saving/legacy/saved_model/json_utils.py, and files that tf_
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
+from reference_impl.config_types import fitted
 from reference_impl.formats.errors import MissingPart, WrongPart
 from reference_impl.formats.protos import MESSAGES, decoded, encoded
 from reference_impl.graphs.endpoints import Spec
+from reference_impl.loading import at
 from reference_impl.nest import Shape
 
 PRODUCER, MIN_CONSUMER = 2, 1
@@ -26,6 +28,17 @@ class ObjectMetadata:
     path: str
     identifier: str
     metadata: Mapping[str, Any]
+
+
+class LayerMetadata(TypedDict, total=False):
+    """What is kept of a layer, as far as it is read; the root has the compile settings, too."""
+
+    name: str
+    class_name: str
+    trainable: bool
+    config: Mapping[str, Any] | None
+    is_graph_network: bool
+    training_config: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +91,13 @@ def decoded_metadata(data: bytes, *, where: str) -> dict[int, ObjectMetadata]:
             raise WrongPart(f"{where}: {node.node_path!r}: not JSON: {error}") from error
         if not isinstance(metadata, dict):
             raise WrongPart(f"{where}: {node.node_path!r}: expected a JSON object")
-        found[node.node_id] = ObjectMetadata(
-            node.node_id, node.node_path, node.identifier, _untyped(metadata)
-        )
+        with at(node.node_path):
+            found[node.node_id] = ObjectMetadata(
+                node.node_id,
+                node.node_path,
+                node.identifier,
+                fitted(_untyped(metadata), LayerMetadata),
+            )
     if 0 not in found:
         raise MissingPart(
             f"{where}: nothing of the model itself: not saved by Keras's model.save()"

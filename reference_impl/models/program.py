@@ -17,8 +17,8 @@ from reference_impl.graphs.operations import OPERATIONS
 from reference_impl.graphs.symbol import Symbol, UntraceableOperation
 from reference_impl.layers.base import Layer
 from reference_impl.layers.call_context import CallFrame, calling, current_frame
+from reference_impl.loading import MalformedEntry
 from reference_impl.nest import Nested, leaves, map_leaves
-from reference_impl.serialization import MalformedEntry
 from reference_impl.tape import Operand, applied, traced_by, value_of
 
 PRIMITIVES: Mapping[str, Any] = {primitive.__name__: primitive for primitive in OPERATIONS}

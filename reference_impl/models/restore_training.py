@@ -3,25 +3,27 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
 from reference_impl import losses, metrics, optimizers
 from reference_impl.autodiff import Variable
+from reference_impl.config_types import fitted
 from reference_impl.custom_objects import active_custom_objects
 from reference_impl.layers.base import Layer
 from reference_impl.layers.weights import each_once
+from reference_impl.loading import LoadError, MalformedEntry, at
+from reference_impl.metrics import Metric
+from reference_impl.models.assignments import Assignments, assignment, commit, undone_if_raised
 from reference_impl.models.batches import pseudo_names
-from reference_impl.models.compiled import per_output
+from reference_impl.models.compiled import BY_SHAPE, Compiled, per_output
 from reference_impl.models.dialect_training import RATE, in_our_order
 from reference_impl.models.flags import Flags, flags_of, paired
 from reference_impl.models.trainer import Trainer
+from reference_impl.nest import leaves
 from reference_impl.optimizers import Optimizer
-from reference_impl.serialization import MalformedEntry
 from reference_impl.state import Entry, Extras, NamedArray
-
-Changes = list[tuple[Variable, np.ndarray]]
 
 Fitted = tuple[list[np.ndarray], dict[str, np.ndarray]]
 """An optimizer's list as ours, and what stands outside of it."""
@@ -32,7 +34,7 @@ MOST_FROZEN = 6
 _LOGGER = logging.getLogger(__name__)
 
 
-class OptimizerMismatch(ValueError):
+class OptimizerMismatch(LoadError):
     """The optimizer's state does not fit the model or is of a kind that is not read."""
 
 
@@ -51,6 +53,14 @@ def paired_flags(model: Layer, flags: Sequence[bool]) -> Flags:
     return found
 
 
+class Training(TypedDict):
+    """What compile settings hold, as far as they are read."""
+
+    optimizer_config: str | Mapping[str, Any]
+    loss_weights: NotRequired[float | Sequence[float | None] | Mapping[str, float | None] | None]
+    run_eagerly: NotRequired[bool | None]
+
+
 def compile_from(
     model: Trainer,
     training: Entry,
@@ -67,44 +77,49 @@ def compile_from(
     known = active_custom_objects()
     if "optimizer_config" not in training:
         raise MalformedEntry(f"model {model.name!r}: its training_config has no optimizer_config")
+    told = fitted(training, Training)
     names = (model.output_names or output_names) if prefixed else []
-    saved_metrics = _without_prefix(training.get("metrics"), names)
-    saved_weighted = _without_prefix(training.get("weighted_metrics"), names)
-    run_eagerly = training.get("run_eagerly") if extras is None else extras.run_eagerly
+    run_eagerly = told.get("run_eagerly") if extras is None else extras.run_eagerly
+    with at("optimizer_config"):
+        optimizer = optimizers.deserialize(told["optimizer_config"], custom_objects=known)
+    found = {key: _mapped(_loss, told.get(key), key) for key in ("loss",)}
+    for key in ("metrics", "weighted_metrics"):
+        with at(key):
+            saved = _without_prefix(told.get(key), names)
+        found[key] = _mapped(_metric, saved, key)
     model.compile(
-        optimizer=optimizers.deserialize(training["optimizer_config"], custom_objects=known),
-        loss=_mapped(
-            lambda entry: (
-                losses.deserialize(entry, custom_objects=known)
-                if isinstance(entry, Mapping)
-                else entry
-            ),
-            training.get("loss"),
-        ),
-        metrics=_mapped(_metric, saved_metrics),
-        weighted_metrics=_mapped(_metric, saved_weighted),
-        loss_weights=training.get("loss_weights"),
+        optimizer=optimizer,
+        loss_weights=told.get("loss_weights"),
         run_eagerly=run_eagerly,
+        **found,
     )
     if model.compiled is not None and extras is not None:
         model.compiled.flags = paired_flags(model, extras.compiled_trainable)
 
 
-def _mapped(function: Any, structure: Any) -> Any:
-    """Return the structure with `function` applied to each entry or name in it."""
-    if isinstance(structure, Mapping) and "class_name" not in structure:
-        return {key: _mapped(function, value) for key, value in structure.items()}
-    if isinstance(structure, list | tuple):
-        return [_mapped(function, item) for item in structure]
-    return None if structure is None else function(structure)
+def _mapped(function: Any, structure: Any, key: str | int) -> Any:
+    """Return the structure at a key with `function` applied to each entry or name in it."""
+    with at(key):
+        if isinstance(structure, Mapping) and "class_name" not in structure:
+            return {key: _mapped(function, value, key) for key, value in structure.items()}
+        if isinstance(structure, list | tuple):
+            return [_mapped(function, item, place) for place, item in enumerate(structure)]
+        return None if structure is None else function(structure)
+
+
+def _loss(entry: Any) -> Any:
+    """Return what `compile` takes: a name as it was given, once it is found to be one."""
+    made = losses.deserialize(entry, custom_objects=active_custom_objects())
+    return entry if isinstance(entry, str) else made
 
 
 def _metric(entry: Any) -> Any:
     """Return what `compile` takes: a name as it was given, since the metric is called by it."""
     custom = active_custom_objects()
-    if isinstance(entry, str) and entry not in custom:
+    if isinstance(entry, str) and entry.lower() in BY_SHAPE and entry not in custom:
         return entry
-    return metrics.deserialize(entry, custom_objects=custom)
+    made = metrics.deserialize(entry, custom_objects=custom)
+    return entry if isinstance(entry, str) and entry not in custom else made
 
 
 def _without_prefix(structure: Any, names: Sequence[str]) -> Any:
@@ -129,14 +144,36 @@ def _renamed(entry: Any, prefix: str) -> Any:
 def restore_training(model: Trainer, arrays: Sequence[NamedArray], extras: Extras) -> None:
     """Give the optimizer and the metrics of a compiled model the state that was saved.
 
-    The state of a legacy optimizer is left, with a warning: it starts afresh.
-
     Raises:
         OptimizerMismatch, MetricsMismatch: if it does not fit; nothing is changed then.
     """
+    commit(training_changes(model, arrays, extras))
+
+
+def training_changes(model: Trainer, arrays: Sequence[NamedArray], extras: Extras) -> Assignments:
+    """Return which variable of the optimizer and the metrics takes which array.
+
+    They are made if they are not yet. The state of a legacy optimizer is left, with a warning: it
+    starts afresh.
+
+    Raises:
+        OptimizerMismatch, MetricsMismatch, WeightsMismatch: if it does not fit; the model is as
+            before then.
+    """
     compiled = model.compiled
     if compiled is None:
-        return
+        return []
+    told = compiled.arguments
+    given = [
+        one for one in leaves([told.metrics, told.weighted_metrics]) if isinstance(one, Metric)
+    ]
+    with undone_if_raised(compiled, compiled.optimizer, *given):
+        return _changes(model, compiled, arrays, extras)
+
+
+def _changes(
+    model: Trainer, compiled: Compiled, arrays: Sequence[NamedArray], extras: Extras
+) -> Assignments:
     legacy = _is_legacy(arrays)
     if legacy:
         _LOGGER.warning(
@@ -150,17 +187,17 @@ def restore_training(model: Trainer, arrays: Sequence[NamedArray], extras: Extra
     if not legacy:
         listed, outside = _optimizer_state(model, optimizer, arrays, extras)
         changes += outside
-    if len(listed) > 1:
-        optimizer.set_weights(listed)
-    elif listed:
-        optimizer.iterations.assign(listed[0])
-    for variable, value in changes:
-        variable.adopt(value)
+    where = f"optimizer {optimizer.name!r}"
+    taking = optimizer.variables if len(listed) > 1 else [optimizer.iterations][: len(listed)]
+    return changes + [
+        assignment(variable, f"number {number}", value, where)
+        for number, (variable, value) in enumerate(zip(taking, listed, strict=True))
+    ]
 
 
 def _optimizer_state(
     model: Trainer, optimizer: Optimizer, arrays: Sequence[NamedArray], extras: Extras
-) -> tuple[list[np.ndarray], Changes]:
+) -> tuple[list[np.ndarray], Assignments]:
     """Return the optimizer's list as ours, and which variable outside of it takes which array.
 
     The list may be that of either dialect. An optimizer that has slots is built to take them.
@@ -183,7 +220,8 @@ def _optimizer_state(
         raise OptimizerMismatch(
             f"optimizer {optimizer.name!r}: expected one of {sorted(known)}, found {unknown}"
         )
-    return listed, [(known[name], value) for name, value in outside.items()]
+    where = f"optimizer {optimizer.name!r}"
+    return listed, [assignment(known[name], name, value, where) for name, value in outside.items()]
 
 
 def _fitting(
@@ -272,7 +310,7 @@ def _is_legacy(arrays: Sequence[NamedArray]) -> bool:
     return len(arrays) > 1 and arrays[0].name.rpartition("/")[2].startswith("iter:")
 
 
-def _metric_changes(model: Trainer, extras: Extras) -> Changes:
+def _metric_changes(model: Trainer, extras: Extras) -> Assignments:
     """Return which metric's variable takes which array; the metrics are made if they are not."""
     compiled, values = model.compiled, extras.metrics
     if compiled is None or not values:
@@ -287,4 +325,7 @@ def _metric_changes(model: Trainer, extras: Extras) -> Changes:
             f"model {model.name!r}: expected metric state of shapes "
             f"{[variable.shape for variable in variables]}, found {[v.shape for v in values]}"
         )
-    return list(zip(variables, values, strict=True))
+    return [
+        assignment(variable, f"number {number}", value, "metrics")
+        for number, (variable, value) in enumerate(zip(variables, values, strict=True))
+    ]

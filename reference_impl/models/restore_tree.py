@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from reference_impl.formats.weights_h5 import WeightsTree
 from reference_impl.layers.base import Layer
+from reference_impl.models.assignments import Assignments, WeightsMismatch
 from reference_impl.models.object_paths import WALKS, Place, Walk
-from reference_impl.models.restore import Assignments, WeightsMismatch, paired
+from reference_impl.models.restore import paired
 from reference_impl.state import NamedArray
 
 

@@ -84,8 +84,8 @@ def deserialize(
 
     Keys of other dialects are dropped where they ask for nothing, else refused as unknown.
     """
-    if not isinstance(entry, str):
-        config = entry.get("config") or {}
+    if isinstance(entry, Mapping) and isinstance(entry.get("config"), Mapping):
+        config = entry["config"]
         kept = {k: v for k, v in config.items() if v not in _FOREIGN_KEYS.get(k, ())}
         entry = {**entry, "config": kept}
     return cast("Optimizer", OPTIMIZERS.deserialize(entry, custom_objects=custom_objects))
