@@ -55,10 +55,10 @@ def _arguments(kind: Any) -> Mapping[str, Hint]:
                 rest = hints.get(name, Any)
             elif parameter.kind is not parameter.VAR_POSITIONAL:
                 found.setdefault(name, hints.get(name, Any))
-        if rest is None:
-            break
         for options in get_args(rest):
             found = {**get_type_hints(options), **found}
+        if rest is not Any:
+            break
     return found
 
 
@@ -146,7 +146,7 @@ def _named(hint: Hint) -> str:
         return f"a list of {' and '.join(map(_named, inner[:2]))}" if inner else "a list"
     if kind in _UNIONS:
         return " or ".join(map(_named, inner))
-    if kind in (Mapping, dict):
+    if kind in (Mapping, dict) or is_typeddict(kind):
         return "an object of keys and values"
     if kind in (None, type(None)):
         return "nothing"
