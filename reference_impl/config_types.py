@@ -6,10 +6,20 @@ classes of ours, for which an entry may stand.
 
 import inspect
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from numbers import Integral, Real
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    Any,
+    NoReturn,
+    TypedDict,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 import numpy as np
 
@@ -17,9 +27,11 @@ from reference_impl.loading import MalformedEntry, at
 
 T = TypeVar("T")
 Hint = Any
+Test = Callable[[Any], bool]
 
 _UNIONS = (Union, types.UnionType)
-_WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+_LISTS = (list, Sequence)
+_MAPPINGS = (dict, Mapping)
 
 
 def made_from(kind: type[T], config: Any) -> T:
@@ -29,25 +41,21 @@ def made_from(kind: type[T], config: Any) -> T:
         MalformedEntry: if one is not of the type that the signature of a class of ours states, or
             the class refuses them.
     """
+    of: Any = kind
     held = fitted(config, Mapping)
     with at(who=kind.__name__, held=held):
-        of: Any = kind
-        for name, hint in _arguments(of).items():
-            if name in held:
-                with at(name):
-                    fitted(held[name], hint)
-        return kind(**held)
+        return kind(**fitted(held, _arguments(of)))
 
 
 @cache
-def _arguments(kind: Any) -> Mapping[str, Hint]:
-    """Return the types of the arguments that classes of ours take, by name."""
+def _arguments(kind: Any) -> Hint:
+    """Return the types of the arguments of a class of ours by name; of others, nothing is known."""
     found: dict[str, Hint] = {}
     for base in kind.__mro__:
         if "__init__" not in vars(base):
             continue
         if not base.__module__.startswith(__package__):
-            return {}
+            break
         method = vars(base)["__init__"]
         hints, rest = get_type_hints(method), None
         for name, parameter in list(inspect.signature(method).parameters.items())[1:]:
@@ -59,7 +67,8 @@ def _arguments(kind: Any) -> Mapping[str, Hint]:
             found = {**get_type_hints(options), **found}
         if rest is not Any:
             break
-    return found
+    made: Any = TypedDict("Arguments", found, total=False)  # type: ignore[misc] # of a signature
+    return made
 
 
 def fitted(value: Any, hint: Hint) -> Any:
@@ -70,68 +79,125 @@ def fitted(value: Any, hint: Hint) -> Any:
     Raises:
         MalformedEntry: saying where, what was expected and what was found.
     """
-    if is_typeddict(hint):
-        _check_keys(fitted(value, Mapping), hint)
-    elif _kind(hint) in (list, Sequence) and isinstance(value, list | tuple):
-        (inner,) = get_args(hint)
-        for number, item in enumerate(value):
-            with at(number):
-                fitted(item, inner)
-    elif _kind(hint) is tuple and isinstance(value, list | tuple):
-        inner = get_args(hint)
-        if len(inner) != len(value):
-            raise MalformedEntry(f"expected {len(inner)} parts, found {value!r:.200}")
-        for number, (item, one) in enumerate(zip(value, inner, strict=True)):
-            with at(number):
-                fitted(item, one)
-    elif _kind(hint) in _UNIONS:
-        _check_one_of(value, get_args(hint))
-    elif not _is(value, hint):
-        raise MalformedEntry(f"expected {_named(hint)}, found {value!r:.200}")
+    if not _test(hint)(value):
+        _refuse(value, hint)
     return value
 
 
-def _check_keys(value: Mapping[str, Any], hint: Hint) -> None:
-    if missing := sorted(hint.__required_keys__ - set(value)):
-        raise MalformedEntry(f"expected the keys {missing}, found {sorted(map(str, value))}")
-    for key, inner in get_type_hints(hint).items():
-        if key in value:
+def _refuse(value: Any, hint: Hint) -> NoReturn:
+    """Raise the error of the innermost part that is not of its type."""
+    kinds = get_args(hint) if _kind(hint) in _UNIONS else [hint]
+    alike = [kind for kind in kinds if _outer(kind)(value)]
+    for key, part, inner in _parts(value, alike[0]) if len(alike) == 1 else ():
+        if not _test(inner)(part):
             with at(key):
-                fitted(value[key], inner)
+                _refuse(part, inner)
+    if len(alike) == 1 and is_typeddict(alike[0]):
+        missing = sorted(alike[0].__required_keys__ - set(value))
+        raise MalformedEntry(f"expected the keys {missing}, found {sorted(map(str, value))}")
+    raise MalformedEntry(f"expected {_named(hint)}, found {value!r:.200}")
 
 
-def _check_one_of(value: Any, hints: Sequence[Hint]) -> None:
-    """Check against the types that are of the value's own kind: a list's parts are then named."""
-    kinds = [hint for hint in hints if _is(value, _kind(hint))]
-    if not kinds:
-        found = " or ".join(map(_named, hints))
-        raise MalformedEntry(f"expected {found}, found {value!r:.200}")
-    if len(kinds) == 1:
-        fitted(value, kinds[0])
+def _parts(value: Any, hint: Hint) -> Iterator[tuple[Any, Any, Hint]]:
+    """Yield key, part and type of what is in a list or mapping of this type."""
+    if is_typeddict(hint):
+        yield from (
+            (key, value[key], inner) for key, inner in get_type_hints(hint).items() if key in value
+        )
+    elif get_args(hint) and isinstance(value, Mapping):
+        yield from ((str(key), part, get_args(hint)[1]) for key, part in value.items())
+    elif get_args(hint) and isinstance(value, list | tuple):
+        inner = get_args(hint) * (len(value) if _kind(hint) in _LISTS else 1)
+        yield from zip(range(len(value)), value, inner, strict=False)
 
 
-def _is(value: Any, hint: Hint) -> bool:
-    """Say whether a value is of a type, its parts aside."""
-    kind = _kind(hint)
-    if kind in (Any, object) or isinstance(value, np.ndarray):
-        return True
-    if kind in (None, type(None)):
-        return value is None
-    if kind is bool:
-        return isinstance(value, bool | np.bool_) or (isinstance(value, int) and value in (0, 1))
-    if kind in (int, float):
-        whole = isinstance(value, Integral) or (isinstance(value, float) and value.is_integer())
-        real = whole or (kind is float and isinstance(value, Real))
-        return real and not isinstance(value, bool)
-    if kind is str:
-        return isinstance(value, str)
-    if kind in (list, tuple, Sequence):
-        return isinstance(value, list | tuple)
-    if kind in (Mapping, dict) or is_typeddict(kind):
-        return isinstance(value, Mapping)
-    if kind is Callable:
-        return callable(value) or isinstance(value, str | Mapping)
-    return isinstance(value, kind | Mapping)
+@cache
+def _test(hint: Hint) -> Test:
+    """Return what says whether a value is of a type, with all its parts."""
+    outer, inner = _outer(hint), [_test(one) for one in get_args(hint) if one is not ...]
+    if is_typeddict(hint):
+        required = hint.__required_keys__
+        tests = {key: _test(one) for key, one in get_type_hints(hint).items()}
+        return lambda value: (
+            outer(value)
+            and required <= value.keys()
+            and all(test(value[key]) for key, test in tests.items() if key in value)
+        )
+    if _kind(hint) in _UNIONS:
+        return lambda value: any(test(value) for test in inner)
+    if inner and _kind(hint) is tuple:
+        return lambda value: (
+            outer(value)
+            and len(value) == len(inner)
+            and all(test(one) for test, one in zip(inner, value, strict=True))
+        )
+    if inner and _kind(hint) in _LISTS:
+        return lambda value: (
+            isinstance(value, np.ndarray) or (outer(value) and all(map(inner[0], value)))
+        )
+    if inner and _kind(hint) in _MAPPINGS:
+        return lambda value: outer(value) and all(map(inner[1], value.values()))
+    return outer
+
+
+@cache
+def _outer(hint: Hint) -> Test:
+    """Return what says whether a value is of a type, its parts aside."""
+    kind = dict if is_typeddict(hint) else _kind(hint)
+    if kind in _OUTER:
+        return _OUTER[kind]
+    if kind in _UNIONS:
+        tests = [_outer(one) for one in get_args(hint)]
+        return lambda value: any(test(value) for test in tests)
+    return lambda value: isinstance(value, kind | Mapping)  # an object of ours, or its entry
+
+
+def _is_whole(value: Any) -> bool:
+    whole = isinstance(value, Integral) or (isinstance(value, float) and value.is_integer())
+    return _is_single(value) or (whole and not isinstance(value, bool))
+
+
+def _is_number(value: Any) -> bool:
+    return _is_single(value) or (isinstance(value, Real) and not isinstance(value, bool))
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool | np.bool_) or (_is_whole(value) and value in (0, 1))
+
+
+def _is_single(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.size == 1
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple | np.ndarray)
+
+
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, dict | Mapping)
+
+
+_OUTER: Mapping[Hint, Test] = {
+    Any: lambda _: True,
+    object: lambda _: True,
+    type(None): lambda value: value is None,
+    bool: _is_flag,
+    int: _is_whole,
+    float: _is_number,
+    str: lambda value: isinstance(value, str),
+    Callable: lambda value: callable(value) or isinstance(value, str | Mapping),
+    **dict.fromkeys((*_LISTS, tuple), _is_list),
+    **dict.fromkeys(_MAPPINGS, _is_mapping),
+}
+
+_WORDS: Mapping[Hint, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    type(None): "nothing",
+    **dict.fromkeys(_MAPPINGS, "an object of keys and values"),
+}
 
 
 def _kind(hint: Hint) -> Any:
@@ -141,13 +207,9 @@ def _kind(hint: Hint) -> Any:
 
 
 def _named(hint: Hint) -> str:
-    kind, inner = _kind(hint), get_args(hint)
-    if kind in (list, Sequence, tuple):
-        return f"a list of {' and '.join(map(_named, inner[:2]))}" if inner else "a list"
+    kind, inner = dict if is_typeddict(hint) else _kind(hint), get_args(hint)
+    if kind in (*_LISTS, tuple):
+        return f"a list of {', '.join(map(_named, inner))}" if inner else "a list"
     if kind in _UNIONS:
         return " or ".join(map(_named, inner))
-    if kind in (Mapping, dict) or is_typeddict(kind):
-        return "an object of keys and values"
-    if kind in (None, type(None)):
-        return "nothing"
     return _WORDS.get(kind) or str(getattr(kind, "__name__", kind))

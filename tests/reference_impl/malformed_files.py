@@ -265,7 +265,7 @@ def _bits(variable: Any) -> Any:
 
 
 def damaged_hdf5(data: bytes, draw: random.Random) -> tuple[bytes, str]:
-    """Return an HDF5 file with one object, attribute or array of another kind, and what was done."""
+    """Return an HDF5 file with one object, attribute or array damaged, and what was done."""
     stream = io.BytesIO(data)
     with h5py.File(stream, "a") as file:
         names: list[str] = []
@@ -323,9 +323,7 @@ def _damage_object(file: Any, name: str, draw: random.Random) -> str:
     return kind
 
 
-def damaged_tensors(
-    tensors: list[NamedArray], draw: random.Random
-) -> tuple[list[NamedArray], str]:
+def damaged_tensors(tensors: list[NamedArray], draw: random.Random) -> tuple[list[NamedArray], str]:
     """Return the tensors of a checkpoint with one of another kind, and what was done."""
     changed = list(tensors)
     place = draw.randrange(len(changed))
