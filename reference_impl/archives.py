@@ -23,9 +23,8 @@ from reference_impl.formats.weights_h5 import (
 )
 from reference_impl.loading import at
 from reference_impl.metrics import Metric
-from reference_impl.models.assignments import Assignments, commit
+from reference_impl.models.assignments import commit
 from reference_impl.models.capture import check_built, extras_of
-from reference_impl.models.compiled import Compiled
 from reference_impl.models.dialect_entries import (
     Words,
     entry_of,
@@ -41,12 +40,7 @@ from reference_impl.models.dialects import (
 )
 from reference_impl.models.object_paths import numbered, places_of
 from reference_impl.models.restore import model_from_state, set_states
-from reference_impl.models.restore_training import (
-    MetricsMismatch,
-    OptimizerMismatch,
-    training_changes,
-)
-from reference_impl.models.restore_tree import fitting_tree
+from reference_impl.models.restore_tree import fitting_training, fitting_tree
 from reference_impl.models.trainer import Trainer
 from reference_impl.naming import snake_case
 from reference_impl.optimizers import Optimizer
@@ -290,31 +284,9 @@ def load_weights_tree(model: Trainer, tree: WeightsTree, source: Path) -> None:
     changes = fitting_tree(model, tree) + set_states(model, extras.layer_states)
     optimizer = _optimizer_of(tree)
     if model.compiled is not None and optimizer is not None:
-        changes += _training_changes(model, model.compiled, optimizer, extras, source)
+        kind = class_of(model.compiled.optimizer)
+        changes += fitting_training(model, optimizer, extras, kind=kind, source=source)
     commit(changes)
-
-
-def _training_changes(
-    model: Trainer,
-    compiled: Compiled,
-    optimizer: tuple[NamedArray, ...],
-    extras: Extras,
-    source: Path,
-) -> Assignments:
-    """Return what a compiled model takes beside its weights; with a warning what it leaves."""
-    expected = class_of(compiled.optimizer)
-    found = (extras.own or {}).get(OPTIMIZER, expected)
-    try:
-        if found != expected:
-            raise OptimizerMismatch(f"model {model.name!r}: expected {expected}, found {found}")
-        try:
-            return training_changes(model, optimizer, extras)
-        except MetricsMismatch as error:
-            _LOGGER.warning("%s: the state of the metrics is left: %s", source, error)
-            return training_changes(model, optimizer, replace(extras, metrics=()))
-    except OptimizerMismatch as error:
-        _LOGGER.warning("%s: the state of the optimizer is left: %s", source, error)
-        return []
 
 
 def class_of(optimizer: Optimizer) -> str:

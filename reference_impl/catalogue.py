@@ -18,10 +18,20 @@ class UnknownNameError(LoadError):
 
 
 class ClassEntry(TypedDict):
-    """What describes an object: the name of its class, registered or not, and its config."""
+    """What describes an object: its class by module and name, and registered; and its config."""
 
     class_name: str
     registered_name: NotRequired[str | None]
+    module: NotRequired[str | None]
+
+
+PACKAGES = ("", "builtins", "keras", "keras_core", "reference_impl", "tensorflow", "tf_keras")
+"""Whose classes are meant by the names of the built-in ones."""
+
+
+def may_be_built_in(entry: ClassEntry) -> bool:
+    """Say whether an entry means a class of Keras: one of the same name elsewhere is another."""
+    return (entry.get("module") or "").partition(".")[0] in PACKAGES
 
 
 class Catalogue(Generic[T]):
@@ -83,10 +93,12 @@ class Catalogue(Generic[T]):
             told = fitted(entry, ClassEntry)
             class_name, config = told["class_name"], told.get("config") or {}
             with at("config", who=f"{self.kind} {class_name!r}"):
+                own = may_be_built_in(told)
                 if class_name == "function":
-                    return self._made(fitted(config, str), {}, custom_objects)
+                    return self._made(fitted(config, str), {}, custom_objects, built_in=own)
                 name = told.get("registered_name") or class_name
-                return self._made(name, dict(fitted(config, Mapping)), custom_objects)
+                arguments = dict(fitted(config, Mapping))
+                return self._made(name, arguments, custom_objects, built_in=own)
 
     def serialize(self, item: Any, *, use_legacy_format: bool = False) -> Any:
         """Return the entry that describes an object: a name for a function, else a mapping.
@@ -109,12 +121,19 @@ class Catalogue(Generic[T]):
             "registered_name": None if built_in else registered_name(kind),
         }
 
-    def _made(self, name: str, config: Config, custom_objects: CustomObjects | None) -> Any:
+    def _made(
+        self,
+        name: str,
+        config: Config,
+        custom_objects: CustomObjects | None,
+        *,
+        built_in: bool = True,
+    ) -> Any:
         bare = name.rpartition(">")[2]
         found = custom_object(name, custom_objects)
         if found is None:
             known = self._names.get(bare) or self._names.get(bare.lower())
-            if known is None:
+            if known is None or not built_in:
                 raise UnknownNameError(
                     f"{self.kind}: expected one of {sorted(self.entries)} or a name in "
                     f"custom_objects, found {name!r}"

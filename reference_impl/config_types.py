@@ -191,6 +191,7 @@ _OUTER: Mapping[Hint, Test] = {
 }
 
 _WORDS: Mapping[Hint, str] = {
+    Any: "anything",
     bool: "true or false",
     int: "a whole number",
     float: "a number",

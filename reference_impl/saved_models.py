@@ -34,14 +34,9 @@ from reference_impl.models.capture import check_built, extras_of
 from reference_impl.models.flags import set_flags
 from reference_impl.models.foreign_models import entry_of
 from reference_impl.models.model import Model
+from reference_impl.models.optimized import built_with, likeliest, optimized_weights
 from reference_impl.models.restoration import Restoration
-from reference_impl.models.restore_training import (
-    built_with,
-    compile_from,
-    likeliest,
-    optimized_weights,
-    paired_flags,
-)
+from reference_impl.models.restore_training import compile_from, paired_flags
 from reference_impl.models.revived import revived_config
 from reference_impl.models.saved_objects import (
     config_of,

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from importlib import import_module
 from typing import Any, NotRequired
 
-from reference_impl.catalogue import ClassEntry
+from reference_impl.catalogue import ClassEntry, may_be_built_in
 from reference_impl.config_types import fitted
 from reference_impl.custom_objects import (
     CustomObjects,
@@ -117,7 +117,7 @@ def _arguments(config: Any) -> Any:
     }
 
 
-def layer_class(name: str, entry: Mapping[str, Any]) -> Any:
+def layer_class(name: str, entry: Any) -> Any:
     """Return the class of that name: a custom object first, as in Keras, then a built-in."""
     custom = active_custom_objects()
     bare = str(entry["class_name"]).rpartition(">")[2]
@@ -125,7 +125,7 @@ def layer_class(name: str, entry: Mapping[str, Any]) -> Any:
         if candidate in custom:
             return custom[candidate]
     found = built_in(bare)
-    if found is not None:
+    if found is not None and may_be_built_in(entry):
         return found
     raise UnknownLayer(
         f"layer {_layer_name(entry)}: unknown class {name!r}; expected a built-in layer or one of "

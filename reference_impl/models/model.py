@@ -19,7 +19,8 @@ from reference_impl.layers.weights import each_once, zeros_of
 from reference_impl.loading import at
 from reference_impl.models.errors import UnbuiltModel
 from reference_impl.models.graph import Graph, conformed_inputs, graph_between
-from reference_impl.models.graph_config import NetworkConfig, graph_config, graph_from_config
+from reference_impl.models.graph_checks import NetworkConfig
+from reference_impl.models.graph_config import graph_config, graph_from_config
 from reference_impl.models.trainer import Trainer
 from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
 from reference_impl.serialization import class_name

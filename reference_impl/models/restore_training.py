@@ -1,8 +1,7 @@
 """From saved compile settings to a compiled model with its optimizer's and metrics' state."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 import numpy as np
@@ -12,14 +11,19 @@ from reference_impl.autodiff import Variable
 from reference_impl.config_types import fitted
 from reference_impl.custom_objects import active_custom_objects
 from reference_impl.layers.base import Layer
-from reference_impl.layers.weights import each_once
-from reference_impl.loading import LoadError, MalformedEntry, at
+from reference_impl.loading import MalformedEntry, at
 from reference_impl.metrics import Metric
 from reference_impl.models.assignments import Assignments, assignment, commit, undone_if_raised
 from reference_impl.models.batches import pseudo_names
 from reference_impl.models.compiled import BY_SHAPE, Compiled, per_output
 from reference_impl.models.dialect_training import RATE, in_our_order
 from reference_impl.models.flags import Flags, flags_of, paired
+from reference_impl.models.optimized import (
+    OptimizerMismatch,
+    built_with,
+    likeliest,
+    optimized_weights,
+)
 from reference_impl.models.trainer import Trainer
 from reference_impl.nest import leaves
 from reference_impl.optimizers import Optimizer
@@ -28,14 +32,7 @@ from reference_impl.state import Entry, Extras, NamedArray
 Fitted = tuple[list[np.ndarray], dict[str, np.ndarray]]
 """An optimizer's list as ours, and what stands outside of it."""
 
-MOST_FROZEN = 6
-"""Frozen layers of which every choice is tried; of more, all or none have been trained."""
-
 _LOGGER = logging.getLogger(__name__)
-
-
-class OptimizerMismatch(LoadError):
-    """The optimizer's state does not fit the model or is of a kind that is not read."""
 
 
 class MetricsMismatch(OptimizerMismatch):
@@ -254,56 +251,6 @@ def _fitting(
         f"{[variable.shape for variable in built_with(optimizer, candidates[0]).variables]}, "
         f"found {shapes}; load with compile=False to do without it"
     )
-
-
-def likeliest(
-    candidates: Sequence[list[Variable]], fits: Callable[[list[Variable]], bool]
-) -> list[list[Variable]]:
-    """Return the first or the second candidate if it fits, else all others that do."""
-    groups = (candidates[:1], candidates[1:2], candidates[2:])
-    found = ([weights for weights in group if fits(weights)] for group in groups)
-    return next(filter(None, found), [])
-
-
-def built_with(optimizer: Optimizer, weights: Sequence[Variable]) -> Optimizer:
-    """Return the optimizer if it is built, else a copy that is: nothing is changed."""
-    if optimizer.built:
-        return optimizer
-    built = type(optimizer).from_config(optimizer.get_config())
-    built.build(weights)
-    return built
-
-
-def optimized_weights(model: Trainer, places: Sequence[int]) -> list[list[Variable]]:
-    """Return what the optimizer may have been built with, the two likeliest first.
-
-    Where the file does not tell, that is what trains, all that would train if nothing had been
-    frozen since, or what would if some layers had not: tf_keras keeps the slots of a layer that is
-    frozen after training.
-
-    Raises:
-        OptimizerMismatch: if a place is none of the model's weights.
-    """
-    weights = model.weights
-    if any(not 0 <= place < len(weights) for place in places):
-        raise OptimizerMismatch(
-            f"model {model.name!r}: expected places of optimized weights below {len(weights)}, "
-            f"found {sorted(places)}"
-        )
-    if places:
-        return [[weights[place] for place in places]]
-    own = [layer.own_weights(trainable=True) for layer in model.flatten_layers()]
-    trains = {id(variable) for variable in model.trainable_weights}
-    frozen = [index for index, of in enumerate(own) if of and id(of[0]) not in trains]
-    sizes = range(len(frozen) - 1, 0, -1) if len(frozen) <= MOST_FROZEN else ()
-    without = [set(kept) for size in sizes for kept in combinations(frozen, size)]
-    return [
-        model.trainable_weights,
-        *(
-            each_once([one for index, of in enumerate(own) if index not in kept for one in of])
-            for kept in [set[int](), *without]
-        ),
-    ]
 
 
 def _is_legacy(arrays: Sequence[NamedArray]) -> bool:

@@ -10,7 +10,7 @@ from reference_impl.layers.input_layer import InputLayer
 from reference_impl.layers.policy import FLOATX
 from reference_impl.loading import at
 from reference_impl.models.graph import graph_between
-from reference_impl.models.graph_config import NetworkConfig
+from reference_impl.models.graph_checks import NetworkConfig
 from reference_impl.models.model import Model
 from reference_impl.nest import Nested, Shape, is_shape, map_shapes
 from reference_impl.serialization import deserialize_layer, serialize_layer
