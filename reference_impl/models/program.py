@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.autodiff import Tensor, Variable
+from reference_impl.config_types import fitted
 from reference_impl.graphs.drawing import TAKES_SHAPE, Drawing, told
 from reference_impl.graphs.function import Function
 from reference_impl.graphs.operations import OPERATIONS
@@ -270,7 +271,7 @@ def decoded(item: Any, tensor: Any) -> Any:
         parts = [decoded(inner, tensor) for inner in value]
         return parts if kind == "list" else tuple(parts)
     if kind == "slice":
-        return slice(*value)
+        return slice(*fitted(value, tuple[int | None, int | None, int | None]))
     if kind == "dtype":
         return np.dtype(value)
     if kind == "ellipsis":

@@ -13,7 +13,14 @@ import reference_impl as keras
 from reference_impl.layers import Layer
 from reference_impl.loading import LoadError, Located, MalformedEntry
 from reference_impl.serialization import UnknownLayer
-from tests.reference_impl.malformed_files import documents, functional, mutated, part_at, sequential
+from tests.reference_impl.malformed_files import (
+    documents,
+    functional,
+    mutated,
+    part_at,
+    sequential,
+    subclassed,
+)
 
 FEW = settings(
     max_examples=80,
@@ -22,7 +29,7 @@ FEW = settings(
 )
 
 
-@pytest.fixture(scope="module", params=[functional, sequential])
+@pytest.fixture(scope="module", params=[functional, sequential, subclassed])
 def saved(request, tmp_path_factory):
     """Every JSON document of every format of a model."""
     keras.backend.clear_session()
@@ -197,3 +204,35 @@ def test_numbers_and_lists_of_numpy_are_taken_as_they_are():
     config = {"name": "c", "filters": np.int64(2), "kernel_size": np.array([3])}
 
     assert keras.layers.Conv1D.from_config(config).filters == 2
+
+
+@pytest.mark.parametrize(
+    ("place", "other", "message"),
+    [
+        (("attributes", "parts", 0), -1, "attributes.parts: expected a place below 2, found -1"),
+        (
+            ("programs", "inference", "steps", 0, "layer"),
+            -1,
+            "expected a layer that there is",
+        ),
+        (("programs", "training", "steps", 0, "inputs", "ref", 1), -1, "expected an input, one"),
+        (
+            ("programs", "training", "steps", 1, "primitive"),
+            "remove",
+            "expected a primitive",
+        ),
+        (("programs", "training", "outputs", "ref", 1), 9, "training.outputs: expected an input"),
+        (("programs", "training", "steps", 1, "inputs", 0), "x", "steps[1]: expected tensors or"),
+        (("programs", "training", "steps", 1), {}, "steps[1]: expected one of ['comparison',"),
+        (("weights", 0, "shape"), "3", "description.weights[0].shape: expected a list of"),
+    ],
+)
+def test_a_model_without_its_class_refers_to_what_it_has(tmp_path, place, other, message):
+    keras.backend.clear_session()
+    index = next(one for one in documents(subclassed(), tmp_path) if one.name == "saved index")
+    changed = deepcopy(index.content)
+    part_at(changed, ("revival", "description", *place[:-1]))[place[-1]] = other
+
+    with pytest.raises(MalformedEntry) as raised:
+        index.load(changed)
+    assert message in str(raised.value)
