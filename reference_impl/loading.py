@@ -9,7 +9,7 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 Key = str | int
 
@@ -94,7 +94,7 @@ class _Within:
         _PLACE.reset(self._token)
         if isinstance(error, Located):
             error.place = error.place or self._place
-        elif isinstance(error, _OF_DATA) and type(error).__module__.split(".")[0] in _OURS:
+        elif _is_of_data(error):
             raise self._malformed(error) from error
         elif isinstance(error, Exception) and not getattr(error, "__notes__", None):
             error.add_note(
@@ -107,6 +107,15 @@ class _Within:
         made = MalformedEntry(f"{self._who} can't be made of it: {text}" if self._who else text)
         made.place = self._place
         return made
+
+
+def _is_of_data(error: BaseException | None) -> TypeGuard[Exception]:
+    """Say whether this is raised of data that is not what code takes it for.
+
+    A plain NotImplementedError is: of a class that states no `call`, from which nothing is made.
+    """
+    ours = type(error).__module__.split(".")[0] in _OURS
+    return (ours and isinstance(error, _OF_DATA)) or type(error) is NotImplementedError
 
 
 def at(*keys: Key, who: str = "", held: Mapping[str, Any] | None = None) -> _Within:

@@ -101,6 +101,7 @@ LAYERS = ("config", "layers")
         ((*LAYERS, 0, "config", "batch_input_shape"), [None, "4"], "batch_input_shape[1]: exp"),
         (("config", "layers"), {}, "config.layers: expected a list"),
         (("config",), [], "config: expected an object of keys and values, found []"),
+        ((*LAYERS, 6, "config", "layers"), [], "'inner' (Sequential) states no call()"),
         ((*LAYERS, 6, "config", "layers", 0), 3, "config.layers[6].config.layers[0]: layer ent"),
     ],
 )
