@@ -1,7 +1,6 @@
 """`.keras` archives and `.weights.h5` of models, and HDF5 in the words of Keras 3."""
 
 import json
-import logging
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -45,8 +44,6 @@ from reference_impl.models.trainer import Trainer
 from reference_impl.naming import snake_case
 from reference_impl.optimizers import Optimizer
 from reference_impl.state import Entry, Extras, LayerWeights, ModelState, NamedArray, WeightsState
-
-_LOGGER = logging.getLogger(__name__)
 
 BUILD = "build_config"
 COMPILE = "compile_config"

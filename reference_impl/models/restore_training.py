@@ -79,16 +79,13 @@ def compile_from(
     run_eagerly = told.get("run_eagerly") if extras is None else extras.run_eagerly
     with at("optimizer_config"):
         optimizer = optimizers.deserialize(told["optimizer_config"], custom_objects=known)
-    found = {key: _mapped(_loss, told.get(key), key) for key in ("loss",)}
-    for key in ("metrics", "weighted_metrics"):
-        with at(key):
-            saved = _without_prefix(told.get(key), names)
-        found[key] = _mapped(_metric, saved, key)
     model.compile(
         optimizer=optimizer,
+        loss=_mapped(_loss, told.get("loss"), "loss"),
+        metrics=_metrics(told, "metrics", names),
+        weighted_metrics=_metrics(told, "weighted_metrics", names),
         loss_weights=told.get("loss_weights"),
         run_eagerly=run_eagerly,
-        **found,
     )
     if model.compiled is not None and extras is not None:
         model.compiled.flags = paired_flags(model, extras.compiled_trainable)
@@ -117,6 +114,12 @@ def _metric(entry: Any) -> Any:
         return entry
     made = metrics.deserialize(entry, custom_objects=custom)
     return entry if isinstance(entry, str) and entry not in custom else made
+
+
+def _metrics(told: Mapping[str, Any], key: str, names: Sequence[str]) -> Any:
+    with at(key):
+        saved = _without_prefix(told.get(key), names)
+    return _mapped(_metric, saved, key)
 
 
 def _without_prefix(structure: Any, names: Sequence[str]) -> Any:
