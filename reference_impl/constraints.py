@@ -7,6 +7,7 @@ from typing import Any, Self, cast
 import numpy as np
 
 from reference_impl.catalogue import Catalogue, Config
+from reference_impl.config_types import made_from
 from reference_impl.custom_objects import CustomObjects
 
 _EPSILON = 1e-7
@@ -27,7 +28,7 @@ class Constraint(ABC):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Return the constraint that `get_config` described."""
-        return cls(**config)
+        return made_from(cls, config)
 
 
 class MaxNorm(Constraint):

@@ -12,6 +12,7 @@ import ml_dtypes
 import numpy as np
 
 from reference_impl.catalogue import Catalogue, Config
+from reference_impl.config_types import made_from
 from reference_impl.custom_objects import CustomObjects
 from reference_impl.random import Generator, process_generator
 
@@ -37,7 +38,7 @@ class Initializer(ABC):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Return the initializer that `get_config` described."""
-        return cls(**{key: value for key, value in config.items() if key != "dtype"})
+        return made_from(cls, {key: value for key, value in config.items() if key != "dtype"})
 
 
 class Zeros(Initializer):

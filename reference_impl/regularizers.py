@@ -9,6 +9,7 @@ import numpy as np
 from reference_impl import autodiff as ad
 from reference_impl.autodiff import Tensor
 from reference_impl.catalogue import Catalogue, Config
+from reference_impl.config_types import made_from
 from reference_impl.custom_objects import CustomObjects
 
 
@@ -26,7 +27,7 @@ class Regularizer(ABC):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Return the regularizer that `get_config` described."""
-        return cls(**config)
+        return made_from(cls, config)
 
 
 class L1(Regularizer):

@@ -13,30 +13,31 @@ import numpy as np
 
 from reference_impl.autodiff import Variable
 from reference_impl.checkpoints import extra_tensors, extras_graph
+from reference_impl.config_types import fitted
 from reference_impl.custom_objects import custom_object_scope
 from reference_impl.formats.errors import MissingPart
 from reference_impl.formats.object_graph import Node, numbered, tensors_of
 from reference_impl.formats.saved_model_graph import StoredVariable, meta_graph
 from reference_impl.formats.saved_model_objects import KERAS_API, Objects
 from reference_impl.formats.saved_model_read import SavedModelContents, read_saved_model
-from reference_impl.formats.saved_model_write import SavedModelParts, write_saved_model
+from reference_impl.formats.saved_model_write import (
+    METADATA_FILE,
+    SavedModelParts,
+    write_saved_model,
+)
 from reference_impl.graphs.endpoints import Endpoints, endpoints, pseudo_names
 from reference_impl.graphs.symbol import UntraceableOperation
 from reference_impl.layers.base import Layer
 from reference_impl.layers.weights import each_once
+from reference_impl.loading import MalformedEntry, at
+from reference_impl.models.assignments import WeightsMismatch
 from reference_impl.models.capture import check_built, extras_of
 from reference_impl.models.flags import set_flags
 from reference_impl.models.foreign_models import entry_of
 from reference_impl.models.model import Model
+from reference_impl.models.optimized import built_with, likeliest, optimized_weights
 from reference_impl.models.restoration import Restoration
-from reference_impl.models.restore import WeightsMismatch
-from reference_impl.models.restore_training import (
-    built_with,
-    compile_from,
-    likeliest,
-    optimized_weights,
-    paired_flags,
-)
+from reference_impl.models.restore_training import compile_from, paired_flags
 from reference_impl.models.revived import revived_config
 from reference_impl.models.saved_objects import (
     config_of,
@@ -46,7 +47,7 @@ from reference_impl.models.saved_objects import (
     metadata_of,
     objects_of,
 )
-from reference_impl.serialization import MalformedEntry, deserialize_layer, sharing_layers
+from reference_impl.serialization import deserialize_layer, sharing_layers
 from reference_impl.state import Extras
 
 _LOGGER = logging.getLogger(__name__)
@@ -136,7 +137,8 @@ def load_saved_model(
     """
     saved = read_saved_model(folder)
     with custom_object_scope(custom_objects or {}):
-        model = _made(saved)
+        with at(METADATA_FILE):
+            model = _made(saved)
         _set_flags(model, saved)
         if compile_it and saved.training is not None:
             _compile(model, saved)
@@ -160,10 +162,11 @@ def _made(saved: SavedModelContents) -> Model:
 def _build(model: Model, saved: SavedModelContents) -> None:
     """Create the weights by a call on zeros of what the model was called on."""
     spec = saved.metadata.get("full_save_spec") or [[saved.metadata.get("save_spec")]]
-    given = spec[0][0]
-    if given is None:
-        raise MissingPart(f"{saved.folder}: model {model.name!r}: no input shape is kept with it")
-    model(_zeros_of(given), training=False)
+    with at("full_save_spec"):
+        given = fitted(spec, Sequence[Any])[0][0]
+        if given is None:
+            raise MissingPart(f"{saved.folder}: model {model.name!r}: no input shape is kept")
+        model(_zeros_of(given), training=False)
 
 
 def _zeros_of(structure: Any) -> Any:
@@ -193,10 +196,11 @@ def _set_flags(model: Model, saved: SavedModelContents) -> None:
 def _compile(model: Model, saved: SavedModelContents) -> None:
     """Compile, and create the variables that take what was saved."""
     told, training = saved.index, saved.training or {}
-    compile_from(
-        *(model, training, _flags_told(told) if told else None),
-        output_names=told.get("output_names") or (),
-    )
+    with at(METADATA_FILE, "training_config"):
+        compile_from(
+            *(model, training, _flags_told(told) if told else None),
+            output_names=told.get("output_names") or (),
+        )
     compiled = model.compiled
     assert compiled is not None
     if told.get("output_shapes"):

@@ -11,6 +11,7 @@ from typing import Self, cast
 import numpy as np
 
 from reference_impl.catalogue import Catalogue, Config
+from reference_impl.config_types import made_from
 from reference_impl.custom_objects import CustomObjects
 
 Step = int | np.ndarray | np.integer
@@ -30,7 +31,7 @@ class LearningRateSchedule(ABC):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Return the schedule that `get_config` described."""
-        return cls(**config)
+        return made_from(cls, config)
 
 
 class ExponentialDecay(LearningRateSchedule):

@@ -76,7 +76,8 @@ class ModelState:
 
     `training` and `optimizer` are None where the model was not compiled, or had taken no step.
     `build` is the input shape of a model that its configuration does not build; `prefixed` says
-    that the metrics of several outputs go by the output's name before their own.
+    that the metrics of several outputs go by the output's name before their own. `places` are those
+    of the architecture and the compile settings in the file, for messages.
     """
 
     architecture: Entry
@@ -87,3 +88,4 @@ class ModelState:
     keras_version: str = KERAS_VERSION
     build: Any = None
     prefixed: bool = True
+    places: tuple[str, str] = ("model_config", "training_config")

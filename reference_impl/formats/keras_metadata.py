@@ -8,11 +8,13 @@ Source: tf_keras/src/saving/legacy/saved_model/json_utils.py, and files that tf_
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
+from reference_impl.config_types import fitted
 from reference_impl.formats.errors import MissingPart, WrongPart
 from reference_impl.formats.protos import MESSAGES, decoded, encoded
 from reference_impl.graphs.endpoints import Spec
+from reference_impl.loading import at
 from reference_impl.nest import Shape
 
 PRODUCER, MIN_CONSUMER = 2, 1
@@ -31,6 +33,17 @@ class ObjectMetadata:
     path: str
     identifier: str
     metadata: Mapping[str, Any]
+
+
+class LayerMetadata(TypedDict, total=False):
+    """What is kept of a layer, as far as it is read; the root has the compile settings, too."""
+
+    name: str
+    class_name: str
+    trainable: bool
+    config: Mapping[str, Any] | None
+    is_graph_network: bool
+    training_config: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +118,8 @@ def _object(number: int, path: str, identifier: str, text: str, where: str) -> O
         raise WrongPart(f"{where}: {path!r}: not JSON: {error}") from error
     if not isinstance(metadata, dict):
         raise WrongPart(f"{where}: {path!r}: expected a JSON object")
-    return ObjectMetadata(number, path, identifier, _untyped(metadata))
+    with at(path):
+        return ObjectMetadata(number, path, identifier, fitted(_untyped(metadata), LayerMetadata))
 
 
 def _with_model(found: dict[int, ObjectMetadata], where: str) -> dict[int, ObjectMetadata]:

@@ -1,11 +1,12 @@
 """Reading a SavedModel that Keras wrote: every part is checked before any is used."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
+from reference_impl.config_types import fitted
 from reference_impl.formats.bundle_read import Bundle, open_bundle
 from reference_impl.formats.errors import (
     MissingPart,
@@ -13,6 +14,7 @@ from reference_impl.formats.errors import (
     WrongChecksum,
     WrongPart,
 )
+from reference_impl.formats.hdf5_extras import Shapes
 from reference_impl.formats.keras_metadata import (
     ObjectMetadata,
     decoded_metadata,
@@ -29,14 +31,23 @@ from reference_impl.formats.saved_model_write import (
     VARIABLES,
     digest,
 )
+from reference_impl.loading import at
 
 OTHER_GRAPH_FILES = ("saved_model.pbtxt", "saved_model.cpb")
 """Names under which a SavedModel's graph may lie that is not read."""
 
-INDEX_KEYS = {
-    *("members", "trainable", "compiled_trainable", "run_eagerly", "output_shapes", "optimized"),
-    "revival",
-}
+
+class SavedIndex(TypedDict):
+    """What the index of our own extra state holds at least."""
+
+    members: Mapping[str, str]
+    trainable: Sequence[bool]
+    compiled_trainable: Sequence[bool]
+    run_eagerly: bool | None
+    output_shapes: Shapes
+    optimized: Sequence[int]
+    revival: Mapping[str, Any] | None
+    output_names: NotRequired[Sequence[str] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +138,12 @@ def _index(bundle: Bundle, folder: Path) -> Mapping[str, Any]:
         index = json.loads(text.item())
     except ValueError as error:
         raise WrongPart(f"{where}: not JSON: {error}") from error
-    if not isinstance(index, dict) or not set(index) >= INDEX_KEYS:
-        raise MissingPart(f"{where}: expected {sorted(INDEX_KEYS)}")
-    return index
+    keys = SavedIndex.__required_keys__
+    if not isinstance(index, dict) or not set(index) >= keys:
+        raise MissingPart(f"{where}: expected {sorted(keys)}")
+    with at(INDEX):
+        found: Mapping[str, Any] = fitted(index, SavedIndex)
+    return found
 
 
 def check_members(files: Mapping[str, bytes], index: Mapping[str, Any], folder: Path) -> None:

@@ -7,12 +7,13 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 
 import numpy as np
 
 from reference_impl import constraints, initializers, regularizers
 from reference_impl.autodiff import Tensor, Variable, cast
+from reference_impl.config_types import made_from
 from reference_impl.layers.call_context import CallFrame, calling, current_frame
 from reference_impl.layers.policy import (
     compute_dtype,
@@ -70,6 +71,15 @@ def _named_arguments(method: Callable[..., Any]) -> frozenset[str]:
     return frozenset(one.name for one in given if one.kind not in open_ended)
 
 
+class ShapeArguments(TypedDict, total=False):
+    """How the first layer of a Sequential says the shape of its input."""
+
+    input_shape: Sequence[int | None] | None
+    batch_input_shape: Sequence[int | None] | None
+    input_dim: int | None
+    batch_size: int | None
+
+
 class Layer:
     """A function with weights, built when it first sees the shape of its input.
 
@@ -93,7 +103,7 @@ class Layer:
         name: str | None = None,
         trainable: bool = True,
         dtype: object = None,
-        **shape_arguments: Any,
+        **shape_arguments: Unpack[ShapeArguments],
     ) -> None:
         set_field = object.__setattr__
         set_field(self, "_tracked", {})
@@ -354,7 +364,7 @@ class Layer:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Make a layer from what `get_config` returned, with fresh weights."""
-        return cls(**config)
+        return made_from(cls, config)
 
     def __call__(
         self,
@@ -436,13 +446,19 @@ class Layer:
         return tensor
 
 
-def _batch_input_shape(arguments: dict[str, Any]) -> Shape | None:
+def _batch_input_shape(arguments: Mapping[str, Any]) -> Shape | None:
     unknown = set(arguments) - {"input_shape", "batch_input_shape", "input_dim", "batch_size"}
     if unknown:
         raise TypeError(f"Keyword argument not understood: {sorted(unknown)}")
     if arguments.get("batch_input_shape") is not None:
-        return tuple(arguments["batch_input_shape"])
+        return _sizes(arguments["batch_input_shape"])
     sample = arguments.get("input_shape")
     if sample is None and arguments.get("input_dim") is not None:
         sample = (arguments["input_dim"],)
-    return None if sample is None else (arguments.get("batch_size"), *sample)
+    return None if sample is None else _sizes((arguments.get("batch_size"), *sample))
+
+
+def _sizes(shape: Sequence[int | None]) -> Shape:
+    if any(size is not None and size < 0 for size in shape):
+        raise ValueError(f"expected a shape of sizes or None, found {tuple(shape)}")
+    return tuple(shape)

@@ -22,8 +22,13 @@ def assign_all(where: str, variables: Sequence[Variable], values: Sequence[np.nd
                 f"{where}: weight {variable.name!r} has shape {tuple(variable.shape)}, "
                 f"found an array of shape {tuple(value.shape)}"
             )
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+    # All are copied, in their variables' dtypes, before one is given.
+    copies = [
+        np.array(value, variable.dtype, order="C")
+        for variable, value in zip(variables, values, strict=True)
+    ]
+    for variable, copy in zip(variables, copies, strict=True):
+        variable.adopt(copy)
 
 
 def zeros_of(shapes: Nested, dtype: str) -> Nested:

@@ -8,6 +8,7 @@ import numpy as np
 from reference_impl import autodiff as ad
 from reference_impl.autodiff import Operand, Tensor
 from reference_impl.catalogue import Config
+from reference_impl.config_types import made_from
 from reference_impl.losses.functions import FUNCTIONS, LossFunction, squeezed
 from reference_impl.tape import value_of
 
@@ -55,7 +56,7 @@ class Loss:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Return the loss that `get_config` described."""
-        return cls(**config)
+        return made_from(cls, config)
 
 
 class LossFunctionWrapper(Loss):
@@ -96,7 +97,7 @@ class LossFunctionWrapper(Loss):
         arguments = {key: value for key, value in config.items() if key != "fn"}
         if cls is LossFunctionWrapper:
             arguments["fn"] = FUNCTIONS.get(config["fn"])
-        return cls(**arguments)
+        return made_from(cls, arguments)
 
 
 def reduced(losses: Tensor, sample_weight: Operand | None, reduction: str) -> Tensor:

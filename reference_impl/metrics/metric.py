@@ -8,6 +8,7 @@ import numpy as np
 from reference_impl import autodiff as ad
 from reference_impl.autodiff import Operand, Tensor, Variable
 from reference_impl.catalogue import Config
+from reference_impl.config_types import made_from
 from reference_impl.custom_objects import registered_name
 from reference_impl.initializers import as_dtype
 from reference_impl.losses.functions import squeezed
@@ -69,7 +70,7 @@ class Metric:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Return the metric that `get_config` described, in its initial state."""
-        return cls(**config)
+        return made_from(cls, config)
 
 
 class Sum(Metric):
@@ -160,7 +161,7 @@ class MeanMetricWrapper(_Average):
         arguments = dict(config)
         if cls is MeanMetricWrapper:
             arguments["fn"] = FUNCTIONS.get(arguments["fn"])
-        return cls(**arguments)
+        return made_from(cls, arguments)
 
 
 class RootMeanSquaredError(_Average):

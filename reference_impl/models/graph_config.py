@@ -6,9 +6,11 @@ from typing import Any
 
 from reference_impl.layers.base import KerasTensor, Layer, Node
 from reference_impl.layers.input_layer import InputLayer
+from reference_impl.loading import MalformedEntry, at
 from reference_impl.models.graph import Graph
+from reference_impl.models.graph_checks import check_graph, map_addresses
 from reference_impl.nest import Nested, leaves, map_leaves
-from reference_impl.serialization import MalformedEntry, deserialize_layer, serialize_layer
+from reference_impl.serialization import deserialize_layer, serialize_layer
 
 GRAPH_CLASSES = ("Functional", "Model", "Sequential")
 """Models start with a call on their own inputs, so that their first call by others has index 1."""
@@ -89,7 +91,8 @@ def graph_from_config(config: Mapping[str, Any]) -> tuple[Nested, Nested]:
     Raises:
         MalformedEntry: if it refers to a layer or a call that it does not hold.
     """
-    layers = {entry["name"]: deserialize_layer(entry) for entry in _entries(config)}
+    check_graph(config, _call_of)
+    layers = {entry["name"]: _layer(entry, number) for number, entry in enumerate(_entries(config))}
     pending = [
         (layers[entry["name"]], node)
         for entry in _entries(config)
@@ -107,7 +110,7 @@ def graph_from_config(config: Mapping[str, Any]) -> tuple[Nested, Nested]:
         offset = int(node) - first.get(name, 0)
         if name not in layers:
             raise MalformedEntry(f"model {config.get('name')!r}: no layer {name!r} in its config")
-        return list(leaves(calls[offset].outputs))[position] if offset < len(calls) else None
+        return _output(calls[offset], position) if offset < len(calls) else None
 
     while pending:
         waiting = _make_calls(pending, tensor, made)
@@ -121,6 +124,20 @@ def graph_from_config(config: Mapping[str, Any]) -> tuple[Nested, Nested]:
         _tensors(config["input_layers"], tensor),
         _tensors(config["output_layers"], tensor),
     )
+
+
+def _layer(entry: Mapping[str, Any], number: int) -> Layer:
+    with at("layers", number):
+        return deserialize_layer(entry)
+
+
+def _output(call: Node, position: int) -> KerasTensor:
+    outputs: list[KerasTensor] = list(leaves(call.outputs))
+    if position >= len(outputs):
+        raise MalformedEntry(
+            f"layer {call.layer.name!r}: expected an output below {len(outputs)}, found {position}"
+        )
+    return outputs[position]
 
 
 def _entries(config: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -157,7 +174,8 @@ def _make_call(call: tuple[Layer, Any], tensor: Any, made: dict[str, list[Node]]
     inputs = map_addresses(tensor, addresses)
     if any(leaf is None for leaf in leaves(inputs)):
         return False
-    layer(inputs, **arguments)
+    with at("layers", who=f"call of layer {layer.name!r}"):
+        layer(inputs, **arguments)
     made[layer.name].append(layer.inbound_nodes[-1])
     return True
 
@@ -180,20 +198,6 @@ def _keras3_address(argument: Any) -> Any:
     if isinstance(argument, Mapping) and "config" in argument:
         return list(argument["config"]["keras_history"])
     return [_keras3_address(item) for item in argument]
-
-
-def is_address(item: Any) -> bool:
-    """Say whether this is [layer name, node index, tensor index]."""
-    return isinstance(item, list | tuple) and len(item) >= 3 and isinstance(item[0], str)
-
-
-def map_addresses(function: Any, structure: Any) -> Any:
-    """Return the structure with `function` applied to each address in it."""
-    if is_address(structure):
-        return function(structure)
-    if isinstance(structure, Mapping):
-        return {key: map_addresses(function, value) for key, value in structure.items()}
-    return [map_addresses(function, item) for item in structure]
 
 
 def _tensors(structure: Any, tensor: Any) -> Nested:

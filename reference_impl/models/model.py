@@ -10,13 +10,16 @@ import numpy as np
 from reference_impl import saving
 from reference_impl.autodiff import Variable
 from reference_impl.checkpoints import LoadStatus
+from reference_impl.config_types import fitted, made_from
 from reference_impl.custom_objects import custom_object_scope
 from reference_impl.layers.base import KerasTensor, Layer
 from reference_impl.layers.call_context import CallFrame, calling
 from reference_impl.layers.policy import is_floating
 from reference_impl.layers.weights import each_once, zeros_of
+from reference_impl.loading import at
 from reference_impl.models.errors import UnbuiltModel
 from reference_impl.models.graph import Graph, conformed_inputs, graph_between
+from reference_impl.models.graph_checks import NetworkConfig
 from reference_impl.models.graph_config import graph_config, graph_from_config
 from reference_impl.models.trainer import Trainer
 from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
@@ -201,12 +204,13 @@ class Model(Trainer):
         cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Self:
         """Return the functional model that a configuration describes, with fresh weights."""
-        with custom_object_scope(custom_objects or {}):
-            if "input_layers" not in config:
-                return cls(**config)
-            inputs, outputs = graph_from_config(config)
-            model = cls(inputs=inputs, outputs=outputs, name=config.get("name"))
-            model.set_own_trainable(config.get("trainable", True))
+        with custom_object_scope(custom_objects or {}), at():
+            told = fitted(config, NetworkConfig)
+            if "input_layers" not in told:
+                return made_from(cls, told)
+            inputs, outputs = graph_from_config(told)
+            model = cls(inputs=inputs, outputs=outputs, name=told.get("name"))
+            model.set_own_trainable(told.get("trainable", True))
             return model
 
     def to_json(self, **json_arguments: Any) -> str:

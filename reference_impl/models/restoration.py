@@ -11,10 +11,12 @@ import numpy as np
 
 from reference_impl.autodiff import Variable
 from reference_impl.formats.bundle_read import Bundle
+from reference_impl.formats.errors import WrongPart
 from reference_impl.formats.object_graph import Node, numbered
 from reference_impl.layers.base import Layer
+from reference_impl.loading import loading
+from reference_impl.models.assignments import WeightsMismatch, commit
 from reference_impl.models.errors import UnbuiltModel
-from reference_impl.models.restore import WeightsMismatch
 from reference_impl.models.restore_slots import Pairs, match_optimizer
 from reference_impl.models.trackable import (
     BY_NUMBER,
@@ -157,7 +159,8 @@ class Restoration:
             return
         self._running = True
         try:
-            self._take(self._changes())
+            with loading(self._bundle.prefix):
+                self._take(self._changes())
         finally:
             self._running = False
         self._wait()
@@ -195,8 +198,14 @@ class Restoration:
                 if isinstance(held, Variable)
             ]
         changes = [(held, node.key) for held, node in pairs if node.key in self._waiting]
+        keys: dict[str, Variable] = {}
         for variable, key in changes:
             self._check(variable, key)
+            if keys.setdefault(key, variable) is not variable:
+                raise WrongPart(
+                    f"{self._bundle.prefix}: {key!r} is the value of two variables, "
+                    f"{keys[key].name!r} and {variable.name!r}"
+                )
         return changes
 
     def _of_optimizer(self, node: Node, optimizer: Optimizer) -> Pairs:
@@ -228,9 +237,10 @@ class Restoration:
             )
 
     def _take(self, changes: Sequence[tuple[Variable, str]]) -> None:
+        commit([(variable, variable.converted(self._values[key])) for variable, key in changes])
         for variable, key in changes:
-            variable.adopt(self._values.pop(key))
-            self._waiting.pop(key)
+            self._values.pop(key, None)
+            self._waiting.pop(key, None)
             self._restored[id(variable)] = variable
 
     def _wait(self) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 from reference_impl.autodiff import Variable
 from reference_impl.custom_objects import custom_object_scope
 from reference_impl.layers.base import Layer
+from reference_impl.loading import MalformedEntry, at
+from reference_impl.models.assignments import Assignments, WeightsMismatch, assignment, commit
 from reference_impl.models.capture import (
     check_built,
     saved_layers,
@@ -18,14 +20,8 @@ from reference_impl.models.flags import set_flags
 from reference_impl.models.restore_training import compile_from, paired_flags, restore_training
 from reference_impl.models.trainer import Trainer
 from reference_impl.nest import map_shapes
-from reference_impl.serialization import MalformedEntry, deserialize_layer, sharing_layers
+from reference_impl.serialization import deserialize_layer, sharing_layers
 from reference_impl.state import Extras, LayerWeights, ModelState, NamedArray, WeightsState
-
-Assignments = list[tuple[Variable, np.ndarray]]
-
-
-class WeightsMismatch(ValueError):
-    """The weights do not fit the model; the layer and both shapes are named. Nothing changed."""
 
 
 def model_from_state(
@@ -40,21 +36,23 @@ def model_from_state(
     `fit` finds the weights in formats that have them otherwise than layer by layer.
     """
     with custom_object_scope(custom_objects or {}), sharing_layers():
-        layer = deserialize_layer(state.architecture)
-        if not isinstance(layer, Trainer):
-            raise MalformedEntry(f"model_config: expected a model, found {type(layer).__name__}")
-        if state.build is not None and not layer.built:
-            layer.build(map_shapes(tuple, state.build))
+        with at(state.places[0]):
+            layer = deserialize_layer(state.architecture)
+            if not isinstance(layer, Trainer):
+                raise MalformedEntry(f"expected a model, found {type(layer).__name__}")
+            if state.build is not None and not layer.built:
+                with at("build_config", "input_shape"):
+                    layer.build(map_shapes(tuple, state.build))
         extras = state.extras
         if extras is not None:
             set_flags(paired_flags(layer, extras.trainable))
         changes = fit(layer) if fit is not None else fitting(layer, state.weights)
         if extras is not None:
             changes += set_states(layer, extras.layer_states)
-        for variable, value in changes:
-            variable.adopt(value)
+        commit(changes)
         if compile_it and state.training is not None:
-            compile_from(layer, state.training, extras, prefixed=state.prefixed)
+            with at(state.places[1]):
+                compile_from(layer, state.training, extras, prefixed=state.prefixed)
             restore_training(layer, state.optimizer or (), extras or Extras())
     return layer
 
@@ -118,26 +116,8 @@ def paired(layer: str, variables: Sequence[Variable], arrays: Sequence[NamedArra
     )
     changes: Assignments = []
     for variable, array in zip(variables, ordered, strict=True):
-        value = _in_dtype(array.value, variable.dtype)
-        if variable.shape != value.shape:
-            raise WeightsMismatch(
-                f"layer {layer!r}: weight {variable.name!r} has shape {variable.shape}, "
-                f"found {array.name!r} of shape {value.shape}; nothing was changed"
-            )
-        if value.dtype.kind not in "fiub" and value.dtype != variable.dtype:
-            raise WeightsMismatch(
-                f"layer {layer!r}: weight {variable.name!r} of dtype {variable.dtype} can't take "
-                f"{array.name!r} of dtype {value.dtype}; nothing was changed"
-            )
-        changes.append((variable, value))
+        changes.append(assignment(variable, array.name, array.value, f"layer {layer!r}"))
     return changes
-
-
-def _in_dtype(value: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    # Files of bfloat16 weights hold two opaque bytes a number, with no word of what they are.
-    if value.dtype == np.dtype("V2") and str(dtype) == "bfloat16":
-        return value.view(dtype)
-    return value
 
 
 def set_states(model: Layer, states: Mapping[str, np.ndarray]) -> Assignments:
@@ -146,11 +126,12 @@ def set_states(model: Layer, states: Mapping[str, np.ndarray]) -> Assignments:
     changes: Assignments = []
     for place, value in states.items():
         number, _, name = place.partition("/")
-        known = layers[int(number)].extra_state if int(number) < len(layers) else {}
+        there = number.isdecimal() and int(number) < len(layers)
+        known = layers[int(number)].extra_state if there else {}
         if name not in known or known[name].shape != value.shape:
             raise WeightsMismatch(
                 f"layer {number} of model {model.name!r}: no state {name!r} of shape "
                 f"{value.shape}: it has {[(key, state.shape) for key, state in known.items()]}"
             )
-        changes.append((known[name], value))
+        changes.append(assignment(known[name], place, value, f"layer {number}"))
     return changes

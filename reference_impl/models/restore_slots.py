@@ -12,7 +12,7 @@ import numpy as np
 from reference_impl.autodiff import Variable
 from reference_impl.formats.object_graph import Node
 from reference_impl.models.capture import optimized_places
-from reference_impl.models.restore_training import OptimizerMismatch
+from reference_impl.models.optimized import OptimizerMismatch
 from reference_impl.optimizers import LegacyOptimizer, Optimizer, UnknownVariableError
 from reference_impl.optimizers.slot_lists import AVERAGES, slot_lists, slot_names
 

@@ -1,16 +1,26 @@
 """Sequential: a model whose layers are called one after the other."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, NotRequired, Self
 
+from reference_impl.config_types import fitted
 from reference_impl.custom_objects import custom_object_scope
 from reference_impl.layers.base import KerasTensor, Layer
 from reference_impl.layers.input_layer import InputLayer
 from reference_impl.layers.policy import FLOATX
+from reference_impl.loading import at
 from reference_impl.models.graph import graph_between
+from reference_impl.models.graph_checks import NetworkConfig
 from reference_impl.models.model import Model
 from reference_impl.nest import Nested, Shape, is_shape, map_shapes
 from reference_impl.serialization import deserialize_layer, serialize_layer
+
+
+class SequentialConfig(NetworkConfig):
+    """The configuration of a Sequential."""
+
+    layers: Sequence[Any]
+    build_input_shape: NotRequired[Sequence[int | None] | None]
 
 
 class Sequential(Model):
@@ -140,15 +150,20 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Self:
         """Return the model that a configuration describes; very old ones are a list of layers."""
-        given: dict[str, Any] = {"layers": config} if isinstance(config, list) else config
-        with custom_object_scope(custom_objects or {}):
-            layers = [deserialize_layer(entry) for entry in given["layers"]]
+        told = {"layers": config} if isinstance(config, list) else config
+        with custom_object_scope(custom_objects or {}), at():
+            given = fitted(told, SequentialConfig)
+            layers = []
+            for number, entry in enumerate(given["layers"]):
+                with at("layers", number):
+                    layers.append(deserialize_layer(entry))
             model = cls(layers, name=given.get("name"))
-        shape = given.get("build_input_shape")
-        if shape is not None and not model.built:
-            model.build(tuple(shape))
-        model.set_own_trainable(given.get("trainable", True))
-        return model
+            shape = given.get("build_input_shape")
+            if shape is not None and not model.built:
+                with at("build_input_shape"):
+                    model.build(tuple(shape))
+            model.set_own_trainable(given.get("trainable", True))
+            return model
 
     def __call__(self, inputs: Nested, training: bool | None = None, **arguments: Any) -> Nested:  # noqa: FBT001 (Keras's signature)
         """Compute the outputs; a stack without known shapes takes them from the inputs."""

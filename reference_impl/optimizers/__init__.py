@@ -89,8 +89,8 @@ def deserialize(
     other dialects are dropped where they ask for nothing, else refused as unknown.
     """
     catalogue: Catalogue[Any] = OPTIMIZERS
-    if not isinstance(entry, str):
-        config = entry.get("config") or {}
+    if isinstance(entry, Mapping) and isinstance(entry.get("config"), Mapping):
+        config = entry["config"]
         if set(config) & set(OLD_ARGUMENTS):
             catalogue = legacy.LEGACY_OPTIMIZERS
         kept = {k: v for k, v in config.items() if v not in _FOREIGN_KEYS.get(k, ())}

@@ -15,7 +15,9 @@ import numpy.typing as npt
 from reference_impl import schedules
 from reference_impl.autodiff import Variable
 from reference_impl.catalogue import Config
+from reference_impl.config_types import made_from
 from reference_impl.custom_objects import CustomObjects
+from reference_impl.loading import at
 from reference_impl.optimizers.clipping import (
     clipped_by_global_norm,
     clipped_by_norm,
@@ -261,8 +263,11 @@ class Optimizer(ABC):
         expected = [variable.shape for variable in self.variables]
         if found != expected:
             raise OptimizerStateError(f"{self.name}: expected shapes {expected}, found {found}")
-        for variable, weight in zip(self.variables, weights, strict=True):
-            variable.assign(np.asarray(weight))
+        # All are copied, in their variables' dtypes, before one is given.
+        pairs = zip(self.variables, weights, strict=True)
+        copies = [np.array(weight, variable.dtype, order="C") for variable, weight in pairs]
+        for variable, copy in zip(self.variables, copies, strict=True):
+            variable.adopt(copy)
 
     def get_config(self) -> Config:
         """Return the constructor's arguments; a number for the rate is float32, widened."""
@@ -289,10 +294,11 @@ class Optimizer(ABC):
         """Return the optimizer that `get_config` described, not built, at iteration 0."""
         arguments = dict(config)
         if isinstance(arguments.get("learning_rate"), Mapping):
-            arguments["learning_rate"] = schedules.deserialize(
-                arguments["learning_rate"], custom_objects=custom_objects
-            )
-        return cls(**arguments)
+            with at("learning_rate"):
+                arguments["learning_rate"] = schedules.deserialize(
+                    arguments["learning_rate"], custom_objects=custom_objects
+                )
+        return made_from(cls, arguments)
 
     def _set_rate(self, value: Rate) -> None:
         if isinstance(value, LearningRateSchedule):
