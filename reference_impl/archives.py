@@ -19,6 +19,7 @@ from reference_impl.formats.weights_h5 import (
     numbered_group,
     write_weights_tree,
 )
+from reference_impl.limits import held_by
 from reference_impl.metrics import Metric
 from reference_impl.models.capture import check_built, extras_of
 from reference_impl.models.dialect_entries import (
@@ -148,6 +149,7 @@ def load_archive(
         custom_objects=custom_objects,
         compile_it=compile_it,
         fit=lambda model: fitting_tree(model, tree),
+        held=held_by(array for group in tree.groups.values() for array in group.arrays.values()),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from reference_impl.autodiff import Variable
 from reference_impl.custom_objects import custom_object_scope
 from reference_impl.layers.base import Layer
+from reference_impl.limits import building, held_by
 from reference_impl.models.capture import (
     check_built,
     saved_layers,
@@ -34,12 +35,20 @@ def model_from_state(
     custom_objects: Mapping[str, Any] | None = None,
     compile_it: bool = True,
     fit: Callable[[Trainer], Assignments] | None = None,
+    held: int | None = None,
 ) -> Trainer:
     """Return the model of a state, compiled and with its optimizer's state where there is one.
 
-    `fit` finds the weights in formats that have them otherwise than layer by layer.
+    `fit` finds the weights in formats that have them otherwise than layer by layer, of which the
+    file holds `held` bytes.
+
+    Raises:
+        TooLarge: if the configuration asks for far more weights than there are.
     """
-    with custom_object_scope(custom_objects or {}), sharing_layers():
+    if held is None:
+        listed = (item for layer in state.weights.layers for item in layer.weights)
+        held = held_by(item.held for item in (*listed, *state.weights.top_level))
+    with building(held=held), custom_object_scope(custom_objects or {}), sharing_layers():
         layer = deserialize_layer(state.architecture)
         if not isinstance(layer, Trainer):
             raise MalformedEntry(f"model_config: expected a model, found {type(layer).__name__}")
@@ -107,7 +116,7 @@ def paired(layer: str, variables: Sequence[Variable], arrays: Sequence[NamedArra
         raise WeightsMismatch(
             f"layer {layer!r}: expected {len(variables)} weights "
             f"{[(variable.name, variable.shape) for variable in variables]}, found {len(arrays)} "
-            f"{[(array.name, array.value.shape) for array in arrays]}; nothing was changed"
+            f"{[(array.name, array.held.shape) for array in arrays]}; nothing was changed"
         )
     named = {array.name: array for array in arrays}
     names = [variable.name for variable in variables]
@@ -118,26 +127,21 @@ def paired(layer: str, variables: Sequence[Variable], arrays: Sequence[NamedArra
     )
     changes: Assignments = []
     for variable, array in zip(variables, ordered, strict=True):
-        value = _in_dtype(array.value, variable.dtype)
-        if variable.shape != value.shape:
+        dtype = array.held.dtype
+        # Files of bfloat16 weights hold two opaque bytes a number, with no word of what they are.
+        opaque = dtype == np.dtype("V2") and str(variable.dtype) == "bfloat16"
+        if variable.shape != array.held.shape:
             raise WeightsMismatch(
                 f"layer {layer!r}: weight {variable.name!r} has shape {variable.shape}, "
-                f"found {array.name!r} of shape {value.shape}; nothing was changed"
+                f"found {array.name!r} of shape {array.held.shape}; nothing was changed"
             )
-        if value.dtype.kind not in "fiub" and value.dtype != variable.dtype:
+        if dtype.kind not in "fiub" and dtype != variable.dtype and not opaque:
             raise WeightsMismatch(
                 f"layer {layer!r}: weight {variable.name!r} of dtype {variable.dtype} can't take "
-                f"{array.name!r} of dtype {value.dtype}; nothing was changed"
+                f"{array.name!r} of dtype {dtype}; nothing was changed"
             )
-        changes.append((variable, value))
+        changes.append((variable, array.value.view(variable.dtype) if opaque else array.value))
     return changes
-
-
-def _in_dtype(value: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    # Files of bfloat16 weights hold two opaque bytes a number, with no word of what they are.
-    if value.dtype == np.dtype("V2") and str(dtype) == "bfloat16":
-        return value.view(dtype)
-    return value
 
 
 def set_states(model: Layer, states: Mapping[str, np.ndarray]) -> Assignments:

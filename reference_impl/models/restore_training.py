@@ -19,11 +19,11 @@ from reference_impl.models.flags import Flags, flags_of, paired
 from reference_impl.models.trainer import Trainer
 from reference_impl.optimizers import Optimizer
 from reference_impl.serialization import MalformedEntry
-from reference_impl.state import Entry, Extras, NamedArray
+from reference_impl.state import Array, Entry, Extras, NamedArray, array_of
 
 Changes = list[tuple[Variable, np.ndarray]]
 
-Fitted = tuple[list[np.ndarray], dict[str, np.ndarray]]
+Fitted = tuple[list[Array], dict[str, Array]]
 """An optimizer's list as ours, and what stands outside of it."""
 
 MOST_FROZEN = 6
@@ -145,7 +145,7 @@ def restore_training(model: Trainer, arrays: Sequence[NamedArray], extras: Extra
             model.name,
         )
     changes = _metric_changes(model, extras)
-    listed: Sequence[np.ndarray] = ()
+    listed: Sequence[Array] = ()
     optimizer = compiled.optimizer
     if not legacy:
         listed, outside = _optimizer_state(model, optimizer, arrays, extras)
@@ -153,23 +153,23 @@ def restore_training(model: Trainer, arrays: Sequence[NamedArray], extras: Extra
     if len(listed) > 1:
         optimizer.set_weights(listed)
     elif listed:
-        optimizer.iterations.assign(listed[0])
+        optimizer.iterations.assign(array_of(listed[0]))
     for variable, value in changes:
         variable.adopt(value)
 
 
 def _optimizer_state(
     model: Trainer, optimizer: Optimizer, arrays: Sequence[NamedArray], extras: Extras
-) -> tuple[list[np.ndarray], Changes]:
+) -> tuple[list[Array], Changes]:
     """Return the optimizer's list as ours, and which variable outside of it takes which array.
 
     The list may be that of either dialect. An optimizer that has slots is built to take them.
     """
-    values = [array.value for array in arrays]
+    values = [array.held for array in arrays]
     slots = len(values) > (1 if optimizer.schedule is not None else 2)
     slots = slots or any(value.shape for value in values)
-    outside = extras.optimizer
-    listed: list[np.ndarray] = values[:1]
+    outside: Mapping[str, Array] = extras.optimizer
+    listed: list[Array] = values[:1]
     if extras.optimized or slots or (optimizer.built and values):
         weights, (listed, outside) = _fitting(
             optimizer, optimized_weights(model, extras.optimized), values, outside
@@ -183,14 +183,20 @@ def _optimizer_state(
         raise OptimizerMismatch(
             f"optimizer {optimizer.name!r}: expected one of {sorted(known)}, found {unknown}"
         )
-    return listed, [(known[name], value) for name, value in outside.items()]
+    for name, value in outside.items():
+        if known[name].shape != value.shape:
+            raise OptimizerMismatch(
+                f"optimizer {optimizer.name!r}: expected {name!r} of shape {known[name].shape}, "
+                f"found {value.shape}"
+            )
+    return listed, [(known[name], array_of(value)) for name, value in outside.items()]
 
 
 def _fitting(
     optimizer: Optimizer,
     candidates: Sequence[list[Variable]],
-    values: Sequence[np.ndarray],
-    outside: Mapping[str, np.ndarray],
+    values: Sequence[Array],
+    outside: Mapping[str, Array],
 ) -> tuple[list[Variable], Fitted]:
     """Return the weights that the state is of, and the state as ours.
 
