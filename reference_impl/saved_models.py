@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from reference_impl.autodiff import Variable
 from reference_impl.checkpoints import extra_tensors, extras_graph
 from reference_impl.custom_objects import custom_object_scope
@@ -23,6 +21,8 @@ from reference_impl.formats.saved_model_write import SavedModelParts, write_save
 from reference_impl.graphs.endpoints import Endpoints, endpoints, pseudo_names
 from reference_impl.graphs.symbol import UntraceableOperation
 from reference_impl.layers.base import Layer
+from reference_impl.layers.weights import zeros_of
+from reference_impl.limits import building
 from reference_impl.models.capture import check_built, extras_of
 from reference_impl.models.flags import set_flags
 from reference_impl.models.foreign_models import entry_of
@@ -134,7 +134,8 @@ def load_saved_model(
         WeightsMismatch, OptimizerMismatch: if the parts do not fit each other.
     """
     saved = read_saved_model(folder)
-    with custom_object_scope(custom_objects or {}):
+    held = sum(entry.size for entry in saved.bundle.entries.values())
+    with building(held=held), custom_object_scope(custom_objects or {}):
         model = _made(saved)
         _set_flags(model, saved)
         if compile_it and saved.training is not None:
@@ -170,8 +171,7 @@ def _zeros_of(structure: Any) -> Any:
     if isinstance(structure, list):
         return [_zeros_of(item) for item in structure]
     if set(structure) == {"shape", "dtype", "name"}:
-        shape = [size or 1 for size in structure["shape"]]
-        return np.zeros(shape, np.dtype(structure["dtype"]))
+        return zeros_of(structure["shape"], structure["dtype"])
     return {key: _zeros_of(item) for key, item in structure.items()}
 
 

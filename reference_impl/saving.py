@@ -1,6 +1,5 @@
 """Saving and loading: a model, its state, a file, and the way back."""
 
-import json
 from collections.abc import Mapping
 from importlib import import_module
 from os import PathLike
@@ -23,6 +22,7 @@ from reference_impl.formats import hdf5_read, hdf5_write
 from reference_impl.formats.archive import is_archive, read_archive
 from reference_impl.formats.bundle_write import index_file
 from reference_impl.formats.hdf5_parts import opened
+from reference_impl.formats.json_text import json_value
 from reference_impl.formats.weights_h5 import WeightsTree, read_tree, read_weights_tree
 from reference_impl.layers.base import Layer
 from reference_impl.models.capture import check_built, model_state, weights_state
@@ -234,10 +234,7 @@ def model_from_json(text: str, custom_objects: Objects | None = None) -> Layer:
     Raises:
         MalformedEntry: if the text is not such JSON.
     """
-    try:
-        entry = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise MalformedEntry(f"model_from_json: not JSON: {error}") from error
+    entry = json_value(text, where="model_from_json", error=MalformedEntry)
     return model_from_config(entry, custom_objects)
 
 

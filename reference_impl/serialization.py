@@ -13,6 +13,7 @@ from reference_impl.custom_objects import (
     registered_name,
 )
 from reference_impl.layers.base import Layer
+from reference_impl.limits import building
 
 Entry = dict[str, Any]
 
@@ -87,7 +88,7 @@ def deserialize_layer(entry: Any, custom_objects: CustomObjects | None = None) -
     shared, number = _SHARED.get(), entry.get("shared_object_id")
     if shared is not None and number in shared:
         return shared[number]
-    with custom_object_scope(custom_objects or {}):
+    with custom_object_scope(custom_objects or {}), building():
         known = layer_class(str(entry.get("registered_name") or entry["class_name"]), entry)
         layer = known.from_config(_arguments(entry["config"]))
     if not isinstance(layer, Layer):

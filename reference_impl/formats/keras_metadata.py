@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reference_impl.formats.errors import MissingPart, WrongPart
+from reference_impl.formats.json_text import json_value
 from reference_impl.formats.protos import MESSAGES, decoded, encoded
 from reference_impl.graphs.endpoints import Spec
 from reference_impl.nest import Shape
@@ -72,10 +73,7 @@ def decoded_metadata(data: bytes, *, where: str) -> dict[int, ObjectMetadata]:
     """
     found = {}
     for node in decoded("SavedMetadata", data, where=where).nodes:
-        try:
-            metadata = json.loads(node.metadata)
-        except json.JSONDecodeError as error:
-            raise WrongPart(f"{where}: {node.node_path!r}: not JSON: {error}") from error
+        metadata = json_value(node.metadata, where=f"{where}: {node.node_path!r}")
         if not isinstance(metadata, dict):
             raise WrongPart(f"{where}: {node.node_path!r}: expected a JSON object")
         found[node.node_id] = ObjectMetadata(

@@ -1,18 +1,19 @@
 """Reading a SavedModel that Keras wrote: every part is checked before any is used."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reference_impl.formats.bundle_read import Bundle, open_bundle
+from reference_impl.formats.bundle_write import index_file
 from reference_impl.formats.errors import (
     MissingPart,
     NotReadHere,
     WrongChecksum,
     WrongPart,
 )
+from reference_impl.formats.json_text import json_value
 from reference_impl.formats.keras_metadata import decoded_metadata
 from reference_impl.formats.object_graph import GRAPH_KEY, Node, decoded_graph
 from reference_impl.formats.protos import decoded
@@ -25,6 +26,7 @@ from reference_impl.formats.saved_model_write import (
     VARIABLES,
     digest,
 )
+from reference_impl.formats.sources import bytes_of, member_of
 
 OTHER_GRAPH_FILES = ("saved_model.pbtxt", "saved_model.cpb")
 """Names under which a SavedModel's graph may lie that is not read."""
@@ -98,14 +100,16 @@ def _files(folder: Path) -> dict[str, bytes]:
     for name in OTHER_GRAPH_FILES:
         if (folder / name).exists() and not (folder / GRAPH_FILE).exists():
             raise NotReadHere(f"{folder}: {name!r} is not read, {GRAPH_FILE!r} is")
-    files = {}
-    for name in (GRAPH_FILE, METADATA_FILE):
-        if not (folder / name).is_file():
-            raise MissingPart(
-                f"{folder}: no file {name!r}: not a SavedModel that Keras's model.save() wrote"
-            )
-        files[name] = (folder / name).read_bytes()
-    return files
+    return {name: _file(folder, name) for name in (GRAPH_FILE, METADATA_FILE)}
+
+
+def _file(folder: Path, name: str) -> bytes:
+    try:
+        return bytes_of(folder / name)
+    except FileNotFoundError:
+        raise MissingPart(
+            f"{folder}: no file {name!r}: not a SavedModel that Keras's model.save() wrote"
+        ) from None
 
 
 def _index(bundle: Bundle, folder: Path) -> Mapping[str, Any]:
@@ -116,10 +120,7 @@ def _index(bundle: Bundle, folder: Path) -> Mapping[str, Any]:
     text = bundle.read(INDEX)
     if text.shape or text.dtype.kind != "O":
         raise WrongPart(f"{where}: expected one string, found {text.dtype} of shape {text.shape}")
-    try:
-        index = json.loads(text.item())
-    except ValueError as error:
-        raise WrongPart(f"{where}: not JSON: {error}") from error
+    index = json_value(text.item(), where=where)
     if not isinstance(index, dict) or not set(index) >= INDEX_KEYS:
         raise MissingPart(f"{where}: expected {sorted(INDEX_KEYS)}")
     return index
@@ -130,15 +131,15 @@ def check_members(files: Mapping[str, bytes], index: Mapping[str, Any], folder: 
 
     Raises:
         WrongChecksum, MissingPart: naming the first that is not.
+        LeadsOutside: for the name of a file that is not in the folder.
     """
     for name, expected in index.get("members", {}).items():
+        member = member_of(folder, name, index=index_file(folder / VARIABLES))
         data = files.get(name)
         if data is None:
-            if not (folder / name).is_file():
-                raise MissingPart(f"{folder}: no file {name!r}")
-            data = (folder / name).read_bytes()
+            data = _file(folder, name)
         if digest(data) != expected:
-            raise WrongChecksum(f"{folder / name}: its bytes are not those that were written")
+            raise WrongChecksum(f"{member}: its bytes are not those that were written")
 
 
 def _meta_graph(data: bytes, where: str) -> Any:
