@@ -20,6 +20,7 @@ from reference_impl.formats.weights_h5 import (
     numbered_group,
     write_weights_tree,
 )
+from reference_impl.limits import held_by
 from reference_impl.loading import at
 from reference_impl.metrics import Metric
 from reference_impl.models.assignments import commit
@@ -154,6 +155,7 @@ def load_archive(
         custom_objects=custom_objects,
         compile_it=compile_it,
         fit=lambda model: fitting_tree(model, tree),
+        held=held_by(array for group in tree.groups.values() for array in group.arrays.values()),
     )
 
 

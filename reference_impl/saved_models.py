@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from reference_impl.autodiff import Variable
 from reference_impl.checkpoints import extra_tensors, extras_graph
 from reference_impl.config_types import fitted
@@ -28,7 +26,8 @@ from reference_impl.formats.saved_model_write import (
 from reference_impl.graphs.endpoints import Endpoints, endpoints, pseudo_names
 from reference_impl.graphs.symbol import UntraceableOperation
 from reference_impl.layers.base import Layer
-from reference_impl.layers.weights import each_once
+from reference_impl.layers.weights import each_once, zeros_of
+from reference_impl.limits import building
 from reference_impl.loading import MalformedEntry, at
 from reference_impl.models.assignments import WeightsMismatch
 from reference_impl.models.capture import check_built, extras_of
@@ -136,7 +135,8 @@ def load_saved_model(
         WeightsMismatch, OptimizerMismatch: if the parts do not fit each other.
     """
     saved = read_saved_model(folder)
-    with custom_object_scope(custom_objects or {}):
+    held = sum(entry.size for entry in saved.bundle.entries.values())
+    with building(held=held), custom_object_scope(custom_objects or {}):
         with at(METADATA_FILE):
             model = _made(saved)
         _set_flags(model, saved)
@@ -174,8 +174,7 @@ def _zeros_of(structure: Any) -> Any:
     if isinstance(structure, list):
         return [_zeros_of(item) for item in structure]
     if set(structure) == {"shape", "dtype", "name"}:
-        shape = [size or 1 for size in structure["shape"]]
-        return np.zeros(shape, np.dtype(structure["dtype"]))
+        return zeros_of(structure["shape"], structure["dtype"])
     return {key: _zeros_of(item) for key, item in structure.items()}
 
 

@@ -1,6 +1,5 @@
 """Saving and loading: a model, its state, a file, and the way back."""
 
-import json
 from collections.abc import Mapping
 from importlib import import_module
 from os import PathLike
@@ -23,9 +22,10 @@ from reference_impl.formats import hdf5_read, hdf5_write
 from reference_impl.formats.archive import is_archive, read_archive
 from reference_impl.formats.bundle_write import index_file
 from reference_impl.formats.hdf5_parts import opened
+from reference_impl.formats.json_text import json_value
 from reference_impl.formats.weights_h5 import WeightsTree, read_tree, read_weights_tree
 from reference_impl.layers.base import Layer
-from reference_impl.loading import at, loading
+from reference_impl.loading import MalformedEntry, at, loading
 from reference_impl.models.assignments import commit
 from reference_impl.models.capture import check_built, model_state, weights_state
 from reference_impl.models.dialect_entries import read_entry
@@ -243,8 +243,7 @@ def model_from_json(text: str, custom_objects: Objects | None = None) -> Layer:
     Raises:
         MalformedEntry: if the text is not such JSON.
     """
-    with at(who="model"):
-        entry = json.loads(text)
+    entry = json_value(text, where="model_from_json", error=MalformedEntry)
     return model_from_config(entry, custom_objects)
 
 

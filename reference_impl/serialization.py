@@ -16,6 +16,7 @@ from reference_impl.custom_objects import (
 )
 from reference_impl.keras_names import advice, of_keras
 from reference_impl.layers.base import Layer
+from reference_impl.limits import building
 from reference_impl.loading import LoadError, MalformedEntry, at
 
 Entry = dict[str, Any]
@@ -94,7 +95,7 @@ def deserialize_layer(entry: Any, custom_objects: CustomObjects | None = None) -
     shared, number = _SHARED.get(), told.get("shared_object_id")
     if shared is not None and number in shared:
         return shared[number]
-    with custom_object_scope(custom_objects or {}):
+    with custom_object_scope(custom_objects or {}), building():
         known = layer_class(told.get("registered_name") or told["class_name"], told)
         with at("config", who=f"layer {_layer_name(told)} ({told['class_name']})"):
             layer = known.from_config(_arguments(told["config"]))

@@ -19,6 +19,10 @@ class WrongChecksum(LoadError):
     """Bytes are not those that were written: they do not have the checksum stored with them."""
 
 
+class LeadsOutside(LoadError):
+    """A link, a dataset or a name in the file leads to another file, which is not read."""
+
+
 class NotReadHere(Located, NotImplementedError):
     """The file is of the format, in a variant of it that is not read; the message names it."""
 

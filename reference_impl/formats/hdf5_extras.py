@@ -96,7 +96,7 @@ def read_extras(root: Part) -> Extras | None:
 
 
 def _unpacked(group: Part, index: Mapping[str, Any]) -> dict[str, dict[str, np.ndarray]]:
-    packed = group.array("arrays").tobytes()
+    packed = group.bytes_of("arrays")
     parts: dict[str, dict[str, np.ndarray]] = {"layers": {}, "metrics": {}, "optimizer": {}}
     position = 0
     for name, dtype, shape in index["arrays"]:

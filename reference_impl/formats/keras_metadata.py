@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 
 from reference_impl.config_types import fitted
 from reference_impl.formats.errors import MissingPart, WrongPart
+from reference_impl.formats.json_text import json_value
 from reference_impl.formats.protos import MESSAGES, decoded, encoded
 from reference_impl.graphs.endpoints import Spec
 from reference_impl.loading import at
@@ -112,10 +113,7 @@ def metadata_in_graph(graph: Any, *, where: str) -> dict[int, ObjectMetadata]:
 
 
 def _object(number: int, path: str, identifier: str, text: str, where: str) -> ObjectMetadata:
-    try:
-        metadata = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise WrongPart(f"{where}: {path!r}: not JSON: {error}") from error
+    metadata = json_value(text, where=f"{where}: {path!r}")
     if not isinstance(metadata, dict):
         raise WrongPart(f"{where}: {path!r}: expected a JSON object")
     with at(path):

@@ -1,6 +1,5 @@
 """Reading a SavedModel that Keras wrote: every part is checked before any is used."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any, NotRequired, TypedDict
 
 from reference_impl.config_types import fitted
 from reference_impl.formats.bundle_read import Bundle, open_bundle
+from reference_impl.formats.bundle_write import index_file
 from reference_impl.formats.errors import (
     MissingPart,
     NotReadHere,
@@ -15,6 +15,7 @@ from reference_impl.formats.errors import (
     WrongPart,
 )
 from reference_impl.formats.hdf5_extras import Shapes
+from reference_impl.formats.json_text import json_value
 from reference_impl.formats.keras_metadata import (
     ObjectMetadata,
     decoded_metadata,
@@ -31,6 +32,7 @@ from reference_impl.formats.saved_model_write import (
     VARIABLES,
     digest,
 )
+from reference_impl.formats.sources import bytes_of, member_of
 from reference_impl.loading import at
 
 OTHER_GRAPH_FILES = ("saved_model.pbtxt", "saved_model.cpb")
@@ -113,10 +115,10 @@ def _files(folder: Path) -> dict[str, bytes]:
     for name in OTHER_GRAPH_FILES:
         if (folder / name).exists() and not (folder / GRAPH_FILE).exists():
             raise NotReadHere(f"{folder}: {name!r} is not read, {GRAPH_FILE!r} is")
-    if not (folder / GRAPH_FILE).is_file():
+    if not (folder / GRAPH_FILE).exists():
         raise MissingPart(f"{folder}: no file {GRAPH_FILE!r}: not a SavedModel")
-    present = [name for name in (GRAPH_FILE, METADATA_FILE) if (folder / name).is_file()]
-    return {name: (folder / name).read_bytes() for name in present}
+    present = [name for name in (GRAPH_FILE, METADATA_FILE) if (folder / name).exists()]
+    return {name: bytes_of(folder / name) for name in present}
 
 
 def _metadata(files: Mapping[str, bytes], meta: Any, folder: Path) -> dict[int, ObjectMetadata]:
@@ -134,10 +136,7 @@ def _index(bundle: Bundle, folder: Path) -> Mapping[str, Any]:
     text = bundle.read(INDEX)
     if text.shape or text.dtype.kind != "O":
         raise WrongPart(f"{where}: expected one string, found {text.dtype} of shape {text.shape}")
-    try:
-        index = json.loads(text.item())
-    except ValueError as error:
-        raise WrongPart(f"{where}: not JSON: {error}") from error
+    index = json_value(text.item(), where=where)
     keys = SavedIndex.__required_keys__
     if not isinstance(index, dict) or not set(index) >= keys:
         raise MissingPart(f"{where}: expected {sorted(keys)}")
@@ -151,15 +150,18 @@ def check_members(files: Mapping[str, bytes], index: Mapping[str, Any], folder: 
 
     Raises:
         WrongChecksum, MissingPart: naming the first that is not.
+        LeadsOutside: for the name of a file that is not in the folder.
     """
     for name, expected in index.get("members", {}).items():
+        member = member_of(folder, name, index=index_file(folder / VARIABLES))
         data = files.get(name)
         if data is None:
-            if not (folder / name).is_file():
-                raise MissingPart(f"{folder}: no file {name!r}")
-            data = (folder / name).read_bytes()
+            try:
+                data = bytes_of(folder / name)
+            except FileNotFoundError:
+                raise MissingPart(f"{folder}: no file {name!r}, which its index names") from None
         if digest(data) != expected:
-            raise WrongChecksum(f"{folder / name}: its bytes are not those that were written")
+            raise WrongChecksum(f"{member}: its bytes are not those that were written")
 
 
 def _meta_graph(data: bytes, where: str) -> Any:

@@ -23,6 +23,7 @@ from reference_impl.layers.policy import (
     variable_dtype,
 )
 from reference_impl.layers.weights import assign_all, each_once, zeros_of
+from reference_impl.limits import check_size
 from reference_impl.naming import snake_case, unique_name
 from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
 from reference_impl.tape import current_tracer
@@ -181,6 +182,7 @@ class Layer:
         default = "glorot_uniform" if is_floating(dtype) else "zeros"
         made: Any = initializers.get(initializer or default)
         scope = self.built_scope or (self.name,)
+        check_size(shape, dtype, where=f"layer {self.name!r}: weight {name!r}")
         variable = Variable(
             made(tuple(shape), dtype=dtype),
             name="/".join((*scope, name or "variable")) + ":0",

@@ -9,6 +9,7 @@ from reference_impl import activations, constraints, initializers, regularizers
 from reference_impl.autodiff import Tensor, Variable, cast, matmul, multiply, stack
 from reference_impl.layers.arguments import LayerArgumentError, UnsupportedArgumentError
 from reference_impl.layers.base import Layer
+from reference_impl.layers.weights import zeros_of
 from reference_impl.nest import Nested, Shape, is_shape
 from reference_impl.random import Generator, process_generator
 
@@ -143,7 +144,7 @@ class Recurrent(Layer):
                 "batch_input_shape to the first layer or batch_size to Input"
             )
         self.states = [
-            self.add_state(f"state_{i}", np.zeros((batch, self.units), self.dtype))
+            self.add_state(f"state_{i}", zeros_of((batch, self.units), self.dtype))
             for i in range(self.state_count)
         ]
 

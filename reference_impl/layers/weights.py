@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from reference_impl.autodiff import Variable
-from reference_impl.nest import Nested, map_shapes
+from reference_impl.limits import check_size
+from reference_impl.nest import Nested, Shape, map_shapes
 
 
 def assign_all(where: str, variables: Sequence[Variable], values: Sequence[np.ndarray]) -> None:
@@ -33,7 +34,13 @@ def assign_all(where: str, variables: Sequence[Variable], values: Sequence[np.nd
 
 def zeros_of(shapes: Nested, dtype: str) -> Nested:
     """Return zeros in one shape or several, with 1 for each size left open."""
-    return map_shapes(lambda shape: np.zeros([size or 1 for size in shape], dtype), shapes)
+
+    def zeros(shape: Shape) -> np.ndarray:
+        sizes = [size or 1 for size in shape]
+        check_size(sizes, dtype, where="inputs to build a layer with", keep=False)
+        return np.zeros(sizes, dtype)
+
+    return map_shapes(zeros, shapes)
 
 
 def each_once(variables: Sequence[Variable]) -> list[Variable]:

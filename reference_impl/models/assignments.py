@@ -8,6 +8,7 @@ import numpy as np
 
 from reference_impl.autodiff import Variable
 from reference_impl.loading import LoadError
+from reference_impl.state import Array, array_of
 
 Assignments = list[tuple[Variable, np.ndarray]]
 
@@ -17,25 +18,25 @@ class WeightsMismatch(LoadError):
 
 
 def assignment(
-    variable: Variable, name: str, value: np.ndarray, where: str
+    variable: Variable, name: str, value: Array, where: str
 ) -> tuple[Variable, np.ndarray]:
     """Return the variable with the array that it takes: in its dtype, and made for it alone.
 
     Args:
         variable: of the model or its optimizer.
         name: of the array.
-        value: as the file has it.
+        value: as the file has it; it is read once its shape is found to fit.
         where: of what it is, for messages.
 
     Raises:
         WeightsMismatch: if it is of another shape, or its numbers are none of the variable's dtype.
     """
-    found = _in_dtype(value, variable.dtype)
-    if variable.shape != found.shape:
+    if variable.shape != value.shape:
         raise WeightsMismatch(
             f"{where}: weight {variable.name!r} has shape {variable.shape}, found {name!r} of "
-            f"shape {found.shape}; nothing was changed"
+            f"shape {value.shape}; nothing was changed"
         )
+    found = _in_dtype(array_of(value), variable.dtype)
     same_kind = found.dtype.kind == variable.dtype.kind
     if found.dtype.kind in "fiub" or found.dtype == variable.dtype:
         with np.errstate(all="ignore"):

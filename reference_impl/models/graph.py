@@ -1,6 +1,7 @@
 """Graph: the layers and nodes between a functional model's inputs and outputs, in Keras's order."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,20 +110,25 @@ def _reachable(outputs: Nested) -> tuple[list[Node], dict[Layer, int]]:
     order: list[Node] = []
     finished: set[int] = set()
     first_seen: dict[Layer, int] = {}
+    entered: list[tuple[Node, Iterator[KerasTensor]]] = []
 
-    def visit(symbol: KerasTensor) -> None:
-        node = symbol.node
-        if id(node) in finished:
-            return
-        first_seen.setdefault(node.layer, len(first_seen))
-        for source in leaves(node.inputs):
-            visit(source)
+    def enter(node: Node) -> None:
         if id(node) not in finished:
+            first_seen.setdefault(node.layer, len(first_seen))
+            entered.append((node, iter(leaves(node.inputs))))
+
+    # Depth first, without recursion: Python's ends at a thousand layers.
+    for output in leaves(outputs):
+        enter(output.node)
+        while entered:
+            node, sources = entered[-1]
+            source = next(sources, None)
+            if source is not None:
+                enter(source.node)
+                continue
+            entered.pop()
             finished.add(id(node))
             order.append(node)
-
-    for output in leaves(outputs):
-        visit(output)
     return order, first_seen
 
 
@@ -163,14 +169,15 @@ def _check_names(layers: Sequence[Layer]) -> None:
 
 
 def _numbered(names: Sequence[str]) -> list[str]:
-    unique: list[str] = []
+    unique: dict[str, None] = {}
+    used: Counter[str] = Counter()
     for name in names:
-        count, candidate = 0, name
+        candidate = name if name not in used else f"{name}_{used[name]}"
         while candidate in unique:
-            count += 1
-            candidate = f"{name}_{count}"
-        unique.append(candidate)
-    return unique
+            used[name] += 1
+            candidate = f"{name}_{used[name]}"
+        unique[candidate] = None
+    return list(unique)
 
 
 def conformed_inputs(graph: Graph, data: Nested, *, where: str) -> list[Tensor]:

@@ -2,7 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from heapq import heappop, heappush
+from typing import Any, NamedTuple
 
 from reference_impl.layers.base import KerasTensor, Layer, Node
 from reference_impl.layers.input_layer import InputLayer
@@ -14,6 +15,18 @@ from reference_impl.serialization import deserialize_layer, serialize_layer
 
 GRAPH_CLASSES = ("Functional", "Model", "Sequential")
 """Models start with a call on their own inputs, so that their first call by others has index 1."""
+
+
+class Call(NamedTuple):
+    """A call that a config describes: of which layer, by its name there, and on what."""
+
+    name: str
+    layer: Layer
+    node: Any
+
+
+Made = dict[tuple[str, int], list[KerasTensor]]
+"""The outputs of the calls made so far, by layer and number."""
 
 
 def graph_config(
@@ -92,34 +105,35 @@ def graph_from_config(config: Mapping[str, Any]) -> tuple[Nested, Nested]:
         MalformedEntry: if it refers to a layer or a call that it does not hold.
     """
     check_graph(config, _call_of)
-    layers = {entry["name"]: _layer(entry, number) for number, entry in enumerate(_entries(config))}
-    pending = [
-        (layers[entry["name"]], node)
-        for entry in _entries(config)
+    entries = _entries(config)
+    layers = {entry["name"]: _layer(entry, number) for number, entry in enumerate(entries)}
+    calls = [
+        Call(entry["name"], layers[entry["name"]], node)
+        for entry in entries
         for node in entry.get("inbound_nodes") or []
     ]
-    first = _first_referenced(config, pending)
-    made: dict[str, list[Node]] = defaultdict(list)
-    for name, layer in layers.items():
-        if isinstance(layer, InputLayer):
-            made[name] = layer.inbound_nodes[:1]
+    first = _first_referenced(config, calls)
+    made: Made = {
+        (name, 0): list(leaves(layer.inbound_nodes[0].outputs))
+        for name, layer in layers.items()
+        if isinstance(layer, InputLayer)
+    }
 
-    def tensor(address: Sequence[Any]) -> KerasTensor | None:
-        name, node, position = address[:3]
-        calls = made[name]
-        offset = int(node) - first.get(name, 0)
+    def place(address: Sequence[Any]) -> tuple[str, int]:
+        name, node = address[:2]
         if name not in layers:
             raise MalformedEntry(f"model {config.get('name')!r}: no layer {name!r} in its config")
-        return _output(calls[offset], position) if offset < len(calls) else None
+        return name, int(node) - first.get(name, 0)
 
-    while pending:
-        waiting = _make_calls(pending, tensor, made)
-        if len(waiting) == len(pending):
-            raise MalformedEntry(
-                f"model {config.get('name')!r}: the calls of "
-                f"{sorted({layer.name for layer, _ in waiting})} depend on calls it does not hold"
-            )
-        pending = waiting
+    def tensor(address: Sequence[Any]) -> KerasTensor | None:
+        outputs = made.get(place(address))
+        return None if outputs is None else _output(address[0], outputs, address[2])
+
+    left = _make_calls(calls, place, tensor, made)
+    if left:
+        raise MalformedEntry(
+            f"model {config.get('name')!r}: the calls of {left} depend on calls it does not hold"
+        )
     return (
         _tensors(config["input_layers"], tensor),
         _tensors(config["output_layers"], tensor),
@@ -131,11 +145,10 @@ def _layer(entry: Mapping[str, Any], number: int) -> Layer:
         return deserialize_layer(entry)
 
 
-def _output(call: Node, position: int) -> KerasTensor:
-    outputs: list[KerasTensor] = list(leaves(call.outputs))
+def _output(layer: str, outputs: Sequence[KerasTensor], position: int) -> KerasTensor:
     if position >= len(outputs):
         raise MalformedEntry(
-            f"layer {call.layer.name!r}: expected an output below {len(outputs)}, found {position}"
+            f"layer {layer!r}: expected an output below {len(outputs)}, found {position}"
         )
     return outputs[position]
 
@@ -150,34 +163,44 @@ def _entries(config: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     ]
 
 
-def _make_calls(
-    calls: Sequence[tuple[Layer, Any]], tensor: Any, made: dict[str, list[Node]]
-) -> list[tuple[Layer, Any]]:
-    """Make the calls whose inputs are there; return the others, which wait for one of those.
+def _make_calls(calls: Sequence[Call], place: Any, tensor: Any, made: Made) -> list[str]:
+    """Make the calls, pass after pass over their list, each once what goes into it is there.
 
-    Calls are known by their number, so a layer's later calls wait with an earlier one.
+    Calls are known by their number, so a layer's later calls wait for an earlier one. Each call is
+    looked at once: a list in reverse order takes no longer. Return the layers of calls not made.
     """
-    waiting: list[tuple[Layer, Any]] = []
-    held: set[str] = set()
-    for call in calls:
-        name = call[0].name
-        if name in held or not _make_call(call, tensor, made):
-            held.add(name)
-            waiting.append(call)
-    return waiting
+    counts: Counter[str] = Counter()
+    waiting: dict[tuple[str, int], list[int]] = defaultdict(list)
+    missing: list[int] = []
+    numbers: list[int] = []
+    for position, call in enumerate(calls):
+        numbers.append(counts[call.name])
+        counts[call.name] += 1
+        needed: set[tuple[str, int]] = {(call.name, numbers[-1] - 1)} if numbers[-1] else set()
+        map_addresses(lambda address, to=needed: to.add(place(address)), _call_of(call.node)[0])
+        needed = {one for one in needed if one not in made}
+        missing.append(len(needed))
+        for one in needed:
+            waiting[one].append(position)
+    ready = [(0, position) for position, count in enumerate(missing) if not count]
+    while ready:
+        turn, position = heappop(ready)
+        call = calls[position]
+        made[call.name, numbers[position]] = _outputs(call, tensor)
+        for other in waiting.pop((call.name, numbers[position]), ()):
+            missing[other] -= 1
+            if not missing[other]:
+                heappush(ready, (turn + (other < position), other))
+    return sorted({call.name for call, count in zip(calls, missing, strict=True) if count})
 
 
-def _make_call(call: tuple[Layer, Any], tensor: Any, made: dict[str, list[Node]]) -> bool:
-    """Call the layer if all that goes into the call is known; say whether it was."""
-    layer, node = call
-    addresses, arguments = _call_of(node)
+def _outputs(call: Call, tensor: Any) -> list[KerasTensor]:
+    """Call the layer; return what it gives."""
+    addresses, arguments = _call_of(call.node)
     inputs = map_addresses(tensor, addresses)
-    if any(leaf is None for leaf in leaves(inputs)):
-        return False
-    with at("layers", who=f"call of layer {layer.name!r}"):
-        layer(inputs, **arguments)
-    made[layer.name].append(layer.inbound_nodes[-1])
-    return True
+    with at("layers", who=f"call of layer {call.layer.name!r}"):
+        call.layer(inputs, **arguments)
+    return list(leaves(call.layer.inbound_nodes[-1].outputs))
 
 
 def _call_of(node: Any) -> tuple[Any, dict[str, Any]]:
@@ -207,9 +230,7 @@ def _tensors(structure: Any, tensor: Any) -> Nested:
     return found
 
 
-def _first_referenced(
-    config: Mapping[str, Any], calls: Sequence[tuple[Layer, Any]]
-) -> dict[str, int]:
+def _first_referenced(config: Mapping[str, Any], calls: Sequence[Call]) -> dict[str, int]:
     """Return the index that each model's first call has: 1 in tf_keras's words, 0 in Keras 3's."""
     lowest: dict[str, int] = {}
 
@@ -218,11 +239,11 @@ def _first_referenced(
 
     for structure in _referenced(config, calls):
         map_addresses(note, structure)
-    models = Counter(layer.name for layer, _ in calls if layer.is_graph_network)
+    models = {call.name for call in calls if call.layer.is_graph_network}
     return {name: index for name, index in lowest.items() if name in models}
 
 
-def _referenced(config: Mapping[str, Any], calls: Sequence[tuple[Layer, Any]]) -> Iterator[Any]:
-    for _, node in calls:
-        yield _call_of(node)[0]
+def _referenced(config: Mapping[str, Any], calls: Sequence[Call]) -> Iterator[Any]:
+    for call in calls:
+        yield _call_of(call.node)[0]
     yield config["output_layers"]

@@ -16,6 +16,7 @@ from reference_impl.layers.base import KerasTensor, Layer
 from reference_impl.layers.call_context import CallFrame, calling
 from reference_impl.layers.policy import is_floating
 from reference_impl.layers.weights import each_once, zeros_of
+from reference_impl.limits import building
 from reference_impl.loading import at
 from reference_impl.models.errors import UnbuiltModel
 from reference_impl.models.graph import Graph, conformed_inputs, graph_between
@@ -204,7 +205,7 @@ class Model(Trainer):
         cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Self:
         """Return the functional model that a configuration describes, with fresh weights."""
-        with custom_object_scope(custom_objects or {}), at():
+        with custom_object_scope(custom_objects or {}), building(), at():
             told = fitted(config, NetworkConfig)
             if "input_layers" not in told:
                 return made_from(cls, told)

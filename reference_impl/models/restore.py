@@ -8,6 +8,7 @@ import numpy as np
 from reference_impl.autodiff import Variable
 from reference_impl.custom_objects import custom_object_scope
 from reference_impl.layers.base import Layer
+from reference_impl.limits import building, held_by
 from reference_impl.loading import MalformedEntry, at
 from reference_impl.models.assignments import Assignments, WeightsMismatch, assignment, commit
 from reference_impl.models.capture import (
@@ -30,12 +31,20 @@ def model_from_state(
     custom_objects: Mapping[str, Any] | None = None,
     compile_it: bool = True,
     fit: Callable[[Trainer], Assignments] | None = None,
+    held: int | None = None,
 ) -> Trainer:
     """Return the model of a state, compiled and with its optimizer's state where there is one.
 
-    `fit` finds the weights in formats that have them otherwise than layer by layer.
+    `fit` finds the weights in formats that have them otherwise than layer by layer, of which the
+    file holds `held` bytes.
+
+    Raises:
+        TooLarge: if the configuration asks for far more weights than there are.
     """
-    with custom_object_scope(custom_objects or {}), sharing_layers():
+    if held is None:
+        listed = (item for layer in state.weights.layers for item in layer.weights)
+        held = held_by(item.held for item in (*listed, *state.weights.top_level))
+    with building(held=held), custom_object_scope(custom_objects or {}), sharing_layers():
         with at(state.places[0]):
             layer = deserialize_layer(state.architecture)
             if not isinstance(layer, Trainer):
@@ -105,7 +114,7 @@ def paired(layer: str, variables: Sequence[Variable], arrays: Sequence[NamedArra
         raise WeightsMismatch(
             f"layer {layer!r}: expected {len(variables)} weights "
             f"{[(variable.name, variable.shape) for variable in variables]}, found {len(arrays)} "
-            f"{[(array.name, array.value.shape) for array in arrays]}; nothing was changed"
+            f"{[(array.name, array.held.shape) for array in arrays]}; nothing was changed"
         )
     named = {array.name: array for array in arrays}
     names = [variable.name for variable in variables]
@@ -116,7 +125,7 @@ def paired(layer: str, variables: Sequence[Variable], arrays: Sequence[NamedArra
     )
     changes: Assignments = []
     for variable, array in zip(variables, ordered, strict=True):
-        changes.append(assignment(variable, array.name, array.value, f"layer {layer!r}"))
+        changes.append(assignment(variable, array.name, array.held, f"layer {layer!r}"))
     return changes
 
 

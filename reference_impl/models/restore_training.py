@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
-import numpy as np
-
 from reference_impl import losses, metrics, optimizers
 from reference_impl.autodiff import Variable
 from reference_impl.catalogue import UnknownNameError
@@ -28,9 +26,9 @@ from reference_impl.models.trainer import Trainer
 from reference_impl.nest import leaves
 from reference_impl.optimizers import LegacyOptimizer, Optimizer
 from reference_impl.optimizers.legacy.optimizer import ITERATION
-from reference_impl.state import Entry, Extras, NamedArray
+from reference_impl.state import Array, Entry, Extras, NamedArray
 
-Fitted = tuple[list[np.ndarray], dict[str, np.ndarray]]
+Fitted = tuple[list[Array], dict[str, Array]]
 """An optimizer's list as ours, and what stands outside of it."""
 
 
@@ -193,17 +191,17 @@ def _changes(
 
 def _optimizer_state(
     model: Trainer, optimizer: Optimizer, arrays: Sequence[NamedArray], extras: Extras
-) -> tuple[list[np.ndarray], Assignments]:
+) -> tuple[list[Array], Assignments]:
     """Return the optimizer's list as ours, and which variable outside of it takes which array.
 
     The list may be that of either dialect. An optimizer that has slots is built to take them.
     """
     _check_age(optimizer, arrays)
-    values = [array.value for array in arrays]
+    values = [array.held for array in arrays]
     slots = len(values) > (1 if optimizer.schedule is not None else 2)
     slots = slots or any(value.shape for value in values)
-    outside = extras.optimizer
-    listed: list[np.ndarray] = values[:1]
+    outside: Mapping[str, Array] = extras.optimizer
+    listed: list[Array] = values[:1]
     if extras.optimized or slots or (optimizer.built and values):
         weights, (listed, outside) = _fitting(
             optimizer, optimized_weights(model, extras.optimized), values, outside
@@ -224,8 +222,8 @@ def _optimizer_state(
 def _fitting(
     optimizer: Optimizer,
     candidates: Sequence[list[Variable]],
-    values: Sequence[np.ndarray],
-    outside: Mapping[str, np.ndarray],
+    values: Sequence[Array],
+    outside: Mapping[str, Array],
 ) -> tuple[list[Variable], Fitted]:
     """Return the weights that the state is of, and the state as ours.
 

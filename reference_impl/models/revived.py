@@ -11,6 +11,7 @@ from reference_impl.autodiff import Variable
 from reference_impl.config_types import fitted
 from reference_impl.custom_objects import custom_object_scope
 from reference_impl.layers.base import Layer
+from reference_impl.limits import check_size
 from reference_impl.loading import MalformedEntry, at
 from reference_impl.models.model import Model
 from reference_impl.models.program import recorded, run
@@ -150,7 +151,9 @@ def _description(model: Model, numbers: Mapping[int, int]) -> dict[str, Any]:
 
 
 def _variable(entry: Mapping[str, Any]) -> Variable:
-    value = np.zeros(entry["shape"], np.dtype(entry["dtype"]))
+    shape, dtype = entry["shape"], entry["dtype"]
+    check_size(shape, dtype, where=f"weight {entry['name']!r}")
+    value = np.zeros(shape, np.dtype(dtype))
     return Variable(value, name=entry["name"], trainable=entry["trainable"])
 
 

@@ -8,6 +8,7 @@ from reference_impl.custom_objects import custom_object_scope
 from reference_impl.layers.base import KerasTensor, Layer
 from reference_impl.layers.input_layer import InputLayer
 from reference_impl.layers.policy import FLOATX
+from reference_impl.limits import building
 from reference_impl.loading import at
 from reference_impl.models.graph import graph_between
 from reference_impl.models.graph_checks import NetworkConfig
@@ -39,13 +40,14 @@ class Sequential(Model):
         super().__init__(name=name)
         self._stack: list[Layer] = []
         self._tensors: list[KerasTensor] = []
+        names: set[str] = set()
         for layer in layers or ():
-            self._append(layer)
+            self._append(layer, names)
         self._close()
 
     def add(self, layer: Layer | KerasTensor) -> None:
         """Put a layer on top of the stack."""
-        self._append(layer)
+        self._append(layer, {other.name for other in self._stack})
         self._close()
 
     def pop(self) -> None:
@@ -71,7 +73,7 @@ class Sequential(Model):
         inputs = [tensor.layer for tensor in self._tensors[:1] if tensor.layer is not None]
         return [*inputs, *self._stack]
 
-    def _append(self, layer: Layer | KerasTensor) -> None:
+    def _append(self, layer: Layer | KerasTensor, names: set[str]) -> None:
         first = not self._stack and not self._tensors
         if isinstance(layer, KerasTensor):
             layer = layer.layer or InputLayer(batch_input_shape=layer.shape)
@@ -82,13 +84,14 @@ class Sequential(Model):
                 raise ValueError(f"model {self.name!r}: an input layer must come first")
             self._tensors = [layer.output]
             return
-        if any(layer.name == other.name for other in self._stack):
+        if layer.name in names:
             raise ValueError(
                 f"model {self.name!r}: the name {layer.name!r} is used by two layers; "
                 "names must be unique"
             )
         if first:
             self._tensors = self._declared_input(layer)
+        names.add(layer.name)
         self._stack.append(layer)
         if self._tensors:
             self._call_next(layer)
@@ -112,7 +115,7 @@ class Sequential(Model):
                 f"model {self.name!r}: layer {layer.name!r} has several outputs; "
                 "a Sequential takes layers with one"
             )
-        self._tensors = [*self._tensors, tensor]
+        self._tensors.append(tensor)
 
     def _close(self) -> None:
         """Keep the graph of the calls made so far, if the input is known."""
@@ -151,7 +154,7 @@ class Sequential(Model):
     def from_config(cls, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Self:
         """Return the model that a configuration describes; very old ones are a list of layers."""
         told = {"layers": config} if isinstance(config, list) else config
-        with custom_object_scope(custom_objects or {}), at():
+        with custom_object_scope(custom_objects or {}), building(), at():
             given = fitted(told, SequentialConfig)
             layers = []
             for number, entry in enumerate(given["layers"]):

@@ -22,6 +22,7 @@ from reference_impl.optimizers.clipping import (
     clipped_by_value,
 )
 from reference_impl.optimizers.optimizer import Optimizer, Rate, as_cast
+from reference_impl.state import Array
 
 OLD_ARGUMENTS = ("lr", "schedule_decay", "decay")
 """Arguments that only an optimizer before TensorFlow 2.11 has: its configs are told by them."""
@@ -191,7 +192,7 @@ class LegacyOptimizer(Optimizer):
         """A hyper-parameter as a 0-d array of `dtype`; it has float32 precision at most."""
         return self._hypers[name].value.astype(dtype)
 
-    def listed(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray] | None:
+    def listed(self, arrays: Sequence[Array]) -> list[Array] | None:
         """Return a list as `variables` has it from that of any release; None if it is none."""
         expected = [variable.shape for variable in self.variables]
         old, singles, found = self.old_list, self.singles, _shapes(arrays)
@@ -247,8 +248,8 @@ class LegacyOptimizer(Optimizer):
         return gradients
 
 
-def _shapes(arrays: Sequence[np.ndarray]) -> list[tuple[int, ...]]:
-    return [np.shape(array) for array in arrays]
+def _shapes(arrays: Sequence[Array]) -> list[tuple[int, ...]]:
+    return [array.shape for array in arrays]
 
 
 def _in_rows(rows: np.ndarray | None, new: np.ndarray, old: np.ndarray) -> np.ndarray:
