@@ -132,7 +132,7 @@ def replay(
     told = _or_error(
         lambda: replaying.told(case, run or [OUT], subject, path or (), seconds=timeout)
     )
-    typer.echo(told.text)
+    _echo(told.text)
     if Verdict.HARNESS_ERROR in told.verdicts:
         raise typer.Exit(EXIT_ERROR)
     raise typer.Exit(EXIT_FINDINGS if told.verdicts else 0)
@@ -235,8 +235,15 @@ def _or_error(ask: Callable[[], Any]) -> Any:
     try:
         return ask()
     except (LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
-        typer.echo(f"saveproof: {error}", err=True)
+        _echo(f"saveproof: {error}", err=True)
         raise typer.Exit(EXIT_ERROR) from error
+
+
+def _echo(text: str, *, err: bool = False) -> None:
+    """Print what a file or a subject has said; a terminal obeys none of it."""
+    from reports.wording import printable
+
+    typer.echo(printable(text), err=err)
 
 
 if __name__ == "__main__":

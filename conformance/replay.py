@@ -1,5 +1,6 @@
 """Replay: one recorded or hand-written case again, with every check and every probe."""
 
+import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ from reports.records import Finding, Result, Verdict
 from strategies.case import Case, from_json
 from strategies.drawing import drawing
 from strategies.validation import validate
+
+
+class NotBuiltIn(LookupError):
+    """A run names a subject that is not built in: to run it is for the command line to say."""
 
 
 class NoSuchCase(LookupError):
@@ -107,9 +112,11 @@ def case_of(finding: Finding) -> Case:
     """Return the finding's case.
 
     Raises:
-        InvalidCase: what was recorded is no case.
+        InvalidCase: what was recorded is no case, or one that can't be built.
     """
-    return from_json(msgspec.json.encode(finding.case))
+    case = from_json(msgspec.json.encode(finding.case))
+    validate(case)
+    return case
 
 
 def replay(
@@ -155,9 +162,13 @@ def told(
     *,
     seconds: float,
 ) -> Told:
-    """Replay a case where it was seen, or on the subject and paths given, and tell of it."""
+    """Replay a case where it was seen, or on the subject and paths given, and tell of it.
+
+    Raises:
+        NotBuiltIn: it was seen on a subject that is not built in, and none is given.
+    """
     known = recorded(reference, runs)
-    name = subject or known.subject or "reference"
+    name = subject or _built_in(known.subject or "reference", reference)
     seen_on = [known.path] if known.path is not None and subject is None else []
     replayed = list(replay(known.case, name, list(paths) or seen_on, seconds=seconds))
     lines = [drawing(known.case), ""]
@@ -165,6 +176,17 @@ def told(
         lines += [f"{name} {path}", *_lines(report), ""]
     judgements = [judgement for _, report in replayed for judgement in report.judgements]
     return Told("\n".join(lines), frozenset(j.verdict for j in judgements if j.defects))
+
+
+def _built_in(name: str, reference: str) -> str:
+    """Return the subject's name; a run may come from anyone, and others' subjects are code."""
+    pair = Pair.of(name)
+    if not {pair.writer, pair.reader or pair.writer} <= subjects.SUBJECTS.keys():
+        raise NotBuiltIn(
+            f"case {reference!r} was seen on {name!r}, which is not built in; to run its code, say "
+            f"so: --subject {shlex.quote(name)}"
+        )
+    return name
 
 
 def _lines(report: Report) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The commands that a report names: a finding's case again, and as a script."""
 
+import re
 import shlex
 from collections.abc import Sequence
 
@@ -8,6 +9,9 @@ from reports.records import Finding, Place, Verdict
 SCRIPTED = ("reference", "tf_keras", "keras", "keras:jax", "keras:tensorflow", "keras:torch")
 """Subjects that `saveproof repro` writes scripts for: their API is known."""
 
+CASE_ID = re.compile("[0-9a-f]+")
+"""What a case is called: anything else might be an option of the command."""
+
 ENDS = frozenset({Verdict.CRASH, Verdict.TIMEOUT, Verdict.HARNESS_ERROR})
 """Verdicts of a process that gave no answer: no script shows one."""
 
@@ -15,10 +19,10 @@ ENDS = frozenset({Verdict.CRASH, Verdict.TIMEOUT, Verdict.HARNESS_ERROR})
 def commands(finding: Finding, place: Place, sources: Sequence[str]) -> Sequence[str]:
     """Return the shell commands that run the finding's case again and print it as a script.
 
-    There are none without a case, and no script of a subject whose API is not known or of a
+    There are none without a case's hash, and no script of a subject whose API is not known or of a
     process that gave no answer.
     """
-    if not finding.case_id:
+    if not CASE_ID.fullmatch(finding.case_id):
         return ()
     subject, path, check = place
     at = ["--subject", subject, "--path", path]
