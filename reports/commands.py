@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from reports.records import Finding, Place, Verdict
+from reports.records import ENDS, Finding, Place, Verdict
 
 SCRIPTED = ("reference", "tf_keras", "keras", "keras:jax", "keras:tensorflow", "keras:torch")
 """Subjects that `saveproof repro` writes scripts for: their API is known."""
@@ -12,7 +12,7 @@ SCRIPTED = ("reference", "tf_keras", "keras", "keras:jax", "keras:tensorflow", "
 CASE_ID = re.compile("[0-9a-f]+")
 """What a case is called: anything else might be an option of the command."""
 
-ENDS = frozenset({Verdict.CRASH, Verdict.TIMEOUT, Verdict.HARNESS_ERROR})
+UNSCRIPTED = frozenset({*ENDS, Verdict.HARNESS_ERROR})
 """Verdicts of a process that gave no answer: no script shows one."""
 
 
@@ -29,6 +29,6 @@ def commands(finding: Finding, place: Place, sources: Sequence[str]) -> Sequence
     runs = [word for source in sources for word in ("--run", source)]
     replay = ["saveproof", "replay", finding.case_id, *at, *runs]
     repro = ["saveproof", "repro", finding.case_id, *at, "--check", check, *runs]
-    scripted = subject in SCRIPTED and finding.verdict not in ENDS
+    scripted = subject in SCRIPTED and finding.verdict not in UNSCRIPTED
     again = (replay, repro) if scripted else (replay,)
     return tuple(map(shlex.join, again))
