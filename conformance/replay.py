@@ -11,7 +11,9 @@ import msgspec
 from conformance import subjects
 from conformance.asking import reports
 from conformance.checks import ALL_CHECKS
+from conformance.description import described
 from conformance.disasters import DISASTERS
+from conformance.endings import MEMORY
 from conformance.examine import EXAMINE, Question, Report, Request, path_of
 from conformance.interchange.exchange import EXCHANGE
 from conformance.interchange.pairs import Pair, crossing, crossings, is_pair
@@ -120,7 +122,7 @@ def case_of(finding: Finding) -> Case:
 
 
 def replay(
-    case: Case, subject: str, paths: Sequence[str], *, seconds: float
+    case: Case, subject: str, paths: Sequence[str], *, seconds: float, memory: float = MEMORY
 ) -> Iterator[tuple[str, Report]]:
     """Yield the name of each save path and what every check, every probe made, says of the case.
 
@@ -129,7 +131,7 @@ def replay(
     """
     names = _names(subject, paths)
     checks = frozenset(check.name for check in ALL_CHECKS)
-    with Child(EXCHANGE if is_pair(subject) else EXAMINE) as child:
+    with Child(EXCHANGE if is_pair(subject) else EXAMINE, memory=memory) as child:
         for name in names:
             question = Question(name, checks, frozenset(Probe))
             request = Request(subject, case.through(name, hops=True), (question,), seconds)
@@ -141,8 +143,9 @@ def _names(subject: str, wanted: Sequence[str]) -> Sequence[str]:
     """Return the save paths or formats to replay, those that were asked for or all of them."""
     if is_pair(subject):
         pair = Pair.of(subject)
-        return [crossing(pair, n).format for n in wanted] or [c.format for c in crossings(pair)]
-    one = subjects.resolve(subject)
+        every = [one.format for one in crossings(pair, described)]
+        return [crossing(pair, name, described).format for name in wanted] or every
+    one = described(subject)
     return [path_of(one, name).name for name in wanted] or [path.name for path in one.paths()]
 
 
@@ -161,6 +164,7 @@ def told(
     paths: Sequence[str],
     *,
     seconds: float,
+    memory: float = MEMORY,
 ) -> Told:
     """Replay a case where it was seen, or on the subject and paths given, and tell of it.
 
@@ -170,7 +174,8 @@ def told(
     known = recorded(reference, runs)
     name = subject or _built_in(known.subject or "reference", reference)
     seen_on = [known.path] if known.path is not None and subject is None else []
-    replayed = list(replay(known.case, name, list(paths) or seen_on, seconds=seconds))
+    chosen = list(paths) or seen_on
+    replayed = list(replay(known.case, name, chosen, seconds=seconds, memory=memory))
     lines = [drawing(known.case), ""]
     for path, report in replayed:
         lines += [f"{name} {path}", *_lines(report), ""]
