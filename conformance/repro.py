@@ -6,11 +6,13 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Iterator, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 from conformance import replay
 from conformance.checks import ALL_CHECKS
+from conformance.endings import MEMORY, limit_memory
 from conformance.reproduction.paths import NotReproducible, dialect_of
 from conformance.reproduction.plots import plot
 from conformance.reproduction.scene import Plot
@@ -80,7 +82,7 @@ def script(case: Case, subject: str, path: str, check: str, finding: Finding) ->
 
 
 def confirm(text: str, *, subject: str) -> None:
-    """Run the script in a process and folder of its own.
+    """Run the script in a process and folder of its own, with a memory limit.
 
     Raises:
         NotConfirmed: it does not end with exit code 1 and a line that names the defect.
@@ -97,6 +99,7 @@ def confirm(text: str, *, subject: str) -> None:
                 encoding="utf-8",
                 timeout=SECONDS,
                 check=False,
+                preexec_fn=partial(limit_memory, MEMORY),
             )
         except subprocess.TimeoutExpired as expired:
             raise NotConfirmed(f"the script took more than {SECONDS:g} s:\n{text}") from expired

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from conformance.header import now
 from reports import store
-from reports.files import Claim, write
+from reports.files import Claim, NotWritten, write
 from reports.matrix import matrix
 from reports.records import Header
 from reports.renderers import RENDERERS
@@ -31,7 +31,11 @@ class RunFolder:
             NotWritten: it can't be written into.
         """
         self._claim = Claim(self.folder)
-        store.begin(self.folder, header)
+        try:
+            store.begin(self.folder, header)
+        except NotWritten:
+            self.release()
+            raise
 
     def finish(self, header: Header, *, interrupted: bool) -> Run:
         """Merge what the workers have found into the run's file, and render it.

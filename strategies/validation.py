@@ -23,7 +23,7 @@ from strategies.case import (
 from strategies.shapes import RULES, ShapeMismatch, tensor_shapes
 from strategies.targets import target_of
 
-DESCRIBED = ("_initializer", "_regularizer", "_constraint", "learning_rate")
+DESCRIBED = ("_initializer", "_regularizer", "_constraint", "layer", "learning_rate")
 """Endings of the arguments that may be an object, described by its class and its arguments."""
 
 CLASS = re.compile("[A-Z][A-Za-z0-9]*")

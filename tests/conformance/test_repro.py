@@ -311,6 +311,13 @@ def test_a_script_that_fails_by_itself_is_not_confirmed():
         repro.confirm("1 / 0", subject="tf_keras")
 
 
+def test_a_script_has_a_memory_limit(monkeypatch):
+    monkeypatch.setattr(repro, "MEMORY", 1.0)
+
+    with pytest.raises(repro.NotConfirmed, match="MemoryError"):
+        repro.confirm("bytearray(2 << 30)", subject="tf_keras")
+
+
 def test_a_script_does_not_get_the_callers_python_path(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "here")
 
