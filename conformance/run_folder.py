@@ -37,6 +37,16 @@ class RunFolder:
             self.release()
             raise
 
+    def join(self) -> None:
+        """Have this process, a worker's, keep the folder for the run as long as it lives.
+
+        Raises:
+            Claimed: another run has the folder.
+            NotWritten: it can't be written into.
+        """
+        if self._claim is None:
+            self._claim = Claim(self.folder, joins=True)
+
     def finish(self, header: Header, *, interrupted: bool) -> Run:
         """Merge what the workers have found into the run's file, and render it.
 

@@ -142,9 +142,11 @@ class Conformance:
         """
         group = (subject, path, kind)
         try:
+            if self.is_worker:
+                self._run_folder.join()
             if group not in self._results:
                 self._run(self._beside(group))
-        except NotWritten as error:
+        except (Claimed, NotWritten) as error:
             self._tell(f"saveproof: {error}")
             pytest.exit(f"saveproof: {error}", returncode=pytest.ExitCode.INTERRUPTED)
         result = self._results[group][check]
@@ -185,6 +187,7 @@ class Conformance:
         for child in self._children.values():
             child.close()
         if self._header is None:
+            self._run_folder.release()
             return
         try:
             run = self._finish(self._header)

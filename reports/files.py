@@ -15,10 +15,14 @@ class NotWritten(OSError):
 
 
 class Claim:
-    """A folder that belongs to one run, until that lets go of it or its process ends."""
+    """A folder that belongs to one run, until that lets go of it or its process ends.
 
-    def __init__(self, folder: Path) -> None:
-        """Take the folder, which is made if need be.
+    Its workers join in, so that the folder is the run's while one of them lives: where the process
+    that has started them is killed, they go on for some seconds.
+    """
+
+    def __init__(self, folder: Path, *, joins: bool = False) -> None:
+        """Take the folder, which is made if need be; a worker `joins` the run that has it.
 
         Raises:
             Claimed: another run has it.
@@ -28,7 +32,9 @@ class Claim:
             folder.mkdir(parents=True, exist_ok=True)
             self._held = (folder / "lock").open("ab")
             try:
-                fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not joins:  # nobody else has it, not even in part
+                    fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(self._held, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 self.release()
                 raise Claimed(

@@ -145,13 +145,24 @@ def _performed(tasks: Sequence[Task], workers: int) -> Iterator[list[str]]:
         finally:
             _bench().clear()
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _join, (tasks[0].wanted.out,)) as pool:
         try:
             for done in as_completed([pool.submit(perform, task) for task in tasks]):
                 yield done.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _join(out: Path) -> None:
+    _folder(out).join()
+
+
+@cache
+def _folder(out: Path) -> RunFolder:
+    """Return the folder that this process, a worker's, keeps for the run."""
+    return RunFolder(out, FILES)
 
 
 def _campaign(task: Task, reader: str, child: Child) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from conformance import repro
 from conformance.contract import Facet
@@ -20,7 +21,16 @@ from conformance.reproduction.source import (
     literal,
 )
 from reports.records import Finding
-from strategies.case import Case, InvalidCase, Object, SetTrainable, from_json, to_json
+from strategies.case import (
+    Case,
+    Input,
+    InvalidCase,
+    Layer,
+    Object,
+    SetTrainable,
+    from_json,
+    to_json,
+)
 from strategies.validation import validate
 from tests.conformance.test_repro import (
     ARCHITECTURES,
@@ -29,12 +39,14 @@ from tests.conformance.test_repro import (
     SCHEDULED,
     STEP,
     case_of,
+    chain,
     finding_of,
     nested,
     run_of,
     script_of,
 )
 
+DESCRIBED = {"class_name": "GlorotUniform", "config": {"seed": 3}}
 MARK = "PWNED"
 PAYLOADS = (
     MARK,
@@ -99,9 +111,13 @@ def written(case: Case, finding: Finding, **place: str) -> str | None:
         return None
 
 
+INSIDE = {"class_name": "LSTM", "config": {"units": 3, "kernel_initializer": DESCRIBED}}
+WRAPPED = Layer("Bidirectional", {"name": "both", "layer": INSIDE, "merge_mode": "sum"})
+FLAT = Layer("Flatten", {"name": "flat"})
 SOURCES = {
     "nested": case_of(nested("functional"), STEP, SetTrainable(layer="inner/within", value=False)),
     "subclassed": case_of(ARCHITECTURES["subclassed"], optimizer=SCHEDULED),
+    "wrapped": case_of(replace(chain("sequential", WRAPPED, FLAT), inputs=(Input("x", (4, 3)),))),
 }
 
 
@@ -199,9 +215,6 @@ def test_a_value_that_json_does_not_have_is_no_literal():
         literal(object())
 
 
-DESCRIBED = {"class_name": "GlorotUniform", "config": {"seed": 3}}
-
-
 @pytest.mark.parametrize(
     ("argument", "value"),
     [
@@ -227,6 +240,14 @@ def test_an_argument_that_a_framework_runs_code_for_is_refused(argument, value):
 @pytest.mark.parametrize("optimizer", [RMSPROP, SCHEDULED, Object("Lion", {"beta_1": 0.8})])
 def test_a_case_of_plain_arguments_is_valid(optimizer):
     validate(case_of(ARCHITECTURES["nested, functional"], optimizer=optimizer))
+
+
+def test_a_case_with_a_layer_in_a_layer_is_valid_and_has_a_script():
+    validate(SOURCES["wrapped"])
+
+    assert "keras.layers.Bidirectional(" in script_of(
+        SOURCES["wrapped"], "outputs: value", "output 0"
+    )
 
 
 @pytest.mark.parametrize(

@@ -220,6 +220,7 @@ def test_a_folder_without_room_is_told_in_a_line_and_is_no_finding(tmp_path):
 
 def test_a_result_that_cannot_be_kept_ends_the_session():
     plugin = Conformance.__new__(Conformance)
+    plugin.config = SimpleNamespace()
     plugin._results = {}
     told = []
     plugin._tell = told.append

@@ -76,6 +76,18 @@ def test_a_folder_is_free_once_the_process_of_its_run_has_ended(tmp_path):
     Claim(tmp_path).release()
 
 
+def test_a_folder_belongs_to_a_run_as_long_as_a_worker_of_its_lives(tmp_path):
+    claim = Claim(tmp_path)
+    worker = Claim(tmp_path, joins=True)
+    claim.release()
+
+    with pytest.raises(Claimed):
+        Claim(tmp_path)
+
+    worker.release()
+    Claim(tmp_path).release()
+
+
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").touch()
 
