@@ -223,7 +223,7 @@ def stage(stage: Stage) -> Iterator[None]:
     """
     try:
         yield
-    except Halted:
+    except (Halted, MemoryError):
         raise
     except Exception as error:
         raise Halted(raised_at(stage, error)) from error
@@ -233,7 +233,7 @@ def stage(stage: Stage) -> Iterator[None]:
 def _unsupported(doing: str) -> Iterator[None]:
     try:
         yield
-    except Unsupported:
+    except (Unsupported, MemoryError):
         raise
     except Exception as error:
         raise Unsupported(f"{doing} raised {type(error).__name__}: {error}") from error

@@ -63,8 +63,8 @@ class Exchanged(SavePath, Protocol):
         """The formats that `load` reads, and how firmly the path answers for what comes back."""
 
 
-class Subject(Protocol):
-    """The implementation under test: builds, trains and describes models. It never sees a check."""
+class Offering(Protocol):
+    """What a subject says of itself."""
 
     @property
     def name(self) -> str:
@@ -75,6 +75,10 @@ class Subject(Protocol):
 
     def paths(self) -> Sequence[SavePath]:
         """Return every save path that the implementation offers."""
+
+
+class Subject(Offering, Protocol):
+    """The implementation under test: builds, trains and describes models. It never sees a check."""
 
     def seed(self, seed: int) -> None:
         """Seed the process-wide generators: the environment's randomness, not the model's."""
