@@ -209,6 +209,26 @@ class Layer:
         if self.restoring is not None:
             self.restoring()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy takes, with the calls of the layers below instead of its own.
+
+        A call leads to the layers before it. What holds the layers has their calls, so that to copy
+        a graph goes no deeper for each of its layers, and a layer alone leaves its model behind.
+        """
+        state = dict(self.__dict__)
+        if any(True for node in self.inbound_nodes for _ in leaves(node.inputs)):
+            del state["inbound_nodes"]
+        calls = [(layer, layer.inbound_nodes) for layer in self.sublayers()]
+        return state | {"_calls_below": calls}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what `__getstate__` returned."""
+        calls = state.pop("_calls_below")
+        self.__dict__.update(state)
+        self.__dict__.setdefault("inbound_nodes", [])
+        for layer, inbound_nodes in calls:
+            layer.__dict__["inbound_nodes"] = inbound_nodes
+
     def __delattr__(self, attribute: str) -> None:
         """Stop tracking what the attribute held."""
         self._tracked.pop(attribute, None)

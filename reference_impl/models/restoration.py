@@ -41,16 +41,16 @@ class SavedTree:
 
     root: Node
     view: View
-    held_by: dict[int, Held] = field(default_factory=dict)
-    node_by: dict[int, Node] = field(default_factory=dict)
+    held_by: dict[Node, Held] = field(default_factory=dict)
+    node_by: dict[Held, Node] = field(default_factory=dict)
 
     def bind(self, node: Node, held: Held) -> bool:
         """Note that these are the same; say whether they are."""
         if not isinstance(held, Layer | Optimizer | Variable):
             return True
-        same = self.held_by.get(id(node), held) is held
-        if same and self.node_by.get(id(held), node) is node:
-            self.held_by[id(node)], self.node_by[id(held)] = held, node
+        same = self.held_by.get(node, held) is held
+        if same and self.node_by.get(held, node) is node:
+            self.held_by[node], self.node_by[held] = held, node
             return True
         return False
 
@@ -108,7 +108,7 @@ class Restoration:
         self._waiting = dict.fromkeys(self._keys + ([] if extras is None else _keys(extras)))
         self._values: dict[str, np.ndarray] = {}
         self._optimized = optimized
-        self._restored: dict[int, Variable] = {}
+        self._restored: set[Variable] = set()
         self._warned: set[str] = set()
         self._running = False
 
@@ -135,7 +135,7 @@ class Restoration:
             # Metrics that are made later count what comes later.
             self._extras.root.children.pop(METRICS, None)
         self._wait()
-        left = [weight.name for weight in _weights(self.model) if id(weight) not in self._restored]
+        left = [weight.name for weight in _weights(self.model) if weight not in self._restored]
         if left:
             _LOGGER.warning(
                 "model %r: %d weights have no value in the checkpoint %r and keep theirs: %s",
@@ -167,7 +167,7 @@ class Restoration:
         return [
             variable.name
             for variable in variables_below(self.model)
-            if id(variable) not in self._restored
+            if variable not in self._restored
         ]
 
     def unused(self) -> list[str]:
@@ -225,7 +225,7 @@ class Restoration:
         for variable, key in changes:
             variable.adopt(self._values.pop(key))
             self._waiting.pop(key)
-            self._restored[id(variable)] = variable
+            self._restored.add(variable)
 
     def _wait(self) -> None:
         """Have what is created later restored, as long as there are values that nothing took."""

@@ -42,7 +42,7 @@ def match_optimizer(
     node: Node,
     optimizer: Optimizer,
     *,
-    variables: Mapping[int, Any],
+    variables: Mapping[Node, Any],
     read: Callable[[str], np.ndarray],
     waiting: Collection[str],
     weights: Sequence[Variable],
@@ -55,7 +55,7 @@ def match_optimizer(
     Args:
         node: the saved optimizer.
         optimizer: the one that takes its state.
-        variables: the model's variables by the id of their saved object.
+        variables: the model's variables by their saved object.
         read: returns a value by its key.
         waiting: keys of the values that nothing took yet.
         weights: of the model.
@@ -168,7 +168,7 @@ def _own_keys(node: Node, waiting: Collection[str]) -> list[str]:
 def _legacy(
     node: Node,
     optimizer: Optimizer,
-    variables: Mapping[int, Any],
+    variables: Mapping[Node, Any],
     values: Mapping[str, np.ndarray],
 ) -> OptimizerMatch:
     """Return what an optimizer takes over from a legacy one, whose slots stand by the variables."""
@@ -193,7 +193,7 @@ def _legacy(
     if optimizer.built:
         lists = {slot: slot_lists(optimizer).get(names.lists[legacy[slot]], []) for slot in slots}
         for slot in node.slots:
-            place = _place(optimizer, variables.get(id(slot.variable)))
+            place = _place(optimizer, variables.get(slot.variable))
             if place is not None and lists[slot.name]:
                 match.pairs.append((lists[slot.name][place], slot.slot))
     return match

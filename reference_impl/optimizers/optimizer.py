@@ -109,8 +109,7 @@ class Optimizer(ABC):
         self.variables: list[Variable] = [self.iterations]
         self.schedule: LearningRateSchedule | None = None
         self._rate = Variable(np.zeros((), np.float32), name="learning_rate:0", trainable=False)
-        self._tracked: dict[int, int] = {}
-        self._built_with: tuple[Variable, ...] = ()
+        self._tracked: dict[Variable, int] = {}
         self._averages: list[Variable] = []
         self._undecayed: tuple[list[Variable], list[str]] = ([], [])
         self._set_rate(learning_rate)
@@ -147,9 +146,7 @@ class Optimizer(ABC):
         """Create the slots for these variables; a second call changes nothing."""
         if self.built:
             return
-        # Held, so that no other variable can take over the id of one of them.
-        self._built_with = tuple(var_list)
-        self._tracked = {id(variable): i for i, variable in enumerate(var_list)}
+        self._tracked = {variable: i for i, variable in enumerate(var_list)}
         if self.use_ema:
             self._averages = [self.slot(v, "average", initial_value=v.value) for v in var_list]
         self.build_slots(var_list)
@@ -183,7 +180,7 @@ class Optimizer(ABC):
             UnknownVariableError: If it is not one of them.
         """
         try:
-            return self._tracked[id(variable)]
+            return self._tracked[variable]
         except KeyError:
             raise UnknownVariableError(
                 f"{self.name}: variable {variable.name!r} is not among the {len(self._tracked)} "
