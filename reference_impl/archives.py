@@ -1,6 +1,5 @@
 """`.keras` archives and `.weights.h5` of models, and HDF5 in the words of Keras 3."""
 
-import json
 import logging
 import zlib
 from collections import Counter
@@ -45,6 +44,7 @@ from reference_impl.models.restore_tree import fitting_tree
 from reference_impl.models.trainer import Trainer
 from reference_impl.naming import snake_case
 from reference_impl.optimizers import Optimizer
+from reference_impl.plain import json_text
 from reference_impl.state import Entry, Extras, LayerWeights, ModelState, NamedArray, WeightsState
 
 _LOGGER = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ def _in_dialect(model: Trainer, state: ModelState, dialect: Dialect, *written: A
 
 def _digest(*entries: Any) -> int:
     """Return a checksum of entries, by which another program's changes in them show."""
-    return zlib.crc32(json.dumps(entries, sort_keys=True).encode())
+    return zlib.crc32(json_text(entries, sort_keys=True).encode())
 
 
 def _tree(

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from reference_impl.custom_objects import CustomObjects, custom_object, registered_name
 from reference_impl.naming import snake_case
+from reference_impl.plain import with_arrays
 
 Config = dict[str, Any]
 T = TypeVar("T")
@@ -109,7 +110,7 @@ class Catalogue(Generic[T]):
         if not isinstance(found, type):
             return found
         made: Any = found
-        return made.from_config(config)
+        return made.from_config(with_arrays(config))
 
 
 def _function_entry(name: str) -> Config:

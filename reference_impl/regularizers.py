@@ -10,9 +10,10 @@ from reference_impl import autodiff as ad
 from reference_impl.autodiff import Tensor
 from reference_impl.catalogue import Catalogue, Config
 from reference_impl.custom_objects import CustomObjects
+from reference_impl.plain import PlainArguments
 
 
-class Regularizer(ABC):
+class Regularizer(PlainArguments, ABC):
     """The protocol of a regularizer: a weight in, a scalar tensor out."""
 
     @abstractmethod

@@ -12,11 +12,12 @@ import numpy as np
 
 from reference_impl.catalogue import Catalogue, Config
 from reference_impl.custom_objects import CustomObjects
+from reference_impl.plain import PlainArguments
 
 Step = int | np.ndarray | np.integer
 
 
-class LearningRateSchedule(ABC):
+class LearningRateSchedule(PlainArguments, ABC):
     """The protocol of a schedule: call it with the step, get the learning rate."""
 
     @abstractmethod

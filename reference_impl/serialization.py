@@ -13,6 +13,7 @@ from reference_impl.custom_objects import (
     registered_name,
 )
 from reference_impl.layers.base import Layer
+from reference_impl.plain import with_arrays
 
 Entry = dict[str, Any]
 
@@ -89,7 +90,7 @@ def deserialize_layer(entry: Any, custom_objects: CustomObjects | None = None) -
         return shared[number]
     with custom_object_scope(custom_objects or {}):
         known = layer_class(str(entry.get("registered_name") or entry["class_name"]), entry)
-        layer = known.from_config(_arguments(entry["config"]))
+        layer = known.from_config(with_arrays(_arguments(entry["config"])))
     if not isinstance(layer, Layer):
         raise MalformedEntry(
             f"{entry['class_name']!r}: from_config() gave a {type(layer).__name__}"

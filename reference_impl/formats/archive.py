@@ -23,6 +23,7 @@ from reference_impl.formats.hdf5_parts import Hdf5File
 from reference_impl.formats.hdf5_stream import write_hdf5
 from reference_impl.formats.pieces import Content, Piece, mapped, taken_apart
 from reference_impl.formats.weights_h5 import WeightsTree, read_tree, write_tree
+from reference_impl.plain import json_text
 from reference_impl.state import Entry
 
 METADATA = "metadata.json"
@@ -65,7 +66,7 @@ def write_archive(archive: Archive, target: Path, *, mark_bfloat16: bool) -> Non
     with replacing(target) as partial, DurableFile(partial, "w+b") as stream:
         with zipfile.ZipFile(stream, "w") as members:
             for name, content in ((METADATA, archive.metadata), (CONFIG, archive.config)):
-                members.writestr(_info(name), json.dumps(content))
+                members.writestr(_info(name), json_text(content))
             _write_weights(members, stream, archive.weights, mark_bfloat16=mark_bfloat16)
         stream.to_disk()
 

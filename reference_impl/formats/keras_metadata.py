@@ -12,6 +12,7 @@ from reference_impl.formats.errors import MissingPart, WrongPart
 from reference_impl.formats.protos import MESSAGES, decoded, encoded
 from reference_impl.graphs.endpoints import Spec
 from reference_impl.nest import Shape
+from reference_impl.plain import json_text
 
 PRODUCER, MIN_CONSUMER = 2, 1
 SEQUENTIAL, NETWORK, MODEL = "_tf_keras_sequential", "_tf_keras_network", "_tf_keras_model"
@@ -41,7 +42,7 @@ def encoded_metadata(objects: Sequence[ObjectMetadata]) -> bytes:
     for item in objects:
         node = message.nodes.add()
         node.node_id, node.node_path, node.identifier = item.number, item.path, item.identifier
-        node.metadata = json.dumps(_typed(item.metadata))
+        node.metadata = json_text(_typed(item.metadata))
         node.version.producer, node.version.min_consumer = PRODUCER, MIN_CONSUMER
     return encoded(message)
 

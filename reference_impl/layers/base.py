@@ -24,6 +24,7 @@ from reference_impl.layers.policy import (
 from reference_impl.layers.weights import assign_all, each_once, zeros_of
 from reference_impl.naming import snake_case, unique_name
 from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
+from reference_impl.plain import PlainArguments, with_plain_arguments
 from reference_impl.tape import current_tracer
 
 
@@ -70,7 +71,7 @@ def _named_arguments(method: Callable[..., Any]) -> frozenset[str]:
     return frozenset(one.name for one in given if one.kind not in open_ended)
 
 
-class Layer:
+class Layer(PlainArguments):
     """A function with weights, built when it first sees the shape of its input.
 
     A subclass states `build(input_shape)`, `call(inputs)` or `call(inputs, training)`,
@@ -83,6 +84,7 @@ class Layer:
         name: unique among the layers of a model; by default from the class name.
         trainable: whether training may change the weights.
         dtype: a dtype name or a policy such as 'mixed_bfloat16'.
+        weights: arrays that the weights start with, in their order.
         shape_arguments: `input_shape` of one sample, for the first layer of a Sequential, or
             `batch_input_shape` with the batch; anything else is refused.
     """
@@ -93,6 +95,7 @@ class Layer:
         name: str | None = None,
         trainable: bool = True,
         dtype: object = None,
+        weights: Sequence[np.ndarray] | None = None,
         **shape_arguments: Any,
     ) -> None:
         set_field = object.__setattr__
@@ -106,7 +109,9 @@ class Layer:
         set_field(self, "name", name or self._default_name())
         set_field(self, "dtype_policy", policy_name(dtype))
         set_field(self, "batch_input_shape", _batch_input_shape(shape_arguments))
+        set_field(self, "_first_weights", weights)
 
+    array_arguments = frozenset({"weights"})
     is_graph_network = False
     stateful = False
     internals: frozenset[str] = frozenset()
@@ -115,6 +120,7 @@ class Layer:
     """Gives what was created since a checkpoint was loaded the values that are held for it."""
     activity_regularizer: Any = None
     _activity: Sequence[Tensor] = ()
+    _first_weights: Sequence[np.ndarray] | None = None
     _tracked: dict[str, Any]
     _own_weights: list[Variable]
     _extra_state: dict[str, Variable]
@@ -155,6 +161,7 @@ class Layer:
             outputs = self(zeros_of(input_shape, self.compute_dtype), training=False)
         return map_leaves(lambda tensor: (None, *tensor.shape[1:]), outputs)
 
+    @with_plain_arguments()
     def add_weight(
         self,
         name: str | None = None,
@@ -446,6 +453,9 @@ class Layer:
             object.__setattr__(self, "built_scope", current_frame().scope or (self.name,))
             object.__setattr__(self, "built_shape", input_shape)
             self.build(input_shape)
+            if self._first_weights is not None:
+                self.set_weights(self._first_weights)
+                object.__setattr__(self, "_first_weights", None)
             self.built = True  # Which lets a checkpoint on its way in restore the weights.
 
     def _as_input(self, value: Any) -> Tensor:

@@ -9,12 +9,13 @@ from reference_impl import autodiff as ad
 from reference_impl.autodiff import Operand, Tensor
 from reference_impl.catalogue import Config
 from reference_impl.losses.functions import FUNCTIONS, LossFunction, squeezed
+from reference_impl.plain import PlainArguments
 from reference_impl.tape import value_of
 
 _REDUCTIONS = ("auto", "none", "sum", "sum_over_batch_size")
 
 
-class Loss:
+class Loss(PlainArguments):
     """A loss that is reduced to a number: the mean (`auto`) or sum over samples, or not at all.
 
     Subclasses state `call(y_true, y_pred)`, with one value a sample.

@@ -14,10 +14,11 @@ from reference_impl.losses.functions import squeezed
 from reference_impl.losses.loss import weights_of_valid
 from reference_impl.metrics.functions import FUNCTIONS, MetricFunction
 from reference_impl.naming import snake_case, unique_name
+from reference_impl.plain import PlainArguments
 from reference_impl.tape import value_of
 
 
-class Metric:
+class Metric(PlainArguments):
     """A figure that accumulates: update it batch by batch, read the result, reset it.
 
     Subclasses declare their state with `add_weight` and state `update_state` and `result`.

@@ -1,6 +1,5 @@
 """Model: a layer that can be compiled, trained, evaluated and saved; functional or subclassed."""
 
-import json
 import sys
 from collections.abc import Mapping
 from typing import Any, Self
@@ -20,6 +19,7 @@ from reference_impl.models.graph import Graph, conformed_inputs, graph_between
 from reference_impl.models.graph_config import graph_config, graph_from_config
 from reference_impl.models.trainer import Trainer
 from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
+from reference_impl.plain import json_text
 from reference_impl.serialization import class_name
 from reference_impl.state import BACKEND, KERAS_VERSION
 
@@ -217,7 +217,7 @@ class Model(Trainer):
             "keras_version": KERAS_VERSION,
             "backend": BACKEND,
         }
-        return json.dumps(entry, **json_arguments)
+        return json_text(entry, **json_arguments)
 
     def save(
         self,

@@ -21,6 +21,7 @@ from reference_impl.optimizers.clipping import (
     clipped_by_norm,
     clipped_by_value,
 )
+from reference_impl.plain import PlainArguments
 from reference_impl.schedules import LearningRateSchedule
 
 _LOGGER = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class OptimizerStateError(ValueError):
     """State does not fit the optimizer: not built yet, another count, or another shape."""
 
 
-class Optimizer(ABC):
+class Optimizer(PlainArguments, ABC):
     """The steps around the update formula, in the order of tf_keras's new-style optimizers.
 
     Read the schedule, skip variables without gradient, clip, decay weights, update each variable,

@@ -1,7 +1,7 @@
 """Models copied in memory, by `copy.deepcopy` and by `pickle`: they train on as the original."""
 
 import copy
-import pickle
+import pickle  # noqa: TID251 (what is copied is our own)
 
 import numpy as np
 import pytest
@@ -64,7 +64,9 @@ def test_a_copy_amid_training_trains_on_equal_and_leaves_the_original_alone(
 
     logs = [twin.train_on_batch(X, Y) for _ in range(3)]
 
-    assert all(np.array_equal(one, other) for one, other in zip(before, model.get_weights()))
+    assert all(
+        np.array_equal(one, other) for one, other in zip(before, model.get_weights(), strict=True)
+    )
     assert logs == [model.train_on_batch(X, Y) for _ in range(3)]
 
 
