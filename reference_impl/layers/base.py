@@ -21,9 +21,10 @@ from reference_impl.layers.policy import (
     serialize_policy,
     variable_dtype,
 )
-from reference_impl.layers.weights import assign_all, each_once, zeros_of
+from reference_impl.layers.stand_ins import open_shapes, zeros_of
+from reference_impl.layers.weights import assign_all, each_once
 from reference_impl.naming import snake_case, unique_name
-from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
+from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes, shapes_in
 from reference_impl.plain import PlainArguments, with_plain_arguments
 from reference_impl.tape import current_tracer
 
@@ -57,10 +58,40 @@ class Node:
     arguments: dict[str, Any] = field(default_factory=dict)
     outputs: Nested = None
 
+    @property
+    def sources(self) -> list[KerasTensor]:
+        """The symbolic tensors that go into the call, those given by keyword last."""
+        return [*leaves(self.inputs), *symbols_in(self.arguments)]
+
+
+def symbols_in(arguments: Mapping[str, Any]) -> list[KerasTensor]:
+    """Return the symbolic tensors among a call's other arguments."""
+    return [leaf for leaf in leaves(arguments) if isinstance(leaf, KerasTensor)]
+
+
+def with_symbols(
+    arguments: Mapping[str, Any], function: Callable[[KerasTensor], Any]
+) -> dict[str, Any]:
+    """Return a call's other arguments with `function` applied to each symbolic tensor."""
+    return {
+        name: map_leaves(
+            lambda leaf: function(leaf) if isinstance(leaf, KerasTensor) else leaf, value
+        )
+        if symbols_in({name: value})
+        else value
+        for name, value in arguments.items()
+    }
+
 
 @cache
-def _parameters(function: Callable[..., Any]) -> frozenset[str]:
-    return frozenset(inspect.signature(function).parameters)
+def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(function).parameters
+
+
+def _takes_training(call: Callable[..., Any], training: bool | None) -> bool:  # noqa: FBT001 (a value that is passed on)
+    """Say whether `call` is to be told this flag: None only where it has no default for it."""
+    parameter = _parameters(call).get("training")
+    return parameter is not None and (training is not None or parameter.default is parameter.empty)
 
 
 @cache
@@ -157,9 +188,33 @@ class Layer(PlainArguments):
 
     def compute_output_shape(self, input_shape: Nested) -> Nested:
         """Return the shape that `call` gives, by calling it on zeros unless a layer states it."""
-        with calling(CallFrame()):
-            outputs = self(zeros_of(input_shape, self.compute_dtype), training=False)
-        return map_leaves(lambda tensor: (None, *tensor.shape[1:]), outputs)
+        return self._shape_by_call(input_shape, {})
+
+    def output_shape_of_call(self, input_shape: Nested, arguments: Mapping[str, Any]) -> Nested:
+        """Return the shape that a call with these other arguments gives.
+
+        Symbolic tensors among them stand for their shapes.
+        """
+        if symbols_in(arguments) and not self.states_output_shape:
+            return self._shape_by_call(input_shape, arguments)
+        return self.compute_output_shape(input_shape)
+
+    @property
+    def states_output_shape(self) -> bool:
+        """Whether the class states the shape of its outputs, so that no call is needed for it."""
+        return type(self).compute_output_shape is not Layer.compute_output_shape
+
+    def _shape_by_call(self, input_shape: Nested, arguments: Mapping[str, Any]) -> Nested:
+        def called(length: int) -> Nested:
+            zeros = zeros_of(input_shape, self.compute_dtype, length)
+            others = with_symbols(arguments, lambda one: zeros_of(one.shape, one.dtype, length))
+            with calling(CallFrame()):
+                outputs = self(zeros, **{"training": False, **others})
+            return map_leaves(lambda tensor: tuple(tensor.shape), outputs)
+
+        given = [*shapes_in(input_shape), *(one.shape for one in symbols_in(arguments))]
+        found = open_shapes(called, given, where=f"layer {self.name!r}")
+        return map_shapes(lambda shape: (None, *shape[1:]), found)
 
     @with_plain_arguments()
     def add_weight(
@@ -223,7 +278,7 @@ class Layer(PlainArguments):
         a graph goes no deeper for each of its layers, and a layer alone leaves its model behind.
         """
         state = dict(self.__dict__)
-        if any(True for node in self.inbound_nodes for _ in leaves(node.inputs)):
+        if any(node.sources for node in self.inbound_nodes):
             del state["inbound_nodes"]
         calls = [(layer, layer.inbound_nodes) for layer in self.sublayers()]
         return state | {"_calls_below": calls}
@@ -396,8 +451,11 @@ class Layer(PlainArguments):
         symbolic = [isinstance(leaf, KerasTensor) for leaf in leaves(inputs)]
         if all(symbolic) and symbolic:
             return self._call_symbolically(inputs, training, arguments)
-        if any(symbolic):
-            raise TypeError(f"layer {self.name!r}: symbolic tensors and arrays cannot be mixed")
+        if any(symbolic) or symbols_in(arguments):
+            raise TypeError(
+                f"layer {self.name!r}: symbolic tensors and arrays cannot be mixed; make every "
+                "array an input of the model"
+            )
         outer = current_frame()
         training = outer.training if training is None else bool(training)
         frame = CallFrame(
@@ -406,7 +464,7 @@ class Layer(PlainArguments):
         with calling(frame):
             inputs = map_leaves(self._as_input, inputs)
             self.ensure_built(map_leaves(lambda tensor: tuple(tensor.shape), inputs))
-            if training is not None and "training" in _parameters(type(self).call):
+            if _takes_training(type(self).call, training):
                 arguments["training"] = training
             tracer = current_tracer()
             if tracer is not None:
@@ -432,7 +490,7 @@ class Layer(PlainArguments):
         shapes = map_leaves(lambda tensor: tensor.shape, inputs)
         with calling(CallFrame((self.name,))):
             self.ensure_built(shapes)
-            output_shapes = self.compute_output_shape(shapes)
+            output_shapes = self.output_shape_of_call(shapes, arguments)
         return self.record_node(inputs, arguments, output_shapes)
 
     def record_node(

@@ -177,6 +177,29 @@ class Recurrent(Layer):
         result = stack(outputs, 1) if self.return_sequences else outputs[-1]
         return [result, *states] if self.return_state else result
 
+    def __call__(
+        self,
+        inputs: Nested,
+        training: bool | None = None,  # noqa: FBT001 (Keras's signature)
+        *,
+        initial_state: Nested = None,
+        **arguments: Any,
+    ) -> Nested:
+        """Compute the outputs; `initial_state`, one or a list, goes in beside the inputs.
+
+        Raises:
+            LayerArgumentError: if they are not as many states as the layer has.
+        """
+        given = [*_listed(inputs), *_listed(initial_state)]
+        if len(given) not in (1, 1 + self.state_count):
+            raise LayerArgumentError(
+                f"layer {self.name!r}: expected {self.state_count} initial states or none, found "
+                f"{len(given) - 1}"
+            )
+        if initial_state is not None:
+            inputs = given
+        return super().__call__(inputs, training, **arguments)
+
     def step(self, drive: Tensor, dropped: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
         """Return the states after one step, the output first.
 
@@ -249,3 +272,9 @@ class Recurrent(Layer):
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
         }
+
+
+def _listed(value: Nested) -> Sequence[Any]:
+    if value is None:
+        return ()
+    return value if isinstance(value, list | tuple) else (value,)

@@ -1,9 +1,12 @@
 """A graph to and from a functional model's configuration, in tf_keras's and Keras 3's words."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from reference_impl.autodiff import Tensor
 from reference_impl.layers.base import KerasTensor, Layer, Node
 from reference_impl.layers.input_layer import InputLayer
 from reference_impl.models.graph import Graph
@@ -24,7 +27,8 @@ def graph_config(
     address, kept = graph_addresses(graph, first=_first_index)
 
     def inbound(node: Node) -> list[Any]:
-        return [[*address(symbol), dict(node.arguments)] for symbol in leaves(node.inputs)]
+        arguments = {name: _plain(item, address) for name, item in node.arguments.items()}
+        return [[*address(symbol), arguments] for symbol in leaves(node.inputs)]
 
     layers = [
         {
@@ -65,6 +69,18 @@ def graph_addresses(
         return [node for node in layer.inbound_nodes if id(node) in ids]
 
     return address, kept
+
+
+def _plain(argument: Any, address: Callable[[KerasTensor], list[Any]]) -> Any:
+    """Return an argument as tf_keras writes it: addresses for tensors, lists for arrays."""
+
+    def plain(leaf: Any) -> Any:
+        if isinstance(leaf, KerasTensor):
+            return address(leaf)
+        array = leaf.value if isinstance(leaf, Tensor) else leaf
+        return array.tolist() if isinstance(array, np.ndarray) else leaf
+
+    return map_leaves(plain, argument)
 
 
 def _addresses(structure: Nested, address: Any) -> Any:
@@ -155,22 +171,52 @@ def _make_call(call: tuple[Layer, Any], tensor: Any, made: dict[str, list[Node]]
     layer, node = call
     addresses, arguments = _call_of(node)
     inputs = map_addresses(tensor, addresses)
-    if any(leaf is None for leaf in leaves(inputs)):
+    named = {address: tensor(address) for address in _addresses_in(arguments, made)}
+    if any(leaf is None for leaf in (*leaves(inputs), *named.values())):
         return False
-    layer(inputs, **arguments)
+    layer(inputs, **_with_tensors(arguments, named))
     made[layer.name].append(layer.inbound_nodes[-1])
     return True
+
+
+def _addresses_in(argument: Any, names: Container[str]) -> Iterator[tuple[Any, ...]]:
+    """Yield the addresses of tensors among a call's other arguments."""
+    if isinstance(argument, Mapping):
+        for item in argument.values():
+            yield from _addresses_in(item, names)
+    elif isinstance(argument, list):
+        if _is_address_of(argument, names):
+            yield tuple(argument)
+        else:
+            for item in argument:
+                yield from _addresses_in(item, names)
+
+
+def _is_address_of(item: list[Any], names: Container[str]) -> bool:
+    exact = len(item) == 3 and isinstance(item[0], str) and item[0] in names
+    return exact and all(type(number) is int for number in item[1:])
+
+
+def _with_tensors(argument: Any, named: Mapping[tuple[Any, ...], KerasTensor | None]) -> Any:
+    if isinstance(argument, Mapping):
+        return {key: _with_tensors(item, named) for key, item in argument.items()}
+    if not isinstance(argument, list):
+        return argument
+    address = tuple(argument) if all(isinstance(item, str | int) for item in argument) else ()
+    if address in named:
+        return named[address]
+    return [_with_tensors(item, named) for item in argument]
 
 
 def _call_of(node: Any) -> tuple[Any, dict[str, Any]]:
     """Return the addresses of a call's inputs, one or a list, and its other arguments."""
     if isinstance(node, Mapping):
         arguments = {
-            key: value for key, value in (node.get("kwargs") or {}).items() if key != "mask"
+            key: _keras3_argument(value)
+            for key, value in (node.get("kwargs") or {}).items()
+            if key != "mask" and value is not None
         }
-        return _keras3_address(node["args"][0]), {
-            key: value for key, value in arguments.items() if value is not None
-        }
+        return _keras3_address(node["args"][0]), arguments
     arguments = next((item[3] for item in node if len(item) > 3), {})
     addresses = [item[:3] for item in node]
     return (addresses[0] if len(addresses) == 1 else addresses), dict(arguments)
@@ -180,6 +226,19 @@ def _keras3_address(argument: Any) -> Any:
     if isinstance(argument, Mapping) and "config" in argument:
         return list(argument["config"]["keras_history"])
     return [_keras3_address(item) for item in argument]
+
+
+def _keras3_argument(argument: Any) -> Any:
+    if isinstance(argument, list):
+        return [_keras3_argument(item) for item in argument]
+    if not isinstance(argument, Mapping):
+        return argument
+    kind = argument.get("class_name")
+    if kind == "__keras_tensor__":
+        return list(argument["config"]["keras_history"])
+    if kind == "__numpy__":
+        return np.array(argument["config"]["value"], argument["config"]["dtype"])
+    return {key: _keras3_argument(item) for key, item in argument.items()}
 
 
 def is_address(item: Any) -> bool:
@@ -219,6 +278,9 @@ def _first_referenced(
 
 
 def _referenced(config: Mapping[str, Any], calls: Sequence[tuple[Layer, Any]]) -> Iterator[Any]:
+    names = {layer.name for layer, _ in calls}
     for _, node in calls:
-        yield _call_of(node)[0]
+        inputs, arguments = _call_of(node)
+        yield inputs
+        yield from map(list, _addresses_in(arguments, names))
     yield config["output_layers"]

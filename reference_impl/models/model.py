@@ -13,12 +13,12 @@ from reference_impl.custom_objects import custom_object_scope
 from reference_impl.layers.base import KerasTensor, Layer
 from reference_impl.layers.call_context import CallFrame, calling
 from reference_impl.layers.policy import is_floating
-from reference_impl.layers.weights import each_once, zeros_of
+from reference_impl.layers.weights import each_once
 from reference_impl.models.errors import UnbuiltModel
 from reference_impl.models.graph import Graph, conformed_inputs, graph_between
 from reference_impl.models.graph_config import graph_config, graph_from_config
 from reference_impl.models.trainer import Trainer
-from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
+from reference_impl.nest import Nested, leaves, map_leaves, map_shapes, shapes_in
 from reference_impl.plain import json_text
 from reference_impl.serialization import class_name
 from reference_impl.state import BACKEND, KERAS_VERSION
@@ -90,12 +90,15 @@ class Model(Trainer):
     def __call__(self, inputs: Nested, training: bool | None = None, **arguments: Any) -> Nested:  # noqa: FBT001 (Keras's signature)
         """Compute the outputs; a subclassed model notes what it is first called on."""
         if self.graph is None and self.called_on is None:
-            object.__setattr__(self, "called_on", map_leaves(self._as_symbol, inputs))
+            self._note_call(inputs)
         return super().__call__(inputs, training, **arguments)
+
+    def _note_call(self, inputs: Nested) -> None:
+        object.__setattr__(self, "called_on", map_leaves(self._as_symbol, inputs))
 
     def _as_symbol(self, value: Any) -> KerasTensor:
         """Return what stands for an input of a subclassed model: any number of samples."""
-        shape = (None, *np.shape(value)[1:])
+        shape = (None, *(value.shape if isinstance(value, KerasTensor) else np.shape(value))[1:])
         dtype = str(value.dtype if isinstance(value, KerasTensor) else np.asarray(value).dtype)
         return KerasTensor(shape, self.compute_dtype if is_floating(dtype) else dtype)
 
@@ -109,15 +112,26 @@ class Model(Trainer):
         """Return the outputs' shapes."""
         if self.graph is None:
             return super().compute_output_shape(input_shape)
-        shapes: list[Shape] = []
-        map_shapes(shapes.append, input_shape)
-        return self.graph.output_shapes(shapes)
+        return self.graph.output_shapes(shapes_in(input_shape))
+
+    @property
+    def states_output_shape(self) -> bool:
+        """Whether a graph or the class states the shape of the outputs."""
+        by_call = type(self).compute_output_shape is Model.compute_output_shape
+        return self.graph is not None or not by_call
 
     def build(self, input_shape: Nested) -> None:
         """Create a subclassed model's weights by calling it on zeros of that shape."""
-        if self.graph is None and not self.built:
-            self.built = True
-            self(zeros_of(input_shape, self.compute_dtype), training=False)
+        if self.graph is not None or self.built:
+            return
+        if self.called_on is None:
+            symbols = map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), input_shape)
+            self._note_call(symbols)
+        try:
+            self._shape_by_call(input_shape, {})
+        except ValueError:
+            self.built, self.called_on = False, None
+            raise
 
     def ensure_built(self, input_shape: Nested) -> None:
         """Count a subclassed model as built once it is called, by its own `build` if it has one."""
