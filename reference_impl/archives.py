@@ -19,7 +19,7 @@ from reference_impl.formats.weights_h5 import (
     write_weights_tree,
 )
 from reference_impl.metrics import Metric
-from reference_impl.models.capture import check_built, extras_of
+from reference_impl.models.capture import check_complete, extras_of
 from reference_impl.models.dialect_entries import (
     Words,
     entry_of,
@@ -238,7 +238,7 @@ def save_weights_tree(model: Trainer, target: Path, *, dialect: Dialect) -> None
     Raises:
         UnbuiltModel: if the model has no weights yet.
     """
-    check_built(model)
+    check_complete(model)
     extras = extras_of(model, model.compiled)
     if model.compiled is not None:
         optimizer = model.compiled.optimizer

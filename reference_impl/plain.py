@@ -89,6 +89,11 @@ def _names(function: Callable[..., Any]) -> list[str]:
     return [parameter.name for parameter in given if parameter.kind in kinds]
 
 
+def is_ours(item: Any) -> bool:
+    """Say whether a class or function is the project's own, not a user's."""
+    return bool(item.__module__.partition(".")[0] == __package__)
+
+
 class PlainArguments:
     """What every kind of object shares that has a configuration.
 
@@ -102,7 +107,7 @@ class PlainArguments:
     def __init_subclass__(cls, **arguments: Any) -> None:
         """Wrap the constructor, if the class is the project's and states one."""
         super().__init_subclass__(**arguments)
-        if cls.__module__.partition(".")[0] == __package__ and "__init__" in cls.__dict__:
+        if is_ours(cls) and "__init__" in cls.__dict__:
             made: Any = with_plain_arguments(arrays=cls.array_arguments)(cls.__dict__["__init__"])
             type.__setattr__(cls, "__init__", made)
 

@@ -5,6 +5,7 @@ Long because Keras's `Layer` is one class: tracking, calling and flags work on t
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Self
@@ -14,6 +15,7 @@ import numpy as np
 from reference_impl import constraints, initializers, regularizers
 from reference_impl.autodiff import Tensor, Variable, cast
 from reference_impl.layers.call_context import CallFrame, calling, current_frame
+from reference_impl.layers.call_signature import by_name, positions, takes_training
 from reference_impl.layers.policy import (
     compute_dtype,
     is_floating,
@@ -24,8 +26,8 @@ from reference_impl.layers.policy import (
 from reference_impl.layers.stand_ins import open_shapes, zeros_of
 from reference_impl.layers.weights import assign_all, each_once
 from reference_impl.naming import snake_case, unique_name
-from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes, shapes_in
-from reference_impl.plain import PlainArguments, with_plain_arguments
+from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
+from reference_impl.plain import PlainArguments, is_ours, with_plain_arguments
 from reference_impl.tape import current_tracer
 
 
@@ -81,17 +83,6 @@ def with_symbols(
         else value
         for name, value in arguments.items()
     }
-
-
-@cache
-def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    return inspect.signature(function).parameters
-
-
-def _takes_training(call: Callable[..., Any], training: bool | None) -> bool:  # noqa: FBT001 (a value that is passed on)
-    """Say whether `call` is to be told this flag: None only where it has no default for it."""
-    parameter = _parameters(call).get("training")
-    return parameter is not None and (training is not None or parameter.default is parameter.empty)
 
 
 @cache
@@ -159,6 +150,8 @@ class Layer(PlainArguments):
     inbound_nodes: list[Node]
     built: bool
     built_scope: tuple[str, ...]
+    uncalled: str | None = None
+    """Why the user's own call has not worked on zeros, so that weights in it may not exist yet."""
     built_shape: Nested = None
     """The shape of the input that the layer was built for."""
     name: str
@@ -205,16 +198,27 @@ class Layer(PlainArguments):
         return type(self).compute_output_shape is not Layer.compute_output_shape
 
     def _shape_by_call(self, input_shape: Nested, arguments: Mapping[str, Any]) -> Nested:
+        symbols = map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), input_shape)
+        found = self._called_on_zeros(symbols, arguments)
+        return map_shapes(lambda shape: (None, *shape[1:]), found)
+
+    def _called_on_zeros(self, inputs: Nested, arguments: Mapping[str, Any]) -> Nested:
+        """Return the shapes of the outputs for zeros; no value that there is changes."""
+
+        def zeros(one: KerasTensor, length: int) -> Nested:
+            return zeros_of(one.shape, one.dtype, length)
+
         def called(length: int) -> Nested:
-            zeros = zeros_of(input_shape, self.compute_dtype, length)
-            others = with_symbols(arguments, lambda one: zeros_of(one.shape, one.dtype, length))
-            with calling(CallFrame()):
-                outputs = self(zeros, **{"training": False, **others})
+            others = with_symbols(arguments, lambda one: zeros(one, length))
+            with calling(CallFrame()), np.errstate(all="ignore"), _values_kept(self):
+                outputs = self(
+                    map_leaves(lambda one: zeros(one, length), inputs),
+                    **{"training": False, **others},
+                )
             return map_leaves(lambda tensor: tuple(tensor.shape), outputs)
 
-        given = [*shapes_in(input_shape), *(one.shape for one in symbols_in(arguments))]
-        found = open_shapes(called, given, where=f"layer {self.name!r}")
-        return map_shapes(lambda shape: (None, *shape[1:]), found)
+        given = [one.shape for one in (*leaves(inputs), *symbols_in(arguments))]
+        return open_shapes(called, given, where=f"layer {self.name!r}")
 
     @with_plain_arguments()
     def add_weight(
@@ -438,16 +442,19 @@ class Layer(PlainArguments):
         """Make a layer from what `get_config` returned, with fresh weights."""
         return cls(**config)
 
-    def __call__(
-        self,
-        inputs: Nested,
-        training: bool | None = None,  # noqa: FBT001 (Keras's signature)
-        **arguments: Any,
-    ) -> Nested:
+    def positions(self) -> tuple[str, ...]:
+        """Return the names of what `call` takes by position after the inputs."""
+        return positions(type(self).call)
+
+    def __call__(self, inputs: Nested, *others: Any, **arguments: Any) -> Nested:
         """Compute the outputs of arrays or tensors; record a node for symbolic tensors.
 
         `training` unsaid is the enclosing call's, else the default of `call`.
         """
+        if others:
+            names, where = self.positions(), f"layer {self.name!r}"
+            arguments = by_name(others, names, arguments, where=where)
+        training = arguments.pop("training", None)
         symbolic = [isinstance(leaf, KerasTensor) for leaf in leaves(inputs)]
         if all(symbolic) and symbolic:
             return self._call_symbolically(inputs, training, arguments)
@@ -464,12 +471,14 @@ class Layer(PlainArguments):
         with calling(frame):
             inputs = map_leaves(self._as_input, inputs)
             self.ensure_built(map_leaves(lambda tensor: tuple(tensor.shape), inputs))
-            if _takes_training(type(self).call, training):
+            if takes_training(type(self).call, training):
                 arguments["training"] = training
             tracer = current_tracer()
             if tracer is not None:
                 return tracer.called(self, inputs, arguments)
             outputs = self.call(inputs, **arguments)
+        if self.uncalled is not None:
+            object.__setattr__(self, "uncalled", None)
         if self.activity_regularizer is not None:
             frame.activity.extend(
                 self.activity_regularizer(output) / float(output.shape[0])
@@ -488,10 +497,30 @@ class Layer(PlainArguments):
         if training is not None:
             arguments = {**arguments, "training": bool(training)}
         shapes = map_leaves(lambda tensor: tensor.shape, inputs)
+        fresh = not (self.inbound_nodes and self.complete)
         with calling(CallFrame((self.name,))):
             self.ensure_built(shapes)
             output_shapes = self.output_shape_of_call(shapes, arguments)
+        if fresh and self.states_output_shape and not is_ours(type(self).call):
+            self._create_what_only_a_call_creates(inputs, arguments)
         return self.record_node(inputs, arguments, output_shapes)
+
+    def _create_what_only_a_call_creates(
+        self, inputs: Nested, arguments: Mapping[str, Any]
+    ) -> None:
+        """Call the layer on zeros: what it holds has weights from then on, as in Keras.
+
+        Where the call can't work on zeros, `uncalled` tells why, until a call works.
+        """
+        try:
+            self._called_on_zeros(inputs, arguments)
+        except (ArithmeticError, IndexError, ValueError) as error:
+            object.__setattr__(self, "uncalled", str(error))
+
+    @property
+    def complete(self) -> bool:
+        """Whether the layer and those in it have been built, so that all weights are there."""
+        return self.uncalled is None and all(layer.built for layer in self.flatten_layers())
 
     def record_node(
         self, inputs: Nested, arguments: dict[str, Any], output_shapes: Nested
@@ -522,6 +551,25 @@ class Layer(PlainArguments):
         if tensor.dtype != target and is_floating(tensor.dtype) and is_floating(target):
             return cast(tensor, target)
         return tensor
+
+
+@contextmanager
+def _values_kept(layer: Layer) -> Iterator[None]:
+    """Put the values of weights and states back, and new states to their start."""
+    before = [
+        (variable, variable.value)
+        for each in layer.flatten_layers()
+        for variable in (*each.own_weights(), *each.extra_state.values())
+    ]
+    known = {variable for variable, _ in before}
+    try:
+        yield
+    finally:
+        for variable, value in before:
+            variable.value = value
+        for each in layer.flatten_layers():
+            if each.stateful and not known.issuperset(each.extra_state.values()):
+                each.reset_states()
 
 
 def _batch_input_shape(arguments: dict[str, Any]) -> Shape | None:

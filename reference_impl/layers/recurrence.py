@@ -180,8 +180,7 @@ class Recurrent(Layer):
     def __call__(
         self,
         inputs: Nested,
-        training: bool | None = None,  # noqa: FBT001 (Keras's signature)
-        *,
+        *others: Any,
         initial_state: Nested = None,
         **arguments: Any,
     ) -> Nested:
@@ -198,7 +197,7 @@ class Recurrent(Layer):
             )
         if initial_state is not None:
             inputs = given
-        return super().__call__(inputs, training, **arguments)
+        return super().__call__(inputs, *others, **arguments)
 
     def step(self, drive: Tensor, dropped: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
         """Return the states after one step, the output first.

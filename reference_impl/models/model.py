@@ -87,11 +87,15 @@ class Model(Trainer):
         """The names of the outputs: of the layers that make them."""
         return None if self.graph is None else self.graph.output_names
 
-    def __call__(self, inputs: Nested, training: bool | None = None, **arguments: Any) -> Nested:  # noqa: FBT001 (Keras's signature)
+    def positions(self) -> tuple[str, ...]:
+        """Return the names of what is taken by position after the inputs."""
+        return ("training",) if type(self).call is Model.call else super().positions()
+
+    def __call__(self, inputs: Nested, *others: Any, **arguments: Any) -> Nested:
         """Compute the outputs; a subclassed model notes what it is first called on."""
         if self.graph is None and self.called_on is None:
             self._note_call(inputs)
-        return super().__call__(inputs, training, **arguments)
+        return super().__call__(inputs, *others, **arguments)
 
     def _note_call(self, inputs: Nested) -> None:
         object.__setattr__(self, "called_on", map_leaves(self._as_symbol, inputs))

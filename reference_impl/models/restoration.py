@@ -29,6 +29,9 @@ from reference_impl.models.trackable import (
 from reference_impl.models.trainer import Trainer
 from reference_impl.optimizers import Optimizer
 
+OF_TRAINING = ("optimizer/", "keras_api/", "save_counter/")
+"""How the keys start of what is no weight of a layer."""
+
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -169,6 +172,15 @@ class Restoration:
             for variable in variables_below(self.model)
             if variable not in self._restored
         ]
+
+    def incomplete(self) -> list[str]:
+        """Return the names of layers without all their weights, if there are values left for some.
+
+        A layer without weights has no number among those with weights, by which its node is found.
+        """
+        left = [key for key in self.unused() if not key.startswith(OF_TRAINING)]
+        layers = [layer for layer in self.model.flatten_layers() if layer is not self.model]
+        return [layer.name for layer in layers if left and not layer.complete]
 
     def unused(self) -> list[str]:
         """Return the keys of the values that nothing took yet."""

@@ -42,7 +42,7 @@ class Revived(Model):
         for attribute, structure in description["attributes"].items():
             setattr(self, attribute, _filled(structure, layers, weights))
 
-    def call(self, inputs: Nested, *, training: bool = False) -> Nested:
+    def call(self, inputs: Nested, training: bool = False) -> Nested:  # noqa: FBT001 (Keras's signature)
         """Run the program of this way to be called."""
         program = self._description["programs"]["training" if training else "inference"]
         return run(program, list(leaves(inputs)), list(self.flatten_layers()))
