@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, Generic, TypeVar
 
+from reference_impl.configuration import config_of
 from reference_impl.custom_objects import CustomObjects, custom_object, registered_name
 from reference_impl.naming import snake_case
 from reference_impl.plain import with_arrays
@@ -87,12 +88,12 @@ class Catalogue(Generic[T]):
             return name if use_legacy_format else _function_entry(name)
         kind = type(item)
         if use_legacy_format:
-            return {"class_name": registered_name(kind), "config": item.get_config()}
+            return {"class_name": registered_name(kind), "config": config_of(item)}
         built_in = self.entries.get(kind.__name__) is kind
         return {
             "module": self.module if built_in else kind.__module__,
             "class_name": kind.__name__,
-            "config": item.get_config(),
+            "config": config_of(item),
             "registered_name": None if built_in else registered_name(kind),
         }
 

@@ -24,9 +24,9 @@ class LearningRateSchedule(PlainArguments, ABC):
     def __call__(self, step: Step) -> np.float32:
         """Return the learning rate at `step` (counted from 0)."""
 
-    @abstractmethod
     def get_config(self) -> Config:
         """Return the constructor's arguments."""
+        return {}
 
     @classmethod
     def from_config(cls, config: Config) -> Self:

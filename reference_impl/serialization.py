@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from importlib import import_module
 from typing import Any
 
+from reference_impl.configuration import config_of
 from reference_impl.custom_objects import (
     CustomObjects,
     active_custom_objects,
@@ -65,7 +66,7 @@ def sharing_layers() -> Iterator[None]:
 
 def serialize_layer(layer: Layer) -> Entry:
     """Return the entry {class_name, config} that describes a layer or model."""
-    return {"class_name": class_name(layer), "config": layer.get_config()}
+    return {"class_name": class_name(layer), "config": config_of(layer)}
 
 
 def class_name(layer: Layer) -> str:

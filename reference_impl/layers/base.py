@@ -3,17 +3,16 @@
 Long because Keras's `Layer` is one class: tracking, calling and flags work on the same fields.
 """
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Self
 
 import numpy as np
 
 from reference_impl import constraints, initializers, regularizers
 from reference_impl.autodiff import Tensor, Variable, cast
+from reference_impl.configuration import check_stated
 from reference_impl.layers.call_context import CallFrame, calling, current_frame
 from reference_impl.layers.call_signature import by_name, positions, takes_training
 from reference_impl.layers.policy import (
@@ -83,14 +82,6 @@ def with_symbols(
         else value
         for name, value in arguments.items()
     }
-
-
-@cache
-def _named_arguments(method: Callable[..., Any]) -> frozenset[str]:
-    """Return what the method takes by name, whatever it calls `self`, `*args` and `**kwargs`."""
-    _, *given = inspect.signature(method).parameters.values()
-    open_ended = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return frozenset(one.name for one in given if one.kind not in open_ended)
 
 
 class Layer(PlainArguments):
@@ -426,16 +417,13 @@ class Layer(PlainArguments):
         Raises:
             NotImplementedError: if the class takes arguments of its own and states no `get_config`.
         """
-        unsaid = _named_arguments(type(self).__init__) - _named_arguments(Layer.__init__)
-        if unsaid and type(self).get_config is Layer.get_config:
-            raise NotImplementedError(
-                f"layer {self.name!r}: {type(self).__name__} takes the arguments {sorted(unsaid)} "
-                "and must state get_config() to be saved"
-            )
         config: dict[str, Any] = {"name": self.name, "trainable": self._trainable}
         if self.batch_input_shape is not None:
             config["batch_input_shape"] = self.batch_input_shape
-        return config | {"dtype": serialize_policy(self.dtype_policy)}
+        config["dtype"] = serialize_policy(self.dtype_policy)
+        if type(self).get_config is Layer.get_config:
+            check_stated(self, config)
+        return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.autodiff import Tensor
+from reference_impl.configuration import config_of as stated_config
 from reference_impl.custom_objects import registered_name
 from reference_impl.layers.base import KerasTensor, Layer, Node
 from reference_impl.layers.input_layer import InputLayer
@@ -117,7 +118,7 @@ def config_of(layer: Layer, words: Words) -> Entry:
         return _sequential_config(layer, words)
     if graph is not None and _configured_as(layer, "Functional"):
         return {"name": layer.name, "trainable": layer.trainable, **_graph_config(graph, words)}
-    config = layer.get_config()
+    config = stated_config(layer)
     if words.dialect is Dialect.KERAS:
         config = _keras_3_config(layer, config)
     return {key: _written(value, words) for key, value in config.items()}

@@ -33,6 +33,8 @@ class Model(Trainer):
         name: by default `model`, `model_1`…, or from the name of the subclass.
     """
 
+    configured_by_layers = True
+
     def __init__(
         self,
         inputs: Nested = None,
