@@ -229,6 +229,7 @@ def keras_3_weights(weights: WeightsState) -> WeightsState:
     return WeightsState(
         tuple(LayerWeights(layer.layer, named(layer.weights)) for layer in weights.layers),
         named(weights.top_level),
+        weights.trainable,
     )
 
 

@@ -16,7 +16,14 @@ from reference_impl.formats.hdf5_write_parts import (
     write_text,
 )
 from reference_impl.plain import json_text
-from reference_impl.state import BACKEND, KERAS_VERSION, ModelState, NamedArray, WeightsState
+from reference_impl.state import (
+    BACKEND,
+    KERAS_VERSION,
+    Extras,
+    ModelState,
+    NamedArray,
+    WeightsState,
+)
 
 TOP_LEVEL = "top_level_model_weights"
 """The group of the weights that are the model's own; readers look for it by name."""
@@ -42,8 +49,17 @@ def write_model(state: ModelState, target: Path) -> None:
 
 
 def write_weights(state: WeightsState, target: Path, *, keras_version: str = KERAS_VERSION) -> None:
-    """Write weights alone beside the target and put them in the target's place."""
-    write_file(target, lambda root: _write_weights(root, state, keras_version), size=_size(state))
+    """Write weights alone beside the target and put them in the target's place.
+
+    Which layers are frozen stands with them, if any are: the order of the weights follows from it.
+    """
+
+    def write(root: h5g.GroupID) -> None:
+        _write_weights(root, state, keras_version)
+        if not all(state.trainable):
+            write_extras(root, Extras(trainable=state.trainable))
+
+    write_file(target, write, size=_size(state))
 
 
 def _size(state: WeightsState) -> int:

@@ -29,6 +29,7 @@ def weights_state(model: Trainer) -> WeightsState:
             LayerWeights(layer.name, _named(saved_weights(layer))) for layer in saved_layers(model)
         ),
         _named(top_level_weights(model)),
+        tuple(layer.trainable for layer in model.flatten_layers()),
     )
 
 

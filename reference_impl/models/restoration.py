@@ -15,7 +15,7 @@ from reference_impl.formats.object_graph import Node, numbered
 from reference_impl.layers.base import Layer
 from reference_impl.models.errors import UnbuiltModel
 from reference_impl.models.restore import WeightsMismatch
-from reference_impl.models.restore_slots import Pairs, match_optimizer
+from reference_impl.models.restore_slots import Pairs, has_no_step, match_optimizer
 from reference_impl.models.trackable import (
     BY_NUMBER,
     METRICS,
@@ -112,6 +112,7 @@ class Restoration:
         self._values: dict[str, np.ndarray] = {}
         self._optimized = optimized
         self._restored: set[Variable] = set()
+        self._told: set[Variable] = set()
         self._warned: set[str] = set()
         self._running = False
 
@@ -126,24 +127,17 @@ class Restoration:
             OptimizerMismatch: if the optimizer's state is of other variables or options.
         """
         changes = self._changes()
-        there = variables_below(self.model)
-        if there and not changes:
-            raise WeightsMismatch(
-                f"model {self.model.name!r}: the checkpoint {str(self._bundle.prefix)!r} has a "
-                f"value for none of its variables; it holds {self._keys[:3]}..."
-            )
+        self._check_related(changes)
+        afresh = self._saved_before_the_first_step()
         self._values = self._bundle.read_all(self._waiting)
+        for optimizer in afresh:
+            optimizer.unbuild()
         self._take(changes)
         if self._extras is not None:
             # Metrics that are made later count what comes later.
             self._extras.root.children.pop(METRICS, None)
         self._wait()
-        left = [weight.name for weight in _weights(self.model) if weight not in self._restored]
-        if left:
-            _LOGGER.warning(
-                "model %r: %d weights have no value in the checkpoint %r and keep theirs: %s",
-                *(self.model.name, len(left), str(self._bundle.prefix), left),
-            )
+        self._tell_left(_weights(self.model))
 
     def advance(self) -> None:
         """Restore what was created since.
@@ -156,9 +150,50 @@ class Restoration:
         self._running = True
         try:
             self._take(self._changes())
+            built = [layer for layer in self.model.flatten_layers() if layer.built]
+            self._tell_left([weight for layer in built for weight in layer.own_weights()])
         finally:
             self._running = False
         self._wait()
+
+    def _check_related(self, changes: Sequence[tuple[Variable, str]]) -> None:
+        """Refuse a checkpoint of which nothing but the state of training is the model's.
+
+        Raises:
+            WeightsMismatch: naming what it holds, and what the model has.
+        """
+        weights = set(_weights(self.model))
+        names = [name for name in children(self.model) if name != "optimizer"]
+        held = [key for key in self._keys if not key.startswith(OF_TRAINING)]
+        if weights and any(variable in weights for variable, _ in changes):
+            return
+        if not weights and (not held or set(names) & set(self._weights.root.children)):
+            return
+        raise WeightsMismatch(
+            f"model {self.model.name!r}: the checkpoint {str(self._bundle.prefix)!r} has a value "
+            f"for none of its variables: expected some of {names[:5]}, found {held[:3]}..."
+        )
+
+    def _saved_before_the_first_step(self) -> list[Optimizer]:
+        """Return the optimizers with slots of which the checkpoint has none, at no step."""
+        return [
+            held
+            for node, held in self._weights.matched(self.model)
+            if isinstance(held, Optimizer) and held.built and has_no_step(node, self._bundle.read)
+        ]
+
+    def _tell_left(self, weights: Sequence[Variable]) -> None:
+        """Warn of weights that have no value in the checkpoint, of each once."""
+        left = [weight for weight in weights if weight not in self._restored | self._told]
+        self._told.update(left)
+        if left:
+            _LOGGER.warning(
+                "model %r: %d weights have no value in the checkpoint %r and keep theirs: %s",
+                self.model.name,
+                len(left),
+                str(self._bundle.prefix),
+                [weight.name for weight in left],
+            )
 
     def stop(self) -> None:
         """Wait for nothing any more."""

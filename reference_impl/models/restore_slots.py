@@ -85,6 +85,15 @@ def match_optimizer(
     return match
 
 
+def has_no_step(node: Node, read: Callable[[str], np.ndarray]) -> bool:
+    """Say whether a saved optimizer had no slots yet, and no step had been taken."""
+    iterations = node.children.get("_iterations")
+    slots = node.slots or any(_is_slot_list(name, child) for name, child in node.children.items())
+    if slots or iterations is None or iterations.key is None:
+        return False
+    return not read(iterations.key).any()
+
+
 def _is_slot_list(name: str, child: Node) -> bool:
     return name != "_variables" and bool(child.children)
 

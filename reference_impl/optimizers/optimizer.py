@@ -155,6 +155,12 @@ class Optimizer(PlainArguments, ABC):
         if self.restoring is not None:
             self.restoring()
 
+    def unbuild(self) -> None:
+        """Be as before the first step: without slots, which the next one creates anew."""
+        del self.variables[1:]
+        self._tracked, self._averages = {}, []
+        self.built = False
+
     @abstractmethod
     def build_slots(self, variables: Sequence[Variable]) -> None:
         """Create this optimizer's slots, in the order in which files list them."""
