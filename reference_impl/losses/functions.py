@@ -7,7 +7,7 @@ import numpy as np
 from reference_impl import autodiff as ad
 from reference_impl.autodiff import Operand, Tensor
 from reference_impl.catalogue import Catalogue
-from reference_impl.losses.shapes import check_same
+from reference_impl.losses.shapes import check_repeats, check_same
 from reference_impl.tape import value_of
 
 EPSILON = 1e-7
@@ -207,6 +207,7 @@ def squeezed(y_true: Operand, y_pred: Operand) -> tuple[Tensor, Tensor]:
 def _paired(y_true: Operand, y_pred: Operand) -> tuple[Tensor, Tensor]:
     """Both as tensors, the targets in the dtype of the predictions."""
     p = y_pred if isinstance(y_pred, Tensor) else Tensor(y_pred)
+    check_repeats(np.shape(y_true), p.shape, what="targets")
     if isinstance(y_true, Tensor):
         return ad.cast(y_true, p.dtype), p
     return Tensor(np.asarray(y_true).astype(p.dtype, copy=False)), p

@@ -43,21 +43,24 @@ def fitted_weights(sample_weight: Operand, values: np.ndarray) -> np.ndarray:
     return weights[..., None] if weights.ndim and values.ndim - weights.ndim == 1 else weights
 
 
-def unfit(weights: Sequence[int], values: Sequence[int]) -> ShapeMismatch:
-    """Return the error for weights that do not fit the values."""
+def unfit(
+    given: Sequence[int], values: Sequence[int], *, what: str = "sample_weight"
+) -> ShapeMismatch:
+    """Return the error for weights, or whatever it is, that do not fit the values."""
     return ShapeMismatch(
-        f"sample_weight: expected a shape that fits values of shape {tuple(values)}, found "
-        f"{tuple(weights)}"
+        f"{what}: expected a shape that fits values of shape {tuple(values)}, found {tuple(given)}"
     )
 
 
-def check_repeats(weights: Sequence[int], values: Sequence[int]) -> None:
-    """Refuse weights and values of which neither can be repeated to the shape of the other.
+def check_repeats(
+    given: Sequence[int], values: Sequence[int], *, what: str = "sample_weight"
+) -> None:
+    """Refuse what can't be repeated to the shape of the values, nor they to its.
 
     Raises:
         ShapeMismatch: naming both shapes.
     """
     try:
-        np.broadcast_shapes(tuple(values), tuple(weights))
+        np.broadcast_shapes(tuple(values), tuple(given))
     except ValueError as error:
-        raise unfit(weights, values) from error
+        raise unfit(given, values, what=what) from error

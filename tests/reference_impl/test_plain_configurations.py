@@ -80,3 +80,38 @@ def test_what_json_cannot_hold_is_named():
 def test_an_array_that_is_none_is_refused():
     with pytest.raises(ValueError, match="expected 'value' and 'dtype' of an array"):
         with_arrays({"class_name": "__numpy__", "config": {"value": [1]}})
+
+
+def test_lists_of_numbers_are_one_array():
+    model, _ = model_with(L.Dense(2))
+    model.compile("sgd", "mse")
+    rows, targets = [[1.0, 2.0, 3.0, 4.0]] * 4, [[1.0]] * 4
+    twin = keras.models.clone_model(model)
+    twin.set_weights(model.get_weights())
+    twin.compile("sgd", "mse")
+
+    assert model.train_on_batch(rows, targets) == twin.train_on_batch(
+        np.array(rows, "f"), np.array(targets, "f")
+    )
+    assert np.array_equal(model.predict(rows), model.predict(np.array(rows)))
+    model.fit(rows, targets, sample_weight=[1.0, 0.5, 0.0, 1.0], verbose=0)
+
+
+def test_schedules_take_the_iterations_and_constraints_and_regularizers_a_weight():
+    optimizer = keras.optimizers.SGD(0.1)
+    model, _ = model_with(L.Dense(2))
+    kernel = model.layers[0].kernel
+    schedules = keras.optimizers.schedules
+
+    assert float(schedules.PiecewiseConstantDecay([5], [1.0, 0.5])(optimizer.iterations)) == 1
+    assert float(schedules.ExponentialDecay(0.5, 10, 0.9)(optimizer.iterations)) == 0.5
+    for constraint in (
+        keras.constraints.NonNeg(),
+        keras.constraints.MaxNorm(1),
+        keras.constraints.UnitNorm(),
+        keras.constraints.MinMaxNorm(0.5, 1),
+    ):
+        assert np.array_equal(constraint(kernel), constraint(kernel.value))
+    assert float(keras.regularizers.L2()(kernel)) > 0
+    with pytest.raises(ValueError, match=r"int\(\): expected a tensor of one element"):
+        int(kernel)

@@ -48,6 +48,7 @@ def test_weights_that_do_not_fit_are_refused_by_a_loss(weights):
 @pytest.mark.parametrize(
     ("item", "shape"),
     [
+        (keras.losses.MeanSquaredError(), (4, 2)),
         (keras.losses.CategoricalCrossentropy(), (4, 1)),
         (keras.losses.BinaryCrossentropy(from_logits=True), (4, 1)),
         (keras.metrics.CategoricalCrossentropy(), (4, 1)),
