@@ -37,7 +37,7 @@ _KERAS_3_ARGUMENTS: Mapping[str, tuple[object, ...]] = {
     "renorm_momentum": (0.99,),
     "rms_scaling": (False,),
     "seed": (None,),
-    "zero_output_for_mask": (False,),
+    "zero_output_for_mask": (False, True),  # there are no masks here
     "input_axes": (None,),
     "output_axes": (None,),
 }

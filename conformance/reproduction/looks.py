@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from conformance.contract import Facet
 from conformance.reproduction.models import layer_at, layer_paths
 from conformance.reproduction.source import Lines, literal
+from conformance.subjects.keras_arguments import RENAMED, WRAPPED
 from conformance.subjects.keras_builder import NAMESPACES, RECURRENT
 from conformance.subjects.keras_snapshot import NO_SLOTS
 from strategies.case import Architecture, Case, Kind
@@ -97,12 +98,20 @@ def _architecture(case: Case, where: str) -> str:
 
 def _arguments(case: Case, where: str) -> str:
     place = _place(case.architecture, where)
-    name, _, more = place.rest.partition("/")
-    value = f"getattr({place.model}, {literal(name)}, None)"
+    return _argument(place.model, place.rest)
+
+
+def _argument(model: str, rest: str) -> str:
+    name, _, more = rest.partition("/")
+    value = f"getattr({model}, {literal(name)}, None)"
+    if name in RENAMED:
+        value = f"getattr({model}, {literal(RENAMED[name])}, {value})"
+    if name in WRAPPED:
+        return _argument(f"{model}.{name}", more)
     if name.endswith("activation"):
         return _text(f"keras.activations.serialize({value})")
     if more:
-        return _text(f"{place.model}.{name}.get_config(){_keyed(more.split('/'))}")
+        return _text(f"{model}.{name}.get_config(){_keyed(more.split('/'))}")
     return f"type({value}).__name__" if name.endswith(tuple(NAMESPACES)) else _text(value)
 
 

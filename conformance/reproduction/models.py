@@ -16,7 +16,7 @@ from conformance.reproduction.source import (
     literals,
     one_or_list,
 )
-from conformance.subjects.keras_builder import NAMESPACES, RECURRENT, TAKES_TRAINING
+from conformance.subjects.keras_builder import NAMESPACES, RECURRENT, TAKES_TRAINING, WRAPPED
 from conformance.subjects.keras_compile import snake_case
 from strategies.case import (
     Architecture,
@@ -171,8 +171,7 @@ def _layers(architecture: Architecture, prefix: str) -> tuple[Lines, dict[str, E
     layers: dict[str, Expression] = {}
     for index, layer in enumerate(architecture.layers):
         if layer.model is None:
-            keywords = {name: _argument(name, value) for name, value in layer.config.items()}
-            layers[layer.name] = Call(f"keras.layers.{layer.class_name}", keywords=keywords)
+            layers[layer.name] = _layer(layer.class_name, layer.config)
             continue
         variable = f"{prefix}nested_{index}"
         preparation += _model(layer.model, variable, layer.name, f"{variable}_")
@@ -211,7 +210,14 @@ def _input(one: Input) -> Call:
     return Call("keras.Input", keywords={**keywords, "name": literal(one.name)})
 
 
+def _layer(class_name: str, config: Mapping[str, Any]) -> Call:
+    keywords = {name: _argument(name, value) for name, value in config.items()}
+    return Call(f"keras.layers.{class_name}", keywords=keywords)
+
+
 def _argument(name: str, value: Any) -> Expression:
+    if name == WRAPPED:
+        return _layer(value["class_name"], value["config"])
     if isinstance(value, Mapping):
         ending = next(end for end in NAMESPACES if name.endswith(end))
         return _described(NAMESPACES[ending], value)

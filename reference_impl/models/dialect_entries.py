@@ -14,9 +14,12 @@ import numpy as np
 from reference_impl.autodiff import Tensor
 from reference_impl.configuration import config_of as stated_config
 from reference_impl.custom_objects import registered_name
+from reference_impl.layers.activation_layers import LeakyReLU
 from reference_impl.layers.base import KerasTensor, Layer, Node
+from reference_impl.layers.depthwise import DepthwiseConvolution, SeparableConvolution
 from reference_impl.layers.input_layer import InputLayer
 from reference_impl.layers.recurrence import Recurrent
+from reference_impl.layers.wrappers import Bidirectional
 from reference_impl.models.dialects import Dialect
 from reference_impl.models.graph import Graph
 from reference_impl.models.graph_config import graph_addresses, graph_config
@@ -32,6 +35,8 @@ FUNCTIONAL_MODULES = {
 }
 
 _UNKNOWN_TO_KERAS_3 = ("batch_input_shape", "implementation", "input_length", "time_major")
+
+_UNKNOWN_OF_DEPTHWISE = ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint")
 
 OTHER_ACTIVATIONS = {"hard_sigmoid": "keras_2_hard_sigmoid"}
 """Activations that are others in Keras 3 by the same name, and what they are written as for it.
@@ -160,6 +165,15 @@ def _keras_3_config(layer: Layer, config: Mapping[str, Any]) -> Entry:
         }
     if "dtype" in kept:
         kept["dtype"] = layer.dtype_policy
+    if isinstance(layer, DepthwiseConvolution | SeparableConvolution):
+        kept = {key: value for key, value in kept.items() if key not in _UNKNOWN_OF_DEPTHWISE}
+    elif isinstance(layer, LeakyReLU):
+        kept["negative_slope"] = kept.pop("alpha")
+    elif isinstance(layer, Bidirectional):
+        # Keras 3 finds the wrapped layers by their modules, in HDF5, too.
+        both = {"layer": layer.forward_layer, "backward_layer": layer.backward_layer}
+        whole = Words(Dialect.KERAS)
+        kept |= {name: entry_of(wrapped, whole) for name, wrapped in both.items()}
     if isinstance(axis := kept.get("axis"), list | tuple) and len(axis) == 1:
         kept["axis"] = axis[0]
     for key in _ACTIVATIONS:
