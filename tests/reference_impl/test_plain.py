@@ -124,6 +124,34 @@ def test_each_argument_as_numpy_has_it_gives_the_same_configuration(name, kind):
         assert json.dumps(found) == json.dumps(expected), f"{name}: {argument}={other!r}"
 
 
+@pytest.mark.frameworks
+def test_tf_keras_has_the_same_configurations_for_the_same_numpy_arguments():
+    tf_keras = pytest.importorskip("tf_keras")
+    modules = (
+        (tf_keras.constraints, constraints.CONSTRAINTS),
+        (tf_keras.initializers, initializers.INITIALIZERS),
+        (tf_keras.losses, losses.LOSSES),
+        (tf_keras.metrics, metrics.METRICS),
+        (tf_keras.optimizers, optimizers.OPTIMIZERS),
+        (tf_keras.optimizers.schedules, schedules.SCHEDULES),
+    )
+    compared = 0
+    for module, catalogue in modules:
+        for name, kind in catalogue.entries.items():
+            if not isinstance(kind, type) or not hasattr(module, name) or "Wrapper" in name:
+                continue
+            given = arguments(kind)
+            known = inspect.signature(kind).parameters
+            for argument in set(given) & set(known) - {"reduction", "name"}:
+                fixed = {key: given[key] for key in known if key in REQUIRED and key in given}
+                value = {**fixed, argument: as_numpy(given[argument])}
+                ours = json.loads(json_text(kind(**value).get_config()))[argument]
+                theirs = getattr(module, name)(**value).get_config()[argument]
+                assert ours == json.loads(json_text(plain(theirs))), f"{name}: {value}"
+                compared += 1
+    assert compared > 100
+
+
 def inputs_of(layer: Any) -> tuple[Any, np.ndarray]:
     """Return a symbolic input for a layer, and data."""
     kind = type(layer).__name__
