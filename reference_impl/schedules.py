@@ -128,7 +128,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
     def __call__(self, step: Step) -> np.float32:
         # The boundaries are cast to the integer type of the step, as in TensorFlow.
-        passed = sum(int(step) > int(boundary) for boundary in self.boundaries)
+        passed = sum(int(np.asarray(step)) > int(boundary) for boundary in self.boundaries)
         return np.float32(self.values[passed])
 
     def get_config(self) -> Config:

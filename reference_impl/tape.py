@@ -71,15 +71,9 @@ class Tensor:
         return len(self.value)
 
     def __float__(self) -> float:
-        return float(self._item("float()"))
-
-    def __int__(self) -> int:
-        return int(self._item("int()"))
-
-    def _item(self, asked: str) -> Any:
         if self.value.size != 1:
-            raise ItemError(f"{asked}: expected a tensor of one element, found shape {self.shape}")
-        return self.value.item()
+            raise ItemError(f"float(): expected a tensor of one element, found shape {self.shape}")
+        return float(self.value.item())
 
     def __add__(self, other: "Operand") -> "Tensor":
         return binary(primitives.add, self, other)

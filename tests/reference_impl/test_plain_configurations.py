@@ -113,5 +113,3 @@ def test_schedules_take_the_iterations_and_constraints_and_regularizers_a_weight
     ):
         assert np.array_equal(constraint(kernel), constraint(kernel.value))
     assert float(keras.regularizers.L2()(kernel)) > 0
-    with pytest.raises(ValueError, match=r"int\(\): expected a tensor of one element"):
-        int(kernel)
