@@ -43,7 +43,7 @@ from reference_impl.models.restore_training import (
 from reference_impl.models.restore_tree import fitting_tree
 from reference_impl.models.trainer import Trainer
 from reference_impl.naming import snake_case
-from reference_impl.optimizers import Optimizer
+from reference_impl.optimizers import LegacyOptimizer, Optimizer
 from reference_impl.plain import json_text
 from reference_impl.state import Entry, Extras, LayerWeights, ModelState, NamedArray, WeightsState
 
@@ -289,4 +289,5 @@ def load_weights_tree(model: Trainer, tree: WeightsTree, source: Path) -> None:
 
 def class_of(optimizer: Optimizer) -> str:
     """Return the name of the optimizer's class, registered or its own."""
-    return registered_name(type(optimizer))
+    legacy = "legacy." if isinstance(optimizer, LegacyOptimizer) else ""
+    return f"{legacy}{registered_name(type(optimizer))}"

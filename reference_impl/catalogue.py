@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from reference_impl.configuration import config_of
 from reference_impl.custom_objects import CustomObjects, custom_object, registered_name
+from reference_impl.keras_names import KERAS_CLASSES, advice
 from reference_impl.naming import snake_case
 from reference_impl.plain import with_arrays
 
@@ -103,9 +104,10 @@ class Catalogue(Generic[T]):
         if found is None:
             known = self._names.get(bare) or self._names.get(bare.lower())
             if known is None:
+                hint = f"; {advice(bare)}" if bare in KERAS_CLASSES else ""
                 raise UnknownNameError(
                     f"{self.kind}: expected one of {sorted(self.entries)} or a name in "
-                    f"custom_objects, found {name!r}"
+                    f"custom_objects, found {name!r}{hint}"
                 )
             found = self.entries[known]
         if not isinstance(found, type):

@@ -23,6 +23,7 @@ from reference_impl.formats.saved_model_write import SavedModelParts, write_save
 from reference_impl.graphs.endpoints import Endpoints, endpoints, pseudo_names
 from reference_impl.graphs.symbol import UntraceableOperation
 from reference_impl.layers.base import Layer
+from reference_impl.layers.weights import each_once
 from reference_impl.models.capture import check_complete, extras_of
 from reference_impl.models.flags import set_flags
 from reference_impl.models.foreign_models import entry_of
@@ -179,9 +180,14 @@ def _set_flags(model: Model, saved: SavedModelContents) -> None:
     if saved.index:
         set_flags(paired_flags(model, saved.index["trainable"]))
         return
+    # A layer may be several nodes; the first is found by what has weights, the others by number.
+    layers: dict[int, Node] = {}
     for held, node in held_by(model, saved.root).values():
-        if isinstance(held, Layer) and "trainable" in saved.layers.get(id(node), {}):
-            held.set_own_trainable(bool(saved.layers[id(node)]["trainable"]))
+        told = saved.layers.get(id(node), {})
+        if not isinstance(held, Layer) or "trainable" not in told:
+            continue
+        if layers.setdefault(id(held), node) is node:
+            held.set_own_trainable(bool(told["trainable"]))
 
 
 def _compile(model: Model, saved: SavedModelContents) -> None:
@@ -197,7 +203,11 @@ def _compile(model: Model, saved: SavedModelContents) -> None:
         compiled.prepare(told["output_names"], told["output_shapes"])
     optimizer = saved.root.children.get("optimizer", Node())
     listed = optimizer.children.get("_variables", Node())
-    if len(listed.children) > 1 or optimizer.slots:
+    if optimizer.slots:
+        held = held_by(model, saved.root)
+        of = [held[id(slot.variable)][0] for slot in optimizer.slots if id(slot.variable) in held]
+        compiled.optimizer.build(each_once(of))
+    elif len(listed.children) > 1:
         candidates = optimized_weights(model, told.get("optimized") or ())
         places = sorted(filter(str.isdecimal, listed.children), key=int)
         keys = [str(listed.children[place].key) for place in places]
@@ -232,8 +242,7 @@ def _restore(model: Model, saved: SavedModelContents) -> None:
     restoration.stop()
     if incomplete:
         raise WeightsMismatch(
-            f"{saved.folder}: the layers {incomplete} of model {model.name!r} lack weights for "
-            "which there are values: their call() does not work on zeros"
+            f"{saved.folder}: layers {incomplete} lack weights for values: call() fails on zeros"
         )
     if restoration.unrestored():
         raise WeightsMismatch(

@@ -13,6 +13,7 @@ from reference_impl.custom_objects import (
     custom_object_scope,
     registered_name,
 )
+from reference_impl.keras_names import advice, of_keras
 from reference_impl.layers.base import Layer
 from reference_impl.plain import with_arrays
 
@@ -122,9 +123,10 @@ def layer_class(name: str, entry: Mapping[str, Any]) -> Any:
     found = built_in(bare)
     if found is not None:
         return found
+    own = f"pass custom_objects={{{bare!r}: <the class>}}"
     raise UnknownLayer(
         f"layer {_layer_name(entry)}: unknown class {name!r}; expected a built-in layer or one of "
-        f"the custom objects {sorted(custom)}; pass custom_objects={{{bare!r}: <the class>}}"
+        f"the custom objects {sorted(custom)}; {advice(bare) if of_keras(bare, entry) else own}"
     )
 
 

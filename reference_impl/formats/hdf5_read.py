@@ -76,9 +76,11 @@ def _weights(group: Part) -> WeightsState:
 def _version(group: Part) -> str:
     version = group.text("keras_version")
     if version is None or version.startswith("1"):
+        found = "no keras_version" if version is None else f"{version!r}"
         raise WrongPart(
-            f"{group.source}: expected a keras_version of 2 or later, found {version!r}; Keras 1 "
-            "laid weights out otherwise"
+            f"{group.source}: {group.where!r}: expected a keras_version of 2 or later, found "
+            f"{found}: a file of Keras 1, which laid weights out otherwise and is not read; load "
+            "it with Keras 2.2 and save it again"
         )
     return version
 

@@ -13,7 +13,11 @@ from reference_impl.formats.errors import (
     WrongChecksum,
     WrongPart,
 )
-from reference_impl.formats.keras_metadata import decoded_metadata
+from reference_impl.formats.keras_metadata import (
+    ObjectMetadata,
+    decoded_metadata,
+    metadata_in_graph,
+)
 from reference_impl.formats.object_graph import GRAPH_KEY, Node, decoded_graph
 from reference_impl.formats.protos import decoded
 from reference_impl.formats.saved_model_functions import Functions
@@ -79,12 +83,12 @@ def read_saved_model(folder: Path) -> SavedModelContents:
     index = _index(bundle, folder)
     check_members(files, index, folder)
     meta = _meta_graph(files[GRAPH_FILE], str(folder / GRAPH_FILE))
-    metadata = decoded_metadata(files[METADATA_FILE], where=str(folder / METADATA_FILE))
+    metadata = _metadata(files, meta, folder)
     root = _checkpoint_graph(bundle)
     numbers = _numbers(meta.object_graph_def, root, bundle, folder)
     found = metadata[0].metadata
     if not isinstance(found.get("class_name"), str):
-        raise MissingPart(f"{folder / METADATA_FILE}: the model has no class_name")
+        raise MissingPart(f"{folder}: the metadata of the model has no class_name")
     layers = {
         node: metadata[number].metadata for node, number in numbers.items() if number in metadata
     }
@@ -98,14 +102,17 @@ def _files(folder: Path) -> dict[str, bytes]:
     for name in OTHER_GRAPH_FILES:
         if (folder / name).exists() and not (folder / GRAPH_FILE).exists():
             raise NotReadHere(f"{folder}: {name!r} is not read, {GRAPH_FILE!r} is")
-    files = {}
-    for name in (GRAPH_FILE, METADATA_FILE):
-        if not (folder / name).is_file():
-            raise MissingPart(
-                f"{folder}: no file {name!r}: not a SavedModel that Keras's model.save() wrote"
-            )
-        files[name] = (folder / name).read_bytes()
-    return files
+    if not (folder / GRAPH_FILE).is_file():
+        raise MissingPart(f"{folder}: no file {GRAPH_FILE!r}: not a SavedModel")
+    present = [name for name in (GRAPH_FILE, METADATA_FILE) if (folder / name).is_file()]
+    return {name: (folder / name).read_bytes() for name in present}
+
+
+def _metadata(files: Mapping[str, bytes], meta: Any, folder: Path) -> dict[int, ObjectMetadata]:
+    """Return what Keras keeps of each object, in a file of its own since TensorFlow 2.5."""
+    if METADATA_FILE in files:
+        return decoded_metadata(files[METADATA_FILE], where=str(folder / METADATA_FILE))
+    return metadata_in_graph(meta.object_graph_def, where=str(folder / GRAPH_FILE))
 
 
 def _index(bundle: Bundle, folder: Path) -> Mapping[str, Any]:

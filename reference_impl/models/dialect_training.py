@@ -10,7 +10,7 @@ from reference_impl.custom_objects import active_custom_objects
 from reference_impl.models.compiled import Compiled
 from reference_impl.models.dialects import Dialect
 from reference_impl.nest import map_leaves
-from reference_impl.optimizers import SGD, Nadam, Optimizer
+from reference_impl.optimizers import SGD, LegacyOptimizer, Nadam, Optimizer
 from reference_impl.state import NamedArray
 
 Entry = dict[str, Any]
@@ -117,9 +117,12 @@ def _unprefixed(entry: Any, prefix: str) -> Any:
 
 
 def optimizer_list(optimizer: Optimizer, dialect: Dialect) -> tuple[NamedArray, ...]:
-    """Return the optimizer's variables as the dialect lists them."""
+    """Return the optimizer's variables as the dialect lists them.
+
+    Keras 3 has no legacy optimizers, and no list of theirs: it is the same for both.
+    """
     listed = [NamedArray(variable.name, variable.value) for variable in optimizer.variables]
-    if dialect is Dialect.TF_KERAS:
+    if dialect is Dialect.TF_KERAS or isinstance(optimizer, LegacyOptimizer):
         return tuple(listed)
     first, slots = listed[:1], listed[1:]
     if optimizer.schedule is None:
@@ -162,6 +165,9 @@ def in_our_order(
     """
     expected = [variable.shape for variable in optimizer.variables]
     kept = {name: value for name, value in outside.items() if not name.startswith(SLOT)}
+    if isinstance(optimizer, LegacyOptimizer):
+        listed = optimizer.listed(arrays)
+        return None if listed is None else (listed, kept)
     values = list(arrays)
     if [value.shape for value in values] == expected:
         return values, kept

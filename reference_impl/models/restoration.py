@@ -39,7 +39,9 @@ _LOGGER = logging.getLogger(__name__)
 class SavedTree:
     """An object graph that was read, and which of its nodes is which of the model's objects.
 
-    What is found first stays: a node is one object, and an object one node.
+    What is found first stays: a node is one object, and a variable or an optimizer one node. A
+    layer may be several nodes, as in TensorFlow: where the file has one more layer without
+    weights, `layer-0` is that one, and the model's first layer is `layer_with_weights-0`, too.
     """
 
     root: Node
@@ -51,11 +53,14 @@ class SavedTree:
         """Note that these are the same; say whether they are."""
         if not isinstance(held, Layer | Optimizer | Variable):
             return True
-        same = self.held_by.get(node, held) is held
-        if same and self.node_by.get(held, node) is node:
-            self.held_by[node], self.node_by[held] = held, node
-            return True
-        return False
+        if self.held_by.get(node, held) is not held:
+            return False
+        if isinstance(held, Optimizer | Variable):
+            if self.node_by.get(held, node) is not node:
+                return False
+            self.node_by[held] = node
+        self.held_by[node] = held
+        return True
 
     def matched(self, model: Trainer) -> Iterator[tuple[Node, Held]]:
         """Yield each node that is an object of the model by now, breadth first."""
@@ -187,12 +192,10 @@ class Restoration:
         left = [weight for weight in weights if weight not in self._restored | self._told]
         self._told.update(left)
         if left:
+            names = [weight.name for weight in left]
             _LOGGER.warning(
                 "model %r: %d weights have no value in the checkpoint %r and keep theirs: %s",
-                self.model.name,
-                len(left),
-                str(self._bundle.prefix),
-                [weight.name for weight in left],
+                *(self.model.name, len(names), str(self._bundle.prefix), names),
             )
 
     def stop(self) -> None:
@@ -224,7 +227,8 @@ class Restoration:
     def _changes(self) -> list[tuple[Variable, str]]:
         """Return the variables that take a value now, and its key; all of them fit."""
         pairs: Pairs = []
-        for node, held in self._weights.matched(self.model):
+        # All are found first: a legacy optimizer's slots go by the weights that they are of.
+        for node, held in list(self._weights.matched(self.model)):
             if isinstance(held, Optimizer):
                 pairs += self._of_optimizer(node, held)
             elif isinstance(held, Variable):

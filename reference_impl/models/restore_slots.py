@@ -13,7 +13,7 @@ from reference_impl.autodiff import Variable
 from reference_impl.formats.object_graph import Node
 from reference_impl.models.capture import optimized_places
 from reference_impl.models.restore_training import OptimizerMismatch
-from reference_impl.optimizers import Optimizer, UnknownVariableError
+from reference_impl.optimizers import LegacyOptimizer, Optimizer, UnknownVariableError
 from reference_impl.optimizers.slot_lists import AVERAGES, slot_lists, slot_names
 
 Pairs = list[tuple[Variable, Node]]
@@ -64,8 +64,10 @@ def match_optimizer(
     Raises:
         OptimizerMismatch: if it is of the same class, of other variables or options.
     """
+    if isinstance(optimizer, LegacyOptimizer):
+        return _of_legacy(node, optimizer, variables)
     if node.slots or "iter" in node.children:
-        return _legacy(
+        return _taken_over(
             node, optimizer, variables, {key: read(key) for key in _own_keys(node, waiting)}
         )
     match = OptimizerMatch()
@@ -174,33 +176,64 @@ def _own_keys(node: Node, waiting: Collection[str]) -> list[str]:
     return [child.key for child in node.children.values() if child.key and child.key in waiting]
 
 
-def _legacy(
+def _of_legacy(
+    node: Node, optimizer: LegacyOptimizer, variables: Mapping[Node, Any]
+) -> OptimizerMatch:
+    """Return what a legacy optimizer takes over: the single variables by name, and its slots."""
+    match = OptimizerMatch()
+    slots = {slot.name for slot in node.slots}
+    singles = {name for name, child in node.children.items() if child.key}
+    if not optimizer.is_of_class(singles, slots):
+        match.warnings.append(_left(optimizer, sorted(singles | slots)))
+        return match
+    expected = optimizer.slot_names()
+    if slots and slots != set(expected):
+        raise OptimizerMismatch(
+            f"optimizer {optimizer.name!r} ({type(optimizer).__name__}): expected the slots "
+            f"{list(expected)}, found {sorted(slots)} in the checkpoint: it was saved with other "
+            "options"
+        )
+    own = {**optimizer.singles, **optimizer.hypers}
+    match.pairs += [(own[name], node.children[name]) for name in own if name in singles]
+    for slot in node.slots if optimizer.built else []:
+        place = _place(optimizer, variables.get(slot.variable))
+        if place is not None:
+            match.pairs.append((optimizer.slots[slot.name][place], slot.slot))
+    return match
+
+
+def _taken_over(
     node: Node,
     optimizer: Optimizer,
     variables: Mapping[Node, Any],
     values: Mapping[str, np.ndarray],
 ) -> OptimizerMatch:
-    """Return what an optimizer takes over from a legacy one, whose slots stand by the variables."""
+    """Return what an optimizer of today takes over from a legacy one."""
     match = OptimizerMatch()
     names = slot_names(optimizer)
-    legacy = {} if names is None else names.legacy
     slots = {slot.name for slot in node.slots}
-    complete = names is not None and names.required <= {legacy.get(slot) for slot in slots}
-    if names is None or not slots <= set(legacy) or (slots and not complete):
-        match.warnings.append(_left(optimizer, sorted(slots)))
+    singles = {name for name, child in node.children.items() if child.key}
+    if names is None or not names.legacy_class().is_of_class(singles, slots):
+        match.warnings.append(_left(optimizer, sorted(singles | slots)))
         return match
-    singles = {"iter": optimizer.iterations}
+    if slots and names.differs and names.alike_with not in slots:
+        kind = type(optimizer).__name__
+        raise OptimizerMismatch(
+            f"optimizer {optimizer.name!r} ({kind}): the checkpoint holds the state of the legacy "
+            f"{kind}, before TensorFlow 2.11, which computes otherwise ({names.differs}): compile "
+            f"with optimizers.legacy.{kind} to go on with it"
+        )
+    taking = {"iter": optimizer.iterations}
     if optimizer.schedule is None:
-        singles["learning_rate"] = optimizer.learning_rate
-    if optimizer.built and optimizer.extra_state:
-        singles["momentum_cache"] = optimizer.extra_state["_u_product"]
+        taking["learning_rate"] = optimizer.learning_rate
     for name, child in node.children.items():
-        if name in singles:
-            match.pairs.append((singles[name], child))
-        elif child.key and child.key in values and name != "momentum_cache":
+        if name in taking:
+            match.pairs.append((taking[name], child))
+        elif child.key and child.key in values:
             _compare(match, optimizer, name, values[child.key], child.key)
     if optimizer.built:
-        lists = {slot: slot_lists(optimizer).get(names.lists[legacy[slot]], []) for slot in slots}
+        own = slot_lists(optimizer)
+        lists = {slot: own.get(names.lists[names.legacy[slot]], []) for slot in slots}
         for slot in node.slots:
             place = _place(optimizer, variables.get(slot.variable))
             if place is not None and lists[slot.name]:

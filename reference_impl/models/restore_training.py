@@ -1,6 +1,5 @@
 """From saved compile settings to a compiled model with its optimizer's and metrics' state."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -9,15 +8,17 @@ import numpy as np
 
 from reference_impl import losses, metrics, optimizers
 from reference_impl.autodiff import Variable
+from reference_impl.catalogue import UnknownNameError
 from reference_impl.custom_objects import active_custom_objects
 from reference_impl.layers.base import Layer
 from reference_impl.layers.weights import each_once
 from reference_impl.models.batches import pseudo_names
-from reference_impl.models.compiled import per_output
+from reference_impl.models.compiled import BY_SHAPE, per_output
 from reference_impl.models.dialect_training import RATE, in_our_order
 from reference_impl.models.flags import Flags, flags_of, held, paired
 from reference_impl.models.trainer import Trainer
-from reference_impl.optimizers import Optimizer
+from reference_impl.optimizers import LegacyOptimizer, Optimizer
+from reference_impl.optimizers.legacy.optimizer import ITERATION
 from reference_impl.serialization import MalformedEntry
 from reference_impl.state import Entry, Extras, NamedArray
 
@@ -28,8 +29,6 @@ Fitted = tuple[list[np.ndarray], dict[str, np.ndarray]]
 
 MOST_FROZEN = 6
 """Frozen layers of which every choice is tried; of more, all or none have been trained."""
-
-_LOGGER = logging.getLogger(__name__)
 
 
 class OptimizerMismatch(ValueError):
@@ -71,21 +70,20 @@ def compile_from(
     saved_metrics = _without_prefix(training.get("metrics"), names)
     saved_weighted = _without_prefix(training.get("weighted_metrics"), names)
     run_eagerly = training.get("run_eagerly") if extras is None else extras.run_eagerly
-    model.compile(
-        optimizer=optimizers.deserialize(training["optimizer_config"], custom_objects=known),
-        loss=_mapped(
-            lambda entry: (
-                losses.deserialize(entry, custom_objects=known)
-                if isinstance(entry, Mapping)
-                else entry
-            ),
-            training.get("loss"),
-        ),
-        metrics=_mapped(_metric, saved_metrics),
-        weighted_metrics=_mapped(_metric, saved_weighted),
-        loss_weights=training.get("loss_weights"),
-        run_eagerly=run_eagerly,
-    )
+    try:
+        model.compile(
+            optimizer=optimizers.deserialize(training["optimizer_config"], custom_objects=known),
+            loss=_mapped(_loss, training.get("loss")),
+            metrics=_mapped(_metric, saved_metrics),
+            weighted_metrics=_mapped(_metric, saved_weighted),
+            loss_weights=training.get("loss_weights"),
+            run_eagerly=run_eagerly,
+        )
+    except UnknownNameError as error:
+        raise UnknownNameError(
+            f"model {model.name!r}: its compile settings name what is not known: pass it in "
+            f"custom_objects, or load with compile=False to do without them: {error}"
+        ) from error
     if model.compiled is not None and extras is not None:
         model.compiled.flags = paired_flags(model, extras.compiled_trainable)
 
@@ -99,12 +97,20 @@ def _mapped(function: Any, structure: Any) -> Any:
     return None if structure is None else function(structure)
 
 
+def _loss(entry: Any) -> Any:
+    """Return what `compile` takes: a name as it was given, if it is one."""
+    found = losses.get(entry, custom_objects=active_custom_objects())
+    return found if isinstance(entry, Mapping) else entry
+
+
 def _metric(entry: Any) -> Any:
     """Return what `compile` takes: a name as it was given, since the metric is called by it."""
     custom = active_custom_objects()
-    if isinstance(entry, str) and entry not in custom:
+    named = isinstance(entry, str) and entry not in custom
+    if named and entry.lower() in BY_SHAPE:
         return entry
-    return metrics.deserialize(entry, custom_objects=custom)
+    found = metrics.get(entry, custom_objects=custom)
+    return entry if named else found
 
 
 def _without_prefix(structure: Any, names: Sequence[str]) -> Any:
@@ -129,27 +135,16 @@ def _renamed(entry: Any, prefix: str) -> Any:
 def restore_training(model: Trainer, arrays: Sequence[NamedArray], extras: Extras) -> None:
     """Give the optimizer and the metrics of a compiled model the state that was saved.
 
-    The state of a legacy optimizer is left, with a warning: it starts afresh.
-
     Raises:
         OptimizerMismatch, MetricsMismatch: if it does not fit; nothing is changed then.
     """
     compiled = model.compiled
     if compiled is None:
         return
-    legacy = _is_legacy(arrays)
-    if legacy:
-        _LOGGER.warning(
-            "%s: the file holds the state of a legacy optimizer, which is not read: its "
-            "weights are, and the optimizer starts afresh",
-            model.name,
-        )
     changes = _metric_changes(model, extras)
-    listed: Sequence[np.ndarray] = ()
     optimizer = compiled.optimizer
-    if not legacy:
-        listed, outside = _optimizer_state(model, optimizer, arrays, extras)
-        changes += outside
+    listed, outside = _optimizer_state(model, optimizer, arrays, extras)
+    changes += outside
     if len(listed) > 1:
         optimizer.set_weights(listed)
     elif listed:
@@ -165,6 +160,7 @@ def _optimizer_state(
 
     The list may be that of either dialect. An optimizer that has slots is built to take them.
     """
+    _check_age(optimizer, arrays)
     values = [array.value for array in arrays]
     slots = len(values) > (1 if optimizer.schedule is not None else 2)
     slots = slots or any(value.shape for value in values)
@@ -272,8 +268,15 @@ def optimized_weights(model: Trainer, places: Sequence[int]) -> list[list[Variab
     ]
 
 
-def _is_legacy(arrays: Sequence[NamedArray]) -> bool:
-    return len(arrays) > 1 and arrays[0].name.rpartition("/")[2].startswith("iter:")
+def _check_age(optimizer: Optimizer, arrays: Sequence[NamedArray]) -> None:
+    """Refuse the list of a legacy optimizer for one of today, whose order it does not have."""
+    iteration = arrays[0].name.rpartition("/")[2] if len(arrays) > 1 else ""
+    if iteration == f"{ITERATION}:0" and not isinstance(optimizer, LegacyOptimizer):
+        raise OptimizerMismatch(
+            f"optimizer {optimizer.name!r}: expected the state of a {type(optimizer).__name__}, "
+            "found that of a legacy optimizer, before TensorFlow 2.11; load with compile=False to "
+            "do without it"
+        )
 
 
 def _metric_changes(model: Trainer, extras: Extras) -> Changes:
