@@ -89,7 +89,7 @@ def match_optimizer(
 
 def has_no_step(node: Node, read: Callable[[str], np.ndarray]) -> bool:
     """Say whether a saved optimizer had no slots yet, and no step had been taken."""
-    iterations = node.children.get("_iterations")
+    iterations = node.children.get("_iterations", node.children.get("iter"))
     slots = node.slots or any(_is_slot_list(name, child) for name, child in node.children.items())
     if slots or iterations is None or iterations.key is None:
         return False

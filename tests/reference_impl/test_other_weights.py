@@ -137,6 +137,20 @@ def test_weights_from_before_the_first_step_bring_back_the_first_steps(
     assert [model.train_on_batch(X, Y) for _ in range(3)] == first
 
 
+@pytest.mark.parametrize("kind", ["SGD", "Adam", "Nadam", "Adagrad", "RMSprop"])
+@pytest.mark.parametrize("name", ["model.weights.h5", "checkpoint"])
+def test_so_do_those_of_a_legacy_optimizer(kind, name, tmp_path):
+    momentum = {"momentum": 0.9} if kind in ("SGD", "RMSprop") else {}
+    model = keras.Sequential([keras.Input((3,)), L.Dense(1)])
+    model.compile(getattr(keras.optimizers.legacy, kind)(0.05, **momentum), "mse")
+    model.save_weights(tmp_path / name)
+    first = [model.train_on_batch(X, Y) for _ in range(3)]
+
+    model.load_weights(tmp_path / name)
+
+    assert [model.train_on_batch(X, Y) for _ in range(3)] == first
+
+
 def test_a_file_without_an_optimizer_leaves_the_momenta(tmp_path):
     model = keras.Sequential([keras.Input((3,)), L.Dense(1)])
     model.save_weights(tmp_path / "checkpoint")
