@@ -1,6 +1,5 @@
 """`.keras` archives and `.weights.h5` of models, and HDF5 in the words of Keras 3."""
 
-import json
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,7 +23,7 @@ from reference_impl.limits import held_by
 from reference_impl.loading import at
 from reference_impl.metrics import Metric
 from reference_impl.models.assignments import commit
-from reference_impl.models.capture import check_built, extras_of
+from reference_impl.models.capture import check_complete, extras_of
 from reference_impl.models.dialect_entries import (
     Words,
     entry_of,
@@ -44,6 +43,7 @@ from reference_impl.models.restore_tree import fitting_training, fitting_tree
 from reference_impl.models.trainer import Trainer
 from reference_impl.naming import snake_case
 from reference_impl.optimizers import LegacyOptimizer, Optimizer
+from reference_impl.plain import json_text
 from reference_impl.state import Entry, Extras, LayerWeights, ModelState, NamedArray, WeightsState
 
 BUILD = "build_config"
@@ -90,7 +90,7 @@ def _in_dialect(model: Trainer, state: ModelState, dialect: Dialect, *written: A
 
 def _digest(*entries: Any) -> int:
     """Return a checksum of entries, by which another program's changes in them show."""
-    return zlib.crc32(json.dumps(entries, sort_keys=True).encode())
+    return zlib.crc32(json_text(entries, sort_keys=True).encode())
 
 
 def _tree(
@@ -243,6 +243,7 @@ def keras_3_weights(weights: WeightsState) -> WeightsState:
     return WeightsState(
         tuple(LayerWeights(layer.layer, named(layer.weights)) for layer in weights.layers),
         named(weights.top_level),
+        weights.trainable,
     )
 
 
@@ -252,7 +253,7 @@ def save_weights_tree(model: Trainer, target: Path, *, dialect: Dialect) -> None
     Raises:
         UnbuiltModel: if the model has no weights yet.
     """
-    check_built(model)
+    check_complete(model)
     extras = extras_of(model, model.compiled)
     if model.compiled is not None:
         optimizer = model.compiled.optimizer

@@ -5,10 +5,12 @@ from types import FunctionType
 from typing import Any, Generic, NotRequired, TypedDict, TypeVar
 
 from reference_impl.config_types import fitted
+from reference_impl.configuration import config_of
 from reference_impl.custom_objects import CustomObjects, custom_object, registered_name
 from reference_impl.keras_names import KERAS_CLASSES, advice
 from reference_impl.loading import LoadError, at, at_value
 from reference_impl.naming import snake_case
+from reference_impl.plain import with_arrays
 
 Config = dict[str, Any]
 T = TypeVar("T")
@@ -113,12 +115,12 @@ class Catalogue(Generic[T]):
             return name if use_legacy_format else _function_entry(name)
         kind = type(item)
         if use_legacy_format:
-            return {"class_name": registered_name(kind), "config": item.get_config()}
+            return {"class_name": registered_name(kind), "config": config_of(item)}
         built_in = self.entries.get(kind.__name__) is kind
         return {
             "module": self.module if built_in else kind.__module__,
             "class_name": kind.__name__,
-            "config": item.get_config(),
+            "config": config_of(item),
             "registered_name": None if built_in else registered_name(kind),
         }
 
@@ -144,7 +146,7 @@ class Catalogue(Generic[T]):
         if not isinstance(found, type):
             return found
         made: Any = found
-        return made.from_config(config)
+        return made.from_config(with_arrays(config))
 
 
 def _function_entry(name: str) -> Config:

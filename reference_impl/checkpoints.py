@@ -20,7 +20,7 @@ from reference_impl.formats.object_graph import (
     tensors_of,
 )
 from reference_impl.loading import loading
-from reference_impl.models.capture import check_built, optimized_places
+from reference_impl.models.capture import check_complete, optimized_places
 from reference_impl.models.restoration import Restoration
 from reference_impl.models.trackable import extra_children, pruned, tree_of
 from reference_impl.models.trainer import Trainer
@@ -76,7 +76,7 @@ def save_checkpoint(model: Trainer, prefix: Path) -> None:
         UnbuiltModel: if the model has no weights yet.
         UnwritableName: if layers or weights are in a dictionary under what is no name.
     """
-    check_built(model)
+    check_complete(model)
     write_bundle(prefix, checkpoint_tensors(model))
     write_checkpoint_state(prefix)
 

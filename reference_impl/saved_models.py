@@ -26,11 +26,12 @@ from reference_impl.formats.saved_model_write import (
 from reference_impl.graphs.endpoints import Endpoints, endpoints, pseudo_names
 from reference_impl.graphs.symbol import UntraceableOperation
 from reference_impl.layers.base import Layer
-from reference_impl.layers.weights import each_once, zeros_of
+from reference_impl.layers.stand_ins import zeros_of
+from reference_impl.layers.weights import each_once
 from reference_impl.limits import building
 from reference_impl.loading import MalformedEntry, at
 from reference_impl.models.assignments import WeightsMismatch
-from reference_impl.models.capture import check_built, extras_of
+from reference_impl.models.capture import check_complete, extras_of
 from reference_impl.models.flags import set_flags
 from reference_impl.models.foreign_models import entry_of
 from reference_impl.models.model import Model
@@ -59,7 +60,7 @@ def save_saved_model(model: Model, folder: Path, *, include_optimizer: bool = Tr
         UnbuiltModel: if the model has no weights yet.
         UntraceableOperation: if a subclassed model's `call` does what a graph can't express.
     """
-    check_built(model)
+    check_complete(model)
     names = input_names(model)
     ends = endpoints(model, input_specs(model), names, model.output_names)
     objects = objects_of(model, ends, include_optimizer=include_optimizer)
@@ -241,7 +242,12 @@ def _restore(model: Model, saved: SavedModelContents) -> None:
         *(model, saved.bundle, saved.root, extras), optimized=saved.index.get("optimized")
     )
     restoration.start()
+    incomplete = restoration.incomplete()
     restoration.stop()
+    if incomplete:
+        raise WeightsMismatch(
+            f"{saved.folder}: layers {incomplete} lack weights for values: call() fails on zeros"
+        )
     if restoration.unrestored():
         raise WeightsMismatch(
             f"{saved.folder}: no value for the variables {restoration.unrestored()} of model "

@@ -27,7 +27,7 @@ from reference_impl.formats.weights_h5 import WeightsTree, read_tree, read_weigh
 from reference_impl.layers.base import Layer
 from reference_impl.loading import MalformedEntry, at, loading
 from reference_impl.models.assignments import commit
-from reference_impl.models.capture import check_built, model_state, weights_state
+from reference_impl.models.capture import check_built, check_complete, model_state, weights_state
 from reference_impl.models.dialect_entries import read_entry
 from reference_impl.models.dialects import VERSIONS, Dialect, dialect_of_entry, dialect_of_version
 from reference_impl.models.restore import fitting, fitting_by_name, model_from_state
@@ -81,7 +81,7 @@ def save_model(
     file = Path(target)
     extension = _extension(file, save_format)
     if extension == "tf" or (save_format is None and extension not in HDF5_FORMATS):
-        check_built(model)
+        check_complete(model)
         _check_target(file, overwrite=overwrite)
         _saved_models().save_saved_model(model, file, include_optimizer=include_optimizer)
         return
@@ -91,7 +91,7 @@ def save_model(
             "as an archive or as a SavedModel: name the file '*.h5' or '*.keras', or pass "
             "save_format='h5', 'keras' or 'tf'"
         )
-    check_built(model)
+    check_complete(model)
     if extension != "keras" and model.graph is None:
         raise NotImplementedError(
             f"model {model.name!r}: HDF5 holds functional and sequential models; a subclassed "
@@ -162,7 +162,7 @@ def save_weights(
         save_checkpoint(model, file)
         return
     if save_format is None and file.name.endswith(".weights.h5"):
-        check_built(model)
+        check_complete(model)
         _check_target(file, overwrite=overwrite)
         save_weights_tree(model, file, dialect=Dialect(dialect or Dialect.KERAS))
         return

@@ -8,6 +8,7 @@ from typing import Any, NotRequired
 
 from reference_impl.catalogue import ClassEntry, may_be_built_in
 from reference_impl.config_types import fitted
+from reference_impl.configuration import config_of
 from reference_impl.custom_objects import (
     CustomObjects,
     active_custom_objects,
@@ -18,6 +19,7 @@ from reference_impl.keras_names import advice, of_keras
 from reference_impl.layers.base import Layer
 from reference_impl.limits import building
 from reference_impl.loading import LoadError, MalformedEntry, at
+from reference_impl.plain import with_arrays
 
 Entry = dict[str, Any]
 
@@ -71,7 +73,7 @@ def sharing_layers() -> Iterator[None]:
 
 def serialize_layer(layer: Layer) -> Entry:
     """Return the entry {class_name, config} that describes a layer or model."""
-    return {"class_name": class_name(layer), "config": layer.get_config()}
+    return {"class_name": class_name(layer), "config": config_of(layer)}
 
 
 def class_name(layer: Layer) -> str:
@@ -98,7 +100,7 @@ def deserialize_layer(entry: Any, custom_objects: CustomObjects | None = None) -
     with custom_object_scope(custom_objects or {}), building():
         known = layer_class(told.get("registered_name") or told["class_name"], told)
         with at("config", who=f"layer {_layer_name(told)} ({told['class_name']})"):
-            layer = known.from_config(_arguments(told["config"]))
+            layer = known.from_config(with_arrays(_arguments(told["config"])))
     if not isinstance(layer, Layer):
         raise MalformedEntry(
             f"{entry['class_name']!r}: from_config() gave a {type(layer).__name__}"

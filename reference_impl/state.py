@@ -72,10 +72,15 @@ class LayerWeights:
 
 @dataclass(frozen=True, slots=True)
 class WeightsState:
-    """The weights of a model: layer by layer in order, then those of the model itself."""
+    """The weights of a model: layer by layer in order, then those of the model itself.
+
+    `trainable` is the flag of each layer, as `Extras` has it, where it is known: the order of the
+    weights of layers in layers follows from them.
+    """
 
     layers: tuple[LayerWeights, ...]
     top_level: tuple[NamedArray, ...] = ()
+    trainable: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 Source: https://github.com/keras-team/keras/blob/v3.15.1/keras/src/saving/saving_lib.py
 """
 
-import json
 import lzma
 import struct
 import zipfile
@@ -26,6 +25,7 @@ from reference_impl.formats.pieces import CHUNK, Content, Piece, mapped, taken_a
 from reference_impl.formats.sources import open_regular, opened_source
 from reference_impl.formats.weights_h5 import WeightsTree, read_tree, write_tree
 from reference_impl.limits import TooLarge, check_expansion
+from reference_impl.plain import json_text
 from reference_impl.state import Entry
 
 METADATA = "metadata.json"
@@ -71,7 +71,7 @@ def write_archive(archive: Archive, target: Path, *, mark_bfloat16: bool) -> Non
     with replacing(target) as partial, DurableFile(partial, "w+b") as stream:
         with zipfile.ZipFile(stream, "w") as members:
             for name, content in ((METADATA, archive.metadata), (CONFIG, archive.config)):
-                members.writestr(_info(name), json.dumps(content))
+                members.writestr(_info(name), json_text(content))
             _write_weights(members, stream, archive.weights, mark_bfloat16=mark_bfloat16)
         stream.to_disk()
 

@@ -1,6 +1,5 @@
 """The extra state in an HDF5 file: one group, which every other reader passes over."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
@@ -13,6 +12,7 @@ from reference_impl.formats.errors import MissingPart, WrongPart
 from reference_impl.formats.hdf5_parts import Part
 from reference_impl.formats.hdf5_write_parts import group_in, write_dataset, write_text
 from reference_impl.loading import at
+from reference_impl.plain import json_text
 from reference_impl.state import Extras
 
 EXTRAS_GROUP = "saveproof_state"
@@ -63,7 +63,7 @@ def write_extras(parent: h5g.GroupID, extras: Extras) -> None:
         "own": extras.own,
         "arrays": [[name, str(value.dtype), value.shape] for name, value in arrays.items()],
     }
-    write_text(group, "index", json.dumps(index))
+    write_text(group, "index", json_text(index))
     packed = b"".join(value.tobytes() for value in arrays.values())
     write_dataset(group, b"arrays", np.frombuffer(packed, np.uint8))
 

@@ -5,7 +5,6 @@ TensorFlow 2.0 to 2.4 kept it in saved_model.pb itself, with the objects.
 Source: tf_keras/src/saving/legacy/saved_model/json_utils.py, and files that tf_keras 2.21 wrote.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
@@ -17,6 +16,7 @@ from reference_impl.formats.protos import MESSAGES, decoded, encoded
 from reference_impl.graphs.endpoints import Spec
 from reference_impl.loading import at
 from reference_impl.nest import Shape
+from reference_impl.plain import json_text
 
 PRODUCER, MIN_CONSUMER = 2, 1
 SEQUENTIAL, NETWORK, MODEL = "_tf_keras_sequential", "_tf_keras_network", "_tf_keras_model"
@@ -60,7 +60,7 @@ def encoded_metadata(objects: Sequence[ObjectMetadata]) -> bytes:
     for item in objects:
         node = message.nodes.add()
         node.node_id, node.node_path, node.identifier = item.number, item.path, item.identifier
-        node.metadata = json.dumps(_typed(item.metadata))
+        node.metadata = json_text(_typed(item.metadata))
         node.version.producer, node.version.min_consumer = PRODUCER, MIN_CONSUMER
     return encoded(message)
 

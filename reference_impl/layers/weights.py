@@ -1,12 +1,10 @@
-"""Lists of weights: assigned all or none, each once; and zeros to build a layer with."""
+"""Lists of weights: assigned all or none, each once."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from reference_impl.autodiff import Variable
-from reference_impl.limits import check_size
-from reference_impl.nest import Nested, Shape, map_shapes
 
 
 def assign_all(where: str, variables: Sequence[Variable], values: Sequence[np.ndarray]) -> None:
@@ -30,17 +28,6 @@ def assign_all(where: str, variables: Sequence[Variable], values: Sequence[np.nd
     ]
     for variable, copy in zip(variables, copies, strict=True):
         variable.adopt(copy)
-
-
-def zeros_of(shapes: Nested, dtype: str) -> Nested:
-    """Return zeros in one shape or several, with 1 for each size left open."""
-
-    def zeros(shape: Shape) -> np.ndarray:
-        sizes = [size or 1 for size in shape]
-        check_size(sizes, dtype, where="inputs to build a layer with", keep=False)
-        return np.zeros(sizes, dtype)
-
-    return map_shapes(zeros, shapes)
 
 
 def each_once(variables: Sequence[Variable]) -> list[Variable]:

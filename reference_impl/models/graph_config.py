@@ -5,11 +5,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from reference_impl.autodiff import Tensor
 from reference_impl.layers.base import KerasTensor, Layer, Node
 from reference_impl.layers.input_layer import InputLayer
 from reference_impl.loading import MalformedEntry, at
+from reference_impl.models.call_arguments import addresses_in, keras_3_argument, with_tensors
 from reference_impl.models.graph import Graph
-from reference_impl.models.graph_checks import check_graph, map_addresses
+from reference_impl.models.graph_checks import check_graph, is_address, map_addresses
 from reference_impl.nest import Nested, leaves, map_leaves
 from reference_impl.serialization import deserialize_layer, serialize_layer
 
@@ -18,11 +22,21 @@ GRAPH_CLASSES = ("Functional", "Model", "Sequential")
 
 
 class Call(NamedTuple):
-    """A call that a config describes: of which layer, by its name there, and on what."""
+    """A call that a config describes.
+
+    Attributes:
+        name: of the layer, in the config.
+        layer: which is called.
+        inputs: the addresses of what it is called on, nested as they are given.
+        arguments: the others.
+        named: the addresses of the tensors among them.
+    """
 
     name: str
     layer: Layer
-    node: Any
+    inputs: Any
+    arguments: Mapping[str, Any]
+    named: Sequence[tuple[Any, ...]]
 
 
 Made = dict[tuple[str, int], list[KerasTensor]]
@@ -39,7 +53,8 @@ def graph_config(
     address, kept = graph_addresses(graph, first=_first_index)
 
     def inbound(node: Node) -> list[Any]:
-        return [[*address(symbol), dict(node.arguments)] for symbol in leaves(node.inputs)]
+        arguments = {name: _plain(item, address) for name, item in node.arguments.items()}
+        return [[*address(symbol), arguments] for symbol in leaves(node.inputs)]
 
     layers = [
         {
@@ -82,6 +97,18 @@ def graph_addresses(
     return address, kept
 
 
+def _plain(argument: Any, address: Callable[[KerasTensor], list[Any]]) -> Any:
+    """Return an argument as tf_keras writes it: addresses for tensors, lists for arrays."""
+
+    def plain(leaf: Any) -> Any:
+        if isinstance(leaf, KerasTensor):
+            return address(leaf)
+        array = leaf.value if isinstance(leaf, Tensor) else leaf
+        return array.tolist() if isinstance(array, np.ndarray) else leaf
+
+    return map_leaves(plain, argument)
+
+
 def _addresses(structure: Nested, address: Any) -> Any:
     return (
         [address(structure)]
@@ -108,7 +135,7 @@ def graph_from_config(config: Mapping[str, Any]) -> tuple[Nested, Nested]:
     entries = _entries(config)
     layers = {entry["name"]: _layer(entry, number) for number, entry in enumerate(entries)}
     calls = [
-        Call(entry["name"], layers[entry["name"]], node)
+        _call(entry["name"], layers, node)
         for entry in entries
         for node in entry.get("inbound_nodes") or []
     ]
@@ -140,13 +167,18 @@ def graph_from_config(config: Mapping[str, Any]) -> tuple[Nested, Nested]:
     )
 
 
+def _call(name: str, layers: Mapping[str, Layer], node: Any) -> Call:
+    inputs, arguments = _call_of(node)
+    return Call(name, layers[name], inputs, arguments, list(addresses_in(arguments, layers)))
+
+
 def _layer(entry: Mapping[str, Any], number: int) -> Layer:
     with at("layers", number):
         return deserialize_layer(entry)
 
 
 def _output(layer: str, outputs: Sequence[KerasTensor], position: int) -> KerasTensor:
-    if position >= len(outputs):
+    if not 0 <= position < len(outputs):
         raise MalformedEntry(
             f"layer {layer!r}: expected an output below {len(outputs)}, found {position}"
         )
@@ -177,7 +209,9 @@ def _make_calls(calls: Sequence[Call], place: Any, tensor: Any, made: Made) -> l
         numbers.append(counts[call.name])
         counts[call.name] += 1
         needed: set[tuple[str, int]] = {(call.name, numbers[-1] - 1)} if numbers[-1] else set()
-        map_addresses(lambda address, to=needed: to.add(place(address)), _call_of(call.node)[0])
+        map_addresses(
+            lambda address, to=needed: to.add(place(address)), [call.inputs, *map(list, call.named)]
+        )
         needed = {one for one in needed if one not in made}
         missing.append(len(needed))
         for one in needed:
@@ -196,8 +230,8 @@ def _make_calls(calls: Sequence[Call], place: Any, tensor: Any, made: Made) -> l
 
 def _outputs(call: Call, tensor: Any) -> list[KerasTensor]:
     """Call the layer; return what it gives."""
-    addresses, arguments = _call_of(call.node)
-    inputs = map_addresses(tensor, addresses)
+    inputs = map_addresses(tensor, call.inputs)
+    arguments = with_tensors(call.arguments, {address: tensor(address) for address in call.named})
     with at("layers", who=f"call of layer {call.layer.name!r}"):
         call.layer(inputs, **arguments)
     return list(leaves(call.layer.inbound_nodes[-1].outputs))
@@ -205,16 +239,26 @@ def _outputs(call: Call, tensor: Any) -> list[KerasTensor]:
 
 def _call_of(node: Any) -> tuple[Any, dict[str, Any]]:
     """Return the addresses of a call's inputs, one or a list, and its other arguments."""
-    if isinstance(node, Mapping):
+    if _is_keras3_call(node):
         arguments = {
-            key: value for key, value in (node.get("kwargs") or {}).items() if key != "mask"
+            key: keras_3_argument(value)
+            for key, value in (node.get("kwargs") or {}).items()
+            if key != "mask" and value is not None
         }
-        return _keras3_address(node["args"][0]), {
-            key: value for key, value in arguments.items() if value is not None
-        }
-    arguments = next((item[3] for item in node if len(item) > 3), {})
-    addresses = [item[:3] for item in node]
-    return (addresses[0] if len(addresses) == 1 else addresses), dict(arguments)
+        return _keras3_address(node["args"][0]), arguments
+    given: dict[str, Any] = {}
+
+    def address(item: Sequence[Any]) -> Any:
+        given.update(item[3] if len(item) > 3 else {})
+        return item[:3]
+
+    addresses = map_addresses(address, node)
+    alone = isinstance(addresses, list) and len(addresses) == 1
+    return (addresses[0] if alone else addresses), given
+
+
+def _is_keras3_call(node: Any) -> bool:
+    return isinstance(node, Mapping) and "args" in node and not is_address(node["args"])
 
 
 def _keras3_address(argument: Any) -> Any:
@@ -245,5 +289,6 @@ def _first_referenced(config: Mapping[str, Any], calls: Sequence[Call]) -> dict[
 
 def _referenced(config: Mapping[str, Any], calls: Sequence[Call]) -> Iterator[Any]:
     for call in calls:
-        yield _call_of(call.node)[0]
+        yield call.inputs
+        yield from map(list, call.named)
     yield config["output_layers"]

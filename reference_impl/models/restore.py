@@ -17,7 +17,9 @@ from reference_impl.models.capture import (
     saved_weights,
     top_level_weights,
 )
-from reference_impl.models.flags import set_flags
+from reference_impl.models.flags import Flags, held, set_flags
+from reference_impl.models.flags import paired as paired_with
+from reference_impl.models.renumbering import UnclearNames, places_by_name
 from reference_impl.models.restore_training import compile_from, paired_flags, restore_training
 from reference_impl.models.trainer import Trainer
 from reference_impl.nest import map_shapes
@@ -82,12 +84,20 @@ def fitting(model: Trainer, weights: WeightsState) -> Assignments:
             f"{[group.layer for group in found]}"
         )
     changes: Assignments = []
-    for layer, group in zip(expected, found, strict=True):
-        changes += paired(layer.name, saved_weights(layer), group.weights)
+    with held(_flags_then(model, weights)):
+        listed = [saved_weights(layer) for layer in expected]
+    in_order = bool(weights.trainable)
+    for layer, variables, group in zip(expected, listed, found, strict=True):
+        changes += paired(layer.name, variables, group.weights, in_order=in_order)
     own = top_level_weights(model)
     if own or weights.top_level:
         changes += paired(model.name, own, weights.top_level)
     return changes
+
+
+def _flags_then(model: Trainer, weights: WeightsState) -> Flags:
+    """Return the layers with the flags that they had when the weights were saved, if known."""
+    return paired_with(model, weights.trainable) or []
 
 
 def fitting_by_name(model: Trainer, weights: WeightsState) -> Assignments:
@@ -95,17 +105,30 @@ def fitting_by_name(model: Trainer, weights: WeightsState) -> Assignments:
     check_built(model)
     groups: Mapping[str, LayerWeights] = {group.layer: group for group in weights.layers}
     changes: Assignments = []
-    for layer in saved_layers(model):
+    with held(_flags_then(model, weights)):
+        listed = [(layer, saved_weights(layer)) for layer in saved_layers(model)]
+    in_order = bool(weights.trainable)
+    for layer, variables in listed:
         if layer.name in groups:
-            changes += paired(layer.name, saved_weights(layer), groups[layer.name].weights)
+            arrays = groups[layer.name].weights
+            changes += paired(layer.name, variables, arrays, in_order=in_order)
     own = top_level_weights(model)
     if own and weights.top_level:
         changes += paired(model.name, own, weights.top_level)
     return changes
 
 
-def paired(layer: str, variables: Sequence[Variable], arrays: Sequence[NamedArray]) -> Assignments:
+def paired(
+    layer: str,
+    variables: Sequence[Variable],
+    arrays: Sequence[NamedArray],
+    *,
+    in_order: bool = False,
+) -> Assignments:
     """Pair by name where the names are the same set, else by position.
+
+    Unless they are known to be `in_order`, names that are the same but for their numbers count
+    before the position: see `renumbering`.
 
     Raises:
         WeightsMismatch: if the number, a shape or a dtype does not fit.
@@ -116,13 +139,13 @@ def paired(layer: str, variables: Sequence[Variable], arrays: Sequence[NamedArra
             f"{[(variable.name, variable.shape) for variable in variables]}, found {len(arrays)} "
             f"{[(array.name, array.held.shape) for array in arrays]}; nothing was changed"
         )
-    named = {array.name: array for array in arrays}
     names = [variable.name for variable in variables]
-    ordered = (
-        [named[name] for name in names]
-        if len(set(names)) == len(names) and set(names) == set(named)
-        else arrays
-    )
+    try:
+        found = [array.name for array in arrays]
+        places = places_by_name(names, found, where=f"layer {layer!r}", in_order=in_order)
+    except UnclearNames as error:
+        raise WeightsMismatch(str(error)) from error
+    ordered = [arrays[place] for place in places]
     changes: Assignments = []
     for variable, array in zip(variables, ordered, strict=True):
         changes.append(assignment(variable, array.name, array.held, f"layer {layer!r}"))

@@ -42,7 +42,7 @@ def match_optimizer(
     node: Node,
     optimizer: Optimizer,
     *,
-    variables: Mapping[int, Any],
+    variables: Mapping[Node, Any],
     read: Callable[[str], np.ndarray],
     waiting: Collection[str],
     weights: Sequence[Variable],
@@ -55,7 +55,7 @@ def match_optimizer(
     Args:
         node: the saved optimizer.
         optimizer: the one that takes its state.
-        variables: the model's variables by the id of their saved object.
+        variables: the model's variables by their saved object.
         read: returns a value by its key.
         waiting: keys of the values that nothing took yet.
         weights: of the model.
@@ -85,6 +85,15 @@ def match_optimizer(
         _check_optimized(optimizer, weights, optimized)
         match.pairs += _paired_slots(node, optimizer)
     return match
+
+
+def has_no_step(node: Node, read: Callable[[str], np.ndarray]) -> bool:
+    """Say whether a saved optimizer had no slots yet, and no step had been taken."""
+    iterations = node.children.get("_iterations", node.children.get("iter"))
+    slots = node.slots or any(_is_slot_list(name, child) for name, child in node.children.items())
+    if slots or iterations is None or iterations.key is None:
+        return False
+    return not read(iterations.key).any()
 
 
 def _is_slot_list(name: str, child: Node) -> bool:
@@ -168,7 +177,7 @@ def _own_keys(node: Node, waiting: Collection[str]) -> list[str]:
 
 
 def _of_legacy(
-    node: Node, optimizer: LegacyOptimizer, variables: Mapping[int, Any]
+    node: Node, optimizer: LegacyOptimizer, variables: Mapping[Node, Any]
 ) -> OptimizerMatch:
     """Return what a legacy optimizer takes over: the single variables by name, and its slots."""
     match = OptimizerMatch()
@@ -187,7 +196,7 @@ def _of_legacy(
     own = {**optimizer.singles, **optimizer.hypers}
     match.pairs += [(own[name], node.children[name]) for name in own if name in singles]
     for slot in node.slots if optimizer.built else []:
-        place = _place(optimizer, variables.get(id(slot.variable)))
+        place = _place(optimizer, variables.get(slot.variable))
         if place is not None:
             match.pairs.append((optimizer.slots[slot.name][place], slot.slot))
     return match
@@ -196,7 +205,7 @@ def _of_legacy(
 def _taken_over(
     node: Node,
     optimizer: Optimizer,
-    variables: Mapping[int, Any],
+    variables: Mapping[Node, Any],
     values: Mapping[str, np.ndarray],
 ) -> OptimizerMatch:
     """Return what an optimizer of today takes over from a legacy one."""
@@ -226,7 +235,7 @@ def _taken_over(
         own = slot_lists(optimizer)
         lists = {slot: own.get(names.lists[names.legacy[slot]], []) for slot in slots}
         for slot in node.slots:
-            place = _place(optimizer, variables.get(id(slot.variable)))
+            place = _place(optimizer, variables.get(slot.variable))
             if place is not None and lists[slot.name]:
                 match.pairs.append((lists[slot.name][place], slot.slot))
     return match

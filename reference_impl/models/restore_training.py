@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
+import numpy as np
+
 from reference_impl import losses, metrics, optimizers
 from reference_impl.autodiff import Variable
 from reference_impl.catalogue import UnknownNameError
@@ -15,7 +17,7 @@ from reference_impl.models.assignments import Assignments, assignment, commit, u
 from reference_impl.models.batches import pseudo_names
 from reference_impl.models.compiled import BY_SHAPE, Compiled, per_output
 from reference_impl.models.dialect_training import RATE, in_our_order
-from reference_impl.models.flags import Flags, flags_of, paired
+from reference_impl.models.flags import Flags, flags_of, held, paired
 from reference_impl.models.optimized import (
     OptimizerMismatch,
     built_with,
@@ -200,12 +202,16 @@ def _optimizer_state(
     values = [array.held for array in arrays]
     slots = len(values) > (1 if optimizer.schedule is not None else 2)
     slots = slots or any(value.shape for value in values)
+    if optimizer.built and values and not (slots or extras.optimized or np.any(values[0])):
+        # Saved before the first step: momenta of later ones do not go with it.
+        optimizer.unbuild()
     outside: Mapping[str, Array] = extras.optimizer
     listed: list[Array] = values[:1]
     if extras.optimized or slots or (optimizer.built and values):
-        weights, (listed, outside) = _fitting(
-            optimizer, optimized_weights(model, extras.optimized), values, outside
-        )
+        then = (paired(model, extras.trainable) if extras.optimized else None) or []
+        with held(then):  # by which the places count
+            candidates = optimized_weights(model, extras.optimized)
+        weights, (listed, outside) = _fitting(optimizer, candidates, values, outside)
         optimizer.build(weights)
     elif len(values) == 2:
         # No slots: no step was taken, or SGD without momentum. Keras 3 lists the rate second.
@@ -241,13 +247,13 @@ def _fitting(
     if fits:
         raise OptimizerMismatch(
             f"optimizer {optimizer.name!r}: expected state that tells which frozen layers it is "
-            f"of, found {shapes}, which fits {len(fits)} choices of layers; load with "
-            "compile=False to do without it"
+            f"of, found {shapes}, which fits {len(fits)} choices of layers; "
+            "load_model(compile=False) does without it"
         )
     raise OptimizerMismatch(
         f"optimizer {optimizer.name!r}: expected state of shapes "
         f"{[variable.shape for variable in built_with(optimizer, candidates[0]).variables]}, "
-        f"found {shapes}; load with compile=False to do without it"
+        f"found {shapes}; load_model(compile=False) does without it"
     )
 
 

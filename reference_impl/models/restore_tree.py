@@ -35,6 +35,7 @@ def fitting_tree(model: Layer, tree: WeightsTree) -> Assignments:
             f"{sorted(path for path, group in tree.groups.items() if group.arrays)[:20]}; nothing "
             "was changed"
         )
+    _check_complete(model, fits[0], tree)
     changes: Assignments = []
     for place in fits[0]:
         if place.variables:
@@ -42,6 +43,31 @@ def fitting_tree(model: Layer, tree: WeightsTree) -> Assignments:
             named = [NamedArray(f"{place.path}/vars/{i}", a) for i, a in enumerate(arrays)]
             changes += paired(place.name, place.variables, named)
     return changes
+
+
+def _check_complete(model: Layer, places: Sequence[Place], tree: WeightsTree) -> None:
+    """Refuse values of layers that have no weights yet: they would start with others.
+
+    Raises:
+        WeightsMismatch: naming the layer and the paths.
+    """
+    taken = {place.path for place in places if place.variables}
+    for place in places:
+        left = [
+            path
+            for path, group in tree.groups.items()
+            if group.arrays and path not in taken and _within(path, place.path)
+        ]
+        if left and place.path and not place.complete:
+            raise WeightsMismatch(
+                f"model {model.name!r}: layer {place.name!r} has not been called yet and lacks "
+                f"weights for which the file has values, at {left}; call the model on data first, "
+                "or give the shape of its inputs; nothing was changed"
+            )
+
+
+def _within(path: str, outer: str) -> bool:
+    return path == outer or path.startswith(f"{outer}/")
 
 
 def _missing(places: Sequence[Place], tree: WeightsTree) -> list[str]:

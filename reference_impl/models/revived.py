@@ -51,7 +51,7 @@ class Revived(Model):
                 setattr(self, attribute, _filled(structure, layers, weights))
         check_programs(description["programs"], len(list(self.flatten_layers())))
 
-    def call(self, inputs: Nested, *, training: bool = False) -> Nested:
+    def call(self, inputs: Nested, training: bool = False) -> Nested:  # noqa: FBT001 (Keras's signature)
         """Run the program of this way to be called."""
         program = self._description["programs"]["training" if training else "inference"]
         return run(program, list(leaves(inputs)), list(self.flatten_layers()))

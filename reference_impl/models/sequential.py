@@ -168,11 +168,11 @@ class Sequential(Model):
             model.set_own_trainable(given.get("trainable", True))
             return model
 
-    def __call__(self, inputs: Nested, training: bool | None = None, **arguments: Any) -> Nested:  # noqa: FBT001 (Keras's signature)
+    def __call__(self, inputs: Nested, *others: Any, **arguments: Any) -> Nested:
         """Compute the outputs; a stack without known shapes takes them from the inputs."""
         if self.graph is None and isinstance(inputs, KerasTensor):
             self.build(inputs.shape)
-        return super().__call__(inputs, training, **arguments)
+        return super().__call__(inputs, *others, **arguments)
 
 
 def _with_open_batch(shape: Shape) -> Shape:

@@ -23,6 +23,7 @@ from reference_impl.optimizers.clipping import (
     clipped_by_norm,
     clipped_by_value,
 )
+from reference_impl.plain import PlainArguments
 from reference_impl.schedules import LearningRateSchedule
 
 _LOGGER = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class OptimizerStateError(ValueError):
     """State does not fit the optimizer: not built yet, another count, or another shape."""
 
 
-class Optimizer(ABC):
+class Optimizer(PlainArguments, ABC):
     """The steps around the update formula, in the order of tf_keras's new-style optimizers.
 
     Read the schedule, skip variables without gradient, clip, decay weights, update each variable,
@@ -111,8 +112,7 @@ class Optimizer(ABC):
         self.variables: list[Variable] = [self.iterations]
         self.schedule: LearningRateSchedule | None = None
         self._rate = Variable(np.zeros((), np.float32), name="learning_rate:0", trainable=False)
-        self._tracked: dict[int, int] = {}
-        self._built_with: tuple[Variable, ...] = ()
+        self._tracked: dict[Variable, int] = {}
         self._averages: list[Variable] = []
         self._undecayed: tuple[list[Variable], list[str]] = ([], [])
         self._set_rate(learning_rate)
@@ -149,15 +149,19 @@ class Optimizer(ABC):
         """Create the slots for these variables; a second call changes nothing."""
         if self.built:
             return
-        # Held, so that no other variable can take over the id of one of them.
-        self._built_with = tuple(var_list)
-        self._tracked = {id(variable): i for i, variable in enumerate(var_list)}
+        self._tracked = {variable: i for i, variable in enumerate(var_list)}
         if self.use_ema:
             self._averages = [self.slot(v, "average", initial_value=v.value) for v in var_list]
         self.build_slots(var_list)
         self.built = True
         if self.restoring is not None:
             self.restoring()
+
+    def unbuild(self) -> None:
+        """Be as before the first step: without slots, which the next one creates anew."""
+        del self.variables[1:]
+        self._tracked, self._averages = {}, []
+        self.built = False
 
     @abstractmethod
     def build_slots(self, variables: Sequence[Variable]) -> None:
@@ -185,7 +189,7 @@ class Optimizer(ABC):
             UnknownVariableError: If it is not one of them.
         """
         try:
-            return self._tracked[id(variable)]
+            return self._tracked[variable]
         except KeyError:
             raise UnknownVariableError(
                 f"{self.name}: variable {variable.name!r} is not among the {len(self._tracked)} "

@@ -86,7 +86,7 @@ LAYERS = ("config", "layers")
         ((*LAYERS, 2, "class_name"), None, "config.layers[2].class_name: expected text, found"),
         ((*LAYERS, 2, "name"), "one", "config.layers[2]: two layers are named 'one'"),
         ((*LAYERS, 2, "inbound_nodes"), {"x": 1}, "config.layers[2].inbound_nodes: expected a"),
-        ((*LAYERS, 2, "inbound_nodes", 0), "one", "inbound_nodes[0][1]: expected a whole"),
+        ((*LAYERS, 2, "inbound_nodes", 0), "one", "inbound_nodes[0]: expected [layer, "),
         ((*LAYERS, 2, "inbound_nodes", 0, 0), "one", "inbound_nodes[0]: expected [layer, "),
         ((*LAYERS, 2, "inbound_nodes", 0, 0, 0), "gone", "inbound_nodes[0]: no layer 'gone'"),
         ((*LAYERS, 2, "inbound_nodes", 0, 0, 1), -1, "inbound_nodes[0]: expected a call of"),

@@ -89,8 +89,7 @@ def later_calls_not_held(_: Any) -> Any:
     def making(calls: Any, place: Any, tensor: Any, made: Any) -> list[str]:
         def waits(call: Any) -> bool:
             needed: list[Any] = []
-            addresses = graph_config._call_of(call.node)[0]
-            map_addresses(needed.append, addresses)
+            map_addresses(needed.append, call.inputs)
             missing = [address for address in needed if place(address) not in made]
             if not missing:
                 number = sum(name == call.name for name, _ in made)
