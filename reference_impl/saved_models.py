@@ -22,7 +22,7 @@ from reference_impl.formats.saved_model_read import SavedModelContents, read_sav
 from reference_impl.formats.saved_model_write import SavedModelParts, write_saved_model
 from reference_impl.graphs.endpoints import Endpoints, endpoints, pseudo_names
 from reference_impl.graphs.symbol import UntraceableOperation
-from reference_impl.layers.base import Layer
+from reference_impl.layers.base import KerasTensor, Layer
 from reference_impl.models.capture import check_built, extras_of
 from reference_impl.models.flags import set_flags
 from reference_impl.models.foreign_models import entry_of
@@ -162,17 +162,16 @@ def _build(model: Model, saved: SavedModelContents) -> None:
     given = spec[0][0]
     if given is None:
         raise MissingPart(f"{saved.folder}: model {model.name!r}: no input shape is kept with it")
-    model(_zeros_of(given), training=False)
+    model.build_for(_symbols_of(given))
 
 
-def _zeros_of(structure: Any) -> Any:
-    """Return zeros for the specs {shape, dtype, name} in a structure."""
+def _symbols_of(structure: Any) -> Any:
+    """Return symbolic tensors for the specs {shape, dtype, name} in a structure."""
     if isinstance(structure, list):
-        return [_zeros_of(item) for item in structure]
+        return [_symbols_of(item) for item in structure]
     if set(structure) == {"shape", "dtype", "name"}:
-        shape = [size or 1 for size in structure["shape"]]
-        return np.zeros(shape, np.dtype(structure["dtype"]))
-    return {key: _zeros_of(item) for key, item in structure.items()}
+        return KerasTensor(tuple(structure["shape"]), str(np.dtype(structure["dtype"])))
+    return {key: _symbols_of(item) for key, item in structure.items()}
 
 
 def _set_flags(model: Model, saved: SavedModelContents) -> None:

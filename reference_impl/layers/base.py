@@ -21,10 +21,10 @@ from reference_impl.layers.policy import (
     serialize_policy,
     variable_dtype,
 )
-from reference_impl.layers.stand_ins import open_shapes, zeros_of
+from reference_impl.layers.stand_ins import open_shapes, zeros_for
 from reference_impl.layers.weights import assign_all, each_once
 from reference_impl.naming import snake_case, unique_name
-from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes, shapes_in
+from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
 from reference_impl.tape import current_tracer
 
 
@@ -139,6 +139,8 @@ class Layer:
         set_field(self, "batch_input_shape", _batch_input_shape(shape_arguments))
 
     is_graph_network = False
+    takes_list = False
+    """Whether a list of one tensor stays a list: configurations write both as a list of one."""
     stateful = False
     internals: frozenset[str] = frozenset()
     """Attributes with what the class lists otherwise, which checkpoints don't list again."""
@@ -182,7 +184,7 @@ class Layer:
 
     def compute_output_shape(self, input_shape: Nested) -> Nested:
         """Return the shape that `call` gives, by calling it on zeros unless a layer states it."""
-        return self._shape_by_call(input_shape, {})
+        return self._shape_by_call(self._symbols(input_shape), {})
 
     def output_shape_of_call(self, input_shape: Nested, arguments: Mapping[str, Any]) -> Nested:
         """Return the shape that a call with these other arguments gives.
@@ -190,7 +192,7 @@ class Layer:
         Symbolic tensors among them stand for their shapes.
         """
         if symbols_in(arguments) and not self.states_output_shape:
-            return self._shape_by_call(input_shape, arguments)
+            return self._shape_by_call(self._symbols(input_shape), arguments)
         return self.compute_output_shape(input_shape)
 
     @property
@@ -198,17 +200,21 @@ class Layer:
         """Whether the class states the shape of its outputs, so that no call is needed for it."""
         return type(self).compute_output_shape is not Layer.compute_output_shape
 
-    def _shape_by_call(self, input_shape: Nested, arguments: Mapping[str, Any]) -> Nested:
+    def _shape_by_call(self, inputs: Nested, arguments: Mapping[str, Any]) -> Nested:
+        """Return the shapes of what a call on zeros gives, which stand for symbolic tensors."""
+
         def called(length: int) -> Nested:
-            zeros = zeros_of(input_shape, self.compute_dtype, length)
-            others = with_symbols(arguments, lambda one: zeros_of(one.shape, one.dtype, length))
+            others = with_symbols(arguments, lambda symbol: zeros_for(symbol, length))
             with calling(CallFrame()):
-                outputs = self(zeros, **{"training": False, **others})
+                outputs = self(zeros_for(inputs, length), **{"training": False, **others})
             return map_leaves(lambda tensor: tuple(tensor.shape), outputs)
 
-        given = [*shapes_in(input_shape), *(one.shape for one in symbols_in(arguments))]
+        given = [symbol.shape for symbol in (*leaves(inputs), *symbols_in(arguments))]
         found = open_shapes(called, given, where=f"layer {self.name!r}")
         return map_shapes(lambda shape: (None, *shape[1:]), found)
+
+    def _symbols(self, shapes: Nested) -> Nested:
+        return map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), shapes)
 
     def add_weight(
         self,
@@ -377,6 +383,46 @@ class Layer:
         ]
         return [*of_weights, *self._activity]
 
+    @property
+    def input(self) -> Nested:
+        """The symbolic tensors of the layer's first call: what went in."""
+        node = self._first_call("input")
+        return _alone(node.inputs or node.outputs)
+
+    @property
+    def output(self) -> Nested:
+        """The symbolic tensors of the layer's first call: what came out."""
+        return _alone(self._first_call("output").outputs)
+
+    @property
+    def input_shape(self) -> Nested:
+        """The shapes that go in, which must be the same in all symbolic calls."""
+        return self._shape_in_calls("input_shape", lambda node: node.inputs or node.outputs)
+
+    @property
+    def output_shape(self) -> Nested:
+        """The shapes that come out, which must be the same in all symbolic calls."""
+        return self._shape_in_calls("output_shape", lambda node: node.outputs)
+
+    def _first_call(self, asked: str) -> Node:
+        if not self.inbound_nodes:
+            raise AttributeError(
+                f"layer {self.name!r}: no {asked}: it has not been called on symbolic tensors yet; "
+                "call it on a keras.Input, or give the model an input shape"
+            )
+        return self.inbound_nodes[0]
+
+    def _shape_in_calls(self, asked: str, part: Callable[[Node], Nested]) -> Nested:
+        self._first_call(asked)
+        first, *others = [
+            map_leaves(lambda tensor: tensor.shape, part(node)) for node in self.inbound_nodes
+        ]
+        if any(other != first for other in others):
+            raise AttributeError(
+                f"layer {self.name!r}: no one {asked}: its calls have {[first, *others]}"
+            )
+        return _alone(first)
+
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the values of `weights`."""
         return [np.array(weight.value) for weight in self.weights]
@@ -492,6 +538,11 @@ class Layer:
         if tensor.dtype != target and is_floating(tensor.dtype) and is_floating(target):
             return cast(tensor, target)
         return tensor
+
+
+def _alone(structure: Nested) -> Nested:
+    """Return the one tensor or shape of a list of one, as Keras does."""
+    return structure[0] if isinstance(structure, list) and len(structure) == 1 else structure
 
 
 def _batch_input_shape(arguments: dict[str, Any]) -> Shape | None:

@@ -25,7 +25,7 @@ class InputLayer(Layer):
             batch_input_shape = (batch_size, *(input_shape or ()))
         super().__init__(name=name, dtype=dtype, batch_input_shape=tuple(batch_input_shape))
         self.built = True
-        self.output: KerasTensor = self.record_node([], {}, self.batch_input_shape)
+        self.record_node([], {}, self.batch_input_shape)
 
     def call(self, inputs: Nested) -> Nested:
         """Return the input as it is."""
@@ -71,10 +71,11 @@ def Input(
     """
     if shape is None and batch_shape is None:
         raise ValueError("Input: expected shape or batch_shape, found neither")
-    return InputLayer(
+    made: KerasTensor = InputLayer(
         input_shape=shape,
         batch_size=batch_size,
         name=name,
         dtype=dtype,
         batch_input_shape=batch_shape,
     ).output
+    return made

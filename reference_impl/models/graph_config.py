@@ -28,7 +28,18 @@ def graph_config(
 
     def inbound(node: Node) -> list[Any]:
         arguments = {name: _plain(item, address) for name, item in node.arguments.items()}
-        return [[*address(symbol), arguments] for symbol in leaves(node.inputs)]
+
+        def written(structure: Nested) -> Any:
+            if isinstance(structure, KerasTensor):
+                return [*address(structure), arguments]
+            if isinstance(structure, dict):
+                return {key: written(item) for key, item in structure.items()}
+            return [written(item) for item in structure]
+
+        found = written(node.inputs)
+        # One tensor stands in a list; a list of one for that stands in another.
+        listed = isinstance(found, list) and len(found) == 1 and not node.layer.takes_list
+        return [found] if listed or isinstance(node.inputs, KerasTensor) else found
 
     layers = [
         {
@@ -170,6 +181,8 @@ def _make_call(call: tuple[Layer, Any], tensor: Any, made: dict[str, list[Node]]
     """Call the layer if all that goes into the call is known; say whether it was."""
     layer, node = call
     addresses, arguments = _call_of(node)
+    if layer.takes_list and is_address(addresses):
+        addresses = [addresses]
     inputs = map_addresses(tensor, addresses)
     named = {address: tensor(address) for address in _addresses_in(arguments, made)}
     if any(leaf is None for leaf in (*leaves(inputs), *named.values())):
@@ -210,16 +223,26 @@ def _with_tensors(argument: Any, named: Mapping[tuple[Any, ...], KerasTensor | N
 
 def _call_of(node: Any) -> tuple[Any, dict[str, Any]]:
     """Return the addresses of a call's inputs, one or a list, and its other arguments."""
-    if isinstance(node, Mapping):
+    if _is_keras3_call(node):
         arguments = {
             key: _keras3_argument(value)
             for key, value in (node.get("kwargs") or {}).items()
             if key != "mask" and value is not None
         }
         return _keras3_address(node["args"][0]), arguments
-    arguments = next((item[3] for item in node if len(item) > 3), {})
-    addresses = [item[:3] for item in node]
-    return (addresses[0] if len(addresses) == 1 else addresses), dict(arguments)
+    given: dict[str, Any] = {}
+
+    def address(item: Sequence[Any]) -> Any:
+        given.update(item[3] if len(item) > 3 else {})
+        return item[:3]
+
+    addresses = map_addresses(address, node)
+    alone = isinstance(addresses, list) and len(addresses) == 1
+    return (addresses[0] if alone else addresses), given
+
+
+def _is_keras3_call(node: Any) -> bool:
+    return isinstance(node, Mapping) and "args" in node and not is_address(node["args"])
 
 
 def _keras3_address(argument: Any) -> Any:

@@ -19,7 +19,7 @@ from reference_impl.models.errors import UnbuiltModel
 from reference_impl.models.graph import Graph, conformed_inputs, graph_between
 from reference_impl.models.graph_config import graph_config, graph_from_config
 from reference_impl.models.trainer import Trainer
-from reference_impl.nest import Nested, leaves, map_leaves, map_shapes, shapes_in
+from reference_impl.nest import Nested, leaves, map_leaves, shapes_in
 from reference_impl.serialization import class_name
 from reference_impl.state import BACKEND, KERAS_VERSION
 
@@ -83,6 +83,16 @@ class Model(Trainer):
         return None if self.graph is None else self.graph.outputs
 
     @property
+    def input_shape(self) -> Nested:
+        """The shapes of the inputs, in their structure."""
+        return super().input_shape if self.graph is None else _shapes(self.graph.inputs)
+
+    @property
+    def output_shape(self) -> Nested:
+        """The shapes of the outputs, in their structure."""
+        return super().output_shape if self.graph is None else _shapes(self.graph.outputs)
+
+    @property
     def output_names(self) -> list[str] | None:
         """The names of the outputs: of the layers that make them."""
         return None if self.graph is None else self.graph.output_names
@@ -122,13 +132,15 @@ class Model(Trainer):
 
     def build(self, input_shape: Nested) -> None:
         """Create a subclassed model's weights by calling it on zeros of that shape."""
-        if self.graph is not None or self.built:
-            return
+        if self.graph is None and not self.built:
+            self.build_for(self._symbols(input_shape))
+
+    def build_for(self, symbols: Nested) -> None:
+        """Create a subclassed model's weights for what symbolic tensors stand for."""
         if self.called_on is None:
-            symbols = map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), input_shape)
             self._note_call(symbols)
         try:
-            self._shape_by_call(input_shape, {})
+            self._shape_by_call(symbols, {})
         except ValueError:
             self.built, self.called_on = False, None
             raise
@@ -281,6 +293,10 @@ class Model(Trainer):
             lines.append(f"{layer.name} ({type(layer).__name__}): {count} parameters")
         total = sum(weight.value.size for weight in self.weights)
         sys.stdout.write("\n".join([*lines, f"Total params: {total}"]) + "\n")
+
+
+def _shapes(symbols: Nested) -> Nested:
+    return map_leaves(lambda symbol: symbol.shape, symbols)
 
 
 def _weights(held: Any) -> list[Variable]:

@@ -93,7 +93,8 @@ class Sequential(Model):
 
     def _new_input(self, layer: Layer, shape: Shape, dtype: str) -> KerasTensor:
         name = f"{layer.name}_input"
-        return InputLayer(batch_input_shape=shape, dtype=dtype, name=name).output
+        made: KerasTensor = InputLayer(batch_input_shape=shape, dtype=dtype, name=name).output
+        return made
 
     def _call_next(self, layer: Layer) -> None:
         tensor = layer(self._tensors[-1])

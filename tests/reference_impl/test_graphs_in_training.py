@@ -37,7 +37,7 @@ def test_a_model_that_always_drops_comes_back(tmp_path, make):
 def test_masks_of_states_in_training_are_refused_by_name(tmp_path):
     model = called_in_training(reference, lambda of: of.GRU(2, recurrent_dropout=0.5), (5, 3))
 
-    with pytest.raises(UntraceableOperation, match="layer 'gru.*recurrent_dropout=0.5.*HDF5"):
+    with pytest.raises(UntraceableOperation, match=r"layer 'gru.*recurrent_dropout=0.5.*HDF5"):
         model.save(tmp_path / "m")
     assert list(tmp_path.iterdir()) == []
 
