@@ -164,6 +164,10 @@ class Layer:
     def _default_name(self) -> str:
         return unique_name(snake_case(type(self).__name__))
 
+    def rename(self, name: str) -> None:
+        """Give the layer another name; weights that it has keep theirs."""
+        object.__setattr__(self, "name", name)
+
     @property
     def dtype(self) -> str:
         """The dtype of the weights."""

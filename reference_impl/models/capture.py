@@ -13,7 +13,7 @@ from reference_impl.models.flags import flags_in_order
 from reference_impl.models.trainer import Trainer
 from reference_impl.nest import map_leaves
 from reference_impl.optimizers import Optimizer, UnknownVariableError
-from reference_impl.serialization import class_name
+from reference_impl.serialization import serialize_layer
 from reference_impl.state import Extras, LayerWeights, ModelState, NamedArray, WeightsState
 
 
@@ -70,7 +70,7 @@ def model_state(model: Trainer, *, include_optimizer: bool = True) -> ModelState
     """
     compiled = model.compiled if include_optimizer else None
     return ModelState(
-        architecture={"class_name": class_name(model), "config": model.get_config()},
+        architecture=serialize_layer(model),
         weights=weights_state(model),
         training=None if compiled is None else training_config(compiled),
         optimizer=None if compiled is None else _named(compiled.optimizer.variables),

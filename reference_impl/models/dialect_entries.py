@@ -21,7 +21,7 @@ from reference_impl.models.graph import Graph
 from reference_impl.models.graph_config import graph_addresses, graph_config
 from reference_impl.models.trainer import Trainer
 from reference_impl.nest import map_leaves
-from reference_impl.serialization import built_in, class_name
+from reference_impl.serialization import built_in, class_name, name_beside
 
 Entry = dict[str, Any]
 
@@ -69,8 +69,10 @@ def entry_of(layer: Layer, words: Words) -> Entry:
     Raises:
         NotImplementedError: if it has no configuration.
     """
+    config = config_of(layer, words)
+    name = name_beside(layer, config)
     if not words.whole:
-        return {"class_name": class_name(layer), "config": config_of(layer, words)}
+        return {"class_name": class_name(layer), "config": config, **name}
     kind = type(layer)
     named: Entry = {"module": "keras.layers", "class_name": kind.__name__}
     registered: str | None = None
@@ -81,7 +83,7 @@ def entry_of(layer: Layer, words: Words) -> Entry:
         named["module"] = "keras"
     elif built_in(kind.__name__) is not kind:
         named["module"], registered = None, registered_name(kind)
-    entry = {**named, "config": config_of(layer, words), "registered_name": registered}
+    entry = {**named, "config": config, "registered_name": registered, **name}
     if id(layer) in words.shared:
         entry["shared_object_id"] = words.shared[id(layer)]
     shape = None if named["module"] else _built_for(layer)

@@ -13,7 +13,7 @@ from reference_impl.models.foreign_programs import Callees, foreign_program
 from reference_impl.models.revived import Revived, places_of
 from reference_impl.models.saved_objects import held_by
 from reference_impl.nest import leaves, map_leaves, map_shapes
-from reference_impl.serialization import UnknownLayer, layer_class
+from reference_impl.serialization import UnknownLayer, layer_class, name_in
 
 LISTS = ("variables", "trainable_variables", "regularization_losses")
 """What Keras lists of a layer beside its attributes."""
@@ -35,7 +35,7 @@ def entry_of(saved: SavedModelContents, node: Node) -> dict[str, Any]:
     """
     told = saved.layers[id(node)]
     config = _with_numbers(saved, node, told.get("config") or {})
-    entry = {"class_name": told["class_name"], "config": config}
+    entry = {"class_name": told["class_name"], "config": config, "name": told.get("name")}
     if "is_graph_network" not in told:
         return entry
     if not entry["config"]:
@@ -68,7 +68,7 @@ def _with_number(
     saved: SavedModelContents, nodes: Mapping[str, Node], entry: Mapping[str, Any]
 ) -> dict[str, Any]:
     config = entry["config"]
-    node = nodes.get(config.get("name"))
+    node = nodes.get(name_in(entry) or "")
     if node is None:
         return dict(entry)
     inner = _with_numbers(saved, node, config)

@@ -20,7 +20,7 @@ from reference_impl.models.graph import Graph, conformed_inputs, graph_between
 from reference_impl.models.graph_config import graph_config, graph_from_config
 from reference_impl.models.trainer import Trainer
 from reference_impl.nest import Nested, leaves, map_leaves, shapes_in
-from reference_impl.serialization import class_name
+from reference_impl.serialization import serialize_layer
 from reference_impl.state import BACKEND, KERAS_VERSION
 
 
@@ -237,12 +237,7 @@ class Model(Trainer):
 
     def to_json(self, **json_arguments: Any) -> str:
         """Return the architecture as JSON text: class name, configuration, versions."""
-        entry = {
-            "class_name": class_name(self),
-            "config": self.get_config(),
-            "keras_version": KERAS_VERSION,
-            "backend": BACKEND,
-        }
+        entry = {**serialize_layer(self), "keras_version": KERAS_VERSION, "backend": BACKEND}
         return json.dumps(entry, **json_arguments)
 
     def save(
