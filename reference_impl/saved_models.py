@@ -36,7 +36,7 @@ from reference_impl.models.restore_training import (
     optimized_weights,
     paired_flags,
 )
-from reference_impl.models.revived import revived_config
+from reference_impl.models.revived import graph_entry, revived_config
 from reference_impl.models.saved_objects import (
     config_of,
     held_by,
@@ -105,12 +105,14 @@ def _index(model: Model, *, include_optimizer: bool) -> dict[str, Any]:
 def _revival(model: Model) -> dict[str, Any] | None:
     """Return how a model without a config comes back without its class, or why it can't.
 
-    A graph has one, unless a layer in it has none.
+    A graph has one, unless a layer in it has none, or its class states another.
     """
-    if model.graph is not None and config_of(model):
-        return None
     try:
-        return revived_config(model)
+        if model.graph is not None and "layers" not in config_of(model):
+            return {"graph": graph_entry(model)}
+        if model.makes_own_graph:
+            return {"arguments": model.get_config()}
+        return None if model.graph is not None else revived_config(model)
     except (UntraceableOperation, NotImplementedError) as error:
         return {"refused": str(error)}
 

@@ -439,6 +439,14 @@ class Layer:
         """
         assign_all(f"layer {self.name!r}", self.weights, [np.asarray(value) for value in weights])
 
+    def check_config(self) -> None:
+        """Refuse what the class was made with and its configuration can't hold."""
+
+    @property
+    def makes_own_graph(self) -> bool:
+        """Whether this is a model whose class makes the graph, instead of being given tensors."""
+        return False
+
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs to make this layer again, without its weights.
 

@@ -115,9 +115,10 @@ def _built_for(layer: Layer) -> Any:
 def config_of(layer: Layer, words: Words) -> Entry:
     """Return the configuration of a layer or model."""
     graph = layer.graph if isinstance(layer, Trainer) else None
+    layer.check_config()
     if _configured_as(layer, "Sequential"):
         return _sequential_config(layer, words)
-    if graph is not None and _configured_as(layer, "Functional"):
+    if graph and _configured_as(layer, "Functional") and not layer.makes_own_graph:
         return {"name": layer.name, "trainable": layer.trainable, **_graph_config(graph, words)}
     config = layer.get_config()
     if words.dialect is Dialect.KERAS:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from reference_impl.custom_objects import active_custom_objects
 from reference_impl.formats.errors import NotReadHere
 from reference_impl.formats.object_graph import Node
 from reference_impl.formats.saved_model_objects import DICT, KERAS_API, LIST
@@ -38,6 +39,9 @@ def entry_of(saved: SavedModelContents, node: Node) -> dict[str, Any]:
     entry = {"class_name": told["class_name"], "config": config, "name": told.get("name")}
     if "is_graph_network" not in told:
         return entry
+    arguments = (saved.index.get("revival") or {}).get("arguments") if node is saved.root else None
+    if arguments is not None and entry["class_name"] in active_custom_objects():
+        return {**entry, "config": arguments}
     if not entry["config"]:
         error = UnknownLayer(
             f"model {told.get('name')!r}: its class {entry['class_name']!r} states no get_config()"
@@ -83,10 +87,14 @@ def _without_class(
         kind = "Functional" if "input_layers" in config else "Sequential"
         return {"class_name": kind, "config": config}
     revival = saved.index.get("revival") or {}
+    if "graph" in revival:
+        return dict(revival["graph"])
     if "description" in revival:
         return {"class_name": Revived.__name__, "config": revival}
     if "refused" in revival:
         raise UnknownLayer(f"{error}; it can't come back without its class: {revival['refused']}")
+    if saved.layers[id(node)]["is_graph_network"]:
+        raise UnknownLayer(f"{error}; its config does not describe its graph")
     try:
         return {"class_name": Revived.__name__, "config": _config(saved, node)}
     except NotReadHere as why:

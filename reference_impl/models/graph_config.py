@@ -1,14 +1,17 @@
 """A graph to and from a functional model's configuration, in tf_keras's and Keras 3's words."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from reference_impl.autodiff import Tensor
 from reference_impl.layers.base import KerasTensor, Layer, Node
 from reference_impl.layers.input_layer import InputLayer
+from reference_impl.models.call_arguments import (
+    addresses_in,
+    keras_3_argument,
+    plain_argument,
+    with_tensors,
+)
 from reference_impl.models.graph import Graph
 from reference_impl.nest import Nested, leaves, map_leaves
 from reference_impl.serialization import MalformedEntry, deserialize_layer, serialize_layer
@@ -27,7 +30,7 @@ def graph_config(
     address, kept = graph_addresses(graph, first=_first_index)
 
     def inbound(node: Node) -> list[Any]:
-        arguments = {name: _plain(item, address) for name, item in node.arguments.items()}
+        arguments = {name: plain_argument(item, address) for name, item in node.arguments.items()}
 
         def written(structure: Nested) -> Any:
             if isinstance(structure, KerasTensor):
@@ -82,18 +85,6 @@ def graph_addresses(
     return address, kept
 
 
-def _plain(argument: Any, address: Callable[[KerasTensor], list[Any]]) -> Any:
-    """Return an argument as tf_keras writes it: addresses for tensors, lists for arrays."""
-
-    def plain(leaf: Any) -> Any:
-        if isinstance(leaf, KerasTensor):
-            return address(leaf)
-        array = leaf.value if isinstance(leaf, Tensor) else leaf
-        return array.tolist() if isinstance(array, np.ndarray) else leaf
-
-    return map_leaves(plain, argument)
-
-
 def _addresses(structure: Nested, address: Any) -> Any:
     return (
         [address(structure)]
@@ -110,13 +101,17 @@ def _first_index(layer: Layer) -> int:
     return 1 if layer.is_graph_network else 0
 
 
-def graph_from_config(config: Mapping[str, Any]) -> tuple[Nested, Nested]:
+def graph_from_config(
+    config: Mapping[str, Any], made_layers: Mapping[str, Layer] | None = None
+) -> tuple[Nested, Nested]:
     """Return the symbolic inputs and outputs of the graph that a configuration describes.
+
+    Its layers are made from their entries, unless they are given by name.
 
     Raises:
         MalformedEntry: if it refers to a layer or a call that it does not hold.
     """
-    layers = {entry["name"]: deserialize_layer(entry) for entry in _entries(config)}
+    layers = made_layers or {entry["name"]: deserialize_layer(entry) for entry in _entries(config)}
     pending = [
         (layers[entry["name"]], node)
         for entry in _entries(config)
@@ -184,48 +179,19 @@ def _make_call(call: tuple[Layer, Any], tensor: Any, made: dict[str, list[Node]]
     if layer.takes_list and is_address(addresses):
         addresses = [addresses]
     inputs = map_addresses(tensor, addresses)
-    named = {address: tensor(address) for address in _addresses_in(arguments, made)}
+    named = {address: tensor(address) for address in addresses_in(arguments, made)}
     if any(leaf is None for leaf in (*leaves(inputs), *named.values())):
         return False
-    layer(inputs, **_with_tensors(arguments, named))
+    layer(inputs, **with_tensors(arguments, named))
     made[layer.name].append(layer.inbound_nodes[-1])
     return True
-
-
-def _addresses_in(argument: Any, names: Container[str]) -> Iterator[tuple[Any, ...]]:
-    """Yield the addresses of tensors among a call's other arguments."""
-    if isinstance(argument, Mapping):
-        for item in argument.values():
-            yield from _addresses_in(item, names)
-    elif isinstance(argument, list):
-        if _is_address_of(argument, names):
-            yield tuple(argument)
-        else:
-            for item in argument:
-                yield from _addresses_in(item, names)
-
-
-def _is_address_of(item: list[Any], names: Container[str]) -> bool:
-    exact = len(item) == 3 and isinstance(item[0], str) and item[0] in names
-    return exact and all(type(number) is int for number in item[1:])
-
-
-def _with_tensors(argument: Any, named: Mapping[tuple[Any, ...], KerasTensor | None]) -> Any:
-    if isinstance(argument, Mapping):
-        return {key: _with_tensors(item, named) for key, item in argument.items()}
-    if not isinstance(argument, list):
-        return argument
-    address = tuple(argument) if all(isinstance(item, str | int) for item in argument) else ()
-    if address in named:
-        return named[address]
-    return [_with_tensors(item, named) for item in argument]
 
 
 def _call_of(node: Any) -> tuple[Any, dict[str, Any]]:
     """Return the addresses of a call's inputs, one or a list, and its other arguments."""
     if _is_keras3_call(node):
         arguments = {
-            key: _keras3_argument(value)
+            key: keras_3_argument(value)
             for key, value in (node.get("kwargs") or {}).items()
             if key != "mask" and value is not None
         }
@@ -249,19 +215,6 @@ def _keras3_address(argument: Any) -> Any:
     if isinstance(argument, Mapping) and "config" in argument:
         return list(argument["config"]["keras_history"])
     return [_keras3_address(item) for item in argument]
-
-
-def _keras3_argument(argument: Any) -> Any:
-    if isinstance(argument, list):
-        return [_keras3_argument(item) for item in argument]
-    if not isinstance(argument, Mapping):
-        return argument
-    kind = argument.get("class_name")
-    if kind == "__keras_tensor__":
-        return list(argument["config"]["keras_history"])
-    if kind == "__numpy__":
-        return np.array(argument["config"]["value"], argument["config"]["dtype"])
-    return {key: _keras3_argument(item) for key, item in argument.items()}
 
 
 def is_address(item: Any) -> bool:
@@ -305,5 +258,5 @@ def _referenced(config: Mapping[str, Any], calls: Sequence[tuple[Layer, Any]]) -
     for _, node in calls:
         inputs, arguments = _call_of(node)
         yield inputs
-        yield from map(list, _addresses_in(arguments, names))
+        yield from map(list, addresses_in(arguments, names))
     yield config["output_layers"]

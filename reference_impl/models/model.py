@@ -1,8 +1,7 @@
 """Model: a layer that can be compiled, trained, evaluated and saved; functional or subclassed."""
 
 import json
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -15,16 +14,24 @@ from reference_impl.layers.base import KerasTensor, Layer
 from reference_impl.layers.call_context import CallFrame, calling
 from reference_impl.layers.policy import is_floating
 from reference_impl.layers.weights import each_once
+from reference_impl.models.construction import (
+    Construction,
+    check_arguments,
+    check_takes,
+    construction,
+    own_arguments,
+)
 from reference_impl.models.errors import UnbuiltModel
 from reference_impl.models.graph import Graph, conformed_inputs, graph_between
 from reference_impl.models.graph_config import graph_config, graph_from_config
-from reference_impl.models.trainer import Trainer
+from reference_impl.models.network import Network
+from reference_impl.models.summary import print_line, summary_lines
 from reference_impl.nest import Nested, leaves, map_leaves, shapes_in
 from reference_impl.serialization import serialize_layer
 from reference_impl.state import BACKEND, KERAS_VERSION
 
 
-class Model(Trainer):
+class Model(Network):
     """A functional model, made of `inputs` and `outputs`, or a subclass that states `call`.
 
     Args:
@@ -32,6 +39,14 @@ class Model(Trainer):
         outputs: symbolic tensors computed from them.
         name: by default `model`, `model_1`…, or from the name of the subclass.
     """
+
+    _construction = Construction()
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Note what a class with a constructor of its own is called with."""
+        model = super().__new__(cls)
+        object.__setattr__(model, "_construction", construction(cls.__init__, args, kwargs))
+        return model
 
     def __init__(
         self,
@@ -61,41 +76,6 @@ class Model(Trainer):
         if self.graph is None:
             return assigned
         return list({id(layer): layer for layer in (*self.graph.layers, *assigned)}.values())
-
-    @property
-    def inputs(self) -> list[Any] | None:
-        """The symbolic inputs, flattened; None for a subclassed model."""
-        return None if self.graph is None else list(leaves(self.graph.inputs))
-
-    @property
-    def outputs(self) -> list[Any] | None:
-        """The symbolic outputs, flattened; None for a subclassed model."""
-        return None if self.graph is None else list(leaves(self.graph.outputs))
-
-    @property
-    def input(self) -> Nested:
-        """The symbolic inputs as the model was given them."""
-        return None if self.graph is None else self.graph.inputs
-
-    @property
-    def output(self) -> Nested:
-        """The symbolic outputs as the model was given them."""
-        return None if self.graph is None else self.graph.outputs
-
-    @property
-    def input_shape(self) -> Nested:
-        """The shapes of the inputs, in their structure."""
-        return super().input_shape if self.graph is None else _shapes(self.graph.inputs)
-
-    @property
-    def output_shape(self) -> Nested:
-        """The shapes of the outputs, in their structure."""
-        return super().output_shape if self.graph is None else _shapes(self.graph.outputs)
-
-    @property
-    def output_names(self) -> list[str] | None:
-        """The names of the outputs: of the layers that make them."""
-        return None if self.graph is None else self.graph.output_names
 
     def __call__(self, inputs: Nested, training: bool | None = None, **arguments: Any) -> Nested:  # noqa: FBT001 (Keras's signature)
         """Compute the outputs; a subclassed model notes what it is first called on."""
@@ -210,16 +190,34 @@ class Model(Trainer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        """Return the graph's configuration.
+        """Return the graph's configuration, or the arguments of a class that makes it itself.
 
         Raises:
-            NotImplementedError: for a subclassed model that states no `get_config`.
+            NotImplementedError: for a subclassed model that states no `get_config`, or one whose
+                constructor took arguments that are not plain.
         """
         if self.graph is None:
             raise NotImplementedError(
                 f"model {self.name!r}: a subclassed model is defined by its code and has no "
                 f"configuration; save its weights, or state {type(self).__name__}.get_config()"
             )
+        self.check_config()
+        if self.makes_own_graph:
+            named = {"name": self.name, "trainable": self._trainable}
+            return own_arguments(type(self).__init__, self._construction, named)
+        return self.graph_config()
+
+    def check_config(self) -> None:
+        if type(self).get_config is Model.get_config:
+            check_arguments(self, self._construction)
+
+    @property
+    def makes_own_graph(self) -> bool:
+        return self.graph is not None and not self._construction.of_tensors
+
+    def graph_config(self) -> dict[str, Any]:
+        """Return the configuration of the graph, with which a plain model is made again."""
+        assert self.graph is not None
         return {"name": self.name, "trainable": self._trainable, **graph_config(self.graph)}
 
     @classmethod
@@ -230,6 +228,7 @@ class Model(Trainer):
         with custom_object_scope(custom_objects or {}):
             if "input_layers" not in config:
                 return cls(**config)
+            check_takes(cls, config)
             inputs, outputs = graph_from_config(config)
             model = cls(inputs=inputs, outputs=outputs, name=config.get("name"))
             model.set_own_trainable(config.get("trainable", True))
@@ -280,18 +279,10 @@ class Model(Trainer):
         """Read weights from a file, all or none: see `saving.load_weights`."""
         return saving.load_weights(self, filepath, by_name=by_name)
 
-    def summary(self) -> None:
-        """Write the layers with their numbers of parameters to standard output."""
-        lines = [f'Model: "{self.name}"']
-        for layer in self.layers:
-            count = sum(weight.value.size for weight in layer.weights)
-            lines.append(f"{layer.name} ({type(layer).__name__}): {count} parameters")
-        total = sum(weight.value.size for weight in self.weights)
-        sys.stdout.write("\n".join([*lines, f"Total params: {total}"]) + "\n")
-
-
-def _shapes(symbols: Nested) -> Nested:
-    return map_leaves(lambda symbol: symbol.shape, symbols)
+    def summary(self, *, print_fn: Callable[[str], Any] = print_line) -> None:
+        """Print the layers with their numbers of parameters, line by line."""
+        for line in summary_lines(self):
+            print_fn(line)
 
 
 def _weights(held: Any) -> list[Variable]:

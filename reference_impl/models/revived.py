@@ -13,6 +13,7 @@ from reference_impl.layers.base import Layer
 from reference_impl.models.model import Model
 from reference_impl.models.program import recorded, run
 from reference_impl.models.saved_objects import config_of, input_specs
+from reference_impl.models.sequential import Sequential
 from reference_impl.nest import Nested, leaves
 from reference_impl.serialization import deserialize_layer, serialize_layer
 
@@ -104,7 +105,15 @@ def _entry(layer: Layer, numbers: Mapping[int, int]) -> dict[str, Any]:
     if isinstance(layer, Model) and layer.graph is None and not config_of(layer):
         config = revived_config(layer, numbers)
         return {"class_name": Revived.__name__, "config": config, **number}
+    if isinstance(layer, Model) and layer.graph is not None:
+        return {**graph_entry(layer), **number}
     return {**serialize_layer(layer), **number}
+
+
+def graph_entry(model: Model) -> dict[str, Any]:
+    """Return the entry of a plain model with this one's graph."""
+    kind = "Sequential" if isinstance(model, Sequential) else "Functional"
+    return {"class_name": kind, "config": model.graph_config()}
 
 
 def places_of(layers: Sequence[object], weights: Sequence[object]) -> dict[int, Any]:

@@ -228,7 +228,10 @@ def _policy(name: str) -> Any:
 
 def config_of(layer: Layer) -> Any:
     """Return the config, an empty one where the class states none."""
+    inherited = type(layer).get_config in (Model.get_config, Sequential.get_config)
     try:
+        if isinstance(layer, Model) and layer.graph is not None and inherited:
+            return layer.graph_config()
         return layer.get_config()
     except NotImplementedError:  # tf_keras, too, writes none where the class states none
         return {}
@@ -253,8 +256,7 @@ def _model_metadata(model: Model) -> dict[str, Any]:
 def _root_metadata(model: Model, *, include_optimizer: bool) -> dict[str, Any]:
     found = layer_metadata(model)
     if model.graph is not None:
-        entry = {"class_name": found["class_name"], "config": found["config"]}
-        found["model_config"] = entry
+        found["model_config"] = {key: found[key] for key in ("class_name", "config")}
     if include_optimizer and model.compiled is not None:
         found["training_config"] = training_config(model.compiled)
     return found

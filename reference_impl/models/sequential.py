@@ -7,6 +7,7 @@ from reference_impl.custom_objects import custom_object_scope
 from reference_impl.layers.base import KerasTensor, Layer
 from reference_impl.layers.input_layer import InputLayer
 from reference_impl.layers.policy import FLOATX
+from reference_impl.models.construction import takes
 from reference_impl.models.graph import graph_between
 from reference_impl.models.model import Model
 from reference_impl.nest import Nested, Shape, is_shape, map_shapes
@@ -134,6 +135,26 @@ class Sequential(Model):
         tf_keras keeps no flag of the model itself, so that a frozen one comes back thawed; here it
         stands in the config where it is not the default, which tf_keras reads over.
         """
+        self.check_config()
+        return self.graph_config()
+
+    def check_config(self) -> None:
+        """Refuse a class that can't be given the layers of a file."""
+        stated = type(self).get_config is not Sequential.get_config
+        if not stated and not takes(type(self).__init__, "layers", exactly=True):
+            raise NotImplementedError(
+                f"model {self.name!r}: the constructor of {type(self).__name__} takes no layers: "
+                "it must state get_config() and from_config() to be saved, or save a SavedModel or "
+                "the weights"
+            )
+
+    @property
+    def makes_own_graph(self) -> bool:
+        """Never: the configuration holds the layers, whoever made them."""
+        return False
+
+    def graph_config(self) -> dict[str, Any]:
+        """Return the configuration of the stack, with which a plain Sequential is made again."""
         frozen = {} if self.trainable else {"trainable": False}
         layers = [serialize_layer(layer) for layer in self.sublayers()]
         return {"name": self.name, **frozen, "layers": layers}
@@ -142,6 +163,12 @@ class Sequential(Model):
     def from_config(cls, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Self:
         """Return the model that a configuration describes; very old ones are a list of layers."""
         given: dict[str, Any] = {"layers": config} if isinstance(config, list) else config
+        if not takes(cls.__init__, "layers", exactly=True):
+            raise TypeError(
+                f"model {given.get('name')!r}: the configuration describes a stack of layers, but "
+                f"the constructor of {cls.__name__} takes no layers: load it without the class, or "
+                "let the class state get_config() and from_config()"
+            )
         with custom_object_scope(custom_objects or {}):
             layers = [deserialize_layer(entry) for entry in given["layers"]]
             model = cls(layers, name=given.get("name"))

@@ -87,14 +87,13 @@ KEPT = [(make, name) for make in MODELS for name in NAMES if (make, name) != (su
 
 
 @pytest.mark.parametrize(("make", "name"), KEPT)
-@pytest.mark.parametrize("fresh", [True, False])
-def test_names_come_back_at_every_load(tmp_path, make, name, fresh):
+def test_names_come_back_at_every_load(tmp_path, make, name):
     keras.backend.clear_session()
     model = make()
     given = [X] * len(model.inputs or [X])
     expected = model.predict(given)
 
-    for _ in range(2):
+    for fresh in (True, False):
         loaded = copied(model, tmp_path / name, fresh=fresh)
 
         np.testing.assert_equal(loaded.predict(given), expected)
