@@ -15,6 +15,10 @@ class UnknownNameError(ValueError):
     """An identifier names neither a built-in nor a custom object."""
 
 
+class UnnamedObject(TypeError):
+    """An object has neither a name nor a configuration by which a file could hold it."""
+
+
 class Catalogue(Generic[T]):
     """The built-in classes and functions of one kind.
 
@@ -85,6 +89,11 @@ class Catalogue(Generic[T]):
             name = registered_name(item)
             return name if use_legacy_format else _function_entry(name)
         kind = type(item)
+        if getattr(item, "get_config", None) is None:
+            raise UnnamedObject(
+                f"{self.kind}: found {item!r:.80} of type {kind.__name__}, which no file can hold: "
+                "expected a function with a name, or an object with get_config()"
+            )
         if use_legacy_format:
             return {"class_name": registered_name(kind), "config": item.get_config()}
         built_in = self.entries.get(kind.__name__) is kind

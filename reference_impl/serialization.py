@@ -13,6 +13,7 @@ from reference_impl.custom_objects import (
     registered_name,
 )
 from reference_impl.layers.base import Layer
+from reference_impl.stated import stated_config
 
 Entry = dict[str, Any]
 
@@ -64,7 +65,7 @@ def sharing_layers() -> Iterator[None]:
 
 def serialize_layer(layer: Layer) -> Entry:
     """Return the entry {class_name, config} that describes a layer or model."""
-    config = layer.get_config()
+    config = stated_config(layer, serialize_layer)
     return {"class_name": class_name(layer), "config": config, **name_beside(layer, config)}
 
 

@@ -126,11 +126,17 @@ class Layer:
         dtype: object = None,
         **shape_arguments: Any,
     ) -> None:
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"{type(self).__name__}: name: expected a text, found {name!r}")
+        if not isinstance(trainable, bool | np.bool_):
+            raise TypeError(
+                f"{type(self).__name__}: trainable: expected True or False, found {trainable!r}"
+            )
         set_field = object.__setattr__
         set_field(self, "_tracked", {})
         set_field(self, "_own_weights", [])
         set_field(self, "_extra_state", {})
-        set_field(self, "_trainable", trainable)
+        set_field(self, "_trainable", bool(trainable))
         set_field(self, "inbound_nodes", [])
         set_field(self, "built", False)
         set_field(self, "built_scope", ())

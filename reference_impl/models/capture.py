@@ -15,6 +15,7 @@ from reference_impl.nest import map_leaves
 from reference_impl.optimizers import Optimizer, UnknownVariableError
 from reference_impl.serialization import serialize_layer
 from reference_impl.state import Extras, LayerWeights, ModelState, NamedArray, WeightsState
+from reference_impl.stated import plain_config
 
 
 def weights_state(model: Trainer) -> WeightsState:
@@ -86,7 +87,7 @@ def training_config(compiled: Compiled) -> dict[str, Any]:
     weighted: list[list[Metric | None]] = [
         [*group] or [None] for group in compiled.output_weighted_metrics
     ]
-    return {
+    settings = {
         "loss": map_leaves(_serialized_loss, told.loss),
         "metrics": _entries(plain if made and told.metrics is not None else told.metrics),
         "weighted_metrics": _entries(
@@ -95,6 +96,7 @@ def training_config(compiled: Compiled) -> dict[str, Any]:
         "loss_weights": told.loss_weights,
         "optimizer_config": optimizers.serialize(compiled.optimizer, use_legacy_format=True),
     }
+    return plain_config(settings, where="compile()", entry=serialize_layer)
 
 
 def _serialized_loss(loss: Any) -> Any:

@@ -34,7 +34,7 @@ def _clone(layer: Layer) -> Layer:
     clone: Layer
     if isinstance(layer, Sequential) and type(layer).get_config is Sequential.get_config:
         clone = Sequential([_clone(one) for one in layer.sublayers()], name=layer.name)
-    elif isinstance(layer, Model) and type(layer).get_config is Model.get_config:
+    elif isinstance(layer, Model) and layer.graph and type(layer).get_config is Model.get_config:
         clone = _clone_graph(layer)
     else:
         clone = type(layer).from_config(layer.get_config())

@@ -22,6 +22,7 @@ from reference_impl.models.graph_config import graph_addresses, graph_config
 from reference_impl.models.trainer import Trainer
 from reference_impl.nest import map_leaves
 from reference_impl.serialization import built_in, class_name, name_beside
+from reference_impl.stated import stated_config
 
 Entry = dict[str, Any]
 
@@ -120,10 +121,10 @@ def config_of(layer: Layer, words: Words) -> Entry:
         return _sequential_config(layer, words)
     if graph and _configured_as(layer, "Functional") and not layer.makes_own_graph:
         return {"name": layer.name, "trainable": layer.trainable, **_graph_config(graph, words)}
-    config = layer.get_config()
+    config = stated_config(layer, lambda inner: entry_of(inner, words))
     if words.dialect is Dialect.KERAS:
         config = _keras_3_config(layer, config)
-    return {key: _written(value, words) for key, value in config.items()}
+    return config
 
 
 def _sequential_config(model: Layer, words: Words) -> Entry:
@@ -187,17 +188,6 @@ def _keras_3_activation(name: Any) -> Any:
             "registered_name": OTHER_ACTIVATIONS[name],
         }
     return SAME_ACTIVATIONS.get(name, name)
-
-
-def _written(value: Any, words: Words) -> Any:
-    """Return a value of a custom configuration with the layers in it as entries."""
-    if isinstance(value, Layer):
-        return entry_of(value, words)
-    if isinstance(value, Mapping):
-        return {key: _written(inner, words) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_written(inner, words) for inner in value]
-    return value
 
 
 def _plain(shape: Any) -> Any:

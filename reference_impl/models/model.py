@@ -29,6 +29,7 @@ from reference_impl.models.summary import print_line, summary_lines
 from reference_impl.nest import Nested, leaves, map_leaves, shapes_in
 from reference_impl.serialization import serialize_layer
 from reference_impl.state import BACKEND, KERAS_VERSION
+from reference_impl.targets import Target
 
 
 class Model(Network):
@@ -173,22 +174,6 @@ class Model(Network):
                 "first called on data, or by build(input_shape)"
             )
 
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """Return the layer of that name or at that index.
-
-        Raises:
-            ValueError: if there is none.
-        """
-        if index is not None and name is None:
-            return self.layers[index]
-        for layer in self.layers:
-            if layer.name == name:
-                return layer
-        raise ValueError(
-            f"model {self.name!r}: expected one of the layers "
-            f"{sorted(layer.name for layer in self.layers)}, found {name!r}"
-        )
-
     def get_config(self) -> dict[str, Any]:
         """Return the graph's configuration, or the arguments of a class that makes it itself.
 
@@ -241,7 +226,7 @@ class Model(Network):
 
     def save(
         self,
-        filepath: saving.Target,
+        filepath: Target,
         overwrite: bool = True,  # noqa: FBT001 (Keras's signature)
         include_optimizer: bool = True,  # noqa: FBT001 (Keras's signature)
         save_format: str | None = None,
@@ -260,7 +245,7 @@ class Model(Network):
 
     def save_weights(
         self,
-        filepath: saving.Target,
+        filepath: Target,
         overwrite: bool = True,  # noqa: FBT001 (Keras's signature)
         save_format: str | None = None,
         *,
@@ -273,11 +258,13 @@ class Model(Network):
 
     def load_weights(
         self,
-        filepath: saving.Target,
+        filepath: Target,
         by_name: bool = False,  # noqa: FBT001 (Keras's signature)
+        *,
+        skip_mismatch: bool = False,
     ) -> LoadStatus | None:
         """Read weights from a file, all or none: see `saving.load_weights`."""
-        return saving.load_weights(self, filepath, by_name=by_name)
+        return saving.load_weights(self, filepath, by_name=by_name, skip_mismatch=skip_mismatch)
 
     def summary(self, *, print_fn: Callable[[str], Any] = print_line) -> None:
         """Print the layers with their numbers of parameters, line by line."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from reference_impl.layers.base import Layer
 from reference_impl.models.trainer import Trainer
 from reference_impl.nest import Nested, leaves, map_leaves
 
@@ -43,6 +44,32 @@ class Network(Trainer):
     def output_names(self) -> list[str] | None:
         """The names of the outputs: of the layers that make them."""
         return None if self.graph is None else self.graph.output_names
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """Return the layer of that name or at that index.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        if (index is None) == (name is None):
+            raise ValueError(
+                f"model {self.name!r}: get_layer: expected a name or an index, found name={name!r} "
+                f"and index={index!r}"
+            )
+        if index is not None:
+            if index < len(self.layers):
+                return self.layers[index]
+            raise ValueError(
+                f"model {self.name!r}: expected an index below {len(self.layers)}, the number of "
+                f"layers, found {index!r}"
+            )
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(
+            f"model {self.name!r}: expected one of the layers "
+            f"{sorted(layer.name for layer in self.layers)}, found {name!r}"
+        )
 
 
 def _shapes(symbols: Nested) -> Nested:

@@ -1,6 +1,8 @@
 """From a state to a live model: everything is found to fit before anything is changed."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,8 @@ import numpy as np
 from reference_impl.autodiff import Variable
 from reference_impl.custom_objects import custom_object_scope
 from reference_impl.layers.base import Layer
+from reference_impl.layers.policy import is_floating
+from reference_impl.layers.weights import numbers
 from reference_impl.models.capture import (
     check_built,
     saved_layers,
@@ -20,6 +24,8 @@ from reference_impl.models.trainer import Trainer
 from reference_impl.nest import map_shapes
 from reference_impl.serialization import MalformedEntry, deserialize_layer, sharing_layers
 from reference_impl.state import Extras, LayerWeights, ModelState, NamedArray, WeightsState
+
+_LOGGER = logging.getLogger(__name__)
 
 Assignments = list[tuple[Variable, np.ndarray]]
 
@@ -83,18 +89,36 @@ def fitting(model: Trainer, weights: WeightsState) -> Assignments:
     return changes
 
 
-def fitting_by_name(model: Trainer, weights: WeightsState) -> Assignments:
-    """Return which variable takes which array, for layers whose names are in the state."""
+def fitting_by_name(
+    model: Trainer, weights: WeightsState, *, skip_mismatch: bool = False
+) -> Assignments:
+    """Return which variable takes which array, for layers whose names are in the state.
+
+    With `skip_mismatch` layers that do not fit are left, with a warning.
+    """
     check_built(model)
     groups: Mapping[str, LayerWeights] = {group.layer: group for group in weights.layers}
     changes: Assignments = []
     for layer in saved_layers(model):
         if layer.name in groups:
-            changes += paired(layer.name, saved_weights(layer), groups[layer.name].weights)
+            pair = partial(paired, layer.name, saved_weights(layer), groups[layer.name].weights)
+            changes += left_if(pair, skip_mismatch=skip_mismatch)
     own = top_level_weights(model)
     if own and weights.top_level:
-        changes += paired(model.name, own, weights.top_level)
+        pair = partial(paired, model.name, own, weights.top_level)
+        changes += left_if(pair, skip_mismatch=skip_mismatch)
     return changes
+
+
+def left_if(pair: Callable[[], Assignments], *, skip_mismatch: bool) -> Assignments:
+    """Return what is paired; nothing, with a warning, where it does not fit and may be left."""
+    try:
+        return pair()
+    except WeightsMismatch as error:
+        if not skip_mismatch:
+            raise
+        _LOGGER.warning("left as it is: %s", str(error).removesuffix("; nothing was changed"))
+        return []
 
 
 def paired(layer: str, variables: Sequence[Variable], arrays: Sequence[NamedArray]) -> Assignments:
@@ -118,26 +142,19 @@ def paired(layer: str, variables: Sequence[Variable], arrays: Sequence[NamedArra
     )
     changes: Assignments = []
     for variable, array in zip(variables, ordered, strict=True):
-        value = _in_dtype(array.value, variable.dtype)
+        value = numbers(array.value)
         if variable.shape != value.shape:
             raise WeightsMismatch(
                 f"layer {layer!r}: weight {variable.name!r} has shape {variable.shape}, "
                 f"found {array.name!r} of shape {value.shape}; nothing was changed"
             )
-        if value.dtype.kind not in "fiub" and value.dtype != variable.dtype:
+        if value.dtype.kind not in "fiub" and not is_floating(value.dtype):
             raise WeightsMismatch(
                 f"layer {layer!r}: weight {variable.name!r} of dtype {variable.dtype} can't take "
                 f"{array.name!r} of dtype {value.dtype}; nothing was changed"
             )
         changes.append((variable, value))
     return changes
-
-
-def _in_dtype(value: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    # Files of bfloat16 weights hold two opaque bytes a number, with no word of what they are.
-    if value.dtype == np.dtype("V2") and str(dtype) == "bfloat16":
-        return value.view(dtype)
-    return value
 
 
 def set_states(model: Layer, states: Mapping[str, np.ndarray]) -> Assignments:

@@ -11,7 +11,7 @@ from reference_impl import losses, metrics, optimizers
 from reference_impl.autodiff import Variable
 from reference_impl.custom_objects import active_custom_objects
 from reference_impl.layers.base import Layer
-from reference_impl.layers.weights import each_once
+from reference_impl.layers.weights import each_once, numbers
 from reference_impl.models.batches import pseudo_names
 from reference_impl.models.compiled import per_output
 from reference_impl.models.dialect_training import RATE, in_our_order
@@ -165,7 +165,7 @@ def _optimizer_state(
 
     The list may be that of either dialect. An optimizer that has slots is built to take them.
     """
-    values = [array.value for array in arrays]
+    values = [numbers(array.value) for array in arrays]
     slots = len(values) > (1 if optimizer.schedule is not None else 2)
     slots = slots or any(value.shape for value in values)
     outside = extras.optimizer

@@ -42,8 +42,9 @@ from reference_impl.models.sequential import Sequential
 from reference_impl.models.trackable import Held, children, tree_of
 from reference_impl.nest import is_shape, leaves, map_shapes
 from reference_impl.optimizers import Optimizer
-from reference_impl.serialization import class_name
+from reference_impl.serialization import class_name, serialize_layer
 from reference_impl.state import BACKEND, KERAS_VERSION
+from reference_impl.stated import stated_config
 
 
 def children_and_states(held: Held) -> Mapping[str, Held]:
@@ -232,7 +233,7 @@ def config_of(layer: Layer) -> Any:
     try:
         if isinstance(layer, Model) and layer.graph is not None and inherited:
             return layer.graph_config()
-        return layer.get_config()
+        return stated_config(layer, serialize_layer)
     except NotImplementedError:  # tf_keras, too, writes none where the class states none
         return {}
 
@@ -295,6 +296,5 @@ def _fixed_batch(model: Model) -> Iterator[int]:
 
 def input_names(model: Model) -> list[str]:
     """Return the signature's names of the inputs: of their layers, else as tf_keras counts them."""
-    if model.graph is not None:
-        return list(model.graph.input_names)
-    return pseudo_names(model.called_on, "input_")
+    graph = model.graph
+    return list(graph.input_names) if graph else pseudo_names(model.called_on, "input_")

@@ -1,6 +1,7 @@
 """Trainer: a layer that can be compiled, trained, evaluated and asked for predictions."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from reference_impl import optimizers
@@ -174,7 +175,8 @@ class Trainer(Layer):
         validation_size = batch_size_of(validation, validation_batch_size or batch_size)
         history = History()
         epochs = positive("epochs", epochs)
-        told = self._callbacks(callbacks, history, verbose=verbose, epochs=epochs)
+        params = {"epochs": epochs, "validation": validation is not None}
+        told = self._callbacks(callbacks, history, verbose=verbose, params=params)
         self.stop_training = False
         with held(compiled.flags):
             told.tell("on_train_begin")
@@ -287,12 +289,10 @@ class Trainer(Layer):
         callbacks: Iterable[Callback] | None,
         *own: Callback,
         verbose: int | str,
-        epochs: int = 1,
+        params: Mapping[str, Any] = MappingProxyType({"epochs": 1}),
     ) -> CallbackList:
         shown = [EpochLines()] if verbose not in (0, "auto") else []
-        return CallbackList(
-            [*(callbacks or ()), *shown, *own], model=self, params={"epochs": epochs}
-        )
+        return CallbackList([*(callbacks or ()), *shown, *own], model=self, params=params)
 
     def _check_compiled(self) -> Compiled:
         if self.compiled is None:
