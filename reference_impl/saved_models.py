@@ -45,6 +45,7 @@ from reference_impl.models.saved_objects import (
     metadata_of,
     objects_of,
 )
+from reference_impl.models.sequential import Sequential
 from reference_impl.serialization import MalformedEntry, deserialize_layer, sharing_layers
 from reference_impl.state import Extras
 
@@ -92,6 +93,7 @@ def _index(model: Model, *, include_optimizer: bool) -> dict[str, Any]:
     compiled = model.compiled if include_optimizer else None
     extras = extras_of(model, compiled)
     return {
+        "arguments": _arguments(model),
         "output_names": [] if compiled is None else compiled.names,
         "optimized": extras.optimized,
         "trainable": extras.trainable,
@@ -102,17 +104,26 @@ def _index(model: Model, *, include_optimizer: bool) -> dict[str, Any]:
     }
 
 
+def _arguments(model: Model) -> dict[str, Any] | None:
+    """Return what a class that makes its graph itself is called with, if a file can hold it."""
+    if not model.makes_own_graph or type(model).get_config is not Model.get_config:
+        return None
+    try:
+        return model.get_config()
+    except NotImplementedError:  # It comes back without its class only.
+        return None
+
+
 def _revival(model: Model) -> dict[str, Any] | None:
     """Return how a model without a config comes back without its class, or why it can't.
 
     A graph has one, unless a layer in it has none, or its class states another.
     """
     try:
-        if model.graph is not None and "layers" not in config_of(model):
-            return {"graph": graph_entry(model)}
-        if model.makes_own_graph:
-            return {"arguments": model.get_config()}
-        return None if model.graph is not None else revived_config(model)
+        if model.graph is None and not isinstance(model, Sequential):
+            return revived_config(model)
+        plain = type(model) in (Model, Sequential) and config_of(model)
+        return None if plain else {"graph": graph_entry(model)}
     except (UntraceableOperation, NotImplementedError) as error:
         return {"refused": str(error)}
 

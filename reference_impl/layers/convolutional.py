@@ -103,6 +103,7 @@ class Convolution(Layer):
                 regularizer=self.bias_regularizer,
                 constraint=self.bias_constraint,
             )
+        self.built = True
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the activated cross-correlation of the inputs."""

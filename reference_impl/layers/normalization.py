@@ -121,6 +121,7 @@ class BatchNormalization(Layer):
             initializer=self.moving_variance_initializer,
             trainable=False,
         )
+        self.built = True
 
     def call(self, inputs: Tensor, *, training: bool = False) -> Tensor:
         """Return the normalized inputs; in training, let the moving statistics follow."""
@@ -256,6 +257,7 @@ class LayerNormalization(Layer):
                 regularizer=self.beta_regularizer,
                 constraint=self.beta_constraint,
             )
+        self.built = True
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the normalized inputs."""

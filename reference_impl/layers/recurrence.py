@@ -135,6 +135,7 @@ class Recurrent(Layer):
             )
         if self.stateful:
             self._create_states(shape[0])
+        self.built = True
 
     def _create_states(self, batch: int | None) -> None:
         if batch is None:

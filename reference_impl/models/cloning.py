@@ -4,6 +4,7 @@ from reference_impl.layers.base import Layer
 from reference_impl.models.flags import flags_of, paired, set_flags
 from reference_impl.models.graph_config import graph_config, graph_from_config
 from reference_impl.models.model import Model
+from reference_impl.models.revived import beyond_graph
 from reference_impl.models.sequential import Sequential
 
 
@@ -34,7 +35,7 @@ def _clone(layer: Layer) -> Layer:
     clone: Layer
     if isinstance(layer, Sequential) and type(layer).get_config is Sequential.get_config:
         clone = Sequential([_clone(one) for one in layer.sublayers()], name=layer.name)
-    elif isinstance(layer, Model) and layer.graph and type(layer).get_config is Model.get_config:
+    elif isinstance(layer, Model) and layer.graph and _is_its_graph(layer):
         clone = _clone_graph(layer)
     else:
         clone = type(layer).from_config(layer.get_config())
@@ -42,6 +43,12 @@ def _clone(layer: Layer) -> Layer:
     # As many layers are inside, unless the class's own configuration says otherwise.
     set_flags(paired(clone, [flag for _, flag in flags_of(layer)]) or [])
     return clone
+
+
+def _is_its_graph(model: Model) -> bool:
+    """Say whether a model is its graph alone, or its class has a constructor that takes one."""
+    inherited = type(model).get_config is Model.get_config
+    return inherited and not (model.makes_own_graph and beyond_graph(model))
 
 
 def _clone_graph(model: Model) -> Model:

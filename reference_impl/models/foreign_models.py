@@ -39,7 +39,7 @@ def entry_of(saved: SavedModelContents, node: Node) -> dict[str, Any]:
     entry = {"class_name": told["class_name"], "config": config, "name": told.get("name")}
     if "is_graph_network" not in told:
         return entry
-    arguments = (saved.index.get("revival") or {}).get("arguments") if node is saved.root else None
+    arguments = saved.index.get("arguments") if node is saved.root else None
     if arguments is not None and entry["class_name"] in active_custom_objects():
         return {**entry, "config": arguments}
     if not entry["config"]:
@@ -83,16 +83,16 @@ def _without_class(
     saved: SavedModelContents, node: Node, config: Mapping[str, Any], error: UnknownLayer
 ) -> dict[str, Any]:
     """Return the entry of a model of a class that is not known: a graph's, or what its call did."""
+    revival = saved.index.get("revival") or {}
+    if "refused" in revival:
+        raise UnknownLayer(f"{error}; it can't come back without its class: {revival['refused']}")
     if saved.layers[id(node)]["is_graph_network"] and "layers" in config:
         kind = "Functional" if "input_layers" in config else "Sequential"
         return {"class_name": kind, "config": config}
-    revival = saved.index.get("revival") or {}
     if "graph" in revival:
         return dict(revival["graph"])
     if "description" in revival:
         return {"class_name": Revived.__name__, "config": revival}
-    if "refused" in revival:
-        raise UnknownLayer(f"{error}; it can't come back without its class: {revival['refused']}")
     if saved.layers[id(node)]["is_graph_network"]:
         raise UnknownLayer(f"{error}; its config does not describe its graph")
     try:

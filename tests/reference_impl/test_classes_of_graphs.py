@@ -5,89 +5,20 @@ import pytest
 
 import reference_impl as keras
 from reference_impl.serialization import UnknownLayer
+from tests.reference_impl.graph_classes import (
+    CUSTOM,
+    MODELS,
+    More,
+    Own,
+    OwnStack,
+    Scale,
+    Silent,
+    Stack,
+    around,
+    chain,
+)
 
 X = np.random.default_rng(13).normal(size=(4, 3)).astype("float32")
-
-
-class Scale(keras.layers.Layer):
-    def __init__(self, by=2.0, **kwargs):
-        super().__init__(**kwargs)
-        self.by = by
-
-    def call(self, inputs):
-        return inputs * self.by
-
-    def get_config(self):
-        return {**super().get_config(), "by": self.by}
-
-
-def chain(units, given):
-    return keras.layers.Dense(units)(Scale(3.0)(keras.layers.Dense(4)(given)))
-
-
-class Own(keras.Model):
-    """Makes its graph itself."""
-
-    def __init__(self, units=2):
-        given = keras.Input((3,))
-        super().__init__(given, chain(units, given))
-
-
-class Named(keras.Model):
-    """Passes on what it is given besides."""
-
-    def __init__(self, units=2, **kwargs):
-        given = keras.Input((3,))
-        super().__init__(inputs=given, outputs=chain(units, given), **kwargs)
-
-
-class Stated(Own):
-    def __init__(self, units):
-        super().__init__(units)
-        self.units = units
-
-    def get_config(self):
-        return {"units": self.units}
-
-
-class Extended(Named):
-    """States more than it inherits."""
-
-    def get_config(self):
-        return {**super().get_config(), "units": self.output_shape[-1]}
-
-
-class Given(keras.Model):
-    """Is given its tensors."""
-
-
-class Silent(Own):
-    def get_config(self):
-        raise NotImplementedError
-
-
-CUSTOM = {kind.__name__: kind for kind in (Scale, Own, Named, Stated, Extended, Given, Silent)}
-
-
-def given():
-    tensor = keras.Input((3,))
-    return Given(tensor, chain(2, tensor))
-
-
-MODELS = {
-    "own": lambda: Own(),
-    "own with an argument": lambda: Own(units=np.int64(5)),
-    "named": lambda: Named(3, name="mine", trainable=False),
-    "stated": lambda: Stated(3),
-    "extended": lambda: Extended(3, name="mine"),
-    "given": given,
-}
-
-
-def around(model):
-    """Return the model inside a stack inside a graph."""
-    tensor = keras.Input((3,))
-    return keras.Model(tensor, keras.Sequential([model, Scale(0.5)])(tensor))
 
 
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
@@ -156,14 +87,22 @@ def test_arguments_that_are_not_plain_are_refused_at_the_save(tmp_path):
     np.testing.assert_equal(found.predict(X), kept.predict(X))
 
 
-class Stack(keras.Sequential):
-    def extra(self):
-        return 42
+@pytest.mark.parametrize("name", ["m.h5", "m.keras", "saved_model"])
+def test_what_a_class_has_beyond_its_graph_comes_back_with_it(tmp_path, name):
+    model = More(3)
+    model.save(tmp_path / name)
+
+    loaded = keras.models.load_model(tmp_path / name, CUSTOM)
+
+    assert type(loaded) is More
+    np.testing.assert_equal(loaded.predict(X), model.predict(X))
 
 
-class OwnStack(keras.Sequential):
-    def __init__(self, units=2):
-        super().__init__([keras.Input((3,)), keras.layers.Dense(units)])
+def test_what_a_class_has_beyond_its_graph_does_not_come_back_without_it(tmp_path):
+    More(3).save(tmp_path / "m")
+
+    with pytest.raises(UnknownLayer, match=r"more than its graph: \['More\.call\(\)', 'dense"):
+        keras.models.load_model(tmp_path / "m", {"Scale": Scale})
 
 
 def test_a_class_of_stacks_that_takes_no_layers_is_refused_at_the_save(tmp_path):
@@ -190,57 +129,6 @@ def test_a_class_of_stacks_comes_back(tmp_path):
 
         assert loaded.extra() == 42
         np.testing.assert_equal(loaded.predict(X), model.predict(X))
-
-
-class Deep(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.last = keras.layers.Dense(2)
-
-    def call(self, inputs):
-        return self.last(inputs)
-
-
-class StatedDeep(Deep):
-    def get_config(self):
-        return {}
-
-
-CLONED = {
-    "stack": (lambda: Stack([keras.Input((3,)), Scale(), keras.layers.Dense(2)]), "Sequential"),
-    "open stack": (lambda: Stack([Scale(), keras.layers.Dense(2)]), "Sequential"),
-    "own stack": (lambda: OwnStack(5), "Sequential"),
-    "own": (lambda: Own(5), "Model"),
-    "stated": (lambda: Stated(5), "Stated"),
-    "given": (given, "Given"),
-    "nested": (lambda: around(Own(5)), "Model"),
-    "nested stack": (lambda: around(OwnStack(5)), "Model"),
-    "subclassed inside": (lambda: around(StatedDeep()), "Model"),
-}
-
-
-@pytest.mark.parametrize(("make", "kind"), CLONED.values(), ids=CLONED)
-def test_a_clone_needs_no_custom_objects(make, kind):
-    model = make()
-    expected = model.predict(X)
-    model.layers[0].trainable = False
-
-    clone = keras.models.clone_model(model)
-    clone.predict(X)
-    clone.set_weights(model.get_weights())
-
-    assert (type(clone).__name__, clone.name) == (kind, model.name)
-    assert [one.trainable for one in clone.layers] == [one.trainable for one in model.layers]
-    assert clone.layers[-1] is not model.layers[-1]
-    np.testing.assert_equal(clone.predict(X), expected)
-
-
-def test_a_subclassed_model_is_not_cloned():
-    model = Deep()
-    model(X)
-
-    with pytest.raises(ValueError, match=r"state Deep\.get_config"):
-        keras.models.clone_model(model)
 
 
 @pytest.mark.frameworks

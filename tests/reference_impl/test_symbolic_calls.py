@@ -183,3 +183,25 @@ def test_calls_of_several_shapes_have_no_one_shape():
 
     with pytest.raises(AttributeError, match=r"no one output_shape: .*\(None, 3\), \(None, 4\)"):
         layer.output_shape  # noqa: B018 (it raises)
+
+
+BUILT = {
+    "Dense": lambda: keras.layers.Dense(3),
+    "Conv1D": lambda: keras.layers.Conv1D(2, 2),
+    "LSTM": lambda: keras.layers.LSTM(3),
+    "BatchNormalization": lambda: keras.layers.BatchNormalization(),
+    "LayerNormalization": lambda: keras.layers.LayerNormalization(),
+    "Embedding": lambda: keras.layers.Embedding(4, 2),
+}
+
+
+@pytest.mark.parametrize("make", BUILT.values(), ids=BUILT)
+def test_a_layer_that_was_built_by_hand_keeps_its_weights(make):
+    layer = make()
+    layer.build((None, 5, 3))
+    before = layer.weights
+
+    layer(np.ones((2, 5, 3), "int64" if isinstance(layer, keras.layers.Embedding) else "float32"))
+
+    assert before
+    assert [id(one) for one in layer.weights] == [id(one) for one in before]
