@@ -219,3 +219,16 @@ class CallbackList:
         """Call the method named `event` of every callback."""
         for callback in self.callbacks:
             getattr(callback, event)(*arguments)
+
+
+def callback_list(
+    model: Any,
+    callbacks: Iterable[Callback] | None,
+    *own: Callback,
+    verbose: int | str,
+    params: Mapping[str, Any] | None = None,
+) -> CallbackList:
+    """Return the user's callbacks, the lines that are shown, and the loop's own, in this order."""
+    shown = [EpochLines()] if verbose not in (0, "auto") else []
+    called = [*(callbacks or ()), *shown, *own]
+    return CallbackList(called, model=model, params=params or {"epochs": 1})
