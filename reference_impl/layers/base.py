@@ -272,6 +272,7 @@ class Layer:
         A weight whose attribute is given another one is the layer's no longer.
         """
         if isinstance(value, Layer | Variable | list | tuple | dict):
+            self._check_begun()
             replaced = self._tracked.pop(attribute, None)
             self._tracked[attribute] = value
             if isinstance(replaced, Variable) and replaced is not value:
@@ -279,6 +280,13 @@ class Layer:
         object.__setattr__(self, attribute, value)
         if self.restoring is not None:
             self.restoring()
+
+    def _check_begun(self) -> None:
+        if "_tracked" not in self.__dict__:
+            raise RuntimeError(
+                f"{type(self).__name__}: its __init__ has not called super().__init__() yet; begin "
+                "with that"
+            )
 
     def __delattr__(self, attribute: str) -> None:
         """Stop tracking what the attribute held."""
@@ -485,6 +493,7 @@ class Layer:
 
         `training` unsaid is the enclosing call's, else the default of `call`.
         """
+        self._check_begun()
         symbolic = [isinstance(leaf, KerasTensor) for leaf in leaves(inputs)]
         if all(symbolic) and symbolic:
             return self._call_symbolically(inputs, training, arguments)

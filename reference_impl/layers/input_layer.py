@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Self
 
+import numpy as np
+
 from reference_impl.layers.base import KerasTensor, Layer
 from reference_impl.naming import unique_name
 from reference_impl.nest import Nested, Shape
@@ -53,7 +55,7 @@ class InputLayer(Layer):
 
 
 def Input(
-    shape: Sequence[int | None] | None = None,
+    shape: Sequence[int | None] | int | None = None,
     batch_size: int | None = None,
     name: str | None = None,
     dtype: object = None,
@@ -63,14 +65,19 @@ def Input(
     """Return a symbolic tensor from which a functional model starts.
 
     Args:
-        shape: of one sample.
+        shape: of one sample; a number for one axis.
         batch_size: fixed where a stateful layer needs it.
         name: of the input layer.
         dtype: of the values; float32 by default.
         batch_shape: shape with the batch, instead of the first two.
     """
-    if shape is None and batch_shape is None:
-        raise ValueError("Input: expected shape or batch_shape, found neither")
+    if (shape is None) == (batch_shape is None):
+        raise ValueError(
+            f"Input: expected shape or batch_shape, found shape={shape!r} and "
+            f"batch_shape={batch_shape!r}"
+        )
+    if isinstance(shape, int | np.integer):
+        shape = (int(shape),)
     made: KerasTensor = InputLayer(
         input_shape=shape,
         batch_size=batch_size,

@@ -16,7 +16,7 @@ from reference_impl.autodiff import (
     square,
     stop_gradient,
 )
-from reference_impl.layers.arguments import LayerArgumentError, axes
+from reference_impl.layers.arguments import LayerArgumentError, axes, given_axes
 from reference_impl.layers.base import Layer
 from reference_impl.nest import Shape
 
@@ -50,7 +50,7 @@ class BatchNormalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.axis = axis if isinstance(axis, int) else list(axis)
+        self.axis = given_axes(axis, f"layer {self.name!r}")
         self.momentum = momentum
         self.epsilon = epsilon
         self.center = center
@@ -212,7 +212,7 @@ class LayerNormalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.axis = axis if isinstance(axis, int) else list(axis)
+        self.axis = given_axes(axis, f"layer {self.name!r}")
         self.epsilon = epsilon
         self.center = center
         self.scale = scale

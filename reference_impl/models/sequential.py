@@ -25,12 +25,14 @@ class Sequential(Model):
     is_network = True
 
     def __init__(
-        self, layers: Sequence[Layer | KerasTensor] | None = None, name: str | None = None
+        self,
+        layers: Sequence[Layer | KerasTensor] | Layer | None = None,
+        name: str | None = None,
     ) -> None:
         super().__init__(name=name)
         self._stack: list[Layer] = []
         self._tensors: list[KerasTensor] = []
-        for layer in layers or ():
+        for layer in [layers] if isinstance(layers, Layer | KerasTensor) else layers or ():
             self._append(layer)
         self._close()
 

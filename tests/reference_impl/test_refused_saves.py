@@ -11,6 +11,7 @@ import pytest
 
 import reference_impl as keras
 from reference_impl.catalogue import UnnamedObject
+from reference_impl.layers.arguments import LayerArgumentError
 from reference_impl.models.restore import WeightsMismatch
 from reference_impl.saving import FormatNotOffered
 from reference_impl.stated import Unserializable
@@ -251,6 +252,35 @@ def test_names_and_flags_of_other_types_are_refused():
     with pytest.raises(TypeError, match="Dense: trainable: expected True or False, found 'no'"):
         keras.layers.Dense(2, trainable="no")
     assert keras.layers.Dense(2, trainable=np.bool_(False)).trainable is False
+
+
+def test_arguments_of_other_types_are_refused():
+    given = keras.Input((3,))
+    with pytest.raises(LayerArgumentError, match=r"axis: expected a whole number .* found 0\.5"):
+        keras.layers.LayerNormalization(axis=0.5)
+    with pytest.raises(ValueError, match="AdamW: weight_decay: expected a number, found None"):
+        keras.optimizers.AdamW(weight_decay=None)
+    with pytest.raises(ValueError, match="expected shape or batch_shape, found shape="):
+        keras.Input((3,), batch_shape=(2, 3))
+    with pytest.raises(ValueError, match="expected each input once"):
+        keras.Model([given, given], keras.layers.Dense(1)(given))
+    assert keras.Input(10).shape == (None, 10)
+    assert len(keras.Sequential(keras.layers.Dense(2)).layers) == 1
+
+
+def test_a_class_that_does_not_begin_is_told_to():
+    class Layer(keras.layers.Layer):
+        def __init__(self):
+            self.units = 3
+
+    class Model(keras.Model):
+        def __init__(self):
+            self.last = keras.layers.Dense(2)
+
+    with pytest.raises(RuntimeError, match=r"Layer: its __init__ has not called super\(\)"):
+        Layer()(X)
+    with pytest.raises(RuntimeError, match=r"Model: its __init__ has not called super\(\)"):
+        Model()
 
 
 def test_the_lines_of_a_summary_go_where_they_are_asked_for():
