@@ -266,7 +266,9 @@ def save_weights_tree(model: Trainer, target: Path, *, dialect: Dialect) -> None
     write_weights_tree(tree, target, mark_bfloat16=dialect is Dialect.KERAS)
 
 
-def load_weights_tree(model: Trainer, tree: WeightsTree, source: Path) -> None:
+def load_weights_tree(
+    model: Trainer, tree: WeightsTree, source: Path, *, skip_mismatch: bool = False
+) -> None:
     """Put weights in the layout of `.weights.h5` into the model, all or none.
 
     A compiled model takes the state of its optimizer and metrics, too; where that is of others it
@@ -276,12 +278,14 @@ def load_weights_tree(model: Trainer, tree: WeightsTree, source: Path) -> None:
         model: the model, built.
         tree: what the file holds.
         source: the file, for messages.
+        skip_mismatch: whether layers that do not fit are left, with a warning.
 
     Raises:
         WeightsMismatch: if a layer's weights do not fit.
     """
     extras = tree.extras or Extras()
-    changes = fitting_tree(model, tree) + set_states(model, extras.layer_states)
+    changes = fitting_tree(model, tree, skip_mismatch=skip_mismatch)
+    changes += set_states(model, extras.layer_states)
     optimizer = _optimizer_of(tree)
     if model.compiled is not None and optimizer is not None:
         kind = class_of(model.compiled.optimizer)

@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,9 @@ class ModelCheckpoint(Callback):
     """Saves the model, or its weights, after every epoch or every so many batches.
 
     Args:
-        filepath: the target; may hold `{epoch}` (from 1), `{batch}` and log names to be filled in.
+        filepath: the target; may hold `{epoch}` (from 1), `{batch}` and log names to be filled in;
+            nothing is saved while there is no such log, of which a warning tells: a training is not
+            lost for it.
         monitor: the log that `save_best_only` looks at.
         verbose: 1 writes a line for each file.
         save_best_only: save only when the log improved; never while there is no such log, of which
@@ -151,8 +154,9 @@ class ModelCheckpoint(Callback):
     def _save(self, logs: Logs, *, batch: int | None) -> None:
         if self.save_best_only and not self._improved(logs):
             return
-        place = {"epoch": self._epoch + 1, **logs}
-        target = self.filepath.format(**place, **({} if batch is None else {"batch": batch + 1}))
+        target = self._target({"epoch": self._epoch + 1, **logs}, batch)
+        if target is None:
+            return
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         if self.save_weights_only:
             self.model.save_weights(target)
@@ -160,6 +164,30 @@ class ModelCheckpoint(Callback):
             self.model.save(target)
         if self.verbose:
             sys.stdout.write(f"Epoch {self._epoch + 1}: saved {target}\n")
+
+    def _target(self, known: Mapping[str, Any], batch: int | None) -> str | None:
+        """Return the file's name; None, with a warning, where there is no such log."""
+        if batch is not None:
+            known = {**known, "batch": batch + 1}
+        try:
+            return self.filepath.format(**known)
+        except (KeyError, IndexError, ValueError) as error:
+            _LOGGER.warning(
+                "ModelCheckpoint: filepath %r: expected fields of %s, found %s: %s; not saved",
+                *(self.filepath, sorted(known), type(error).__name__, error),
+            )
+            return None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 (Keras's signature)
+        """Tell of a name that asks for a validation that there is not."""
+        asked = [name for _, name, _, _ in Formatter().parse(self.filepath) if name]
+        missing = sorted(name for name in asked if name.startswith("val_"))
+        if missing and not self.params.get("validation", True):
+            _LOGGER.warning(
+                "ModelCheckpoint: filepath %r asks for %s, which only a validation gives: pass "
+                "validation_data or validation_split to fit, or nothing is saved",
+                *(self.filepath, missing),
+            )
 
     def _improved(self, logs: Logs) -> bool:
         if self.monitor not in logs:
@@ -191,3 +219,16 @@ class CallbackList:
         """Call the method named `event` of every callback."""
         for callback in self.callbacks:
             getattr(callback, event)(*arguments)
+
+
+def callback_list(
+    model: Any,
+    callbacks: Iterable[Callback] | None,
+    *own: Callback,
+    verbose: int | str,
+    params: Mapping[str, Any] | None = None,
+) -> CallbackList:
+    """Return the user's callbacks, the lines that are shown, and the loop's own, in this order."""
+    shown = [EpochLines()] if verbose not in (0, "auto") else []
+    called = [*(callbacks or ()), *shown, *own]
+    return CallbackList(called, model=model, params=params or {"epochs": 1})

@@ -5,7 +5,7 @@ from types import FunctionType
 from typing import Any, Generic, NotRequired, TypedDict, TypeVar
 
 from reference_impl.config_types import fitted
-from reference_impl.configuration import config_of
+from reference_impl.configuration import UnnamedObject, config_of
 from reference_impl.custom_objects import CustomObjects, custom_object, registered_name
 from reference_impl.keras_names import KERAS_CLASSES, advice
 from reference_impl.loading import LoadError, at, at_value
@@ -114,6 +114,11 @@ class Catalogue(Generic[T]):
             name = registered_name(item)
             return name if use_legacy_format else _function_entry(name)
         kind = type(item)
+        if getattr(item, "get_config", None) is None:
+            raise UnnamedObject(
+                f"{self.kind}: found {item!r:.80} of type {kind.__name__}, which no file can hold: "
+                "expected a function with a name, or an object with get_config()"
+            )
         if use_legacy_format:
             return {"class_name": registered_name(kind), "config": config_of(item)}
         built_in = self.entries.get(kind.__name__) is kind

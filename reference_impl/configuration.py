@@ -9,6 +9,10 @@ class UnstatedConfig(NotImplementedError):
     """A class takes arguments that its configuration does not have: it would come back other."""
 
 
+class UnnamedObject(UnstatedConfig):
+    """An object has neither a name nor a configuration by which a file could hold it."""
+
+
 def config_of(item: Any) -> dict[str, Any]:
     """Return what an object's `get_config` states.
 
@@ -18,12 +22,13 @@ def config_of(item: Any) -> dict[str, Any]:
     """
     stated: Callable[[], dict[str, Any]] | None = getattr(item, "get_config", None)
     if stated is None:
-        raise UnstatedConfig(
+        raise UnnamedObject(
             f"{type(item).__name__} {item!r:.80}: expected a method get_config() that returns the "
             "constructor's arguments, by which it can be saved, found none"
         )
     config = stated()
-    check_stated(item, config)
+    if isinstance(config, Mapping):
+        check_stated(item, config)
     return config
 
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from reference_impl.autodiff import Variable
 from reference_impl.checkpoints import extra_tensors, extras_graph
 from reference_impl.config_types import fitted
@@ -25,8 +27,7 @@ from reference_impl.formats.saved_model_write import (
 )
 from reference_impl.graphs.endpoints import Endpoints, endpoints, pseudo_names
 from reference_impl.graphs.symbol import UntraceableOperation
-from reference_impl.layers.base import Layer
-from reference_impl.layers.stand_ins import zeros_of
+from reference_impl.layers.base import KerasTensor, Layer
 from reference_impl.layers.weights import each_once
 from reference_impl.limits import building
 from reference_impl.loading import MalformedEntry, at
@@ -38,7 +39,7 @@ from reference_impl.models.model import Model
 from reference_impl.models.optimized import built_with, likeliest, optimized_weights
 from reference_impl.models.restoration import Restoration
 from reference_impl.models.restore_training import compile_from, paired_flags
-from reference_impl.models.revived import revived_config
+from reference_impl.models.revived import graph_entry, revived_config
 from reference_impl.models.saved_objects import (
     config_of,
     held_by,
@@ -47,6 +48,7 @@ from reference_impl.models.saved_objects import (
     metadata_of,
     objects_of,
 )
+from reference_impl.models.sequential import Sequential
 from reference_impl.serialization import deserialize_layer, sharing_layers
 from reference_impl.state import Extras
 
@@ -94,6 +96,7 @@ def _index(model: Model, *, include_optimizer: bool) -> dict[str, Any]:
     compiled = model.compiled if include_optimizer else None
     extras = extras_of(model, compiled)
     return {
+        "arguments": _arguments(model),
         "output_names": [] if compiled is None else compiled.names,
         "optimized": extras.optimized,
         "trainable": extras.trainable,
@@ -104,15 +107,26 @@ def _index(model: Model, *, include_optimizer: bool) -> dict[str, Any]:
     }
 
 
+def _arguments(model: Model) -> dict[str, Any] | None:
+    """Return what a class that makes its graph itself is called with, if a file can hold it."""
+    if not model.makes_own_graph or type(model).get_config is not Model.get_config:
+        return None
+    try:
+        return model.get_config()
+    except NotImplementedError:  # It comes back without its class only.
+        return None
+
+
 def _revival(model: Model) -> dict[str, Any] | None:
     """Return how a model without a config comes back without its class, or why it can't.
 
-    A graph has one, unless a layer in it has none.
+    A graph has one, unless a layer in it has none, or its class states another.
     """
-    if model.graph is not None and config_of(model):
-        return None
     try:
-        return revived_config(model)
+        if model.graph is None and not isinstance(model, Sequential):
+            return revived_config(model)
+        plain = type(model) in (Model, Sequential) and config_of(model)
+        return None if plain else {"graph": graph_entry(model)}
     except (UntraceableOperation, NotImplementedError) as error:
         return {"refused": str(error)}
 
@@ -167,16 +181,16 @@ def _build(model: Model, saved: SavedModelContents) -> None:
         given = fitted(spec, Sequence[Any])[0][0]
         if given is None:
             raise MissingPart(f"{saved.folder}: model {model.name!r}: no input shape is kept")
-        model(_zeros_of(given), training=False)
+        model.build_for(_symbols_of(given))
 
 
-def _zeros_of(structure: Any) -> Any:
-    """Return zeros for the specs {shape, dtype, name} in a structure."""
+def _symbols_of(structure: Any) -> Any:
+    """Return symbolic tensors for the specs {shape, dtype, name} in a structure."""
     if isinstance(structure, list):
-        return [_zeros_of(item) for item in structure]
+        return [_symbols_of(item) for item in structure]
     if set(structure) == {"shape", "dtype", "name"}:
-        return zeros_of(structure["shape"], structure["dtype"])
-    return {key: _zeros_of(item) for key, item in structure.items()}
+        return KerasTensor(tuple(structure["shape"]), str(np.dtype(structure["dtype"])))
+    return {key: _symbols_of(item) for key, item in structure.items()}
 
 
 def _set_flags(model: Model, saved: SavedModelContents) -> None:

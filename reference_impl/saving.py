@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +33,8 @@ from reference_impl.models.restore import fitting, fitting_by_name, model_from_s
 from reference_impl.models.trainer import Trainer
 from reference_impl.serialization import deserialize_layer
 from reference_impl.state import WeightsState
+from reference_impl.targets import Target, named_file
 
-Target = str | PathLike[str]
 Objects = Mapping[str, Any]
 
 HDF5_FORMATS = ("h5", "hdf5", "keras")
@@ -78,7 +77,7 @@ def save_model(
         NotImplementedError: if the model has no configuration, or is a subclassed one for HDF5.
         TargetExists: if the target exists and `overwrite` is false.
     """
-    file = Path(target)
+    file = named_file(target, "save")
     extension = _extension(file, save_format)
     if extension == "tf" or (save_format is None and extension not in HDF5_FORMATS):
         check_complete(model)
@@ -121,7 +120,7 @@ def load_model(
         UnknownLayer: for a class that must be given in `custom_objects`.
         WeightsMismatch, OptimizerMismatch: if the file's parts do not fit each other.
     """
-    file = Path(source)
+    file = named_file(source, "load")
     with loading(file):
         if file.is_dir():
             model: Trainer = _saved_models().load_saved_model(
@@ -156,7 +155,7 @@ def save_weights(
         UnbuiltModel: if the model has no weights yet.
         TargetExists: if the target exists and `overwrite` is false.
     """
-    file = Path(target)
+    file = named_file(target, "save")
     if _is_checkpoint(file, save_format):
         _check_target(index_file(file), overwrite=overwrite)
         save_checkpoint(model, file)
@@ -179,7 +178,9 @@ def save_weights(
     hdf5_write.write_weights(state, file, keras_version=version)
 
 
-def load_weights(model: Trainer, source: Target, *, by_name: bool = False) -> LoadStatus | None:
+def load_weights(
+    model: Trainer, source: Target, *, by_name: bool = False, skip_mismatch: bool = False
+) -> LoadStatus | None:
     """Read weights from an HDF5 file into the model, all or none.
 
     Layers with weights are paired in order, or `by_name`, where others keep what they have.
@@ -188,17 +189,25 @@ def load_weights(model: Trainer, source: Target, *, by_name: bool = False) -> Lo
     From a TensorFlow checkpoint, given by its prefix or the SavedModel's folder, comes the
     optimizer's state, too, and what the model has not created yet is restored when it is; the
     status that is returned tells what came of it.
+    With `skip_mismatch`, layers that do not fit keep what they have, and a warning names them: for
+    HDF5 `by_name`, and in the layout of `.weights.h5`, as in tf_keras.
 
     Raises:
-        FormatNotOffered: for a TensorFlow checkpoint `by_name`.
+        FormatNotOffered: for a TensorFlow checkpoint `by_name`, or `skip_mismatch` where layers are
+            not found by names or places.
         FileNotFoundError, UnreadableFile, MissingPart, WrongPart: for a file that is not one.
         WeightsMismatch: if a layer's weights do not fit.
     """
-    file = Path(source)
+    file = named_file(source, "load")
     prefix = _checkpoint_at(file)
     if prefix is not None and by_name:
         raise FormatNotOffered(
             f"{prefix}: by_name is for HDF5: a checkpoint's weights are found by their names anyway"
+        )
+    if prefix is not None and skip_mismatch:
+        raise FormatNotOffered(
+            f"{prefix}: skip_mismatch is for HDF5 and archives: a checkpoint's status tells what "
+            "was not restored"
         )
     if prefix is not None:
         return load_checkpoint(model, prefix)
@@ -211,9 +220,15 @@ def load_weights(model: Trainer, source: Target, *, by_name: bool = False) -> Lo
                     f"{file}: by_name is for HDF5 in the layout of Keras 2; this layout has no "
                     "names"
                 )
-            load_weights_tree(model, held, file)
+            load_weights_tree(model, held, file, skip_mismatch=skip_mismatch)
+        elif by_name:
+            commit(fitting_by_name(model, held, skip_mismatch=skip_mismatch))
+        elif skip_mismatch:
+            raise FormatNotOffered(
+                f"{file}: skip_mismatch needs by_name=True: layers are paired in order otherwise"
+            )
         else:
-            commit(fitting_by_name(model, held) if by_name else fitting(model, held))
+            commit(fitting(model, held))
     return None
 
 

@@ -8,7 +8,6 @@ from typing import Any, NotRequired
 
 from reference_impl.catalogue import ClassEntry, may_be_built_in
 from reference_impl.config_types import fitted
-from reference_impl.configuration import config_of
 from reference_impl.custom_objects import (
     CustomObjects,
     active_custom_objects,
@@ -20,6 +19,7 @@ from reference_impl.layers.base import Layer
 from reference_impl.limits import building
 from reference_impl.loading import LoadError, MalformedEntry, at
 from reference_impl.plain import with_arrays
+from reference_impl.stated import stated_config
 
 Entry = dict[str, Any]
 
@@ -73,7 +73,16 @@ def sharing_layers() -> Iterator[None]:
 
 def serialize_layer(layer: Layer) -> Entry:
     """Return the entry {class_name, config} that describes a layer or model."""
-    return {"class_name": class_name(layer), "config": config_of(layer)}
+    config = stated_config(layer, serialize_layer)
+    return {"class_name": class_name(layer), "config": config, **name_beside(layer, config)}
+
+
+def name_beside(layer: Layer, config: Any) -> Entry:
+    """Return the layer's name for its entry where its config says none; Keras reads over it there.
+
+    Without it the layer comes back under a new name, which may be another layer's.
+    """
+    return {} if "name" in config else {"name": layer.name}
 
 
 def class_name(layer: Layer) -> str:
@@ -105,9 +114,20 @@ def deserialize_layer(entry: Any, custom_objects: CustomObjects | None = None) -
         raise MalformedEntry(
             f"{entry['class_name']!r}: from_config() gave a {type(layer).__name__}"
         )
+    name = name_in(entry)
+    if name is not None and layer.name != name:
+        layer.rename(name)
     if shared is not None and number is not None:
         shared[number] = layer
     return layer
+
+
+def name_in(entry: Mapping[str, Any]) -> str | None:
+    """Return the name that an entry gives its layer, beside the config or in it, or None."""
+    config = entry["config"]
+    inside = config.get("name") if isinstance(config, Mapping) else None
+    name = entry.get("name") or inside
+    return name if isinstance(name, str) else None
 
 
 def _arguments(config: Any) -> Any:
@@ -149,5 +169,4 @@ def built_in(name: str) -> type[Layer] | None:
 
 
 def _layer_name(entry: Mapping[str, Any]) -> str:
-    config = entry["config"]
-    return repr(config.get("name")) if isinstance(config, Mapping) else "(unnamed)"
+    return repr(name_in(entry) or "(unnamed)")

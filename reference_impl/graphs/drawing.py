@@ -11,6 +11,7 @@ from reference_impl import primitives
 from reference_impl.autodiff import Tensor, Variable
 from reference_impl.graphs.casting import Outcome, converted
 from reference_impl.graphs.function import Function
+from reference_impl.graphs.in_training import RECIPES_IN_TRAINING
 from reference_impl.graphs.layers import LAYER_RECIPES
 from reference_impl.graphs.operations import OPERATIONS
 from reference_impl.graphs.shaping import length_of
@@ -75,7 +76,8 @@ class Drawing:
 
     def called(self, layer: Layer, inputs: Nested, arguments: Mapping[str, Any]) -> Nested:
         """Draw a layer's call, by the recipe of its class or from its own `call`."""
-        recipe = LAYER_RECIPES.get(type(layer))
+        recipes = RECIPES_IN_TRAINING if arguments.get("training") else LAYER_RECIPES
+        recipe = recipes.get(type(layer)) or LAYER_RECIPES.get(type(layer))
         outputs = layer.call(inputs, **arguments) if recipe is None else recipe(self, layer, inputs)
         if layer.activity_regularizer is not None:
             self.penalties += [self._penalty(layer, self.symbol(x)) for x in leaves(outputs)]

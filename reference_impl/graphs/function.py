@@ -54,6 +54,7 @@ OUTPUTS: Mapping[str, str] = {
     "PadV2": "output",
     "Pow": "z",
     "ReadVariableOp": "value",
+    "RandomUniform": "output",
     "RealDiv": "z",
     "Relu": "activations",
     "Reshape": "output",
@@ -177,7 +178,8 @@ class Function:
         function = MESSAGES["FunctionDef"](node_def=self._nodes)
         signature = function.signature
         signature.name = self.name
-        signature.is_stateful = bool(self.captures)
+        draws = any(node.op == "RandomUniform" for node in self._nodes)
+        signature.is_stateful = draws or bool(self.captures)
         handles = [(self._handles[id(variable)], DT_RESOURCE) for variable in self.captures]
         for name, code in (*self._arguments, *handles):
             signature.input_arg.add(name=name, type=code)

@@ -126,6 +126,7 @@ class PReLU(Elementwise):
             regularizer=self.alpha_regularizer,
             constraint=self.alpha_constraint,
         )
+        self.built = True
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the rectified inputs."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from reference_impl.loading import Located
 
 
@@ -21,6 +23,17 @@ def sizes(value: int | Sequence[int], rank: int, name: str) -> tuple[int, ...]:
             f"{name}: expected a positive number or {rank} of them, found {value!r}"
         )
     return numbers
+
+
+def given_axes(value: object, layer: str) -> int | list[int]:
+    """Return an axis, or several as a list."""
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, Sequence) and all(isinstance(axis, int | np.integer) for axis in value):
+        return [int(axis) for axis in value]
+    raise LayerArgumentError(
+        f"{layer}: axis: expected a whole number or a list of them, found {value!r}"
+    )
 
 
 def one_of(value: str, choices: Sequence[str], name: str) -> str:

@@ -23,7 +23,7 @@ from reference_impl.layers.policy import (
     serialize_policy,
     variable_dtype,
 )
-from reference_impl.layers.stand_ins import open_shapes, zeros_of
+from reference_impl.layers.stand_ins import open_shapes, zeros_for
 from reference_impl.layers.weights import assign_all, each_once
 from reference_impl.limits import check_size
 from reference_impl.naming import snake_case, unique_name
@@ -122,11 +122,17 @@ class Layer(PlainArguments):
         weights: Sequence[np.ndarray] | None = None,
         **shape_arguments: Unpack[ShapeArguments],
     ) -> None:
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"{type(self).__name__}: name: expected a text, found {name!r}")
+        if not isinstance(trainable, bool | np.bool_):
+            raise TypeError(
+                f"{type(self).__name__}: trainable: expected True or False, found {trainable!r}"
+            )
         set_field = object.__setattr__
         set_field(self, "_tracked", {})
         set_field(self, "_own_weights", [])
         set_field(self, "_extra_state", {})
-        set_field(self, "_trainable", trainable)
+        set_field(self, "_trainable", bool(trainable))
         set_field(self, "inbound_nodes", [])
         set_field(self, "built", False)
         set_field(self, "built_scope", ())
@@ -137,6 +143,8 @@ class Layer(PlainArguments):
 
     array_arguments = frozenset({"weights"})
     is_graph_network = False
+    takes_list = False
+    """Whether a list of one tensor stays a list: configurations write both as a list of one."""
     stateful = False
     internals: frozenset[str] = frozenset()
     """Attributes with what the class lists otherwise, which checkpoints don't list again."""
@@ -163,6 +171,10 @@ class Layer(PlainArguments):
     def _default_name(self) -> str:
         return unique_name(snake_case(type(self).__name__))
 
+    def rename(self, name: str) -> None:
+        """Give the layer another name; weights that it has keep theirs."""
+        object.__setattr__(self, "name", name)
+
     @property
     def dtype(self) -> str:
         """The dtype of the weights."""
@@ -183,7 +195,7 @@ class Layer(PlainArguments):
 
     def compute_output_shape(self, input_shape: Nested) -> Nested:
         """Return the shape that `call` gives, by calling it on zeros unless a layer states it."""
-        return self._shape_by_call(input_shape, {})
+        return self._shape_by_call(self._symbols(input_shape), {})
 
     def output_shape_of_call(self, input_shape: Nested, arguments: Mapping[str, Any]) -> Nested:
         """Return the shape that a call with these other arguments gives.
@@ -191,7 +203,7 @@ class Layer(PlainArguments):
         Symbolic tensors among them stand for their shapes.
         """
         if symbols_in(arguments) and not self.states_output_shape:
-            return self._shape_by_call(input_shape, arguments)
+            return self._shape_by_call(self._symbols(input_shape), arguments)
         return self.compute_output_shape(input_shape)
 
     @property
@@ -199,28 +211,27 @@ class Layer(PlainArguments):
         """Whether the class states the shape of its outputs, so that no call is needed for it."""
         return type(self).compute_output_shape is not Layer.compute_output_shape
 
-    def _shape_by_call(self, input_shape: Nested, arguments: Mapping[str, Any]) -> Nested:
-        symbols = map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), input_shape)
-        found = self._called_on_zeros(symbols, arguments)
+    def _shape_by_call(self, inputs: Nested, arguments: Mapping[str, Any]) -> Nested:
+        found = self._called_on_zeros(inputs, arguments)
         return map_shapes(lambda shape: (None, *shape[1:]), found)
 
     def _called_on_zeros(self, inputs: Nested, arguments: Mapping[str, Any]) -> Nested:
-        """Return the shapes of the outputs for zeros; no value that there is changes."""
+        """Return the shapes of the outputs for zeros; no value that there is changes.
 
-        def zeros(one: KerasTensor, length: int) -> Nested:
-            return zeros_of(one.shape, one.dtype, length)
+        The zeros stand for symbolic tensors: the inputs, and those among the arguments.
+        """
 
         def called(length: int) -> Nested:
-            others = with_symbols(arguments, lambda one: zeros(one, length))
+            others = with_symbols(arguments, lambda symbol: zeros_for(symbol, length))
             with calling(CallFrame()), np.errstate(all="ignore"), _values_kept(self):
-                outputs = self(
-                    map_leaves(lambda one: zeros(one, length), inputs),
-                    **{"training": False, **others},
-                )
+                outputs = self(zeros_for(inputs, length), **{"training": False, **others})
             return map_leaves(lambda tensor: tuple(tensor.shape), outputs)
 
-        given = [one.shape for one in (*leaves(inputs), *symbols_in(arguments))]
+        given = [symbol.shape for symbol in (*leaves(inputs), *symbols_in(arguments))]
         return open_shapes(called, given, where=f"layer {self.name!r}")
+
+    def _symbols(self, shapes: Nested) -> Nested:
+        return map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), shapes)
 
     @with_plain_arguments()
     def add_weight(
@@ -270,6 +281,7 @@ class Layer(PlainArguments):
         A weight whose attribute is given another one is the layer's no longer.
         """
         if isinstance(value, Layer | Variable | list | tuple | dict):
+            self._check_begun()
             replaced = self._tracked.pop(attribute, None)
             self._tracked[attribute] = value
             if isinstance(replaced, Variable) and replaced is not value:
@@ -297,6 +309,13 @@ class Layer(PlainArguments):
         self.__dict__.setdefault("inbound_nodes", [])
         for layer, inbound_nodes in calls:
             layer.__dict__["inbound_nodes"] = inbound_nodes
+
+    def _check_begun(self) -> None:
+        if "_tracked" not in self.__dict__:
+            raise RuntimeError(
+                f"{type(self).__name__}: its __init__ has not called super().__init__() yet; begin "
+                "with that"
+            )
 
     def __delattr__(self, attribute: str) -> None:
         """Stop tracking what the attribute held."""
@@ -411,6 +430,46 @@ class Layer(PlainArguments):
         ]
         return [*of_weights, *self._activity]
 
+    @property
+    def input(self) -> Nested:
+        """The symbolic tensors of the layer's first call: what went in."""
+        node = self._first_call("input")
+        return _alone(node.inputs or node.outputs)
+
+    @property
+    def output(self) -> Nested:
+        """The symbolic tensors of the layer's first call: what came out."""
+        return _alone(self._first_call("output").outputs)
+
+    @property
+    def input_shape(self) -> Nested:
+        """The shapes that go in, which must be the same in all symbolic calls."""
+        return self._shape_in_calls("input_shape", lambda node: node.inputs or node.outputs)
+
+    @property
+    def output_shape(self) -> Nested:
+        """The shapes that come out, which must be the same in all symbolic calls."""
+        return self._shape_in_calls("output_shape", lambda node: node.outputs)
+
+    def _first_call(self, asked: str) -> Node:
+        if not self.inbound_nodes:
+            raise AttributeError(
+                f"layer {self.name!r}: no {asked}: it has not been called on symbolic tensors yet; "
+                "call it on a keras.Input, or give the model an input shape"
+            )
+        return self.inbound_nodes[0]
+
+    def _shape_in_calls(self, asked: str, part: Callable[[Node], Nested]) -> Nested:
+        self._first_call(asked)
+        first, *others = [
+            map_leaves(lambda tensor: tensor.shape, part(node)) for node in self.inbound_nodes
+        ]
+        if any(other != first for other in others):
+            raise AttributeError(
+                f"layer {self.name!r}: no one {asked}: its calls have {[first, *others]}"
+            )
+        return _alone(first)
+
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the values of `weights`."""
         return [np.array(weight.value) for weight in self.weights]
@@ -422,6 +481,14 @@ class Layer(PlainArguments):
             ValueError: if the number of arrays or a shape does not fit; nothing is changed then.
         """
         assign_all(f"layer {self.name!r}", self.weights, [np.asarray(value) for value in weights])
+
+    def check_config(self) -> None:
+        """Refuse what the class was made with and its configuration can't hold."""
+
+    @property
+    def makes_own_graph(self) -> bool:
+        """Whether this is a model whose class makes the graph, instead of being given tensors."""
+        return False
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs to make this layer again, without its weights.
@@ -451,6 +518,7 @@ class Layer(PlainArguments):
 
         `training` unsaid is the enclosing call's, else the default of `call`.
         """
+        self._check_begun()
         if others:
             names, where = self.positions(), f"layer {self.name!r}"
             arguments = by_name(others, names, arguments, where=where)
@@ -570,6 +638,11 @@ def _values_kept(layer: Layer) -> Iterator[None]:
         for each in layer.flatten_layers():
             if each.stateful and not known.issuperset(each.extra_state.values()):
                 each.reset_states()
+
+
+def _alone(structure: Nested) -> Nested:
+    """Return the one tensor or shape of a list of one, as Keras does."""
+    return structure[0] if isinstance(structure, list) and len(structure) == 1 else structure
 
 
 def _batch_input_shape(arguments: Mapping[str, Any]) -> Shape | None:

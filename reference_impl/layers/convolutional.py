@@ -92,6 +92,7 @@ class Convolution(Layer):
         self._add_kernels(channels)
         if self.use_bias:
             self.bias = self.add_kernel("bias", (self._made(channels),))
+        self.built = True
 
     def _add_kernels(self, channels: int) -> None:
         shape = (*self.kernel_size, channels // self.groups, self.filters)

@@ -84,6 +84,7 @@ class Dense(Layer):
                 regularizer=self.bias_regularizer,
                 constraint=self.bias_constraint,
             )
+        self.built = True
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the activated affine map of the inputs."""

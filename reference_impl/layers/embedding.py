@@ -64,6 +64,7 @@ class Embedding(Layer):
             regularizer=self.embeddings_regularizer,
             constraint=self.embeddings_constraint,
         )
+        self.built = True
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the rows.

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Self
 
+import numpy as np
+
 from reference_impl.config_types import fitted, made_from
 from reference_impl.layers.base import KerasTensor, Layer
 from reference_impl.loading import at
@@ -27,7 +29,7 @@ class InputLayer(Layer):
             batch_input_shape = (batch_size, *(input_shape or ()))
         super().__init__(name=name, dtype=dtype, batch_input_shape=tuple(batch_input_shape))
         self.built = True
-        self.output: KerasTensor = self.record_node([], {}, self.batch_input_shape)
+        self.record_node([], {}, self.batch_input_shape)
 
     def call(self, inputs: Nested) -> Nested:
         """Return the input as it is."""
@@ -58,7 +60,7 @@ class InputLayer(Layer):
 
 
 def Input(
-    shape: Sequence[int | None] | None = None,
+    shape: Sequence[int | None] | int | None = None,
     batch_size: int | None = None,
     name: str | None = None,
     dtype: object = None,
@@ -68,18 +70,24 @@ def Input(
     """Return a symbolic tensor from which a functional model starts.
 
     Args:
-        shape: of one sample.
+        shape: of one sample; a number for one axis.
         batch_size: fixed where a stateful layer needs it.
         name: of the input layer.
         dtype: of the values; float32 by default.
         batch_shape: shape with the batch, instead of the first two.
     """
-    if shape is None and batch_shape is None:
-        raise ValueError("Input: expected shape or batch_shape, found neither")
-    return InputLayer(
+    if (shape is None) == (batch_shape is None):
+        raise ValueError(
+            f"Input: expected shape or batch_shape, found shape={shape!r} and "
+            f"batch_shape={batch_shape!r}"
+        )
+    if isinstance(shape, int | np.integer):
+        shape = (int(shape),)
+    made: KerasTensor = InputLayer(
         input_shape=shape,
         batch_size=batch_size,
         name=name,
         dtype=dtype,
         batch_input_shape=batch_shape,
     ).output
+    return made

@@ -11,7 +11,13 @@ from reference_impl.layers.base import Layer
 from reference_impl.nest import Shape, is_shape
 
 
-class Elementwise(Layer):
+class Merging(Layer):
+    """A layer of a list of inputs, which stays a list if it holds only one."""
+
+    takes_list = True
+
+
+class Elementwise(Merging):
     """One operation over inputs that broadcast; those of lower rank gain axes after the batch."""
 
     operation: Callable[[Tensor, Tensor], Tensor]
@@ -30,9 +36,9 @@ class Elementwise(Layer):
         """Return the shape to which the inputs broadcast.
 
         Raises:
-            LayerArgumentError: If they do not, or there is only one input.
+            LayerArgumentError: If they do not, or it is no list.
         """
-        shapes = _several(self.name, input_shape, at_least=2)
+        shapes = _listed(self.name, input_shape)
         rank = max(map(len, shapes))
         lengths = zip(*(_aligned(shape, rank) for shape in shapes), strict=True)
         return tuple(self._broadcast(axis, shapes) for axis in lengths)
@@ -96,7 +102,7 @@ class Subtract(Elementwise):
             )
 
 
-class Concatenate(Layer):
+class Concatenate(Merging):
     """The inputs joined along an axis; the other axes must agree."""
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
@@ -117,7 +123,7 @@ class Concatenate(Layer):
         Raises:
             LayerArgumentError: If the shapes disagree elsewhere.
         """
-        shapes = _several(self.name, input_shape, at_least=1)
+        shapes = _listed(self.name, input_shape)
         rank = len(shapes[0])
         if {len(shape) for shape in shapes} != {rank} or not -rank <= self.axis < rank:
             raise LayerArgumentError(
@@ -148,10 +154,10 @@ class Concatenate(Layer):
         return super().get_config() | {"axis": self.axis}
 
 
-def _several(layer: str, shapes: Sequence[Shape], *, at_least: int) -> Sequence[Shape]:
-    if is_shape(shapes) or len(shapes) < at_least:
+def _listed(layer: str, shapes: Sequence[Shape]) -> Sequence[Shape]:
+    if is_shape(shapes) or not shapes:
         raise LayerArgumentError(
-            f"layer {layer!r}: expected a list of at least {at_least} inputs, found shape {shapes}"
+            f"layer {layer!r}: expected a list of at least one input, found shape {shapes}"
         )
     return shapes
 

@@ -16,7 +16,7 @@ from reference_impl.autodiff import (
     square,
     stop_gradient,
 )
-from reference_impl.layers.arguments import LayerArgumentError, axes
+from reference_impl.layers.arguments import LayerArgumentError, axes, given_axes
 from reference_impl.layers.base import Layer
 from reference_impl.nest import Shape
 
@@ -50,7 +50,7 @@ class BatchNormalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.axis = axis if isinstance(axis, int) else list(axis)
+        self.axis = given_axes(axis, f"layer {self.name!r}")
         self.momentum = momentum
         self.epsilon = epsilon
         self.center = center
@@ -121,34 +121,49 @@ class BatchNormalization(Layer):
             initializer=self.moving_variance_initializer,
             trainable=False,
         )
+        self.built = True
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:  # noqa: FBT001 (Keras's signature)
         """Return the normalized inputs; in training, let the moving statistics follow."""
         x = cast(inputs, self.moving_mean.dtype)
         if training and self.trainable:
-            center, variance = _moments(x, self._reduced(x.ndim))
+            center, variance = self.moments(x)
             self._follow(center.value, variance.value, x.value.size)
         else:
             center = reshape(self.moving_mean, self.broadcast_shape)
             variance = reshape(self.moving_variance, self.broadcast_shape)
+        return cast(self.normalized(x, center, variance), inputs.dtype)
+
+    def moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the batch's mean and variance, with axes of length 1 where they are over all."""
+        return _moments(x, self.reduced_axes(x.ndim))
+
+    def normalized(self, x: Tensor, center: Tensor, variance: Tensor) -> Tensor:
+        """Return x by these statistics, scaled by gamma and moved by beta."""
         outputs = (x - center) / sqrt(variance + self.epsilon)
         if self.gamma is not None:
             outputs = outputs * reshape(self.gamma, self.broadcast_shape)
         if self.beta is not None:
             outputs = outputs + reshape(self.beta, self.broadcast_shape)
-        return cast(outputs, inputs.dtype)
+        return outputs
 
-    def _reduced(self, rank: int) -> tuple[int, ...]:
+    def reduced_axes(self, rank: int) -> tuple[int, ...]:
+        """Return the axes over which the statistics are."""
         kept = [self.axis] if isinstance(self.axis, int) else self.axis
         return tuple(a for a in range(rank) if a not in kept)
+
+    @property
+    def decay(self) -> Any:
+        """The share of the way that the moving statistics go towards the batch's."""
+        # tf_keras rounds the decay to float32 even where the statistics are float64.
+        return self.moving_mean.dtype.type(np.float32(1.0 - self.momentum))
 
     def _follow(self, center: np.ndarray, variance: np.ndarray, size: int) -> None:
         """Move the moving statistics towards the batch's."""
         if self.fused:
             count = size // variance.size
             variance = variance * variance.dtype.type(count / max(count - 1, 1))
-        # tf_keras rounds the decay to float32 even where the statistics are float64.
-        decay = self.moving_mean.dtype.type(np.float32(1.0 - self.momentum))
+        decay = self.decay
         for moving, value in ((self.moving_mean, center), (self.moving_variance, variance)):
             moving.assign(moving.value - (moving.value - value.reshape(moving.shape)) * decay)
 
@@ -197,7 +212,7 @@ class LayerNormalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.axis = axis if isinstance(axis, int) else list(axis)
+        self.axis = given_axes(axis, f"layer {self.name!r}")
         self.epsilon = epsilon
         self.center = center
         self.scale = scale
@@ -242,6 +257,7 @@ class LayerNormalization(Layer):
                 regularizer=self.beta_regularizer,
                 constraint=self.beta_constraint,
             )
+        self.built = True
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the normalized inputs."""

@@ -9,7 +9,7 @@ from reference_impl import activations, constraints, initializers, regularizers
 from reference_impl.autodiff import Tensor, Variable, cast, matmul, multiply, stack
 from reference_impl.layers.arguments import LayerArgumentError, UnsupportedArgumentError
 from reference_impl.layers.base import Layer
-from reference_impl.layers.stand_ins import zeros_of
+from reference_impl.limits import check_size
 from reference_impl.nest import Nested, Shape, is_shape
 from reference_impl.random import Generator, process_generator
 
@@ -136,6 +136,7 @@ class Recurrent(Layer):
             )
         if self.stateful:
             self._create_states(shape[0])
+        self.built = True
 
     def _create_states(self, batch: int | None) -> None:
         if batch is None:
@@ -144,8 +145,7 @@ class Recurrent(Layer):
                 "batch_input_shape to the first layer or batch_size to Input"
             )
         self.states = [
-            self.add_state(f"state_{i}", zeros_of((batch, self.units), self.dtype))
-            for i in range(self.state_count)
+            self.add_state(f"state_{i}", self._no_state(batch)) for i in range(self.state_count)
         ]
 
     def reset_states(self) -> None:
@@ -158,6 +158,11 @@ class Recurrent(Layer):
             raise LayerArgumentError(f"layer {self.name!r}: only a stateful layer has states")
         for state in self.states:
             state.assign(np.zeros(state.shape))
+
+    def _no_state(self, batch: int) -> np.ndarray:
+        shape = (batch, self.units)
+        check_size(shape, self.dtype, where=f"layer {self.name!r}: states", keep=False)
+        return np.zeros(shape, self.dtype)
 
     def call(self, inputs: Nested, *, training: bool = False) -> Nested:
         """Return the last output, or all of them, and the final states where asked for."""

@@ -1,11 +1,12 @@
 """Zeros that stand in for inputs whose lengths are open, to build a layer and to see its shapes."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from reference_impl.limits import check_size
-from reference_impl.nest import Nested, Shape, map_shapes, shapes_in
+from reference_impl.nest import Nested, Shape, map_leaves, map_shapes, shapes_in
 
 PAIRS = ((2, 3), (8, 9), (32, 33), (128, 129))
 """Lengths that are tried for open ones, two at a time: what differs between two is open, too.
@@ -14,16 +15,16 @@ Windows need a length of their own at least, and so do several of them one after
 """
 
 
-def zeros_of(shapes: Nested, dtype: str, length: int = 1) -> Nested:
-    """Return zeros in one shape or several: one sample, and `length` for each other open size."""
+def zeros_for(symbols: Nested, length: int) -> Nested:
+    """Return zeros for symbolic tensors: one sample, and `length` for each other open size."""
 
-    def zeros(shape: Shape) -> np.ndarray:
-        sizes = [length if size is None else size for size in shape[1:]]
-        lengths = [*(size or 1 for size in shape[:1]), *sizes]
-        check_size(lengths, dtype, where="inputs to build a layer with", keep=False)
-        return np.zeros(lengths, dtype)
+    def zeros(symbol: Any) -> np.ndarray:
+        sizes = [length if size is None else size for size in symbol.shape[1:]]
+        lengths = [*(size or 1 for size in symbol.shape[:1]), *sizes]
+        check_size(lengths, str(symbol.dtype), where="inputs to build a layer with", keep=False)
+        return np.zeros(lengths, symbol.dtype)
 
-    return map_shapes(zeros, shapes)
+    return map_leaves(zeros, symbols)
 
 
 def open_shapes(called: Callable[[int], Nested], given: Sequence[Shape], *, where: str) -> Nested:

@@ -1,10 +1,14 @@
-"""Lists of weights: assigned all or none, each once."""
+"""Weights: lists of them, assigned all or none, each once; and their numbers as files have them."""
 
 from collections.abc import Sequence
 
+import ml_dtypes
 import numpy as np
 
 from reference_impl.autodiff import Variable
+
+OPAQUE = np.dtype("V2")
+"""What HDF5 has of bfloat16: two bytes a number, with no word of what they are."""
 
 
 def assign_all(where: str, variables: Sequence[Variable], values: Sequence[np.ndarray]) -> None:
@@ -33,3 +37,8 @@ def assign_all(where: str, variables: Sequence[Variable], values: Sequence[np.nd
 def each_once(variables: Sequence[Variable]) -> list[Variable]:
     """Return the variables in order, each only once."""
     return list({id(variable): variable for variable in variables}.values())
+
+
+def numbers(value: np.ndarray) -> np.ndarray:
+    """Return an array of a file with opaque bytes as the bfloat16 numbers that they are."""
+    return value.view(ml_dtypes.bfloat16) if value.dtype == OPAQUE else value

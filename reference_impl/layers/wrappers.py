@@ -101,6 +101,7 @@ class Bidirectional(Layer):
         for layer in (self.forward_layer, self.backward_layer):
             with calling(CallFrame((*(self.built_scope or (self.name,)), layer.name))):
                 layer.ensure_built(shape)
+        self.built = True
 
     def call(self, inputs: Nested, *, training: bool = False) -> Nested:
         """Return the merged outputs; with `return_state` a list with both layers' states."""

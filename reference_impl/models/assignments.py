@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from reference_impl.autodiff import Variable
+from reference_impl.layers.policy import is_floating
+from reference_impl.layers.weights import numbers
 from reference_impl.loading import LoadError
 from reference_impl.state import Array, array_of
 
@@ -36,28 +38,17 @@ def assignment(
             f"{where}: weight {variable.name!r} has shape {variable.shape}, found {name!r} of "
             f"shape {value.shape}; nothing was changed"
         )
-    found = _in_dtype(array_of(value), variable.dtype)
+    found = numbers(array_of(value))
     same_kind = found.dtype.kind == variable.dtype.kind
-    if found.dtype.kind in "fiub" or found.dtype == variable.dtype:
+    if found.dtype.kind in "fiub" or is_floating(found.dtype) or found.dtype == variable.dtype:
         with np.errstate(all="ignore"):
             converted = variable.converted(found)
-            if same_kind or _real(variable.dtype) or np.array_equal(converted, found):
+            if same_kind or is_floating(variable.dtype) or np.array_equal(converted, found):
                 return variable, converted
     raise WeightsMismatch(
         f"{where}: weight {variable.name!r} of dtype {variable.dtype} can't take {name!r} of "
         f"dtype {found.dtype}; nothing was changed"
     )
-
-
-def _real(dtype: np.dtype) -> bool:
-    return dtype.kind == "f" or str(dtype) == "bfloat16"
-
-
-def _in_dtype(value: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    # Files of bfloat16 weights hold two opaque bytes a number, with no word of what they are.
-    if value.dtype == np.dtype("V2") and str(dtype) == "bfloat16":
-        return value.view(dtype)
-    return value
 
 
 def commit(changes: Assignments) -> None:

@@ -42,8 +42,7 @@ def rows_of(
     Raises:
         DataMismatch: if the numbers of samples differ.
     """
-    given = (_as_array(structure) for structure in (x, y, sample_weight))
-    rows = Rows(*(map_leaves(_array, structure) for structure in given))
+    rows = Rows(*(_arrays(structure) for structure in (x, y, sample_weight)))
     lengths = {
         len(leaf)
         for part in (rows.x, rows.y, rows.sample_weight)
@@ -57,21 +56,33 @@ def rows_of(
     return rows
 
 
-def _as_array(structure: Nested) -> Nested:
-    """Return lists of numbers as one array, as Keras does: they are not one array each."""
-    return np.asarray(structure) if _starts_with_number(structure) else structure
+def _arrays(structure: Nested) -> Nested:
+    """Return the structure with an array for each leaf, and for each list of numbers."""
+    if isinstance(structure, dict):
+        return {key: _arrays(item) for key, item in structure.items()}
+    if isinstance(structure, list | tuple) and not _of_numbers(structure):
+        return type(structure)(_arrays(item) for item in structure)
+    return _array(structure)
 
 
-def _starts_with_number(structure: Nested) -> bool:
+def _of_numbers(structure: Nested) -> bool:
     while isinstance(structure, list | tuple) and structure:
         structure = structure[0]
-    return isinstance(structure, float | int | str | np.generic)
+    return isinstance(structure, bool | int | float | str | np.generic)
 
 
 def _array(value: Any) -> np.ndarray | None:
     if value is None:
         return None
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise DataMismatch(f"data: expected numbers of one shape, found {error}") from error
+    if array.dtype == np.object_ or not array.ndim:
+        raise DataMismatch(
+            f"data: expected arrays, lists of numbers, or an iterable of batches, found "
+            f"{value!r:.80} of type {type(value).__name__}"
+        )
     if is_floating(array.dtype) and str(array.dtype) != FLOATX:
         return array.astype(FLOATX)
     return array

@@ -13,8 +13,9 @@ from reference_impl.models.flags import flags_in_order
 from reference_impl.models.trainer import Trainer
 from reference_impl.nest import map_leaves
 from reference_impl.optimizers import Optimizer, UnknownVariableError
-from reference_impl.serialization import class_name
+from reference_impl.serialization import serialize_layer
 from reference_impl.state import Extras, LayerWeights, ModelState, NamedArray, WeightsState
+from reference_impl.stated import plain_config
 
 
 def weights_state(model: Trainer) -> WeightsState:
@@ -88,7 +89,7 @@ def model_state(model: Trainer, *, include_optimizer: bool = True) -> ModelState
     """
     compiled = model.compiled if include_optimizer else None
     return ModelState(
-        architecture={"class_name": class_name(model), "config": model.get_config()},
+        architecture=serialize_layer(model),
         weights=weights_state(model),
         training=None if compiled is None else training_config(compiled),
         optimizer=None if compiled is None else _named(compiled.optimizer.variables),
@@ -104,7 +105,7 @@ def training_config(compiled: Compiled) -> dict[str, Any]:
     weighted: list[list[Metric | None]] = [
         [*group] or [None] for group in compiled.output_weighted_metrics
     ]
-    return {
+    settings = {
         "loss": map_leaves(_serialized_loss, told.loss),
         "metrics": _entries(plain if made and told.metrics is not None else told.metrics),
         "weighted_metrics": _entries(
@@ -113,6 +114,7 @@ def training_config(compiled: Compiled) -> dict[str, Any]:
         "loss_weights": told.loss_weights,
         "optimizer_config": optimizers.serialize(compiled.optimizer, use_legacy_format=True),
     }
+    return plain_config(settings, where="compile()", entry=serialize_layer)
 
 
 def _serialized_loss(loss: Any) -> Any:

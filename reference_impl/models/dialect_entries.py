@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from reference_impl.autodiff import Tensor
-from reference_impl.configuration import config_of as stated_config
 from reference_impl.custom_objects import registered_name
 from reference_impl.layers.activation_layers import LeakyReLU
 from reference_impl.layers.base import KerasTensor, Layer, Node
@@ -25,7 +24,8 @@ from reference_impl.models.graph import Graph
 from reference_impl.models.graph_config import graph_addresses, graph_config
 from reference_impl.models.trainer import Trainer
 from reference_impl.nest import map_leaves
-from reference_impl.serialization import built_in, class_name
+from reference_impl.serialization import built_in, class_name, name_beside
+from reference_impl.stated import stated_config
 
 Entry = dict[str, Any]
 
@@ -75,8 +75,10 @@ def entry_of(layer: Layer, words: Words) -> Entry:
     Raises:
         NotImplementedError: if it has no configuration.
     """
+    config = config_of(layer, words)
+    name = name_beside(layer, config)
     if not words.whole:
-        return {"class_name": class_name(layer), "config": config_of(layer, words)}
+        return {"class_name": class_name(layer), "config": config, **name}
     kind = type(layer)
     named: Entry = {"module": "keras.layers", "class_name": kind.__name__}
     registered: str | None = None
@@ -87,7 +89,7 @@ def entry_of(layer: Layer, words: Words) -> Entry:
         named["module"] = "keras"
     elif built_in(kind.__name__) is not kind:
         named["module"], registered = None, registered_name(kind)
-    entry = {**named, "config": config_of(layer, words), "registered_name": registered}
+    entry = {**named, "config": config, "registered_name": registered, **name}
     if id(layer) in words.shared:
         entry["shared_object_id"] = words.shared[id(layer)]
     shape = None if named["module"] else _built_for(layer)
@@ -119,14 +121,15 @@ def _built_for(layer: Layer) -> Any:
 def config_of(layer: Layer, words: Words) -> Entry:
     """Return the configuration of a layer or model."""
     graph = layer.graph if isinstance(layer, Trainer) else None
+    layer.check_config()
     if _configured_as(layer, "Sequential"):
         return _sequential_config(layer, words)
-    if graph is not None and _configured_as(layer, "Functional"):
+    if graph and _configured_as(layer, "Functional") and not layer.makes_own_graph:
         return {"name": layer.name, "trainable": layer.trainable, **_graph_config(graph, words)}
-    config = stated_config(layer)
+    config = stated_config(layer, lambda inner: entry_of(inner, words))
     if words.dialect is Dialect.KERAS:
         config = _keras_3_config(layer, config)
-    return {key: _written(value, words) for key, value in config.items()}
+    return config
 
 
 def _sequential_config(model: Layer, words: Words) -> Entry:
@@ -199,17 +202,6 @@ def _keras_3_activation(name: Any) -> Any:
             "registered_name": OTHER_ACTIVATIONS[name],
         }
     return SAME_ACTIVATIONS.get(name, name)
-
-
-def _written(value: Any, words: Words) -> Any:
-    """Return a value of a custom configuration with the layers in it as entries."""
-    if isinstance(value, Layer):
-        return entry_of(value, words)
-    if isinstance(value, Mapping):
-        return {key: _written(inner, words) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_written(inner, words) for inner in value]
-    return value
 
 
 def _plain(shape: Any) -> Any:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from reference_impl.custom_objects import active_custom_objects
 from reference_impl.formats.errors import NotReadHere, WrongPart
 from reference_impl.formats.object_graph import Node
 from reference_impl.formats.saved_model_objects import DICT, KERAS_API, LIST
@@ -13,7 +14,7 @@ from reference_impl.models.foreign_programs import Callees, foreign_program
 from reference_impl.models.revived import Revived, places_of
 from reference_impl.models.saved_objects import held_by
 from reference_impl.nest import leaves, map_leaves, map_shapes
-from reference_impl.serialization import UnknownLayer, layer_class
+from reference_impl.serialization import UnknownLayer, layer_class, name_in
 
 LISTS = ("variables", "trainable_variables", "regularization_losses")
 """What Keras lists of a layer beside its attributes."""
@@ -39,9 +40,12 @@ def entry_of(saved: SavedModelContents, node: Node) -> dict[str, Any]:
             f"{saved.folder}: no class_name of the layer that is object {_number(saved, node)}"
         )
     config = _with_numbers(saved, node, told.get("config") or {})
-    entry = {"class_name": told["class_name"], "config": config}
+    entry = {"class_name": told["class_name"], "config": config, "name": told.get("name")}
     if "is_graph_network" not in told:
         return entry
+    arguments = saved.index.get("arguments") if node is saved.root else None
+    if arguments is not None and entry["class_name"] in active_custom_objects():
+        return {**entry, "config": arguments}
     if not entry["config"]:
         error = UnknownLayer(
             f"model {told.get('name')!r}: its class {entry['class_name']!r} states no get_config()"
@@ -72,7 +76,7 @@ def _with_number(
     saved: SavedModelContents, nodes: Mapping[str, Node], entry: Mapping[str, Any]
 ) -> dict[str, Any]:
     config = entry["config"]
-    node = nodes.get(config.get("name"))
+    node = nodes.get(name_in(entry) or "")
     if node is None:
         return dict(entry)
     inner = _with_numbers(saved, node, config)
@@ -83,14 +87,18 @@ def _without_class(
     saved: SavedModelContents, node: Node, config: Mapping[str, Any], error: UnknownLayer
 ) -> dict[str, Any]:
     """Return the entry of a model of a class that is not known: a graph's, or what its call did."""
+    revival = saved.index.get("revival") or {}
+    if "refused" in revival:
+        raise UnknownLayer(f"{error}; it can't come back without its class: {revival['refused']}")
     if saved.layers[id(node)]["is_graph_network"] and "layers" in config:
         kind = "Functional" if "input_layers" in config else "Sequential"
         return {"class_name": kind, "config": config}
-    revival = saved.index.get("revival") or {}
+    if "graph" in revival:
+        return dict(revival["graph"])
     if "description" in revival:
         return {"class_name": Revived.__name__, "config": revival}
-    if "refused" in revival:
-        raise UnknownLayer(f"{error}; it can't come back without its class: {revival['refused']}")
+    if saved.layers[id(node)]["is_graph_network"]:
+        raise UnknownLayer(f"{error}; its config does not describe its graph")
     try:
         return {"class_name": Revived.__name__, "config": _config(saved, node)}
     except NotReadHere as why:

@@ -85,6 +85,10 @@ def graph_between(inputs: Nested, outputs: Nested) -> Graph:
     for symbol in given:
         if not isinstance(symbol, KerasTensor) or not isinstance(symbol.layer, InputLayer):
             raise ValueError(f"Model: expected inputs made by keras.Input, found {symbol!r:.200}")
+    if len({id(symbol) for symbol in given}) < len(given):
+        raise ValueError(
+            f"Model: expected each input once, found {[symbol.layer.name for symbol in given]}"
+        )
     order, first_seen = _reachable(outputs)
     layer_depths, node_depths = _depths(order)
     for symbol in given:

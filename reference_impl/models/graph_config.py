@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from reference_impl.autodiff import Tensor
 from reference_impl.layers.base import KerasTensor, Layer, Node
 from reference_impl.layers.input_layer import InputLayer
 from reference_impl.loading import MalformedEntry, at
-from reference_impl.models.call_arguments import addresses_in, keras_3_argument, with_tensors
+from reference_impl.models.call_arguments import (
+    addresses_in,
+    keras_3_argument,
+    plain_argument,
+    with_tensors,
+)
 from reference_impl.models.graph import Graph
 from reference_impl.models.graph_checks import check_graph, is_address, map_addresses
 from reference_impl.nest import Nested, leaves, map_leaves
@@ -53,8 +55,19 @@ def graph_config(
     address, kept = graph_addresses(graph, first=_first_index)
 
     def inbound(node: Node) -> list[Any]:
-        arguments = {name: _plain(item, address) for name, item in node.arguments.items()}
-        return [[*address(symbol), arguments] for symbol in leaves(node.inputs)]
+        arguments = {name: plain_argument(item, address) for name, item in node.arguments.items()}
+
+        def written(structure: Nested) -> Any:
+            if isinstance(structure, KerasTensor):
+                return [*address(structure), arguments]
+            if isinstance(structure, dict):
+                return {key: written(item) for key, item in structure.items()}
+            return [written(item) for item in structure]
+
+        found = written(node.inputs)
+        # One tensor stands in a list; a list of one for that stands in another.
+        listed = isinstance(found, list) and len(found) == 1 and not node.layer.takes_list
+        return [found] if listed or isinstance(node.inputs, KerasTensor) else found
 
     layers = [
         {
@@ -97,18 +110,6 @@ def graph_addresses(
     return address, kept
 
 
-def _plain(argument: Any, address: Callable[[KerasTensor], list[Any]]) -> Any:
-    """Return an argument as tf_keras writes it: addresses for tensors, lists for arrays."""
-
-    def plain(leaf: Any) -> Any:
-        if isinstance(leaf, KerasTensor):
-            return address(leaf)
-        array = leaf.value if isinstance(leaf, Tensor) else leaf
-        return array.tolist() if isinstance(array, np.ndarray) else leaf
-
-    return map_leaves(plain, argument)
-
-
 def _addresses(structure: Nested, address: Any) -> Any:
     return (
         [address(structure)]
@@ -125,15 +126,21 @@ def _first_index(layer: Layer) -> int:
     return 1 if layer.is_graph_network else 0
 
 
-def graph_from_config(config: Mapping[str, Any]) -> tuple[Nested, Nested]:
+def graph_from_config(
+    config: Mapping[str, Any], made_layers: Mapping[str, Layer] | None = None
+) -> tuple[Nested, Nested]:
     """Return the symbolic inputs and outputs of the graph that a configuration describes.
+
+    Its layers are made from their entries, unless they are given by name.
 
     Raises:
         MalformedEntry: if it refers to a layer or a call that it does not hold.
     """
     check_graph(config, _call_of)
     entries = _entries(config)
-    layers = {entry["name"]: _layer(entry, number) for number, entry in enumerate(entries)}
+    layers = made_layers or {
+        entry["name"]: _layer(entry, number) for number, entry in enumerate(entries)
+    }
     calls = [
         _call(entry["name"], layers, node)
         for entry in entries
@@ -169,6 +176,8 @@ def graph_from_config(config: Mapping[str, Any]) -> tuple[Nested, Nested]:
 
 def _call(name: str, layers: Mapping[str, Layer], node: Any) -> Call:
     inputs, arguments = _call_of(node)
+    if layers[name].takes_list and is_address(inputs):
+        inputs = [inputs]
     return Call(name, layers[name], inputs, arguments, list(addresses_in(arguments, layers)))
 
 

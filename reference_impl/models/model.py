@@ -1,7 +1,6 @@
 """Model: a layer that can be compiled, trained, evaluated and saved; functional or subclassed."""
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -17,18 +16,27 @@ from reference_impl.layers.policy import is_floating
 from reference_impl.layers.weights import each_once
 from reference_impl.limits import building
 from reference_impl.loading import at
+from reference_impl.models.construction import (
+    Construction,
+    check_arguments,
+    check_takes,
+    construction,
+    own_arguments,
+)
 from reference_impl.models.errors import UnbuiltModel
 from reference_impl.models.graph import Graph, conformed_inputs, graph_between
 from reference_impl.models.graph_checks import NetworkConfig
 from reference_impl.models.graph_config import graph_config, graph_from_config
-from reference_impl.models.trainer import Trainer
-from reference_impl.nest import Nested, leaves, map_leaves, map_shapes, shapes_in
+from reference_impl.models.network import Network
+from reference_impl.models.summary import print_line, summary_lines
+from reference_impl.nest import Nested, leaves, map_leaves, shapes_in
 from reference_impl.plain import json_text
-from reference_impl.serialization import class_name
+from reference_impl.serialization import serialize_layer
 from reference_impl.state import BACKEND, KERAS_VERSION
+from reference_impl.targets import Target
 
 
-class Model(Trainer):
+class Model(Network):
     """A functional model, made of `inputs` and `outputs`, or a subclass that states `call`.
 
     Args:
@@ -38,6 +46,13 @@ class Model(Trainer):
     """
 
     configured_by_layers = True
+    _construction = Construction()
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Note what a class with a constructor of its own is called with."""
+        model = super().__new__(cls)
+        object.__setattr__(model, "_construction", construction(cls.__init__, args, kwargs))
+        return model
 
     def __init__(
         self,
@@ -67,31 +82,6 @@ class Model(Trainer):
         if self.graph is None:
             return assigned
         return list({id(layer): layer for layer in (*self.graph.layers, *assigned)}.values())
-
-    @property
-    def inputs(self) -> list[Any] | None:
-        """The symbolic inputs, flattened; None for a subclassed model."""
-        return None if self.graph is None else list(leaves(self.graph.inputs))
-
-    @property
-    def outputs(self) -> list[Any] | None:
-        """The symbolic outputs, flattened; None for a subclassed model."""
-        return None if self.graph is None else list(leaves(self.graph.outputs))
-
-    @property
-    def input(self) -> Nested:
-        """The symbolic inputs as the model was given them."""
-        return None if self.graph is None else self.graph.inputs
-
-    @property
-    def output(self) -> Nested:
-        """The symbolic outputs as the model was given them."""
-        return None if self.graph is None else self.graph.outputs
-
-    @property
-    def output_names(self) -> list[str] | None:
-        """The names of the outputs: of the layers that make them."""
-        return None if self.graph is None else self.graph.output_names
 
     def positions(self) -> tuple[str, ...]:
         """Return the names of what is taken by position after the inputs."""
@@ -132,13 +122,15 @@ class Model(Trainer):
 
     def build(self, input_shape: Nested) -> None:
         """Create a subclassed model's weights by calling it on zeros of that shape."""
-        if self.graph is not None or self.built:
-            return
+        if self.graph is None and not self.built:
+            self.build_for(self._symbols(input_shape))
+
+    def build_for(self, symbols: Nested) -> None:
+        """Create a subclassed model's weights for what symbolic tensors stand for."""
         if self.called_on is None:
-            symbols = map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), input_shape)
             self._note_call(symbols)
         try:
-            self._shape_by_call(input_shape, {})
+            self._shape_by_call(symbols, {})
         except ValueError:
             self.built, self.called_on = False, None
             raise
@@ -191,33 +183,35 @@ class Model(Trainer):
                 "first called on data, or by build(input_shape)"
             )
 
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """Return the layer of that name or at that index.
-
-        Raises:
-            ValueError: if there is none.
-        """
-        if index is not None and name is None:
-            return self.layers[index]
-        for layer in self.layers:
-            if layer.name == name:
-                return layer
-        raise ValueError(
-            f"model {self.name!r}: expected one of the layers "
-            f"{sorted(layer.name for layer in self.layers)}, found {name!r}"
-        )
-
     def get_config(self) -> dict[str, Any]:
-        """Return the graph's configuration.
+        """Return the graph's configuration, or the arguments of a class that makes it itself.
 
         Raises:
-            NotImplementedError: for a subclassed model that states no `get_config`.
+            NotImplementedError: for a subclassed model that states no `get_config`, or one whose
+                constructor took arguments that are not plain.
         """
         if self.graph is None:
             raise NotImplementedError(
                 f"model {self.name!r}: a subclassed model is defined by its code and has no "
                 f"configuration; save its weights, or state {type(self).__name__}.get_config()"
             )
+        self.check_config()
+        if self.makes_own_graph:
+            named = {"name": self.name, "trainable": self._trainable}
+            return own_arguments(type(self).__init__, self._construction, named)
+        return self.graph_config()
+
+    def check_config(self) -> None:
+        if type(self).get_config is Model.get_config:
+            check_arguments(self, self._construction)
+
+    @property
+    def makes_own_graph(self) -> bool:
+        return self.graph is not None and not self._construction.of_tensors
+
+    def graph_config(self) -> dict[str, Any]:
+        """Return the configuration of the graph, with which a plain model is made again."""
+        assert self.graph is not None
         return {"name": self.name, "trainable": self._trainable, **graph_config(self.graph)}
 
     @classmethod
@@ -229,6 +223,7 @@ class Model(Trainer):
             told = fitted(config, NetworkConfig)
             if "input_layers" not in told:
                 return made_from(cls, told)
+            check_takes(cls, told)
             inputs, outputs = graph_from_config(told)
             model = cls(inputs=inputs, outputs=outputs, name=told.get("name"))
             model.set_own_trainable(told.get("trainable", True))
@@ -236,17 +231,12 @@ class Model(Trainer):
 
     def to_json(self, **json_arguments: Any) -> str:
         """Return the architecture as JSON text: class name, configuration, versions."""
-        entry = {
-            "class_name": class_name(self),
-            "config": self.get_config(),
-            "keras_version": KERAS_VERSION,
-            "backend": BACKEND,
-        }
+        entry = {**serialize_layer(self), "keras_version": KERAS_VERSION, "backend": BACKEND}
         return json_text(entry, **json_arguments)
 
     def save(
         self,
-        filepath: saving.Target,
+        filepath: Target,
         overwrite: bool = True,  # noqa: FBT001 (Keras's signature)
         include_optimizer: bool = True,  # noqa: FBT001 (Keras's signature)
         save_format: str | None = None,
@@ -265,7 +255,7 @@ class Model(Trainer):
 
     def save_weights(
         self,
-        filepath: saving.Target,
+        filepath: Target,
         overwrite: bool = True,  # noqa: FBT001 (Keras's signature)
         save_format: str | None = None,
         *,
@@ -278,20 +268,18 @@ class Model(Trainer):
 
     def load_weights(
         self,
-        filepath: saving.Target,
+        filepath: Target,
         by_name: bool = False,  # noqa: FBT001 (Keras's signature)
+        *,
+        skip_mismatch: bool = False,
     ) -> LoadStatus | None:
         """Read weights from a file, all or none: see `saving.load_weights`."""
-        return saving.load_weights(self, filepath, by_name=by_name)
+        return saving.load_weights(self, filepath, by_name=by_name, skip_mismatch=skip_mismatch)
 
-    def summary(self) -> None:
-        """Write the layers with their numbers of parameters to standard output."""
-        lines = [f'Model: "{self.name}"']
-        for layer in self.layers:
-            count = sum(weight.value.size for weight in layer.weights)
-            lines.append(f"{layer.name} ({type(layer).__name__}): {count} parameters")
-        total = sum(weight.value.size for weight in self.weights)
-        sys.stdout.write("\n".join([*lines, f"Total params: {total}"]) + "\n")
+    def summary(self, *, print_fn: Callable[[str], Any] = print_line) -> None:
+        """Print the layers with their numbers of parameters, line by line."""
+        for line in summary_lines(self):
+            print_fn(line)
 
 
 def _weights(held: Any) -> list[Variable]:

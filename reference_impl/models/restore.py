@@ -1,6 +1,8 @@
 """From a state to a live model: everything is found to fit before anything is changed."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,8 @@ from reference_impl.models.trainer import Trainer
 from reference_impl.nest import map_shapes
 from reference_impl.serialization import deserialize_layer, sharing_layers
 from reference_impl.state import Extras, LayerWeights, ModelState, NamedArray, WeightsState
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def model_from_state(
@@ -100,8 +104,13 @@ def _flags_then(model: Trainer, weights: WeightsState) -> Flags:
     return paired_with(model, weights.trainable) or []
 
 
-def fitting_by_name(model: Trainer, weights: WeightsState) -> Assignments:
-    """Return which variable takes which array, for layers whose names are in the state."""
+def fitting_by_name(
+    model: Trainer, weights: WeightsState, *, skip_mismatch: bool = False
+) -> Assignments:
+    """Return which variable takes which array, for layers whose names are in the state.
+
+    With `skip_mismatch` layers that do not fit are left, with a warning.
+    """
     check_built(model)
     groups: Mapping[str, LayerWeights] = {group.layer: group for group in weights.layers}
     changes: Assignments = []
@@ -111,11 +120,24 @@ def fitting_by_name(model: Trainer, weights: WeightsState) -> Assignments:
     for layer, variables in listed:
         if layer.name in groups:
             arrays = groups[layer.name].weights
-            changes += paired(layer.name, variables, arrays, in_order=in_order)
+            pair = partial(paired, layer.name, variables, arrays, in_order=in_order)
+            changes += left_if(pair, skip_mismatch=skip_mismatch)
     own = top_level_weights(model)
     if own and weights.top_level:
-        changes += paired(model.name, own, weights.top_level)
+        pair = partial(paired, model.name, own, weights.top_level)
+        changes += left_if(pair, skip_mismatch=skip_mismatch)
     return changes
+
+
+def left_if(pair: Callable[[], Assignments], *, skip_mismatch: bool) -> Assignments:
+    """Return what is paired; nothing, with a warning, where it does not fit and may be left."""
+    try:
+        return pair()
+    except WeightsMismatch as error:
+        if not skip_mismatch:
+            raise
+        _LOGGER.warning("left as it is: %s", str(error).removesuffix("; nothing was changed"))
+        return []
 
 
 def paired(

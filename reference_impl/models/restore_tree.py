@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from reference_impl.formats.weights_h5 import OPTIMIZER, WeightsTree
@@ -10,7 +11,7 @@ from reference_impl.layers.base import Layer
 from reference_impl.models.assignments import Assignments, WeightsMismatch
 from reference_impl.models.object_paths import WALKS, Place, Walk
 from reference_impl.models.optimized import OptimizerMismatch
-from reference_impl.models.restore import paired
+from reference_impl.models.restore import left_if, paired
 from reference_impl.models.restore_training import MetricsMismatch, training_changes
 from reference_impl.models.trainer import Trainer
 from reference_impl.state import Extras, NamedArray
@@ -18,30 +19,30 @@ from reference_impl.state import Extras, NamedArray
 _LOGGER = logging.getLogger(__name__)
 
 
-def fitting_tree(model: Layer, tree: WeightsTree) -> Assignments:
+def fitting_tree(model: Layer, tree: WeightsTree, *, skip_mismatch: bool = False) -> Assignments:
     """Return which variable takes which array, by the walk that finds them all.
 
-    Groups that the model has no place for are left, as in Keras.
+    Groups that the model has no place for are left, as in Keras; with `skip_mismatch` so are layers
+    that do not fit, with a warning.
 
     Raises:
         WeightsMismatch: if the file lacks what the model has, or a shape does not fit.
     """
     walks = [Walk(dialect, nested).places(model) for dialect, nested in WALKS]
     missing = [_missing(places, tree) for places in walks]
-    fits = [places for places, lacking in zip(walks, missing, strict=True) if not lacking]
-    if not fits:
+    places = min(zip(walks, missing, strict=True), key=lambda found: len(found[1]))[0]
+    if all(missing) and not skip_mismatch:
         raise WeightsMismatch(
             f"model {model.name!r}: {'; '.join(min(missing, key=len)[:3])}; the file has "
             f"{sorted(path for path, group in tree.groups.items() if group.arrays)[:20]}; nothing "
             "was changed"
         )
-    _check_complete(model, fits[0], tree)
+    _check_complete(model, places, tree)
     changes: Assignments = []
-    for place in fits[0]:
+    for place in places:
         if place.variables:
-            arrays = tree.groups[place.path].numbered()
-            named = [NamedArray(f"{place.path}/vars/{i}", a) for i, a in enumerate(arrays)]
-            changes += paired(place.name, place.variables, named)
+            pair = partial(paired, place.name, place.variables, _named(place, tree))
+            changes += left_if(pair, skip_mismatch=skip_mismatch)
     return changes
 
 
@@ -68,6 +69,12 @@ def _check_complete(model: Layer, places: Sequence[Place], tree: WeightsTree) ->
 
 def _within(path: str, outer: str) -> bool:
     return path == outer or path.startswith(f"{outer}/")
+
+
+def _named(place: Place, tree: WeightsTree) -> list[NamedArray]:
+    group = tree.groups.get(place.path)
+    arrays = [] if group is None else group.numbered()
+    return [NamedArray(f"{place.path}/vars/{i}", array) for i, array in enumerate(arrays)]
 
 
 def _missing(places: Sequence[Place], tree: WeightsTree) -> list[str]:

@@ -17,6 +17,7 @@ from reference_impl.models.model import Model
 from reference_impl.models.program import recorded, run
 from reference_impl.models.program_checks import Description, check_programs
 from reference_impl.models.saved_objects import config_of, input_specs
+from reference_impl.models.sequential import Sequential
 from reference_impl.nest import Nested, leaves
 from reference_impl.serialization import deserialize_layer, serialize_layer
 
@@ -113,7 +114,29 @@ def _entry(layer: Layer, numbers: Mapping[int, int]) -> dict[str, Any]:
     if isinstance(layer, Model) and layer.graph is None and not config_of(layer):
         config = revived_config(layer, numbers)
         return {"class_name": Revived.__name__, "config": config, **number}
+    if isinstance(layer, Model) and layer.graph is not None:
+        return {**graph_entry(layer), **number}
     return {**serialize_layer(layer), **number}
+
+
+def graph_entry(model: Model) -> dict[str, Any]:
+    """Return the entry of a plain model with this one's graph.
+
+    Raises:
+        NotImplementedError: if its class computes or holds more than the graph.
+    """
+    if beyond := beyond_graph(model):
+        raise NotImplementedError(f"model {model.name!r}: it has more than its graph: {beyond}")
+    kind = "Sequential" if isinstance(model, Sequential) else "Functional"
+    return {"class_name": kind, "config": model.graph_config()}
+
+
+def beyond_graph(model: Model) -> list[str]:
+    """Return what the class of a model with a graph has besides: its call, layers and weights."""
+    graph = {id(layer) for layer in (model.graph.layers if model.graph else model.layers)}
+    held = [layer.name for layer in model.sublayers() if id(layer) not in graph]
+    own_call = [] if type(model).call is Model.call else [f"{type(model).__name__}.call()"]
+    return [*own_call, *held, *(weight.name for weight in model.own_weights())]
 
 
 def places_of(layers: Sequence[object], weights: Sequence[object]) -> dict[int, Any]:

@@ -43,8 +43,9 @@ from reference_impl.models.sequential import Sequential
 from reference_impl.models.trackable import Held, children, tree_of
 from reference_impl.nest import is_shape, leaves, map_shapes
 from reference_impl.optimizers import LegacyOptimizer, Optimizer
-from reference_impl.serialization import class_name
+from reference_impl.serialization import class_name, serialize_layer
 from reference_impl.state import BACKEND, KERAS_VERSION
+from reference_impl.stated import stated_config
 
 
 def children_and_states(held: Held) -> Mapping[str, Held]:
@@ -230,8 +231,11 @@ def _policy(name: str) -> Any:
 
 def config_of(layer: Layer) -> Any:
     """Return the config, an empty one where the class states none."""
+    inherited = type(layer).get_config in (Model.get_config, Sequential.get_config)
     try:
-        return layer.get_config()
+        if isinstance(layer, Model) and layer.graph is not None and inherited:
+            return layer.graph_config()
+        return stated_config(layer, serialize_layer)
     except NotImplementedError:  # tf_keras, too, writes none where the class states none
         return {}
 
@@ -255,8 +259,7 @@ def _model_metadata(model: Model) -> dict[str, Any]:
 def _root_metadata(model: Model, *, include_optimizer: bool) -> dict[str, Any]:
     found = layer_metadata(model)
     if model.graph is not None:
-        entry = {"class_name": found["class_name"], "config": found["config"]}
-        found["model_config"] = entry
+        found["model_config"] = {key: found[key] for key in ("class_name", "config")}
     if include_optimizer and model.compiled is not None:
         found["training_config"] = training_config(model.compiled)
     return found
@@ -295,6 +298,5 @@ def _fixed_batch(model: Model) -> Iterator[int]:
 
 def input_names(model: Model) -> list[str]:
     """Return the signature's names of the inputs: of their layers, else as tf_keras counts them."""
-    if model.graph is not None:
-        return list(model.graph.input_names)
-    return pseudo_names(model.called_on, "input_")
+    graph = model.graph
+    return list(graph.input_names) if graph else pseudo_names(model.called_on, "input_")

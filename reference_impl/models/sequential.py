@@ -9,7 +9,8 @@ from reference_impl.layers.base import KerasTensor, Layer
 from reference_impl.layers.input_layer import InputLayer
 from reference_impl.layers.policy import FLOATX
 from reference_impl.limits import building
-from reference_impl.loading import at
+from reference_impl.loading import MalformedEntry, at
+from reference_impl.models.construction import takes
 from reference_impl.models.graph import graph_between
 from reference_impl.models.graph_checks import NetworkConfig
 from reference_impl.models.model import Model
@@ -35,13 +36,15 @@ class Sequential(Model):
     is_network = True
 
     def __init__(
-        self, layers: Sequence[Layer | KerasTensor] | None = None, name: str | None = None
+        self,
+        layers: Sequence[Layer | KerasTensor] | Layer | None = None,
+        name: str | None = None,
     ) -> None:
         super().__init__(name=name)
         self._stack: list[Layer] = []
         self._tensors: list[KerasTensor] = []
         names: set[str] = set()
-        for layer in layers or ():
+        for layer in [layers] if isinstance(layers, Layer | KerasTensor) else layers or ():
             self._append(layer, names)
         self._close()
 
@@ -106,7 +109,8 @@ class Sequential(Model):
 
     def _new_input(self, layer: Layer, shape: Shape, dtype: str) -> KerasTensor:
         name = f"{layer.name}_input"
-        return InputLayer(batch_input_shape=shape, dtype=dtype, name=name).output
+        made: KerasTensor = InputLayer(batch_input_shape=shape, dtype=dtype, name=name).output
+        return made
 
     def _call_next(self, layer: Layer) -> None:
         tensor = layer(self._tensors[-1])
@@ -146,6 +150,26 @@ class Sequential(Model):
         tf_keras keeps no flag of the model itself, so that a frozen one comes back thawed; here it
         stands in the config where it is not the default, which tf_keras reads over.
         """
+        self.check_config()
+        return self.graph_config()
+
+    def check_config(self) -> None:
+        """Refuse a class that can't be given the layers of a file."""
+        stated = type(self).get_config is not Sequential.get_config
+        if not stated and not takes(type(self).__init__, "layers", exactly=True):
+            raise NotImplementedError(
+                f"model {self.name!r}: the constructor of {type(self).__name__} takes no layers: "
+                "it must state get_config() and from_config() to be saved, or save a SavedModel or "
+                "the weights"
+            )
+
+    @property
+    def makes_own_graph(self) -> bool:
+        """Never: the configuration holds the layers, whoever made them."""
+        return False
+
+    def graph_config(self) -> dict[str, Any]:
+        """Return the configuration of the stack, with which a plain Sequential is made again."""
         frozen = {} if self.trainable else {"trainable": False}
         layers = [serialize_layer(layer) for layer in self.sublayers()]
         return {"name": self.name, **frozen, "layers": layers}
@@ -156,6 +180,12 @@ class Sequential(Model):
         told = {"layers": config} if isinstance(config, list) else config
         with custom_object_scope(custom_objects or {}), building(), at():
             given = fitted(told, SequentialConfig)
+            if not takes(cls.__init__, "layers", exactly=True):
+                raise MalformedEntry(
+                    f"model {given.get('name')!r}: the configuration describes a stack of layers, "
+                    f"but the constructor of {cls.__name__} takes no layers: load it without the "
+                    "class, or let the class state get_config() and from_config()"
+                )
             layers = []
             for number, entry in enumerate(given["layers"]):
                 with at("layers", number):

@@ -5,16 +5,13 @@ from typing import Any
 
 from reference_impl import optimizers
 from reference_impl.autodiff import Tape, Tensor
-from reference_impl.callbacks import Callback, CallbackList, EpochLines, History
+from reference_impl.callbacks import Callback, CallbackList, History, callback_list
 from reference_impl.custom_objects import active_custom_objects
 from reference_impl.layers.base import Layer
 from reference_impl.metrics import Metric
 from reference_impl.models.batches import (
     Rows,
-    batch_size_of,
-    batches,
     joined,
-    parted,
     positive,
     pseudo_names,
     reported,
@@ -27,10 +24,10 @@ from reference_impl.models.errors import UncompiledModel
 from reference_impl.models.flags import flags_of, held
 from reference_impl.models.graph import Graph
 from reference_impl.models.own_steps import OF_PREDICTION, OF_TRAINING, check_steps
+from reference_impl.models.streams import Data, batch_size_of, batches, data_of, parted, weighted
 from reference_impl.nest import Nested, leaves, map_leaves
 from reference_impl.optimizers import Optimizer
 from reference_impl.plain import plain
-from reference_impl.random import process_generator
 
 
 class Trainer(Layer):
@@ -156,32 +153,39 @@ class Trainer(Layer):
         verbose: int | str = 0,
         callbacks: Iterable[Callback] | None = None,
         validation_split: float = 0.0,
-        validation_data: Sequence[Nested] | None = None,
+        validation_data: Any = None,
         shuffle: bool = True,  # noqa: FBT001 (Keras's signature)
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Nested = None,
         initial_epoch: int = 0,
         validation_batch_size: int | None = None,
+        *,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
     ) -> History:
         """Train for `epochs` - `initial_epoch` epochs and return what the logs were.
 
         The order of the samples is drawn from the process-wide generator, anew each epoch.
-        `validation_split` takes the last part of the data, before any shuffling.
+        `validation_split` takes the last part of the data, before any shuffling. An iterable gives
+        batches, `steps_per_epoch` of them an epoch: see `Stream`.
         """
         compiled = self._check_compiled()
-        rows, validation = parted(rows_of(x, y, sample_weight), validation_data, validation_split)
-        rows = weighted_by_class(rows, class_weight)
+        given = data_of(x, y, sample_weight, steps=steps_per_epoch)
+        given, validation = parted(given, validation_data, validation_split, validation_steps)
+        rows = weighted(given, class_weight)
         batch_size = batch_size_of(rows, batch_size)
         validation_size = batch_size_of(validation, validation_batch_size or batch_size)
-        history = History()
-        epochs = positive("epochs", epochs)
-        told = self._callbacks(callbacks, history, verbose=verbose, epochs=epochs)
+        history, epochs = History(), positive("epochs", epochs)
+        params = {"epochs": epochs, "validation": validation is not None}
+        told = callback_list(self, callbacks, history, verbose=verbose, params=params)
         self.stop_training = False
         with held(compiled.flags):
             told.tell("on_train_begin")
             for epoch in range(initial_epoch, epochs):
                 told.tell("on_epoch_begin", epoch)
                 logs = self._train_epoch(rows, batch_size, told, shuffle=shuffle)
+                if not logs:
+                    break
                 if validation is not None:
                     found = self._evaluate(validation, validation_size, told)
                     logs |= {f"val_{name}": value for name, value in found.items()}
@@ -202,29 +206,37 @@ class Trainer(Layer):
         sample_weight: Nested = None,
         return_dict: bool = False,  # noqa: FBT001 (Keras's signature)
         callbacks: Iterable[Callback] | None = None,
+        *,
+        steps: int | None = None,
     ) -> Any:
         """Return the loss and the metrics over all samples: a list, or a number if it is one."""
         self._check_compiled()
-        told = self._callbacks(callbacks, verbose=verbose)
-        rows = rows_of(x, y, sample_weight)
+        told = callback_list(self, callbacks, verbose=verbose)
+        rows = data_of(x, y, sample_weight, steps=steps)
         logs = self._evaluate(rows, batch_size_of(rows, batch_size), told)
         return reported(logs, return_dict=return_dict)
 
-    def predict(self, x: Nested, batch_size: int | None = None, verbose: int | str = 0) -> Nested:
+    def predict(
+        self,
+        x: Nested,
+        batch_size: int | None = None,
+        verbose: int | str = 0,
+        *,
+        steps: int | None = None,
+    ) -> Nested:
         """Return the outputs for all samples, as arrays, computed batch by batch."""
         del verbose
         check_steps(self, OF_PREDICTION)
-        rows = rows_of(x)
-        chosen = batches(rows, batch_size_of(rows, batch_size))
-        return joined([self(batch.x, training=False) for batch in chosen])
+        rows = data_of(x, steps=steps)
+        given = batches(rows, batch_size_of(rows, batch_size))
+        return joined([self(batch.x, training=False) for batch in given])
 
     def _train_epoch(
-        self, rows: Rows, batch_size: int, told: CallbackList, *, shuffle: bool
+        self, rows: Data, batch_size: int, told: CallbackList, *, shuffle: bool
     ) -> dict[str, Any]:
         self.reset_metrics()
-        order = process_generator().permutation(len(rows)) if shuffle else None
         logs: dict[str, Any] = {}
-        for number, batch in enumerate(batches(rows, batch_size, order)):
+        for number, batch in enumerate(batches(rows, batch_size, shuffle=shuffle)):
             told.tell("on_train_batch_begin", number)
             logs = self._train_step(batch)
             told.tell("on_train_batch_end", number, logs)
@@ -232,7 +244,7 @@ class Trainer(Layer):
                 break
         return logs
 
-    def _evaluate(self, rows: Rows, batch_size: int, told: CallbackList) -> dict[str, Any]:
+    def _evaluate(self, rows: Data, batch_size: int, told: CallbackList) -> dict[str, Any]:
         self.reset_metrics()
         told.tell("on_test_begin")
         logs: dict[str, Any] = {}
@@ -282,17 +294,6 @@ class Trainer(Layer):
 
     def _logs(self) -> dict[str, Any]:
         return {metric.name: float(metric.result()) for metric in self.metrics}
-
-    def _callbacks(
-        self,
-        callbacks: Iterable[Callback] | None,
-        *own: Callback,
-        verbose: int | str,
-        epochs: int = 1,
-    ) -> CallbackList:
-        shown = [EpochLines()] if verbose not in (0, "auto") else []
-        called = [*(callbacks or ()), *shown, *own]
-        return CallbackList(called, model=self, params={"epochs": epochs})
 
     def _check_compiled(self) -> Compiled:
         if self.compiled is None:

@@ -129,6 +129,8 @@ class AdamW(Adam):
         name: str = "AdamW",
         **options: Unpack[SharedOptions],
     ) -> None:
+        if weight_decay is None:
+            raise ValueError("AdamW: weight_decay: expected a number, found None; use Adam instead")
         super().__init__(
             learning_rate,
             beta_1,

@@ -7,6 +7,7 @@ import pytest
 
 import reference_impl as keras
 from reference_impl.configuration import UnstatedConfig
+from reference_impl.stated import Unserializable
 
 L = keras.layers
 X, Y = np.linspace(-1, 1, 12, dtype="f").reshape(4, 3), np.ones((4, 1), "f")
@@ -101,7 +102,6 @@ MODELS = {
     "initializer": ("Gain", lambda: model_of(layer=L.Dense(1, kernel_initializer=Gain(3.0)))),
     "regularizer": ("Penalty", lambda: model_of(layer=L.Dense(1, kernel_regularizer=Penalty(2.0)))),
     "layer": ("Louder", lambda: model_of(layer=Louder(1, gain=2.0))),
-    "no config": ("Nothing", lambda: model_of(layer=L.Dense(1, kernel_initializer=Nothing()))),
 }
 
 
@@ -115,6 +115,15 @@ def test_an_argument_that_nothing_states_is_refused_by_the_save(kind, build, nam
     model.save_weights(tmp_path / "weights.h5")
 
 
+@pytest.mark.parametrize("name", WHOLE)
+def test_an_object_without_a_configuration_is_refused_by_the_save(name, tmp_path):
+    model = model_of(layer=L.Dense(1, kernel_initializer=Nothing()))
+
+    with pytest.raises(Unserializable, match=r"\(Dense\): initializer: .*Nothing.*get_config\(\)"):
+        model.save(tmp_path / name)
+    assert not (tmp_path / name).exists()
+
+
 @pytest.mark.parametrize("what", ["loss", "metric", "optimizer", "schedule"])
 def test_what_a_saved_model_is_compiled_with_is_refused_too(what, tmp_path):
     kind, build = MODELS[what]
@@ -123,7 +132,7 @@ def test_what_a_saved_model_is_compiled_with_is_refused_too(what, tmp_path):
         build().save(tmp_path / "folder")
 
 
-@pytest.mark.parametrize("what", ["constraint", "initializer", "regularizer", "layer", "no config"])
+@pytest.mark.parametrize("what", ["constraint", "initializer", "regularizer", "layer"])
 def test_a_saved_model_comes_back_by_what_its_layers_do(what, tmp_path):
     """A SavedModel holds the call itself; what trains it otherwise is not taken for the same."""
     kind, build = MODELS[what]

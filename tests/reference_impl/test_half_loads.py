@@ -135,7 +135,7 @@ EDITS = {
     "own words are a list": partial(edited_index, own=[1]),
     "arrays are a number": partial(edited_index, arrays=3),
     "a flag is text": partial(edited_index, trainable=["yes"]),
-    "a slot is opaque": lambda file: replaced(file, last_slot(file), np.zeros(1, "V2")),
+    "a slot is opaque": lambda file: replaced(file, last_slot(file), np.zeros(1, "V3")),
     "a slot is text": lambda file: replaced(file, last_slot(file), np.zeros(1, "S2")),
     "the iteration is a half": lambda file: replaced(file, "optimizer/vars/0", 0.5),
     "the iteration is no number": lambda file: replaced(file, "optimizer/vars/0", np.nan),

@@ -209,7 +209,7 @@ def test_merging_refuses_shapes_that_do_not_fit():
         layers.Add(name="a")([np.ones((2, 3)), np.ones((2, 4))])
     with pytest.raises(LayerArgumentError, match="axis 1"):
         layers.Concatenate(axis=1)([np.ones((2, 3)), np.ones((3, 3))])
-    with pytest.raises(LayerArgumentError, match="list of at least 2"):
+    with pytest.raises(LayerArgumentError, match="list of at least one"):
         layers.Add()(ONES)
     with pytest.raises(LayerArgumentError, match="expected 2 inputs"):
         layers.Subtract()([ONES, ONES, ONES])

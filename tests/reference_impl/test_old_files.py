@@ -157,14 +157,14 @@ def test_weights_of_a_legacy_optimizer_are_saved_with_its_state(name, file, tmp_
 )
 def test_slots_of_weights_deep_in_a_model_come_back(kind, file, tmp_path):
     """Of cells of recurrent layers, of models in models, of layers in lists."""
-    model = compiled(keras, kind, legacy.SGD(0.1, momentum=0.9))
+    model = compiled(keras, kind, legacy.SGD(0.001, momentum=0.9))
     trained(model, kind, steps=2)
     if file == "saved":
         model.save(tmp_path / file)
         again = keras.models.load_model(tmp_path / file)
     else:
         model.save_weights(tmp_path / file)
-        again = compiled(keras, kind, legacy.SGD(0.1, momentum=0.9))
+        again = compiled(keras, kind, legacy.SGD(0.001, momentum=0.9))
         again.load_weights(tmp_path / file)
 
     assert trained(again, kind, steps=3) == trained(model, kind, steps=3)
@@ -224,7 +224,7 @@ def test_a_checkpoint_of_other_options_is_refused(tmp_path):
 
 
 def test_slots_of_a_layer_frozen_since_come_back_from_a_saved_model(tmp_path):
-    model = compiled(keras, "chain", legacy.SGD(0.1, momentum=0.9))
+    model = compiled(keras, "chain", legacy.SGD(0.001, momentum=0.9))
     trained(model, "chain", steps=2)
     model.layers[0].trainable = False
     model.save(tmp_path / "saved")

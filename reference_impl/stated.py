@@ -1,0 +1,92 @@
+"""What an object states of itself, as plain data; what no file can hold is refused by its place."""
+
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from reference_impl.configuration import UnnamedObject, config_of
+from reference_impl.custom_objects import registered_name
+from reference_impl.layers.base import Layer
+
+PLAIN = (str, int, float, type(None), np.generic, np.ndarray, np.dtype)
+
+LayerEntry = Callable[[Layer], Any]
+"""Returns what stands for a layer in the configuration of another."""
+
+
+class Unserializable(TypeError):
+    """A configuration holds what no file can; the message says where, and what to do."""
+
+
+def stated_config(layer: Layer, entry: LayerEntry) -> dict[str, Any]:
+    """Return what a layer's `get_config` states, as plain data.
+
+    Raises:
+        NotImplementedError: if its class states none.
+        Unserializable: if it states what no file can hold.
+    """
+    where = f"layer {layer.name!r} ({type(layer).__name__})"
+    try:
+        config = config_of(layer)
+    except UnnamedObject as error:
+        raise Unserializable(f"{where}: {error}") from error
+    except NotImplementedError as error:
+        if str(error):
+            raise
+        raise NotImplementedError(
+            f"{where}: get_config() is not implemented: let it return the constructor's arguments, "
+            "or save the weights"
+        ) from error
+    if not isinstance(config, Mapping):
+        raise Unserializable(
+            f"{where}: expected get_config() to return a dictionary, found {config!r:.80}"
+        )
+    return plain_config(config, where=f"{where}: get_config()", entry=entry)
+
+
+def plain_config(config: Mapping[str, Any], *, where: str, entry: LayerEntry) -> dict[str, Any]:
+    """Return a configuration as plain data: as in tf_keras, a function is its name.
+
+    An object that has a configuration is the entry of that.
+
+    Raises:
+        Unserializable: for what is none of these.
+    """
+    return {key: _plain(item, f"{where}[{key!r}]", entry, ()) for key, item in config.items()}
+
+
+def _plain(value: Any, where: str, entry: LayerEntry, around: tuple[int, ...]) -> Any:
+    if isinstance(value, PLAIN):
+        return value
+    if isinstance(value, Layer):
+        return entry(value)
+    if id(value) in around:
+        raise Unserializable(f"{where}: expected plain data, found what holds itself")
+    around = (*around, id(value))
+    if isinstance(value, Mapping):
+        return {
+            key: _plain(item, f"{where}[{key!r}]", entry, around) for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        items = [_plain(item, f"{where}[{n}]", entry, around) for n, item in enumerate(value)]
+        return items if isinstance(value, list) else tuple(items)
+    if isinstance(value, FunctionType) and value.__name__ != "<lambda>":
+        return registered_name(value)
+    return _plain(entry_of_object(value, where=where), where, entry, around)
+
+
+def entry_of_object(item: Any, *, where: str) -> dict[str, Any]:
+    """Return the entry {class_name, config} of an object that has a configuration.
+
+    Raises:
+        Unserializable: if it has none.
+    """
+    stated = getattr(item, "get_config", None)
+    if stated is None or isinstance(item, type):
+        raise Unserializable(
+            f"{where}: found {item!r:.80} of type {type(item).__name__}, which no file can hold: "
+            "expected plain data, a function with a name, or an object with get_config()"
+        )
+    return {"class_name": registered_name(type(item)), "config": stated()}
