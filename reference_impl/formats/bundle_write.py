@@ -50,8 +50,8 @@ def write_bundle(prefix: Path, tensors: Iterable[NamedArray]) -> None:
     place meanwhile: data have a name that is nobody else's, and the index is replaced at once.
 
     Raises:
-        UnwritableName: for a key that is no text, is empty or comes twice, or a dtype that
-            TensorFlow lacks; the target is as before.
+        UnwritableName: for a key that is empty or comes twice, or a dtype that TensorFlow lacks;
+            the target is as before.
         OSError: naming the index; the target is as before.
     """
     with naming(index_file(prefix)):
@@ -131,7 +131,7 @@ def _write_tensors(file: DurableFile, tensors: Iterable[NamedArray], *, count: i
     records = {HEADER_KEY: encoded(header)}
     offset = 0
     for tensor in tensors:
-        key = _key(tensor.name)
+        key = tensor.name.encode()
         if key in records:
             raise UnwritableName(f"checkpoint: the key {tensor.name!r} is empty or comes twice")
         entry = _entry(tensor, offset)
@@ -139,13 +139,6 @@ def _write_tensors(file: DurableFile, tensors: Iterable[NamedArray], *, count: i
         offset += entry.size
         records[key] = encoded(entry)
     return sorted(records.items())
-
-
-def _key(name: str) -> bytes:
-    try:
-        return name.encode()
-    except UnicodeEncodeError as error:
-        raise UnwritableName(f"checkpoint: the key {name!r} is no text: {error.reason}") from error
 
 
 def _entry(tensor: NamedArray, offset: int) -> Any:

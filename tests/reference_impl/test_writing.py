@@ -262,6 +262,14 @@ def test_names_that_hdf5_can_not_hold_are_refused_before_anything_is_written(tmp
     assert not (tmp_path / "folder").exists()
 
 
+@pytest.mark.parametrize("name", TARGETS)
+def test_half_of_a_pair_of_surrogates_is_in_no_format(tmp_path, name):
+    with pytest.raises(UnwritableName, match="is no text: surrogates not allowed at 1"):
+        save(model(name="a\ud800b"), tmp_path / name)
+
+    assert names(tmp_path) == []
+
+
 def test_a_folder_that_was_taken_for_left_before_it_was_locked_is_made_again(tmp_path, monkeypatch):
     """Another's cleaning can come between making it and locking it."""
     name, cleaned = temporary(tmp_path / "sm"), []
