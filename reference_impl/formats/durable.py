@@ -92,17 +92,21 @@ class DurableFile(FileIO):
             chunk = content[start : start + CHUNK]
             before, checksum = checksum, google_crc32c.extend(checksum, chunk)
             self._written[at + start] = _Written(chunk.size, before, checksum)
+            self._since += chunk.size
             while chunk.size:
                 chunk = chunk[os.write(self.fileno(), chunk.data) :]
-        self._since += content.size
+            if self._since >= AT_ONCE and (self._flushed is None or self._flushed.done()):
+                self._flush()
         self._end = max(self._end, at + content.size)
-        if self._since >= AT_ONCE and (self._flushed is None or self._flushed.done()):
-            self._wait()
-            self._flushing = self._flushing or ThreadPoolExecutor(1)
-            self._flushed = self._flushing.submit(self._settle, self._written)
-            self._written = {}
-            self._since = 0
         return checksum
+
+    def _flush(self) -> None:
+        """Have the disk take what was written, while more is."""
+        self._wait()
+        self._flushing = self._flushing or ThreadPoolExecutor(1)
+        self._flushed = self._flushing.submit(self._settle, self._written)
+        self._written = {}
+        self._since = 0
 
     def to_disk(self) -> None:
         """Return when everything that was written is on the disk, as it was to be.
