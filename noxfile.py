@@ -91,6 +91,13 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def faults(session: nox.Session) -> None:
+    """Kill a save, and have the disk fail, at each operation: old or new whole, nothing lost."""
+    session.install("-e", ".")
+    session.run("python", "-m", "faults", *session.posargs)
+
+
+@nox.session
 def benchmarks(session: nox.Session) -> None:
     """Print the ratios of performance, each measured side by side in one run."""
     session.install("-e", ".", *FRAMEWORKS, "safetensors")

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("conformance", "reference_impl", "reports", "strategies")
-PROGRAMS = ("benchmarks", "examples")
+PROGRAMS = ("benchmarks", "examples", "faults")
 LINE = 100
 
 FRAMEWORKS = frozenset({"jax", "keras", "tensorflow", "tf_keras", "torch"})

@@ -4,10 +4,12 @@ Source: tensorflow/core/util/tensor_bundle/tensor_bundle.cc and tensorflow/core/
 tensor_bundle.proto. The bytes are TensorFlow's for the same tensors in the same order.
 """
 
-import os
+import itertools
+import re
 import struct
+from collections import Counter
 from collections.abc import Iterable
-from io import FileIO
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +23,15 @@ from reference_impl.formats.bundle_table import (
     masked,
     varint,
 )
-from reference_impl.formats.durable import DurableFile, write_durably
+from reference_impl.formats.durable import DurableFile, naming, replacing, status_of
 from reference_impl.formats.errors import UnwritableName
-from reference_impl.formats.pieces import written
 from reference_impl.formats.protos import MESSAGES, decoded, encoded
+from reference_impl.formats.sources import bytes_of
+from reference_impl.formats.temporaries import abandoned
 from reference_impl.formats.tensor_types import number_of
 from reference_impl.state import NamedArray
 
 HEADER_KEY = b""
-FIRST_SHARD = (0, 1)
-"""The number of a data file among how many: what TensorFlow gives to one writer."""
-OTHER_SHARD = (0, 2)
-"""What is written while the index of a checkpoint of the same name points to `FIRST_SHARD`."""
 
 
 def index_file(prefix: Path) -> Path:
@@ -48,38 +47,75 @@ def data_file(prefix: Path, shard: int, count: int) -> Path:
 def write_bundle(prefix: Path, tensors: Iterable[NamedArray]) -> None:
     """Write the tensors, in their order, as the checkpoint of that name.
 
-    An older one stays whole until the new one is: the new data get another name than those to
-    which the old index points, and the index is put in the old one's place at once.
+    An older one stays whole until the new one is, and so does one that another writer puts in its
+    place meanwhile: data have a name that is nobody else's, and the index is replaced at once.
 
     Raises:
         UnwritableName: for a key that is empty or comes twice, or a dtype that TensorFlow lacks;
             the target is as before.
+        OSError: naming the index; the target is as before.
     """
-    prefix.parent.mkdir(parents=True, exist_ok=True)
+    with naming(index_file(prefix)):
+        prefix.parent.mkdir(parents=True, exist_ok=True)
+        _write_bundle(prefix, tensors)
+
+
+def _write_bundle(prefix: Path, tensors: Iterable[NamedArray]) -> None:
     index = index_file(prefix)
-    before = _data_of(index, prefix)
-    shard = OTHER_SHARD if data_file(prefix, *FIRST_SHARD) in before else FIRST_SHARD
-    data = data_file(prefix, *shard)
-    partial = [file.with_name(f".{file.name}.{os.getpid()}.partial") for file in (data, index)]
+    before = set() if status_of(index) is None else _data_of(index, prefix)
+    data, count = _new_data(prefix, before)
+    unused = {Path(data.name)}
     try:
-        with DurableFile(partial[0], "wb") as file:
-            table = encoded_table(_write_tensors(file, tensors, count=shard[1]))
-            file.to_disk()
-        write_durably(partial[1], table)
-        partial[0].replace(data)
-        partial[1].replace(index)
+        # The data are locked as theirs until the index names them.
+        with data, replacing(index) as table:
+            records = _write_tensors(data, tensors, count=count)
+            data.to_disk()
+            table.write(encoded_table(records))
+        unused |= before | _lone_data(prefix)
     finally:
-        for file_left in partial:
-            file_left.unlink(missing_ok=True)
-    for old in before - {data}:
-        old.unlink(missing_ok=True)
-    _folder_to_disk(prefix.parent)
+        _remove_unused(prefix, unused, before)
+
+
+def _new_data(prefix: Path, before: set[Path]) -> tuple[DurableFile, int]:
+    """Return a new data file, one of how many for TensorFlow: the first number that is free."""
+    old = next((status for file in sorted(before) if (status := status_of(file))), None)
+    for count in itertools.count(1):
+        with suppress(FileExistsError):
+            return DurableFile(data_file(prefix, 0, count), like=old), count
+    raise AssertionError
+
+
+def _lone_data(prefix: Path) -> set[Path]:
+    """Return the data files that are the only one of how many they say: nobody else writes such."""
+    names = re.compile(re.escape(prefix.name) + r"\.data-([0-9]{5})-of-([0-9]{5})")
+    found = [match for file in prefix.parent.iterdir() if (match := names.fullmatch(file.name))]
+    counts = Counter(match[2] for match in found)
+    return {
+        prefix.with_name(match[0])
+        for match in found
+        if match[1] == "00000" and counts[match[2]] == 1
+    }
+
+
+def _remove_unused(prefix: Path, files: set[Path], before: set[Path]) -> None:
+    """Remove data files without a writer that the index does not name.
+
+    Args:
+        prefix: the checkpoint's.
+        files: those that may be such.
+        before: those that the index named, which may go even where the system has no locks.
+    """
+    for file in files:
+        with suppress(OSError), abandoned(file, even_unlocked=file in before) as status:
+            # Only now: a writer that was there a moment ago has put its index in place.
+            if status is not None and file not in _data_of(index_file(prefix), prefix):
+                file.unlink()
 
 
 def _data_of(index: Path, prefix: Path) -> set[Path]:
     """Return the data files of the checkpoint that is there, as far as its index can be read."""
     try:
-        records = decoded_table(index.read_bytes(), where=str(index))
+        records = decoded_table(bytes_of(index), where=str(index))
         header = decoded("BundleHeaderProto", dict(records)[HEADER_KEY], where=str(index))
     except (OSError, ValueError, KeyError, NotImplementedError):
         # No checkpoint that could be kept whole.
@@ -89,19 +125,7 @@ def _data_of(index: Path, prefix: Path) -> set[Path]:
     }
 
 
-def _folder_to_disk(folder: Path) -> None:
-    """Make the new names in a folder last, where the system can open folders."""
-    try:
-        number = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
-
-
-def _write_tensors(file: FileIO, tensors: Iterable[NamedArray], *, count: int) -> list[Record]:
+def _write_tensors(file: DurableFile, tensors: Iterable[NamedArray], *, count: int) -> list[Record]:
     """Write the tensors' bytes; return the records of the index."""
     header = MESSAGES["BundleHeaderProto"](num_shards=count)
     header.version.producer = 1
@@ -127,17 +151,17 @@ def _entry(tensor: NamedArray, offset: int) -> Any:
     return entry
 
 
-def _write_value(file: FileIO, value: np.ndarray) -> tuple[int, int]:
+def _write_value(file: DurableFile, value: np.ndarray) -> tuple[int, int]:
     """Write one tensor; return its checksum and its size in bytes."""
     if value.dtype.kind == "O":
         return _write_strings(file, [bytes(element) for element in value.ravel()])
     little = value.dtype.newbyteorder("<") if value.dtype.kind != "V" else value.dtype
     # A view, not a copy, of an array that is as the file has it already.
     flat = np.ascontiguousarray(value, dtype=little).reshape(-1).view(np.uint8)
-    return masked(written(file, flat, google_crc32c.extend)), flat.size
+    return masked(file.extend(0, flat)), flat.size
 
 
-def _write_strings(file: FileIO, elements: list[bytes]) -> tuple[int, int]:
+def _write_strings(file: DurableFile, elements: list[bytes]) -> tuple[int, int]:
     """Write the lengths, a checksum of them, and the bytes of all elements."""
     lengths = b"".join(varint(len(element)) for element in elements)
     crc = google_crc32c.value(fixed_lengths(elements))

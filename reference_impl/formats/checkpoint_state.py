@@ -8,7 +8,7 @@ from pathlib import Path
 from google.protobuf import text_format
 
 from reference_impl.formats.bundle_write import index_file
-from reference_impl.formats.durable import replacing, write_durably
+from reference_impl.formats.durable import replacing
 from reference_impl.formats.errors import UnreadableFile
 from reference_impl.formats.protos import MESSAGES
 from reference_impl.formats.sources import bytes_of
@@ -22,8 +22,8 @@ def write_checkpoint_state(prefix: Path) -> None:
     state = MESSAGES["CheckpointState"](
         model_checkpoint_path=prefix.name, all_model_checkpoint_paths=[prefix.name]
     )
-    with replacing(prefix.with_name(STATE_FILE)) as partial:
-        write_durably(partial, text_format.MessageToString(state).encode())
+    with replacing(prefix.with_name(STATE_FILE)) as file:
+        file.write(text_format.MessageToString(state).encode())
 
 
 def latest_checkpoint(folder: Path) -> Path | None:

@@ -5,12 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 import numpy as np
-from h5py import h5g
 
 from reference_impl.config_types import fitted
 from reference_impl.formats.errors import MissingPart, WrongPart
 from reference_impl.formats.hdf5_parts import Part
-from reference_impl.formats.hdf5_write_parts import group_in, write_dataset, write_text
+from reference_impl.formats.hdf5_write_parts import GroupWriter
 from reference_impl.loading import at
 from reference_impl.plain import json_text
 from reference_impl.state import Extras
@@ -45,12 +44,12 @@ class Own(TypedDict, total=False):
     optimizer: str
 
 
-def write_extras(parent: h5g.GroupID, extras: Extras) -> None:
+def write_extras(parent: GroupWriter, extras: Extras) -> None:
     """Write the extras as one dataset of bytes and, in an attribute, what lies where in it.
 
     A dataset for each of them would cost more than all of Keras's own.
     """
-    group = group_in(parent, EXTRAS_GROUP.encode())
+    group = parent.group(EXTRAS_GROUP)
     arrays = {f"layers/{name}": value for name, value in extras.layer_states.items()}
     arrays |= {f"metrics/{number}": value for number, value in enumerate(extras.metrics)}
     arrays |= {f"optimizer/{name}": value for name, value in extras.optimizer.items()}
@@ -63,9 +62,9 @@ def write_extras(parent: h5g.GroupID, extras: Extras) -> None:
         "own": extras.own,
         "arrays": [[name, str(value.dtype), value.shape] for name, value in arrays.items()],
     }
-    write_text(group, "index", json_text(index))
+    group.text("index", json_text(index))
     packed = b"".join(value.tobytes() for value in arrays.values())
-    write_dataset(group, b"arrays", np.frombuffer(packed, np.uint8))
+    group.dataset("arrays", np.frombuffer(packed, np.uint8))
 
 
 def read_extras(root: Part) -> Extras | None:

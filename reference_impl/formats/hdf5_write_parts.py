@@ -3,70 +3,158 @@
 h5py's low-level interface takes 15 microseconds an object, its high-level one 100.
 """
 
-import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from io import FileIO
-from pathlib import Path
 
-import google_crc32c
 import h5py
 import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5p, h5s, h5t
 
-from reference_impl.formats.durable import DurableFile, replacing
 from reference_impl.formats.errors import UnwritableName
-from reference_impl.formats.hdf5_stream import Write, write_hdf5
-from reference_impl.formats.pieces import LARGE, Piece, read_back
-from reference_impl.formats.seal import seal_of
 
 HEADER_LIMIT = 64512
 """Bytes of names that fit in one attribute, beside what HDF5 itself puts in the header."""
 
+UNCOPIED = 1 << 12
+"""Bytes from which on HDF5 only gives an array its place."""
+
 _BYTES = h5py.string_dtype("ascii")
 
 
-def write_file(target: Path, write: Write, *, size: int) -> None:
-    """Write a sealed file in the target's place; the target is as before if writing fails.
+@dataclass(frozen=True, slots=True)
+class GroupWriter:
+    """A group that is written into.
+
+    Attributes:
+        id: the group.
+        where: its path, for messages.
+        arrays: the bytes (uint8) of the file's large arrays, by their place in it.
+    """
+
+    id: h5g.GroupID
+    where: str
+    arrays: dict[int, np.ndarray]
+
+    def group(self, name: str) -> "GroupWriter":
+        """Return the group of that name, a path, made if it is not there.
+
+        Raises:
+            UnwritableName: if it can't be that of a group.
+        """
+        path = self._path(name)
+        try:
+            if path in self.id:
+                found = h5g.open(self.id, path)
+            else:
+                found = h5g.create(self.id, path, lcpl=_links(ascii_only=path.isascii()))
+        except (ValueError, KeyError) as error:
+            raise self._taken(name) from error
+        return GroupWriter(found, f"{self.where}/{name}", self.arrays)
+
+    def dataset(self, name: str, value: np.ndarray, *, mark_bfloat16: bool = False) -> None:
+        """Write a contiguous dataset; bfloat16 as two opaque bytes a number, as tf_keras does.
+
+        Keras 3 says in an attribute what the bytes are: `mark_bfloat16`.
+
+        Raises:
+            UnwritableName: if the name, a path, can't be that of a dataset.
+        """
+        path = self._path(name)
+        array = np.asarray(value, order="C")
+        short = str(array.dtype) == "bfloat16"
+        if array.dtype.kind == "V" or short:
+            array = array.view("V2")
+        kind, space = type_of(array.dtype), _space(array.shape)
+        large = array.nbytes >= UNCOPIED
+        links = _links(ascii_only=path.isascii())
+        try:
+            dataset = h5d.create(self.id, path, kind, space, _allocated() if large else None, links)
+        except (ValueError, KeyError) as error:
+            raise self._taken(name) from error
+        if large:
+            self.arrays[dataset.get_offset()] = array.reshape(-1).view(np.uint8)
+        elif array.size:
+            dataset.write(h5s.ALL, h5s.ALL, array, kind)
+        if short and mark_bfloat16:
+            _write_text(dataset, "dtype", "bfloat16", utf8=True)
+
+    def text(self, name: str, value: str, *, utf8: bool = False) -> None:
+        """Write a scalar text; without `utf8` it is declared ASCII and holds UTF-8 all the same."""
+        _write_text(self.id, name, value, utf8=utf8)
+
+    def names(self, name: str, values: Sequence[str]) -> None:
+        """Write a list of names, over several attributes if it is too long for one.
+
+        Raises:
+            UnwritableName: if a single name is too long, or no text that HDF5 can hold.
+        """
+        if not values:
+            h5a.create(self.id, name.encode(), h5t.IEEE_F64LE, _space((0,)))
+            return
+        encoded = [_encoded(value) for value in values]
+        too_long = [value for value in encoded if len(value) > HEADER_LIMIT]
+        if too_long:
+            raise UnwritableName(
+                f"HDF5: {name} can hold names of up to {HEADER_LIMIT} bytes, found "
+                f"{len(too_long[0])}"
+            )
+        fixed = np.array(encoded)
+        count = 1
+        while any(part.nbytes > HEADER_LIMIT for part in np.array_split(fixed, count)):
+            count += 1
+        if count > 1:
+            for number, part in enumerate(np.array_split(fixed, count)):
+                kind = type_of(part.dtype)
+                path = f"{name}{number}".encode()
+                h5a.create(self.id, path, kind, _space(part.shape)).write(part)
+            return
+        attribute = h5a.create(
+            self.id, name.encode(), _string_type(utf8=False), _space((len(encoded),))
+        )
+        attribute.write(np.array(encoded, dtype=_BYTES))
+
+    def _path(self, name: str) -> bytes:
+        if not name or name.startswith("/") or {"", "."} & set(name.split("/")):
+            raise UnwritableName(
+                f"HDF5: the name {name!r} can't be the path of a group or dataset; rename the layer"
+            )
+        return _encoded(name)
+
+    def _taken(self, name: str) -> UnwritableName:
+        return UnwritableName(
+            f"HDF5: the name {name!r} in {self.where or '/'!r} leads through a dataset, or to what "
+            "is there already; rename the layer, or the other one of that name"
+        )
+
+
+def root_of(file: h5f.FileID, arrays: dict[int, np.ndarray]) -> GroupWriter:
+    """Return the root group of a file.
 
     Args:
-        target: the file.
-        write: writes what is in it.
-        size: of the arrays among that, in bytes.
+        file: the file.
+        arrays: takes the large arrays, by their place in the file.
     """
-    with replacing(target) as partial, DurableFile(partial, "w+b") as stream:
-        if size < LARGE:
-            pieces = [_written_by_name(partial, stream, write)]
-        else:
-            pieces = write_hdf5(stream, 0, write, google_crc32c.extend)
-        stream.seek(0, os.SEEK_END)
-        stream.write(seal_of(pieces))
-        stream.to_disk()
+    return GroupWriter(h5g.open(file, b"/"), "", arrays)
 
 
-def _written_by_name(partial: Path, stream: FileIO, write: Write) -> Piece:
-    """Let HDF5 write the file itself, which takes half the time where all its parts are small."""
-    file = h5f.create(os.fsencode(partial), h5f.ACC_TRUNC)
-    try:
-        write(h5g.open(file, b"/"))
-    finally:
-        file.close()
-    size = stream.seek(0, os.SEEK_END)
-    stream.seek(0)
-    return read_back(stream, size, google_crc32c.extend)
-
-
-def path_of(name: str) -> bytes:
-    """Return the name as a path below a group.
+def _encoded(name: str) -> bytes:
+    """Return a name as HDF5 holds it.
 
     Raises:
-        UnwritableName: if it is none: empty, absolute, with empty parts, or '.'.
+        UnwritableName: if it has a zero byte, or half of a pair of surrogates.
     """
-    if not name or name.startswith("/") or "\0" in name or {"", "."} & set(name.split("/")):
+    try:
+        encoded = name.encode()
+    except UnicodeEncodeError as error:
         raise UnwritableName(
-            f"HDF5: the name {name!r} can't be the path of a group or dataset; rename the layer"
+            f"HDF5: the name {name!r} is no text: {error.reason} at {error.start}; rename the layer"
+        ) from error
+    if b"\0" in encoded:
+        raise UnwritableName(
+            f"HDF5: the name {name!r} has a zero byte, which ends a name there; rename the layer"
         )
-    return name.encode()
+    return encoded
 
 
 @lru_cache
@@ -77,30 +165,13 @@ def _links(*, ascii_only: bool) -> h5p.PropLCID:
     return links
 
 
-def group_in(parent: h5g.GroupID, path: bytes) -> h5g.GroupID:
-    """Return the group at that path, made if it is not there."""
-    if path in parent:
-        return h5g.open(parent, path)
-    return h5g.create(parent, path, lcpl=_links(ascii_only=path.isascii()))
-
-
-def write_dataset(
-    group: h5g.GroupID, path: bytes, value: np.ndarray, *, mark_bfloat16: bool = False
-) -> None:
-    """Write a contiguous dataset; bfloat16 as two opaque bytes a number, as tf_keras does.
-
-    Keras 3 says in an attribute what the bytes are: `mark_bfloat16`.
-    """
-    array = np.asarray(value, order="C")
-    short = str(array.dtype) == "bfloat16"
-    if array.dtype.kind == "V" or short:
-        array = array.view("V2")
-    kind, space = type_of(array.dtype), _space(array.shape)
-    dataset = h5d.create(group, path, kind, space, lcpl=_links(ascii_only=path.isascii()))
-    if array.size:
-        dataset.write(h5s.ALL, h5s.ALL, array, kind)
-    if short and mark_bfloat16:
-        write_text(dataset, "dtype", "bfloat16", utf8=True)
+@lru_cache
+def _allocated() -> h5p.PropDCID:
+    """Return what gives a dataset its place at once, and writes nothing there."""
+    created = h5p.create(h5p.DATASET_CREATE)
+    created.set_alloc_time(h5d.ALLOC_TIME_EARLY)
+    created.set_fill_time(h5d.FILL_TIME_NEVER)
+    return created
 
 
 @lru_cache
@@ -122,38 +193,6 @@ def _string_type(*, utf8: bool) -> h5t.TypeStringID:
     return kind
 
 
-def write_text(
-    item: h5g.GroupID | h5d.DatasetID, name: str, value: str, *, utf8: bool = False
-) -> None:
-    """Write a scalar text; without `utf8` it is declared ASCII and holds UTF-8 all the same."""
+def _write_text(item: h5g.GroupID | h5d.DatasetID, name: str, value: str, *, utf8: bool) -> None:
     attribute = h5a.create(item, name.encode(), _string_type(utf8=utf8), _space(()))
-    attribute.write(np.array(value.encode(), dtype=_BYTES))
-
-
-def write_names(group: h5g.GroupID, name: str, values: Sequence[str]) -> None:
-    """Write a list of names, over several attributes if it is too long for one.
-
-    Raises:
-        UnwritableName: if a single name is too long.
-    """
-    if not values:
-        h5a.create(group, name.encode(), h5t.IEEE_F64LE, _space((0,)))
-        return
-    encoded = [value.encode() for value in values]
-    too_long = [value for value in encoded if len(value) > HEADER_LIMIT]
-    if too_long:
-        raise UnwritableName(
-            f"HDF5: {name} can hold names of up to {HEADER_LIMIT} bytes, found {len(too_long[0])}"
-        )
-    fixed = np.array(encoded)
-    count = 1
-    while any(part.nbytes > HEADER_LIMIT for part in np.array_split(fixed, count)):
-        count += 1
-    if count > 1:
-        for number, part in enumerate(np.array_split(fixed, count)):
-            kind = type_of(part.dtype)
-            path = f"{name}{number}".encode()
-            h5a.create(group, path, kind, _space(part.shape)).write(part)
-        return
-    attribute = h5a.create(group, name.encode(), _string_type(utf8=False), _space((len(encoded),)))
-    attribute.write(np.array(encoded, dtype=_BYTES))
+    attribute.write(np.array(_encoded(value), dtype=_BYTES))

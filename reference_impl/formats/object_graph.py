@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.formats.errors import WrongPart
+from reference_impl.formats.errors import UnwritableName, WrongPart
 from reference_impl.formats.protos import MESSAGES, decoded, encoded
 from reference_impl.state import NamedArray
 
@@ -69,8 +69,12 @@ def tensors_of(root: Node, *, prefix: str = "", graph_key: str = GRAPH_KEY) -> l
         root: the object that is saved.
         prefix: of the values' keys; empty in TensorFlow's own.
         graph_key: of the graph.
+
+    Raises:
+        UnwritableName: if a name has half of a pair of surrogates.
     """
     nodes = numbered(root)
+    _check_names(nodes)
     numbers = {id(node): number for number, node in enumerate(nodes)}
     paths = _paths(root)
     message = MESSAGES["TrackableObjectGraph"]()
@@ -99,6 +103,18 @@ def describe_slots(described: Any, node: Node, numbers: Mapping[int, int]) -> No
             slot_name=slot.name,
             slot_variable_node_id=numbers[id(slot.slot)],
         )
+
+
+def _check_names(nodes: Sequence[Node]) -> None:
+    for node in nodes:
+        for name in (node.full_name, *node.children, *(slot.name for slot in node.slots)):
+            try:
+                name.encode()
+            except UnicodeEncodeError as error:
+                raise UnwritableName(
+                    f"checkpoint: the name {name!r} is no text: {error.reason} at {error.start}; "
+                    "rename the layer or the weight"
+                ) from error
 
 
 def _paths(root: Node) -> dict[int, str]:

@@ -1,7 +1,7 @@
 """The bytes of a file in pieces: its large arrays, and what lies between them.
 
-A piece is summed as it is written or copied, while a cache holds it: a pass over a gigabyte
-costs as much as a third of reading it.
+A piece is summed as it is copied, while a cache holds it: a pass over a gigabyte costs as much as
+a third of reading it.
 """
 
 import mmap
@@ -9,7 +9,6 @@ import os
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from io import FileIO
 from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -69,24 +68,19 @@ class Content:
         return found
 
 
-def written(stream: FileIO, content: np.ndarray, extend: Extend) -> int:
-    """Write bytes (uint8), and return their checksum."""
-    done = checksum = 0
-    while done < content.size:
-        chunk = content[done : done + CHUNK]
-        count = stream.write(chunk.data)
-        checksum = extend(checksum, chunk[:count])
-        done += count
-    return checksum
+def pieces_of(parts: Sequence[np.ndarray], extend: Extend) -> list[Piece]:
+    """Return the pieces of a file of these parts (uint8), every other of which is an array.
 
-
-def read_back(stream: FileIO, size: int, extend: Extend) -> Piece:
-    """Read that many bytes of an unbuffered file as a piece."""
-    left, checksum = size, 0
-    while left and (chunk := stream.read(min(left, CHUNK))):
-        checksum = extend(checksum, np.frombuffer(chunk, np.uint8))
-        left -= len(chunk)
-    return Piece(size - left, checksum)
+    Each byte is summed once, in order: what sums them may write them, too.
+    """
+    pieces = [Piece(0, 0)]
+    for number, part in enumerate(parts):
+        if number % 2 and part.size >= LARGE:
+            pieces += [Piece(part.size, summed(part, extend)), Piece(0, 0)]
+        else:
+            size, checksum = pieces[-1]
+            pieces[-1] = Piece(size + part.size, summed(part, extend, checksum))
+    return pieces
 
 
 def copied(source: Path, start: int, size: int, extend: Extend) -> tuple[np.ndarray, int]:
@@ -109,9 +103,8 @@ def mapped(source: Path) -> np.ndarray:
         return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
 
 
-def summed(content: np.ndarray, extend: Extend) -> int:
-    """Return the checksum of bytes (uint8)."""
-    checksum = 0
+def summed(content: np.ndarray, extend: Extend, checksum: int = 0) -> int:
+    """Return the checksum of bytes (uint8) that follow those of a checksum."""
     for start in range(0, content.size, CHUNK):
         checksum = extend(checksum, content[start : start + CHUNK])
     return checksum

@@ -8,17 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from h5py import h5g
-
 from reference_impl.formats.errors import MissingPart, UnreadableFile, WrongPart
 from reference_impl.formats.hdf5_extras import EXTRAS_GROUP, read_extras, write_extras
+from reference_impl.formats.hdf5_memory import write_file
 from reference_impl.formats.hdf5_parts import Part, opened
-from reference_impl.formats.hdf5_write_parts import (
-    group_in,
-    write_dataset,
-    write_file,
-    write_text,
-)
+from reference_impl.formats.hdf5_write_parts import GroupWriter
 from reference_impl.formats.json_text import json_value
 from reference_impl.formats.sources import bytes_of, member_of
 from reference_impl.state import Array, Extras, array_of
@@ -70,21 +64,17 @@ def numbered_group(arrays: Sequence[Array], name: str | None = None) -> Group:
 
 def write_weights_tree(tree: WeightsTree, target: Path, *, mark_bfloat16: bool) -> None:
     """Write the file beside the target and put it in the target's place."""
-    write_file(
-        target,
-        lambda root: write_tree(root, tree, mark_bfloat16=mark_bfloat16),
-        size=tree.size(),
-    )
+    write_file(target, lambda root: write_tree(root, tree, mark_bfloat16=mark_bfloat16))
 
 
-def write_tree(root: h5g.GroupID, tree: WeightsTree, *, mark_bfloat16: bool) -> None:
+def write_tree(root: GroupWriter, tree: WeightsTree, *, mark_bfloat16: bool) -> None:
     """Write the groups below the root of an HDF5 file."""
     for path, found in tree.groups.items():
-        group = group_in(root, f"{path}/vars".removeprefix("/").encode())
+        group = root.group(f"{path}/vars".removeprefix("/"))
         if found.name is not None:
-            write_text(group, "name", found.name, utf8=True)
+            group.text("name", found.name, utf8=True)
         for key, array in found.arrays.items():
-            write_dataset(group, key.encode(), array_of(array), mark_bfloat16=mark_bfloat16)
+            group.dataset(key, array_of(array), mark_bfloat16=mark_bfloat16)
     if tree.extras is not None:
         write_extras(root, tree.extras)
 

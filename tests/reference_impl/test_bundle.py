@@ -117,26 +117,6 @@ def test_a_key_that_comes_twice_is_refused_and_the_old_checkpoint_stays(prefix):
     assert same(read_all(prefix)["b/kernel"], TENSORS["b/kernel"])
 
 
-@pytest.mark.parametrize("step", range(2))
-def test_a_save_that_is_interrupted_leaves_the_old_checkpoint_whole(prefix, monkeypatch, step):
-    """At each of the two renames: of the data, and of the index."""
-    calls = []
-    replace = type(prefix).replace
-
-    def failing(source, target):
-        calls.append(target)
-        if len(calls) > step:
-            raise KeyboardInterrupt
-        return replace(source, target)
-
-    monkeypatch.setattr(type(prefix), "replace", failing)
-    with pytest.raises(KeyboardInterrupt):
-        write_bundle(prefix, [NamedArray("b/kernel", np.ones((2, 3), np.float32))])
-    monkeypatch.undo()
-
-    assert same(read_all(prefix)["b/kernel"], TENSORS["b/kernel"])
-
-
 def test_saving_again_leaves_one_checkpoint(prefix):
     for value in range(3):
         write_bundle(prefix, [NamedArray("a", np.array(value))])

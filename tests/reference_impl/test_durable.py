@@ -1,7 +1,6 @@
 """Large files go to the disk while they are written; what goes wrong there is an error here."""
 
 import os
-from io import FileIO
 
 import google_crc32c
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 
 import reference_impl as keras
 from reference_impl.formats import durable
-from reference_impl.formats.durable import DurableFile
+from reference_impl.formats.durable import DurableFile, WrittenWrong
 from reference_impl.formats.pieces import LARGE, side_by_side, taken_apart
 
 
@@ -45,7 +44,7 @@ def flushes(monkeypatch):
 def test_bytes_go_to_the_disk_while_more_are_written(tmp_path, flushes):
     content = np.random.default_rng(0).bytes(1_000_000)
 
-    with DurableFile(tmp_path / "file", "wb") as file:
+    with DurableFile(tmp_path / "file") as file:
         for start in range(0, len(content), 1000):
             assert file.write(content[start : start + 1000]) == 1000
         before = len(flushes)
@@ -73,19 +72,53 @@ def test_a_disk_that_fails_meanwhile_fails_the_save_and_leaves_the_old_file(
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
-def test_all_is_written_where_the_system_takes_a_part_at_a_time(tmp_path):
-    class Part(FileIO):
-        def write(self, content):
-            return super().write(content[:1000])
+def test_all_is_written_where_the_system_takes_a_part_at_a_time(tmp_path, monkeypatch):
+    def write(number, content, whole=os.write):
+        return whole(number, content[:1000])
 
-    class DurablePart(DurableFile, Part):
-        pass
-
+    monkeypatch.setattr(os, "write", write)
     content = np.random.default_rng(2).bytes(12_345)
-    with DurablePart(tmp_path / "file", "wb") as file:
+    with DurableFile(tmp_path / "file") as file:
         assert file.write(content) == len(content)
+        file.to_disk()
 
     assert (tmp_path / "file").read_bytes() == content
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_disk_that_takes_bytes_and_has_others_fails_the_save(tmp_path, monkeypatch, name):
+    """No error comes from it; in small parts, in large arrays."""
+    save(tmp_path / name)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    monkeypatch.setattr(durable, "AT_ONCE", 100_000)
+    for lost in (2, 3):
+        written = []
+
+        def write(number, content, written=written, lost=lost, whole=os.write):
+            written.append(len(content))
+            other = bytes(content[:-1]) + bytes([content[-1] ^ 1])
+            return whole(number, other if len(written) == lost else content)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", write)
+            with pytest.raises(WrittenWrong, match=f"has other bytes than.*{name}"):
+                save(tmp_path / name)
+
+        assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_bytes_that_are_written_again_are_compared_with_the_latter(tmp_path, flushes):
+    """A zip file's header is written before its member and again behind it."""
+    content = np.random.default_rng(3).bytes(300_000)
+    with DurableFile(tmp_path / "file") as file:
+        file.write(b"first")
+        file.write(content)
+        file.seek(0)
+        file.write(b"again")
+        file.to_disk()
+
+    assert (tmp_path / "file").read_bytes() == b"again" + content
+    assert len(flushes) == 2
 
 
 def test_pieces_read_by_several_threads_are_in_their_order(tmp_path):

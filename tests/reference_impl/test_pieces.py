@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 import reference_impl as keras
-from reference_impl.formats import hdf5_stream
 from reference_impl.formats.archive import read_archive
 from reference_impl.formats.errors import UnreadableFile, WrongChecksum
+from reference_impl.formats.hdf5_memory import composed
 from reference_impl.formats.hdf5_read import read_model
-from reference_impl.formats.hdf5_stream import write_hdf5
-from reference_impl.formats.hdf5_write_parts import write_dataset
-from reference_impl.formats.pieces import LARGE, Content, Piece, copied
+from reference_impl.formats.hdf5_write_parts import UNCOPIED
+from reference_impl.formats.pieces import LARGE, Content, Piece, copied, pieces_of
 from reference_impl.formats.seal import seal_of
 from reference_impl.formats.weights_h5 import read_weights_tree
 
@@ -114,66 +113,49 @@ def test_a_file_in_pieces_is_what_h5py_reads(tmp_path):
     np.testing.assert_array_equal(kernel, model.get_weights()[0])
 
 
-def written(folder, *, again=False):
-    """Return the bytes of a file with a large dataset, written into `again`, and its pieces."""
-    value = RANDOM.random(LARGE // 4, np.float32)
+SIZES = (LARGE, 100, UNCOPIED, LARGE + 4, 0, UNCOPIED - 4)
+"""Of arrays in bytes, either side of each limit."""
+
+
+def arrays():
+    return [RANDOM.random(size // 4, np.float32) for size in SIZES]
+
+
+def test_hdf5_that_was_put_together_in_memory_is_what_h5py_reads():
+    values = arrays()
 
     def write(root):
-        write_dataset(root, b"large", value)
-        if again:
-            h5py.Dataset(h5py.h5d.open(root, b"large"))[5] = 3
+        for number, value in enumerate(values):
+            root.group(f"layer_{number}").dataset("deep/inside", value)
 
-    with io.FileIO(folder / "part", "w+") as stream:
-        stream.write(b"before")
-        pieces = write_hdf5(stream, 6, write, google_crc32c.extend)
-    return (folder / "part").read_bytes(), pieces
+    file = h5py.File(io.BytesIO(b"".join(part.tobytes() for part in composed(write))))
+
+    for number, value in enumerate(values):
+        np.testing.assert_array_equal(file[f"layer_{number}/deep/inside"][()], value)
 
 
-@pytest.mark.parametrize("again", [False, True])
-def test_pieces_have_the_checksums_of_what_is_in_the_file(tmp_path, again):
-    content, pieces = written(tmp_path, again=again)
+def test_large_arrays_are_parts_of_the_file_without_a_copy():
+    values = arrays()
 
-    assert len(pieces) == (1 if again else 3)
-    assert content[:6] == b"before"
-    at = 6
+    parts = composed(lambda root: [root.dataset(str(n), value) for n, value in enumerate(values)])
+
+    large = [value for value in values if value.nbytes >= UNCOPIED]
+    assert [np.shares_memory(*pair) for pair in zip(parts[1::2], large, strict=True)] == [True] * 3
+    assert sum(part.size for part in parts[::2]) < 20_000
+
+
+def test_pieces_have_the_checksums_of_what_is_in_the_file():
+    values = arrays()
+    parts = composed(lambda root: [root.dataset(str(n), value) for n, value in enumerate(values)])
+
+    pieces = pieces_of(parts, google_crc32c.extend)
+
+    assert len(pieces) == 5
+    content, at = b"".join(part.tobytes() for part in parts), 0
     for size, checksum in pieces:
         assert google_crc32c.value(content[at : at + size]) == checksum
         at += size
     assert at == len(content)
-
-
-@pytest.mark.parametrize("name", READERS)
-def test_a_save_that_fails_at_any_write_leaves_the_old_file(tmp_path, monkeypatch, name):
-    model, source = saved(tmp_path, name)
-    save = model.save_weights if "weights" in name else model.save
-    before = source.read_bytes()
-    whole = hdf5_stream.written
-    sizes = []
-
-    def failing_at(number):
-        def written(stream, content, extend):
-            sizes.append(content.size)
-            if len(sizes) > number:
-                raise OSError("no space left")
-            return whole(stream, content, extend)
-
-        return written
-
-    number, done = 0, False
-    while not done:
-        sizes.clear()
-        monkeypatch.setattr(hdf5_stream, "written", failing_at(number))
-        try:
-            save(source)
-        except OSError:
-            assert source.read_bytes() == before
-            assert [file.name for file in tmp_path.iterdir()] == [name]
-            number += 1
-        else:
-            done = True
-
-    assert len(sizes) == number, "a write that failed was not noticed"
-    assert sum(size >= LARGE for size in sizes) == 2
 
 
 def test_a_seal_of_more_pieces_than_a_file_has_is_refused(tmp_path):

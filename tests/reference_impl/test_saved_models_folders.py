@@ -5,6 +5,7 @@ import pytest
 
 import reference_impl as keras
 from reference_impl.formats import saved_model_write
+from reference_impl.formats.temporaries import REPLACED, temporary
 from reference_impl.saving import TargetExists
 from tests.reference_impl.test_saved_models import X, chain, trained
 
@@ -87,7 +88,7 @@ def test_interrupted_save_leaves_the_old_one_whole(tmp_path, monkeypatch):
     def interrupted(*_):
         raise OSError("no space left on device")
 
-    for step in ("write_bundle", "_replaced", "_exchanged"):
+    for step in ("write_bundle", "_put_in_place", "_exchanged"):
         with monkeypatch.context() as patched:
             patched.setattr(saved_model_write, step, interrupted)
             with pytest.raises(OSError, match="no space"):
@@ -109,3 +110,57 @@ def test_folder_is_replaced_where_names_can_not_be_swapped(tmp_path, monkeypatch
 
     assert [file.name for file in tmp_path.iterdir()] == ["saved"]
     np.testing.assert_array_equal(keras.models.load_model(tmp_path / "saved")(X), model(X))
+
+
+@pytest.mark.parametrize("step", ["_keep_the_rest", "_move_into", "put_on_disk"])
+def test_what_an_interrupted_save_has_put_aside_comes_back_with_the_next(folder, monkeypatch, step):
+    """Killed there, in effect: the tidying up at the end is interrupted, too."""
+    trained(chain()).save(folder)
+    before = mine(folder)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(saved_model_write, step, interrupted)
+        patched.setattr(saved_model_write, "_keep_the_rest", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            trained(chain()).save(folder)
+    assert mine(folder.parent) != set()
+
+    # Any SavedModel's save in the folder will do.
+    trained(chain()).save(folder.with_name("another"))
+
+    assert mine(folder) == before
+    assert sorted(file.name for file in folder.parent.iterdir()) == ["another", "project"]
+    assert keras.models.load_model(folder).built
+
+
+def test_a_folder_that_made_place_for_another_comes_back(tmp_path, monkeypatch):
+    """Killed where names can't be swapped, between the two moves."""
+    model = trained(chain())
+    model.save(tmp_path / "saved")
+    (tmp_path / "saved" / "notes").write_text("mine")
+    (tmp_path / "saved").rename(temporary(tmp_path / "saved", REPLACED))
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(saved_model_write, "_write", full)
+    with pytest.raises(OSError, match="No space left"):
+        model.save(tmp_path / "saved")
+
+    assert [file.name for file in tmp_path.iterdir()] == ["saved"]
+    assert mine(tmp_path / "saved") == {"notes"}
+    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "saved")(X), model(X))
+
+
+def test_a_folder_of_unknown_files_with_the_name_of_a_temporary_loses_none(tmp_path):
+    left = temporary(tmp_path / "saved")
+    (left / "variables").mkdir(parents=True)
+    for name in ("saved_model.txt", "variables/mine"):
+        (left / name).write_text("mine")
+
+    trained(chain()).save(tmp_path / "another")
+
+    assert mine(left) == {"saved_model.txt", "variables/mine"}

@@ -1,0 +1,104 @@
+"""The operations of a save on the disk, counted, and a fault at one of them.
+
+All that the reference does to a disk it does by functions of `os` and one call for exchanging two
+folders; reading apart, a trace of the system calls of a save shows no others.
+"""
+
+import errno
+import os
+import resource
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+from unittest import mock
+
+from reference_impl.formats import saved_model_write
+
+NAMES = (
+    *("open", "write", "fsync", "replace", "rename"),
+    *("unlink", "mkdir", "rmdir", "fchmod", "chmod"),
+)
+"""The functions of `os` that change a disk, or tell that it was changed."""
+
+FREEING = ("unlink", "rmdir")
+"""Those that work on a disk that is full."""
+
+
+class Kind(Enum):
+    """What goes wrong at an operation."""
+
+    KILL = "killed before"
+    TORN = "killed within"
+    NO_SPACE = "no space, once"
+    FULL = "no space from there on"
+    ERROR = "input/output error, once"
+    BROKEN = "input/output errors from there on"
+    LIMIT = "no file may be longer"
+
+
+_ERRNO = {
+    Kind.NO_SPACE: errno.ENOSPC,
+    Kind.FULL: errno.ENOSPC,
+    Kind.ERROR: errno.EIO,
+    Kind.BROKEN: errno.EIO,
+}
+_LASTING = (Kind.FULL, Kind.BROKEN)
+
+
+@dataclass
+class Disk:
+    """Counts operations, and has one go wrong.
+
+    Attributes:
+        kind: what goes wrong, None for nothing.
+        number: at which operation, counted from 0; of a limit, that of the bytes.
+        seen: the names of the operations so far.
+    """
+
+    kind: Kind | None = None
+    number: int = 0
+    seen: list[str] = field(default_factory=list)
+
+    def operation(self, name: str, do: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+        """Do an operation, or have it go wrong."""
+        number = len(self.seen)
+        self.seen.append(name)
+        if self.kind in _LASTING and number > self.number:
+            if self.kind is Kind.FULL and name in FREEING:
+                return do(*arguments)
+            raise OSError(_ERRNO[self.kind], os.strerror(_ERRNO[self.kind]))
+        if self.kind in (None, Kind.LIMIT) or number != self.number:
+            return do(*arguments)
+        if self.kind is Kind.TORN and name == "write":
+            do(arguments[0], bytes(arguments[1])[: len(arguments[1]) // 2])
+        if self.kind in (Kind.KILL, Kind.TORN):
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise OSError(_ERRNO[self.kind], os.strerror(_ERRNO[self.kind]))
+
+
+@contextmanager
+def watched(disk: Disk) -> Iterator[None]:
+    """Have all operations of this process go through the disk."""
+
+    def through(name: str, do: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *arguments, **named: disk.operation(
+            name, lambda *given: do(*given, **named), arguments
+        )
+
+    patches = [mock.patch.object(os, name, through(name, getattr(os, name))) for name in NAMES]
+    exchange = saved_model_write._exchanged
+    patches.append(
+        mock.patch.object(saved_model_write, "_exchanged", through("exchange", exchange))
+    )
+    for patch in patches:
+        patch.start()
+    if disk.kind is Kind.LIMIT:  # the system's own, for all that this process still does
+        resource.setrlimit(resource.RLIMIT_FSIZE, (disk.number, resource.RLIM_INFINITY))
+    try:
+        yield
+    finally:
+        for patch in patches:
+            patch.stop()
