@@ -68,8 +68,7 @@ def relive(subject: Subject, path: SavePath, case: Case, source: Path) -> Elsewh
     """Load a source that another process wrote, live on, and return what was seen."""
     recorder = Recorder(subject, path, case, source.parent)
     loaded = recorder.load(source)
-    snapshot = subject.snapshot(loaded)
-    return Elsewhere(snapshot, recorder.live(loaded))
+    return Elsewhere(recorder.look(loaded), recorder.live(loaded))
 
 
 @dataclass(eq=False)
@@ -115,7 +114,7 @@ def _save(take: _Take, original: Original | None) -> None:
     """Save the original, or one that is brought up for it."""
     with take.noting(own=False):
         take.original = original or take.recorder.original()
-        take.seen |= {"fresh": take.original.fresh, "before": take.original.before}
+        take.seen |= take.original.seen
     if take.original is not None:
         with take.noting():
             take.seen["saved"] = take.recorder.save(take.original.model)

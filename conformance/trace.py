@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 
 from conformance.contract import Contract, Exactness, Facet
-from conformance.snapshot import Snapshot, equal_arrays, same
+from conformance.snapshot import Snapshot, equal_arrays, is_constant, same
 from strategies.case import Case
 
 
@@ -34,12 +34,16 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class Raised:
-    """An exception of the subject: its stage, class, message and traceback."""
+    """An exception of the subject: its stage, class, message and traceback.
+
+    It is `declared` where it says that the subject can't do what the case asks for.
+    """
 
     stage: Stage
     kind: str
     message: str
     traceback: str
+    declared: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,11 @@ class Life:
     steps: tuple[Step, ...]
     raised: Raised | None = None
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether no output hangs on its row."""
+        return all(map(is_constant, self.outputs))
+
 
 @dataclass(frozen=True)
 class Elsewhere:
@@ -76,7 +85,8 @@ class Trace:
     """One case through one save path.
 
     `fresh` was seen before training, `before` before the save, `saved` after it, all of the
-    original model; `loaded` is the model that came back, `second` what came of saving that one.
+    original model, and `logs` is what its training before the save told; `loaded` is the model that
+    came back, `second` what came of saving that one.
     What was not reached or not asked for is None. `seconds` is what it took.
     """
 
@@ -87,6 +97,7 @@ class Trace:
     in_memory: bool = False
     fresh: Snapshot | None = None
     before: Snapshot | None = None
+    logs: tuple[Mapping[str, float], ...] = ()
     saved: Snapshot | None = None
     loaded: Snapshot | None = None
     second: Snapshot | None = None
@@ -103,6 +114,23 @@ class Trace:
     The twin is brought up only where it was asked for and the lives that were seen differ.
     """
     seconds: float = 0.0
+
+    @property
+    def fault(self) -> str:
+        """What the original model raised of itself, no save being to blame; nothing if declared."""
+        raised = None if self.original is None else self.original.raised
+        if raised is None or raised.declared or self.spoiled is not None:
+            return ""
+        return f"{raised.stage} raised {raised.kind}: {raised.message}"
+
+    @property
+    def logs_are_alike(self) -> bool:
+        """Whether the original told the same numbers of all its rows, or told none."""
+        steps = () if self.original is None else self.original.steps
+        logs = [*self.logs, *(log for step in steps for log in step.logs)]
+        return not any(logs) or (
+            len(logs) > 1 and len({repr(sorted(log.items())) for log in logs}) == 1
+        )
 
     @property
     def exactness(self) -> Exactness:

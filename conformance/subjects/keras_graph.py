@@ -16,7 +16,7 @@ TENSOR = "keras_history"
 def calls(config: Config, prefix: str = "") -> Iterator[tuple[str, Value]]:
     """Yield the tensors that each call of each layer takes, nested models' layers by their path."""
     for layer in config["layers"]:
-        path = f"{prefix}{layer['config']['name']}"
+        path = f"{prefix}{_name(layer)}"
         for index, node in enumerate(layer.get("inbound_nodes", ())):
             yield f"{path}/call {index}", [list(tensor) for tensor in _tensors(node)]
         if "layers" in layer["config"]:
@@ -30,15 +30,21 @@ def canonical(config: Config) -> Config:
     put together in another order has other numbers.
     """
     layers = [_canonical_inside(layer) for layer in config.get("layers", ())]
-    nodes = {layer["config"]["name"]: layer.get("inbound_nodes", ()) for layer in layers}
+    nodes = {_name(layer): layer.get("inbound_nodes", ()) for layer in layers}
     words = _Words(nodes)
     for layer in layers:
-        name, own = layer["config"]["name"], layer.get("inbound_nodes", ())
+        name, own = _name(layer), layer.get("inbound_nodes", ())
         if own and isinstance(own[0], Mapping):
             order = sorted(range(len(own)), key=partial(words.of, name))
             layer["inbound_nodes"] = [_renamed(own[index], words) for index in order]
     ends = {key: _renamed_ends(config[key], words) for key in ENDS if key in config}
     return {**config, **ends, "layers": layers}
+
+
+def _name(layer: Config) -> str:
+    """Return a layer's name; Keras 3.6 and 3.8 tell it beside some configs, not in them."""
+    config = layer["config"]
+    return str(config.get("name", layer.get("name", "")) if isinstance(config, Mapping) else "")
 
 
 ENDS = ("input_layers", "output_layers")

@@ -56,6 +56,20 @@ def test_calls_inside_a_nested_model_have_its_path():
     assert list(dict(calls(outer))) == ["inner/d/call 0"]
 
 
+def test_a_name_that_stands_beside_a_config_is_read_there():
+    """So Keras 3.6 and 3.8 write a layer that holds no name of its own."""
+    layers = [keras_3_layer("a"), keras_3_layer("d", [("a", 0, 0)])]
+    beside = [
+        {**layer, "name": layer["config"]["name"], "config": {"units": 3}} for layer in layers
+    ]
+
+    assert dict(calls({"layers": beside})) == dict(calls({"layers": layers}))
+    assert (
+        canonical({"layers": beside})["layers"][1]["inbound_nodes"]
+        == (canonical({"layers": layers})["layers"][1]["inbound_nodes"])
+    )
+
+
 def test_leaves_of_a_config_are_named_by_path():
     config = {"units": 3, "kernel": {"class_name": "L2", "config": {"l2": 0.1}}, "shape": (1, None)}
 
