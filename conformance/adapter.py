@@ -7,7 +7,7 @@ import numpy as np
 
 from conformance.contract import Facet
 from conformance.snapshot import Inventory, Snapshot, Value
-from conformance.subject import Logs, Model, Subject
+from conformance.subject import Drawing, Logs, Model, Subject
 from strategies.case import AnyEvent, Case, Fit, TrainOnBatch, from_json, to_json
 from strategies.data import Rows
 
@@ -33,6 +33,10 @@ class Adapter:
     def seed(self, seed: int) -> None:
         """Seed the process-wide generators."""
         self._subject.seed(seed)
+
+    def generators(self) -> Mapping[str, str]:
+        """Return the states of the framework's process-wide generators, if it tells of any."""
+        return self._subject.generators() if isinstance(self._subject, Drawing) else {}
 
     def build(self, case: Case, *, built: bool = True) -> Model:
         """Return a new compiled model."""

@@ -12,12 +12,16 @@ import numpy as np
 from msgspec.structs import replace
 
 from conformance.adapter import Adapter, Misbehaved, handed, shared
-from conformance.snapshot import Snapshot
+from conformance.snapshot import Inventory, Snapshot
 from conformance.subject import Model, SavePath, Source, Subject, Unsupported
+from conformance.surroundings import generators
 from conformance.trace import Life, Raised, Stage, Step, same_life
 from strategies import data
 from strategies.case import AnyEvent, Case, Hop, TrainOnBatch
 from strategies.data import Rows
+
+OWN = "model_"
+"""What the names of all targets begin with."""
 
 
 class Halted(Exception):
@@ -58,15 +62,19 @@ class Original:
 
 
 class Recorder:
-    """The stages of one trace: `folder` takes the files, `source` is what a save has left."""
+    """The stages of one trace: `folder` takes the files, `source` is what a save has left.
+
+    Every file of a save has a name that begins with `OWN`.
+    """
 
     def __init__(self, subject: Subject, path: SavePath, case: Case, folder: Path) -> None:
         self._subject = Adapter(subject)
         self._paths = subject.paths
         self._path = path
         self._case = case
-        self._folder = folder
+        self.folder = folder
         self._files = 0
+        self._first = folder
         self.source: Source = None
 
     def original(self) -> Original:
@@ -93,8 +101,22 @@ class Recorder:
             Halted: the subject raised.
         """
         with stage(Stage.SAVE):
-            self.source = self._save(model)
+            self._first = self._target()
+            self.source = self._save_at(model, self._first)
             return self.look(model)
+
+    def save_over(self, model: Model) -> None:
+        """Save the model where the first was saved.
+
+        Raises:
+            Halted: the subject raised.
+        """
+        with stage(Stage.SAVE):
+            self._path.save(model, self._first)
+
+    def generators(self) -> Inventory:
+        """Return the states of the process-wide generators by name, the framework's among them."""
+        return {**generators(), **self._subject.generators()}
 
     def second_generation(self, loaded: Model) -> Snapshot:
         """Save and load what came back, and look at what comes of it.
@@ -210,7 +232,10 @@ class Recorder:
                 yield event, rows
 
     def _save(self, model: Model) -> Source:
-        source = self._path.save(model, self._target())
+        return self._save_at(model, self._target())
+
+    def _save_at(self, model: Model, target: Path) -> Source:
+        source = self._path.save(model, target)
         return source if self._path.in_memory else Path(source)
 
     def compile(self, model: Model) -> None:
@@ -228,7 +253,7 @@ class Recorder:
 
     def _target(self) -> Path:
         self._files += 1
-        return self._folder / f"model_{self._files}"
+        return self.folder / f"{OWN}{self._files}"
 
 
 def _single_steps(event: TrainOnBatch, rows: Rows) -> Iterator[tuple[AnyEvent, Rows]]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 
 from conformance.contract import Contract, Exactness, Facet
-from conformance.snapshot import Snapshot, equal_arrays, is_constant, same
+from conformance.snapshot import Inventory, Snapshot, equal_arrays, is_constant, same
 from strategies.case import Case
 
 
@@ -18,6 +18,7 @@ class Probe(StrEnum):
     ANOTHER_PROCESS = "another process"
     UNBUILT = "unbuilt"
     TWIN = "twin"
+    CONDUCT = "conduct"
 
 
 class Stage(StrEnum):
@@ -81,6 +82,40 @@ class Elsewhere:
 
 
 @dataclass(frozen=True)
+class Change:
+    """What was there before something was done, and after."""
+
+    before: Inventory
+    after: Inventory
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """What further loads, and a save over the first one, did beside their work.
+
+    `links` has what in the source refers to another file, `litter` what lies beside the source,
+    `held` which of its files stayed open. `loading` and `saving` have the process and the folder,
+    `drawing` the process-wide generators around the save. `again` is what a second load gave, the
+    first model itself where it `is_first`; `kept` is the original at the save over the first one,
+    `replaced` what was loaded then, `remnants` the files in which something of the first is left.
+    `raised` ended it early.
+    """
+
+    links: Inventory
+    litter: tuple[str, ...]
+    loading: Change | None = None
+    again: Snapshot | None = None
+    is_first: bool = False
+    kept: Snapshot | None = None
+    saving: Change | None = None
+    drawing: Change | None = None
+    remnants: tuple[str, ...] = ()
+    replaced: Snapshot | None = None
+    held: tuple[str, ...] = ()
+    raised: Raised | None = None
+
+
+@dataclass(frozen=True)
 class Trace:
     """One case through one save path.
 
@@ -104,6 +139,7 @@ class Trace:
     original: Life | None = None
     resumed: Life | None = None
     elsewhere: Elsewhere | None = None
+    conduct: Conduct | None = None
     raised: Raised | None = None
     unbuilt: Raised | None = None
     spoiled: Raised | None = None
