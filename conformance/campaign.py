@@ -22,7 +22,7 @@ from conformance.trace import Probe
 from reports.records import UNEXPECTED, Result, Verdict, worst
 from strategies.case import Case
 
-EVERY = {probe: 5 for probe in Probe if probe is not Probe.TWIN} | {Probe.ANOTHER_PROCESS: 10}
+EVERY = dict.fromkeys(Probe, 10) | dict.fromkeys((Probe.SECOND_GENERATION, Probe.UNBUILT), 5)
 """A probe is made on one example in so many, the first one included; twins are for what is news."""
 
 FINDINGS_A_CHECK = 5
