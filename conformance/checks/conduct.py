@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from conformance.checks.check import Check, Defect, NotApplicable, Seen, Vacuous, raised_defect
-from conformance.contract import Facet, Promise
+from conformance.contract import STATE, Facet, Promise
 from conformance.snapshot import Difference, Snapshot, differences, same
 from conformance.trace import Change, Conduct, Probe, Stage, Trace
 
@@ -102,11 +102,14 @@ def _beside(place: str, key: str, expected: str) -> Defect:
 
 
 def _brought_back(trace: Trace) -> tuple[Facet, ...]:
-    """Return the promised facets that the first load brought back: others have their own check."""
+    """Return which of the weights and statistics are promised, and came back at the first load.
+
+    What else a path loses now and then has checks of its own, and training moves these anyway.
+    """
     before, loaded = trace.before, trace.loaded
     if before is None or loaded is None:
         return ()
-    return tuple(f for f in Facet if trace.contract.firm(f) and same(before[f], loaded[f]))
+    return tuple(f for f in STATE if trace.contract.firm(f) and same(before[f], loaded[f]))
 
 
 def _moved(one: Snapshot, other: Snapshot | None, facets: tuple[Facet, ...]) -> bool:
