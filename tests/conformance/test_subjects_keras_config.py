@@ -56,18 +56,24 @@ def test_calls_inside_a_nested_model_have_its_path():
     assert list(dict(calls(outer))) == ["inner/d/call 0"]
 
 
-def test_a_name_that_stands_beside_a_config_is_read_there():
-    """So Keras 3.6 and 3.8 write a layer that holds no name of its own."""
-    layers = [keras_3_layer("a"), keras_3_layer("d", [("a", 0, 0)])]
-    beside = [
-        {**layer, "name": layer["config"]["name"], "config": {"units": 3}} for layer in layers
-    ]
+def cast_before(number):
+    """What Keras 3.6 and 3.8 write of an operation: its name is beside the config, and a number."""
+    cast = keras_3_layer(f"cast_{number}", [("a", 0, 0)])
+    cast = {**cast, "class_name": "Cast", "name": cast["config"].pop("name")}
+    dense = keras_3_layer("d", [(f"cast_{number}", 0, 0)])
+    return {"layers": [keras_3_layer("a"), cast, dense], "output_layers": [["d", 0, 0]]}
 
-    assert dict(calls({"layers": beside})) == dict(calls({"layers": layers}))
-    assert (
-        canonical({"layers": beside})["layers"][1]["inbound_nodes"]
-        == (canonical({"layers": layers})["layers"][1]["inbound_nodes"])
-    )
+
+def test_an_operation_without_a_name_in_its_config_is_told_by_class_and_place():
+    told = canonical(cast_before(3))
+
+    assert told == canonical(cast_before(7))
+    assert list(dict(calls(told))) == ["Cast 1/call 0", "d/call 0"]
+    assert dict(calls(told))["d/call 0"][0][0] == "Cast 1"
+
+
+def test_a_config_without_any_name_is_told():
+    assert list(calls({"layers": [{"class_name": "Cast", "config": {}}]})) == []
 
 
 def test_leaves_of_a_config_are_named_by_path():
