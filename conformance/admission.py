@@ -4,10 +4,11 @@ import os
 from collections.abc import Mapping, Sequence, Set
 from math import isfinite
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
-from conformance import subjects
+from conformance.description import Described, NotDescribed, described
 from conformance.environment import NOT_INSTALLED
 from conformance.header import path_info
 from reports.records import SubjectInfo
@@ -33,21 +34,20 @@ class SameName(ValueError):
     """Two subjects, or two save paths of one, that a run could not tell apart."""
 
 
-class NotDescribed(TypeError):
-    """What a subject tells of itself is nothing that a run's header can hold."""
-
-
-def refuse_numbers(above_zero: Mapping[str, float | None], *, shrink: float = 0.0) -> None:
+def refuse_numbers(
+    above_zero: Mapping[str, float | None], not_below: Mapping[str, float] = MappingProxyType({})
+) -> None:
     """Refuse numbers, by what they are, that are no finite number above 0; None is no number.
 
     Raises:
-        OutOfRange: one is not; or `shrink`, which may be 0, is below or not finite.
+        OutOfRange: one is not; or one that may be 0 is below or not finite.
     """
     for what, number in above_zero.items():
         if number is not None and not (isfinite(number) and number > 0):
             raise OutOfRange(f"{what}: expected a number above 0, found {number}")
-    if not (isfinite(shrink) and shrink >= 0):
-        raise OutOfRange(f"shrink: expected a number of 0 or above, found {shrink}")
+    for what, number in not_below.items():
+        if not (isfinite(number) and number >= 0):
+            raise OutOfRange(f"{what}: expected a number of 0 or above, found {number}")
 
 
 def refuse_unknown(what: str, wanted: Sequence[str], known: Set[str]) -> None:
@@ -84,32 +84,29 @@ def admitted(names: Sequence[str]) -> list[SubjectInfo]:
         NotDescribed: a subject tells of itself what no header can hold.
     """
     _refuse_twice("the subjects", names)
-    infos = [described(name) for name in names]
-    for info in infos:
-        _refuse_missing(info)
-        if not info.paths:
-            raise NotDescribed(f"subject {info.name!r}: expected a save path at least, found none")
-        _refuse_twice(f"the save paths of subject {info.name!r}", [p.name for p in info.paths])
+    infos = [info(described(name)) for name in names]
+    for one in infos:
+        _refuse_missing(one)
+        if not one.paths:
+            raise NotDescribed(f"subject {one.name!r}: expected a save path at least, found none")
+        _refuse_twice(f"the save paths of subject {one.name!r}", [p.name for p in one.paths])
     return infos
 
 
-def described(name: str) -> SubjectInfo:
+def info(subject: Described) -> SubjectInfo:
     """Return what a run's header says of a subject, its every save path included.
 
     Raises:
-        UnknownSubject, NoEnvironment, NotASubject, BrokenSubject: as `subjects.resolve` says.
         NotDescribed: it tells of itself what no header can hold.
     """
-    subject = subjects.resolve(name)
-    with subjects.answering(name, "telling versions and save paths"):
-        paths = tuple(path_info(path.name, path.contract) for path in subject.paths())
-        told = SubjectInfo(name, dict(subject.environment()), paths)
+    paths = tuple(path_info(path.name, path.contract) for path in subject.paths())
+    told = SubjectInfo(subject.name, dict(subject.environment()), paths)
     try:
         return msgspec.json.decode(msgspec.json.encode(told), type=SubjectInfo)
     except (TypeError, ValueError) as error:
         raise NotDescribed(
-            f"subject {name!r}: expected texts as versions, names and documents of save paths, "
-            f"found another: {error}; mend `environment` or `paths`"
+            f"subject {subject.name!r}: expected texts as versions, names and documents of save "
+            f"paths, found another: {error}; mend `environment` or `paths`"
         ) from error
 
 

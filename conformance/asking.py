@@ -8,8 +8,8 @@ from msgspec.structs import replace as with_fields
 
 from conformance import wire
 from conformance.disasters import CARRIER, DISASTERS, disaster, on_carrier
+from conformance.endings import IsolationError, TimedOut, asked_again
 from conformance.examine import Report, Reports, Request
-from conformance.isolation import IsolationError, TimedOut
 from conformance.plan import Examiner
 from reports.records import Verdict
 
@@ -17,12 +17,14 @@ from reports.records import Verdict
 def reports(examiner: Examiner, request: Request) -> Reports:
     """Return what there is to say of each path; of a case that can't be had, that it can't.
 
-    Where the process gives no answer on several paths, it is asked about each by itself; they have
+    Where the process was ended from outside, it is asked once more. Where it gives no answer on
+    several paths, it is asked about each by itself; they have
     the time of one together, so that a hang is not waited for as often as there are paths.
     """
     start = time.monotonic()
     try:
-        answer = examiner.call(wire.encode(request), seconds=_limit(request))
+        message, seconds = wire.encode(request), _limit(request)
+        answer = asked_again(lambda: examiner.call(message, seconds=seconds))
     except IsolationError as error:
         if len(request.questions) > 1:
             return tuple(_one_by_one(examiner, request, error))

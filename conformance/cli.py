@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +28,10 @@ Timeout = Annotated[
         help="Seconds that one case may take on a save path, and as many again in another process."
     ),
 ]
+Memory = Annotated[
+    float,
+    typer.Option(help="GiB of memory that a process of a subject may use; 0 for no limit."),
+]
 In = Annotated[
     list[Path] | None,
     typer.Option("--run", metavar="RUN", help=f"A run to look in: {OUT}, if none is given."),
@@ -48,9 +53,10 @@ def run(
         str, typer.Option("-n", metavar="WORKERS", help="Worker processes: a number, or auto.")
     ] = "auto",
     timeout: Timeout = 120.0,
+    memory: Memory = 8.0,
     out: Annotated[Path, typer.Option(help="Where the run and its report go.")] = OUT,
 ) -> None:
-    """Run the suite. Exit 0: nothing unexpected; 1: findings; 2: a usage or harness error."""
+    """Run the suite. Exit 0: nothing unexpected; 1: findings; 2: it could not be finished."""
     import pytest
 
     from conformance import suite
@@ -63,15 +69,18 @@ def run(
         *((("--seconds", seconds),) if seconds is not None else ()),
         ("--examples", examples),
         ("--example-timeout", timeout),
+        ("--example-memory", memory),
         ("--saveproof-seed", seed),
         ("--saveproof-out", out),
         ("--saveproof-command", shlex.join(["saveproof", *sys.argv[1:]])),
     ]
     arguments = [f"{name}={value}" for name, value in options]
     settings = Path(suite.__path__[0]) / "pytest.ini"
-    code = pytest.main(
-        ["-c", str(settings), "--pyargs", "conformance.suite", "-n", workers, "-q", *arguments]
-    )
+    code: int = EXIT_ERROR
+    with suppress(KeyboardInterrupt):  # a second one, in the middle of ending
+        code = pytest.main(
+            ["-c", str(settings), "--pyargs", "conformance.suite", "-n", workers, "-q", *arguments]
+        )
     raise typer.Exit(code if code in (0, EXIT_FINDINGS) else EXIT_ERROR)
 
 
@@ -90,6 +99,7 @@ def interchange(
     seed: Annotated[int, typer.Option(help="Seed of the cases.")] = 0,
     workers: Annotated[int, typer.Option("-n", metavar="WORKERS", help="Worker processes.")] = 1,
     timeout: Timeout = 120.0,
+    memory: Memory = 8.0,
     shrink: Annotated[float, typer.Option(help="Seconds to reduce what a pair loses.")] = 60.0,
     out: Annotated[Path, typer.Option(help="Where the run and its report go.")] = Path(
         "saveproof-interchange"
@@ -107,6 +117,7 @@ def interchange(
         kind or (),
         *(across, examples, seed, timeout, shrink, workers, out),
         command=shlex.join(["saveproof", *sys.argv[1:]]),
+        memory=memory,
     )
     run = _or_error(lambda: session.run(wanted, lambda line: typer.echo(line, err=True)))
     figures = matrix(run)
@@ -122,17 +133,20 @@ def replay(
     path: Paths = None,
     run: In = None,
     timeout: Timeout = 120.0,
+    memory: Memory = 8.0,
 ) -> None:
     """Run one case again, with every check and probe. Exit codes are those of `run`."""
     from conformance import replay as replaying
     from conformance.admission import refuse_numbers
     from reports.records import Verdict
 
-    _or_error(lambda: refuse_numbers({"timeout": timeout}))
+    _or_error(lambda: refuse_numbers({"timeout": timeout}, {"memory": memory}))
     told = _or_error(
-        lambda: replaying.told(case, run or [OUT], subject, path or (), seconds=timeout)
+        lambda: replaying.told(
+            case, run or [OUT], subject, path or (), seconds=timeout, memory=memory
+        )
     )
-    typer.echo(told.text)
+    _echo(told.text)
     if Verdict.HARNESS_ERROR in told.verdicts:
         raise typer.Exit(EXIT_ERROR)
     raise typer.Exit(EXIT_FINDINGS if told.verdicts else 0)
@@ -235,8 +249,15 @@ def _or_error(ask: Callable[[], Any]) -> Any:
     try:
         return ask()
     except (LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
-        typer.echo(f"saveproof: {error}", err=True)
+        _echo(f"saveproof: {error}", err=True)
         raise typer.Exit(EXIT_ERROR) from error
+
+
+def _echo(text: str, *, err: bool = False) -> None:
+    """Print what a file or a subject has said; a terminal obeys none of it."""
+    from reports.wording import printable
+
+    typer.echo(printable(text), err=err)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,15 @@
 
 from conformance.checks import Defect, Judgement
 from conformance.contract import Promise
-from conformance.isolation import Crashed, Failed, IsolationError, TimedOut
+from conformance.endings import Crashed, Failed, IsolationError, Killed, OutOfMemory, TimedOut
 from conformance.snapshot import Difference
 from conformance.trace import Stage
 from reports.records import Verdict
 
 DISASTERS = {
     Crashed: Verdict.CRASH,
+    Killed: Verdict.CRASH,
+    OutOfMemory: Verdict.MEMORY,
     TimedOut: Verdict.TIMEOUT,
     Failed: Verdict.HARNESS_ERROR,
 }

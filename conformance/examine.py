@@ -13,10 +13,11 @@ import msgspec
 from conformance import integrity, subjects, wire
 from conformance.checks import ALL_CHECKS, Check, Judgement, judge
 from conformance.disasters import CARRIER, disaster_elsewhere
-from conformance.isolation import Child, Crashed, IsolationError, TimedOut
+from conformance.endings import Crashed, IsolationError, TimedOut, asked_again
+from conformance.isolation import Child
 from conformance.recorder import Halted, Recorder, Undeclared, stage
 from conformance.recording import Asked, record, relive
-from conformance.subject import SavePath, Subject, Unsupported
+from conformance.subject import Offering, SavePath, Subject, Unsupported
 from conformance.trace import Elsewhere, Probe, Raised, Stage, Trace
 from strategies.case import Case
 
@@ -136,7 +137,8 @@ def _reloaded(
     """
     order = Reload(request.subject, path.name, request.case, str(source))
     try:
-        answer = _elsewhere().call(msgspec.json.encode(order), seconds=request.seconds)
+        message = msgspec.json.encode(order)
+        answer = asked_again(lambda: _elsewhere().call(message, seconds=request.seconds))
     except (Crashed, TimedOut) as error:
         ended[path.name] = error
         return None
@@ -180,7 +182,7 @@ def _relived(request: Reload) -> Elsewhere:
     return relive(subject, path, request.case, Path(request.source))
 
 
-def path_of(subject: Subject, name: str) -> SavePath:
+def path_of(subject: Offering, name: str) -> SavePath:
     """Return the subject's save path of that name.
 
     Raises:

@@ -22,6 +22,14 @@ from types import TracebackType
 from typing import IO, Self
 
 from conformance.descendants import end_descendants, keep_descendants
+from conformance.endings import (
+    Crashed,
+    Failed,
+    TimedOut,
+    crash,
+    ending_without_memory,
+    limit_memory,
+)
 
 _REQUEST = struct.Struct("<QQ")
 _REPLY = struct.Struct("<cQQ")
@@ -35,22 +43,6 @@ _PARTING = 10.0
 """Seconds that a process has to end once it has closed its pipe."""
 
 
-class IsolationError(RuntimeError):
-    """A call in a child process gave no answer."""
-
-
-class Crashed(IsolationError):
-    """The child process ended in the middle of a call."""
-
-
-class TimedOut(IsolationError):
-    """The child process gave no answer in time, and was ended."""
-
-
-class Failed(IsolationError):
-    """The called function raised; the message is the child's traceback."""
-
-
 class Child:
     """A process that serves one function, `module:function` of bytes to bytes, call after call.
 
@@ -58,10 +50,13 @@ class Child:
     It is the leader of a session of its own: what it has started is ended with it, and so is what
     has left the session (see `conformance.descendants`).
     Its temporary files lie in a folder of its own, which is removed however the process ends.
+    It may have so many GiB of `memory`, and so may each process that it starts; 0 is as much as
+    this process may have.
     """
 
-    def __init__(self, function: str) -> None:
+    def __init__(self, function: str, *, memory: float = 0.0) -> None:
         self._function = function
+        self._memory = memory
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -136,7 +131,7 @@ class Child:
                 prefix="saveproof-", ignore_cleanup_errors=True
             )
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "conformance.isolation", self._function],
+                [sys.executable, "-m", "conformance.isolation", self._function, str(self._memory)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
@@ -173,8 +168,7 @@ class Child:
             self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - _TAIL))
             words = self._errors.read().decode(errors="replace")
         self.close()
-        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return Crashed(f"the process ended with {how}\n{words}".rstrip())
+        return crash(code, words, memory=self._memory)
 
 
 def speaks(process: subprocess.Popen[bytes], source: int, deadline: float) -> bool:
@@ -222,14 +216,15 @@ def serve(function: Callable[[bytes], bytes], requests: IO[bytes], answers: IO[b
         _write(answers, _REPLY.pack(kind, number, len(answer)), answer)
 
 
-def main(function: str) -> None:
-    """Serve the named function on this process's pipes."""
+def main(function: str, memory: float) -> None:
+    """Serve the named function on this process's pipes, with so many GiB; 0 is no limit."""
+    limit_memory(memory)
     module, _, name = function.partition(":")
     requests, answers = own_pipes()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_descendants()
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
-    serve(getattr(import_module(module), name), requests, answers)
+    serve(ending_without_memory(getattr(import_module(module), name)), requests, answers)
     _end_here()
 
 
@@ -295,4 +290,4 @@ def _opened(pipe: IO[bytes] | None) -> IO[bytes]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], float(sys.argv[2]))

@@ -1,12 +1,16 @@
 """What there is: subjects, save paths and checks, in words."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from conformance import subjects as registry
 from conformance.checks import ALL_CHECKS
 from conformance.contract import Promise
+from conformance.description import described
+from conformance.endings import MEMORY
 from conformance.environment import NOT_INSTALLED
 from conformance.interchange.pairs import Crossing, Pair, crossings
+from conformance.isolation import Child
 from conformance.subject import SavePath
 from conformance.subjects import doctor as examination
 
@@ -28,7 +32,7 @@ def paths(subject: str) -> str:
     Raises:
         UnknownSubject: there is no such subject; the message lists those that there are.
     """
-    return "\n\n".join(map(_path_text, registry.resolve(subject).paths()))
+    return "\n\n".join(map(_path_text, described(subject).paths()))
 
 
 def formats(names: Sequence[str]) -> str:
@@ -39,7 +43,7 @@ def formats(names: Sequence[str]) -> str:
     Raises:
         UnknownSubject: there is no such subject.
     """
-    found = [one for w in names for r in names for one in crossings(Pair(w, r))]
+    found = [one for w in names for r in names for one in crossings(Pair(w, r), described)]
     return "\n".join(_format_line(name, found) for name in dict.fromkeys(c.format for c in found))
 
 
@@ -50,7 +54,8 @@ def checks() -> str:
 
 def doctor(subject: str) -> tuple[str, bool]:
     """Return what works of the subject, and whether all does."""
-    seen = examination.doctor(registry.resolve(subject))
+    with Child(examination.TRY, memory=MEMORY) as child:
+        seen = examination.doctor(described(subject), partial(examination.asked, child, subject))
     lines = [f"{'ok ' if ok else 'NO '} {what}  {detail}".rstrip() for what, ok, detail in seen]
     return "\n".join(lines), all(ok for _, ok, _ in seen)
 

@@ -4,14 +4,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
 from conformance.checks import ALL_CHECKS, Check
 from conformance.subject import SavePath
+from reports.files import NotWritten
 from strategies.case import Case
+
+Named = TypeVar("Named", bound=SavePath)
 
 BATCH = 100
 """Examples of one seed; a long campaign is many batches, each with a seed of its own."""
@@ -29,7 +32,7 @@ class Batch(NamedTuple):
     size: int
 
 
-def side_by_side(paths: Sequence[SavePath]) -> list[Mapping[str, SavePath]]:
+def side_by_side(paths: Sequence[Named]) -> list[Mapping[str, Named]]:
     """Return the paths by name, in sets that share what is brought up."""
     starts = range(0, len(paths), SIDE_BY_SIDE)
     return [{path.name: path for path in paths[at : at + SIDE_BY_SIDE]} for at in starts]
@@ -76,7 +79,11 @@ class Plan:
                 return
 
     def generate(self, batch: Batch, test: Callable[[Case], None], *phases: Phase) -> None:
-        """Call the test with the batch's cases, always the same; with `Phase.shrink`, reduce."""
+        """Call the test with the batch's cases, always the same; with `Phase.shrink`, reduce.
+
+        Raises:
+            NotWritten: the test could not write down what it has found.
+        """
         profile = settings(
             max_examples=batch.size,
             phases=phases,
@@ -87,7 +94,25 @@ class Plan:
             report_multiple_bugs=False,
             print_blob=False,
         )
-        seed(self.seed + batch.number)(profile(given(self.cases)(test)))()
+
+        def told(case: Case) -> None:
+            try:
+                test(case)
+            except NotWritten as error:
+                raise _Unwritten(error) from error
+
+        try:
+            seed(self.seed + batch.number)(profile(given(self.cases)(told)))()
+        except _Unwritten as unwritten:
+            raise unwritten.error from None
+
+
+class _Unwritten(BaseException):
+    """A file can't be written; no `Exception`, which Hypothesis would take for a finding."""
+
+    def __init__(self, error: NotWritten) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class Examiner(Protocol):

@@ -19,6 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--examples", type=int, default=30, metavar="N", help="cases a path and kind (30)")
     add("--seconds", type=float, metavar="T", help="run each path and kind this long instead")
     add("--example-timeout", type=float, default=120.0, metavar="T", help="seconds a case (120)")
+    add("--example-memory", type=float, default=8.0, metavar="M", help="GiB a process (8)")
     add("--saveproof-seed", type=int, default=0, metavar="N", help="seed of the cases (0)")
     add(
         "--saveproof-out", type=Path, default=OUT, metavar="DIR", help=f"where the run goes ({OUT})"
@@ -36,3 +37,5 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     session = import_module("conformance.session").Conformance(config)
     config.pluginmanager.register(session, "saveproof-conformance")
+    workers = import_module("conformance.workers").Workers(config, session.selection)
+    config.pluginmanager.register(workers, "saveproof-workers")

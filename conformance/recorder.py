@@ -272,7 +272,7 @@ def stage(stage: Stage) -> Iterator[None]:
     """
     try:
         yield
-    except Halted:
+    except (Halted, MemoryError):
         raise
     except Exception as error:
         raise Halted(raised_at(stage, error)) from error
@@ -282,7 +282,7 @@ def stage(stage: Stage) -> Iterator[None]:
 def _unsupported(doing: str) -> Iterator[None]:
     try:
         yield
-    except Unsupported:
+    except (Unsupported, MemoryError):
         raise
     except Exception as error:
         raise Undeclared(f"{doing} raised {type(error).__name__}: {error}") from error

@@ -1,5 +1,6 @@
 """Replay: one recorded or hand-written case again, with every check and every probe."""
 
+import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ import msgspec
 from conformance import subjects
 from conformance.asking import reports
 from conformance.checks import ALL_CHECKS
+from conformance.description import described
 from conformance.disasters import DISASTERS
+from conformance.endings import MEMORY
 from conformance.examine import EXAMINE, Question, Report, Request, path_of
 from conformance.interchange.exchange import EXCHANGE
 from conformance.interchange.pairs import Pair, crossing, crossings, is_pair
@@ -22,6 +25,10 @@ from reports.records import Finding, Result, Verdict
 from strategies.case import Case, from_json
 from strategies.drawing import drawing
 from strategies.validation import validate
+
+
+class NotBuiltIn(LookupError):
+    """A run names a subject that is not built in: to run it is for the command line to say."""
 
 
 class NoSuchCase(LookupError):
@@ -107,13 +114,15 @@ def case_of(finding: Finding) -> Case:
     """Return the finding's case.
 
     Raises:
-        InvalidCase: what was recorded is no case.
+        InvalidCase: what was recorded is no case, or one that can't be built.
     """
-    return from_json(msgspec.json.encode(finding.case))
+    case = from_json(msgspec.json.encode(finding.case))
+    validate(case)
+    return case
 
 
 def replay(
-    case: Case, subject: str, paths: Sequence[str], *, seconds: float
+    case: Case, subject: str, paths: Sequence[str], *, seconds: float, memory: float = MEMORY
 ) -> Iterator[tuple[str, Report]]:
     """Yield the name of each save path and what every check, every probe made, says of the case.
 
@@ -122,7 +131,7 @@ def replay(
     """
     names = _names(subject, paths)
     checks = frozenset(check.name for check in ALL_CHECKS)
-    with Child(EXCHANGE if is_pair(subject) else EXAMINE) as child:
+    with Child(EXCHANGE if is_pair(subject) else EXAMINE, memory=memory) as child:
         for name in names:
             question = Question(name, checks, frozenset(Probe))
             request = Request(subject, case.through(name, hops=True), (question,), seconds)
@@ -134,8 +143,9 @@ def _names(subject: str, wanted: Sequence[str]) -> Sequence[str]:
     """Return the save paths or formats to replay, those that were asked for or all of them."""
     if is_pair(subject):
         pair = Pair.of(subject)
-        return [crossing(pair, n).format for n in wanted] or [c.format for c in crossings(pair)]
-    one = subjects.resolve(subject)
+        every = [one.format for one in crossings(pair, described)]
+        return [crossing(pair, name, described).format for name in wanted] or every
+    one = described(subject)
     return [path_of(one, name).name for name in wanted] or [path.name for path in one.paths()]
 
 
@@ -154,12 +164,18 @@ def told(
     paths: Sequence[str],
     *,
     seconds: float,
+    memory: float = MEMORY,
 ) -> Told:
-    """Replay a case where it was seen, or on the subject and paths given, and tell of it."""
+    """Replay a case where it was seen, or on the subject and paths given, and tell of it.
+
+    Raises:
+        NotBuiltIn: it was seen on a subject that is not built in, and none is given.
+    """
     known = recorded(reference, runs)
-    name = subject or known.subject or "reference"
+    name = subject or _built_in(known.subject or "reference", reference)
     seen_on = [known.path] if known.path is not None and subject is None else []
-    replayed = list(replay(known.case, name, list(paths) or seen_on, seconds=seconds))
+    chosen = list(paths) or seen_on
+    replayed = list(replay(known.case, name, chosen, seconds=seconds, memory=memory))
     lines = [drawing(known.case), ""]
     for path, report in replayed:
         lines += [f"{name} {path}", *_lines(report), ""]
@@ -172,6 +188,17 @@ def _verdicts(report: Report) -> Iterator[Verdict]:
     yield from (judgement.verdict for judgement in report.judgements if judgement.defects)
     if report.unsupported and report.fault:
         yield Verdict.HARNESS_ERROR
+
+
+def _built_in(name: str, reference: str) -> str:
+    """Return the subject's name; a run may come from anyone, and others' subjects are code."""
+    pair = Pair.of(name)
+    if not {pair.writer, pair.reader or pair.writer} <= subjects.SUBJECTS.keys():
+        raise NotBuiltIn(
+            f"case {reference!r} was seen on {name!r}, which is not built in; to run its code, say "
+            f"so: --subject {shlex.quote(name)}"
+        )
+    return name
 
 
 def _lines(report: Report) -> Iterator[str]:

@@ -6,12 +6,14 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Iterator, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 from conformance import replay
 from conformance.checks import ALL_CHECKS
-from conformance.reproduction.paths import dialect_of
+from conformance.endings import MEMORY, limit_memory
+from conformance.reproduction.paths import NotReproducible, dialect_of
 from conformance.reproduction.plots import plot
 from conformance.reproduction.scene import Plot
 from conformance.reproduction.source import Lines, indented, literal
@@ -59,7 +61,8 @@ def script(case: Case, subject: str, path: str, check: str, finding: Finding) ->
     """Return a program that prints what was expected and found, and exits 1 on the defect.
 
     Raises:
-        NotReproducible: no script is known for the subject or for this kind of finding.
+        NotReproducible: no script is known for the subject, the check or this kind of finding.
+        NotSource: the case or the finding names what no program can say.
     """
     scenes = plot(case, subject, path, check, finding)
     dialect = dialect_of(subject)
@@ -74,12 +77,12 @@ def script(case: Case, subject: str, path: str, check: str, finding: Finding) ->
     imports = [line for line in (settling[0], dialect.module) if line]
     program = [*imports, "", *settling[1:], "", *functions, *main]
     standard = _imports([*settled, *program])
-    opening = [*_docstring(case, subject, path, check), "", *standard, "", "import numpy as np"]
+    opening = [*_opening(case, subject, path, check), "", *standard, "", "import numpy as np"]
     return "\n".join([*opening, *settled, *program]) + "\n"
 
 
 def confirm(text: str, *, subject: str) -> None:
-    """Run the script in a process and folder of its own.
+    """Run the script in a process and folder of its own, with a memory limit.
 
     Raises:
         NotConfirmed: it does not end with exit code 1 and a line that names the defect.
@@ -96,6 +99,7 @@ def confirm(text: str, *, subject: str) -> None:
                 encoding="utf-8",
                 timeout=SECONDS,
                 check=False,
+                preexec_fn=partial(limit_memory, MEMORY),
             )
         except subprocess.TimeoutExpired as expired:
             raise NotConfirmed(f"the script took more than {SECONDS:g} s:\n{text}") from expired
@@ -120,10 +124,12 @@ def _environment(subject: str) -> dict[str, str]:
     return kept | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONIOENCODING": "utf-8"}
 
 
-def _docstring(case: Case, subject: str, path: str, check: str) -> Iterator[str]:
-    statement = next((one.statement for one in ALL_CHECKS if one.name == check), check)
+def _opening(case: Case, subject: str, path: str, check: str) -> Iterator[str]:
+    statements = {one.name: one.statement for one in ALL_CHECKS}
+    if check not in statements:
+        raise NotReproducible(f"check {check!r}: expected one of {sorted(statements)}")
     where = f"Not so for {subject} through {path}: saveproof, {check}, case {case.id}."
-    yield from textwrap.wrap(f'"""{statement}', 100)
+    yield from textwrap.wrap(f'"""{statements[check]}', 100)
     yield ""
     yield from textwrap.wrap(where, 100)
     yield '"""'

@@ -2,23 +2,23 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
-from conformance import subjects
 from conformance.admission import (
     Unknown,
     admitted,
-    described,
+    info,
     refuse_numbers,
     refuse_out,
     refuse_unknown,
 )
 from conformance.checks import ALL_CHECKS, Check, checks_for
+from conformance.description import Described, DescribedPath
 from conformance.plan import side_by_side
-from conformance.subject import SavePath, Subject
 from reports.records import PathInfo, SubjectInfo
 from strategies.case import Kind
 
@@ -28,9 +28,13 @@ Item = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Selection:
-    """What was asked for; `option` returns an option of pytest's command line."""
+    """What was asked for; `option` returns an option of pytest's command line.
+
+    `describe` returns what a subject of that name says of itself.
+    """
 
     option: Callable[[str], Any]
+    describe: Callable[[str], Described]
 
     def refuse(self) -> None:
         """Refuse what there is not, and what no run can be made with.
@@ -42,7 +46,9 @@ class Selection:
         """
         option = self.option
         numbers = {name: option(name) for name in ("examples", "seconds")}
-        refuse_numbers({**numbers, "timeout": option("example_timeout")})
+        refuse_numbers(
+            {**numbers, "timeout": option("example_timeout")}, {"memory": option("example_memory")}
+        )
         refuse_unknown("check", option("check"), {check.name for check in ALL_CHECKS})
         refuse_unknown("kind", option("kind"), set(map(str, Kind)))
         refuse_out(Path(option("saveproof_out")))
@@ -58,35 +64,38 @@ class Selection:
         return [
             ((name, path.name, str(kind), check.name), f"{name} {set_} {kind}")
             for name in self.option("subject")
-            for set_, paths in enumerate(self.sets(subjects.resolve(name)))
+            for set_, paths in enumerate(self.sets(name))
             for path in paths.values()
             for kind in kinds
             for check in self._checks(path)
         ]
 
+    @cached_property
     def by_id(self) -> Mapping[str, tuple[Item, str]]:
-        """Return the parameters by what stands in brackets in an item's id: pytest has it ASCII."""
+        """The parameters by what stands in brackets in an item's id: pytest has it ASCII."""
         return {
             "-".join(item).encode("unicode_escape").decode("ascii"): (item, set_)
             for item, set_ in self.parameters()
         }
 
-    def sets(self, subject: Subject) -> list[Mapping[str, SavePath]]:
+    def sets(self, subject: str) -> list[Mapping[str, DescribedPath]]:
         """Return the subject's save paths by name, in sets that run side by side."""
-        return side_by_side(self._paths(subject))
+        return side_by_side(list(filter(self._is_wanted, self.describe(subject).paths())))
 
     def subject_infos(self) -> Iterator[SubjectInfo]:
         """Yield what a run's header says of each subject."""
-        for info in map(described, self.option("subject")):
-            yield replace(info, paths=tuple(filter(self._is_wanted, info.paths)))
+        for one in map(info, map(self.describe, self.option("subject"))):
+            yield replace(one, paths=tuple(filter(self._is_wanted, one.paths)))
 
-    def _paths(self, subject: Subject) -> Sequence[SavePath]:
-        return [path for path in subject.paths() if self._is_wanted(path)]
-
-    def _is_wanted(self, path: SavePath | PathInfo) -> bool:
+    def _is_wanted(self, path: DescribedPath | PathInfo) -> bool:
         wanted = self.option("path")
         return not wanted or path.name in wanted
 
-    def _checks(self, path: SavePath) -> Sequence[Check]:
+    def _checks(self, path: DescribedPath) -> Sequence[Check]:
         wanted = self.option("check")
         return [c for c in checks_for(path.contract) if not wanted or c.name in wanted]
+
+
+def in_brackets(item: str) -> str:
+    """Return what an item's id says of its parameters."""
+    return item.partition("[")[2][:-1]

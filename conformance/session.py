@@ -3,32 +3,32 @@
 import os
 import shlex
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conformance import subjects
 from conformance.campaign import Campaign, run_together
 from conformance.checks import ALL_CHECKS
 from conformance.contract import Facet
+from conformance.description import described
 from conformance.examine import EXAMINE, path_of
-from conformance.header import counted, header, now
+from conformance.failures import failure
+from conformance.header import counted, header
 from conformance.isolation import Child
 from conformance.plan import Plan
 from conformance.progress import Progress
-from conformance.selection import Selection
+from conformance.run_folder import RunFolder
+from conformance.selection import Item, Selection, in_brackets
 from conformance.subject import SavePath
+from conformance.workers import told_of_subjects
 from reports import store
-from reports.commands import commands
+from reports.files import Claimed, NotWritten
 from reports.matrix import matrix
-from reports.records import SHOWN_NOTHING, UNEXPECTED, Finding, Header, Result, Verdict
-from reports.renderers import RENDERERS
+from reports.records import SHOWN_NOTHING, UNEXPECTED, Header, Result, Verdict
 from reports.terminal import terminal
 from strategies.case import Kind
 from strategies.cases import cases
@@ -44,18 +44,24 @@ FILES = {
 }
 """What a run is rendered as beside its event file, by the renderer's name."""
 
+FINISHED = "saveproof campaign finished"
+"""The property of an item's report that says so: of one that was cut short nothing is known."""
+
 
 @dataclass(eq=False)
 class Conformance:
     """The suite in one pytest process: its campaigns, and the run's file."""
 
     config: pytest.Config
-    started: float = field(default_factory=time.monotonic)
+    _run_folder: RunFolder = field(init=False)
+    selection: Selection = field(init=False)
     _results: dict[Group, dict[str, Result]] = field(default_factory=dict)
     _wanted: dict[Group, set[str]] = field(default_factory=dict)
+    _unfinished: set[Item] = field(default_factory=set)
     _children: dict[str, Child] = field(default_factory=dict)
     _header: Header | None = None
     _interrupted: bool = False
+    _unwritten: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what there is not, before anything runs.
@@ -64,14 +70,14 @@ class Conformance:
             pytest.UsageError: an unknown subject, save path, kind or check, and the known ones;
                 a subject that is not installed or broken, or what no run can be made with.
         """
+        describe = told_of_subjects(self.config) if self.is_worker else described
+        self._run_folder = RunFolder(self.out, FILES)
+        self.selection = Selection(self.config.getoption, describe)
         try:
-            self._selection.refuse()
+            if not self.is_worker:
+                self.selection.refuse()
         except (LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
             raise pytest.UsageError(f"saveproof: {error}") from error
-
-    @property
-    def _selection(self) -> Selection:
-        return Selection(self.config.getoption)
 
     @property
     def out(self) -> Path:
@@ -87,21 +93,8 @@ class Conformance:
         """Give the suite's test every subject, path, kind and check that was asked for."""
         if metafunc.function.__module__.rpartition(".")[2] != "test_save_paths":
             return
-        values = [values for values, _ in self._selection.parameters()]
+        values = [values for values, _ in self.selection.parameters()]
         metafunc.parametrize(("subject", "path", "kind", "check"), values)
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
-        """Keep on one worker what runs side by side, unless another distribution was asked for.
-
-        pytest-xdist's `loadgroup` would, but its 3.8 can't rename an item of pytest 9.2.
-        """
-        if config.getoption("dist") not in ("load", "loadgroup"):
-            return None
-        scheduler = import_module("xdist.scheduler").LoadScopeScheduling(config, log)
-        asked = self._selection.by_id()
-        scheduler._split_scope = lambda item: asked.get(_in_brackets(item), (None, item))[1]
-        return scheduler
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note which checks each campaign must judge by, if anything is run."""
@@ -120,33 +113,61 @@ class Conformance:
 
         An earlier run in the folder stays as it is until then.
         """
-        asked = self._selection.by_id()
-        for values, _ in (asked[item] for item in map(_in_brackets, ids) if item in asked):
+        asked = self.selection.by_id
+        for values, _ in (asked[item] for item in map(in_brackets, ids) if item in asked):
             self._wanted.setdefault(values[:3], set()).add(values[3])
+            self._unfinished.add(values)
         if self._wanted and self._header is None and not self.is_worker:
             self._begin()
 
     def _begin(self) -> None:
         option = self.config.getoption
-        self._header = header(
-            self._selection.subject_infos(),
+        head = header(
+            self.selection.subject_infos(),
             ALL_CHECKS,
             command=option("saveproof_command") or shlex.join(["pytest", *sys.argv[1:]]),
             seed=option("saveproof_seed"),
             examples=0 if self._timed else option("examples"),
         )
-        store.begin(self.out, self._header)
+        try:
+            self._run_folder.begin(head)
+        except (Claimed, NotWritten) as error:
+            raise pytest.UsageError(f"saveproof: {error}") from error
+        self._header = head
 
     def verify(self, subject: str, path: str, kind: str, check: str) -> None:
-        """Run the campaign, if it has not been run, and fail with what its check has found."""
+        """Run the campaign, if it has not been run, and fail with what its check has found.
+
+        Where that can't be written down, the session ends.
+        """
         group = (subject, path, kind)
-        if group not in self._results:
-            self._run(self._beside(group))
+        try:
+            if self.is_worker:
+                self._run_folder.join()
+            if group not in self._results:
+                self._run(self._beside(group))
+        except (Claimed, NotWritten) as error:
+            self._tell(f"saveproof: {error}")
+            pytest.exit(f"saveproof: {error}", returncode=pytest.ExitCode.INTERRUPTED)
         result = self._results[group][check]
         if result.verdict in SHOWN_NOTHING:
             pytest.skip(f"nothing was shown: {result.verdict} on every case")
         if any(verdict in UNEXPECTED for verdict in result.tally):
-            pytest.fail(_told(result, self.out), pytrace=False)
+            pytest.fail(failure(result, self.out), pytrace=False)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Note in the report of an item whether its campaign came to its end."""
+        report = yield
+        asked = self.selection.by_id.get(in_brackets(item.nodeid))
+        if report.when == "call" and asked is not None and asked[0][:3] in self._results:
+            report.user_properties.append((FINISHED, True))
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note, where the run's file is written, that a campaign came to its end."""
+        if any(name == FINISHED for name, _ in report.user_properties):
+            self._unfinished.discard(self.selection.by_id[in_brackets(report.nodeid)][0])
 
     def pytest_keyboard_interrupt(self) -> None:
         """Note that the run was cut short."""
@@ -161,27 +182,33 @@ class Conformance:
         """End the child processes; merge what was found into the run's file, and render it.
 
         A harness error is no finding about the subject: the session's exit status is 3. That of a
-        run which was cut short, or lacks a result that was wanted, is 2.
+        run which was cut short, lacks a result that was wanted or can't be written is 2.
         """
         for child in self._children.values():
             child.close()
         if self._header is None:
+            self._run_folder.release()
             return
-        seen = store.read(self.out)
-        run = store.write_run(
-            self.out,
-            header=counted(self._header, seen.results) if self._timed else self._header,
-            finished=now(),
-            seconds=round(time.monotonic() - self.started, 1),
-            interrupted=self._interrupted or self._lacks_any(seen),
-        )
+        try:
+            run = self._finish(self._header)
+        except NotWritten as error:
+            self._unwritten = str(error)
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
+            return
+        finally:
+            self._run_folder.release()
         if not run.complete:
             session.exitstatus = pytest.ExitCode.INTERRUPTED
         if any(Verdict.HARNESS_ERROR in result.tally for result in run.results):
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
-        figures = matrix(run)
-        for name, file in FILES.items():
-            (self.out / file).write_text(RENDERERS[name](figures), encoding="utf-8")
+
+    def _finish(self, header: Header) -> store.Run:
+        """Write the run's file: it came to its end if every campaign that was wanted did."""
+        seen = store.read(self.out)
+        return self._run_folder.finish(
+            counted(header, seen.results) if self._timed else header,
+            interrupted=self._interrupted or bool(self._unfinished) or self._lacks_any(seen),
+        )
 
     def _lacks_any(self, run: store.Run) -> bool:
         """Say whether a result that was wanted is missing."""
@@ -190,7 +217,9 @@ class Conformance:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the matrix."""
-        if self._header is not None:
+        if self._unwritten:
+            terminalreporter.write_line(f"saveproof: {self._unwritten}")
+        elif self._header is not None:
             figures = matrix(store.read(self.out))
             terminalreporter.write_line("")
             terminalreporter.write(terminal(figures, color=terminalreporter.hasmarkup))
@@ -199,9 +228,7 @@ class Conformance:
     def _beside(self, group: Group) -> list[Group]:
         """Return the campaigns that run side by side with this one, itself among them."""
         subject, path, kind = group
-        paths = next(
-            paths for paths in self._selection.sets(subjects.resolve(subject)) if path in paths
-        )
+        paths = next(paths for paths in self.selection.sets(subject) if path in paths)
         groups = ((subject, other, kind) for other in paths)
         return [other for other in groups if other in self._wanted]
 
@@ -245,22 +272,18 @@ class Conformance:
             seconds=option("seconds"),
             seed=option("saveproof_seed"),
             timeout=option("example_timeout"),
-            hops=_hops(path_of(subjects.resolve(subject), path), kind),
+            hops=_hops(path_of(self.selection.describe(subject), path), kind),
         )
         return Campaign(plan, self._child(subject), self._keep)
 
     def _child(self, subject: str) -> Child:
-        return self._children.setdefault(subject, Child(EXAMINE))
+        memory = self.config.getoption("example_memory")
+        return self._children.setdefault(subject, Child(EXAMINE, memory=memory))
 
     def _keep(self, results: Sequence[Result]) -> None:
         worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
         for result in results:
             store.append(store.shard(self.out, worker), result)
-
-
-def _in_brackets(item: str) -> str:
-    """Return what an item's id says of its parameters."""
-    return item.partition("[")[2][:-1]
 
 
 def _told_of(groups: Sequence[Group]) -> str:
@@ -273,16 +296,3 @@ def _hops(path: SavePath, kind: str) -> bool:
     contract = path.contract
     whole = contract.firm(Facet.COMPILE) and contract.firm(Facet.SLOTS)
     return bool(whole) and kind not in contract.refuses
-
-
-def _told(result: Result, out: Path) -> str:
-    news = [finding for finding in result.findings if not finding.known]
-    told = (_finding_text(f, commands(f, result.place, [str(out)])) for f in news)
-    return "\n\n".join(told)
-
-
-def _finding_text(finding: Finding, again: Sequence[str]) -> str:
-    parted = f"  expected {finding.expected}\n  found    {finding.found}\n\n{finding.drawing}\n"
-    return "\n".join(
-        [finding.message, f"  at       {finding.where}", parted, *again, finding.traceback]
-    )

@@ -71,8 +71,8 @@ class Drawing(Protocol):
         """Return what tells one state of each generator from another, by the generator's name."""
 
 
-class Subject(Protocol):
-    """The implementation under test: builds, trains and describes models. It never sees a check."""
+class Offering(Protocol):
+    """What a subject says of itself."""
 
     @property
     def name(self) -> str:
@@ -83,6 +83,10 @@ class Subject(Protocol):
 
     def paths(self) -> Sequence[SavePath]:
         """Return every save path that the implementation offers."""
+
+
+class Subject(Offering, Protocol):
+    """The implementation under test: builds, trains and describes models. It never sees a check."""
 
     def seed(self, seed: int) -> None:
         """Seed the process-wide generators: the environment's randomness, not the model's."""

@@ -1,17 +1,17 @@
 """`.keras` archives and `.weights.h5` of models, and HDF5 in the words of Keras 3."""
 
-import json
-import logging
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
+from reference_impl.config_types import fitted
 from reference_impl.custom_objects import registered_name
-from reference_impl.formats.archive import Archive, read_archive, write_archive
+from reference_impl.formats.archive import CONFIG, METADATA, Archive, read_archive, write_archive
+from reference_impl.formats.hdf5_extras import OWN
 from reference_impl.formats.weights_h5 import (
     OPTIMIZER,
     Group,
@@ -19,8 +19,11 @@ from reference_impl.formats.weights_h5 import (
     numbered_group,
     write_weights_tree,
 )
+from reference_impl.limits import held_by
+from reference_impl.loading import at
 from reference_impl.metrics import Metric
-from reference_impl.models.capture import check_built, extras_of
+from reference_impl.models.assignments import commit
+from reference_impl.models.capture import check_complete, extras_of
 from reference_impl.models.dialect_entries import (
     Words,
     entry_of,
@@ -36,18 +39,12 @@ from reference_impl.models.dialects import (
 )
 from reference_impl.models.object_paths import numbered, places_of
 from reference_impl.models.restore import model_from_state, set_states
-from reference_impl.models.restore_training import (
-    MetricsMismatch,
-    OptimizerMismatch,
-    restore_training,
-)
-from reference_impl.models.restore_tree import fitting_tree
+from reference_impl.models.restore_tree import fitting_training, fitting_tree
 from reference_impl.models.trainer import Trainer
 from reference_impl.naming import snake_case
-from reference_impl.optimizers import Optimizer
+from reference_impl.optimizers import LegacyOptimizer, Optimizer
+from reference_impl.plain import json_text
 from reference_impl.state import Entry, Extras, LayerWeights, ModelState, NamedArray, WeightsState
-
-_LOGGER = logging.getLogger(__name__)
 
 BUILD = "build_config"
 COMPILE = "compile_config"
@@ -93,7 +90,7 @@ def _in_dialect(model: Trainer, state: ModelState, dialect: Dialect, *written: A
 
 def _digest(*entries: Any) -> int:
     """Return a checksum of entries, by which another program's changes in them show."""
-    return zlib.crc32(json.dumps(entries, sort_keys=True).encode())
+    return zlib.crc32(json_text(entries, sort_keys=True).encode())
 
 
 def _tree(
@@ -124,43 +121,53 @@ def _metric_groups(metrics: Sequence[Metric]) -> dict[str, Group]:
     }
 
 
+class ModelEntry(TypedDict):
+    """What an entry of a model has beside its class."""
+
+    compile_config: NotRequired[Entry | None]
+    build_config: NotRequired[Entry | None]
+
+
 def load_archive(
     source: Path, *, custom_objects: Mapping[str, Any] | None = None, compile_it: bool = True
 ) -> Trainer:
     """Return the model of a `.keras` archive of either dialect."""
     archive = read_archive(source)
+    with at(CONFIG):
+        told = fitted(archive.config, ModelEntry)
     dialect = _dialect_of(archive)
     tree = archive.weights
     state = ours(
         ModelState(
             architecture=archive.config,
             weights=WeightsState(()),
-            training=_training(archive.config.get(COMPILE)),
+            training=_training(told.get(COMPILE)),
             optimizer=_optimizer_of(tree),
             extras=tree.extras,
+            places=(CONFIG, f"{CONFIG}.{COMPILE}"),
         ),
         dialect,
         archive.config,
     )
-    state = replace(state, build=(archive.config.get(BUILD) or {}).get("input_shape"))
+    state = replace(state, build=(told.get(BUILD) or {}).get("input_shape"))
     return model_from_state(
         state,
         custom_objects=custom_objects,
         compile_it=compile_it,
         fit=lambda model: fitting_tree(model, tree),
+        held=held_by(array for group in tree.groups.values() for array in group.arrays.values()),
     )
 
 
 def _dialect_of(archive: Archive) -> Dialect:
-    version = archive.metadata.get("keras_version")
-    if isinstance(version, str):
-        return dialect_of_version(version)
-    return dialect_of_entry(archive.config)
+    with at(METADATA, "keras_version"):
+        version = fitted(archive.metadata.get("keras_version"), str | None)
+        return dialect_of_entry(archive.config) if version is None else dialect_of_version(version)
 
 
-def _training(settings: Any) -> Entry | None:
+def _training(settings: Entry | None) -> Entry | None:
     """Return compile settings in the words of HDF5, which has the optimizer under another key."""
-    if not isinstance(settings, Mapping) or not settings:
+    if not settings:
         return None
     rest = {key: value for key, value in settings.items() if key != "optimizer"}
     return {**rest, "optimizer_config": settings.get("optimizer") or "rmsprop"}
@@ -175,11 +182,18 @@ def ours(state: ModelState, dialect: Dialect, *written: Any) -> ModelState:
     if own.get(WRITTEN) != _digest(*written):
         own = {}
     architecture = own.get("architecture") or read_entry(state.architecture, dialect)
-    training = state.training
+    training, places = state.training, state.places
+    if own.get("architecture"):
+        places = (f"{OWN}.architecture", places[1])
     if "training" in own and training is not None:
         training = _training(own["training"])
+        places = (places[0], f"{OWN}.training")
     return replace(
-        state, architecture=architecture, training=training, prefixed="training" not in own
+        state,
+        architecture=architecture,
+        training=training,
+        prefixed="training" not in own,
+        places=places,
     )
 
 
@@ -229,6 +243,7 @@ def keras_3_weights(weights: WeightsState) -> WeightsState:
     return WeightsState(
         tuple(LayerWeights(layer.layer, named(layer.weights)) for layer in weights.layers),
         named(weights.top_level),
+        weights.trainable,
     )
 
 
@@ -238,7 +253,7 @@ def save_weights_tree(model: Trainer, target: Path, *, dialect: Dialect) -> None
     Raises:
         UnbuiltModel: if the model has no weights yet.
     """
-    check_built(model)
+    check_complete(model)
     extras = extras_of(model, model.compiled)
     if model.compiled is not None:
         optimizer = model.compiled.optimizer
@@ -267,25 +282,14 @@ def load_weights_tree(model: Trainer, tree: WeightsTree, source: Path) -> None:
     """
     extras = tree.extras or Extras()
     changes = fitting_tree(model, tree) + set_states(model, extras.layer_states)
-    for variable, value in changes:
-        variable.adopt(value)
     optimizer = _optimizer_of(tree)
-    if model.compiled is None or optimizer is None:
-        return
-    expected = class_of(model.compiled.optimizer)
-    found = (extras.own or {}).get(OPTIMIZER, expected)
-    try:
-        if found != expected:
-            raise OptimizerMismatch(f"model {model.name!r}: expected {expected}, found {found}")
-        try:
-            restore_training(model, optimizer, extras)
-        except MetricsMismatch as error:
-            _LOGGER.warning("%s: the state of the metrics is left: %s", source, error)
-            restore_training(model, optimizer, replace(extras, metrics=()))
-    except OptimizerMismatch as error:
-        _LOGGER.warning("%s: the state of the optimizer is left: %s", source, error)
+    if model.compiled is not None and optimizer is not None:
+        kind = class_of(model.compiled.optimizer)
+        changes += fitting_training(model, optimizer, extras, kind=kind, source=source)
+    commit(changes)
 
 
 def class_of(optimizer: Optimizer) -> str:
     """Return the name of the optimizer's class, registered or its own."""
-    return registered_name(type(optimizer))
+    legacy = "legacy." if isinstance(optimizer, LegacyOptimizer) else ""
+    return f"{legacy}{registered_name(type(optimizer))}"

@@ -27,6 +27,7 @@ __all__ = [
     "Variable",
     "absolute",
     "add",
+    "average_pool",
     "broadcast_to",
     "cast",
     "clip",
@@ -40,7 +41,7 @@ __all__ = [
     "log_softmax",
     "matmul",
     "max",
-    "max_pool2d",
+    "max_pool",
     "maximum",
     "mean",
     "minimum",
@@ -251,23 +252,39 @@ def conv(
     strides: Sequence[int],
     padding: str = "valid",
     dilation: Sequence[int],
+    depthwise: bool = False,
 ) -> Tensor:
     """Cross-correlation of x (batch, *space, channels) with kernel (*window, channels, filters).
 
-    `padding` is "valid", "same" or, on one axis, "causal", as in TensorFlow.
+    `padding` is "valid", "same" or, on one axis, "causal", as in TensorFlow. `depthwise` has each
+    channel make its own filters, which then lie side by side.
     """
-    per_axis = zip(np.shape(x)[1:-1], np.shape(kernel)[:-2], strides, dilation, strict=True)
-    pads = [windows.pad_amounts(n, size, s, d, padding) for n, size, s, d in per_axis]
-    return binary(windows.conv, x, kernel, strides, dilation, pads)
+    pads = _pads(x, np.shape(kernel)[:-2], strides, dilation, padding)
+    primitive = windows.depthwise_conv if depthwise else windows.conv
+    return binary(primitive, x, kernel, strides, dilation, pads)
 
 
-def max_pool2d(
+def max_pool(
     x: Operand, *, sizes: Sequence[int], strides: Sequence[int], padding: str = "valid"
 ) -> Tensor:
-    """The largest element of each window of x (batch, height, width, channels)."""
-    per_axis = zip(np.shape(x)[1:-1], sizes, strides, strict=True)
-    pads = [windows.pad_amounts(n, size, s, 1, padding) for n, size, s in per_axis]
+    """The largest element of each window of x (batch, *space, channels)."""
+    pads = _pads(x, sizes, strides, [1] * len(sizes), padding)
     return unary(windows.max_pool, x, sizes, strides, pads)
+
+
+def average_pool(
+    x: Operand, *, sizes: Sequence[int], strides: Sequence[int], padding: str = "valid"
+) -> Tensor:
+    """The mean of each window of x (batch, *space, channels), of the elements inside x."""
+    pads = _pads(x, sizes, strides, [1] * len(sizes), padding)
+    return unary(windows.average_pool, x, sizes, strides, pads)
+
+
+def _pads(
+    x: Operand, sizes: Sequence[int], strides: Sequence[int], dilation: Sequence[int], padding: str
+) -> list[tuple[int, int]]:
+    per_axis = zip(np.shape(x)[1:-1], sizes, strides, dilation, strict=True)
+    return [windows.pad_amounts(n, size, s, d, padding) for n, size, s, d in per_axis]
 
 
 def stop_gradient(x: Operand) -> Tensor:

@@ -2,17 +2,39 @@
 
 from collections.abc import Callable, Mapping
 from types import FunctionType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NotRequired, TypedDict, TypeVar
 
+from reference_impl.config_types import fitted
+from reference_impl.configuration import config_of
 from reference_impl.custom_objects import CustomObjects, custom_object, registered_name
+from reference_impl.keras_names import KERAS_CLASSES, advice
+from reference_impl.loading import LoadError, at, at_value
 from reference_impl.naming import snake_case
+from reference_impl.plain import with_arrays
 
 Config = dict[str, Any]
 T = TypeVar("T")
 
 
-class UnknownNameError(ValueError):
+class UnknownNameError(LoadError):
     """An identifier names neither a built-in nor a custom object."""
+
+
+class ClassEntry(TypedDict):
+    """What describes an object: its class by module and name, and registered; and its config."""
+
+    class_name: str
+    registered_name: NotRequired[str | None]
+    module: NotRequired[str | None]
+
+
+PACKAGES = ("", "builtins", "keras", "keras_core", "reference_impl", "tensorflow", "tf_keras")
+"""Whose classes are meant by the names of the built-in ones."""
+
+
+def may_be_built_in(entry: ClassEntry) -> bool:
+    """Say whether an entry means a class of Keras: one of the same name elsewhere is another."""
+    return (entry.get("module") or "").partition(".")[0] in PACKAGES
 
 
 class Catalogue(Generic[T]):
@@ -53,10 +75,11 @@ class Catalogue(Generic[T]):
             return identifier()
         if callable(identifier):
             return identifier
-        raise UnknownNameError(
-            f"{self.kind}: expected a name, an entry with class_name and config, or an object; "
-            f"found {identifier!r}"
-        )
+        with at_value(identifier):
+            raise UnknownNameError(
+                f"{self.kind}: expected a name, an entry with class_name and config, or an object; "
+                f"found {identifier!r:.200}"
+            )
 
     def deserialize(
         self, entry: str | Mapping[str, Any], *, custom_objects: CustomObjects | None = None
@@ -65,14 +88,20 @@ class Catalogue(Generic[T]):
 
         Raises:
             UnknownNameError: If the name is neither built in nor among `custom_objects`.
+            MalformedEntry: If it is no entry, or the class refuses its config.
         """
-        if isinstance(entry, str):
-            return self._made(entry, {}, custom_objects)
-        class_name, config = entry["class_name"], entry.get("config") or {}
-        if class_name == "function":
-            return self._made(str(config), {}, custom_objects)
-        name = entry.get("registered_name") or class_name
-        return self._made(name, dict(config), custom_objects)
+        with at_value(entry):
+            if isinstance(entry, str):
+                return self._made(entry, {}, custom_objects)
+            told = fitted(entry, ClassEntry)
+            class_name, config = told["class_name"], told.get("config") or {}
+            with at("config", who=f"{self.kind} {class_name!r}"):
+                own = may_be_built_in(told)
+                if class_name == "function":
+                    return self._made(fitted(config, str), {}, custom_objects, built_in=own)
+                name = told.get("registered_name") or class_name
+                arguments = dict(fitted(config, Mapping))
+                return self._made(name, arguments, custom_objects, built_in=own)
 
     def serialize(self, item: Any, *, use_legacy_format: bool = False) -> Any:
         """Return the entry that describes an object: a name for a function, else a mapping.
@@ -86,30 +115,38 @@ class Catalogue(Generic[T]):
             return name if use_legacy_format else _function_entry(name)
         kind = type(item)
         if use_legacy_format:
-            return {"class_name": registered_name(kind), "config": item.get_config()}
+            return {"class_name": registered_name(kind), "config": config_of(item)}
         built_in = self.entries.get(kind.__name__) is kind
         return {
             "module": self.module if built_in else kind.__module__,
             "class_name": kind.__name__,
-            "config": item.get_config(),
+            "config": config_of(item),
             "registered_name": None if built_in else registered_name(kind),
         }
 
-    def _made(self, name: str, config: Config, custom_objects: CustomObjects | None) -> Any:
+    def _made(
+        self,
+        name: str,
+        config: Config,
+        custom_objects: CustomObjects | None,
+        *,
+        built_in: bool = True,
+    ) -> Any:
         bare = name.rpartition(">")[2]
         found = custom_object(name, custom_objects)
         if found is None:
             known = self._names.get(bare) or self._names.get(bare.lower())
-            if known is None:
+            if known is None or not built_in:
+                hint = f"; {advice(bare)}" if known is None and bare in KERAS_CLASSES else ""
                 raise UnknownNameError(
                     f"{self.kind}: expected one of {sorted(self.entries)} or a name in "
-                    f"custom_objects, found {name!r}"
+                    f"custom_objects, found {name!r}{hint}"
                 )
             found = self.entries[known]
         if not isinstance(found, type):
             return found
         made: Any = found
-        return made.from_config(config)
+        return made.from_config(with_arrays(config))
 
 
 def _function_entry(name: str) -> Config:

@@ -19,7 +19,8 @@ from reference_impl.formats.object_graph import (
     numbered,
     tensors_of,
 )
-from reference_impl.models.capture import check_built, optimized_places
+from reference_impl.loading import loading
+from reference_impl.models.capture import check_complete, optimized_places
 from reference_impl.models.restoration import Restoration
 from reference_impl.models.trackable import extra_children, pruned, tree_of
 from reference_impl.models.trainer import Trainer
@@ -75,7 +76,7 @@ def save_checkpoint(model: Trainer, prefix: Path) -> None:
         UnbuiltModel: if the model has no weights yet.
         UnwritableName: if layers or weights are in a dictionary under what is no name.
     """
-    check_built(model)
+    check_complete(model)
     write_bundle(prefix, checkpoint_tensors(model))
     write_checkpoint_state(prefix)
 
@@ -105,11 +106,12 @@ def load_checkpoint(model: Trainer, prefix: Path) -> LoadStatus:
         UnreadableFile, MissingPart, WrongPart, WrongChecksum, NotReadHere: for a damaged one.
         WeightsMismatch, OptimizerMismatch: if it does not fit; the model is as before.
     """
-    bundle = open_bundle(prefix)
-    weights = _graph(bundle, GRAPH_KEY)
-    extras = extras_graph(bundle)
-    restoration = Restoration(model, bundle, weights, extras, optimized=_optimized(bundle))
-    restoration.start()
+    with loading(prefix):
+        bundle = open_bundle(prefix)
+        weights = _graph(bundle, GRAPH_KEY)
+        extras = extras_graph(bundle)
+        restoration = Restoration(model, bundle, weights, extras, optimized=_optimized(bundle))
+        restoration.start()
     return LoadStatus(restoration)
 
 

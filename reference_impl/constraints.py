@@ -7,17 +7,20 @@ from typing import Any, Self, cast
 import numpy as np
 
 from reference_impl.catalogue import Catalogue, Config
+from reference_impl.config_types import made_from
 from reference_impl.custom_objects import CustomObjects
+from reference_impl.plain import PlainArguments
+from reference_impl.tape import Operand, value_of
 
 _EPSILON = 1e-7
 Axis = int | Sequence[int]
 
 
-class Constraint(ABC):
-    """The protocol of a constraint: the weight's array in, a new array out."""
+class Constraint(PlainArguments, ABC):
+    """The protocol of a constraint: a weight or its array in, a new array out."""
 
     @abstractmethod
-    def __call__(self, w: np.ndarray) -> np.ndarray:
+    def __call__(self, w: Operand) -> np.ndarray:
         """Return the projected weight, in the shape and dtype of `w`."""
 
     def get_config(self) -> Config:
@@ -27,7 +30,7 @@ class Constraint(ABC):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Return the constraint that `get_config` described."""
-        return cls(**config)
+        return made_from(cls, config)
 
 
 class MaxNorm(Constraint):
@@ -40,7 +43,8 @@ class MaxNorm(Constraint):
         self.max_value = max_value
         self.axis = axis
 
-    def __call__(self, w: np.ndarray) -> np.ndarray:
+    def __call__(self, w: Operand) -> np.ndarray:
+        w = np.asarray(value_of(w))
         norms = _norms(w, self.axis)
         desired = np.minimum(norms, w.dtype.type(self.max_value))
         return np.asarray(w * (desired / (w.dtype.type(_EPSILON) + norms)))
@@ -52,7 +56,8 @@ class MaxNorm(Constraint):
 class NonNeg(Constraint):
     """Negative elements become 0. Source: https://keras.io/2.16/api/layers/constraints/."""
 
-    def __call__(self, w: np.ndarray) -> np.ndarray:
+    def __call__(self, w: Operand) -> np.ndarray:
+        w = np.asarray(value_of(w))
         return np.asarray(w * (w >= 0).astype(w.dtype))
 
 
@@ -62,7 +67,8 @@ class UnitNorm(Constraint):
     def __init__(self, axis: Axis = 0) -> None:
         self.axis = axis
 
-    def __call__(self, w: np.ndarray) -> np.ndarray:
+    def __call__(self, w: Operand) -> np.ndarray:
+        w = np.asarray(value_of(w))
         return np.asarray(w / (w.dtype.type(_EPSILON) + _norms(w, self.axis)))
 
     def get_config(self) -> Config:
@@ -87,7 +93,8 @@ class MinMaxNorm(Constraint):
         self.rate = rate
         self.axis = axis
 
-    def __call__(self, w: np.ndarray) -> np.ndarray:
+    def __call__(self, w: Operand) -> np.ndarray:
+        w = np.asarray(value_of(w))
         number = w.dtype.type
         norms = _norms(w, self.axis)
         clipped = np.minimum(np.maximum(norms, number(self.min_value)), number(self.max_value))

@@ -12,7 +12,9 @@ import ml_dtypes
 import numpy as np
 
 from reference_impl.catalogue import Catalogue, Config
+from reference_impl.config_types import made_from
 from reference_impl.custom_objects import CustomObjects
+from reference_impl.plain import PlainArguments, array_entry
 from reference_impl.random import Generator, process_generator
 
 # The standard deviation of a standard normal cut off at two standard deviations.
@@ -23,7 +25,7 @@ class InitializerShapeError(ValueError):
     """An initializer is not defined for this shape."""
 
 
-class Initializer(ABC):
+class Initializer(PlainArguments, ABC):
     """The protocol of an initializer: shape and dtype in, array out."""
 
     @abstractmethod
@@ -37,7 +39,7 @@ class Initializer(ABC):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Return the initializer that `get_config` described."""
-        return cls(**{key: value for key, value in config.items() if key != "dtype"})
+        return made_from(cls, {key: value for key, value in config.items() if key != "dtype"})
 
 
 class Zeros(Initializer):
@@ -57,6 +59,8 @@ class Ones(Initializer):
 class Constant(Initializer):
     """One number, or an array of the weight's shape."""
 
+    array_arguments = frozenset({"value"})
+
     def __init__(self, value: Any = 0) -> None:
         self.value = value
 
@@ -64,7 +68,8 @@ class Constant(Initializer):
         return np.broadcast_to(np.asarray(self.value), tuple(shape)).astype(as_dtype(dtype))
 
     def get_config(self) -> Config:
-        return {"value": self.value}
+        value = self.value
+        return {"value": array_entry(value) if isinstance(value, np.ndarray) else value}
 
 
 class Identity(Initializer):

@@ -37,6 +37,13 @@ def is_shape(structure: Nested) -> bool:
     )
 
 
+def shapes_in(structure: Nested) -> list[Shape]:
+    """Return the shapes in the structure, in its order."""
+    found: list[Shape] = []
+    map_shapes(found.append, structure)
+    return found
+
+
 def map_shapes(function: Callable[[Shape], Any], structure: Nested) -> Nested:
     """Return the same structure with `function` applied to each shape in it."""
     if is_shape(structure):

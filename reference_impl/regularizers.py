@@ -9,24 +9,26 @@ import numpy as np
 from reference_impl import autodiff as ad
 from reference_impl.autodiff import Tensor
 from reference_impl.catalogue import Catalogue, Config
+from reference_impl.config_types import made_from
 from reference_impl.custom_objects import CustomObjects
+from reference_impl.plain import PlainArguments
 
 
-class Regularizer(ABC):
+class Regularizer(PlainArguments, ABC):
     """The protocol of a regularizer: a weight in, a scalar tensor out."""
 
     @abstractmethod
     def __call__(self, x: Tensor) -> Tensor:
         """Return the penalty on `x`, in its dtype."""
 
-    @abstractmethod
     def get_config(self) -> Config:
         """Return the constructor's arguments; numbers are float32, widened."""
+        return {}
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Return the regularizer that `get_config` described."""
-        return cls(**config)
+        return made_from(cls, config)
 
 
 class L1(Regularizer):

@@ -9,33 +9,35 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from reference_impl.autodiff import Variable
 from reference_impl.checkpoints import extra_tensors, extras_graph
+from reference_impl.config_types import fitted
 from reference_impl.custom_objects import custom_object_scope
 from reference_impl.formats.errors import MissingPart
 from reference_impl.formats.object_graph import Node, numbered, tensors_of
 from reference_impl.formats.saved_model_graph import StoredVariable, meta_graph
 from reference_impl.formats.saved_model_objects import KERAS_API, Objects
 from reference_impl.formats.saved_model_read import SavedModelContents, read_saved_model
-from reference_impl.formats.saved_model_write import SavedModelParts, write_saved_model
+from reference_impl.formats.saved_model_write import (
+    METADATA_FILE,
+    SavedModelParts,
+    write_saved_model,
+)
 from reference_impl.graphs.endpoints import Endpoints, endpoints, pseudo_names
 from reference_impl.graphs.symbol import UntraceableOperation
 from reference_impl.layers.base import Layer
-from reference_impl.models.capture import check_built, extras_of
+from reference_impl.layers.stand_ins import zeros_of
+from reference_impl.layers.weights import each_once
+from reference_impl.limits import building
+from reference_impl.loading import MalformedEntry, at
+from reference_impl.models.assignments import WeightsMismatch
+from reference_impl.models.capture import check_complete, extras_of
 from reference_impl.models.flags import set_flags
 from reference_impl.models.foreign_models import entry_of
 from reference_impl.models.model import Model
+from reference_impl.models.optimized import built_with, likeliest, optimized_weights
 from reference_impl.models.restoration import Restoration
-from reference_impl.models.restore import WeightsMismatch
-from reference_impl.models.restore_training import (
-    built_with,
-    compile_from,
-    likeliest,
-    optimized_weights,
-    paired_flags,
-)
+from reference_impl.models.restore_training import compile_from, paired_flags
 from reference_impl.models.revived import revived_config
 from reference_impl.models.saved_objects import (
     config_of,
@@ -45,7 +47,7 @@ from reference_impl.models.saved_objects import (
     metadata_of,
     objects_of,
 )
-from reference_impl.serialization import MalformedEntry, deserialize_layer, sharing_layers
+from reference_impl.serialization import deserialize_layer, sharing_layers
 from reference_impl.state import Extras
 
 _LOGGER = logging.getLogger(__name__)
@@ -58,7 +60,7 @@ def save_saved_model(model: Model, folder: Path, *, include_optimizer: bool = Tr
         UnbuiltModel: if the model has no weights yet.
         UntraceableOperation: if a subclassed model's `call` does what a graph can't express.
     """
-    check_built(model)
+    check_complete(model)
     names = input_names(model)
     ends = endpoints(model, input_specs(model), names, model.output_names)
     objects = objects_of(model, ends, include_optimizer=include_optimizer)
@@ -134,8 +136,10 @@ def load_saved_model(
         WeightsMismatch, OptimizerMismatch: if the parts do not fit each other.
     """
     saved = read_saved_model(folder)
-    with custom_object_scope(custom_objects or {}):
-        model = _made(saved)
+    held = sum(entry.size for entry in saved.bundle.entries.values())
+    with building(held=held), custom_object_scope(custom_objects or {}):
+        with at(METADATA_FILE):
+            model = _made(saved)
         _set_flags(model, saved)
         if compile_it and saved.training is not None:
             _compile(model, saved)
@@ -159,10 +163,11 @@ def _made(saved: SavedModelContents) -> Model:
 def _build(model: Model, saved: SavedModelContents) -> None:
     """Create the weights by a call on zeros of what the model was called on."""
     spec = saved.metadata.get("full_save_spec") or [[saved.metadata.get("save_spec")]]
-    given = spec[0][0]
-    if given is None:
-        raise MissingPart(f"{saved.folder}: model {model.name!r}: no input shape is kept with it")
-    model(_zeros_of(given), training=False)
+    with at("full_save_spec"):
+        given = fitted(spec, Sequence[Any])[0][0]
+        if given is None:
+            raise MissingPart(f"{saved.folder}: model {model.name!r}: no input shape is kept")
+        model(_zeros_of(given), training=False)
 
 
 def _zeros_of(structure: Any) -> Any:
@@ -170,8 +175,7 @@ def _zeros_of(structure: Any) -> Any:
     if isinstance(structure, list):
         return [_zeros_of(item) for item in structure]
     if set(structure) == {"shape", "dtype", "name"}:
-        shape = [size or 1 for size in structure["shape"]]
-        return np.zeros(shape, np.dtype(structure["dtype"]))
+        return zeros_of(structure["shape"], structure["dtype"])
     return {key: _zeros_of(item) for key, item in structure.items()}
 
 
@@ -179,25 +183,35 @@ def _set_flags(model: Model, saved: SavedModelContents) -> None:
     if saved.index:
         set_flags(paired_flags(model, saved.index["trainable"]))
         return
+    # A layer may be several nodes; the first is found by what has weights, the others by number.
+    layers: dict[int, Node] = {}
     for held, node in held_by(model, saved.root).values():
-        if isinstance(held, Layer) and "trainable" in saved.layers.get(id(node), {}):
-            held.set_own_trainable(bool(saved.layers[id(node)]["trainable"]))
+        told = saved.layers.get(id(node), {})
+        if not isinstance(held, Layer) or "trainable" not in told:
+            continue
+        if layers.setdefault(id(held), node) is node:
+            held.set_own_trainable(bool(told["trainable"]))
 
 
 def _compile(model: Model, saved: SavedModelContents) -> None:
     """Compile, and create the variables that take what was saved."""
     told, training = saved.index, saved.training or {}
-    compile_from(
-        *(model, training, _flags_told(told) if told else None),
-        output_names=told.get("output_names") or (),
-    )
+    with at(METADATA_FILE, "training_config"):
+        compile_from(
+            *(model, training, _flags_told(told) if told else None),
+            output_names=told.get("output_names") or (),
+        )
     compiled = model.compiled
     assert compiled is not None
     if told.get("output_shapes"):
         compiled.prepare(told["output_names"], told["output_shapes"])
     optimizer = saved.root.children.get("optimizer", Node())
     listed = optimizer.children.get("_variables", Node())
-    if len(listed.children) > 1 or optimizer.slots:
+    if optimizer.slots:
+        held = held_by(model, saved.root)
+        of = [held[id(slot.variable)][0] for slot in optimizer.slots if id(slot.variable) in held]
+        compiled.optimizer.build(each_once(of))
+    elif len(listed.children) > 1:
         candidates = optimized_weights(model, told.get("optimized") or ())
         places = sorted(filter(str.isdecimal, listed.children), key=int)
         keys = [str(listed.children[place].key) for place in places]
@@ -228,7 +242,12 @@ def _restore(model: Model, saved: SavedModelContents) -> None:
         *(model, saved.bundle, saved.root, extras), optimized=saved.index.get("optimized")
     )
     restoration.start()
+    incomplete = restoration.incomplete()
     restoration.stop()
+    if incomplete:
+        raise WeightsMismatch(
+            f"{saved.folder}: layers {incomplete} lack weights for values: call() fails on zeros"
+        )
     if restoration.unrestored():
         raise WeightsMismatch(
             f"{saved.folder}: no value for the variables {restoration.unrestored()} of model "

@@ -1,6 +1,5 @@
 """Saving and loading: a model, its state, a file, and the way back."""
 
-import json
 from collections.abc import Mapping
 from importlib import import_module
 from os import PathLike
@@ -23,14 +22,17 @@ from reference_impl.formats import hdf5_read, hdf5_write
 from reference_impl.formats.archive import is_archive, read_archive
 from reference_impl.formats.bundle_write import index_file
 from reference_impl.formats.hdf5_parts import opened
+from reference_impl.formats.json_text import json_value
 from reference_impl.formats.weights_h5 import WeightsTree, read_tree, read_weights_tree
 from reference_impl.layers.base import Layer
-from reference_impl.models.capture import check_built, model_state, weights_state
+from reference_impl.loading import MalformedEntry, at, loading
+from reference_impl.models.assignments import commit
+from reference_impl.models.capture import check_built, check_complete, model_state, weights_state
 from reference_impl.models.dialect_entries import read_entry
 from reference_impl.models.dialects import VERSIONS, Dialect, dialect_of_entry, dialect_of_version
 from reference_impl.models.restore import fitting, fitting_by_name, model_from_state
 from reference_impl.models.trainer import Trainer
-from reference_impl.serialization import MalformedEntry, deserialize_layer
+from reference_impl.serialization import deserialize_layer
 from reference_impl.state import WeightsState
 
 Target = str | PathLike[str]
@@ -79,7 +81,7 @@ def save_model(
     file = Path(target)
     extension = _extension(file, save_format)
     if extension == "tf" or (save_format is None and extension not in HDF5_FORMATS):
-        check_built(model)
+        check_complete(model)
         _check_target(file, overwrite=overwrite)
         _saved_models().save_saved_model(model, file, include_optimizer=include_optimizer)
         return
@@ -89,7 +91,7 @@ def save_model(
             "as an archive or as a SavedModel: name the file '*.h5' or '*.keras', or pass "
             "save_format='h5', 'keras' or 'tf'"
         )
-    check_built(model)
+    check_complete(model)
     if extension != "keras" and model.graph is None:
         raise NotImplementedError(
             f"model {model.name!r}: HDF5 holds functional and sequential models; a subclassed "
@@ -115,21 +117,23 @@ def load_model(
     Raises:
         FileNotFoundError, UnreadableFile, MissingPart, WrongPart: for a file that is not one.
         WrongChecksum: for a damaged file that was written here.
+        MalformedEntry: for a configuration that describes no model.
         UnknownLayer: for a class that must be given in `custom_objects`.
         WeightsMismatch, OptimizerMismatch: if the file's parts do not fit each other.
     """
     file = Path(source)
-    if file.is_dir():
-        model: Trainer = _saved_models().load_saved_model(
-            file, custom_objects=custom_objects, compile_it=compile
-        )
-        return model
-    if is_archive(file):
-        return load_archive(file, custom_objects=custom_objects, compile_it=compile)
-    state = hdf5_read.read_model(file)
-    dialect = dialect_of_version(state.keras_version)
-    state = ours(state, dialect, state.architecture, state.training)
-    return model_from_state(state, custom_objects=custom_objects, compile_it=compile)
+    with loading(file):
+        if file.is_dir():
+            model: Trainer = _saved_models().load_saved_model(
+                file, custom_objects=custom_objects, compile_it=compile
+            )
+            return model
+        if is_archive(file):
+            return load_archive(file, custom_objects=custom_objects, compile_it=compile)
+        state = hdf5_read.read_model(file)
+        dialect = dialect_of_version(state.keras_version)
+        state = ours(state, dialect, state.architecture, state.training)
+        return model_from_state(state, custom_objects=custom_objects, compile_it=compile)
 
 
 def save_weights(
@@ -158,7 +162,7 @@ def save_weights(
         save_checkpoint(model, file)
         return
     if save_format is None and file.name.endswith(".weights.h5"):
-        check_built(model)
+        check_complete(model)
         _check_target(file, overwrite=overwrite)
         save_weights_tree(model, file, dialect=Dialect(dialect or Dialect.KERAS))
         return
@@ -199,17 +203,17 @@ def load_weights(model: Trainer, source: Target, *, by_name: bool = False) -> Lo
     if prefix is not None:
         return load_checkpoint(model, prefix)
     check_built(model)
-    held = _weights_in(file)
-    if isinstance(held, WeightsTree):
-        if by_name:
-            raise FormatNotOffered(
-                f"{file}: by_name is for HDF5 in the layout of Keras 2; this layout has no names"
-            )
-        load_weights_tree(model, held, file)
-        return None
-    pairs = fitting_by_name(model, held) if by_name else fitting(model, held)
-    for variable, value in pairs:
-        variable.adopt(value)
+    with loading(file):
+        held = _weights_in(file)
+        if isinstance(held, WeightsTree):
+            if by_name:
+                raise FormatNotOffered(
+                    f"{file}: by_name is for HDF5 in the layout of Keras 2; this layout has no "
+                    "names"
+                )
+            load_weights_tree(model, held, file)
+        else:
+            commit(fitting_by_name(model, held) if by_name else fitting(model, held))
     return None
 
 
@@ -223,8 +227,13 @@ def _weights_in(file: Path) -> WeightsTree | WeightsState:
 
 
 def model_from_config(config: Objects, custom_objects: Objects | None = None) -> Layer:
-    """Return the model that an entry {class_name, config} describes, with fresh weights."""
-    with custom_object_scope(custom_objects or {}):
+    """Return the model that an entry {class_name, config} describes, with fresh weights.
+
+    Raises:
+        MalformedEntry: if it is not what `get_config` returns; the keys to what is wrong are named.
+        UnknownLayer: for a class that must be given in `custom_objects`.
+    """
+    with custom_object_scope(custom_objects or {}), at():
         return deserialize_layer(read_entry(config, dialect_of_entry(config)))
 
 
@@ -234,10 +243,7 @@ def model_from_json(text: str, custom_objects: Objects | None = None) -> Layer:
     Raises:
         MalformedEntry: if the text is not such JSON.
     """
-    try:
-        entry = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise MalformedEntry(f"model_from_json: not JSON: {error}") from error
+    entry = json_value(text, where="model_from_json", error=MalformedEntry)
     return model_from_config(entry, custom_objects)
 
 

@@ -11,26 +11,28 @@ from typing import Self, cast
 import numpy as np
 
 from reference_impl.catalogue import Catalogue, Config
+from reference_impl.config_types import made_from
 from reference_impl.custom_objects import CustomObjects
+from reference_impl.plain import PlainArguments
 
 Step = int | np.ndarray | np.integer
 
 
-class LearningRateSchedule(ABC):
+class LearningRateSchedule(PlainArguments, ABC):
     """The protocol of a schedule: call it with the step, get the learning rate."""
 
     @abstractmethod
     def __call__(self, step: Step) -> np.float32:
         """Return the learning rate at `step` (counted from 0)."""
 
-    @abstractmethod
     def get_config(self) -> Config:
         """Return the constructor's arguments."""
+        return {}
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Return the schedule that `get_config` described."""
-        return cls(**config)
+        return made_from(cls, config)
 
 
 class ExponentialDecay(LearningRateSchedule):
@@ -127,7 +129,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
     def __call__(self, step: Step) -> np.float32:
         # The boundaries are cast to the integer type of the step, as in TensorFlow.
-        passed = sum(int(step) > int(boundary) for boundary in self.boundaries)
+        passed = sum(int(np.asarray(step)) > int(boundary) for boundary in self.boundaries)
         return np.float32(self.values[passed])
 
     def get_config(self) -> Config:

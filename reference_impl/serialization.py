@@ -4,15 +4,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module
-from typing import Any
+from typing import Any, NotRequired
 
+from reference_impl.catalogue import ClassEntry, may_be_built_in
+from reference_impl.config_types import fitted
+from reference_impl.configuration import config_of
 from reference_impl.custom_objects import (
     CustomObjects,
     active_custom_objects,
     custom_object_scope,
     registered_name,
 )
+from reference_impl.keras_names import advice, of_keras
 from reference_impl.layers.base import Layer
+from reference_impl.limits import building
+from reference_impl.loading import LoadError, MalformedEntry, at
+from reference_impl.plain import with_arrays
 
 Entry = dict[str, Any]
 
@@ -35,7 +42,7 @@ _KERAS_3_ARGUMENTS: Mapping[str, tuple[object, ...]] = {
     "renorm_momentum": (0.99,),
     "rms_scaling": (False,),
     "seed": (None,),
-    "zero_output_for_mask": (False,),
+    "zero_output_for_mask": (False, True),  # there are no masks here
     "input_axes": (None,),
     "output_axes": (None,),
 }
@@ -44,12 +51,14 @@ _KERAS_3_ARGUMENTS: Mapping[str, tuple[object, ...]] = {
 _SHARED: ContextVar[dict[Any, Layer] | None] = ContextVar("shared_layers", default=None)
 
 
-class UnknownLayer(ValueError):
+class UnknownLayer(LoadError):
     """An entry names a class that is neither built in nor among the custom objects."""
 
 
-class MalformedEntry(ValueError):
-    """An entry lacks class_name or config, or they are of the wrong type."""
+class LayerEntry(ClassEntry):
+    """An entry of a layer, and its number if it stands in several places."""
+
+    shared_object_id: NotRequired[int | None]
 
 
 @contextmanager
@@ -64,7 +73,7 @@ def sharing_layers() -> Iterator[None]:
 
 def serialize_layer(layer: Layer) -> Entry:
     """Return the entry {class_name, config} that describes a layer or model."""
-    return {"class_name": class_name(layer), "config": layer.get_config()}
+    return {"class_name": class_name(layer), "config": config_of(layer)}
 
 
 def class_name(layer: Layer) -> str:
@@ -84,12 +93,14 @@ def deserialize_layer(entry: Any, custom_objects: CustomObjects | None = None) -
         raise MalformedEntry(
             f"layer entry: expected a mapping with class_name and config, found {entry!r:.200}"
         )
-    shared, number = _SHARED.get(), entry.get("shared_object_id")
+    told: Any = fitted(entry, LayerEntry)
+    shared, number = _SHARED.get(), told.get("shared_object_id")
     if shared is not None and number in shared:
         return shared[number]
-    with custom_object_scope(custom_objects or {}):
-        known = layer_class(str(entry.get("registered_name") or entry["class_name"]), entry)
-        layer = known.from_config(_arguments(entry["config"]))
+    with custom_object_scope(custom_objects or {}), building():
+        known = layer_class(told.get("registered_name") or told["class_name"], told)
+        with at("config", who=f"layer {_layer_name(told)} ({told['class_name']})"):
+            layer = known.from_config(with_arrays(_arguments(told["config"])))
     if not isinstance(layer, Layer):
         raise MalformedEntry(
             f"{entry['class_name']!r}: from_config() gave a {type(layer).__name__}"
@@ -110,7 +121,7 @@ def _arguments(config: Any) -> Any:
     }
 
 
-def layer_class(name: str, entry: Mapping[str, Any]) -> Any:
+def layer_class(name: str, entry: Any) -> Any:
     """Return the class of that name: a custom object first, as in Keras, then a built-in."""
     custom = active_custom_objects()
     bare = str(entry["class_name"]).rpartition(">")[2]
@@ -118,11 +129,12 @@ def layer_class(name: str, entry: Mapping[str, Any]) -> Any:
         if candidate in custom:
             return custom[candidate]
     found = built_in(bare)
-    if found is not None:
+    if found is not None and may_be_built_in(entry):
         return found
+    own = f"pass custom_objects={{{bare!r}: <the class>}}"
     raise UnknownLayer(
         f"layer {_layer_name(entry)}: unknown class {name!r}; expected a built-in layer or one of "
-        f"the custom objects {sorted(custom)}; pass custom_objects={{{bare!r}: <the class>}}"
+        f"the custom objects {sorted(custom)}; {advice(bare) if of_keras(bare, entry) else own}"
     )
 
 

@@ -1,6 +1,7 @@
 """Everything that a checkpoint can hold, as plain data between models and file formats."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,12 +19,47 @@ Entry = Mapping[str, Any]
 Shape = tuple[int | None, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredArray:
+    """An array in a file that takes more memory than it has bytes there: read when asked for.
+
+    Its shape is compared with that of the variable it is for before it is. NumPy's functions read
+    it; `array_of` does for those who need an array.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    read: Callable[[], np.ndarray]
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes it takes in memory."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:  # noqa: FBT001 (NumPy's protocol)
+        """Return its value."""
+        return np.array(self.read(), dtype=dtype, copy=copy)
+
+
+Array = np.ndarray | StoredArray
+
+
+def array_of(value: Array) -> np.ndarray:
+    """Return the array itself, read from the file if it is not yet."""
+    return value.read() if isinstance(value, StoredArray) else value
+
+
 @dataclass(frozen=True, slots=True)
 class NamedArray:
-    """An array and the name under which the file has it."""
+    """An array and the name under which the file has it; `value` reads it if it is not yet."""
 
     name: str
-    value: np.ndarray
+    held: Array
+
+    @property
+    def value(self) -> np.ndarray:
+        """The array itself."""
+        return array_of(self.held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +72,15 @@ class LayerWeights:
 
 @dataclass(frozen=True, slots=True)
 class WeightsState:
-    """The weights of a model: layer by layer in order, then those of the model itself."""
+    """The weights of a model: layer by layer in order, then those of the model itself.
+
+    `trainable` is the flag of each layer, as `Extras` has it, where it is known: the order of the
+    weights of layers in layers follows from them.
+    """
 
     layers: tuple[LayerWeights, ...]
     top_level: tuple[NamedArray, ...] = ()
+    trainable: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +117,8 @@ class ModelState:
 
     `training` and `optimizer` are None where the model was not compiled, or had taken no step.
     `build` is the input shape of a model that its configuration does not build; `prefixed` says
-    that the metrics of several outputs go by the output's name before their own.
+    that the metrics of several outputs go by the output's name before their own. `places` are those
+    of the architecture and the compile settings in the file, for messages.
     """
 
     architecture: Entry
@@ -87,3 +129,4 @@ class ModelState:
     keras_version: str = KERAS_VERSION
     build: Any = None
     prefixed: bool = True
+    places: tuple[str, str] = ("model_config", "training_config")

@@ -152,12 +152,7 @@ class Variable(Tensor):
         if tracer is not None:
             tracer.assigned(self, value)
             return
-        array = np.array(value_of(value), dtype=self.value.dtype, order="C")
-        if array.shape != self.value.shape:
-            raise VariableShapeError(
-                f"variable {self.name!r}: expected shape {self.value.shape}, found {array.shape}"
-            )
-        self.value = array
+        self.value = self.converted(np.array(value_of(value), dtype=self.value.dtype, order="C"))
 
     def adopt(self, value: np.ndarray) -> None:
         """Take a new value as `assign` does, itself rather than a copy of it if it may be.
@@ -168,11 +163,19 @@ class Variable(Tensor):
         Raises:
             VariableShapeError: As `assign`.
         """
-        fresh = value.flags.carray and value.dtype == self.value.dtype
-        if fresh and value.shape == self.value.shape and _TRACER.get() is None:
-            self.value = value
-        else:
+        if _TRACER.get() is not None:
             self.assign(value)
+        else:
+            self.value = self.converted(value)
+
+    def converted(self, value: np.ndarray) -> np.ndarray:
+        """Return what `adopt` takes: in this variable's dtype, in C order, no view of a file."""
+        if value.shape != self.value.shape:
+            raise VariableShapeError(
+                f"variable {self.name!r}: expected shape {self.value.shape}, found {value.shape}"
+            )
+        fresh = value.flags.carray and value.dtype == self.value.dtype
+        return value if fresh else np.array(value, dtype=self.value.dtype, order="C")
 
     def __repr__(self) -> str:
         return f"<Variable {self.name!r} shape={self.shape} dtype={self.dtype} {self.value!r}>"

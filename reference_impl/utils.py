@@ -8,10 +8,12 @@ from reference_impl.custom_objects import (
     get_custom_objects,
     register_keras_serializable,
 )
+from reference_impl.limits import allow_size
 from reference_impl.random import set_random_seed
 
 __all__ = [
     "CustomObjectScope",
+    "allow_size",
     "custom_object_scope",
     "get_custom_objects",
     "register_keras_serializable",

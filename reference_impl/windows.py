@@ -1,6 +1,7 @@
-"""Primitives over sliding windows: convolution and max pooling, by im2col on strided views."""
+"""Primitives over sliding windows: convolutions and pooling, by im2col on strided views."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -33,8 +34,7 @@ def conv(
 ) -> Result:
     """Cross-correlation of x (batch, *space, channels) with kernel (*window, channels, filters)."""
     sizes, (channels, filters) = kernel.shape[:-2], kernel.shape[-2:]
-    dtype = np.result_type(x.dtype, np.float32) if x.dtype.itemsize == 2 else x.dtype
-    padded = np.pad(x.astype(dtype, copy=False), [(0, 0), *pads, (0, 0)])
+    dtype, padded = _summable(x, pads)
     patches = _patches(padded, sizes, strides, dilation)
     rows = patches.reshape(-1, int(np.prod(sizes)) * channels)
     matrix = kernel.astype(dtype, copy=False).reshape(-1, filters)
@@ -43,12 +43,35 @@ def conv(
     def pullback(g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         flat = g.astype(dtype, copy=False).reshape(-1, filters)
         parts = (flat @ matrix.T).reshape(patches.shape)
-        gx = np.zeros_like(padded)
-        for offset, place in _places(patches.shape[1 : x.ndim - 1], sizes, strides, dilation):
-            gx[place] += parts[(Ellipsis, *offset, slice(None))]
-        return gx[_interior(x.shape, pads)], (rows.T @ flat).reshape(kernel.shape)
+        gx = _added_up(parts, padded, strides, dilation)[_interior(x.shape, pads)]
+        return gx, (rows.T @ flat).reshape(kernel.shape)
 
     return out.astype(x.dtype, copy=False), pullback
+
+
+def depthwise_conv(
+    x: np.ndarray, kernel: np.ndarray, strides: Sequence[int], dilation: Sequence[int], pads: Pads
+) -> Result:
+    """Cross-correlation of each channel of x with kernels of its own.
+
+    x (batch, *space, channels), kernel (*window, channels, multiplier); the result has
+    channels * multiplier channels, those of the first channel first.
+    """
+    sizes, (channels, multiplier) = kernel.shape[:-2], kernel.shape[-2:]
+    dtype, padded = _summable(x, pads)
+    patches = _patches(padded, sizes, strides, dilation)
+    rows = patches.reshape(-1, int(np.prod(sizes)), channels)
+    matrix = kernel.astype(dtype, copy=False).reshape(-1, channels, multiplier)
+    out = np.einsum("nwc,wcm->ncm", rows, matrix)
+
+    def pullback(g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        flat = g.astype(dtype, copy=False).reshape(out.shape)
+        parts = np.einsum("ncm,wcm->nwc", flat, matrix).reshape(patches.shape)
+        gx = _added_up(parts, padded, strides, dilation)[_interior(x.shape, pads)]
+        return gx, np.einsum("nwc,ncm->wcm", rows, flat).reshape(kernel.shape)
+
+    shape = (*patches.shape[: x.ndim - 1], channels * multiplier)
+    return out.reshape(shape).astype(x.dtype, copy=False), pullback
 
 
 def max_pool(x: np.ndarray, sizes: Sequence[int], strides: Sequence[int], pads: Pads) -> Result:
@@ -71,6 +94,42 @@ def max_pool(x: np.ndarray, sizes: Sequence[int], strides: Sequence[int], pads: 
         return (gx[_interior(x.shape, pads)],)
 
     return np.take_along_axis(flat, chosen[..., None, :], axis=-2)[..., 0, :], pullback
+
+
+def average_pool(x: np.ndarray, sizes: Sequence[int], strides: Sequence[int], pads: Pads) -> Result:
+    """The mean of the elements of x (batch, *space, channels) in each window, padding left out."""
+    ones = [1] * len(sizes)
+    dtype, padded = _summable(x, pads)
+    patches = _patches(padded, sizes, strides, ones)
+    inside = np.pad(np.ones((1, *x.shape[1:-1], 1), dtype), [(0, 0), *pads, (0, 0)])
+    window = tuple(range(x.ndim - 1, patches.ndim - 1))
+    counts = _patches(inside, sizes, strides, ones).sum(window)
+
+    def pullback(g: np.ndarray) -> tuple[np.ndarray]:
+        shares = np.expand_dims(g.astype(dtype, copy=False) / counts, window)
+        parts = np.broadcast_to(shares, patches.shape)
+        return (_added_up(parts, padded, strides, ones)[_interior(x.shape, pads)],)
+
+    return (patches.sum(window) / counts).astype(x.dtype, copy=False), pullback
+
+
+def _summable(x: np.ndarray, pads: Pads) -> tuple[np.dtype, np.ndarray]:
+    """Return the dtype to add up in, single for half precision, and x in it, padded with zeros."""
+    dtype = np.result_type(x.dtype, np.float32) if x.dtype.itemsize == 2 else x.dtype
+    return dtype, np.pad(x.astype(dtype, copy=False), [(0, 0), *pads, (0, 0)])
+
+
+def _added_up(
+    parts: np.ndarray, padded: np.ndarray, strides: Sequence[int], dilation: Sequence[int]
+) -> np.ndarray:
+    """Return what each padded element gets of (batch, *windows, *window, channels) in all."""
+    axes = padded.ndim - 2
+    counts, sizes = parts.shape[1 : axes + 1], parts.shape[axes + 1 : -1]
+    total = np.zeros_like(padded)
+    for offset, place in _places(counts, sizes, strides, dilation):
+        at: tuple[Any, ...] = (Ellipsis, *offset, slice(None))
+        total[place] += parts[at]
+    return total
 
 
 def _patches(

@@ -13,6 +13,7 @@ OUTCOMES = {
     Verdict.FAIL: "failure",
     Verdict.CRASH: "error",
     Verdict.TIMEOUT: "error",
+    Verdict.MEMORY: "error",
     Verdict.HARNESS_ERROR: "error",
     Verdict.GAP: "skipped",
     Verdict.KNOWN: "skipped",

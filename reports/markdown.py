@@ -8,7 +8,7 @@ from reports.commands import commands
 from reports.interchange import Exchange, Grid, grid, measured, unpaired
 from reports.keys import told
 from reports.matrix import Cell, Defect, Matrix, Sheet
-from reports.records import Verdict
+from reports.records import ENDS, Verdict
 from reports.wording import MEANINGS, SYMBOLS, counted, listed, placed, printable, shown
 
 LIMIT = 50
@@ -95,7 +95,7 @@ def _exchange(one: Exchange | None) -> str:
 
 def _figure(cell: Cell) -> str:
     symbol = SYMBOLS[cell.verdict]
-    if cell.verdict in {Verdict.FAIL, Verdict.GAP, Verdict.CRASH, Verdict.TIMEOUT}:
+    if cell.verdict in {Verdict.FAIL, Verdict.GAP, *ENDS}:
         return f"**{symbol}** {cell.tally.get(cell.verdict, 0)}/{cell.examples}"
     return symbol
 

@@ -133,6 +133,7 @@ PLURALS: Mapping[Verdict, tuple[str, str]] = {
     Verdict.FAIL: ("failure", "failures"),
     Verdict.CRASH: ("crash", "crashes"),
     Verdict.TIMEOUT: ("timeout", "timeouts"),
+    Verdict.MEMORY: ("memory limit", "memory limits"),
     Verdict.HARNESS_ERROR: ("harness error", "harness errors"),
     Verdict.GAP: ("gap", "gaps"),
     Verdict.KNOWN: ("known issue", "known issues"),

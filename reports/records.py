@@ -31,6 +31,7 @@ class Verdict(StrEnum):
     REFUSED = "refused"
     CRASH = "crash"
     TIMEOUT = "timeout"
+    MEMORY = "memory limit"
     VACUOUS = "vacuous"
     UNSTABLE = "unstable"
     NOT_APPLICABLE = "not applicable"
@@ -38,13 +39,17 @@ class Verdict(StrEnum):
     HARNESS_ERROR = "harness error"
 
 
-UNEXPECTED = frozenset({Verdict.FAIL, Verdict.CRASH, Verdict.TIMEOUT, Verdict.HARNESS_ERROR})
+ENDS = frozenset({Verdict.CRASH, Verdict.TIMEOUT, Verdict.MEMORY})
+"""Verdicts of a process that ended, or gave no answer."""
+
+UNEXPECTED = frozenset({Verdict.FAIL, *ENDS, Verdict.HARNESS_ERROR})
 """Verdicts that make a run exit with 1 (harness errors: 2)."""
 
 SEVERITY = (
     Verdict.FAIL,
     Verdict.CRASH,
     Verdict.TIMEOUT,
+    Verdict.MEMORY,
     Verdict.HARNESS_ERROR,
     Verdict.GAP,
     Verdict.KNOWN,

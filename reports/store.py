@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from reports.files import append_line, write, writing
 from reports.records import SCHEMA, Footer, Header, Line, Result
 
 RUN_FILE = "run.jsonl"
@@ -76,16 +77,20 @@ class _Peek(msgspec.Struct):
 
 
 def append(file: Path, line: Line) -> None:
-    """Append one line, so that it outlives the process from here on."""
-    with file.open("ab", buffering=0) as stream:
-        stream.write(msgspec.json.encode(line) + b"\n")
+    """Append one line, whole or not at all, so that it outlives the process from here on.
+
+    Raises:
+        NotWritten: it can't be.
+    """
+    append_line(file, msgspec.json.encode(line))
 
 
 def begin(folder: Path, header: Header) -> None:
     """Start a run in the folder: the header alone, and no shard of an earlier run."""
-    (folder / SHARDS).mkdir(parents=True, exist_ok=True)
-    for old in (folder / SHARDS).glob("*.jsonl"):
-        old.unlink()
+    with writing(folder):
+        (folder / SHARDS).mkdir(parents=True, exist_ok=True)
+        for old in (folder / SHARDS).glob("*.jsonl"):
+            old.unlink()
     _write(folder / RUN_FILE, [header])
 
 
@@ -99,7 +104,7 @@ def write_run(
 ) -> Run:
     """Write the header, the results of all shards and the footer as one file, and return the run.
 
-    A shard whose last line was cut short makes the run an interrupted one.
+    A shard with a line that was cut short makes the run an interrupted one.
     """
     results, torn = _shards(folder)
     footer = Footer(
@@ -138,9 +143,7 @@ def latest(results: Iterable[Result]) -> tuple[Result, ...]:
 
 
 def _write(file: Path, lines: Sequence[Line]) -> None:
-    aside = file.with_suffix(".partial")
-    aside.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
-    aside.replace(file)
+    write(file, b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
 
 
 def _lines(file: Path) -> tuple[list[Line], bool]:
@@ -189,16 +192,20 @@ def _footer(file: Path, lines: Sequence[Line]) -> Footer | None:
 
 
 def _shards(folder: Path) -> tuple[list[Result], bool]:
+    """Return the results of the workers, and whether a line of theirs was cut short."""
     results: list[Result] = []
-    any_torn = False
+    torn = False
     for file in sorted((folder / SHARDS).glob("*.jsonl")):
-        lines, torn = _lines(file)
-        any_torn |= torn
-        for line in lines:
+        for number, text in enumerate(file.read_bytes().splitlines(), 1):
+            try:
+                line = _line(f"{file}: line {number}", text)
+            except NotJsonLines:
+                torn = True
+                continue
             if not isinstance(line, Result):
                 raise UnknownRecord(f"{file}: expected results only, found {_named([line])}")
             results.append(line)
-    return list(latest(results)), any_torn
+    return list(latest(results)), torn
 
 
 def _check(file: Path, run: Run) -> None:

@@ -22,6 +22,7 @@ STYLES: Mapping[Verdict | None, str] = {
     Verdict.FAIL: "bold white on red",
     Verdict.CRASH: "bold white on red",
     Verdict.TIMEOUT: "bold white on red",
+    Verdict.MEMORY: "bold white on red",
     Verdict.HARNESS_ERROR: "bold white on magenta",
     Verdict.GAP: "bold yellow",
     Verdict.KNOWN: "yellow",

@@ -13,6 +13,7 @@ SYMBOLS: Mapping[Verdict | None, str] = {
     Verdict.FAIL: "✗",
     Verdict.CRASH: "C",
     Verdict.TIMEOUT: "T",
+    Verdict.MEMORY: "M",
     Verdict.HARNESS_ERROR: "H",
     Verdict.GAP: "△",
     Verdict.KNOWN: "K",
@@ -29,6 +30,7 @@ MEANINGS: Mapping[Verdict | None, str] = {
     Verdict.FAIL: "a documented promise is broken",
     Verdict.CRASH: "the process died",
     Verdict.TIMEOUT: "it did not come back in time",
+    Verdict.MEMORY: "the process reached its memory limit",
     Verdict.HARNESS_ERROR: "saveproof itself went wrong",
     Verdict.GAP: "an exact resume needs it, no document promises it",
     Verdict.KNOWN: "a listed known issue",
@@ -46,8 +48,14 @@ PROMISES: Mapping[str, str] = {
     "code": "comes from the model's code",
 }
 
-UNPRINTABLE = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Control characters: a terminal obeys them and XML 1.0 (section 2.2) can't hold them."""
+UNPRINTABLE = re.compile(
+    "[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "|[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
+"""Control characters: a terminal obeys them and XML 1.0 (section 2.2) can't hold them.
+
+Those of the direction of writing (Unicode, UAX #9) show a command otherwise than it is pasted.
+"""
 
 
 def printable(text: str) -> str:

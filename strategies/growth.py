@@ -9,7 +9,12 @@ from strategies.layers import Place
 from strategies.names import Register
 from strategies.shapes import layer_shape
 
-TRAINING = frozenset({"Dense", "Embedding", "Conv1D", "Conv2D", "SimpleRNN", "LSTM", "GRU"})
+TRAINING = frozenset(
+    {
+        *("Dense", "Embedding", "Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D"),
+        *("SeparableConv1D", "SeparableConv2D", "SimpleRNN", "LSTM", "GRU", "Bidirectional"),
+    }
+)
 
 
 @dataclass(slots=True)

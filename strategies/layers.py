@@ -47,10 +47,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """How a layer's arguments come about, and whether it has weights."""
+    """How a layer's arguments come about; whether it has weights; whether it takes a dtype."""
 
     arguments: Callable[[Choices, Register, Place], Config]
     weighted: bool = False
+    typed: bool = True
 
 
 def config(class_name: str, choice: Choices, register: Register, place: Place) -> Config:
@@ -59,7 +60,8 @@ def config(class_name: str, choice: Choices, register: Register, place: Place) -
     arguments = maker.arguments(choice, register, place)
     if maker.weighted:
         arguments["trainable"] = choice.one_of(TRAINABLE)
-    return _of_dtype(choice.one_of(DTYPES), arguments)
+    dtype = choice.one_of(DTYPES)
+    return _of_dtype(dtype if maker.typed else OMIT, arguments)
 
 
 def _of_dtype(dtype: object, arguments: Config) -> Config:
@@ -195,29 +197,55 @@ def _embedding(choice: Choices, register: Register, place: Place) -> Config:
 
 
 def _conv1d(choice: Choices, register: Register, place: Place) -> Config:
-    sizes = (2, 1, 3, [2])[: place.shape[0]] if place.shape[0] > 1 else (1,)
-    return _convolution(choice, register, SEQUENCE_PADDINGS, sizes, (2, [2]))
+    window = _window(choice, SEQUENCE_PADDINGS, _lengths(place), (2, [2]))
+    return {"filters": choice.one_of(UNITS), **window, **_kernels(choice, register, "kernel")}
 
 
 def _conv2d(choice: Choices, register: Register, place: Place) -> Config:
+    window = _window(choice, IMAGE_PADDINGS, _areas(place), (2, [1, 2]))
+    return {"filters": choice.one_of(UNITS), **window, **_kernels(choice, register, "kernel")}
+
+
+def _depthwise(choice: Choices, register: Register, place: Place) -> Config:
+    return {
+        **_window(choice, IMAGE_PADDINGS, _sizes(place), (2,)),
+        "depth_multiplier": choice.one_of((OMIT, OMIT, 2)),
+        **_kernels(choice, register, "depthwise"),
+    }
+
+
+def _separable(choice: Choices, register: Register, place: Place) -> Config:
+    return {
+        "filters": choice.one_of(UNITS),
+        **_depthwise(choice, register, place),
+        **matrix_arguments("pointwise", choice, register),
+    }
+
+
+def _sizes(place: Place) -> tuple[object, ...]:
+    return _lengths(place) if len(place.shape) == 2 else _areas(place)
+
+
+def _lengths(place: Place) -> tuple[object, ...]:
+    return (2, 1, 3, [2])[: place.shape[0]] if place.shape[0] > 1 else (1,)
+
+
+def _areas(place: Place) -> tuple[object, ...]:
     smallest = min(place.shape[:2])
-    sizes = ((1,), (1, 2, [2, 1]), (2, 1, 3, [2, 3], [3, 1]))[min(smallest, 3) - 1]
-    return _convolution(choice, register, IMAGE_PADDINGS, sizes, (2, [1, 2]))
+    return ((1,), (1, 2, [2, 1]), (2, 1, 3, [2, 3], [3, 1]))[min(smallest, 3) - 1]
 
 
-def _convolution(
+def _window(
     choice: Choices,
-    register: Register,
     paddings: tuple[object, ...],
     sizes: tuple[object, ...],
     steps: tuple[object, ...],
 ) -> Config:
-    """Return a convolution's arguments; it may be strided or dilated but not both (Keras).
+    """Return how a kernel slides; it may be strided or dilated but not both (Keras).
 
     A dilated one is padded, so that its window fits.
     """
     arguments: Config = {
-        "filters": choice.one_of(UNITS),
         "kernel_size": choice.one_of(sizes),
         "padding": choice.one_of(paddings),
     }
@@ -227,22 +255,37 @@ def _convolution(
         arguments[spread] = step
     if spread == "dilation_rate" and arguments["padding"] is OMIT:
         arguments["padding"] = "same"
+    return arguments
+
+
+def _kernels(choice: Choices, register: Register, kernel: str) -> Config:
     return {
-        **arguments,
         "activation": choice.one_of(ACTIVATIONS),
-        **matrix_arguments("kernel", choice, register),
+        **matrix_arguments(kernel, choice, register),
         **_bias(choice, register),
         **_activity(choice),
     }
 
 
-def _max_pooling(choice: Choices, _: Register, place: Place) -> Config:
-    sizes = (2, [2, 1], [1, 2]) if min(place.shape[:2]) > 1 else (1,)
+def _zero_padding(choice: Choices, _: Register, place: Place) -> Config:
+    flat = len(place.shape) == 2
+    return {"padding": choice.one_of((1, [0, 1]) if flat else (1, [1, 0], [[0, 1], [1, 0]]))}
+
+
+def _pooling(choice: Choices, _: Register, place: Place) -> Config:
+    space = place.shape[:-1]
+    images = (2, [2, 1], [1, 2])
+    sizes = (1,) if min(space) == 1 else images if len(space) == 2 else (2, [2])
     return {
         "pool_size": choice.one_of(sizes),
-        "strides": choice.one_of((OMIT, OMIT, 1, [2, 1])),
+        "strides": choice.one_of((OMIT, OMIT, 1, [2, 1][: len(space)])),
         "padding": choice.one_of(IMAGE_PADDINGS),
     }
+
+
+def _average_pooling(choice: Choices, register: Register, place: Place) -> Config:
+    """Return arguments with which nothing is padded: Keras 3 on torch counts what is."""
+    return {**_pooling(choice, register, place), "padding": OMIT}
 
 
 def _global_pooling(choice: Choices, _: Register, __: Place) -> Config:
@@ -281,6 +324,51 @@ def _gru(choice: Choices, register: Register, place: Place) -> Config:
     return {**_gated(choice, register, place), "reset_after": reset}
 
 
+def _bidirectional(choice: Choices, register: Register, _: Place) -> Config:
+    """Return a recurrent layer to wrap, and how the outputs are merged."""
+    wrapped = choice.one_of(("SimpleRNN", "LSTM", "GRU"))
+    arguments = {
+        "name": wrapped.lower(),
+        "units": choice.one_of(UNITS),
+        "activation": choice.one_of(RECURRENT_ACTIVATIONS),
+        "return_sequences": choice.one_of(FLAG_ON),
+        **matrix_arguments("kernel", choice, register),
+        **recurrent_arguments("recurrent", choice, register),
+        **_bias(choice, register),
+    }
+    return {
+        "layer": {"class_name": wrapped, "config": given(arguments)},
+        "merge_mode": choice.one_of((OMIT, OMIT, "sum", "ave", "mul")),
+    }
+
+
+def _relu(choice: Choices, _: Register, __: Place) -> Config:
+    return {
+        "max_value": choice.one_of((OMIT, OMIT, 0.75)),
+        "negative_slope": choice.one_of((OMIT, OMIT, 0.25)),
+        "threshold": choice.one_of((OMIT, OMIT, 0.125)),
+    }
+
+
+def _leaky_relu(choice: Choices, _: Register, __: Place) -> Config:
+    return {"alpha": choice.one_of((OMIT, 0.125))}
+
+
+def _prelu(choice: Choices, register: Register, place: Place) -> Config:
+    """Return how alpha starts; among axes of space it may be shared."""
+    between = list(range(1, len(place.shape)))
+    return {
+        **vector_arguments("alpha", choice, register),
+        "shared_axes": choice.one_of((OMIT, OMIT, between) if between else (OMIT,)),
+    }
+
+
+def _softmax(choice: Choices, _: Register, place: Place) -> Config:
+    everything = list(range(1, len(place.shape) + 1))
+    # along an axis of length one the result is constant, and nothing before it would train
+    return {"axis": choice.one_of((OMIT, OMIT, everything)) if place.shape[-1] > 1 else everything}
+
+
 LAYERS: dict[str, Maker] = {
     "Dense": Maker(_dense, weighted=True),
     "Activation": Maker(_activation),
@@ -292,12 +380,26 @@ LAYERS: dict[str, Maker] = {
     "Embedding": Maker(_embedding, weighted=True),
     "Conv1D": Maker(_conv1d, weighted=True),
     "Conv2D": Maker(_conv2d, weighted=True),
-    "MaxPooling2D": Maker(_max_pooling),
+    "DepthwiseConv1D": Maker(_depthwise, weighted=True),
+    "DepthwiseConv2D": Maker(_depthwise, weighted=True),
+    "SeparableConv1D": Maker(_separable, weighted=True),
+    "SeparableConv2D": Maker(_separable, weighted=True),
+    "ZeroPadding1D": Maker(_zero_padding),
+    "ZeroPadding2D": Maker(_zero_padding),
+    "MaxPooling1D": Maker(_pooling),
+    "MaxPooling2D": Maker(_pooling),
+    "AveragePooling1D": Maker(_average_pooling),
+    "AveragePooling2D": Maker(_average_pooling),
     "GlobalAveragePooling1D": Maker(_global_pooling),
     "GlobalAveragePooling2D": Maker(_global_pooling),
     "SimpleRNN": Maker(_recurrent, weighted=True),
     "LSTM": Maker(_lstm, weighted=True),
     "GRU": Maker(_gru, weighted=True),
+    "Bidirectional": Maker(_bidirectional, weighted=True, typed=False),
+    "ReLU": Maker(_relu),
+    "LeakyReLU": Maker(_leaky_relu),
+    "PReLU": Maker(_prelu, weighted=True),
+    "Softmax": Maker(_softmax),
     "Add": Maker(_nothing),
     "Multiply": Maker(_nothing),
     "Concatenate": Maker(_nothing),
@@ -307,15 +409,19 @@ LAYERS: dict[str, Maker] = {
 ALL = tuple(LAYERS)
 
 _ANYWHERE = ("Activation", "Dropout", "BatchNormalization", "LayerNormalization")
+_RECTIFYING = ("ReLU", "LeakyReLU", "PReLU", "Softmax")
 FITTING: dict[int, tuple[str, ...]] = {
-    1: ("Dense", "Dense", "Dense", "Dense", "Dense", *_ANYWHERE, "Reshape"),
+    1: (*("Dense",) * 7, *_ANYWHERE, "Reshape", *_RECTIFYING),
     2: (
-        *("Dense", "SimpleRNN", "LSTM", "GRU", "Conv1D", "SimpleRNN", "LSTM", "GRU", "Conv1D"),
-        *("GlobalAveragePooling1D", "Flatten", "Reshape", *_ANYWHERE),
+        *("Dense", *("SimpleRNN", "LSTM", "GRU", "Conv1D") * 3, "Bidirectional", "Bidirectional"),
+        *("DepthwiseConv1D", "SeparableConv1D", "ZeroPadding1D", "MaxPooling1D"),
+        *("AveragePooling1D", "GlobalAveragePooling1D", "Flatten", "Reshape", *_ANYWHERE),
+        *("PReLU", "Softmax"),
     ),
     3: (
-        *("Dense", "Conv2D", "Conv2D", "Conv2D", "Conv2D", "MaxPooling2D", "MaxPooling2D"),
-        *("GlobalAveragePooling2D", "Flatten", "Reshape", *_ANYWHERE),
+        *("Dense", *("Conv2D",) * 6, "DepthwiseConv2D", "DepthwiseConv2D", "SeparableConv2D"),
+        *("SeparableConv2D", "ZeroPadding2D", "MaxPooling2D", "MaxPooling2D", "AveragePooling2D"),
+        *("GlobalAveragePooling2D", "Flatten", "Reshape", *_ANYWHERE, "PReLU", "ReLU"),
     ),
 }
 """Axes of the input but the batch axis → the classes that take it."""

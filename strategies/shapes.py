@@ -118,6 +118,27 @@ def _convolution(config: Config, inputs: Sequence[Shape]) -> Shape:
     )
 
 
+def _depthwise(config: Config, inputs: Sequence[Shape]) -> Shape:
+    channels = inputs[0][-1]
+    made = None if channels is None else channels * int(config.get("depth_multiplier", 1))
+    counts = _window_counts(
+        config, inputs[0][1:-1], config["kernel_size"], config.get("strides", 1)
+    )
+    return (inputs[0][0], *counts, made)
+
+
+def _zero_padding(config: Config, inputs: Sequence[Shape]) -> Shape:
+    batch, *lengths, channels = inputs[0]
+    padding = config.get("padding", 1)
+    if isinstance(padding, int):
+        padding = [padding] * len(lengths)
+    elif len(lengths) == 1:
+        padding = [padding]
+    added = [2 * one if isinstance(one, int) else sum(one) for one in padding]
+    longer = [None if n is None else n + more for n, more in zip(lengths, added, strict=True)]
+    return (batch, *longer, channels)
+
+
 def _pooling(config: Config, inputs: Sequence[Shape]) -> Shape:
     size = config.get("pool_size", 2)
     strides = config.get("strides")
@@ -163,6 +184,12 @@ def _recurrent(config: Config, inputs: Sequence[Shape]) -> Shape:
     return (batch, steps, units) if config.get("return_sequences") else (batch, units)
 
 
+def _bidirectional(config: Config, inputs: Sequence[Shape]) -> Shape:
+    *leading, units = _recurrent(config["layer"]["config"], inputs)
+    joined = config.get("merge_mode", "concat") == "concat"
+    return (*leading, 2 * units if joined and units is not None else units)
+
+
 def _elementwise(config: Config, inputs: Sequence[Shape]) -> Shape:
     if len(set(inputs)) > 1:
         raise ShapeMismatch(f"{config.get('name')!r}: expected equal shapes, got {tuple(inputs)}")
@@ -206,12 +233,26 @@ RULES: dict[str, Rule] = {
     "Embedding": (None, False, _embedding),
     "Conv1D": (3, False, _convolution),
     "Conv2D": (4, False, _convolution),
+    "DepthwiseConv1D": (3, False, _depthwise),
+    "DepthwiseConv2D": (4, False, _depthwise),
+    "SeparableConv1D": (3, False, _convolution),
+    "SeparableConv2D": (4, False, _convolution),
+    "ZeroPadding1D": (3, False, _zero_padding),
+    "ZeroPadding2D": (4, False, _zero_padding),
+    "MaxPooling1D": (3, False, _pooling),
     "MaxPooling2D": (4, False, _pooling),
+    "AveragePooling1D": (3, False, _pooling),
+    "AveragePooling2D": (4, False, _pooling),
     "GlobalAveragePooling1D": (3, False, _global_pooling),
     "GlobalAveragePooling2D": (4, False, _global_pooling),
     "SimpleRNN": (3, False, _recurrent),
     "LSTM": (3, False, _recurrent),
     "GRU": (3, False, _recurrent),
+    "Bidirectional": (3, False, _bidirectional),
+    "ReLU": (None, False, _same),
+    "LeakyReLU": (None, False, _same),
+    "PReLU": (None, False, _same),
+    "Softmax": (None, False, _same),
     "Add": (None, True, _elementwise),
     "Multiply": (None, True, _elementwise),
     "Concatenate": (None, True, _concatenate),

@@ -1,7 +1,9 @@
 """Validation: says of a case written by hand what is wrong with it, before anything is built."""
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from strategies.case import (
     AnyEvent,
@@ -12,6 +14,7 @@ from strategies.case import (
     Fit,
     InvalidCase,
     Kind,
+    Object,
     Predict,
     Recompile,
     SetTrainable,
@@ -19,6 +22,12 @@ from strategies.case import (
 )
 from strategies.shapes import RULES, ShapeMismatch, tensor_shapes
 from strategies.targets import target_of
+
+DESCRIBED = ("_initializer", "_regularizer", "_constraint", "layer", "learning_rate")
+"""Endings of the arguments that may be an object, described by its class and its arguments."""
+
+CLASS = re.compile("[A-Z][A-Za-z0-9]*")
+"""What a class of a framework is called; a function is not."""
 
 
 class DuplicateName(InvalidCase):
@@ -41,6 +50,10 @@ class MisfitEvent(InvalidCase):
     """An event cannot be done to this model."""
 
 
+class MisfitArgument(InvalidCase):
+    """An argument of a layer, optimizer, loss or metric is none that a constructor is given."""
+
+
 def validate(case: Case) -> None:
     """Return if the case can be built and trained.
 
@@ -58,11 +71,15 @@ def validate(case: Case) -> None:
 
 
 def _check_architecture(architecture: Architecture, where: str) -> None:
+    for layer in architecture.layers:
+        if not isinstance(layer.config.get("name"), str):
+            raise MisfitArgument(f"{where}: expected a name in every layer's config, found {layer}")
     names = [layer.name for layer in architecture.layers]
     _check_unique(names, f"{where}, layers")
     tensors = [input_.name for input_ in architecture.inputs]
     _check_unique([*tensors, *(call.output for call in architecture.calls)], f"{where}, tensors")
     for layer in architecture.layers:
+        _check_object(layer.class_name, layer.config, f"{where}/{layer.config.get('name')}")
         if layer.model is not None:
             _check_architecture(layer.model, f"{where}/{layer.name}")
         elif layer.class_name not in RULES:
@@ -122,6 +139,37 @@ def _check_settings(settings: CompileSettings, outputs: int, where: str) -> None
             )
     for loss in settings.losses:
         target_of(loss)
+    given = (settings.optimizer, *settings.losses, *(m for each in settings.metrics for m in each))
+    for one in given:
+        if isinstance(one, Object):
+            _check_object(one.class_name, one.config, f"{where}, {one.class_name!r}")
+
+
+def _check_object(class_name: object, config: object, where: str) -> None:
+    """Refuse what is no class with plain arguments: a framework runs code for some of the rest."""
+    if not (isinstance(class_name, str) and CLASS.fullmatch(class_name)):
+        raise MisfitArgument(f"{where}: expected the name of a class, found {class_name!r}")
+    if not isinstance(config, Mapping):
+        raise MisfitArgument(f"{where}: expected arguments by name, found {config!r}")
+    for name, value in config.items():
+        if not name.isidentifier():
+            raise MisfitArgument(f"{where}: expected names of arguments, found {name!r}")
+        if isinstance(value, Mapping) and name.endswith(DESCRIBED):
+            if set(value) != {"class_name", "config"}:
+                raise MisfitArgument(
+                    f"{where}, {name}: expected class_name and config, found {sorted(value)}"
+                )
+            _check_object(value["class_name"], value["config"], f"{where}, {name}")
+        elif _holds_a_mapping(value):
+            raise MisfitArgument(
+                f"{where}, {name}: expected a plain value or a list of them, found {value!r}"
+            )
+
+
+def _holds_a_mapping(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(map(_holds_a_mapping, value))
+    return isinstance(value, Mapping)
 
 
 def _check_event(event: AnyEvent, architecture: Architecture, where: str) -> None:

@@ -1,8 +1,8 @@
 """The side of saveproof: a subject that is served by another process, line by line."""
 
 import os
-import signal
 import subprocess
+import sys
 import tempfile
 import time
 import weakref
@@ -16,10 +16,11 @@ import msgspec
 import numpy as np
 
 from conformance.contract import Contract, Promise
+from conformance.endings import TimedOut, ending
 from conformance.foreign import protocol
 from conformance.foreign.environments import Launch
 from conformance.foreign.protocol import Json, Misspoken
-from conformance.isolation import TimedOut, exit_code, speaks
+from conformance.isolation import exit_code, speaks
 from conformance.snapshot import Snapshot
 from conformance.subject import Logs, Source, Unsupported
 from strategies.case import AnyEvent, Case
@@ -39,11 +40,19 @@ class RaisedThere(Exception):
     """The subject raised; the message and the class's name are those of its own process."""
 
 
-class ForeignCrash(BaseException):
+class ForeignCrash(SystemExit):
     """The server ended in the middle of a call.
 
-    No `Exception`: whoever drives a subject that crashes goes down with it, as with any other.
+    No `Exception`: whoever drives a subject that crashes goes down with it, as with any other, and
+    ends with 128 and the number of the signal that the server was ended by.
     """
+
+    def __init__(self, words: str, code: int = 1) -> None:
+        super().__init__(128 - code if code < 0 else code or 1)
+        self.words = words
+
+    def __str__(self) -> str:
+        return self.words
 
 
 class Handle:
@@ -98,10 +107,10 @@ class Connection:
             requests.write(line)
             requests.flush()
         except BrokenPipeError:
-            raise ForeignCrash(self._last_words()) from None
+            raise self._ended() from None
         answer = _line(process, answers.fileno())
         if b"\n" not in answer:
-            raise ForeignCrash(self._last_words())
+            raise self._ended()
         try:
             return msgspec.json.decode(answer, type=dict[str, Any])
         except msgspec.DecodeError as error:
@@ -125,14 +134,17 @@ class Connection:
                 raise NotReached(f"{self._launch.command[0]!r} did not start: {error}") from error
         return self._process
 
-    def _last_words(self) -> str:
+    def _ended(self) -> ForeignCrash:
+        """Return how the server ended, which is said on standard error, too."""
         code = exit_code(self._process) if self._process is not None else 0
         words = ""
         if self._errors is not None:
             self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - _TAIL))
             words = self._errors.read().decode(errors="replace")
-        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return f"the server ended with {how}\n{words}".rstrip()
+        told = f"the server ended with {ending(code)}\n{words}".rstrip()
+        sys.stderr.write(f"{told}\n")
+        sys.stderr.flush()
+        return ForeignCrash(told, code)
 
 
 def _line(process: subprocess.Popen[bytes], source: int) -> bytes:

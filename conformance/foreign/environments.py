@@ -25,6 +25,8 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
 """What a release of a built-in subject is installed as; `minor` is the first two parts."""
 
 COMMAND = "exec:"
+SECONDS = 60.0
+"""How long another environment's Python may take to say what it lacks."""
 VENVS = Path("~/.cache/saveproof/venvs")
 _COMPLETE = "complete"
 
@@ -104,13 +106,19 @@ def _check(spec: str, python: Path, shelf: str) -> None:
         f"sys.exit(', '.join(n for n in {NEEDS!r} if find_spec(n) is None)\n"
         "  or (sys.version_info < (3, 11) and 'Python 3.11 or newer') or 0)"
     )
-    done = subprocess.run(
-        [str(python), "-c", program],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PYTHONPATH": shelf},
-    )
+    try:
+        done = subprocess.run(
+            [str(python), "-c", program],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"PYTHONPATH": shelf},
+            timeout=SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise NoEnvironment(
+            f"subject {spec!r}: {python} gave no answer in {SECONDS:g} s; mend it"
+        ) from error
     if done.returncode != 0:
         raise NoEnvironment(
             f"subject {spec!r}: {python} lacks {done.stderr.strip()}; install it there"

@@ -36,6 +36,8 @@ class Server:
         try:
             request = msgspec.json.decode(line, type=dict[str, Any])
             return msgspec.json.encode({"result": CALLS[request.pop("call")](self, request)})
+        except MemoryError:  # this process can't be relied on any more: it ends
+            raise
         except Exception as error:  # noqa: BLE001 - whatever was raised is the caller's answer
             return msgspec.json.encode({"error": _told(error)})
 

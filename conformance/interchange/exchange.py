@@ -14,13 +14,14 @@ import msgspec
 from conformance import integrity, subjects, wire
 from conformance.checks.behaviour import life_defects, output_defects
 from conformance.contract import Exactness
+from conformance.endings import Crashed, TimedOut, asked_again
 from conformance.examine import Question, Report, Request, path_of
 from conformance.interchange.dialects import another_model
 from conformance.interchange.judging import CHECKS, judged
 from conformance.interchange.nudged import NUDGE, NUDGE_HALF, NUDGES, Nudged
 from conformance.interchange.pairs import Crossing, Pair, crossing
 from conformance.interchange.words import comparable, in_common, lives_in_common
-from conformance.isolation import Child, Crashed, TimedOut
+from conformance.isolation import Child
 from conformance.recorder import Halted, Recorder, stage
 from conformance.snapshot import Snapshot
 from conformance.subject import Subject, Unsupported
@@ -184,7 +185,8 @@ def _asked(at: Crossing, request: Request, written: Written, *, turn: int = 0) -
     """Return what the reader's process sees; where it ends, that is what loading came to."""
     reading = Reading(at.pair.reader, at.read.name, request.case, written.source, turn)
     try:
-        answer = _reader(at.pair.reader).call(wire.encode(reading), seconds=request.seconds)
+        message, reader = wire.encode(reading), _reader(at.pair.reader)
+        answer = asked_again(lambda: reader.call(message, seconds=request.seconds))
     except (Crashed, TimedOut) as ended:
         kind = f"{type(ended).__module__}.{type(ended).__qualname__}"
         return Read(raised=Raised(Stage.LOAD, kind, str(ended), ""))

@@ -1,13 +1,13 @@
 """Pairs of a writer and a reader, the formats that both claim, and the contract between them."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from conformance import subjects
 from conformance.contract import RESUME_ONLY, Contract, Exactness, Facet, Promise
-from conformance.subject import Exchanged, Subject
+from conformance.subject import Exchanged, Offering
 from strategies.case import Kind
 
 ARROW = " → "
@@ -138,13 +138,15 @@ class Crossing:
         return min(weaker, self.claim, key=_WEAKEST_FIRST.index)
 
 
-def crossings(pair: Pair) -> Iterator[Crossing]:
+def crossings(pair: Pair, of: Callable[[str], Offering] = subjects.resolve) -> Iterator[Crossing]:
     """Yield what the writer writes and the reader reads, in the writer's order.
+
+    `of` returns what a subject says of itself.
 
     Where several of the reader's paths read a format, the one that writes it, too, is taken. No
     release promises to read what a newer one has written.
     """
-    writer, reader = subjects.resolve(pair.writer), subjects.resolve(pair.reader)
+    writer, reader = of(pair.writer), of(pair.reader)
     newer = _is_newer(writer.environment(), reader.environment())
     readers = _exchanged(reader)
     for write in _exchanged(writer):
@@ -155,13 +157,13 @@ def crossings(pair: Pair) -> Iterator[Crossing]:
             yield Crossing(pair, write.writes, write, read, claim)
 
 
-def crossing(pair: Pair, name: str) -> Crossing:
+def crossing(pair: Pair, name: str, of: Callable[[str], Offering] = subjects.resolve) -> Crossing:
     """Return the pair's exchange of that format.
 
     Raises:
         UnknownFormat: there is none; the message lists those that there are.
     """
-    found = {one.format: one for one in crossings(pair)}
+    found = {one.format: one for one in crossings(pair, of)}
     if name not in found:
         raise UnknownFormat(f"{pair.name}: expected one of {sorted(found)}, found {name!r}")
     return found[name]
@@ -187,5 +189,5 @@ def _numbers(version: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", version)[:3]]
 
 
-def _exchanged(subject: Subject) -> Sequence[Exchanged]:
+def _exchanged(subject: Offering) -> Sequence[Exchanged]:
     return [p for p in subject.paths() if isinstance(p, Exchanged) and not p.in_memory]

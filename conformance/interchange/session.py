@@ -1,7 +1,6 @@
 """A run of exchanges: every pair, format and kind of model, written down as it goes."""
 
 import os
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -11,19 +10,19 @@ from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
 
-from conformance import subjects
 from conformance.admission import admitted, refuse_numbers, refuse_out, refuse_unknown
 from conformance.campaign import Campaign
-from conformance.header import header, now, path_info
+from conformance.description import described
+from conformance.endings import MEMORY
+from conformance.header import header, path_info
 from conformance.interchange.exchange import EXCHANGE
 from conformance.interchange.judging import CHECKS, COMPLETES
 from conformance.interchange.pairs import Crossing, Pair, UnknownFormat, crossing, crossings
 from conformance.isolation import Child
 from conformance.plan import Plan
+from conformance.run_folder import RunFolder
 from reports import store
-from reports.matrix import matrix
 from reports.records import UNEXPECTED, Header, Result, SubjectInfo, Verdict
-from reports.renderers import RENDERERS
 from reports.store import Run
 from strategies.case import Kind
 from strategies.cases import cases
@@ -49,6 +48,7 @@ class Wanted:
     workers: int = 1
     out: Path = Path("saveproof-interchange")
     command: str = ""
+    memory: float = MEMORY
 
 
 @dataclass(frozen=True)
@@ -73,31 +73,29 @@ def run(wanted: Wanted, tell: Callable[[str], None]) -> Run:
         NotInstalled, SameName, NotDescribed: the subjects are none to run.
         UnknownFormat: no pair exchanges such a format, or no pair exchanges anything.
         Unknown, OutOfRange, NotAFolder: there is no such kind, number or folder to be had.
+        Claimed, NotWritten: another run has the folder, or it can't be written into.
     """
-    started = time.monotonic()
+    folder = RunFolder(wanted.out, FILES)
     _refuse(wanted)
     found = _crossings(wanted)
     head = _header(wanted, found)
     tasks = list(_tasks(wanted, found))
-    store.begin(wanted.out, head)
-    interrupted = False
+    folder.begin(head)
     try:
-        for number, lines in enumerate(_performed(tasks, wanted.workers), 1):
+        return folder.finish(head, interrupted=not _all_done(tasks, wanted.workers, tell))
+    finally:
+        folder.release()
+
+
+def _all_done(tasks: Sequence[Task], workers: int, tell: Callable[[str], None]) -> bool:
+    """Run the tasks, telling of each; return False where an interrupt came before the last."""
+    try:
+        for number, lines in enumerate(_performed(tasks, workers), 1):
             for line in lines:
                 tell(f"[{number}/{len(tasks)}] {line}")
     except KeyboardInterrupt:
-        interrupted = True
-    whole = store.write_run(
-        wanted.out,
-        header=head,
-        finished=now(),
-        seconds=round(time.monotonic() - started, 1),
-        interrupted=interrupted,
-    )
-    figures = matrix(whole)
-    for name, file in FILES.items():
-        (wanted.out / file).write_text(RENDERERS[name](figures), encoding="utf-8")
-    return whole
+        return False
+    return True
 
 
 def exit_code(run: Run) -> int:
@@ -110,7 +108,7 @@ def exit_code(run: Run) -> int:
 
 def perform(task: Task) -> list[str]:
     """Run a task's campaigns, append their results to this process's shard; tell of each."""
-    child = _bench().child(task.writer)
+    child = _bench().child(task.writer, task.wanted.memory)
     return [_campaign(task, reader, child) for reader in task.readers]
 
 
@@ -121,11 +119,11 @@ class _Bench:
         self._writer = ""
         self._child: Child | None = None
 
-    def child(self, writer: str) -> Child:
+    def child(self, writer: str, memory: float) -> Child:
         """Return the writer's process: it keeps its readers' processes from task to task."""
         if self._child is None or self._writer != writer:
             self.clear()
-            self._writer, self._child = writer, Child(EXCHANGE)
+            self._writer, self._child = writer, Child(EXCHANGE, memory=memory)
         return self._child
 
     def clear(self) -> None:
@@ -147,7 +145,8 @@ def _performed(tasks: Sequence[Task], workers: int) -> Iterator[list[str]]:
         finally:
             _bench().clear()
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _join, (tasks[0].wanted.out,)) as pool:
         try:
             for done in as_completed([pool.submit(perform, task) for task in tasks]):
                 yield done.result()
@@ -156,8 +155,18 @@ def _performed(tasks: Sequence[Task], workers: int) -> Iterator[list[str]]:
             raise
 
 
+def _join(out: Path) -> None:
+    _folder(out).join()
+
+
+@cache
+def _folder(out: Path) -> RunFolder:
+    """Return the folder that this process, a worker's, keeps for the run."""
+    return RunFolder(out, FILES)
+
+
 def _campaign(task: Task, reader: str, child: Child) -> str:
-    at = crossing(Pair(task.writer, reader), task.format)
+    at = crossing(Pair(task.writer, reader), task.format, described)
     wanted = task.wanted
     plan = Plan(
         *(at.pair.name, at.format, task.kind),
@@ -192,7 +201,7 @@ def _told(at: Crossing, kind: str, results: Sequence[Result]) -> str:
 def _refuse(wanted: Wanted) -> None:
     refuse_numbers(
         {"examples": wanted.examples, "timeout": wanted.timeout, "workers": wanted.workers},
-        shrink=wanted.shrink_seconds,
+        {"shrink": wanted.shrink_seconds, "memory": wanted.memory},
     )
     refuse_unknown("kind", wanted.kinds, set(map(str, Kind)))
     refuse_out(wanted.out)
@@ -201,7 +210,7 @@ def _refuse(wanted: Wanted) -> None:
 
 def _crossings(wanted: Wanted) -> list[Crossing]:
     pairs = [Pair(writer, reader) for writer in wanted.subjects for reader in wanted.subjects]
-    every = [one for pair in pairs for one in crossings(pair)]
+    every = [one for pair in pairs for one in crossings(pair, described)]
     found = [one for one in every if one.across or not wanted.across]
     formats = {one.format for one in found}
     unknown = sorted(set(wanted.formats) - formats)
@@ -242,7 +251,7 @@ def _pair_info(pair: Pair, found: Sequence[Crossing]) -> SubjectInfo:
     versions = {
         f"{side}: {package}": version
         for side, name in sides.items()
-        for package, version in subjects.resolve(name).environment().items()
+        for package, version in described(name).environment().items()
     }
     formats = [one for one in found if one.pair == pair]
     infos = tuple(path_info(one.format, one.contract) for one in formats)

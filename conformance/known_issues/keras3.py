@@ -24,8 +24,8 @@ _HDF5_METRICS = (
     f"`mean_absolute_error` ({_WHERE}#hdf5-metrics)."
 )
 _HDF5_AXIS = (
-    "LayerNormalization over several axes comes back from legacy HDF5 with the last one alone "
-    f"({_WHERE}#hdf5-axis)."
+    "LayerNormalization and Softmax over several axes come back from legacy HDF5 with the last one "
+    f"alone ({_WHERE}#hdf5-axis)."
 )
 _NESTED_GRAPH = (
     "A graph inside a Sequential can't be read from legacy HDF5 that Keras 3.4.1 has written "
@@ -77,8 +77,14 @@ _HDF5_KEYS = (
     ("compile_settings_survive", "compile settings: from_logits unexpected", _HDF5_METRICS),
     ("compile_settings_survive", "compile settings: label_smoothing unexpected", _HDF5_METRICS),
     ("architecture_survives", "architecture: axis *", _HDF5_AXIS),
-    ("arguments_survive", "arguments: *LayerNormalization/axis value", _HDF5_AXIS),
-    ("outputs_survive", "outputs: *, from arguments: *LayerNormalization/axis value", _HDF5_AXIS),
+    *(
+        (check, f"{key}*{layer}/axis value", _HDF5_AXIS)
+        for layer in ("LayerNormalization", "Softmax")
+        for check, key in (
+            ("arguments_survive", "arguments: "),
+            ("outputs_survive", "outputs: *, from arguments: "),
+        )
+    ),
     ("round_trip_completes", "load: raised builtins.ValueError: Shape mismatch in *", _HDF5_AXIS),
 )
 

@@ -7,11 +7,12 @@ from multiprocessing import get_context
 
 from conformance.campaign import Campaign
 from conformance.checks import ALL_CHECKS
+from conformance.endings import MEMORY
 from conformance.examine import EXAMINE
 from conformance.isolation import Child
 from conformance.mutants import Mutant
 from conformance.plan import Plan
-from reports.records import Result, Verdict
+from reports.records import ENDS, Result, Verdict
 from strategies.case import Kind
 from strategies.cases import cases
 
@@ -19,7 +20,7 @@ PROCESSES = 2
 
 REFERENCE = "reference"
 
-KILLS = frozenset({Verdict.FAIL, Verdict.GAP, Verdict.CRASH, Verdict.TIMEOUT})
+KILLS = frozenset({Verdict.FAIL, Verdict.GAP, *ENDS})
 
 Ground = tuple[str, Kind, int]
 """A save path, a kind of model and a number of cases: where a mutant is hunted."""
@@ -75,7 +76,7 @@ def found(subject: str, ground: Ground, *, timeout: float = 120.0) -> tuple[Defe
         timeout=timeout,
         shrink_seconds=0.0,
     )
-    with Child(EXAMINE) as child:
+    with Child(EXAMINE, memory=MEMORY) as child:
         results = Campaign(plan, child, lambda _: None).run()
     return frozenset(_defects(results)), max(result.seconds for result in results)
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from conformance.contract import Facet
 from conformance.reproduction.models import layer_at, layer_paths
-from conformance.reproduction.source import Lines, literal
+from conformance.reproduction.source import Lines, docstring, identifier, index, literal
+from conformance.subjects.keras_arguments import RENAMED, WRAPPED
 from conformance.subjects.keras_builder import NAMESPACES, RECURRENT
 from conformance.subjects.keras_snapshot import NO_SLOTS
 from strategies.case import Architecture, Case, Kind
@@ -31,7 +32,7 @@ def look(case: Case, facet: Facet, where: str, what: str) -> Lines:
     """Return the function `look(model)` that gives the entry, or its place in the order."""
     expression = _ORDER.get(facet, _LAYER_NAMES) if what == "order" else _entry(case, facet, where)
     told = f"{facet}: {where}".rstrip(": ")
-    head = ["def look(model):", f'    """Return {_quoted(told)}."""', *_before(facet)]
+    head = ["def look(model):", f"    {docstring(f'Return {told}.')}", *_before(facet)]
     if what not in MISSING:
         return [*head, f"    return {expression}"]
     return [
@@ -41,10 +42,6 @@ def look(case: Case, facet: Facet, where: str, what: str) -> Lines:
         "    except (AttributeError, IndexError, KeyError, TypeError, ValueError):",
         '        return "missing"',
     ]
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "/").replace('"', "'")
 
 
 def _before(facet: Facet) -> Lines:
@@ -75,7 +72,7 @@ def _place(architecture: Architecture, where: str) -> Place:
 
 
 def _keyed(keys: Sequence[str]) -> str:
-    return "".join(f"[{key if key.isdigit() else literal(key)}]" for key in keys)
+    return "".join(f"[{index(key) if key.isdecimal() else literal(key)}]" for key in keys)
 
 
 def _text(expression: str) -> str:
@@ -88,8 +85,8 @@ def _architecture(case: Case, where: str) -> str:
         return _text(f"model.get_config(){_keyed(keys)}")
     if keys[0] != "layers":
         return "model.name"
-    _, index, part, *more = keys
-    layer = f"model.layers[{index}]"
+    _, number, part, *more = keys
+    layer = f"model.layers[{index(number)}]"
     if part == "class_name":
         return f"type({layer}).__name__"
     return _text(f"{layer}.get_config(){_keyed(more)}")
@@ -97,12 +94,20 @@ def _architecture(case: Case, where: str) -> str:
 
 def _arguments(case: Case, where: str) -> str:
     place = _place(case.architecture, where)
-    name, _, more = place.rest.partition("/")
-    value = f"getattr({place.model}, {literal(name)}, None)"
+    return _argument(place.model, place.rest)
+
+
+def _argument(model: str, rest: str) -> str:
+    name, _, more = rest.partition("/")
+    value = f"getattr({model}, {literal(name)}, None)"
+    if name in RENAMED:
+        value = f"getattr({model}, {literal(RENAMED[name])}, {value})"
+    if name in WRAPPED:
+        return _argument(f"{model}.{name}", more)
     if name.endswith("activation"):
         return _text(f"keras.activations.serialize({value})")
     if more:
-        return _text(f"{place.model}.{name}.get_config(){_keyed(more.split('/'))}")
+        return _text(f"{model}.{identifier(name)}.get_config(){_keyed(more.split('/'))}")
     return f"type({value}).__name__" if name.endswith(tuple(NAMESPACES)) else _text(value)
 
 
@@ -113,9 +118,10 @@ def _sharing(case: Case, where: str) -> str:
     if place.rest.startswith("call "):
         nodes = f'{layer_at("model", outer)}.get_config()["layers"]'
         found = f'next(one for one in {nodes} if one["config"]["name"] == {literal(last)})'
-        return _text(f'{found}["inbound_nodes"][{place.rest.removeprefix("call ")}]')
-    if place.rest.isdigit():
-        weight = f"{place.model}.weights[{place.rest}]"
+        call = index(place.rest.removeprefix("call "))
+        return _text(f'{found}["inbound_nodes"][{call}]')
+    if place.rest.isdecimal():
+        weight = f"{place.model}.weights[{index(place.rest)}]"
         return f"[one.name for one in {siblings} if any(w is {weight} for w in one.weights)]"
     return f"[one.name for one in {siblings} if one is {place.model}]"
 
@@ -135,12 +141,12 @@ def _weights(case: Case, where: str) -> str:
 
 def _weight(case: Case, place: Place) -> str:
     """Return the expression of a layer's own weight; by name where states stand between them."""
-    index, _, name = place.rest.partition(" ")
+    number, _, name = place.rest.partition(" ")
     layers = dict(layer_paths(case.architecture))
     layer = layers.get(place.layer)
     if name and layer and layer.class_name in RECURRENT and layer.config.get("stateful"):
         return f"next(w for w in {place.model}.weights if {literal('/' + name)} in w.name)"
-    return f"{place.model}.weights[{index}]"
+    return f"{place.model}.weights[{index(number)}]"
 
 
 def _trainable(case: Case, where: str) -> str:
@@ -173,8 +179,10 @@ def _optimizer(_: Case, where: str) -> str:
 
 
 def _slots(_: Case, where: str) -> str:
-    index = where.split(" ")[0]
-    return f"slots[{index}]" if index.isdigit() else f"np.array(model.optimizer.{where})"
+    number = where.split(" ")[0]
+    if number.isdecimal():
+        return f"slots[{index(number)}]"
+    return f"np.array(getattr(model.optimizer, {literal(where)}))"
 
 
 def _iteration(_: Case, __: str) -> str:
@@ -183,17 +191,18 @@ def _iteration(_: Case, __: str) -> str:
 
 def _metrics(_: Case, where: str) -> str:
     metric, __, variable = where.rpartition("/")
-    return f"np.array(model.metrics[{metric.split(' ')[0]}].variables[{variable}])"
+    number = index(metric.split(" ")[0])
+    return f"np.array(model.metrics[{number}].variables[{index(variable)}])"
 
 
 def _generators(case: Case, where: str) -> str:
     place = _place(case.architecture, where)
-    return f"np.array(generators({place.model})[{place.rest}])"
+    return f"np.array(generators({place.model})[{index(place.rest)}])"
 
 
 def _states(case: Case, where: str) -> str:
     place = _place(case.architecture, where)
-    return f"np.array({place.model}.states[{place.rest}])"
+    return f"np.array({place.model}.states[{index(place.rest)}])"
 
 
 _LAYER_NAMES = "[layer.name for layer in model.layers]"

@@ -9,14 +9,16 @@ from conformance.reproduction.source import (
     Expression,
     Items,
     Lines,
+    NotSource,
     flat,
+    identifier,
     indented,
     lines,
     literal,
     literals,
     one_or_list,
 )
-from conformance.subjects.keras_builder import NAMESPACES, RECURRENT, TAKES_TRAINING
+from conformance.subjects.keras_builder import NAMESPACES, RECURRENT, TAKES_TRAINING, WRAPPED
 from conformance.subjects.keras_compile import snake_case
 from strategies.case import (
     Architecture,
@@ -27,6 +29,7 @@ from strategies.case import (
     Layer,
     Object,
 )
+from strategies.vocabulary import CLASSES
 
 Tensors = dict[str, str]
 """Variable by tensor name."""
@@ -103,7 +106,7 @@ def _written_class(name: str, architecture: Architecture) -> Iterator[str]:
     """Yield the class: a layer an attribute, in the order of the case."""
     preparation, layers = _layers(architecture, "")
     attributes = {
-        layer.name: f"self.{layer.class_name.lower()}_{index}"
+        layer.name: f"self.{identifier(layer.class_name.lower())}_{index}"
         for index, layer in enumerate(architecture.layers)
     }
     made: Lines = [f"super().__init__(name={literal(architecture.name)})", *preparation]
@@ -171,13 +174,12 @@ def _layers(architecture: Architecture, prefix: str) -> tuple[Lines, dict[str, E
     layers: dict[str, Expression] = {}
     for index, layer in enumerate(architecture.layers):
         if layer.model is None:
-            keywords = {name: _argument(name, value) for name, value in layer.config.items()}
-            layers[layer.name] = Call(f"keras.layers.{layer.class_name}", keywords=keywords)
+            layers[layer.name] = _layer(layer.class_name, layer.config)
             continue
         variable = f"{prefix}nested_{index}"
         preparation += _model(layer.model, variable, layer.name, f"{variable}_")
         if "trainable" in layer.config:
-            preparation.append(f"{variable}.trainable = {layer.config['trainable']}")
+            preparation.append(f"{variable}.trainable = {literal(layer.config['trainable'])}")
             preparation += _thawing(variable, layer.model)
         layers[layer.name] = variable
     return preparation, layers
@@ -188,7 +190,10 @@ def _thawing(model: str, architecture: Architecture) -> Lines:
     told = [(path, one) for path, one in layer_paths(architecture) if "trainable" in one.config]
     if not any(one.config["trainable"] for _, one in told):
         return []
-    return [f"{layer_at(model, path)}.trainable = {one.config['trainable']}" for path, one in told]
+    return [
+        f"{layer_at(model, path)}.trainable = {literal(one.config['trainable'])}"
+        for path, one in told
+    ]
 
 
 def _variables(architecture: Architecture, prefix: str) -> list[str]:
@@ -211,10 +216,17 @@ def _input(one: Input) -> Call:
     return Call("keras.Input", keywords={**keywords, "name": literal(one.name)})
 
 
+def _layer(class_name: str, config: Mapping[str, Any]) -> Call:
+    keywords = {name: _argument(name, value) for name, value in config.items()}
+    return Call(_class("layers", class_name), keywords=keywords)
+
+
 def _argument(name: str, value: Any) -> Expression:
+    if name == WRAPPED:
+        return _layer(value["class_name"], value["config"])
     if isinstance(value, Mapping):
-        ending = next(end for end in NAMESPACES if name.endswith(end))
-        return _described(NAMESPACES[ending], value)
+        ending = next((end for end in NAMESPACES if name.endswith(end)), "")
+        return _described(NAMESPACES.get(ending, name), value)
     return literal(value)
 
 
@@ -225,24 +237,34 @@ def _optimizer(optimizer: Object) -> Call:
         else literal(value)
         for name, value in optimizer.config.items()
     }
-    return Call(f"keras.optimizers.{optimizer.class_name}", keywords=keywords)
+    return Call(_class("optimizers", optimizer.class_name), keywords=keywords)
 
 
-def _named(namespace: str, identifier: str | Object) -> Expression:
-    if isinstance(identifier, str):
-        return literal(identifier)
-    return Call(f"keras.{namespace}.{identifier.class_name}", keywords=literals(identifier.config))
+def _named(namespace: str, one: str | Object) -> Expression:
+    if isinstance(one, str):
+        return literal(one)
+    return Call(_class(namespace, one.class_name), keywords=literals(one.config))
 
 
-def _metric(identifier: str | Object) -> Expression:
+def _metric(one: str | Object) -> Expression:
     """Return the metric with a name: Keras 3 numbers those without, and logs by name."""
-    if isinstance(identifier, str):
-        return literal(identifier)
-    named = {"name": snake_case(identifier.class_name), **identifier.config}
-    return Call(f"keras.metrics.{identifier.class_name}", keywords=literals(named))
+    if isinstance(one, str):
+        return literal(one)
+    named = {"name": snake_case(one.class_name), **one.config}
+    return _named("metrics", Object(one.class_name, named))
 
 
 def _described(namespace: str, described: Mapping[str, Any]) -> Call:
-    return Call(
-        f"keras.{namespace}.{described['class_name']}", keywords=literals(described["config"])
-    )
+    return Call(_class(namespace, described["class_name"]), keywords=literals(described["config"]))
+
+
+def _class(namespace: str, name: str) -> str:
+    """Return the expression of a class that cases may name.
+
+    Raises:
+        NotSource: it is none of them.
+    """
+    known = CLASSES.get(namespace, frozenset())
+    if name not in known:
+        raise NotSource(f"keras.{namespace}: expected one of {sorted(known)}, found {name!r}")
+    return f"keras.{namespace}.{name}"

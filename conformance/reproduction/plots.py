@@ -25,7 +25,7 @@ from conformance.reproduction.scene import (
     pooled,
     train_on,
 )
-from conformance.reproduction.source import Lines, indented
+from conformance.reproduction.source import Lines, indented, literal
 from conformance.trace import Stage
 from reports.records import Finding
 from strategies.case import Case
@@ -110,7 +110,7 @@ def _resume(scene: Scene) -> Plot:
     count, rest = int(found[1]), found[2]
     facet = next((f for f in Facet if rest.startswith(f"{f}: ")), None)
     if facet is None:
-        observe = train_on(scene, count, f'np.array(logs.get("{rest}"))')
+        observe = train_on(scene, count, f"np.array(logs.get({literal(rest)}))")
         return _comparison(scene, observe, _near(scene), alive=True)
     where = rest.removeprefix(f"{facet}: ")
     looking = look(scene.case, facet, where, "missing")

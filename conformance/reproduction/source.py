@@ -1,6 +1,12 @@
-"""Python source: calls and lists that break over lines, and literals as one would type them."""
+"""Python source: calls and lists that break over lines, and literals as one would type them.
 
-import json
+What a run's file or a case holds goes into a program through `literal`, `identifier`, `index` and
+`docstring` alone: as a value, or as a name that can be no other code.
+"""
+
+import keyword
+import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +15,12 @@ WIDTH = 88
 """Columns of an unindented line; two levels of indentation more make 96."""
 
 Lines = list[str]
+
+_NUMBER = re.compile("[0-9]+")
+
+
+class NotSource(ValueError):
+    """What a case or a finding holds can't stand in a program as a value or a name."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +75,13 @@ def one_or_list(sources: Sequence[Expression]) -> Expression:
 
 
 def literal(value: Any) -> str:
-    """Return a JSON value (or tuple) as Python source, strings in double quotes."""
+    """Return a JSON value (or tuple) as Python source, strings in double quotes.
+
+    Raises:
+        NotSource: it is a value of another type.
+    """
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return f'"{"".join(map(_escaped, value))}"'
     if isinstance(value, list):
         return f"[{', '.join(map(literal, value))}]"
     if isinstance(value, tuple):
@@ -73,7 +89,48 @@ def literal(value: Any) -> str:
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{literal(k)}: {literal(v)}' for k, v in value.items())}}}"
-    return repr(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    if value is None or isinstance(value, bool | int | float):
+        return repr(value)
+    raise NotSource(f"expected a JSON value, found a {type(value).__name__}: {value!r}")
+
+
+def _escaped(character: str) -> str:
+    if character in ('"', "\\"):
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    return repr(character)[1:-1]
+
+
+def identifier(name: str) -> str:
+    """Return a name that stands in a program as it is; a path of names, with dots between them.
+
+    Raises:
+        NotSource: it is none, or a private one.
+    """
+    for part in name.split("."):
+        if not part.isidentifier() or keyword.iskeyword(part) or part.startswith("_"):
+            raise NotSource(f"expected a name that Python takes, found {name!r}")
+    return name
+
+
+def index(number: str) -> str:
+    """Return a number that stands in brackets.
+
+    Raises:
+        NotSource: it is none.
+    """
+    if not _NUMBER.fullmatch(number):
+        raise NotSource(f"expected the number of an entry, found {number!r}")
+    return str(int(number))
+
+
+def docstring(text: str) -> str:
+    """Return a docstring of one line; nothing in the text can end it."""
+    words = " ".join(text.replace("\\", "/").replace('"', "'").split())
+    return f'"""{"".join(one for one in words if one.isprintable())}"""'
 
 
 def literals(config: Mapping[str, Any]) -> dict[str, Expression]:
@@ -84,5 +141,6 @@ def literals(config: Mapping[str, Any]) -> dict[str, Expression]:
 def _parts(expression: Call | Items) -> tuple[str, list[tuple[str, Expression]], str]:
     if isinstance(expression, Items):
         return "[", [("", item) for item in expression.items], "]"
-    named = [(f"{name}=", value) for name, value in expression.keywords.items()]
-    return f"{expression.function}(", [("", one) for one in expression.positional] + named, ")"
+    named = [(f"{identifier(n)}=", value) for n, value in expression.keywords.items()]
+    positional = [("", one) for one in expression.positional]
+    return f"{identifier(expression.function)}(", positional + named, ")"

@@ -144,7 +144,7 @@ def _set_trainable(_: Case, __: int, event: SetTrainable) -> Iterator[str]:
 
 
 def _set_learning_rate(_: Case, __: int, event: SetLearningRate) -> Iterator[str]:
-    yield f"model.optimizer.learning_rate = {event.value!r}"
+    yield f"model.optimizer.learning_rate = {literal(event.value)}"
 
 
 def _recompile(_: Case, __: int, event: Recompile) -> Iterator[str]:

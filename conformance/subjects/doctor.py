@@ -1,11 +1,17 @@
 """Says whether a subject's adapter works, and which declared layers and optimizers really do."""
 
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
-from conformance import wire
+import msgspec
+
+from conformance import subjects, wire
 from conformance.contract import Facet
+from conformance.endings import Crashed, Failed, TimedOut, asked_again
+from conformance.isolation import Child
 from conformance.snapshot import Snapshot, same
-from conformance.subject import Subject, Unsupported
+from conformance.subject import Offering, Subject, Unsupported
 from strategies import data
 from strategies.case import (
     Architecture,
@@ -25,6 +31,19 @@ TOLD = (Facet.ARCHITECTURE, Facet.NAMES, Facet.WEIGHTS, Facet.OPTIMIZER, Facet.I
 """Facets that any trained model has something of."""
 
 STEPS = 2
+
+TRY = "conformance.subjects.doctor:try_one"
+
+SECONDS = 120.0
+"""How long one thing that is tried may take."""
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """What a process of its own is asked to try."""
+
+    subject: str
+    what: str
+    case: Case
 
 
 class Finding(NamedTuple):
@@ -46,12 +65,26 @@ LAYERS: tuple[tuple[tuple[int, ...], str, Config], ...] = (
     ((5,), "Embedding", {"input_dim": 7, "output_dim": 3}),
     ((5, 2), "Conv1D", {"filters": 3, "kernel_size": 2}),
     ((5, 5, 2), "Conv2D", {"filters": 3, "kernel_size": 2}),
+    ((5, 2), "DepthwiseConv1D", {"kernel_size": 2}),
+    ((5, 5, 2), "DepthwiseConv2D", {"kernel_size": 2}),
+    ((5, 2), "SeparableConv1D", {"filters": 3, "kernel_size": 2}),
+    ((5, 5, 2), "SeparableConv2D", {"filters": 3, "kernel_size": 2}),
+    ((5, 2), "ZeroPadding1D", {"padding": 1}),
+    ((4, 4, 2), "ZeroPadding2D", {"padding": 1}),
+    ((4, 2), "MaxPooling1D", {"pool_size": 2}),
     ((4, 4, 2), "MaxPooling2D", {"pool_size": 2}),
+    ((4, 2), "AveragePooling1D", {"pool_size": 2}),
+    ((4, 4, 2), "AveragePooling2D", {"pool_size": 2}),
     ((5, 2), "GlobalAveragePooling1D", {}),
     ((4, 4, 2), "GlobalAveragePooling2D", {}),
     ((5, 2), "SimpleRNN", {"units": 3}),
     ((5, 2), "LSTM", {"units": 3}),
     ((5, 2), "GRU", {"units": 3}),
+    ((5, 2), "Bidirectional", {"layer": {"class_name": "GRU", "config": {"units": 3}}}),
+    ((4,), "ReLU", {"negative_slope": 0.25}),
+    ((4,), "LeakyReLU", {}),
+    ((4,), "PReLU", {}),
+    ((4,), "Softmax", {}),
     ((4,), "Add", {}),
     ((4,), "Multiply", {}),
     ((4,), "Concatenate", {}),
@@ -73,31 +106,53 @@ OPTIMIZERS = (
 """The optimizers of this round, with the arguments that add slots."""
 
 
-def doctor(subject: Subject) -> list[Finding]:
-    """Try the adapter, then each kind of model, layer and optimizer; return what came of each."""
+def doctor(subject: Offering, ask: Callable[[str, Case], Finding]) -> list[Finding]:
+    """Try the adapter, then each kind of model, layer and optimizer; return what came of each.
+
+    `ask` tries one thing: `tried` does so in this process, `asked` in another.
+    """
     return [
         Finding("environment", True, _versions(subject)),
         Finding("save paths", True, ", ".join(path.name for path in subject.paths())),
-        *(_tried(f"kind {kind}", subject, _case(kind=kind)) for kind in Kind),
-        *(
-            _tried(f"layer {name}", subject, _case(*layer))
-            for layer in LAYERS
-            for name in layer[1:2]
-        ),
-        *(
-            _tried(f"optimizer {one.class_name}", subject, _case(optimizer=one))
-            for one in OPTIMIZERS
-        ),
+        *(ask(f"kind {kind}", _case(kind=kind)) for kind in Kind),
+        *(ask(f"layer {name}", _case(*layer)) for layer in LAYERS for name in layer[1:2]),
+        *(ask(f"optimizer {one.class_name}", _case(optimizer=one)) for one in OPTIMIZERS),
     ]
 
 
-def _versions(subject: Subject) -> str:
+def asked(child: Child, subject: str, what: str, case: Case) -> Finding:
+    """Have a child that serves `TRY` try one thing: it may end there, or hang."""
+    message = wire.encode(Trial(subject, what, case))
+    try:
+        answer = asked_again(lambda: child.call(message, seconds=SECONDS))
+    except (Crashed, TimedOut) as error:
+        return Finding(what, False, str(error).partition("\n")[0])
+    except Failed as error:
+        return Finding(what, False, str(error).rstrip().rpartition("\n")[2])
+    return wire.decode(answer, Finding)
+
+
+def try_one(message: bytes) -> bytes:
+    """Try one thing; both sides are messages of `conformance.wire`."""
+    trial = wire.decode(message, Trial)
+    return wire.encode(tried(_subject(trial.subject), trial.what, trial.case))
+
+
+@cache
+def _subject(spec: str) -> Subject:
+    return subjects.resolve(spec)
+
+
+def _versions(subject: Offering) -> str:
     return ", ".join(f"{name} {version}" for name, version in subject.environment().items())
 
 
-def _tried(what: str, subject: Subject, case: Case) -> Finding:
+def tried(subject: Subject, what: str, case: Case) -> Finding:
+    """Try one thing in this process."""
     try:
         return Finding(what, *_walked_through(subject, case))
+    except MemoryError:  # this process can't be relied on any more
+        raise
     except Unsupported as error:
         return Finding(what, False, f"unsupported: {error}")
     except Exception as error:  # noqa: BLE001 - to report whatever a broken adapter raises is its work

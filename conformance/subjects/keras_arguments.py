@@ -11,10 +11,14 @@ from conformance.snapshot import Value
 _WEIGHT = ("initializer", "regularizer", "constraint")
 _KERNEL = tuple(f"{weight}_{what}" for weight in ("kernel", "bias") for what in _WEIGHT)
 _DENSE = ("units", "activation", "use_bias", *_KERNEL, "activity_regularizer")
-_CONVOLUTION = (
-    *("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "groups"),
-    *("activation", "use_bias", *_KERNEL, "activity_regularizer"),
+_WINDOW = (
+    *("kernel_size", "strides", "padding", "data_format", "dilation_rate"),
+    *("activation", "use_bias", *(f"bias_{what}" for what in _WEIGHT), "activity_regularizer"),
 )
+_CONVOLUTION = ("filters", "groups", *_WINDOW, *(f"kernel_{what}" for what in _WEIGHT))
+_DEPTHWISE = ("depth_multiplier", *_WINDOW, *(f"depthwise_{what}" for what in _WEIGHT))
+_SEPARABLE = ("filters", *_DEPTHWISE, *(f"pointwise_{what}" for what in _WEIGHT))
+_POOLING = ("pool_size", "strides", "padding", "data_format")
 _NORMALIZATION = (
     *("axis", "epsilon", "center", "scale"),
     *(f"{weight}_{what}" for weight in ("beta", "gamma") for what in _WEIGHT),
@@ -31,11 +35,16 @@ _GATED = (*_RECURRENT, "recurrent_activation")
 LAYER_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "Activation": ("activation",),
     "Add": (),
+    "AveragePooling1D": _POOLING,
+    "AveragePooling2D": _POOLING,
     "BatchNormalization": (*_NORMALIZATION, *_MOVING),
+    "Bidirectional": ("merge_mode", *("forward_layer", "backward_layer")),
     "Concatenate": ("axis",),
     "Conv1D": _CONVOLUTION,
     "Conv2D": _CONVOLUTION,
     "Dense": _DENSE,
+    "DepthwiseConv1D": _DEPTHWISE,
+    "DepthwiseConv2D": _DEPTHWISE,
     "Dropout": ("rate", "seed", "noise_shape"),
     "Embedding": (
         *("input_dim", "output_dim", "mask_zero", "activity_regularizer"),
@@ -47,12 +56,27 @@ LAYER_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "GlobalAveragePooling2D": ("data_format", "keepdims"),
     "LSTM": (*_GATED, "unit_forget_bias"),
     "LayerNormalization": _NORMALIZATION,
-    "MaxPooling2D": ("pool_size", "strides", "padding", "data_format"),
+    "LeakyReLU": ("alpha",),
+    "MaxPooling1D": _POOLING,
+    "MaxPooling2D": _POOLING,
     "Multiply": (),
+    "PReLU": (*(f"alpha_{what}" for what in _WEIGHT), "shared_axes"),
+    "ReLU": ("max_value", "negative_slope", "threshold"),
     "Reshape": ("target_shape",),
+    "SeparableConv1D": _SEPARABLE,
+    "SeparableConv2D": _SEPARABLE,
     "SimpleRNN": _RECURRENT,
+    "Softmax": ("axis",),
+    "ZeroPadding1D": ("padding",),
+    "ZeroPadding2D": ("padding", "data_format"),
 }
-"""Arguments by class name; the attribute is the argument's namesake in every dialect."""
+"""Arguments by class name; the attribute is the argument's namesake, but for those below."""
+
+RENAMED = {"alpha": "negative_slope"}
+"""Attributes of Keras 3 for arguments by their older names."""
+
+WRAPPED = frozenset(("backward_layer", "forward_layer"))
+"""Attributes that hold a layer, whose arguments count as those of its wrapper."""
 
 WEIGHT_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "Constant": ("value",),
@@ -95,7 +119,11 @@ def layer_arguments(module: ModuleType, layer: Any) -> Iterator[tuple[str, Value
     kind = type(layer).__name__
     own = LAYER_ARGUMENTS.get(kind, ())
     for name in ("name", *own) if kind in WITHOUT_FLAG else (*EVERY_LAYER, *own):
-        yield from _argument(module, name, getattr(layer, name, None))
+        held = getattr(layer, name, None)
+        if name in WRAPPED and held is not None:
+            yield from ((f"{name}/{own}", value) for own, value in layer_arguments(module, held))
+        else:
+            yield from _argument(module, name, getattr(layer, RENAMED.get(name, name), held))
 
 
 def _argument(module: ModuleType, name: str, value: Any) -> Iterator[tuple[str, Value]]:

@@ -29,6 +29,9 @@ NAMESPACES = {
 }
 """Where the object of a layer's argument is found, by the argument's ending."""
 
+WRAPPED = "layer"
+"""The argument of a wrapper that describes the layer inside."""
+
 
 def build_model(module: ModuleType, architecture: Architecture, *, built: bool = True) -> Model:
     """Return a new model, uncompiled.
@@ -196,6 +199,8 @@ def _arguments(module: ModuleType, config: Config) -> dict[str, Loaded]:
 
 
 def _argument(module: ModuleType, name: str, value: Any) -> Loaded:
+    if name == WRAPPED:
+        return build_layer(module, Layer(value["class_name"], value["config"]))
     if isinstance(value, Mapping):
         ending = next(end for end in NAMESPACES if name.endswith(end))
         return _object(module, NAMESPACES[ending], value)

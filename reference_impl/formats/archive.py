@@ -3,7 +3,6 @@
 Source: https://github.com/keras-team/keras/blob/v3.15.1/keras/src/saving/saving_lib.py
 """
 
-import json
 import lzma
 import struct
 import zipfile
@@ -12,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from zlib_ng import zlib_ng
@@ -21,8 +20,12 @@ from reference_impl.formats.durable import DurableFile, replacing
 from reference_impl.formats.errors import MissingPart, NotReadHere, UnreadableFile, WrongPart
 from reference_impl.formats.hdf5_parts import Hdf5File
 from reference_impl.formats.hdf5_stream import write_hdf5
-from reference_impl.formats.pieces import Content, Piece, mapped, taken_apart
+from reference_impl.formats.json_text import json_value
+from reference_impl.formats.pieces import CHUNK, Content, Piece, mapped, taken_apart
+from reference_impl.formats.sources import open_regular, opened_source
 from reference_impl.formats.weights_h5 import WeightsTree, read_tree, write_tree
+from reference_impl.limits import TooLarge, check_expansion
+from reference_impl.plain import json_text
 from reference_impl.state import Entry
 
 METADATA = "metadata.json"
@@ -35,6 +38,9 @@ MAGIC = b"PK\x03\x04"
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 """How an HDF5 file starts."""
+
+LARGEST_DIRECTORY = 1 << 20
+"""Bytes of a zip file's directory: each of its members takes ten times as many in memory."""
 
 _TIME = (1980, 1, 1, 0, 0, 0)
 _LARGE = 1 << 31
@@ -65,7 +71,7 @@ def write_archive(archive: Archive, target: Path, *, mark_bfloat16: bool) -> Non
     with replacing(target) as partial, DurableFile(partial, "w+b") as stream:
         with zipfile.ZipFile(stream, "w") as members:
             for name, content in ((METADATA, archive.metadata), (CONFIG, archive.config)):
-                members.writestr(_info(name), json.dumps(content))
+                members.writestr(_info(name), json_text(content))
             _write_weights(members, stream, archive.weights, mark_bfloat16=mark_bfloat16)
         stream.to_disk()
 
@@ -118,51 +124,56 @@ def is_archive(source: Path) -> bool:
     """Say whether this is to be read as an archive: it starts as a zip file, or is named like one.
 
     TensorFlow 2.0 took `.keras` for HDF5, and such files are read as what they are.
+
+    Raises:
+        UnreadableFile: for a FIFO, a socket or a device.
     """
-    if not source.is_file():
+    if not source.exists() or source.is_dir():
         return False
-    with source.open("rb") as stream:
+    with opened_source(source) as stream:
         start = stream.read(len(HDF5_MAGIC))
     return start.startswith(MAGIC) or (source.suffix == ".keras" and start != HDF5_MAGIC)
 
 
 def read_archive(source: Path) -> Archive:
-    """Return what an archive holds, of either dialect; assets are checked and left.
+    """Return what an archive holds, of either dialect; assets are left unread.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        UnreadableFile: if it is no zip file, is cut short, or a member has a wrong checksum.
+        UnreadableFile: if it is no zip file, is cut short, or a member that is read has a wrong
+            checksum.
+        TooLarge: if such a member expands to far more than the file.
         MissingPart: if the configuration or the weights are not in it.
         WrongPart: if a member is there twice, or is not JSON.
         NotReadHere: for weights in NumPy's format.
     """
-    if not source.exists():
-        raise FileNotFoundError(f"{source}: no such file")
     members = _members(source)
     if CONFIG not in members:
-        raise MissingPart(f"{source}: no member {CONFIG!r}; it has {sorted(members)}")
+        raise MissingPart(f"{source}: no member {CONFIG!r}; it has {sorted(members)[:20]}")
     if WEIGHTS_IN_NPZ in members and WEIGHTS not in members:
         raise NotReadHere(f"{source}: weights in {WEIGHTS_IN_NPZ!r}; those in {WEIGHTS!r} are read")
     if WEIGHTS not in members:
-        raise MissingPart(f"{source}: no member {WEIGHTS!r}; it has {sorted(members)}")
+        raise MissingPart(f"{source}: no member {WEIGHTS!r}; it has {sorted(members)[:20]}")
     metadata = _json(members, METADATA, source) if METADATA in members else {}
     with Hdf5File(members[WEIGHTS], source / WEIGHTS) as root:
         return Archive(_json(members, CONFIG, source), read_tree(root), metadata)
 
 
 def _members(source: Path) -> dict[str, Content]:
-    """Return the content of each member, found to have its checksum."""
-    if source.is_dir():
-        raise UnreadableFile(f"{source}: a folder; expected a zip file")
+    """Return the content of each member that is read, found to have its checksum; empty others."""
     whole = mapped(source)
     found: dict[str, Content] = {}
     try:
-        with zipfile.ZipFile(source) as members:
+        with _Directory(source, opener=open_regular) as file, zipfile.ZipFile(file) as members:
             for info in members.infolist():
                 if info.filename in found:
                     raise WrongPart(f"{source}: {info.filename!r} is in it twice")
-                if not info.is_dir():
+                if info.filename in (METADATA, CONFIG, WEIGHTS):
                     found[info.filename] = _content(members, info, source, whole)
+                elif not info.is_dir():
+                    found[info.filename] = Content([whole[:0]])
+    except (TooLarge, NotReadHere):
+        raise
     except (
         *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError),
         *(NotImplementedError, OverflowError, UnicodeError, struct.error),
@@ -171,13 +182,25 @@ def _members(source: Path) -> dict[str, Content]:
     return found
 
 
+class _Directory(FileIO):
+    """A zip file of which no more is read at a time than a directory may have."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return that many bytes, or what is left."""
+        if size is not None and size > LARGEST_DIRECTORY:
+            raise zipfile.BadZipFile(
+                f"a directory of {size} bytes; expected up to {LARGEST_DIRECTORY}"
+            )
+        return super().read(-1 if size is None else size)
+
+
 def _content(
     members: zipfile.ZipFile, info: zipfile.ZipInfo, source: Path, whole: np.ndarray
 ) -> Content:
     """Return a member's bytes: those of the file itself if they are as they were."""
     with members.open(info) as member:
         if info.compress_type != zipfile.ZIP_STORED:
-            return Content([np.frombuffer(member.read(), np.uint8)])
+            return Content([_expanded(member, info, source, whole.size)])
     header = whole[info.header_offset : info.header_offset + _LOCAL_HEADER.size]
     _, name, extra = _LOCAL_HEADER.unpack(header.tobytes())
     start = info.header_offset + _LOCAL_HEADER.size + name + extra
@@ -197,6 +220,27 @@ def _content(
     return Content([part for part, _ in found])
 
 
+def _expanded(member: IO[bytes], info: zipfile.ZipInfo, source: Path, stored: int) -> np.ndarray:
+    """Return the bytes of a compressed member, which are not more than it says."""
+    where = f"{source}: member {info.filename!r}"
+    if info.compress_type != zipfile.ZIP_DEFLATED:
+        raise NotReadHere(
+            f"{where}: expected it stored, as Keras does, or deflated, found method "
+            f"{info.compress_type} of zip; write the archive anew"
+        )
+    check_expansion(info.file_size, stored, where=where)
+    found = np.empty(info.file_size, np.uint8)
+    done = 0
+    while done < found.size and (part := member.read(CHUNK)):
+        found[done : done + len(part)] = np.frombuffer(part, np.uint8)
+        done += len(part)
+    if done != found.size:
+        raise zipfile.BadZipFile(
+            f"member {info.filename!r}: expected {info.file_size} bytes, found {done}"
+        )
+    return found
+
+
 def _sizes(info: zipfile.ZipInfo) -> tuple[int, ...]:
     """Return the sizes of a member's pieces, as it was written; of one if nothing tells."""
     extra = info.extra
@@ -210,11 +254,8 @@ def _sizes(info: zipfile.ZipInfo) -> tuple[int, ...]:
 
 
 def _json(members: Mapping[str, Content], name: str, source: Path) -> dict[str, Any]:
-    try:
-        content = members[name]
-        value = json.loads(content.part(0, content.size).tobytes())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise WrongPart(f"{source}: {name}: not JSON: {error}") from error
+    content = members[name]
+    value = json_value(content.part(0, content.size).tobytes(), where=f"{source}: {name}")
     if not isinstance(value, dict):
         raise WrongPart(f"{source}: {name}: expected a JSON object")
     return value

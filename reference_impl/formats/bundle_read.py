@@ -30,10 +30,14 @@ from reference_impl.formats.errors import (
 )
 from reference_impl.formats.pieces import copied, side_by_side
 from reference_impl.formats.protos import decoded
+from reference_impl.formats.sources import bytes_of, size_of
 from reference_impl.formats.tensor_types import dtype_of
 
 PRODUCER = 1
 """The newest version of the format that is known."""
+
+MOST_STRINGS = 1 << 18
+"""Strings in a tensor: each takes fifty bytes, however short it is in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +101,9 @@ def open_bundle(prefix: Path) -> Bundle:
             one, or not whole, or does not fit the data files; the file and the key are named.
     """
     index = index_file(prefix)
-    if not index.is_file():
+    if not index.exists():
         raise FileNotFoundError(f"{index}: no such file: no TensorFlow checkpoint {str(prefix)!r}")
-    records = decoded_table(index.read_bytes(), where=str(index))
+    records = decoded_table(bytes_of(index), where=str(index))
     if not records or records[0][0] != HEADER_KEY:
         raise MissingPart(f"{index}: no header: not the index of a TensorFlow checkpoint")
     shards = _shards(decoded("BundleHeaderProto", records[0][1], where=str(index)), index)
@@ -162,9 +166,9 @@ def _check_places(prefix: Path, shards: int, entries: Mapping[str, Entry]) -> No
             )
         file = data_file(prefix, entry.shard, shards)
         if entry.shard not in sizes:
-            if not file.is_file():
+            if not file.exists():
                 raise MissingPart(f"{file}: no such file, which the index names for {key!r}")
-            sizes[entry.shard] = file.stat().st_size
+            sizes[entry.shard] = size_of(file)
         if entry.offset < 0 or entry.offset + entry.size > sizes[entry.shard]:
             raise UnreadableFile(
                 f"{file}: cut short: {key!r} lies at bytes {entry.offset} to "
@@ -189,6 +193,10 @@ def _check(crc: int, entry: Entry, where: str) -> None:
 def _strings(raw: bytes, entry: Entry, where: str) -> np.ndarray:
     """Return the strings of a tensor: lengths, their checksum, and the bytes of all."""
     lengths, position = [], 0
+    if math.prod(entry.shape) > MOST_STRINGS:
+        raise NotReadHere(
+            f"{where}: expected up to {MOST_STRINGS} strings, found shape {entry.shape}"
+        )
     for _ in range(math.prod(entry.shape)):
         length, position = read_varint(raw, position, where=where)
         lengths.append(length)

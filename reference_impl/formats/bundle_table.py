@@ -12,6 +12,7 @@ from itertools import pairwise
 import google_crc32c
 
 from reference_impl.formats.errors import NotReadHere, UnreadableFile, WrongChecksum, WrongPart
+from reference_impl.limits import check_expansion
 
 Record = tuple[bytes, bytes]
 """A key and its value."""
@@ -22,6 +23,9 @@ TRAILER_SIZE = 5
 BLOCK_SIZE = 262144
 RESTART_INTERVAL = 16
 NOT_COMPRESSED, SNAPPY = 0, 1
+
+MOST = 1 << 17
+"""Records of a table: each takes a kilobyte in memory once it is decoded, however short it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +170,17 @@ def decoded_table(data: bytes, *, where: str) -> list[Record]:
     index, _ = _handle(footer, end, where=where)
     _decoded_block(data, metaindex, where=f"{where}: metaindex")
     records: list[Record] = []
+    reached = 0
     for bound, value in _decoded_block(data, index, where=f"{where}: index block"):
         handle, _ = _handle(value, 0, where=f"{where}: index block")
+        if handle.offset < reached:
+            raise WrongPart(
+                f"{where}: block at {handle.offset}: expected it behind the one before, from "
+                f"{reached} on"
+            )
+        reached = handle.offset + handle.size
+        if len(records) > MOST:
+            raise WrongPart(f"{where}: expected up to {MOST} records")
         records += _decoded_block(data, handle, where=f"{where}: block at {handle.offset}")
         if not records or records[-1][0] > bound:
             raise WrongPart(f"{where}: block at {handle.offset}: keys beyond {bound!r}")
@@ -209,7 +222,7 @@ def _decoded_records(block: bytes, *, where: str) -> list[Record]:
     if end < 0:
         raise WrongPart(f"{where}: {count} restarts in a block of {len(block)} bytes")
     records: list[Record] = []
-    key, position = b"", 0
+    key, position, size_of_keys = b"", 0, 0
     while position < end:
         shared, position = read_varint(block, position, where=where)
         unshared, position = read_varint(block, position, where=where)
@@ -217,7 +230,12 @@ def _decoded_records(block: bytes, *, where: str) -> list[Record]:
         if shared > len(key) or position + unshared + size > end:
             raise WrongPart(f"{where}: the record after key {key!r} goes beyond its block")
         key = key[:shared] + block[position : position + unshared]
+        size_of_keys += len(key)
+        # A key may begin as the one before does, which it then does not write again.
+        check_expansion(size_of_keys, 2 * len(block), where=where)
         position += unshared
         records.append((key, block[position : position + size]))
+        if len(records) > MOST:
+            raise WrongPart(f"{where}: expected up to {MOST} records")
         position += size
     return records

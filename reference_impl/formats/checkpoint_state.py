@@ -11,6 +11,8 @@ from reference_impl.formats.bundle_write import index_file
 from reference_impl.formats.durable import replacing, write_durably
 from reference_impl.formats.errors import UnreadableFile
 from reference_impl.formats.protos import MESSAGES
+from reference_impl.formats.sources import bytes_of
+from reference_impl.limits import check_expansion
 
 STATE_FILE = "checkpoint"
 
@@ -31,12 +33,14 @@ def latest_checkpoint(folder: Path) -> Path | None:
         UnreadableFile: if its file `checkpoint` is not one.
     """
     file = folder / STATE_FILE
-    if not file.is_file():
+    if not file.exists():
         return None
+    text = bytes_of(file)
+    check_expansion(len(text), 0, where=str(file))
     state = MESSAGES["CheckpointState"]()
     try:
-        text_format.Parse(file.read_bytes().decode(), state)
-    except (text_format.ParseError, UnicodeDecodeError) as error:
+        text_format.Parse(text.decode(), state)
+    except (text_format.ParseError, ValueError) as error:
         raise UnreadableFile(f"{file}: not a list of checkpoints: {error}") from error
     prefix = folder / state.model_checkpoint_path
     return prefix if index_file(prefix).is_file() else None

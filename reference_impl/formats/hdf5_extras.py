@@ -1,22 +1,48 @@
 """The extra state in an HDF5 file: one group, which every other reader passes over."""
 
-import json
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 from h5py import h5g
 
+from reference_impl.config_types import fitted
 from reference_impl.formats.errors import MissingPart, WrongPart
 from reference_impl.formats.hdf5_parts import Part
 from reference_impl.formats.hdf5_write_parts import group_in, write_dataset, write_text
+from reference_impl.loading import at
+from reference_impl.plain import json_text
 from reference_impl.state import Extras
 
 EXTRAS_GROUP = "saveproof_state"
 
-INDEX_KEYS = {"trainable", "optimized", "compiled_trainable", "run_eagerly", "arrays"}
-"""What the index of the extra state holds at least."""
+OWN = f"{EXTRAS_GROUP}.index.own"
+"""Where the words of Keras 2 stand, for messages."""
+
+Shapes = Sequence[tuple[Sequence[int | None], Sequence[int | None]]]
+"""Of each output's targets and predictions."""
+
+
+class ExtrasIndex(TypedDict):
+    """What the index of the extra state holds at least."""
+
+    trainable: Sequence[bool]
+    optimized: Sequence[int]
+    compiled_trainable: Sequence[bool]
+    run_eagerly: bool | None
+    arrays: Sequence[tuple[str, str, Sequence[int]]]
+    output_shapes: NotRequired[Shapes | None]
+    own: NotRequired["Own | None"]
+
+
+class Own(TypedDict, total=False):
+    """The words of Keras 2, or of `.weights.h5` the optimizer's class."""
+
+    written: int
+    architecture: Mapping[str, Any]
+    training: Mapping[str, Any]
+    optimizer: str
 
 
 def write_extras(parent: h5g.GroupID, extras: Extras) -> None:
@@ -37,7 +63,7 @@ def write_extras(parent: h5g.GroupID, extras: Extras) -> None:
         "own": extras.own,
         "arrays": [[name, str(value.dtype), value.shape] for name, value in arrays.items()],
     }
-    write_text(group, "index", json.dumps(index))
+    write_text(group, "index", json_text(index))
     packed = b"".join(value.tobytes() for value in arrays.values())
     write_dataset(group, b"arrays", np.frombuffer(packed, np.uint8))
 
@@ -51,10 +77,11 @@ def read_extras(root: Part) -> Extras | None:
     if EXTRAS_GROUP not in root:
         return None
     group = root.group(EXTRAS_GROUP)
-    index = group.json("index")
-    if index is None or not set(index) >= INDEX_KEYS:
-        raise MissingPart(f"{root.source}: group {EXTRAS_GROUP!r} has no complete index")
-    parts = _unpacked(group, index)
+    with at(EXTRAS_GROUP, "index"):
+        index = group.json("index")
+        if index is None or not set(index) >= ExtrasIndex.__required_keys__:
+            raise MissingPart(f"{root.source}: group {EXTRAS_GROUP!r} has no complete index")
+        parts = _unpacked(group, fitted(index, ExtrasIndex))
     return Extras(
         trainable=tuple(bool(flag) for flag in index["trainable"]),
         layer_states=parts["layers"],
@@ -69,19 +96,30 @@ def read_extras(root: Part) -> Extras | None:
 
 
 def _unpacked(group: Part, index: Mapping[str, Any]) -> dict[str, dict[str, np.ndarray]]:
-    packed = group.array("arrays").tobytes()
+    packed = group.bytes_of("arrays")
     parts: dict[str, dict[str, np.ndarray]] = {"layers": {}, "metrics": {}, "optimizer": {}}
-    at = 0
+    position = 0
     for name, dtype, shape in index["arrays"]:
         part, _, key = name.partition("/")
         size = np.dtype(dtype).itemsize * math.prod(shape)
-        if at + size > len(packed) or part not in parts:
+        if position + size > len(packed) or any(length < 0 for length in shape):
             raise WrongPart(
-                f"{group.source}: {group.where}/arrays: expected {size} bytes of {name!r} at {at}, "
-                f"found {len(packed) - at}"
+                f"{group.source}: {group.where}/arrays: expected {size} bytes of {name!r} at "
+                f"{position}, found {len(packed) - position}"
             )
-        parts[part][key] = np.frombuffer(packed[at : at + size], dtype).reshape(shape)
-        at += size
+        if key in parts.get(part, {key: None}) or (
+            part == "metrics" and key != str(len(parts[part]))
+        ):
+            raise WrongPart(
+                f"{group.source}: {group.where}/arrays: expected each of {sorted(parts)} once, in "
+                f"order, found {name!r}"
+            )
+        parts[part][key] = np.frombuffer(packed[position : position + size], dtype).reshape(shape)
+        position += size
+    if position != len(packed):
+        raise WrongPart(
+            f"{group.source}: {group.where}/arrays: expected {position} bytes, found {len(packed)}"
+        )
     return parts
 
 

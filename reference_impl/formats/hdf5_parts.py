@@ -1,6 +1,5 @@
 """The parts of an HDF5 file open for reading, each checked; arrays without a copy."""
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,12 +7,22 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-from h5py import h5a, h5d, h5f, h5fd, h5g, h5o, h5p, h5s
+from h5py import h5a, h5d, h5f, h5fd, h5g, h5o, h5p
 
-from reference_impl.formats.errors import MissingPart, UnreadableFile, WrongPart
+from reference_impl.formats.errors import (
+    MissingPart,
+    NotReadHere,
+    UnreadableFile,
+    WrongPart,
+)
+from reference_impl.formats.hdf5_links import is_link, kind_of, linked
+from reference_impl.formats.hdf5_storage import check_stored, read_dataset
 from reference_impl.formats.hdf5_write_parts import type_of
+from reference_impl.formats.json_text import json_value
 from reference_impl.formats.pieces import Content, mapped
 from reference_impl.formats.seal import unsealed
+from reference_impl.limits import check_expansion
+from reference_impl.state import Array, StoredArray, array_of
 
 IN_MEMORY = 1 << 24
 """Bytes up to which HDF5 is handed the whole file, which is faster than asking for its parts."""
@@ -61,7 +70,7 @@ class Hdf5File:
         trace: TracebackType | None,
     ) -> None:
         self._file.close()
-        if isinstance(error, _NONSENSE):
+        if isinstance(error, _NONSENSE) and not isinstance(error, NotReadHere):
             raise UnreadableFile(f"{self._source}: can't be read as HDF5: {error}") from error
 
 
@@ -100,25 +109,42 @@ class Part:
     def __init__(self, group: h5g.GroupID, where: str, content: Content, source: Path) -> None:
         self._group = group
         self._content = content
+        self._above: dict[str, Any] = {"": group}
         self.where = where
         self.source = source
 
     def __contains__(self, name: str) -> bool:
-        return name.encode() in self._group
+        return self._linked(name) is not None
+
+    def _linked(self, name: str) -> Any:
+        """Return the object of that name, None if there is none; nothing outside of the file."""
+        above, _, last = name.rpartition("/")
+        if above not in self._above:
+            self._above[above] = linked(self._group, above, source=self.source, where=self.where)
+        return linked(
+            *(self._above[above], last),
+            source=self.source,
+            where=f"{self.where}/{above}" if above else self.where,
+        )
+
+    def address(self) -> int:
+        """Return where in the file the group is: the same for each link to it."""
+        return int(h5o.get_info(self._group).addr)
 
     def groups(self) -> list[str]:
         """Return the names of the groups in it."""
-        return [name for name in self._names() if self._is(name, h5g.GROUP)]
+        return [name for name in self._names() if self._is(name, h5g.GROUP, h5g.GroupID)]
 
     def datasets(self) -> list[str]:
         """Return the names of the datasets in it."""
-        return [name for name in self._names() if self._is(name, h5g.DATASET)]
+        return [name for name in self._names() if self._is(name, h5g.DATASET, h5d.DatasetID)]
 
     def _names(self) -> list[str]:
         return [name.decode() for name in self._group]
 
-    def _is(self, name: str, kind: int) -> bool:
-        return bool(h5g.get_objinfo(self._group, name.encode()).type == kind)
+    def _is(self, name: str, kind: int, opened: type) -> bool:
+        found = kind_of(self._group, name.encode())
+        return found == kind or (is_link(found) and isinstance(self._linked(name), opened))
 
     def group(self, name: str) -> "Part":
         """Return the group of that name.
@@ -126,12 +152,9 @@ class Part:
         Raises:
             MissingPart, WrongPart: if there is none, or a dataset.
         """
-        try:
-            item = h5o.open(self._group, name.encode())
-        except (KeyError, ValueError):
-            raise MissingPart(
-                f"{self.source}: no group {self._path(name)!r}, which the file lists"
-            ) from None
+        item = self._linked(name)
+        if item is None:
+            raise MissingPart(f"{self.source}: no group {self._path(name)!r}, which the file lists")
         if not isinstance(item, h5g.GroupID):
             raise WrongPart(f"{self.source}: {self._path(name)!r}: expected a group, not a dataset")
         return Part(item, self._path(name), self._content, self.source)
@@ -139,28 +162,30 @@ class Part:
     def _path(self, name: str) -> str:
         return f"{self.where}/{name}".removeprefix("/")
 
-    def array(self, name: str) -> np.ndarray:
+    def array(self, name: str) -> Array:
         """Return a dataset of numbers, not to be written into where it is not read by itself.
+
+        Where it does not lie in the file as it does in memory, it is read when it is asked for.
 
         Raises:
             MissingPart, WrongPart: if there is none, or it holds something else.
+            LeadsOutside: if it is, or its data are, in another file.
+            NotReadHere: if it is compressed in a way that is not read.
         """
         where = self._path(name)
-        try:
-            item = h5o.open(self._group, name.encode())
-        except KeyError:
-            raise MissingPart(f"{self.source}: no dataset {where!r}") from None
+        item = self._linked(name)
+        if item is None:
+            raise MissingPart(f"{self.source}: no dataset {where!r}")
         if not isinstance(item, h5d.DatasetID):
             raise WrongPart(f"{self.source}: {where!r}: expected a dataset, found a group")
         dtype = item.dtype
         if dtype.kind not in "fiubV" or dtype.names is not None or dtype.subdtype is not None:
             raise WrongPart(f"{self.source}: {where!r}: expected numbers, found dtype {dtype}")
         offset = item.get_offset()
+        if offset is None:
+            check_stored(item, source=self.source, where=where)
         if offset is None or item.get_type() != type_of(dtype):
-            value = np.empty(item.shape, dtype)
-            if value.size:
-                item.read(h5s.ALL, h5s.ALL, value, type_of(dtype))
-            return value
+            return StoredArray(item.shape, dtype, lambda: self._read(item, where))
         size = dtype.itemsize * int(np.prod(item.shape, dtype=object))
         found = self._content.part(offset, size)
         if found.size != size:
@@ -170,6 +195,25 @@ class Part:
             )
         array: np.ndarray = found.view(dtype).reshape(item.shape)
         return array
+
+    def bytes_of(self, name: str) -> bytes:
+        """Return the bytes of a dataset, which no variable is there to be compared with.
+
+        Raises:
+            TooLarge: if it takes far more memory than the file.
+            MissingPart, WrongPart, LeadsOutside, NotReadHere: as for `array`.
+        """
+        found = self.array(name)
+        check_expansion(
+            found.nbytes, self._content.size, where=f"{self.source}: {self._path(name)!r}"
+        )
+        return array_of(found).tobytes()
+
+    def _read(self, item: h5d.DatasetID, where: str) -> np.ndarray:
+        try:
+            return read_dataset(item, source=self.source, where=where)
+        except _NONSENSE as error:
+            raise UnreadableFile(f"{self.source}: {where!r}: can't be read: {error}") from error
 
     def attribute(self, name: str) -> np.ndarray | None:
         """Return an attribute's value, or None."""
@@ -218,10 +262,7 @@ class Part:
         text = self.text(name)
         if text is None:
             return None
-        try:
-            value = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise WrongPart(f"{self.source}: attribute {name!r} is not JSON: {error}") from error
+        value = json_value(text, where=f"{self.source}: attribute {name!r}")
         if not isinstance(value, Mapping):
             raise WrongPart(f"{self.source}: attribute {name!r}: expected a JSON object")
         return value
@@ -232,11 +273,7 @@ def opened(source: Path) -> Hdf5File:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        UnreadableFile: if it is a folder.
+        UnreadableFile: if it is a folder or a special file.
         WrongChecksum: if it is damaged.
     """
-    if not source.exists():
-        raise FileNotFoundError(f"{source}: no such file")
-    if source.is_dir():
-        raise UnreadableFile(f"{source}: a folder; expected an HDF5 file")
     return Hdf5File(unsealed(mapped(source), source), source)

@@ -1,5 +1,6 @@
 """Reading the HDF5 layout of Keras 2, which Keras 3 kept; all is checked before it is returned."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from reference_impl.formats.errors import MissingPart, WrongPart
@@ -49,7 +50,9 @@ def read_weights(root: Part) -> WeightsState:
         MissingPart, WrongPart: as for `read_model`.
     """
     whole = not root.has_names("layer_names") and "model_weights" in root
-    return _weights(root.group("model_weights") if whole else root)
+    extras = read_extras(root)
+    found = _weights(root.group("model_weights") if whole else root)
+    return found if extras is None else replace(found, trainable=extras.trainable)
 
 
 def holds_tree(root: Part) -> bool:
@@ -73,9 +76,11 @@ def _weights(group: Part) -> WeightsState:
 def _version(group: Part) -> str:
     version = group.text("keras_version")
     if version is None or version.startswith("1"):
+        found = "no keras_version" if version is None else f"{version!r}"
         raise WrongPart(
-            f"{group.source}: expected a keras_version of 2 or later, found {version!r}; Keras 1 "
-            "laid weights out otherwise"
+            f"{group.source}: {group.where!r}: expected a keras_version of 2 or later, found "
+            f"{found}: a file of Keras 1, which laid weights out otherwise and is not read; load "
+            "it with Keras 2.2 and save it again"
         )
     return version
 

@@ -1,6 +1,5 @@
 """Writing the HDF5 layout of Keras 2, which Keras 3 kept: exactly as they do, in either's words."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +15,15 @@ from reference_impl.formats.hdf5_write_parts import (
     write_names,
     write_text,
 )
-from reference_impl.state import BACKEND, KERAS_VERSION, ModelState, NamedArray, WeightsState
+from reference_impl.plain import json_text
+from reference_impl.state import (
+    BACKEND,
+    KERAS_VERSION,
+    Extras,
+    ModelState,
+    NamedArray,
+    WeightsState,
+)
 
 TOP_LEVEL = "top_level_model_weights"
 """The group of the weights that are the model's own; readers look for it by name."""
@@ -28,9 +35,9 @@ def write_model(state: ModelState, target: Path) -> None:
     def write(root: h5g.GroupID) -> None:
         write_text(root, "backend", BACKEND, utf8=True)
         write_text(root, "keras_version", state.keras_version, utf8=True)
-        write_text(root, "model_config", json.dumps(state.architecture))
+        write_text(root, "model_config", json_text(state.architecture))
         if state.training is not None:
-            write_text(root, "training_config", json.dumps(state.training))
+            write_text(root, "training_config", json_text(state.training))
         weights = group_in(root, b"model_weights")
         _write_weights(weights, state.weights, state.keras_version)
         if state.optimizer is not None:
@@ -42,8 +49,17 @@ def write_model(state: ModelState, target: Path) -> None:
 
 
 def write_weights(state: WeightsState, target: Path, *, keras_version: str = KERAS_VERSION) -> None:
-    """Write weights alone beside the target and put them in the target's place."""
-    write_file(target, lambda root: _write_weights(root, state, keras_version), size=_size(state))
+    """Write weights alone beside the target and put them in the target's place.
+
+    Which layers are frozen stands with them, if any are: the order of the weights follows from it.
+    """
+
+    def write(root: h5g.GroupID) -> None:
+        _write_weights(root, state, keras_version)
+        if not all(state.trainable):
+            write_extras(root, Extras(trainable=state.trainable))
+
+    write_file(target, write, size=_size(state))
 
 
 def _size(state: WeightsState) -> int:

@@ -1,20 +1,28 @@
-"""keras_metadata.pb: what Keras keeps of each layer beside a SavedModel, as JSON with types.
+"""What Keras keeps of each layer of a SavedModel, as JSON with types: keras_metadata.pb.
+
+TensorFlow 2.0 to 2.4 kept it in saved_model.pb itself, with the objects.
 
 Source: tf_keras/src/saving/legacy/saved_model/json_utils.py, and files that tf_keras 2.21 wrote.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
+from reference_impl.config_types import fitted
 from reference_impl.formats.errors import MissingPart, WrongPart
+from reference_impl.formats.json_text import json_value
 from reference_impl.formats.protos import MESSAGES, decoded, encoded
 from reference_impl.graphs.endpoints import Spec
+from reference_impl.loading import at
 from reference_impl.nest import Shape
+from reference_impl.plain import json_text
 
 PRODUCER, MIN_CONSUMER = 2, 1
 SEQUENTIAL, NETWORK, MODEL = "_tf_keras_sequential", "_tf_keras_network", "_tf_keras_model"
+KERAS_OBJECTS = "_tf_keras_"
+"""How the identifiers of what Keras made begin."""
+
 LAYER, INPUT_LAYER, RECURRENT = "_tf_keras_layer", "_tf_keras_input_layer", "_tf_keras_rnn_layer"
 
 
@@ -26,6 +34,17 @@ class ObjectMetadata:
     path: str
     identifier: str
     metadata: Mapping[str, Any]
+
+
+class LayerMetadata(TypedDict, total=False):
+    """What is kept of a layer, as far as it is read; the root has the compile settings, too."""
+
+    name: str
+    class_name: str
+    trainable: bool
+    config: Mapping[str, Any] | None
+    is_graph_network: bool
+    training_config: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +60,7 @@ def encoded_metadata(objects: Sequence[ObjectMetadata]) -> bytes:
     for item in objects:
         node = message.nodes.add()
         node.node_id, node.node_path, node.identifier = item.number, item.path, item.identifier
-        node.metadata = json.dumps(_typed(item.metadata))
+        node.metadata = json_text(_typed(item.metadata))
         node.version.producer, node.version.min_consumer = PRODUCER, MIN_CONSUMER
     return encoded(message)
 
@@ -64,26 +83,48 @@ def _typed(value: Any) -> Any:
 
 
 def decoded_metadata(data: bytes, *, where: str) -> dict[int, ObjectMetadata]:
-    """Return what is kept of each object, by its number in the object graph.
+    """Return what keras_metadata.pb keeps of each object, by its number in the object graph.
 
     Raises:
         UnreadableFile, WrongPart: naming `where`, if it is not that.
         MissingPart: if it says nothing of the model itself.
     """
-    found = {}
-    for node in decoded("SavedMetadata", data, where=where).nodes:
-        try:
-            metadata = json.loads(node.metadata)
-        except json.JSONDecodeError as error:
-            raise WrongPart(f"{where}: {node.node_path!r}: not JSON: {error}") from error
-        if not isinstance(metadata, dict):
-            raise WrongPart(f"{where}: {node.node_path!r}: expected a JSON object")
-        found[node.node_id] = ObjectMetadata(
-            node.node_id, node.node_path, node.identifier, _untyped(metadata)
-        )
+    nodes = decoded("SavedMetadata", data, where=where).nodes
+    found = {
+        node.node_id: _object(node.node_id, node.node_path, node.identifier, node.metadata, where)
+        for node in nodes
+    }
+    return _with_model(found, where)
+
+
+def metadata_in_graph(graph: Any, *, where: str) -> dict[int, ObjectMetadata]:
+    """Return what a SavedObjectGraph keeps of each object itself, as TensorFlow 2.0 to 2.4 wrote.
+
+    Raises:
+        WrongPart: naming `where`, if it is no JSON.
+        MissingPart: if it says nothing of the model itself.
+    """
+    found = {
+        number: _object(number, f"object {number}", kept.identifier, kept.metadata, where)
+        for number, kept in enumerate(node.user_object for node in graph.nodes)
+        if kept.identifier.startswith(KERAS_OBJECTS) and kept.metadata
+    }
+    return _with_model(found, where)
+
+
+def _object(number: int, path: str, identifier: str, text: str, where: str) -> ObjectMetadata:
+    metadata = json_value(text, where=f"{where}: {path!r}")
+    if not isinstance(metadata, dict):
+        raise WrongPart(f"{where}: {path!r}: expected a JSON object")
+    with at(path):
+        return ObjectMetadata(number, path, identifier, fitted(_untyped(metadata), LayerMetadata))
+
+
+def _with_model(found: dict[int, ObjectMetadata], where: str) -> dict[int, ObjectMetadata]:
     if 0 not in found:
         raise MissingPart(
-            f"{where}: nothing of the model itself: not saved by Keras's model.save()"
+            f"{where}: no metadata of Keras for the model itself: the SavedModel was not written "
+            "by Keras's model.save(); TensorFlow's tf.saved_model.load() reads others"
         )
     return found
 

@@ -4,7 +4,7 @@ Source: tensorflow/core/protobuf/trackable_object_graph.proto and
 https://www.tensorflow.org/guide/checkpoint#loading_mechanics.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,12 +81,7 @@ def tensors_of(root: Node, *, prefix: str = "", graph_key: str = GRAPH_KEY) -> l
         described.has_checkpoint_values.value = id(node) in with_values
         for name, child in node.children.items():
             described.children.add(node_id=numbers[id(child)], local_name=name)
-        for slot in node.slots:
-            described.slot_variables.add(
-                original_variable_node_id=numbers[id(slot.variable)],
-                slot_name=slot.name,
-                slot_variable_node_id=numbers[id(slot.slot)],
-            )
+        describe_slots(described, node, numbers)
         if node.value is not None:
             key = f"{prefix}{paths[id(node)]}/.ATTRIBUTES/{VALUE}"
             described.attributes.add(name=VALUE, full_name=node.full_name, checkpoint_key=key)
@@ -94,6 +89,16 @@ def tensors_of(root: Node, *, prefix: str = "", graph_key: str = GRAPH_KEY) -> l
     graph = np.empty((), object)
     graph[()] = encoded(message)
     return [*tensors, NamedArray(graph_key, graph)]
+
+
+def describe_slots(described: Any, node: Node, numbers: Mapping[int, int]) -> None:
+    """Write an optimizer's slots into the message of its node."""
+    for slot in node.slots:
+        described.slot_variables.add(
+            original_variable_node_id=numbers[id(slot.variable)],
+            slot_name=slot.name,
+            slot_variable_node_id=numbers[id(slot.slot)],
+        )
 
 
 def _paths(root: Node) -> dict[int, str]:

@@ -16,6 +16,8 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from reference_impl.formats.sources import opened_source
+
 LARGE = 1 << 20
 """Bytes from which on an array is a piece of its own."""
 
@@ -91,7 +93,7 @@ def copied(source: Path, start: int, size: int, extend: Extend) -> tuple[np.ndar
     """Return that many bytes (uint8) of a file, fewer where it ends before, and their checksum."""
     copy = np.empty(size, np.uint8)
     done = checksum = 0
-    with source.open("rb", buffering=0) as file:
+    with opened_source(source) as file:
         file.seek(start)
         while done < size and (count := file.readinto(copy.data[done : done + CHUNK])):
             checksum = extend(checksum, copy[done : done + count])
@@ -101,7 +103,7 @@ def copied(source: Path, start: int, size: int, extend: Extend) -> tuple[np.ndar
 
 def mapped(source: Path) -> np.ndarray:
     """Return a file's bytes (uint8), in memory only where they are looked at."""
-    with source.open("rb") as file:
+    with opened_source(source) as file:
         if not os.fstat(file.fileno()).st_size:
             return np.zeros(0, np.uint8)
         return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)

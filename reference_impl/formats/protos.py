@@ -13,6 +13,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from reference_impl.formats.errors import UnreadableFile
+from reference_impl.formats.proto_sizes import check_messages
 
 __all__ = ["MESSAGES", "SCHEMA", "decoded", "encoded"]
 
@@ -179,8 +180,10 @@ def decoded(kind: str, data: bytes | memoryview, *, where: str) -> Any:
 
     Raises:
         UnreadableFile: naming `where`, if they hold none.
+        WrongPart: if they hold far more messages than bytes of a graph do.
     """
     message = MESSAGES[kind]()
+    check_messages(message.DESCRIPTOR, bytes(data), where=where)
     try:
         message.ParseFromString(bytes(data))
     except DecodeError as error:

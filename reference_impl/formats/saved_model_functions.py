@@ -5,10 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reference_impl.formats.errors import WrongPart
+from reference_impl.formats.errors import NotReadHere, WrongPart
 from reference_impl.formats.saved_model_objects import CALL_WITH_LOSSES, KERAS_API, unstructured
 
 _NUMBERED = re.compile(r"__(?:inference|forward)_(?P<base>.+)_\d+", re.DOTALL)
+
+
+DEEPEST = 64
+"""Functions of which each calls the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,8 @@ class Functions:
         self._definitions = {one.signature.name: one for one in meta.graph_def.library.function}
         self._objects = meta.object_graph_def
         self._where = where
-        self._shapes: dict[str, Any] = {}
+        self._shapes: dict[str, int | None] = {}
+        self._numbers: dict[Any, int] = {}
 
     def definition(self, name: str) -> Any:
         """Return a FunctionDef.
@@ -101,15 +106,36 @@ class Functions:
             named = dict(zip(parameters, given, strict=False))
             yield Trace(name, concrete.bound_inputs, named | keywords, outputs, len(losses))
 
-    def shape_of(self, name: str) -> Any:
-        """Return what does not depend on names and constants: the operations of a function."""
+    def shape_of(self, name: str, *, depth: int = 0) -> int | None:
+        """Return a number for what does not depend on names and constants: the operations.
+
+        Functions with the same operations have the same number.
+
+        Raises:
+            NotReadHere: if functions call each other too deep.
+        """
+        check_depth(depth, name)
         if name not in self._shapes:
             self._shapes[name] = None  # a function that calls itself
-            nodes = self.definition(name).node_def
-            self._shapes[name] = tuple(
-                (node.op, *map(self.shape_of, sorted(called_by(node)))) for node in nodes
+            shape = tuple(
+                (
+                    node.op,
+                    *(self.shape_of(one, depth=depth + 1) for one in sorted(called_by(node))),
+                )
+                for node in self.definition(name).node_def
             )
+            self._shapes[name] = self._numbers.setdefault(shape, len(self._numbers))
         return self._shapes[name]
+
+
+def check_depth(depth: int, name: str) -> None:
+    """Check that not too many functions call each other.
+
+    Raises:
+        NotReadHere: naming the last of them.
+    """
+    if depth > DEEPEST:
+        raise NotReadHere(f"function {name!r}: more than {DEEPEST} functions that call each other")
 
 
 def base_name(name: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.formats.errors import NotReadHere
-from reference_impl.formats.object_graph import Node, numbered
+from reference_impl.formats.object_graph import Node, describe_slots, numbered
 from reference_impl.formats.protos import MESSAGES
 from reference_impl.formats.tensor_types import dtype_of, number_of
 from reference_impl.graphs.attributes import shape_message
@@ -15,6 +15,7 @@ from reference_impl.graphs.endpoints import Spec
 
 LIST, DICT, GENERIC = "trackable_list_wrapper", "trackable_dict_wrapper", "_generic_user_object"
 OPTIMIZER, SIGNATURES = "experimentalOptimizer", "signature_map"
+LEGACY_OPTIMIZER = "optimizer"
 
 KERAS_API = "keras_api"
 """Below this name tf_keras keeps what a checkpoint of its own has no place for."""
@@ -94,6 +95,7 @@ def object_graph(objects: Objects) -> Any:
         described = graph.nodes.add()
         for name, child in node.children.items():
             described.children.add(node_id=numbers[id(child)], local_name=name)
+        describe_slots(described, node, numbers)
         if node.value is not None:
             _describe_variable(described.variable, node, trainable=id(node) not in objects.frozen)
         else:
@@ -126,7 +128,7 @@ def _describe_variable(described: Any, node: Node, *, trainable: bool) -> None:
 def _describe(described: Any, kind: Kind) -> None:
     if isinstance(kind, str):
         described.user_object.identifier = kind
-        described.user_object.version.producer = 2 if kind == OPTIMIZER else 1
+        described.user_object.version.producer = 2 if kind in (OPTIMIZER, LEGACY_OPTIMIZER) else 1
         described.user_object.version.min_consumer = 1
     elif isinstance(kind, Bare):
         concrete, bare = kind.concrete, described.bare_concrete_function

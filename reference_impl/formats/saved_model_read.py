@@ -1,19 +1,26 @@
 """Reading a SavedModel that Keras wrote: every part is checked before any is used."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
+from reference_impl.config_types import fitted
 from reference_impl.formats.bundle_read import Bundle, open_bundle
+from reference_impl.formats.bundle_write import index_file
 from reference_impl.formats.errors import (
     MissingPart,
     NotReadHere,
     WrongChecksum,
     WrongPart,
 )
-from reference_impl.formats.keras_metadata import decoded_metadata
+from reference_impl.formats.hdf5_extras import Shapes
+from reference_impl.formats.json_text import json_value
+from reference_impl.formats.keras_metadata import (
+    ObjectMetadata,
+    decoded_metadata,
+    metadata_in_graph,
+)
 from reference_impl.formats.object_graph import GRAPH_KEY, Node, decoded_graph
 from reference_impl.formats.protos import decoded
 from reference_impl.formats.saved_model_functions import Functions
@@ -25,14 +32,24 @@ from reference_impl.formats.saved_model_write import (
     VARIABLES,
     digest,
 )
+from reference_impl.formats.sources import bytes_of, member_of
+from reference_impl.loading import at
 
 OTHER_GRAPH_FILES = ("saved_model.pbtxt", "saved_model.cpb")
 """Names under which a SavedModel's graph may lie that is not read."""
 
-INDEX_KEYS = {
-    *("members", "trainable", "compiled_trainable", "run_eagerly", "output_shapes", "optimized"),
-    "revival",
-}
+
+class SavedIndex(TypedDict):
+    """What the index of our own extra state holds at least."""
+
+    members: Mapping[str, str]
+    trainable: Sequence[bool]
+    compiled_trainable: Sequence[bool]
+    run_eagerly: bool | None
+    output_shapes: Shapes
+    optimized: Sequence[int]
+    revival: Mapping[str, Any] | None
+    output_names: NotRequired[Sequence[str] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +96,12 @@ def read_saved_model(folder: Path) -> SavedModelContents:
     index = _index(bundle, folder)
     check_members(files, index, folder)
     meta = _meta_graph(files[GRAPH_FILE], str(folder / GRAPH_FILE))
-    metadata = decoded_metadata(files[METADATA_FILE], where=str(folder / METADATA_FILE))
+    metadata = _metadata(files, meta, folder)
     root = _checkpoint_graph(bundle)
     numbers = _numbers(meta.object_graph_def, root, bundle, folder)
     found = metadata[0].metadata
     if not isinstance(found.get("class_name"), str):
-        raise MissingPart(f"{folder / METADATA_FILE}: the model has no class_name")
+        raise MissingPart(f"{folder}: the metadata of the model has no class_name")
     layers = {
         node: metadata[number].metadata for node, number in numbers.items() if number in metadata
     }
@@ -98,14 +115,17 @@ def _files(folder: Path) -> dict[str, bytes]:
     for name in OTHER_GRAPH_FILES:
         if (folder / name).exists() and not (folder / GRAPH_FILE).exists():
             raise NotReadHere(f"{folder}: {name!r} is not read, {GRAPH_FILE!r} is")
-    files = {}
-    for name in (GRAPH_FILE, METADATA_FILE):
-        if not (folder / name).is_file():
-            raise MissingPart(
-                f"{folder}: no file {name!r}: not a SavedModel that Keras's model.save() wrote"
-            )
-        files[name] = (folder / name).read_bytes()
-    return files
+    if not (folder / GRAPH_FILE).exists():
+        raise MissingPart(f"{folder}: no file {GRAPH_FILE!r}: not a SavedModel")
+    present = [name for name in (GRAPH_FILE, METADATA_FILE) if (folder / name).exists()]
+    return {name: bytes_of(folder / name) for name in present}
+
+
+def _metadata(files: Mapping[str, bytes], meta: Any, folder: Path) -> dict[int, ObjectMetadata]:
+    """Return what Keras keeps of each object, in a file of its own since TensorFlow 2.5."""
+    if METADATA_FILE in files:
+        return decoded_metadata(files[METADATA_FILE], where=str(folder / METADATA_FILE))
+    return metadata_in_graph(meta.object_graph_def, where=str(folder / GRAPH_FILE))
 
 
 def _index(bundle: Bundle, folder: Path) -> Mapping[str, Any]:
@@ -116,13 +136,13 @@ def _index(bundle: Bundle, folder: Path) -> Mapping[str, Any]:
     text = bundle.read(INDEX)
     if text.shape or text.dtype.kind != "O":
         raise WrongPart(f"{where}: expected one string, found {text.dtype} of shape {text.shape}")
-    try:
-        index = json.loads(text.item())
-    except ValueError as error:
-        raise WrongPart(f"{where}: not JSON: {error}") from error
-    if not isinstance(index, dict) or not set(index) >= INDEX_KEYS:
-        raise MissingPart(f"{where}: expected {sorted(INDEX_KEYS)}")
-    return index
+    index = json_value(text.item(), where=where)
+    keys = SavedIndex.__required_keys__
+    if not isinstance(index, dict) or not set(index) >= keys:
+        raise MissingPart(f"{where}: expected {sorted(keys)}")
+    with at(INDEX):
+        found: Mapping[str, Any] = fitted(index, SavedIndex)
+    return found
 
 
 def check_members(files: Mapping[str, bytes], index: Mapping[str, Any], folder: Path) -> None:
@@ -130,15 +150,18 @@ def check_members(files: Mapping[str, bytes], index: Mapping[str, Any], folder: 
 
     Raises:
         WrongChecksum, MissingPart: naming the first that is not.
+        LeadsOutside: for the name of a file that is not in the folder.
     """
     for name, expected in index.get("members", {}).items():
+        member = member_of(folder, name, index=index_file(folder / VARIABLES))
         data = files.get(name)
         if data is None:
-            if not (folder / name).is_file():
-                raise MissingPart(f"{folder}: no file {name!r}")
-            data = (folder / name).read_bytes()
+            try:
+                data = bytes_of(folder / name)
+            except FileNotFoundError:
+                raise MissingPart(f"{folder}: no file {name!r}, which its index names") from None
         if digest(data) != expected:
-            raise WrongChecksum(f"{folder / name}: its bytes are not those that were written")
+            raise WrongChecksum(f"{member}: its bytes are not those that were written")
 
 
 def _meta_graph(data: bytes, where: str) -> Any:

@@ -2,7 +2,6 @@
 
 import ctypes
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from reference_impl.formats.keras_metadata import ObjectMetadata, encoded_metada
 from reference_impl.formats.object_graph import tensors_of
 from reference_impl.formats.protos import MESSAGES, encoded
 from reference_impl.formats.saved_model_objects import Objects, object_graph
+from reference_impl.plain import json_text
 from reference_impl.state import NamedArray
 
 GRAPH_FILE, METADATA_FILE = "saved_model.pb", "keras_metadata.pb"
@@ -108,7 +108,7 @@ def _files(parts: SavedModelParts) -> dict[str, bytes]:
 
 def _text(index: Mapping[str, Any]) -> NamedArray:
     text = np.empty((), object)
-    text[()] = json.dumps(index).encode()
+    text[()] = json_text(index).encode()
     return NamedArray(INDEX, text)
 
 

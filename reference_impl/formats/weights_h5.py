@@ -3,12 +3,11 @@
 Shards, of which a `.weights.json` says which holds what, are read as one file.
 """
 
-import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from h5py import h5g
 
 from reference_impl.formats.errors import MissingPart, UnreadableFile, WrongPart
@@ -20,10 +19,15 @@ from reference_impl.formats.hdf5_write_parts import (
     write_file,
     write_text,
 )
-from reference_impl.state import Extras
+from reference_impl.formats.json_text import json_value
+from reference_impl.formats.sources import bytes_of, member_of
+from reference_impl.state import Array, Extras, array_of
 
 DEEPEST = 64
 """Groups within groups: a file with more is taken for one whose links go round."""
+
+MOST_LINKS = 64
+"""Ways to one group: two at each of some levels would make more of them than can be gone."""
 
 OPTIMIZER = "optimizer"
 
@@ -35,10 +39,10 @@ _CONTAINERS_OF_2_12 = {"_layer_checkpoint_dependencies": "layers"}
 class Group:
     """The variables at one path: by `0`, `1`…, or by keys of a layer's own."""
 
-    arrays: Mapping[str, np.ndarray]
+    arrays: Mapping[str, Array]
     name: str | None = None
 
-    def numbered(self) -> list[np.ndarray]:
+    def numbered(self) -> list[Array]:
         """Return the arrays in the order of their numbers, then of other keys as text."""
         keys = sorted(self.arrays, key=lambda key: (not key.isdigit(), key.zfill(20)))
         return [self.arrays[key] for key in keys]
@@ -59,7 +63,7 @@ class WeightsTree:
         )
 
 
-def numbered_group(arrays: Sequence[np.ndarray], name: str | None = None) -> Group:
+def numbered_group(arrays: Sequence[Array], name: str | None = None) -> Group:
     """Return the group of these arrays, in order."""
     return Group({str(number): array for number, array in enumerate(arrays)}, name)
 
@@ -80,7 +84,7 @@ def write_tree(root: h5g.GroupID, tree: WeightsTree, *, mark_bfloat16: bool) -> 
         if found.name is not None:
             write_text(group, "name", found.name, utf8=True)
         for key, array in found.arrays.items():
-            write_dataset(group, key.encode(), array, mark_bfloat16=mark_bfloat16)
+            write_dataset(group, key.encode(), array_of(array), mark_bfloat16=mark_bfloat16)
     if tree.extras is not None:
         write_extras(root, tree.extras)
 
@@ -90,6 +94,7 @@ def read_weights_tree(source: Path) -> WeightsTree:
 
     Raises:
         FileNotFoundError: if there is no such file, or a shard is missing.
+        LeadsOutside: for a shard, or data in one, outside of the folder.
         UnreadableFile: if it is not of the format or is cut short.
         WrongChecksum: if it was sealed and is damaged.
         MissingPart, WrongPart: if a part is not what it must be.
@@ -103,15 +108,20 @@ def read_weights_tree(source: Path) -> WeightsTree:
 def read_tree(root: Part) -> WeightsTree:
     """Return the groups below the root of an HDF5 file."""
     groups: dict[str, Group] = {}
-    _collect(root, (), groups)
+    _collect(root, (), groups, Counter())
     if not groups:
         raise MissingPart(f"{root.source}: no group 'vars': not in the layout of '.weights.h5'")
     return WeightsTree(groups, read_extras(root), (root.source,))
 
 
-def _collect(part: Part, path: tuple[str, ...], groups: dict[str, Group]) -> None:
+def _collect(
+    part: Part, path: tuple[str, ...], groups: dict[str, Group], visits: Counter[int]
+) -> None:
     if len(path) > DEEPEST:
         raise WrongPart(f"{part.source}: groups within groups more than {DEEPEST} deep")
+    visits[part.address()] += 1
+    if visits[part.address()] > MOST_LINKS:
+        raise WrongPart(f"{part.source}: {part.where!r}: more than {MOST_LINKS} links to one group")
     for name in part.groups():
         if name == "vars":
             held = part.group(name)
@@ -119,20 +129,20 @@ def _collect(part: Part, path: tuple[str, ...], groups: dict[str, Group]) -> Non
             groups["/".join(path)] = Group(arrays, held.text("name"))
         elif path or name != EXTRAS_GROUP:
             inner = (*path, _CONTAINERS_OF_2_12.get(name, name))
-            _collect(part.group(name), inner, groups)
+            _collect(part.group(name), inner, groups, visits)
 
 
 def _read_shards(source: Path) -> WeightsTree:
     """Read each group from the shards that the map gives: empty ones may lie in others."""
     weight_map = _weight_map(source)
     shards = {
-        name: _read_shard(source.parent / name)
+        name: _read_shard(member_of(source.parent, name, index=source))
         for name in sorted({name for names in weight_map.values() for name in names})
     }
     groups: dict[str, Group] = {}
     for place, names in weight_map.items():
         path = place.strip("/").removesuffix("vars").rstrip("/")
-        arrays: dict[str, np.ndarray] = {}
+        arrays: dict[str, Array] = {}
         for name in names:
             found = shards[name].groups.get(path)
             if found is None:
@@ -150,12 +160,8 @@ def _read_shard(source: Path) -> WeightsTree:
 
 
 def _weight_map(source: Path) -> dict[str, list[str]]:
-    if not source.exists():
-        raise FileNotFoundError(f"{source}: no such file")
-    try:
-        found = json.loads(source.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UnreadableFile(f"{source}: not JSON: {error}") from error
+    where = str(source)
+    found = json_value(bytes_of(source), where=where, error=UnreadableFile)
     weight_map = found.get("weight_map") if isinstance(found, dict) else None
     if not isinstance(weight_map, dict):
         raise MissingPart(f"{source}: no weight_map: not the index of sharded weights")
@@ -164,9 +170,6 @@ def _weight_map(source: Path) -> dict[str, list[str]]:
         for place, shards in weight_map.items()
     }
     for place, listed in names.items():
-        plain = isinstance(listed, list) and all(
-            isinstance(name, str) and Path(name).name == name for name in listed
-        )
-        if not plain:
+        if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
             raise WrongPart(f"{source}: {place!r}: expected file names, found {listed!r:.200}")
     return names

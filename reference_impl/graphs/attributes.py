@@ -10,6 +10,7 @@ import numpy as np
 from reference_impl.formats.errors import NotReadHere, WrongPart
 from reference_impl.formats.protos import MESSAGES
 from reference_impl.formats.tensor_types import DT_STRING, dtype_of, number_of
+from reference_impl.limits import check_size
 from reference_impl.nest import Shape
 
 VARIANT = 21
@@ -90,6 +91,7 @@ def array_of(message: Any, *, where: str) -> np.ndarray:
         raise NotReadHere(f"{where}: a constant of type {dtype} is not read")
     shape = tuple(dim.size for dim in message.tensor_shape.dim)
     count = math.prod(shape)
+    check_size(shape, dtype.name, where="a constant of the graph", keep=False)
     if message.tensor_content:
         values = np.frombuffer(message.tensor_content, dtype)
     else:

@@ -5,25 +5,34 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from reference_impl.autodiff import Tensor, cast, concatenate, transpose
+from reference_impl.autodiff import Tensor, cast, concatenate, max_pool, transpose
 from reference_impl.graphs.casting import converted
 from reference_impl.graphs.function import Function
 from reference_impl.graphs.recurrent import draw_recurrent
 from reference_impl.graphs.shaping import length_of, padded, reshaped_to, rows_taken
-from reference_impl.graphs.sliding import convolved, pooled
+from reference_impl.graphs.sliding import convolved, convolved_depthwise, pooled
 from reference_impl.graphs.symbol import Symbol
 from reference_impl.layers import (
     GRU,
     LSTM,
+    AveragePooling1D,
+    AveragePooling2D,
     Conv1D,
     Conv2D,
+    DepthwiseConv1D,
+    DepthwiseConv2D,
     Embedding,
     Flatten,
+    MaxPooling1D,
     MaxPooling2D,
+    SeparableConv1D,
+    SeparableConv2D,
     SimpleRNN,
 )
 from reference_impl.layers.base import Layer
 from reference_impl.layers.convolutional import Convolution
+from reference_impl.layers.depthwise import DepthwiseConvolution, SeparableConvolution
+from reference_impl.layers.pooling import Pooling
 from reference_impl.nest import Nested
 from reference_impl.tape import Operand
 
@@ -63,11 +72,10 @@ def _draw_flatten(drawing: Draws, layer: Flatten, inputs: Symbol) -> Tensor:
 
 def _draw_convolution(drawing: Draws, layer: Convolution, inputs: Symbol) -> Tensor:
     """Draw a convolution, of each group by itself: TensorFlow has no groups on every processor."""
-    dtype = inputs.dtype
-    kernel = cast(layer.kernel, dtype)
+    kernel = cast(layer.kernel, inputs.dtype)
     channels, filters = kernel.shape[-2], layer.filters // layer.groups
     parts = [
-        _group(
+        _correlated(
             drawing,
             layer,
             inputs[..., i * channels : (i + 1) * channels] if layer.groups > 1 else inputs,
@@ -75,13 +83,20 @@ def _draw_convolution(drawing: Draws, layer: Convolution, inputs: Symbol) -> Ten
         )
         for i in range(layer.groups)
     ]
-    outputs = parts[0] if layer.groups == 1 else concatenate(parts)
-    if layer.bias is not None:
-        outputs = outputs + cast(layer.bias, dtype)
-    return layer.activation(outputs)
+    return layer.finished(parts[0] if layer.groups == 1 else concatenate(parts))
 
 
-def _group(drawing: Draws, layer: Convolution, inputs: Tensor, kernel: Tensor) -> Tensor:
+def _draw_depthwise(drawing: Draws, layer: DepthwiseConvolution, inputs: Symbol) -> Tensor:
+    kernel = cast(layer.depthwise_kernel, inputs.dtype)
+    return layer.finished(_correlated(drawing, layer, inputs, kernel))
+
+
+def _draw_separable(drawing: Draws, layer: SeparableConvolution, inputs: Symbol) -> Tensor:
+    between = _correlated(drawing, layer, inputs, cast(layer.depthwise_kernel, inputs.dtype))
+    return layer.finished(layer.mixed(between))
+
+
+def _correlated(drawing: Draws, layer: Convolution, inputs: Tensor, kernel: Tensor) -> Tensor:
     function, x, weights = drawing.function, drawing.symbol(inputs), drawing.symbol(kernel)
     batch, *space, _ = layer.compute_output_shape(x.shape)
     padding = layer.padding
@@ -91,18 +106,21 @@ def _group(drawing: Draws, layer: Convolution, inputs: Tensor, kernel: Tensor) -
         widths = [(0, 0), (before, 0), (0, 0)]
         x = padded(function, x, widths, 0.0, (batch, length, x.shape[2]))
         padding = "valid"
-    return convolved(
+    drawn = convolved_depthwise if layer.depthwise else convolved
+    made = weights.shape[-1] * (x.shape[-1] if layer.depthwise else 1)
+    return drawn(
         *(function, x, weights),
         strides=layer.strides,
         dilation=layer.dilation_rate,
         padding=padding.upper(),
-        outcome=((batch, *space, weights.shape[-1]), inputs.dtype),
+        outcome=((batch, *space, made), inputs.dtype),
     )
 
 
-def _draw_max_pooling(drawing: Draws, layer: MaxPooling2D, inputs: Symbol) -> Tensor:
+def _draw_pooling(drawing: Draws, layer: Pooling, inputs: Symbol) -> Tensor:
     return pooled(
         *(drawing.function, inputs),
+        op="MaxPool" if layer.pool is max_pool else "AvgPool",
         sizes=layer.pool_size,
         strides=layer.strides,
         padding=layer.padding.upper(),
@@ -113,11 +131,18 @@ def _draw_max_pooling(drawing: Draws, layer: MaxPooling2D, inputs: Symbol) -> Te
 LAYER_RECIPES: Mapping[type[Layer], LayerRecipe] = {
     GRU: draw_recurrent,
     LSTM: draw_recurrent,
+    AveragePooling1D: _draw_pooling,
+    AveragePooling2D: _draw_pooling,
     Conv1D: _draw_convolution,
     Conv2D: _draw_convolution,
+    DepthwiseConv1D: _draw_depthwise,
+    DepthwiseConv2D: _draw_depthwise,
     Embedding: _draw_embedding,
     Flatten: _draw_flatten,
-    MaxPooling2D: _draw_max_pooling,
+    MaxPooling1D: _draw_pooling,
+    MaxPooling2D: _draw_pooling,
+    SeparableConv1D: _draw_separable,
+    SeparableConv2D: _draw_separable,
     SimpleRNN: draw_recurrent,
 }
 """Recipes by class; every other layer is drawn from its own `call`."""

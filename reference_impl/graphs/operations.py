@@ -22,7 +22,7 @@ from reference_impl.graphs.shaping import (
     take,
     transpose,
 )
-from reference_impl.graphs.sliding import conv, max_pool
+from reference_impl.graphs.sliding import average_pool, conv, depthwise_conv, max_pool
 from reference_impl.graphs.symbol import Symbol
 from reference_impl.nest import Shape
 
@@ -164,7 +164,9 @@ OPERATIONS: Mapping[Any, Recipe] = {
     primitives.take: take,
     primitives.transpose: transpose,
     primitives.where: _where,
+    windows.average_pool: average_pool,
     windows.conv: conv,
+    windows.depthwise_conv: depthwise_conv,
     windows.max_pool: max_pool,
 }
 """Every primitive, and how it is drawn."""

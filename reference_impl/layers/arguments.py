@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
+from reference_impl.loading import Located
+
 
 class LayerArgumentError(ValueError):
     """A layer was given an argument that it has no meaning for."""
 
 
-class UnsupportedArgumentError(LayerArgumentError):
+class UnsupportedArgumentError(Located, LayerArgumentError):
     """Keras has a meaning for the argument that this implementation does not offer."""
 
 

@@ -3,17 +3,19 @@
 Long because Keras's `Layer` is one class: tracking, calling and flags work on the same fields.
 """
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 
 import numpy as np
 
 from reference_impl import constraints, initializers, regularizers
 from reference_impl.autodiff import Tensor, Variable, cast
+from reference_impl.config_types import made_from
+from reference_impl.configuration import check_stated
 from reference_impl.layers.call_context import CallFrame, calling, current_frame
+from reference_impl.layers.call_signature import by_name, positions, takes_training
 from reference_impl.layers.policy import (
     compute_dtype,
     is_floating,
@@ -21,9 +23,12 @@ from reference_impl.layers.policy import (
     serialize_policy,
     variable_dtype,
 )
-from reference_impl.layers.weights import assign_all, each_once, zeros_of
+from reference_impl.layers.stand_ins import open_shapes, zeros_of
+from reference_impl.layers.weights import assign_all, each_once
+from reference_impl.limits import check_size
 from reference_impl.naming import snake_case, unique_name
 from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
+from reference_impl.plain import PlainArguments, is_ours, with_plain_arguments
 from reference_impl.tape import current_tracer
 
 
@@ -56,21 +61,41 @@ class Node:
     arguments: dict[str, Any] = field(default_factory=dict)
     outputs: Nested = None
 
-
-@cache
-def _parameters(function: Callable[..., Any]) -> frozenset[str]:
-    return frozenset(inspect.signature(function).parameters)
-
-
-@cache
-def _named_arguments(method: Callable[..., Any]) -> frozenset[str]:
-    """Return what the method takes by name, whatever it calls `self`, `*args` and `**kwargs`."""
-    _, *given = inspect.signature(method).parameters.values()
-    open_ended = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return frozenset(one.name for one in given if one.kind not in open_ended)
+    @property
+    def sources(self) -> list[KerasTensor]:
+        """The symbolic tensors that go into the call, those given by keyword last."""
+        return [*leaves(self.inputs), *symbols_in(self.arguments)]
 
 
-class Layer:
+def symbols_in(arguments: Mapping[str, Any]) -> list[KerasTensor]:
+    """Return the symbolic tensors among a call's other arguments."""
+    return [leaf for leaf in leaves(arguments) if isinstance(leaf, KerasTensor)]
+
+
+def with_symbols(
+    arguments: Mapping[str, Any], function: Callable[[KerasTensor], Any]
+) -> dict[str, Any]:
+    """Return a call's other arguments with `function` applied to each symbolic tensor."""
+    return {
+        name: map_leaves(
+            lambda leaf: function(leaf) if isinstance(leaf, KerasTensor) else leaf, value
+        )
+        if symbols_in({name: value})
+        else value
+        for name, value in arguments.items()
+    }
+
+
+class ShapeArguments(TypedDict, total=False):
+    """How the first layer of a Sequential says the shape of its input."""
+
+    input_shape: Sequence[int | None] | None
+    batch_input_shape: Sequence[int | None] | None
+    input_dim: int | None
+    batch_size: int | None
+
+
+class Layer(PlainArguments):
     """A function with weights, built when it first sees the shape of its input.
 
     A subclass states `build(input_shape)`, `call(inputs)` or `call(inputs, training)`,
@@ -83,6 +108,7 @@ class Layer:
         name: unique among the layers of a model; by default from the class name.
         trainable: whether training may change the weights.
         dtype: a dtype name or a policy such as 'mixed_bfloat16'.
+        weights: arrays that the weights start with, in their order.
         shape_arguments: `input_shape` of one sample, for the first layer of a Sequential, or
             `batch_input_shape` with the batch; anything else is refused.
     """
@@ -93,7 +119,8 @@ class Layer:
         name: str | None = None,
         trainable: bool = True,
         dtype: object = None,
-        **shape_arguments: Any,
+        weights: Sequence[np.ndarray] | None = None,
+        **shape_arguments: Unpack[ShapeArguments],
     ) -> None:
         set_field = object.__setattr__
         set_field(self, "_tracked", {})
@@ -106,7 +133,9 @@ class Layer:
         set_field(self, "name", name or self._default_name())
         set_field(self, "dtype_policy", policy_name(dtype))
         set_field(self, "batch_input_shape", _batch_input_shape(shape_arguments))
+        set_field(self, "_first_weights", weights)
 
+    array_arguments = frozenset({"weights"})
     is_graph_network = False
     stateful = False
     internals: frozenset[str] = frozenset()
@@ -115,6 +144,7 @@ class Layer:
     """Gives what was created since a checkpoint was loaded the values that are held for it."""
     activity_regularizer: Any = None
     _activity: Sequence[Tensor] = ()
+    _first_weights: Sequence[np.ndarray] | None = None
     _tracked: dict[str, Any]
     _own_weights: list[Variable]
     _extra_state: dict[str, Variable]
@@ -122,6 +152,8 @@ class Layer:
     inbound_nodes: list[Node]
     built: bool
     built_scope: tuple[str, ...]
+    uncalled: str | None = None
+    """Why the user's own call has not worked on zeros, so that weights in it may not exist yet."""
     built_shape: Nested = None
     """The shape of the input that the layer was built for."""
     name: str
@@ -151,10 +183,46 @@ class Layer:
 
     def compute_output_shape(self, input_shape: Nested) -> Nested:
         """Return the shape that `call` gives, by calling it on zeros unless a layer states it."""
-        with calling(CallFrame()):
-            outputs = self(zeros_of(input_shape, self.compute_dtype), training=False)
-        return map_leaves(lambda tensor: (None, *tensor.shape[1:]), outputs)
+        return self._shape_by_call(input_shape, {})
 
+    def output_shape_of_call(self, input_shape: Nested, arguments: Mapping[str, Any]) -> Nested:
+        """Return the shape that a call with these other arguments gives.
+
+        Symbolic tensors among them stand for their shapes.
+        """
+        if symbols_in(arguments) and not self.states_output_shape:
+            return self._shape_by_call(input_shape, arguments)
+        return self.compute_output_shape(input_shape)
+
+    @property
+    def states_output_shape(self) -> bool:
+        """Whether the class states the shape of its outputs, so that no call is needed for it."""
+        return type(self).compute_output_shape is not Layer.compute_output_shape
+
+    def _shape_by_call(self, input_shape: Nested, arguments: Mapping[str, Any]) -> Nested:
+        symbols = map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), input_shape)
+        found = self._called_on_zeros(symbols, arguments)
+        return map_shapes(lambda shape: (None, *shape[1:]), found)
+
+    def _called_on_zeros(self, inputs: Nested, arguments: Mapping[str, Any]) -> Nested:
+        """Return the shapes of the outputs for zeros; no value that there is changes."""
+
+        def zeros(one: KerasTensor, length: int) -> Nested:
+            return zeros_of(one.shape, one.dtype, length)
+
+        def called(length: int) -> Nested:
+            others = with_symbols(arguments, lambda one: zeros(one, length))
+            with calling(CallFrame()), np.errstate(all="ignore"), _values_kept(self):
+                outputs = self(
+                    map_leaves(lambda one: zeros(one, length), inputs),
+                    **{"training": False, **others},
+                )
+            return map_leaves(lambda tensor: tuple(tensor.shape), outputs)
+
+        given = [one.shape for one in (*leaves(inputs), *symbols_in(arguments))]
+        return open_shapes(called, given, where=f"layer {self.name!r}")
+
+    @with_plain_arguments()
     def add_weight(
         self,
         name: str | None = None,
@@ -171,6 +239,7 @@ class Layer:
         default = "glorot_uniform" if is_floating(dtype) else "zeros"
         made: Any = initializers.get(initializer or default)
         scope = self.built_scope or (self.name,)
+        check_size(shape, dtype, where=f"layer {self.name!r}: weight {name!r}")
         variable = Variable(
             made(tuple(shape), dtype=dtype),
             name="/".join((*scope, name or "variable")) + ":0",
@@ -208,6 +277,26 @@ class Layer:
         object.__setattr__(self, attribute, value)
         if self.restoring is not None:
             self.restoring()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy takes, with the calls of the layers below instead of its own.
+
+        A call leads to the layers before it. What holds the layers has their calls, so that to copy
+        a graph goes no deeper for each of its layers, and a layer alone leaves its model behind.
+        """
+        state = dict(self.__dict__)
+        if any(node.sources for node in self.inbound_nodes):
+            del state["inbound_nodes"]
+        calls = [(layer, layer.inbound_nodes) for layer in self.sublayers()]
+        return state | {"_calls_below": calls}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what `__getstate__` returned."""
+        calls = state.pop("_calls_below")
+        self.__dict__.update(state)
+        self.__dict__.setdefault("inbound_nodes", [])
+        for layer, inbound_nodes in calls:
+            layer.__dict__["inbound_nodes"] = inbound_nodes
 
     def __delattr__(self, attribute: str) -> None:
         """Stop tracking what the attribute held."""
@@ -340,37 +429,40 @@ class Layer:
         Raises:
             NotImplementedError: if the class takes arguments of its own and states no `get_config`.
         """
-        unsaid = _named_arguments(type(self).__init__) - _named_arguments(Layer.__init__)
-        if unsaid and type(self).get_config is Layer.get_config:
-            raise NotImplementedError(
-                f"layer {self.name!r}: {type(self).__name__} takes the arguments {sorted(unsaid)} "
-                "and must state get_config() to be saved"
-            )
         config: dict[str, Any] = {"name": self.name, "trainable": self._trainable}
         if self.batch_input_shape is not None:
             config["batch_input_shape"] = self.batch_input_shape
-        return config | {"dtype": serialize_policy(self.dtype_policy)}
+        config["dtype"] = serialize_policy(self.dtype_policy)
+        if type(self).get_config is Layer.get_config:
+            check_stated(self, config)
+        return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Make a layer from what `get_config` returned, with fresh weights."""
-        return cls(**config)
+        return made_from(cls, config)
 
-    def __call__(
-        self,
-        inputs: Nested,
-        training: bool | None = None,  # noqa: FBT001 (Keras's signature)
-        **arguments: Any,
-    ) -> Nested:
+    def positions(self) -> tuple[str, ...]:
+        """Return the names of what `call` takes by position after the inputs."""
+        return positions(type(self).call)
+
+    def __call__(self, inputs: Nested, *others: Any, **arguments: Any) -> Nested:
         """Compute the outputs of arrays or tensors; record a node for symbolic tensors.
 
         `training` unsaid is the enclosing call's, else the default of `call`.
         """
+        if others:
+            names, where = self.positions(), f"layer {self.name!r}"
+            arguments = by_name(others, names, arguments, where=where)
+        training = arguments.pop("training", None)
         symbolic = [isinstance(leaf, KerasTensor) for leaf in leaves(inputs)]
         if all(symbolic) and symbolic:
             return self._call_symbolically(inputs, training, arguments)
-        if any(symbolic):
-            raise TypeError(f"layer {self.name!r}: symbolic tensors and arrays cannot be mixed")
+        if any(symbolic) or symbols_in(arguments):
+            raise TypeError(
+                f"layer {self.name!r}: symbolic tensors and arrays cannot be mixed; make every "
+                "array an input of the model"
+            )
         outer = current_frame()
         training = outer.training if training is None else bool(training)
         frame = CallFrame(
@@ -379,12 +471,14 @@ class Layer:
         with calling(frame):
             inputs = map_leaves(self._as_input, inputs)
             self.ensure_built(map_leaves(lambda tensor: tuple(tensor.shape), inputs))
-            if training is not None and "training" in _parameters(type(self).call):
+            if takes_training(type(self).call, training):
                 arguments["training"] = training
             tracer = current_tracer()
             if tracer is not None:
                 return tracer.called(self, inputs, arguments)
             outputs = self.call(inputs, **arguments)
+        if self.uncalled is not None:
+            object.__setattr__(self, "uncalled", None)
         if self.activity_regularizer is not None:
             frame.activity.extend(
                 self.activity_regularizer(output) / float(output.shape[0])
@@ -403,10 +497,30 @@ class Layer:
         if training is not None:
             arguments = {**arguments, "training": bool(training)}
         shapes = map_leaves(lambda tensor: tensor.shape, inputs)
+        fresh = not (self.inbound_nodes and self.complete)
         with calling(CallFrame((self.name,))):
             self.ensure_built(shapes)
-            output_shapes = self.compute_output_shape(shapes)
+            output_shapes = self.output_shape_of_call(shapes, arguments)
+        if fresh and self.states_output_shape and not is_ours(type(self).call):
+            self._create_what_only_a_call_creates(inputs, arguments)
         return self.record_node(inputs, arguments, output_shapes)
+
+    def _create_what_only_a_call_creates(
+        self, inputs: Nested, arguments: Mapping[str, Any]
+    ) -> None:
+        """Call the layer on zeros: what it holds has weights from then on, as in Keras.
+
+        Where the call can't work on zeros, `uncalled` tells why, until a call works.
+        """
+        try:
+            self._called_on_zeros(inputs, arguments)
+        except (ArithmeticError, IndexError, ValueError) as error:
+            object.__setattr__(self, "uncalled", str(error))
+
+    @property
+    def complete(self) -> bool:
+        """Whether the layer and those in it have been built, so that all weights are there."""
+        return self.uncalled is None and all(layer.built for layer in self.flatten_layers())
 
     def record_node(
         self, inputs: Nested, arguments: dict[str, Any], output_shapes: Nested
@@ -426,6 +540,9 @@ class Layer:
             object.__setattr__(self, "built_scope", current_frame().scope or (self.name,))
             object.__setattr__(self, "built_shape", input_shape)
             self.build(input_shape)
+            if self._first_weights is not None:
+                self.set_weights(self._first_weights)
+                object.__setattr__(self, "_first_weights", None)
             self.built = True  # Which lets a checkpoint on its way in restore the weights.
 
     def _as_input(self, value: Any) -> Tensor:
@@ -436,13 +553,38 @@ class Layer:
         return tensor
 
 
-def _batch_input_shape(arguments: dict[str, Any]) -> Shape | None:
+@contextmanager
+def _values_kept(layer: Layer) -> Iterator[None]:
+    """Put the values of weights and states back, and new states to their start."""
+    before = [
+        (variable, variable.value)
+        for each in layer.flatten_layers()
+        for variable in (*each.own_weights(), *each.extra_state.values())
+    ]
+    known = {variable for variable, _ in before}
+    try:
+        yield
+    finally:
+        for variable, value in before:
+            variable.value = value
+        for each in layer.flatten_layers():
+            if each.stateful and not known.issuperset(each.extra_state.values()):
+                each.reset_states()
+
+
+def _batch_input_shape(arguments: Mapping[str, Any]) -> Shape | None:
     unknown = set(arguments) - {"input_shape", "batch_input_shape", "input_dim", "batch_size"}
     if unknown:
         raise TypeError(f"Keyword argument not understood: {sorted(unknown)}")
     if arguments.get("batch_input_shape") is not None:
-        return tuple(arguments["batch_input_shape"])
+        return _sizes(arguments["batch_input_shape"])
     sample = arguments.get("input_shape")
     if sample is None and arguments.get("input_dim") is not None:
         sample = (arguments["input_dim"],)
-    return None if sample is None else (arguments.get("batch_size"), *sample)
+    return None if sample is None else _sizes((arguments.get("batch_size"), *sample))
+
+
+def _sizes(shape: Sequence[int | None]) -> Shape:
+    if any(size is not None and size < 0 for size in shape):
+        raise ValueError(f"expected a shape of sizes or None, found {tuple(shape)}")
+    return tuple(shape)

@@ -1,4 +1,4 @@
-"""Conv1D and Conv2D."""
+"""Conv1D and Conv2D, and what all convolutions share."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,6 +20,7 @@ class Convolution(Layer):
 
     rank = 0
     paddings: tuple[str, ...] = ("valid", "same")
+    depthwise = False
 
     def __init__(
         self,
@@ -88,24 +89,39 @@ class Convolution(Layer):
                 f"channels that groups={self.groups} divides, found {input_shape}"
             )
         self.compute_output_shape(input_shape)
-        self.kernel = self.add_weight(
-            "kernel",
-            (*self.kernel_size, channels // self.groups, self.filters),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self._add_kernels(channels)
         if self.use_bias:
-            self.bias = self.add_weight(
-                "bias",
-                (self.filters,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.bias = self.add_kernel("bias", (self._made(channels),))
+
+    def _add_kernels(self, channels: int) -> None:
+        shape = (*self.kernel_size, channels // self.groups, self.filters)
+        self.kernel = self.add_kernel("kernel", shape)
+
+    def add_kernel(self, role: str, shape: Shape, *, name: str | None = None) -> Variable:
+        """Create a weight with the three arguments that concern its role."""
+        return self.add_weight(
+            name or role,
+            tuple(shape),  # type: ignore[arg-type]  # every length is known by now
+            initializer=getattr(self, f"{role}_initializer"),
+            regularizer=getattr(self, f"{role}_regularizer"),
+            constraint=getattr(self, f"{role}_constraint"),
+        )
+
+    def _made(self, channels: int | None) -> int | None:  # noqa: ARG002 (for those that need it)
+        """Return how many channels come of so many."""
+        return self.filters
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the activated cross-correlation of the inputs."""
+        return self.finished(self._correlation(inputs))
+
+    def finished(self, outputs: Tensor) -> Tensor:
+        """Return the cross-correlation with the bias added, activated."""
+        if self.bias is not None:
+            outputs = outputs + cast(self.bias, outputs.dtype)
+        return self.activation(outputs)
+
+    def _correlation(self, inputs: Tensor) -> Tensor:
         kernel = cast(self.kernel, inputs.dtype)
         channels, filters = kernel.shape[-2], self.filters // self.groups
         parts = [
@@ -115,10 +131,7 @@ class Convolution(Layer):
             )
             for i in range(self.groups if self.groups > 1 else 0)
         ]
-        outputs = concatenate(parts) if parts else self._convolved(inputs, kernel)
-        if self.bias is not None:
-            outputs = outputs + cast(self.bias, inputs.dtype)
-        return self.activation(outputs)
+        return concatenate(parts) if parts else self._convolved(inputs, kernel)
 
     def _convolved(self, inputs: Tensor, kernel: Tensor) -> Tensor:
         return conv(
@@ -127,10 +140,11 @@ class Convolution(Layer):
             strides=self.strides,
             padding=self.padding,
             dilation=self.dilation_rate,
+            depthwise=self.depthwise,
         )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return (batch, *windows, filters).
+        """Return (batch, *windows, channels made).
 
         Raises:
             LayerArgumentError: If no window fits.
@@ -147,7 +161,7 @@ class Convolution(Layer):
                 f"layer {self.name!r}: no window of {self.kernel_size} fits an input of shape "
                 f"{input_shape}"
             )
-        return input_shape[0], *space, self.filters
+        return input_shape[0], *space, self._made(input_shape[-1])
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor, as tf_keras writes them."""

@@ -159,7 +159,7 @@ class Dropout(Layer):
         first = process_generator().seed() if seed is None else seed
         self.generator_state = self.add_state("seed_generator_state", Generator(first).state)
 
-    def call(self, inputs: Tensor, *, training: bool = False) -> Tensor:
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:  # noqa: FBT001 (Keras's signature)
         """Return the inputs, masked and scaled when training."""
         if not training or self.rate == 0:
             return identity(inputs)

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, Self
 
+from reference_impl.config_types import fitted, made_from
 from reference_impl.layers.base import KerasTensor, Layer
+from reference_impl.loading import at
 from reference_impl.naming import unique_name
-from reference_impl.nest import Nested, Shape
+from reference_impl.nest import Nested
 
 
 class InputLayer(Layer):
@@ -48,8 +50,11 @@ class InputLayer(Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Make an input layer; Keras 3 spells the shape `batch_shape`."""
-        shape: Shape = tuple(config.get("batch_input_shape") or config["batch_shape"])
-        return cls(batch_input_shape=shape, dtype=config.get("dtype"), name=config.get("name"))
+        key = "batch_input_shape" if config.get("batch_input_shape") else "batch_shape"
+        with at(key):
+            shape = fitted(config.get(key), Sequence[int | None])
+        told = {"dtype": config.get("dtype"), "name": config.get("name")}
+        return made_from(cls, {"batch_input_shape": shape, **told})
 
 
 def Input(

@@ -122,7 +122,7 @@ class BatchNormalization(Layer):
             trainable=False,
         )
 
-    def call(self, inputs: Tensor, *, training: bool = False) -> Tensor:
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:  # noqa: FBT001 (Keras's signature)
         """Return the normalized inputs; in training, let the moving statistics follow."""
         x = cast(inputs, self.moving_mean.dtype)
         if training and self.trainable:

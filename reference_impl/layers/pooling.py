@@ -1,9 +1,9 @@
-"""MaxPooling2D, GlobalAveragePooling1D and GlobalAveragePooling2D."""
+"""Pooling: the largest element or the mean of each window, and means over all of space."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from reference_impl.autodiff import Tensor, max_pool2d, mean
+from reference_impl.autodiff import Tensor, average_pool, max_pool, mean
 from reference_impl.layers.arguments import (
     DATA_FORMATS,
     LayerArgumentError,
@@ -16,8 +16,11 @@ from reference_impl.nest import Shape
 from reference_impl.windows import output_length
 
 
-class MaxPooling2D(Layer):
-    """The largest element of each window of x (batch, height, width, channels)."""
+class Pooling(Layer):
+    """One number a window and channel of x (batch, *space, channels), over `rank` axes of space."""
+
+    rank = 0
+    pool: Callable[..., Tensor]
 
     def __init__(
         self,
@@ -29,8 +32,9 @@ class MaxPooling2D(Layer):
     ) -> None:
         super().__init__(**kwargs)
         where = f"layer {self.name!r}"
-        self.pool_size = sizes(pool_size, 2, f"{where}: pool_size")
-        self.strides = sizes(pool_size if strides is None else strides, 2, f"{where}: strides")
+        step = pool_size if strides is None else strides
+        self.pool_size = sizes(pool_size, self.rank, f"{where}: pool_size")
+        self.strides = sizes(step, self.rank, f"{where}: strides")
         self.padding = one_of(padding, ("valid", "same"), f"{where}: padding")
         self.data_format = channels_last(data_format, where)
 
@@ -39,18 +43,21 @@ class MaxPooling2D(Layer):
         self.compute_output_shape(input_shape)
 
     def call(self, inputs: Tensor) -> Tensor:
-        """Return the maxima."""
-        return max_pool2d(inputs, sizes=self.pool_size, strides=self.strides, padding=self.padding)
+        """Return the maxima or the means."""
+        return type(self).pool(
+            inputs, sizes=self.pool_size, strides=self.strides, padding=self.padding
+        )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return (batch, *windows, channels).
 
         Raises:
-            LayerArgumentError: If the input is not of rank 4, or no window fits.
+            LayerArgumentError: If the input has another number of axes, or no window fits.
         """
-        if len(input_shape) != 4:
+        if len(input_shape) != self.rank + 2:
+            axes = ("steps",) if self.rank == 1 else ("height", "width")
             raise LayerArgumentError(
-                f"layer {self.name!r}: expected (batch, height, width, channels), "
+                f"layer {self.name!r}: expected (batch, {', '.join(axes)}, channels), "
                 f"found {input_shape}"
             )
         per_axis = zip(input_shape[1:-1], self.pool_size, self.strides, strict=True)
@@ -72,6 +79,34 @@ class MaxPooling2D(Layer):
             "strides": self.strides,
             "data_format": self.data_format,
         }
+
+
+class MaxPooling1D(Pooling):
+    """The largest element of each window of x (batch, steps, channels)."""
+
+    rank = 1
+    pool = staticmethod(max_pool)
+
+
+class MaxPooling2D(Pooling):
+    """The largest element of each window of x (batch, height, width, channels)."""
+
+    rank = 2
+    pool = staticmethod(max_pool)
+
+
+class AveragePooling1D(Pooling):
+    """The mean of each window of x (batch, steps, channels), padding left out."""
+
+    rank = 1
+    pool = staticmethod(average_pool)
+
+
+class AveragePooling2D(Pooling):
+    """The mean of each window of x (batch, height, width, channels), padding left out."""
+
+    rank = 2
+    pool = staticmethod(average_pool)
 
 
 class GlobalAveragePooling(Layer):

@@ -9,6 +9,7 @@ from reference_impl import activations, constraints, initializers, regularizers
 from reference_impl.autodiff import Tensor, Variable, cast, matmul, multiply, stack
 from reference_impl.layers.arguments import LayerArgumentError, UnsupportedArgumentError
 from reference_impl.layers.base import Layer
+from reference_impl.layers.stand_ins import zeros_of
 from reference_impl.nest import Nested, Shape, is_shape
 from reference_impl.random import Generator, process_generator
 
@@ -143,7 +144,7 @@ class Recurrent(Layer):
                 "batch_input_shape to the first layer or batch_size to Input"
             )
         self.states = [
-            self.add_state(f"state_{i}", np.zeros((batch, self.units), self.dtype))
+            self.add_state(f"state_{i}", zeros_of((batch, self.units), self.dtype))
             for i in range(self.state_count)
         ]
 
@@ -176,6 +177,28 @@ class Recurrent(Layer):
             variable.assign(state)
         result = stack(outputs, 1) if self.return_sequences else outputs[-1]
         return [result, *states] if self.return_state else result
+
+    def __call__(
+        self,
+        inputs: Nested,
+        *others: Any,
+        initial_state: Nested = None,
+        **arguments: Any,
+    ) -> Nested:
+        """Compute the outputs; `initial_state`, one or a list, goes in beside the inputs.
+
+        Raises:
+            LayerArgumentError: if they are not as many states as the layer has.
+        """
+        given = [*_listed(inputs), *_listed(initial_state)]
+        if len(given) not in (1, 1 + self.state_count):
+            raise LayerArgumentError(
+                f"layer {self.name!r}: expected {self.state_count} initial states or none, found "
+                f"{len(given) - 1}"
+            )
+        if initial_state is not None:
+            inputs = given
+        return super().__call__(inputs, *others, **arguments)
 
     def step(self, drive: Tensor, dropped: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
         """Return the states after one step, the output first.
@@ -249,3 +272,9 @@ class Recurrent(Layer):
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
         }
+
+
+def _listed(value: Nested) -> Sequence[Any]:
+    if value is None:
+        return ()
+    return value if isinstance(value, list | tuple) else (value,)

@@ -1,11 +1,10 @@
-"""Lists of weights: assigned all or none, each once; and zeros to build a layer with."""
+"""Lists of weights: assigned all or none, each once."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from reference_impl.autodiff import Variable
-from reference_impl.nest import Nested, map_shapes
 
 
 def assign_all(where: str, variables: Sequence[Variable], values: Sequence[np.ndarray]) -> None:
@@ -22,13 +21,13 @@ def assign_all(where: str, variables: Sequence[Variable], values: Sequence[np.nd
                 f"{where}: weight {variable.name!r} has shape {tuple(variable.shape)}, "
                 f"found an array of shape {tuple(value.shape)}"
             )
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-
-
-def zeros_of(shapes: Nested, dtype: str) -> Nested:
-    """Return zeros in one shape or several, with 1 for each size left open."""
-    return map_shapes(lambda shape: np.zeros([size or 1 for size in shape], dtype), shapes)
+    # All are copied, in their variables' dtypes, before one is given.
+    copies = [
+        np.array(value, variable.dtype, order="C")
+        for variable, value in zip(variables, values, strict=True)
+    ]
+    for variable, copy in zip(variables, copies, strict=True):
+        variable.adopt(copy)
 
 
 def each_once(variables: Sequence[Variable]) -> list[Variable]:

@@ -7,6 +7,7 @@ import numpy as np
 from reference_impl import autodiff as ad
 from reference_impl.autodiff import Operand, Tensor
 from reference_impl.catalogue import Catalogue
+from reference_impl.losses.shapes import check_repeats, check_same
 from reference_impl.tape import value_of
 
 EPSILON = 1e-7
@@ -121,6 +122,7 @@ def binary_crossentropy(
         t = t * (1.0 - label_smoothing) + 0.5 * label_smoothing
     p, from_logits = _logits(p, from_logits=from_logits)
     if from_logits:
+        check_same("binary_crossentropy", t.shape, p.shape)
         # max(x, 0) - x t + log(1 + exp(-|x|)) = softplus(x) - x t
         return ad.mean(ad.softplus(p) - p * t, axis)
     p = ad.clip(p, EPSILON, _below_one(p))
@@ -141,6 +143,7 @@ def categorical_crossentropy(
     are not used, its input is, as in Keras.
     """
     t, p = _paired(y_true, y_pred)
+    check_same("categorical_crossentropy, of one-hot targets", t.shape, p.shape)
     if label_smoothing:
         t = t * (1.0 - label_smoothing) + label_smoothing / t.shape[axis]
     p, from_logits = _logits(p, from_logits=from_logits)
@@ -204,6 +207,7 @@ def squeezed(y_true: Operand, y_pred: Operand) -> tuple[Tensor, Tensor]:
 def _paired(y_true: Operand, y_pred: Operand) -> tuple[Tensor, Tensor]:
     """Both as tensors, the targets in the dtype of the predictions."""
     p = y_pred if isinstance(y_pred, Tensor) else Tensor(y_pred)
+    check_repeats(np.shape(y_true), p.shape, what="targets")
     if isinstance(y_true, Tensor):
         return ad.cast(y_true, p.dtype), p
     return Tensor(np.asarray(y_true).astype(p.dtype, copy=False)), p

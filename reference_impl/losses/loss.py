@@ -8,13 +8,16 @@ import numpy as np
 from reference_impl import autodiff as ad
 from reference_impl.autodiff import Operand, Tensor
 from reference_impl.catalogue import Config
+from reference_impl.config_types import made_from
 from reference_impl.losses.functions import FUNCTIONS, LossFunction, squeezed
+from reference_impl.losses.shapes import check_repeats, fitted_weights
+from reference_impl.plain import PlainArguments
 from reference_impl.tape import value_of
 
 _REDUCTIONS = ("auto", "none", "sum", "sum_over_batch_size")
 
 
-class Loss:
+class Loss(PlainArguments):
     """A loss that is reduced to a number: the mean (`auto`) or sum over samples, or not at all.
 
     Subclasses state `call(y_true, y_pred)`, with one value a sample.
@@ -55,7 +58,7 @@ class Loss:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Return the loss that `get_config` described."""
-        return cls(**config)
+        return made_from(cls, config)
 
 
 class LossFunctionWrapper(Loss):
@@ -96,18 +99,15 @@ class LossFunctionWrapper(Loss):
         arguments = {key: value for key, value in config.items() if key != "fn"}
         if cls is LossFunctionWrapper:
             arguments["fn"] = FUNCTIONS.get(config["fn"])
-        return cls(**arguments)
+        return made_from(cls, arguments)
 
 
 def reduced(losses: Tensor, sample_weight: Operand | None, reduction: str) -> Tensor:
     """Losses times weights; their sum, or the sum over the number of losses, or all of them."""
     weighted = losses
     if sample_weight is not None:
-        weights = np.asarray(value_of(sample_weight)).astype(losses.dtype)
-        if weights.ndim and weights.ndim - losses.ndim == 1:
-            weights = weights[..., 0]
-        elif weights.ndim and losses.ndim - weights.ndim == 1:
-            weights = weights[..., None]
+        weights = fitted_weights(sample_weight, losses.value)
+        check_repeats(weights.shape, losses.shape)
         weighted = losses * weights
     if reduction == "none":
         return weighted
@@ -124,9 +124,6 @@ def weights_of_valid(
         weights *= weights.dtype.type(valid.size) / np.maximum(weights.sum(), 1)
     if sample_weight is None:
         return weights
-    given = np.asarray(value_of(sample_weight)).astype(dtype)
-    if given.ndim and given.ndim - weights.ndim == 1:
-        given = given[..., 0]
-    elif given.ndim and weights.ndim - given.ndim == 1:
-        given = given[..., None]
+    given = fitted_weights(sample_weight, weights)
+    check_repeats(given.shape, weights.shape)
     return np.asarray(given * weights)

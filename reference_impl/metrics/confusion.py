@@ -8,6 +8,7 @@ from reference_impl.autodiff import Operand, Tensor, Variable
 from reference_impl.catalogue import Config
 from reference_impl.initializers import as_dtype
 from reference_impl.losses.functions import squeezed
+from reference_impl.losses.shapes import check_same
 from reference_impl.metrics.metric import Metric, ratio, spread_weights
 from reference_impl.tape import value_of
 
@@ -51,6 +52,7 @@ class _Confusion(Metric):
         """Decisions (thresholds, elements), labels (elements) and weights (elements)."""
         dtype = as_dtype(self.dtype)
         t, p = (np.asarray(value_of(x)).astype(dtype) for x in squeezed(y_true, y_pred))
+        check_same(type(self).__name__, t.shape, p.shape)
         scores = p if self.top_k is None else _only_top(p, self.top_k)
         if self.class_id is not None:
             t, scores = t[..., self.class_id, None], scores[..., self.class_id, None]

@@ -7,6 +7,7 @@ import numpy as np
 from reference_impl.autodiff import Operand, Tensor
 from reference_impl.catalogue import Catalogue
 from reference_impl.losses import functions as losses
+from reference_impl.losses.shapes import ShapeMismatch, check_same
 from reference_impl.tape import value_of
 
 MetricFunction = Callable[..., Tensor]
@@ -27,7 +28,9 @@ def binary_accuracy(y_true: Operand, y_pred: Operand, threshold: float = 0.5) ->
 
 def accuracy(y_true: Operand, y_pred: Operand) -> Tensor:
     """1 where target and prediction are equal."""
-    return _matches(np.asarray(value_of(y_true)) == np.asarray(value_of(y_pred)))
+    t, p = np.asarray(value_of(y_true)), np.asarray(value_of(y_pred))
+    check_same("accuracy", t.shape, p.shape)
+    return _matches(t == p)
 
 
 def categorical_accuracy(y_true: Operand, y_pred: Operand) -> Tensor:
@@ -38,8 +41,17 @@ def categorical_accuracy(y_true: Operand, y_pred: Operand) -> Tensor:
 def sparse_categorical_matches(y_true: Operand, y_pred: Operand) -> Tensor:
     """1 where the largest score is that of the target class, in the shape of the targets."""
     t, p = np.asarray(value_of(y_true)), np.asarray(value_of(y_pred))
-    labels = t[..., 0] if t.ndim == p.ndim else t
-    matches = labels == p.argmax(-1).astype(t.dtype)
+    whole = t.ndim != p.ndim
+    labels, classes = (t if whole else t[..., 0]), p.argmax(-1).astype(t.dtype)
+    one_each = all(
+        n in (1, m) for n, m in zip(classes.shape[::-1], labels.shape[::-1], strict=False)
+    )
+    if not (whole or t.shape[-1] == 1) or classes.ndim > labels.ndim or not one_each:
+        raise ShapeMismatch(
+            "categorical_accuracy: expected a target for each row of predictions (batch, ..., "
+            f"classes), found {t.shape} and {p.shape}"
+        )
+    matches = labels == classes
     return _matches(matches.reshape(t.shape))
 
 
@@ -54,6 +66,11 @@ def sparse_top_k_categorical_accuracy(y_true: Operand, y_pred: Operand, k: int =
     t, p = np.asarray(value_of(y_true)), np.asarray(value_of(y_pred))
     scores = p.reshape(-1, p.shape[-1])
     labels = t.astype(np.int64).reshape(-1, 1)
+    if not t.ndim or p.ndim < 2 or len(labels) != len(scores):
+        raise ShapeMismatch(
+            "top_k_categorical_accuracy: expected a target for each row of predictions "
+            f"(batch, ..., classes), found {t.shape} and {p.shape}"
+        )
     known = (labels >= 0) & (labels < scores.shape[-1])
     own = np.take_along_axis(scores, np.where(known, labels, 0), axis=1)
     within = ((scores > own).sum(axis=1) < k) & np.isfinite(own[:, 0]) & known[:, 0]

@@ -8,16 +8,19 @@ import numpy as np
 from reference_impl import autodiff as ad
 from reference_impl.autodiff import Operand, Tensor, Variable
 from reference_impl.catalogue import Config
+from reference_impl.config_types import made_from
 from reference_impl.custom_objects import registered_name
 from reference_impl.initializers import as_dtype
 from reference_impl.losses.functions import squeezed
 from reference_impl.losses.loss import weights_of_valid
+from reference_impl.losses.shapes import check_repeats, fitted_weights, unfit
 from reference_impl.metrics.functions import FUNCTIONS, MetricFunction
 from reference_impl.naming import snake_case, unique_name
+from reference_impl.plain import PlainArguments
 from reference_impl.tape import value_of
 
 
-class Metric:
+class Metric(PlainArguments):
     """A figure that accumulates: update it batch by batch, read the result, reset it.
 
     Subclasses declare their state with `add_weight` and state `update_state` and `result`.
@@ -69,7 +72,7 @@ class Metric:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Return the metric that `get_config` described, in its initial state."""
-        return cls(**config)
+        return made_from(cls, config)
 
 
 class Sum(Metric):
@@ -81,7 +84,7 @@ class Sum(Metric):
 
     def update_state(self, values: Operand, sample_weight: Operand | None = None) -> None:
         """Add values, each times its weight."""
-        found, _ = _weighted(values, sample_weight, self.total.dtype)
+        found, _ = _weighted(values, sample_weight, self.total.dtype, summed=True)
         self.total.value = np.asarray(self.total.value + found.sum())
 
     def result(self) -> Tensor:
@@ -160,7 +163,7 @@ class MeanMetricWrapper(_Average):
         arguments = dict(config)
         if cls is MeanMetricWrapper:
             arguments["fn"] = FUNCTIONS.get(arguments["fn"])
-        return cls(**arguments)
+        return made_from(cls, arguments)
 
 
 class RootMeanSquaredError(_Average):
@@ -196,35 +199,34 @@ def _as(dtype: np.dtype, x: Operand) -> Tensor:
 
 
 def _weighted(
-    values: Operand, sample_weight: Operand | None, dtype: np.dtype
+    values: Operand, sample_weight: Operand | None, dtype: np.dtype, *, summed: bool = False
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Values times weights, and the weights in the shape of the values."""
+    """Values times weights, and the weights.
+
+    Weights are repeated to the shape of the values. Where they can't be, values of a higher rank
+    are averaged, or `summed`, down to that of the weights, which then count once each, as in Keras.
+    """
     found = np.asarray(value_of(values)).astype(dtype, copy=False)
     if sample_weight is None:
         return found, None
-    weights = _matched(sample_weight, found)
-    if weights.shape == found.shape:
+    weights = fitted_weights(sample_weight, found)
+    if _spreads(weights.shape, found.shape):
+        weights = np.broadcast_to(weights, found.shape)
         return np.asarray(found * weights), weights
-    if not _spreads(weights.shape, found.shape):
-        # Values of higher rank than their weights are averaged down to it, as in Keras.
-        found = found.mean(axis=tuple(range(weights.ndim, found.ndim)))
-    weights = np.broadcast_to(weights, found.shape)
-    return found * weights, weights
+    axes = tuple(range(weights.ndim, found.ndim))
+    found = np.asarray(found.sum(axis=axes) if summed else found.mean(axis=axes))
+    check_repeats(weights.shape, found.shape)
+    return np.asarray(found * weights), weights
 
 
 def spread_weights(sample_weight: Operand | None, values: np.ndarray) -> np.ndarray:
     """Weights in the shape of the values; ones where none are given."""
     if sample_weight is None:
         return np.ones_like(values)
-    return np.broadcast_to(_matched(sample_weight, values), values.shape)
-
-
-def _matched(sample_weight: Operand, values: np.ndarray) -> np.ndarray:
-    """Weights in the dtype of the values, a last axis dropped or added if one is amiss."""
-    weights = np.asarray(value_of(sample_weight)).astype(values.dtype)
-    if weights.ndim and weights.ndim - values.ndim == 1:
-        return weights[..., 0]
-    return weights[..., None] if weights.ndim and values.ndim - weights.ndim == 1 else weights
+    weights = fitted_weights(sample_weight, values)
+    if not _spreads(weights.shape, values.shape):
+        raise unfit(weights.shape, values.shape)
+    return np.broadcast_to(weights, values.shape)
 
 
 def _spreads(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:

@@ -42,7 +42,8 @@ def rows_of(
     Raises:
         DataMismatch: if the numbers of samples differ.
     """
-    rows = Rows(*(map_leaves(_array, structure) for structure in (x, y, sample_weight)))
+    given = (_as_array(structure) for structure in (x, y, sample_weight))
+    rows = Rows(*(map_leaves(_array, structure) for structure in given))
     lengths = {
         len(leaf)
         for part in (rows.x, rows.y, rows.sample_weight)
@@ -54,6 +55,17 @@ def rows_of(
             f"data: expected as many samples in x, y and sample_weight, found {sorted(lengths)}"
         )
     return rows
+
+
+def _as_array(structure: Nested) -> Nested:
+    """Return lists of numbers as one array, as Keras does: they are not one array each."""
+    return np.asarray(structure) if _starts_with_number(structure) else structure
+
+
+def _starts_with_number(structure: Nested) -> bool:
+    while isinstance(structure, list | tuple) and structure:
+        structure = structure[0]
+    return isinstance(structure, float | int | str | np.generic)
 
 
 def _array(value: Any) -> np.ndarray | None:

@@ -23,12 +23,13 @@ def weights_state(model: Trainer) -> WeightsState:
     Raises:
         UnbuiltModel: if the model has none yet.
     """
-    check_built(model)
+    check_complete(model)
     return WeightsState(
         tuple(
             LayerWeights(layer.name, _named(saved_weights(layer))) for layer in saved_layers(model)
         ),
         _named(top_level_weights(model)),
+        tuple(layer.trainable for layer in model.flatten_layers()),
     )
 
 
@@ -39,6 +40,23 @@ def check_built(model: Trainer) -> None:
             raise UnbuiltModel(
                 f"model {layer.name!r}: its weights have not been created yet, so that there are "
                 "none to save; call it on data, fit it, or build(input_shape) first"
+            )
+
+
+def check_complete(model: Trainer) -> None:
+    """Refuse a model of which weights may not exist yet, for want of a call.
+
+    Raises:
+        UnbuiltModel: naming the layer whose call has not worked on zeros, and why.
+    """
+    check_built(model)
+    for layer in model.flatten_layers():
+        missing = [below.name for below in layer.flatten_layers() if not below.built]
+        if layer.uncalled is not None and missing:
+            raise UnbuiltModel(
+                f"model {model.name!r}: layer {layer.name!r} has not been called on data yet, and "
+                f"its call() does not work on zeros ({layer.uncalled}): the weights of {missing} "
+                "do not exist; call the model on data before it is saved"
             )
 
 

@@ -1,5 +1,6 @@
 """Cloning: the same architecture anew, with fresh weights."""
 
+from reference_impl.limits import allow_size
 from reference_impl.models.model import Model
 from reference_impl.serialization import deserialize_layer, serialize_layer
 
@@ -15,7 +16,8 @@ def clone_model(model: Model) -> Model:
             f"model {model.name!r}: expected a functional or sequential model to clone, found a "
             "subclassed one"
         )
-    clone = deserialize_layer(serialize_layer(model))
+    with allow_size(sum(weight.value.nbytes for weight in model.weights)):
+        clone = deserialize_layer(serialize_layer(model))
     if not isinstance(clone, Model):
         raise TypeError(f"model {model.name!r}: its class gave a {type(clone).__name__}")
     return clone

@@ -1,6 +1,7 @@
 """What `compile` was told, made ready: the losses and the metrics of each output."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -249,7 +250,8 @@ def _listed(entry: Any) -> list[Any]:
 def _own(metric: Metric, used: set[int]) -> Metric:
     """Return the metric, or a copy if another output has it already."""
     if id(metric) in used:
-        metric = type(metric).from_config(metric.get_config())
+        metric = deepcopy(metric)
+        metric.reset_state()
     used.add(id(metric))
     return metric
 

@@ -9,9 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from reference_impl.autodiff import Tensor
+from reference_impl.configuration import config_of as stated_config
 from reference_impl.custom_objects import registered_name
+from reference_impl.layers.activation_layers import LeakyReLU
 from reference_impl.layers.base import KerasTensor, Layer, Node
+from reference_impl.layers.depthwise import DepthwiseConvolution, SeparableConvolution
 from reference_impl.layers.input_layer import InputLayer
+from reference_impl.layers.recurrence import Recurrent
+from reference_impl.layers.wrappers import Bidirectional
 from reference_impl.models.dialects import Dialect
 from reference_impl.models.graph import Graph
 from reference_impl.models.graph_config import graph_addresses, graph_config
@@ -27,6 +35,8 @@ FUNCTIONAL_MODULES = {
 }
 
 _UNKNOWN_TO_KERAS_3 = ("batch_input_shape", "implementation", "input_length", "time_major")
+
+_UNKNOWN_OF_DEPTHWISE = ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint")
 
 OTHER_ACTIVATIONS = {"hard_sigmoid": "keras_2_hard_sigmoid"}
 """Activations that are others in Keras 3 by the same name, and what they are written as for it.
@@ -113,7 +123,7 @@ def config_of(layer: Layer, words: Words) -> Entry:
         return _sequential_config(layer, words)
     if graph is not None and _configured_as(layer, "Functional"):
         return {"name": layer.name, "trainable": layer.trainable, **_graph_config(graph, words)}
-    config = layer.get_config()
+    config = stated_config(layer)
     if words.dialect is Dialect.KERAS:
         config = _keras_3_config(layer, config)
     return {key: _written(value, words) for key, value in config.items()}
@@ -155,6 +165,15 @@ def _keras_3_config(layer: Layer, config: Mapping[str, Any]) -> Entry:
         }
     if "dtype" in kept:
         kept["dtype"] = layer.dtype_policy
+    if isinstance(layer, DepthwiseConvolution | SeparableConvolution):
+        kept = {key: value for key, value in kept.items() if key not in _UNKNOWN_OF_DEPTHWISE}
+    elif isinstance(layer, LeakyReLU):
+        kept["negative_slope"] = kept.pop("alpha")
+    elif isinstance(layer, Bidirectional):
+        # Keras 3 finds the wrapped layers by their modules, in HDF5, too.
+        both = {"layer": layer.forward_layer, "backward_layer": layer.backward_layer}
+        whole = Words(Dialect.KERAS)
+        kept |= {name: entry_of(wrapped, whole) for name, wrapped in both.items()}
     if isinstance(axis := kept.get("axis"), list | tuple) and len(axis) == 1:
         kept["axis"] = axis[0]
     for key in _ACTIVATIONS:
@@ -232,7 +251,24 @@ def _keras_3_call(node: Node, address: Callable[[KerasTensor], list[Any]]) -> En
         }
         return {"class_name": "__keras_tensor__", "config": config}
 
-    return {"args": [map_leaves(tensor, node.inputs)], "kwargs": dict(node.arguments)}
+    def written(leaf: Any) -> Any:
+        if isinstance(leaf, KerasTensor):
+            return tensor(leaf)
+        array = leaf.value if isinstance(leaf, Tensor) else leaf
+        if not isinstance(array, np.ndarray):
+            return leaf
+        config = {"value": array.tolist(), "dtype": str(array.dtype)}
+        return {"class_name": "__numpy__", "config": config}
+
+    inputs, arguments = node.inputs, dict(node.arguments)
+    if isinstance(node.layer, Recurrent) and isinstance(inputs, list | tuple):
+        # Keras 3 has the initial states by keyword only.
+        inputs, *states = inputs
+        arguments |= {"initial_state": states} if states else {}
+    return {
+        "args": [map_leaves(tensor, inputs)],
+        "kwargs": {name: map_leaves(written, item) for name, item in arguments.items()},
+    }
 
 
 def read_entry(entry: Any, dialect: Dialect) -> Any:

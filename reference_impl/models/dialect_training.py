@@ -10,8 +10,8 @@ from reference_impl.custom_objects import active_custom_objects
 from reference_impl.models.compiled import Compiled
 from reference_impl.models.dialects import Dialect
 from reference_impl.nest import map_leaves
-from reference_impl.optimizers import SGD, Nadam, Optimizer
-from reference_impl.state import NamedArray
+from reference_impl.optimizers import SGD, LegacyOptimizer, Nadam, Optimizer
+from reference_impl.state import Array, NamedArray
 
 Entry = dict[str, Any]
 
@@ -117,9 +117,12 @@ def _unprefixed(entry: Any, prefix: str) -> Any:
 
 
 def optimizer_list(optimizer: Optimizer, dialect: Dialect) -> tuple[NamedArray, ...]:
-    """Return the optimizer's variables as the dialect lists them."""
+    """Return the optimizer's variables as the dialect lists them.
+
+    Keras 3 has no legacy optimizers, and no list of theirs: it is the same for both.
+    """
     listed = [NamedArray(variable.name, variable.value) for variable in optimizer.variables]
-    if dialect is Dialect.TF_KERAS:
+    if dialect is Dialect.TF_KERAS or isinstance(optimizer, LegacyOptimizer):
         return tuple(listed)
     first, slots = listed[:1], listed[1:]
     if optimizer.schedule is None:
@@ -154,18 +157,21 @@ def _slot_count(optimizer: Optimizer) -> int:
 
 
 def in_our_order(
-    optimizer: Optimizer, arrays: Sequence[np.ndarray], outside: Mapping[str, np.ndarray]
-) -> tuple[list[np.ndarray], dict[str, np.ndarray]] | None:
+    optimizer: Optimizer, arrays: Sequence[Array], outside: Mapping[str, Array]
+) -> tuple[list[Array], dict[str, Array]] | None:
     """Return the list of a built optimizer as ours, and what stands outside it; None if it is none.
 
     The dialect shows in the shapes. `outside` has what the extras hold.
     """
     expected = [variable.shape for variable in optimizer.variables]
     kept = {name: value for name, value in outside.items() if not name.startswith(SLOT)}
+    if isinstance(optimizer, LegacyOptimizer):
+        listed = optimizer.listed(arrays)
+        return None if listed is None else (listed, kept)
     values = list(arrays)
     if [value.shape for value in values] == expected:
         return values, kept
-    found: dict[str, np.ndarray] = {}
+    found: dict[str, Array] = {}
     first, slots = values[:1], values[1:]
     if optimizer.schedule is None and slots and slots[0].shape == ():
         found[RATE], slots = slots[0], slots[1:]
@@ -180,8 +186,8 @@ def in_our_order(
 
 
 def _without_product(
-    optimizer: Optimizer, slots: Sequence[np.ndarray]
-) -> list[tuple[list[np.ndarray], dict[str, np.ndarray]]]:
+    optimizer: Optimizer, slots: Sequence[Array]
+) -> list[tuple[list[Array], dict[str, Array]]]:
     """Return the slots without Nadam's running product, last in Keras 3.15, first in 3.4."""
     if not isinstance(optimizer, Nadam) or not slots:
         return [(list(slots), {})]

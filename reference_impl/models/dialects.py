@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
+from reference_impl.loading import MalformedEntry
 from reference_impl.state import KERAS_3_VERSION, KERAS_VERSION
 
 
@@ -18,7 +19,13 @@ VERSIONS = {Dialect.KERAS: KERAS_3_VERSION, Dialect.TF_KERAS: KERAS_VERSION}
 
 
 def dialect_of_version(version: str) -> Dialect:
-    """Return the dialect that a release writes."""
+    """Return the dialect that a release writes.
+
+    Raises:
+        MalformedEntry: if it is no release of Keras 2 or later.
+    """
+    if not version[:1].isdecimal() or version[0] in "01":
+        raise MalformedEntry(f"expected a keras_version of 2 or later, found {version!r}")
     return Dialect.TF_KERAS if version.startswith("2") else Dialect.KERAS
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from reference_impl.formats.errors import NotReadHere
+from reference_impl.formats.errors import NotReadHere, WrongPart
 from reference_impl.formats.object_graph import Node
 from reference_impl.formats.saved_model_objects import DICT, KERAS_API, LIST
 from reference_impl.formats.saved_model_read import SavedModelContents
@@ -33,7 +33,11 @@ def entry_of(saved: SavedModelContents, node: Node) -> dict[str, Any]:
         UnknownLayer: if it can't come back without its class; the message says why.
         WrongPart: if the graph refers to what it does not have.
     """
-    told = saved.layers[id(node)]
+    told = saved.layers.get(id(node), {})
+    if "class_name" not in told:
+        raise WrongPart(
+            f"{saved.folder}: no class_name of the layer that is object {_number(saved, node)}"
+        )
     config = _with_numbers(saved, node, told.get("config") or {})
     entry = {"class_name": told["class_name"], "config": config}
     if "is_graph_network" not in told:

@@ -123,6 +123,7 @@ class _Telling:
         definition: the FunctionDef.
         given: what its arguments stand for.
         training: whether it is called in training.
+        depth: of the functions that call it.
     """
 
     def __init__(
@@ -133,8 +134,10 @@ class _Telling:
         given: Sequence[Value],
         *,
         training: bool,
+        depth: int = 0,
     ) -> None:
         self._callees, self._steps, self._training = callees, steps, training
+        self._depth = depth
         self._definition, self._where = definition, f"function {definition.signature.name!r}"
         self._nodes = {node.name: node for node in definition.node_def}
         arguments = [one.name for one in definition.signature.input_arg]
@@ -214,9 +217,12 @@ class _Telling:
         if node.name in self._layers:
             return self._called(node, inputs)
         if node.op in CALLS:
-            definition = self._callees.functions.definition(node.attr["f"].func.name)
+            name = node.attr["f"].func.name
+            self._steps.calls(name, self._depth + 1)
             inner = _Telling(
-                self._callees, self._steps, definition, inputs, training=self._training
+                *(self._callees, self._steps, self._callees.functions.definition(name), inputs),
+                training=self._training,
+                depth=self._depth + 1,
             )
             return inner.outputs()
         if node.op not in FOREIGN_OPERATIONS:

@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 
 from reference_impl.formats.errors import NotReadHere
+from reference_impl.formats.saved_model_functions import check_depth
+from reference_impl.limits import check_size
 from reference_impl.models.program import PRIMITIVES, Ref, encoded_value
+
+MOST_CALLS = 10_000
+"""Calls of functions in one program, those within others counted anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,18 @@ class Steps:
 
     def __init__(self) -> None:
         self.steps: list[dict[str, Any]] = []
+        self._called = 0
+
+    def calls(self, name: str, depth: int) -> None:
+        """Note that a function is told within another, so many deep.
+
+        Raises:
+            NotReadHere: if there are too many: two calls in each of some would never end.
+        """
+        check_depth(depth, name)
+        self._called += 1
+        if self._called > MOST_CALLS:
+            raise NotReadHere(f"function {name!r}: more than {MOST_CALLS} calls of functions")
 
     def made(
         self, primitive: str, inputs: Iterable[Value], /, *args: Any, **keywords: Any
@@ -48,6 +65,8 @@ class Steps:
         """Add a primitive and return its output."""
         operands = list(inputs)
         if not any(isinstance(value, Ref) for value in (*operands, *args)):
+            if primitive == "broadcast_to":
+                check_size(args[0], "float64", where="a constant of the graph", keep=False)
             return np.asarray(PRIMITIVES[primitive](*operands, *args, **keywords)[0])
         step = {"inputs": operands, "arguments": list(args)}
         encoded = {key: [self.encoded(item) for item in items] for key, items in step.items()}

@@ -1,13 +1,14 @@
 """Graph: the layers and nodes between a functional model's inputs and outputs, in Keras's order."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from reference_impl.autodiff import Tensor, cast, reshape
-from reference_impl.layers.base import KerasTensor, Layer, Node
+from reference_impl.layers.base import KerasTensor, Layer, Node, with_symbols
 from reference_impl.layers.input_layer import InputLayer
-from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
+from reference_impl.nest import Nested, Shape, leaves, map_leaves, shapes_in
 
 
 class DisconnectedGraph(ValueError):
@@ -41,7 +42,8 @@ class Graph:
             id(symbol): value for symbol, value in zip(leaves(self.inputs), values, strict=True)
         }
         for node in self.nodes:
-            result = node.layer(_looked_up(computed, node.inputs), **node.arguments)
+            others = with_symbols(node.arguments, lambda symbol: computed[id(symbol)])
+            result = node.layer(_looked_up(computed, node.inputs), **others)
             for symbol, value in zip(leaves(node.outputs), leaves(result), strict=True):
                 computed[id(symbol)] = value
         return _looked_up(computed, self.outputs)
@@ -52,13 +54,16 @@ class Graph:
             id(symbol): shape
             for symbol, shape in zip(leaves(self.inputs), input_shapes, strict=True)
         }
+
+        def reshaped(symbol: KerasTensor) -> KerasTensor:
+            return KerasTensor(known[id(symbol)], symbol.dtype)
+
         for node in self.nodes:
-            found = node.layer.compute_output_shape(_looked_up(known, node.inputs))
-            shapes: list[Shape] = []
-            map_shapes(shapes.append, found)
+            others = with_symbols(node.arguments, reshaped)
+            found = node.layer.output_shape_of_call(_looked_up(known, node.inputs), others)
             known |= {
                 id(symbol): shape
-                for symbol, shape in zip(leaves(node.outputs), shapes, strict=True)
+                for symbol, shape in zip(leaves(node.outputs), shapes_in(found), strict=True)
             }
         return _looked_up(known, self.outputs)
 
@@ -109,20 +114,25 @@ def _reachable(outputs: Nested) -> tuple[list[Node], dict[Layer, int]]:
     order: list[Node] = []
     finished: set[int] = set()
     first_seen: dict[Layer, int] = {}
+    entered: list[tuple[Node, Iterator[KerasTensor]]] = []
 
-    def visit(symbol: KerasTensor) -> None:
-        node = symbol.node
-        if id(node) in finished:
-            return
-        first_seen.setdefault(node.layer, len(first_seen))
-        for source in leaves(node.inputs):
-            visit(source)
+    def enter(node: Node) -> None:
         if id(node) not in finished:
+            first_seen.setdefault(node.layer, len(first_seen))
+            entered.append((node, iter(node.sources)))
+
+    # Depth first, without recursion: Python's ends at a thousand layers.
+    for output in leaves(outputs):
+        enter(output.node)
+        while entered:
+            node, sources = entered[-1]
+            source = next(sources, None)
+            if source is not None:
+                enter(source.node)
+                continue
+            entered.pop()
             finished.add(id(node))
             order.append(node)
-
-    for output in leaves(outputs):
-        visit(output)
     return order, first_seen
 
 
@@ -137,7 +147,7 @@ def _depths(order: Sequence[Node]) -> tuple[dict[Layer, int], dict[Node, int]]:
     for node in reversed(order):
         depth = max(node_depths.get(node, 0), layer_depths.get(node.layer, 0))
         layer_depths[node.layer] = node_depths[node] = depth
-        for source in leaves(node.inputs):
+        for source in node.sources:
             node_depths[source.node] = max(depth + 1, node_depths.get(source.node, 0))
     return layer_depths, node_depths
 
@@ -163,14 +173,15 @@ def _check_names(layers: Sequence[Layer]) -> None:
 
 
 def _numbered(names: Sequence[str]) -> list[str]:
-    unique: list[str] = []
+    unique: dict[str, None] = {}
+    used: Counter[str] = Counter()
     for name in names:
-        count, candidate = 0, name
+        candidate = name if name not in used else f"{name}_{used[name]}"
         while candidate in unique:
-            count += 1
-            candidate = f"{name}_{count}"
-        unique.append(candidate)
-    return unique
+            used[name] += 1
+            candidate = f"{name}_{used[name]}"
+        unique[candidate] = None
+    return list(unique)
 
 
 def conformed_inputs(graph: Graph, data: Nested, *, where: str) -> list[Tensor]:

@@ -2,16 +2,45 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from heapq import heappop, heappush
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from reference_impl.autodiff import Tensor
 from reference_impl.layers.base import KerasTensor, Layer, Node
 from reference_impl.layers.input_layer import InputLayer
+from reference_impl.loading import MalformedEntry, at
+from reference_impl.models.call_arguments import addresses_in, keras_3_argument, with_tensors
 from reference_impl.models.graph import Graph
+from reference_impl.models.graph_checks import check_graph, is_address, map_addresses
 from reference_impl.nest import Nested, leaves, map_leaves
-from reference_impl.serialization import MalformedEntry, deserialize_layer, serialize_layer
+from reference_impl.serialization import deserialize_layer, serialize_layer
 
 GRAPH_CLASSES = ("Functional", "Model", "Sequential")
 """Models start with a call on their own inputs, so that their first call by others has index 1."""
+
+
+class Call(NamedTuple):
+    """A call that a config describes.
+
+    Attributes:
+        name: of the layer, in the config.
+        layer: which is called.
+        inputs: the addresses of what it is called on, nested as they are given.
+        arguments: the others.
+        named: the addresses of the tensors among them.
+    """
+
+    name: str
+    layer: Layer
+    inputs: Any
+    arguments: Mapping[str, Any]
+    named: Sequence[tuple[Any, ...]]
+
+
+Made = dict[tuple[str, int], list[KerasTensor]]
+"""The outputs of the calls made so far, by layer and number."""
 
 
 def graph_config(
@@ -24,7 +53,8 @@ def graph_config(
     address, kept = graph_addresses(graph, first=_first_index)
 
     def inbound(node: Node) -> list[Any]:
-        return [[*address(symbol), dict(node.arguments)] for symbol in leaves(node.inputs)]
+        arguments = {name: _plain(item, address) for name, item in node.arguments.items()}
+        return [[*address(symbol), arguments] for symbol in leaves(node.inputs)]
 
     layers = [
         {
@@ -67,6 +97,18 @@ def graph_addresses(
     return address, kept
 
 
+def _plain(argument: Any, address: Callable[[KerasTensor], list[Any]]) -> Any:
+    """Return an argument as tf_keras writes it: addresses for tensors, lists for arrays."""
+
+    def plain(leaf: Any) -> Any:
+        if isinstance(leaf, KerasTensor):
+            return address(leaf)
+        array = leaf.value if isinstance(leaf, Tensor) else leaf
+        return array.tolist() if isinstance(array, np.ndarray) else leaf
+
+    return map_leaves(plain, argument)
+
+
 def _addresses(structure: Nested, address: Any) -> Any:
     return (
         [address(structure)]
@@ -89,38 +131,58 @@ def graph_from_config(config: Mapping[str, Any]) -> tuple[Nested, Nested]:
     Raises:
         MalformedEntry: if it refers to a layer or a call that it does not hold.
     """
-    layers = {entry["name"]: deserialize_layer(entry) for entry in _entries(config)}
-    pending = [
-        (layers[entry["name"]], node)
-        for entry in _entries(config)
+    check_graph(config, _call_of)
+    entries = _entries(config)
+    layers = {entry["name"]: _layer(entry, number) for number, entry in enumerate(entries)}
+    calls = [
+        _call(entry["name"], layers, node)
+        for entry in entries
         for node in entry.get("inbound_nodes") or []
     ]
-    first = _first_referenced(config, pending)
-    made: dict[str, list[Node]] = defaultdict(list)
-    for name, layer in layers.items():
-        if isinstance(layer, InputLayer):
-            made[name] = layer.inbound_nodes[:1]
+    first = _first_referenced(config, calls)
+    made: Made = {
+        (name, 0): list(leaves(layer.inbound_nodes[0].outputs))
+        for name, layer in layers.items()
+        if isinstance(layer, InputLayer)
+    }
 
-    def tensor(address: Sequence[Any]) -> KerasTensor | None:
-        name, node, position = address[:3]
-        calls = made[name]
-        offset = int(node) - first.get(name, 0)
+    def place(address: Sequence[Any]) -> tuple[str, int]:
+        name, node = address[:2]
         if name not in layers:
             raise MalformedEntry(f"model {config.get('name')!r}: no layer {name!r} in its config")
-        return list(leaves(calls[offset].outputs))[position] if offset < len(calls) else None
+        return name, int(node) - first.get(name, 0)
 
-    while pending:
-        waiting = _make_calls(pending, tensor, made)
-        if len(waiting) == len(pending):
-            raise MalformedEntry(
-                f"model {config.get('name')!r}: the calls of "
-                f"{sorted({layer.name for layer, _ in waiting})} depend on calls it does not hold"
-            )
-        pending = waiting
+    def tensor(address: Sequence[Any]) -> KerasTensor | None:
+        outputs = made.get(place(address))
+        return None if outputs is None else _output(address[0], outputs, address[2])
+
+    left = _make_calls(calls, place, tensor, made)
+    if left:
+        raise MalformedEntry(
+            f"model {config.get('name')!r}: the calls of {left} depend on calls it does not hold"
+        )
     return (
         _tensors(config["input_layers"], tensor),
         _tensors(config["output_layers"], tensor),
     )
+
+
+def _call(name: str, layers: Mapping[str, Layer], node: Any) -> Call:
+    inputs, arguments = _call_of(node)
+    return Call(name, layers[name], inputs, arguments, list(addresses_in(arguments, layers)))
+
+
+def _layer(entry: Mapping[str, Any], number: int) -> Layer:
+    with at("layers", number):
+        return deserialize_layer(entry)
+
+
+def _output(layer: str, outputs: Sequence[KerasTensor], position: int) -> KerasTensor:
+    if not 0 <= position < len(outputs):
+        raise MalformedEntry(
+            f"layer {layer!r}: expected an output below {len(outputs)}, found {position}"
+        )
+    return outputs[position]
 
 
 def _entries(config: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -133,67 +195,76 @@ def _entries(config: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     ]
 
 
-def _make_calls(
-    calls: Sequence[tuple[Layer, Any]], tensor: Any, made: dict[str, list[Node]]
-) -> list[tuple[Layer, Any]]:
-    """Make the calls whose inputs are there; return the others, which wait for one of those.
+def _make_calls(calls: Sequence[Call], place: Any, tensor: Any, made: Made) -> list[str]:
+    """Make the calls, pass after pass over their list, each once what goes into it is there.
 
-    Calls are known by their number, so a layer's later calls wait with an earlier one.
+    Calls are known by their number, so a layer's later calls wait for an earlier one. Each call is
+    looked at once: a list in reverse order takes no longer. Return the layers of calls not made.
     """
-    waiting: list[tuple[Layer, Any]] = []
-    held: set[str] = set()
-    for call in calls:
-        name = call[0].name
-        if name in held or not _make_call(call, tensor, made):
-            held.add(name)
-            waiting.append(call)
-    return waiting
+    counts: Counter[str] = Counter()
+    waiting: dict[tuple[str, int], list[int]] = defaultdict(list)
+    missing: list[int] = []
+    numbers: list[int] = []
+    for position, call in enumerate(calls):
+        numbers.append(counts[call.name])
+        counts[call.name] += 1
+        needed: set[tuple[str, int]] = {(call.name, numbers[-1] - 1)} if numbers[-1] else set()
+        map_addresses(
+            lambda address, to=needed: to.add(place(address)), [call.inputs, *map(list, call.named)]
+        )
+        needed = {one for one in needed if one not in made}
+        missing.append(len(needed))
+        for one in needed:
+            waiting[one].append(position)
+    ready = [(0, position) for position, count in enumerate(missing) if not count]
+    while ready:
+        turn, position = heappop(ready)
+        call = calls[position]
+        made[call.name, numbers[position]] = _outputs(call, tensor)
+        for other in waiting.pop((call.name, numbers[position]), ()):
+            missing[other] -= 1
+            if not missing[other]:
+                heappush(ready, (turn + (other < position), other))
+    return sorted({call.name for call, count in zip(calls, missing, strict=True) if count})
 
 
-def _make_call(call: tuple[Layer, Any], tensor: Any, made: dict[str, list[Node]]) -> bool:
-    """Call the layer if all that goes into the call is known; say whether it was."""
-    layer, node = call
-    addresses, arguments = _call_of(node)
-    inputs = map_addresses(tensor, addresses)
-    if any(leaf is None for leaf in leaves(inputs)):
-        return False
-    layer(inputs, **arguments)
-    made[layer.name].append(layer.inbound_nodes[-1])
-    return True
+def _outputs(call: Call, tensor: Any) -> list[KerasTensor]:
+    """Call the layer; return what it gives."""
+    inputs = map_addresses(tensor, call.inputs)
+    arguments = with_tensors(call.arguments, {address: tensor(address) for address in call.named})
+    with at("layers", who=f"call of layer {call.layer.name!r}"):
+        call.layer(inputs, **arguments)
+    return list(leaves(call.layer.inbound_nodes[-1].outputs))
 
 
 def _call_of(node: Any) -> tuple[Any, dict[str, Any]]:
     """Return the addresses of a call's inputs, one or a list, and its other arguments."""
-    if isinstance(node, Mapping):
+    if _is_keras3_call(node):
         arguments = {
-            key: value for key, value in (node.get("kwargs") or {}).items() if key != "mask"
+            key: keras_3_argument(value)
+            for key, value in (node.get("kwargs") or {}).items()
+            if key != "mask" and value is not None
         }
-        return _keras3_address(node["args"][0]), {
-            key: value for key, value in arguments.items() if value is not None
-        }
-    arguments = next((item[3] for item in node if len(item) > 3), {})
-    addresses = [item[:3] for item in node]
-    return (addresses[0] if len(addresses) == 1 else addresses), dict(arguments)
+        return _keras3_address(node["args"][0]), arguments
+    given: dict[str, Any] = {}
+
+    def address(item: Sequence[Any]) -> Any:
+        given.update(item[3] if len(item) > 3 else {})
+        return item[:3]
+
+    addresses = map_addresses(address, node)
+    alone = isinstance(addresses, list) and len(addresses) == 1
+    return (addresses[0] if alone else addresses), given
+
+
+def _is_keras3_call(node: Any) -> bool:
+    return isinstance(node, Mapping) and "args" in node and not is_address(node["args"])
 
 
 def _keras3_address(argument: Any) -> Any:
     if isinstance(argument, Mapping) and "config" in argument:
         return list(argument["config"]["keras_history"])
     return [_keras3_address(item) for item in argument]
-
-
-def is_address(item: Any) -> bool:
-    """Say whether this is [layer name, node index, tensor index]."""
-    return isinstance(item, list | tuple) and len(item) >= 3 and isinstance(item[0], str)
-
-
-def map_addresses(function: Any, structure: Any) -> Any:
-    """Return the structure with `function` applied to each address in it."""
-    if is_address(structure):
-        return function(structure)
-    if isinstance(structure, Mapping):
-        return {key: map_addresses(function, value) for key, value in structure.items()}
-    return [map_addresses(function, item) for item in structure]
 
 
 def _tensors(structure: Any, tensor: Any) -> Nested:
@@ -203,9 +274,7 @@ def _tensors(structure: Any, tensor: Any) -> Nested:
     return found
 
 
-def _first_referenced(
-    config: Mapping[str, Any], calls: Sequence[tuple[Layer, Any]]
-) -> dict[str, int]:
+def _first_referenced(config: Mapping[str, Any], calls: Sequence[Call]) -> dict[str, int]:
     """Return the index that each model's first call has: 1 in tf_keras's words, 0 in Keras 3's."""
     lowest: dict[str, int] = {}
 
@@ -214,11 +283,12 @@ def _first_referenced(
 
     for structure in _referenced(config, calls):
         map_addresses(note, structure)
-    models = Counter(layer.name for layer, _ in calls if layer.is_graph_network)
+    models = {call.name for call in calls if call.layer.is_graph_network}
     return {name: index for name, index in lowest.items() if name in models}
 
 
-def _referenced(config: Mapping[str, Any], calls: Sequence[tuple[Layer, Any]]) -> Iterator[Any]:
-    for _, node in calls:
-        yield _call_of(node)[0]
+def _referenced(config: Mapping[str, Any], calls: Sequence[Call]) -> Iterator[Any]:
+    for call in calls:
+        yield call.inputs
+        yield from map(list, call.named)
     yield config["output_layers"]

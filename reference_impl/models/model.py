@@ -1,6 +1,5 @@
 """Model: a layer that can be compiled, trained, evaluated and saved; functional or subclassed."""
 
-import json
 import sys
 from collections.abc import Mapping
 from typing import Any, Self
@@ -10,16 +9,21 @@ import numpy as np
 from reference_impl import saving
 from reference_impl.autodiff import Variable
 from reference_impl.checkpoints import LoadStatus
+from reference_impl.config_types import fitted, made_from
 from reference_impl.custom_objects import custom_object_scope
 from reference_impl.layers.base import KerasTensor, Layer
 from reference_impl.layers.call_context import CallFrame, calling
 from reference_impl.layers.policy import is_floating
-from reference_impl.layers.weights import each_once, zeros_of
+from reference_impl.layers.weights import each_once
+from reference_impl.limits import building
+from reference_impl.loading import at
 from reference_impl.models.errors import UnbuiltModel
 from reference_impl.models.graph import Graph, conformed_inputs, graph_between
+from reference_impl.models.graph_checks import NetworkConfig
 from reference_impl.models.graph_config import graph_config, graph_from_config
 from reference_impl.models.trainer import Trainer
-from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
+from reference_impl.nest import Nested, leaves, map_leaves, map_shapes, shapes_in
+from reference_impl.plain import json_text
 from reference_impl.serialization import class_name
 from reference_impl.state import BACKEND, KERAS_VERSION
 
@@ -32,6 +36,8 @@ class Model(Trainer):
         outputs: symbolic tensors computed from them.
         name: by default `model`, `model_1`…, or from the name of the subclass.
     """
+
+    configured_by_layers = True
 
     def __init__(
         self,
@@ -87,15 +93,22 @@ class Model(Trainer):
         """The names of the outputs: of the layers that make them."""
         return None if self.graph is None else self.graph.output_names
 
-    def __call__(self, inputs: Nested, training: bool | None = None, **arguments: Any) -> Nested:  # noqa: FBT001 (Keras's signature)
+    def positions(self) -> tuple[str, ...]:
+        """Return the names of what is taken by position after the inputs."""
+        return ("training",) if type(self).call is Model.call else super().positions()
+
+    def __call__(self, inputs: Nested, *others: Any, **arguments: Any) -> Nested:
         """Compute the outputs; a subclassed model notes what it is first called on."""
         if self.graph is None and self.called_on is None:
-            object.__setattr__(self, "called_on", map_leaves(self._as_symbol, inputs))
-        return super().__call__(inputs, training, **arguments)
+            self._note_call(inputs)
+        return super().__call__(inputs, *others, **arguments)
+
+    def _note_call(self, inputs: Nested) -> None:
+        object.__setattr__(self, "called_on", map_leaves(self._as_symbol, inputs))
 
     def _as_symbol(self, value: Any) -> KerasTensor:
         """Return what stands for an input of a subclassed model: any number of samples."""
-        shape = (None, *np.shape(value)[1:])
+        shape = (None, *(value.shape if isinstance(value, KerasTensor) else np.shape(value))[1:])
         dtype = str(value.dtype if isinstance(value, KerasTensor) else np.asarray(value).dtype)
         return KerasTensor(shape, self.compute_dtype if is_floating(dtype) else dtype)
 
@@ -109,15 +122,26 @@ class Model(Trainer):
         """Return the outputs' shapes."""
         if self.graph is None:
             return super().compute_output_shape(input_shape)
-        shapes: list[Shape] = []
-        map_shapes(shapes.append, input_shape)
-        return self.graph.output_shapes(shapes)
+        return self.graph.output_shapes(shapes_in(input_shape))
+
+    @property
+    def states_output_shape(self) -> bool:
+        """Whether a graph or the class states the shape of the outputs."""
+        by_call = type(self).compute_output_shape is Model.compute_output_shape
+        return self.graph is not None or not by_call
 
     def build(self, input_shape: Nested) -> None:
         """Create a subclassed model's weights by calling it on zeros of that shape."""
-        if self.graph is None and not self.built:
-            self.built = True
-            self(zeros_of(input_shape, self.compute_dtype), training=False)
+        if self.graph is not None or self.built:
+            return
+        if self.called_on is None:
+            symbols = map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), input_shape)
+            self._note_call(symbols)
+        try:
+            self._shape_by_call(input_shape, {})
+        except ValueError:
+            self.built, self.called_on = False, None
+            raise
 
     def ensure_built(self, input_shape: Nested) -> None:
         """Count a subclassed model as built once it is called, by its own `build` if it has one."""
@@ -201,12 +225,13 @@ class Model(Trainer):
         cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Self:
         """Return the functional model that a configuration describes, with fresh weights."""
-        with custom_object_scope(custom_objects or {}):
-            if "input_layers" not in config:
-                return cls(**config)
-            inputs, outputs = graph_from_config(config)
-            model = cls(inputs=inputs, outputs=outputs, name=config.get("name"))
-            model.set_own_trainable(config.get("trainable", True))
+        with custom_object_scope(custom_objects or {}), building(), at():
+            told = fitted(config, NetworkConfig)
+            if "input_layers" not in told:
+                return made_from(cls, told)
+            inputs, outputs = graph_from_config(told)
+            model = cls(inputs=inputs, outputs=outputs, name=told.get("name"))
+            model.set_own_trainable(told.get("trainable", True))
             return model
 
     def to_json(self, **json_arguments: Any) -> str:
@@ -217,7 +242,7 @@ class Model(Trainer):
             "keras_version": KERAS_VERSION,
             "backend": BACKEND,
         }
-        return json.dumps(entry, **json_arguments)
+        return json_text(entry, **json_arguments)
 
     def save(
         self,

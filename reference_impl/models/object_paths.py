@@ -21,11 +21,15 @@ from reference_impl.naming import snake_case
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What lies at a path: the variables of one layer alone, trainable ones first."""
+    """What lies at a path: the variables of one layer alone, trainable ones first.
+
+    `complete` is whether the layer, and those in it, have all their weights by now.
+    """
 
     path: str
     name: str
     variables: tuple[Variable, ...] = ()
+    complete: bool = True
 
 
 @dataclass(slots=True)
@@ -58,7 +62,7 @@ class Walk:
             cell = Place(f"{path}/cell".removeprefix("/"), layer.cell_name, own)
             self._places += [Place(path, layer.name), cell]
         else:
-            self._places.append(Place(path, layer.name, own))
+            self._places.append(Place(path, layer.name, own, layer.complete))
         for name, held in self._attributes(layer):
             where = f"{path}/{name}".removeprefix("/")
             if isinstance(held, Layer):

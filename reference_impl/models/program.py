@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 
 from reference_impl.autodiff import Tensor, Variable
+from reference_impl.config_types import fitted
 from reference_impl.graphs.drawing import TAKES_SHAPE, Drawing, told
 from reference_impl.graphs.function import Function
 from reference_impl.graphs.operations import OPERATIONS
 from reference_impl.graphs.symbol import Symbol, UntraceableOperation
 from reference_impl.layers.base import Layer
 from reference_impl.layers.call_context import CallFrame, calling, current_frame
+from reference_impl.loading import MalformedEntry
 from reference_impl.nest import Nested, leaves, map_leaves
-from reference_impl.serialization import MalformedEntry
 from reference_impl.tape import Operand, applied, traced_by, value_of
 
 PRIMITIVES: Mapping[str, Any] = {primitive.__name__: primitive for primitive in OPERATIONS}
@@ -270,7 +271,7 @@ def decoded(item: Any, tensor: Any) -> Any:
         parts = [decoded(inner, tensor) for inner in value]
         return parts if kind == "list" else tuple(parts)
     if kind == "slice":
-        return slice(*value)
+        return slice(*fitted(value, tuple[int | None, int | None, int | None]))
     if kind == "dtype":
         return np.dtype(value)
     if kind == "ellipsis":

@@ -11,11 +11,13 @@ import numpy as np
 
 from reference_impl.autodiff import Variable
 from reference_impl.formats.bundle_read import Bundle
+from reference_impl.formats.errors import WrongPart
 from reference_impl.formats.object_graph import Node, numbered
 from reference_impl.layers.base import Layer
+from reference_impl.loading import loading
+from reference_impl.models.assignments import WeightsMismatch, commit
 from reference_impl.models.errors import UnbuiltModel
-from reference_impl.models.restore import WeightsMismatch
-from reference_impl.models.restore_slots import Pairs, match_optimizer
+from reference_impl.models.restore_slots import Pairs, has_no_step, match_optimizer
 from reference_impl.models.trackable import (
     BY_NUMBER,
     METRICS,
@@ -29,6 +31,9 @@ from reference_impl.models.trackable import (
 from reference_impl.models.trainer import Trainer
 from reference_impl.optimizers import Optimizer
 
+OF_TRAINING = ("optimizer/", "keras_api/", "save_counter/")
+"""How the keys start of what is no weight of a layer."""
+
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -36,23 +41,28 @@ _LOGGER = logging.getLogger(__name__)
 class SavedTree:
     """An object graph that was read, and which of its nodes is which of the model's objects.
 
-    What is found first stays: a node is one object, and an object one node.
+    What is found first stays: a node is one object, and a variable or an optimizer one node. A
+    layer may be several nodes, as in TensorFlow: where the file has one more layer without
+    weights, `layer-0` is that one, and the model's first layer is `layer_with_weights-0`, too.
     """
 
     root: Node
     view: View
-    held_by: dict[int, Held] = field(default_factory=dict)
-    node_by: dict[int, Node] = field(default_factory=dict)
+    held_by: dict[Node, Held] = field(default_factory=dict)
+    node_by: dict[Held, Node] = field(default_factory=dict)
 
     def bind(self, node: Node, held: Held) -> bool:
         """Note that these are the same; say whether they are."""
         if not isinstance(held, Layer | Optimizer | Variable):
             return True
-        same = self.held_by.get(id(node), held) is held
-        if same and self.node_by.get(id(held), node) is node:
-            self.held_by[id(node)], self.node_by[id(held)] = held, node
-            return True
-        return False
+        if self.held_by.get(node, held) is not held:
+            return False
+        if isinstance(held, Optimizer | Variable):
+            if self.node_by.get(held, node) is not node:
+                return False
+            self.node_by[held] = node
+        self.held_by[node] = held
+        return True
 
     def matched(self, model: Trainer) -> Iterator[tuple[Node, Held]]:
         """Yield each node that is an object of the model by now, breadth first."""
@@ -108,7 +118,8 @@ class Restoration:
         self._waiting = dict.fromkeys(self._keys + ([] if extras is None else _keys(extras)))
         self._values: dict[str, np.ndarray] = {}
         self._optimized = optimized
-        self._restored: dict[int, Variable] = {}
+        self._restored: set[Variable] = set()
+        self._told: set[Variable] = set()
         self._warned: set[str] = set()
         self._running = False
 
@@ -123,24 +134,17 @@ class Restoration:
             OptimizerMismatch: if the optimizer's state is of other variables or options.
         """
         changes = self._changes()
-        there = variables_below(self.model)
-        if there and not changes:
-            raise WeightsMismatch(
-                f"model {self.model.name!r}: the checkpoint {str(self._bundle.prefix)!r} has a "
-                f"value for none of its variables; it holds {self._keys[:3]}..."
-            )
+        self._check_related(changes)
+        afresh = self._saved_before_the_first_step()
         self._values = self._bundle.read_all(self._waiting)
+        for optimizer in afresh:
+            optimizer.unbuild()
         self._take(changes)
         if self._extras is not None:
             # Metrics that are made later count what comes later.
             self._extras.root.children.pop(METRICS, None)
         self._wait()
-        left = [weight.name for weight in _weights(self.model) if id(weight) not in self._restored]
-        if left:
-            _LOGGER.warning(
-                "model %r: %d weights have no value in the checkpoint %r and keep theirs: %s",
-                *(self.model.name, len(left), str(self._bundle.prefix), left),
-            )
+        self._tell_left(_weights(self.model))
 
     def advance(self) -> None:
         """Restore what was created since.
@@ -152,10 +156,50 @@ class Restoration:
             return
         self._running = True
         try:
-            self._take(self._changes())
+            with loading(self._bundle.prefix):
+                self._take(self._changes())
+                built = [layer for layer in self.model.flatten_layers() if layer.built]
+                self._tell_left([weight for layer in built for weight in layer.own_weights()])
         finally:
             self._running = False
         self._wait()
+
+    def _check_related(self, changes: Sequence[tuple[Variable, str]]) -> None:
+        """Refuse a checkpoint of which nothing but the state of training is the model's.
+
+        Raises:
+            WeightsMismatch: naming what it holds, and what the model has.
+        """
+        weights = set(_weights(self.model))
+        names = [name for name in children(self.model) if name != "optimizer"]
+        held = [key for key in self._keys if not key.startswith(OF_TRAINING)]
+        if weights and any(variable in weights for variable, _ in changes):
+            return
+        if not weights and (not held or set(names) & set(self._weights.root.children)):
+            return
+        raise WeightsMismatch(
+            f"model {self.model.name!r}: the checkpoint {str(self._bundle.prefix)!r} has a value "
+            f"for none of its variables: expected some of {names[:5]}, found {held[:3]}..."
+        )
+
+    def _saved_before_the_first_step(self) -> list[Optimizer]:
+        """Return the optimizers with slots of which the checkpoint has none, at no step."""
+        return [
+            held
+            for node, held in self._weights.matched(self.model)
+            if isinstance(held, Optimizer) and held.built and has_no_step(node, self._bundle.read)
+        ]
+
+    def _tell_left(self, weights: Sequence[Variable]) -> None:
+        """Warn of weights that have no value in the checkpoint, of each once."""
+        left = [weight for weight in weights if weight not in self._restored | self._told]
+        self._told.update(left)
+        if left:
+            names = [weight.name for weight in left]
+            _LOGGER.warning(
+                "model %r: %d weights have no value in the checkpoint %r and keep theirs: %s",
+                *(self.model.name, len(names), str(self._bundle.prefix), names),
+            )
 
     def stop(self) -> None:
         """Wait for nothing any more."""
@@ -167,8 +211,17 @@ class Restoration:
         return [
             variable.name
             for variable in variables_below(self.model)
-            if id(variable) not in self._restored
+            if variable not in self._restored
         ]
+
+    def incomplete(self) -> list[str]:
+        """Return the names of layers without all their weights, if there are values left for some.
+
+        A layer without weights has no number among those with weights, by which its node is found.
+        """
+        left = [key for key in self.unused() if not key.startswith(OF_TRAINING)]
+        layers = [layer for layer in self.model.flatten_layers() if layer is not self.model]
+        return [layer.name for layer in layers if left and not layer.complete]
 
     def unused(self) -> list[str]:
         """Return the keys of the values that nothing took yet."""
@@ -177,7 +230,8 @@ class Restoration:
     def _changes(self) -> list[tuple[Variable, str]]:
         """Return the variables that take a value now, and its key; all of them fit."""
         pairs: Pairs = []
-        for node, held in self._weights.matched(self.model):
+        # All are found first: a legacy optimizer's slots go by the weights that they are of.
+        for node, held in list(self._weights.matched(self.model)):
             if isinstance(held, Optimizer):
                 pairs += self._of_optimizer(node, held)
             elif isinstance(held, Variable):
@@ -189,8 +243,14 @@ class Restoration:
                 if isinstance(held, Variable)
             ]
         changes = [(held, node.key) for held, node in pairs if node.key in self._waiting]
+        keys: dict[str, Variable] = {}
         for variable, key in changes:
             self._check(variable, key)
+            if keys.setdefault(key, variable) is not variable:
+                raise WrongPart(
+                    f"{self._bundle.prefix}: {key!r} is the value of two variables, "
+                    f"{keys[key].name!r} and {variable.name!r}"
+                )
         return changes
 
     def _of_optimizer(self, node: Node, optimizer: Optimizer) -> Pairs:
@@ -222,10 +282,11 @@ class Restoration:
             )
 
     def _take(self, changes: Sequence[tuple[Variable, str]]) -> None:
+        commit([(variable, variable.converted(self._values[key])) for variable, key in changes])
         for variable, key in changes:
-            variable.adopt(self._values.pop(key))
-            self._waiting.pop(key)
-            self._restored[id(variable)] = variable
+            self._values.pop(key, None)
+            self._waiting.pop(key, None)
+            self._restored.add(variable)
 
     def _wait(self) -> None:
         """Have what is created later restored, as long as there are values that nothing took."""

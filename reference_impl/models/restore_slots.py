@@ -12,8 +12,8 @@ import numpy as np
 from reference_impl.autodiff import Variable
 from reference_impl.formats.object_graph import Node
 from reference_impl.models.capture import optimized_places
-from reference_impl.models.restore_training import OptimizerMismatch
-from reference_impl.optimizers import Optimizer, UnknownVariableError
+from reference_impl.models.optimized import OptimizerMismatch
+from reference_impl.optimizers import LegacyOptimizer, Optimizer, UnknownVariableError
 from reference_impl.optimizers.slot_lists import AVERAGES, slot_lists, slot_names
 
 Pairs = list[tuple[Variable, Node]]
@@ -42,7 +42,7 @@ def match_optimizer(
     node: Node,
     optimizer: Optimizer,
     *,
-    variables: Mapping[int, Any],
+    variables: Mapping[Node, Any],
     read: Callable[[str], np.ndarray],
     waiting: Collection[str],
     weights: Sequence[Variable],
@@ -55,7 +55,7 @@ def match_optimizer(
     Args:
         node: the saved optimizer.
         optimizer: the one that takes its state.
-        variables: the model's variables by the id of their saved object.
+        variables: the model's variables by their saved object.
         read: returns a value by its key.
         waiting: keys of the values that nothing took yet.
         weights: of the model.
@@ -64,8 +64,10 @@ def match_optimizer(
     Raises:
         OptimizerMismatch: if it is of the same class, of other variables or options.
     """
+    if isinstance(optimizer, LegacyOptimizer):
+        return _of_legacy(node, optimizer, variables)
     if node.slots or "iter" in node.children:
-        return _legacy(
+        return _taken_over(
             node, optimizer, variables, {key: read(key) for key in _own_keys(node, waiting)}
         )
     match = OptimizerMatch()
@@ -83,6 +85,15 @@ def match_optimizer(
         _check_optimized(optimizer, weights, optimized)
         match.pairs += _paired_slots(node, optimizer)
     return match
+
+
+def has_no_step(node: Node, read: Callable[[str], np.ndarray]) -> bool:
+    """Say whether a saved optimizer had no slots yet, and no step had been taken."""
+    iterations = node.children.get("_iterations", node.children.get("iter"))
+    slots = node.slots or any(_is_slot_list(name, child) for name, child in node.children.items())
+    if slots or iterations is None or iterations.key is None:
+        return False
+    return not read(iterations.key).any()
 
 
 def _is_slot_list(name: str, child: Node) -> bool:
@@ -165,35 +176,66 @@ def _own_keys(node: Node, waiting: Collection[str]) -> list[str]:
     return [child.key for child in node.children.values() if child.key and child.key in waiting]
 
 
-def _legacy(
+def _of_legacy(
+    node: Node, optimizer: LegacyOptimizer, variables: Mapping[Node, Any]
+) -> OptimizerMatch:
+    """Return what a legacy optimizer takes over: the single variables by name, and its slots."""
+    match = OptimizerMatch()
+    slots = {slot.name for slot in node.slots}
+    singles = {name for name, child in node.children.items() if child.key}
+    if not optimizer.is_of_class(singles, slots):
+        match.warnings.append(_left(optimizer, sorted(singles | slots)))
+        return match
+    expected = optimizer.slot_names()
+    if slots and slots != set(expected):
+        raise OptimizerMismatch(
+            f"optimizer {optimizer.name!r} ({type(optimizer).__name__}): expected the slots "
+            f"{list(expected)}, found {sorted(slots)} in the checkpoint: it was saved with other "
+            "options"
+        )
+    own = {**optimizer.singles, **optimizer.hypers}
+    match.pairs += [(own[name], node.children[name]) for name in own if name in singles]
+    for slot in node.slots if optimizer.built else []:
+        place = _place(optimizer, variables.get(slot.variable))
+        if place is not None:
+            match.pairs.append((optimizer.slots[slot.name][place], slot.slot))
+    return match
+
+
+def _taken_over(
     node: Node,
     optimizer: Optimizer,
-    variables: Mapping[int, Any],
+    variables: Mapping[Node, Any],
     values: Mapping[str, np.ndarray],
 ) -> OptimizerMatch:
-    """Return what an optimizer takes over from a legacy one, whose slots stand by the variables."""
+    """Return what an optimizer of today takes over from a legacy one."""
     match = OptimizerMatch()
     names = slot_names(optimizer)
-    legacy = {} if names is None else names.legacy
     slots = {slot.name for slot in node.slots}
-    complete = names is not None and names.required <= {legacy.get(slot) for slot in slots}
-    if names is None or not slots <= set(legacy) or (slots and not complete):
-        match.warnings.append(_left(optimizer, sorted(slots)))
+    singles = {name for name, child in node.children.items() if child.key}
+    if names is None or not names.legacy_class().is_of_class(singles, slots):
+        match.warnings.append(_left(optimizer, sorted(singles | slots)))
         return match
-    singles = {"iter": optimizer.iterations}
+    if slots and names.differs and names.alike_with not in slots:
+        kind = type(optimizer).__name__
+        raise OptimizerMismatch(
+            f"optimizer {optimizer.name!r} ({kind}): the checkpoint holds the state of the legacy "
+            f"{kind}, before TensorFlow 2.11, which computes otherwise ({names.differs}): compile "
+            f"with optimizers.legacy.{kind} to go on with it"
+        )
+    taking = {"iter": optimizer.iterations}
     if optimizer.schedule is None:
-        singles["learning_rate"] = optimizer.learning_rate
-    if optimizer.built and optimizer.extra_state:
-        singles["momentum_cache"] = optimizer.extra_state["_u_product"]
+        taking["learning_rate"] = optimizer.learning_rate
     for name, child in node.children.items():
-        if name in singles:
-            match.pairs.append((singles[name], child))
-        elif child.key and child.key in values and name != "momentum_cache":
+        if name in taking:
+            match.pairs.append((taking[name], child))
+        elif child.key and child.key in values:
             _compare(match, optimizer, name, values[child.key], child.key)
     if optimizer.built:
-        lists = {slot: slot_lists(optimizer).get(names.lists[legacy[slot]], []) for slot in slots}
+        own = slot_lists(optimizer)
+        lists = {slot: own.get(names.lists[names.legacy[slot]], []) for slot in slots}
         for slot in node.slots:
-            place = _place(optimizer, variables.get(id(slot.variable)))
+            place = _place(optimizer, variables.get(slot.variable))
             if place is not None and lists[slot.name]:
                 match.pairs.append((lists[slot.name][place], slot.slot))
     return match

@@ -1,39 +1,37 @@
 """From saved compile settings to a compiled model with its optimizer's and metrics' state."""
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
-from itertools import combinations
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
 from reference_impl import losses, metrics, optimizers
 from reference_impl.autodiff import Variable
+from reference_impl.catalogue import UnknownNameError
+from reference_impl.config_types import fitted
 from reference_impl.custom_objects import active_custom_objects
 from reference_impl.layers.base import Layer
-from reference_impl.layers.weights import each_once
+from reference_impl.loading import MalformedEntry, at
+from reference_impl.metrics import Metric
+from reference_impl.models.assignments import Assignments, assignment, commit, undone_if_raised
 from reference_impl.models.batches import pseudo_names
-from reference_impl.models.compiled import per_output
+from reference_impl.models.compiled import BY_SHAPE, Compiled, per_output
 from reference_impl.models.dialect_training import RATE, in_our_order
-from reference_impl.models.flags import Flags, flags_of, paired
+from reference_impl.models.flags import Flags, flags_of, held, paired
+from reference_impl.models.optimized import (
+    OptimizerMismatch,
+    built_with,
+    likeliest,
+    optimized_weights,
+)
 from reference_impl.models.trainer import Trainer
-from reference_impl.optimizers import Optimizer
-from reference_impl.serialization import MalformedEntry
-from reference_impl.state import Entry, Extras, NamedArray
+from reference_impl.nest import leaves
+from reference_impl.optimizers import LegacyOptimizer, Optimizer
+from reference_impl.optimizers.legacy.optimizer import ITERATION
+from reference_impl.state import Array, Entry, Extras, NamedArray
 
-Changes = list[tuple[Variable, np.ndarray]]
-
-Fitted = tuple[list[np.ndarray], dict[str, np.ndarray]]
+Fitted = tuple[list[Array], dict[str, Array]]
 """An optimizer's list as ours, and what stands outside of it."""
-
-MOST_FROZEN = 6
-"""Frozen layers of which every choice is tried; of more, all or none have been trained."""
-
-_LOGGER = logging.getLogger(__name__)
-
-
-class OptimizerMismatch(ValueError):
-    """The optimizer's state does not fit the model or is of a kind that is not read."""
 
 
 class MetricsMismatch(OptimizerMismatch):
@@ -49,6 +47,14 @@ def paired_flags(model: Layer, flags: Sequence[bool]) -> Flags:
             f"found {len(flags)}"
         )
     return found
+
+
+class Training(TypedDict):
+    """What compile settings hold, as far as they are read."""
+
+    optimizer_config: str | Mapping[str, Any]
+    loss_weights: NotRequired[float | Sequence[float | None] | Mapping[str, float | None] | None]
+    run_eagerly: NotRequired[bool | None]
 
 
 def compile_from(
@@ -67,44 +73,58 @@ def compile_from(
     known = active_custom_objects()
     if "optimizer_config" not in training:
         raise MalformedEntry(f"model {model.name!r}: its training_config has no optimizer_config")
+    told = fitted(training, Training)
     names = (model.output_names or output_names) if prefixed else []
-    saved_metrics = _without_prefix(training.get("metrics"), names)
-    saved_weighted = _without_prefix(training.get("weighted_metrics"), names)
-    run_eagerly = training.get("run_eagerly") if extras is None else extras.run_eagerly
-    model.compile(
-        optimizer=optimizers.deserialize(training["optimizer_config"], custom_objects=known),
-        loss=_mapped(
-            lambda entry: (
-                losses.deserialize(entry, custom_objects=known)
-                if isinstance(entry, Mapping)
-                else entry
-            ),
-            training.get("loss"),
-        ),
-        metrics=_mapped(_metric, saved_metrics),
-        weighted_metrics=_mapped(_metric, saved_weighted),
-        loss_weights=training.get("loss_weights"),
-        run_eagerly=run_eagerly,
-    )
+    run_eagerly = told.get("run_eagerly") if extras is None else extras.run_eagerly
+    try:
+        with at("optimizer_config"):
+            optimizer = optimizers.deserialize(told["optimizer_config"], custom_objects=known)
+        model.compile(
+            optimizer=optimizer,
+            loss=_mapped(_loss, told.get("loss"), "loss"),
+            metrics=_metrics(told, "metrics", names),
+            weighted_metrics=_metrics(told, "weighted_metrics", names),
+            loss_weights=told.get("loss_weights"),
+            run_eagerly=run_eagerly,
+        )
+    except UnknownNameError as error:
+        advice = "pass it in custom_objects, or load with compile=False to do without them"
+        said = f"model {model.name!r}: its compile settings name what is not known: {advice}: "
+        error.args = (said + error.args[0],)
+        raise
     if model.compiled is not None and extras is not None:
         model.compiled.flags = paired_flags(model, extras.compiled_trainable)
 
 
-def _mapped(function: Any, structure: Any) -> Any:
-    """Return the structure with `function` applied to each entry or name in it."""
-    if isinstance(structure, Mapping) and "class_name" not in structure:
-        return {key: _mapped(function, value) for key, value in structure.items()}
-    if isinstance(structure, list | tuple):
-        return [_mapped(function, item) for item in structure]
-    return None if structure is None else function(structure)
+def _mapped(function: Any, structure: Any, key: str | int) -> Any:
+    """Return the structure at a key with `function` applied to each entry or name in it."""
+    with at(key):
+        if isinstance(structure, Mapping) and "class_name" not in structure:
+            return {key: _mapped(function, value, key) for key, value in structure.items()}
+        if isinstance(structure, list | tuple):
+            return [_mapped(function, item, place) for place, item in enumerate(structure)]
+        return None if structure is None else function(structure)
+
+
+def _loss(entry: Any) -> Any:
+    """Return what `compile` takes: a name as it was given, once it is found to be one."""
+    made = losses.deserialize(entry, custom_objects=active_custom_objects())
+    return entry if isinstance(entry, str) else made
 
 
 def _metric(entry: Any) -> Any:
     """Return what `compile` takes: a name as it was given, since the metric is called by it."""
     custom = active_custom_objects()
-    if isinstance(entry, str) and entry not in custom:
+    if isinstance(entry, str) and entry.lower() in BY_SHAPE and entry not in custom:
         return entry
-    return metrics.deserialize(entry, custom_objects=custom)
+    made = metrics.deserialize(entry, custom_objects=custom)
+    return entry if isinstance(entry, str) and entry not in custom else made
+
+
+def _metrics(told: Mapping[str, Any], key: str, names: Sequence[str]) -> Any:
+    with at(key):
+        saved = _without_prefix(told.get(key), names)
+    return _mapped(_metric, saved, key)
 
 
 def _without_prefix(structure: Any, names: Sequence[str]) -> Any:
@@ -129,51 +149,69 @@ def _renamed(entry: Any, prefix: str) -> Any:
 def restore_training(model: Trainer, arrays: Sequence[NamedArray], extras: Extras) -> None:
     """Give the optimizer and the metrics of a compiled model the state that was saved.
 
-    The state of a legacy optimizer is left, with a warning: it starts afresh.
-
     Raises:
         OptimizerMismatch, MetricsMismatch: if it does not fit; nothing is changed then.
     """
+    commit(training_changes(model, arrays, extras))
+
+
+def training_changes(model: Trainer, arrays: Sequence[NamedArray], extras: Extras) -> Assignments:
+    """Return which variable of the optimizer and the metrics takes which array.
+
+    They are made if they are not yet. The state of a legacy optimizer is left, with a warning: it
+    starts afresh.
+
+    Raises:
+        OptimizerMismatch, MetricsMismatch, WeightsMismatch: if it does not fit; the model is as
+            before then.
+    """
     compiled = model.compiled
     if compiled is None:
-        return
-    legacy = _is_legacy(arrays)
-    if legacy:
-        _LOGGER.warning(
-            "%s: the file holds the state of a legacy optimizer, which is not read: its "
-            "weights are, and the optimizer starts afresh",
-            model.name,
-        )
+        return []
+    told = compiled.arguments
+    given = [
+        one for one in leaves([told.metrics, told.weighted_metrics]) if isinstance(one, Metric)
+    ]
+    with undone_if_raised(compiled, compiled.optimizer, *given):
+        return _changes(model, compiled, arrays, extras)
+
+
+def _changes(
+    model: Trainer, compiled: Compiled, arrays: Sequence[NamedArray], extras: Extras
+) -> Assignments:
     changes = _metric_changes(model, extras)
-    listed: Sequence[np.ndarray] = ()
     optimizer = compiled.optimizer
-    if not legacy:
-        listed, outside = _optimizer_state(model, optimizer, arrays, extras)
-        changes += outside
-    if len(listed) > 1:
-        optimizer.set_weights(listed)
-    elif listed:
-        optimizer.iterations.assign(listed[0])
-    for variable, value in changes:
-        variable.adopt(value)
+    listed, outside = _optimizer_state(model, optimizer, arrays, extras)
+    changes += outside
+    where = f"optimizer {optimizer.name!r}"
+    taking = optimizer.variables if len(listed) > 1 else [optimizer.iterations][: len(listed)]
+    return changes + [
+        assignment(variable, f"number {number}", value, where)
+        for number, (variable, value) in enumerate(zip(taking, listed, strict=True))
+    ]
 
 
 def _optimizer_state(
     model: Trainer, optimizer: Optimizer, arrays: Sequence[NamedArray], extras: Extras
-) -> tuple[list[np.ndarray], Changes]:
+) -> tuple[list[Array], Assignments]:
     """Return the optimizer's list as ours, and which variable outside of it takes which array.
 
     The list may be that of either dialect. An optimizer that has slots is built to take them.
     """
-    values = [array.value for array in arrays]
+    _check_age(optimizer, arrays)
+    values = [array.held for array in arrays]
     slots = len(values) > (1 if optimizer.schedule is not None else 2)
     slots = slots or any(value.shape for value in values)
-    outside = extras.optimizer
-    listed: list[np.ndarray] = values[:1]
+    if optimizer.built and values and not (slots or extras.optimized or np.any(values[0])):
+        # Saved before the first step: momenta of later ones do not go with it.
+        optimizer.unbuild()
+    outside: Mapping[str, Array] = extras.optimizer
+    listed: list[Array] = values[:1]
     if extras.optimized or slots or (optimizer.built and values):
-        weights, (listed, outside) = _fitting(
-            optimizer, optimized_weights(model, extras.optimized), values, outside
-        )
+        then = (paired(model, extras.trainable) if extras.optimized else None) or []
+        with held(then):  # by which the places count
+            candidates = optimized_weights(model, extras.optimized)
+        weights, (listed, outside) = _fitting(optimizer, candidates, values, outside)
         optimizer.build(weights)
     elif len(values) == 2:
         # No slots: no step was taken, or SGD without momentum. Keras 3 lists the rate second.
@@ -183,14 +221,15 @@ def _optimizer_state(
         raise OptimizerMismatch(
             f"optimizer {optimizer.name!r}: expected one of {sorted(known)}, found {unknown}"
         )
-    return listed, [(known[name], value) for name, value in outside.items()]
+    where = f"optimizer {optimizer.name!r}"
+    return listed, [assignment(known[name], name, value, where) for name, value in outside.items()]
 
 
 def _fitting(
     optimizer: Optimizer,
     candidates: Sequence[list[Variable]],
-    values: Sequence[np.ndarray],
-    outside: Mapping[str, np.ndarray],
+    values: Sequence[Array],
+    outside: Mapping[str, Array],
 ) -> tuple[list[Variable], Fitted]:
     """Return the weights that the state is of, and the state as ours.
 
@@ -208,71 +247,28 @@ def _fitting(
     if fits:
         raise OptimizerMismatch(
             f"optimizer {optimizer.name!r}: expected state that tells which frozen layers it is "
-            f"of, found {shapes}, which fits {len(fits)} choices of layers; load with "
-            "compile=False to do without it"
+            f"of, found {shapes}, which fits {len(fits)} choices of layers; "
+            "load_model(compile=False) does without it"
         )
     raise OptimizerMismatch(
         f"optimizer {optimizer.name!r}: expected state of shapes "
         f"{[variable.shape for variable in built_with(optimizer, candidates[0]).variables]}, "
-        f"found {shapes}; load with compile=False to do without it"
+        f"found {shapes}; load_model(compile=False) does without it"
     )
 
 
-def likeliest(
-    candidates: Sequence[list[Variable]], fits: Callable[[list[Variable]], bool]
-) -> list[list[Variable]]:
-    """Return the first or the second candidate if it fits, else all others that do."""
-    groups = (candidates[:1], candidates[1:2], candidates[2:])
-    found = ([weights for weights in group if fits(weights)] for group in groups)
-    return next(filter(None, found), [])
-
-
-def built_with(optimizer: Optimizer, weights: Sequence[Variable]) -> Optimizer:
-    """Return the optimizer if it is built, else a copy that is: nothing is changed."""
-    if optimizer.built:
-        return optimizer
-    built = type(optimizer).from_config(optimizer.get_config())
-    built.build(weights)
-    return built
-
-
-def optimized_weights(model: Trainer, places: Sequence[int]) -> list[list[Variable]]:
-    """Return what the optimizer may have been built with, the two likeliest first.
-
-    Where the file does not tell, that is what trains, all that would train if nothing had been
-    frozen since, or what would if some layers had not: tf_keras keeps the slots of a layer that is
-    frozen after training.
-
-    Raises:
-        OptimizerMismatch: if a place is none of the model's weights.
-    """
-    weights = model.weights
-    if any(not 0 <= place < len(weights) for place in places):
+def _check_age(optimizer: Optimizer, arrays: Sequence[NamedArray]) -> None:
+    """Refuse the list of a legacy optimizer for one of today, whose order it does not have."""
+    iteration = arrays[0].name.rpartition("/")[2] if len(arrays) > 1 else ""
+    if iteration == f"{ITERATION}:0" and not isinstance(optimizer, LegacyOptimizer):
         raise OptimizerMismatch(
-            f"model {model.name!r}: expected places of optimized weights below {len(weights)}, "
-            f"found {sorted(places)}"
+            f"optimizer {optimizer.name!r}: expected the state of a {type(optimizer).__name__}, "
+            "found that of a legacy optimizer, before TensorFlow 2.11; load with compile=False to "
+            "do without it"
         )
-    if places:
-        return [[weights[place] for place in places]]
-    own = [layer.own_weights(trainable=True) for layer in model.flatten_layers()]
-    trains = {id(variable) for variable in model.trainable_weights}
-    frozen = [index for index, of in enumerate(own) if of and id(of[0]) not in trains]
-    sizes = range(len(frozen) - 1, 0, -1) if len(frozen) <= MOST_FROZEN else ()
-    without = [set(kept) for size in sizes for kept in combinations(frozen, size)]
-    return [
-        model.trainable_weights,
-        *(
-            each_once([one for index, of in enumerate(own) if index not in kept for one in of])
-            for kept in [set[int](), *without]
-        ),
-    ]
 
 
-def _is_legacy(arrays: Sequence[NamedArray]) -> bool:
-    return len(arrays) > 1 and arrays[0].name.rpartition("/")[2].startswith("iter:")
-
-
-def _metric_changes(model: Trainer, extras: Extras) -> Changes:
+def _metric_changes(model: Trainer, extras: Extras) -> Assignments:
     """Return which metric's variable takes which array; the metrics are made if they are not."""
     compiled, values = model.compiled, extras.metrics
     if compiled is None or not values:
@@ -287,4 +283,7 @@ def _metric_changes(model: Trainer, extras: Extras) -> Changes:
             f"model {model.name!r}: expected metric state of shapes "
             f"{[variable.shape for variable in variables]}, found {[v.shape for v in values]}"
         )
-    return list(zip(variables, values, strict=True))
+    return [
+        assignment(variable, f"number {number}", value, "metrics")
+        for number, (variable, value) in enumerate(zip(variables, values, strict=True))
+    ]

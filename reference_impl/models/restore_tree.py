@@ -1,12 +1,21 @@
 """Which variable of a model takes which array of a file in the layout of `.weights.h5`."""
 
+import logging
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
-from reference_impl.formats.weights_h5 import WeightsTree
+from reference_impl.formats.weights_h5 import OPTIMIZER, WeightsTree
 from reference_impl.layers.base import Layer
+from reference_impl.models.assignments import Assignments, WeightsMismatch
 from reference_impl.models.object_paths import WALKS, Place, Walk
-from reference_impl.models.restore import Assignments, WeightsMismatch, paired
-from reference_impl.state import NamedArray
+from reference_impl.models.optimized import OptimizerMismatch
+from reference_impl.models.restore import paired
+from reference_impl.models.restore_training import MetricsMismatch, training_changes
+from reference_impl.models.trainer import Trainer
+from reference_impl.state import Extras, NamedArray
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def fitting_tree(model: Layer, tree: WeightsTree) -> Assignments:
@@ -26,6 +35,7 @@ def fitting_tree(model: Layer, tree: WeightsTree) -> Assignments:
             f"{sorted(path for path, group in tree.groups.items() if group.arrays)[:20]}; nothing "
             "was changed"
         )
+    _check_complete(model, fits[0], tree)
     changes: Assignments = []
     for place in fits[0]:
         if place.variables:
@@ -33,6 +43,31 @@ def fitting_tree(model: Layer, tree: WeightsTree) -> Assignments:
             named = [NamedArray(f"{place.path}/vars/{i}", a) for i, a in enumerate(arrays)]
             changes += paired(place.name, place.variables, named)
     return changes
+
+
+def _check_complete(model: Layer, places: Sequence[Place], tree: WeightsTree) -> None:
+    """Refuse values of layers that have no weights yet: they would start with others.
+
+    Raises:
+        WeightsMismatch: naming the layer and the paths.
+    """
+    taken = {place.path for place in places if place.variables}
+    for place in places:
+        left = [
+            path
+            for path, group in tree.groups.items()
+            if group.arrays and path not in taken and _within(path, place.path)
+        ]
+        if left and place.path and not place.complete:
+            raise WeightsMismatch(
+                f"model {model.name!r}: layer {place.name!r} has not been called yet and lacks "
+                f"weights for which the file has values, at {left}; call the model on data first, "
+                "or give the shape of its inputs; nothing was changed"
+            )
+
+
+def _within(path: str, outer: str) -> bool:
+    return path == outer or path.startswith(f"{outer}/")
 
 
 def _missing(places: Sequence[Place], tree: WeightsTree) -> list[str]:
@@ -48,3 +83,32 @@ def _missing(places: Sequence[Place], tree: WeightsTree) -> list[str]:
                 f"found {found}"
             )
     return lacking
+
+
+def fitting_training(
+    model: Trainer, optimizer: Sequence[NamedArray], extras: Extras, *, kind: str, source: Path
+) -> Assignments:
+    """Return what a compiled model takes beside its weights; with a warning what it leaves.
+
+    Args:
+        model: the model.
+        optimizer: the optimizer's list.
+        extras: of the file.
+        kind: the class of the model's optimizer, as the file would name it.
+        source: the file, for messages.
+
+    Raises:
+        WeightsMismatch: if an array is of no numbers.
+    """
+    found = (extras.own or {}).get(OPTIMIZER, kind)
+    try:
+        if found != kind:
+            raise OptimizerMismatch(f"model {model.name!r}: expected {kind}, found {found}")
+        try:
+            return training_changes(model, optimizer, extras)
+        except MetricsMismatch as error:
+            _LOGGER.warning("%s: the state of the metrics is left: %s", source, error)
+            return training_changes(model, optimizer, replace(extras, metrics=()))
+    except OptimizerMismatch as error:
+        _LOGGER.warning("%s: the state of the optimizer is left: %s", source, error)
+        return []

@@ -8,10 +8,14 @@ from typing import Any, Self
 import numpy as np
 
 from reference_impl.autodiff import Variable
+from reference_impl.config_types import fitted
 from reference_impl.custom_objects import custom_object_scope
 from reference_impl.layers.base import Layer
+from reference_impl.limits import check_size
+from reference_impl.loading import MalformedEntry, at
 from reference_impl.models.model import Model
 from reference_impl.models.program import recorded, run
+from reference_impl.models.program_checks import Description, check_programs
 from reference_impl.models.saved_objects import config_of, input_specs
 from reference_impl.nest import Nested, leaves
 from reference_impl.serialization import deserialize_layer, serialize_layer
@@ -35,14 +39,19 @@ class Revived(Model):
     def __init__(self, description: Mapping[str, Any], name: str | None = None) -> None:
         super().__init__(name=name or description["name"])
         object.__setattr__(self, "_description", dict(description))
+        layers = []
         with _each_made_once():
-            layers = [_made(entry) for entry in description["layers"]]
+            for number, entry in enumerate(description["layers"]):
+                with at("layers", number):
+                    layers.append(_made(entry))
         weights = [_variable(entry) for entry in description["weights"]]
         self._own_weights.extend(weights)
         for attribute, structure in description["attributes"].items():
-            setattr(self, attribute, _filled(structure, layers, weights))
+            with at("attributes", attribute):
+                setattr(self, attribute, _filled(structure, layers, weights))
+        check_programs(description["programs"], len(list(self.flatten_layers())))
 
-    def call(self, inputs: Nested, *, training: bool = False) -> Nested:
+    def call(self, inputs: Nested, training: bool = False) -> Nested:  # noqa: FBT001 (Keras's signature)
         """Run the program of this way to be called."""
         program = self._description["programs"]["training" if training else "inference"]
         return run(program, list(leaves(inputs)), list(self.flatten_layers()))
@@ -58,8 +67,8 @@ class Revived(Model):
         custom_objects: Mapping[str, Any] | None = None,
     ) -> Self:
         """Return the model with fresh weights, not built."""
-        with custom_object_scope(custom_objects or {}):
-            return cls(config["description"], config.get("name"))
+        with custom_object_scope(custom_objects or {}), at("description"):
+            return cls(fitted(config.get("description"), Description), config.get("name"))
 
 
 @contextmanager
@@ -142,7 +151,9 @@ def _description(model: Model, numbers: Mapping[int, int]) -> dict[str, Any]:
 
 
 def _variable(entry: Mapping[str, Any]) -> Variable:
-    value = np.zeros(entry["shape"], np.dtype(entry["dtype"]))
+    shape, dtype = entry["shape"], entry["dtype"]
+    check_size(shape, dtype, where=f"weight {entry['name']!r}")
+    value = np.zeros(shape, np.dtype(dtype))
     return Variable(value, name=entry["name"], trainable=entry["trainable"])
 
 
@@ -159,12 +170,18 @@ def _places(value: Any, places: Mapping[int, Any]) -> Any:
     return None
 
 
+def _at(listed: Sequence[Any], place: Any) -> Any:
+    if type(place) is not int or not 0 <= place < len(listed):
+        raise MalformedEntry(f"expected a place below {len(listed)}, found {place!r:.200}")
+    return listed[place]
+
+
 def _filled(structure: Any, layers: Sequence[Layer], weights: Sequence[Variable]) -> Any:
     """Return the structure with layers and weights in their places."""
     if isinstance(structure, int):
-        return layers[structure]
+        return _at(layers, structure)
     if isinstance(structure, dict) and set(structure) == {WEIGHT}:
-        return weights[structure[WEIGHT]]
+        return _at(weights, structure[WEIGHT])
     if isinstance(structure, dict):
         return {key: _filled(item, layers, weights) for key, item in structure.items()}
     if isinstance(structure, list):

@@ -15,6 +15,7 @@ from reference_impl.formats.saved_model_objects import (
     DICT,
     GENERIC,
     KERAS_API,
+    LEGACY_OPTIMIZER,
     LIST,
     OPTIMIZER,
     SIGNATURES,
@@ -41,7 +42,7 @@ from reference_impl.models.model import Model
 from reference_impl.models.sequential import Sequential
 from reference_impl.models.trackable import Held, children, tree_of
 from reference_impl.nest import is_shape, leaves, map_shapes
-from reference_impl.optimizers import Optimizer
+from reference_impl.optimizers import LegacyOptimizer, Optimizer
 from reference_impl.serialization import class_name
 from reference_impl.state import BACKEND, KERAS_VERSION
 
@@ -78,6 +79,7 @@ def objects_of(model: Model, ends: Endpoints, *, include_optimizer: bool) -> Obj
     for held, node in held_by(model, root).values():
         if isinstance(held, Layer | Optimizer | list | tuple | dict):
             objects.kinds[id(node)] = _kind(held)
+            objects.frozen.update(id(slot.slot) for slot in node.slots)
         else:
             nodes[id(held)] = node
             if not held.trainable:
@@ -96,7 +98,7 @@ def _kind(held: Held) -> str:
     if isinstance(held, Layer):
         return identifier(held)
     if isinstance(held, Optimizer):
-        return OPTIMIZER
+        return LEGACY_OPTIMIZER if isinstance(held, LegacyOptimizer) else OPTIMIZER
     return DICT if isinstance(held, dict) else LIST
 
 

@@ -1,16 +1,27 @@
 """Sequential: a model whose layers are called one after the other."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, NotRequired, Self
 
+from reference_impl.config_types import fitted
 from reference_impl.custom_objects import custom_object_scope
 from reference_impl.layers.base import KerasTensor, Layer
 from reference_impl.layers.input_layer import InputLayer
 from reference_impl.layers.policy import FLOATX
+from reference_impl.limits import building
+from reference_impl.loading import at
 from reference_impl.models.graph import graph_between
+from reference_impl.models.graph_checks import NetworkConfig
 from reference_impl.models.model import Model
 from reference_impl.nest import Nested, Shape, is_shape, map_shapes
 from reference_impl.serialization import deserialize_layer, serialize_layer
+
+
+class SequentialConfig(NetworkConfig):
+    """The configuration of a Sequential."""
+
+    layers: Sequence[Any]
+    build_input_shape: NotRequired[Sequence[int | None] | None]
 
 
 class Sequential(Model):
@@ -29,13 +40,14 @@ class Sequential(Model):
         super().__init__(name=name)
         self._stack: list[Layer] = []
         self._tensors: list[KerasTensor] = []
+        names: set[str] = set()
         for layer in layers or ():
-            self._append(layer)
+            self._append(layer, names)
         self._close()
 
     def add(self, layer: Layer | KerasTensor) -> None:
         """Put a layer on top of the stack."""
-        self._append(layer)
+        self._append(layer, {other.name for other in self._stack})
         self._close()
 
     def pop(self) -> None:
@@ -61,7 +73,7 @@ class Sequential(Model):
         inputs = [tensor.layer for tensor in self._tensors[:1] if tensor.layer is not None]
         return [*inputs, *self._stack]
 
-    def _append(self, layer: Layer | KerasTensor) -> None:
+    def _append(self, layer: Layer | KerasTensor, names: set[str]) -> None:
         first = not self._stack and not self._tensors
         if isinstance(layer, KerasTensor):
             layer = layer.layer or InputLayer(batch_input_shape=layer.shape)
@@ -72,13 +84,14 @@ class Sequential(Model):
                 raise ValueError(f"model {self.name!r}: an input layer must come first")
             self._tensors = [layer.output]
             return
-        if any(layer.name == other.name for other in self._stack):
+        if layer.name in names:
             raise ValueError(
                 f"model {self.name!r}: the name {layer.name!r} is used by two layers; "
                 "names must be unique"
             )
         if first:
             self._tensors = self._declared_input(layer)
+        names.add(layer.name)
         self._stack.append(layer)
         if self._tensors:
             self._call_next(layer)
@@ -102,7 +115,7 @@ class Sequential(Model):
                 f"model {self.name!r}: layer {layer.name!r} has several outputs; "
                 "a Sequential takes layers with one"
             )
-        self._tensors = [*self._tensors, tensor]
+        self._tensors.append(tensor)
 
     def _close(self) -> None:
         """Keep the graph of the calls made so far, if the input is known."""
@@ -140,21 +153,26 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Self:
         """Return the model that a configuration describes; very old ones are a list of layers."""
-        given: dict[str, Any] = {"layers": config} if isinstance(config, list) else config
-        with custom_object_scope(custom_objects or {}):
-            layers = [deserialize_layer(entry) for entry in given["layers"]]
+        told = {"layers": config} if isinstance(config, list) else config
+        with custom_object_scope(custom_objects or {}), building(), at():
+            given = fitted(told, SequentialConfig)
+            layers = []
+            for number, entry in enumerate(given["layers"]):
+                with at("layers", number):
+                    layers.append(deserialize_layer(entry))
             model = cls(layers, name=given.get("name"))
-        shape = given.get("build_input_shape")
-        if shape is not None and not model.built:
-            model.build(tuple(shape))
-        model.set_own_trainable(given.get("trainable", True))
-        return model
+            shape = given.get("build_input_shape")
+            if shape is not None and not model.built:
+                with at("build_input_shape"):
+                    model.build(tuple(shape))
+            model.set_own_trainable(given.get("trainable", True))
+            return model
 
-    def __call__(self, inputs: Nested, training: bool | None = None, **arguments: Any) -> Nested:  # noqa: FBT001 (Keras's signature)
+    def __call__(self, inputs: Nested, *others: Any, **arguments: Any) -> Nested:
         """Compute the outputs; a stack without known shapes takes them from the inputs."""
         if self.graph is None and isinstance(inputs, KerasTensor):
             self.build(inputs.shape)
-        return super().__call__(inputs, training, **arguments)
+        return super().__call__(inputs, *others, **arguments)
 
 
 def _with_open_batch(shape: Shape) -> Shape:

@@ -10,11 +10,11 @@ from typing import Any
 
 from reference_impl.autodiff import Variable
 from reference_impl.formats.errors import UnwritableName
-from reference_impl.formats.object_graph import Node
+from reference_impl.formats.object_graph import Node, Slot
 from reference_impl.layers.base import Layer
 from reference_impl.layers.recurrence import Recurrent
 from reference_impl.models.trainer import Trainer
-from reference_impl.optimizers import Optimizer
+from reference_impl.optimizers import LegacyOptimizer, Optimizer
 from reference_impl.optimizers.slot_lists import slot_lists
 
 Held = Any
@@ -148,6 +148,8 @@ def _name(key: Any) -> str:
 
 
 def _of_optimizer(optimizer: Optimizer) -> dict[str, Held]:
+    if isinstance(optimizer, LegacyOptimizer):
+        return {**optimizer.singles, **optimizer.hypers}
     scheduled = optimizer.schedule is not None
     rate = "_current_learning_rate" if scheduled else "_learning_rate"
     return {
@@ -175,6 +177,11 @@ def tree_of(root: Held, *, view: View = children) -> Node:
             node.full_name, node.value = held.name.removesuffix(":0"), held.value
         else:
             node.children = {name: node_of(child) for name, child in view(held).items()}
+        if isinstance(held, LegacyOptimizer):
+            node.slots = [
+                Slot(node_of(variable), name, node_of(slot))
+                for name, variable, slot in held.slots_by_variable()
+            ]
         return node
 
     return node_of(root)
@@ -185,7 +192,10 @@ def variables_below(root: Held) -> list[Variable]:
     found: dict[int, Held] = {id(root): root}
     queue = [root]
     for held in queue:
-        for child in children(held).values():
+        below = list(children(held).values())
+        if isinstance(held, LegacyOptimizer):
+            below += [slot for _, _, slot in held.slots_by_variable()]
+        for child in below:
             if id(child) not in found:
                 found[id(child)] = child
                 queue.append(child)

@@ -29,6 +29,7 @@ from reference_impl.models.graph import Graph
 from reference_impl.models.own_steps import OF_PREDICTION, OF_TRAINING, check_steps
 from reference_impl.nest import Nested, leaves, map_leaves
 from reference_impl.optimizers import Optimizer
+from reference_impl.plain import plain
 from reference_impl.random import process_generator
 
 
@@ -56,7 +57,7 @@ class Trainer(Layer):
         """
         check_steps(self, OF_TRAINING)
         made = optimizers.get(optimizer, custom_objects=active_custom_objects())
-        told = Arguments(loss, metrics, weighted_metrics, loss_weights, run_eagerly)
+        told = Arguments(*plain((loss, metrics, weighted_metrics, loss_weights, run_eagerly)))
         self.compiled = Compiled(made, told)
         self.compiled.flags = flags_of(self)
         self.compiled.keys = None if self.graph is None else self.graph.output_keys
@@ -290,9 +291,8 @@ class Trainer(Layer):
         epochs: int = 1,
     ) -> CallbackList:
         shown = [EpochLines()] if verbose not in (0, "auto") else []
-        return CallbackList(
-            [*(callbacks or ()), *shown, *own], model=self, params={"epochs": epochs}
-        )
+        called = [*(callbacks or ()), *shown, *own]
+        return CallbackList(called, model=self, params={"epochs": epochs})
 
     def _check_compiled(self) -> Compiled:
         if self.compiled is None:

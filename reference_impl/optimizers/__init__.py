@@ -6,8 +6,10 @@ from typing import Any, cast
 from reference_impl import schedules
 from reference_impl.catalogue import Catalogue, Config
 from reference_impl.custom_objects import CustomObjects
+from reference_impl.optimizers import legacy
 from reference_impl.optimizers.adagrad import Adadelta, Adagrad, RMSprop
 from reference_impl.optimizers.adam import Adam, Adamax, AdamW
+from reference_impl.optimizers.legacy.optimizer import OLD_ARGUMENTS, LegacyOptimizer
 from reference_impl.optimizers.nadam import Nadam
 from reference_impl.optimizers.optimizer import (
     MissingGradientsError,
@@ -25,6 +27,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "LegacyOptimizer",
     "MissingGradientsError",
     "Nadam",
     "Optimizer",
@@ -33,6 +36,7 @@ __all__ = [
     "UnknownVariableError",
     "deserialize",
     "get",
+    "legacy",
     "schedules",
     "serialize",
 ]
@@ -52,11 +56,10 @@ OPTIMIZERS: Catalogue[Optimizer] = Catalogue(
     },
 )
 
-# Keys of Keras 3 and of the legacy optimizers, with the values that ask for nothing.
+# Keys of Keras 3, with the values that ask for nothing.
 _FOREIGN_KEYS: Mapping[str, tuple[object, ...]] = {
     "loss_scale_factor": (None,),
     "gradient_accumulation_steps": (None,),
-    "decay": (0, None),
 }
 
 
@@ -82,18 +85,28 @@ def deserialize(
 ) -> Optimizer:
     """Return the optimizer that an entry describes, not built.
 
-    Keys of other dialects are dropped where they ask for nothing, else refused as unknown.
+    An entry with an argument of an optimizer before TensorFlow 2.11 is one of `legacy`. Keys of
+    other dialects are dropped where they ask for nothing, else refused as unknown.
     """
-    if not isinstance(entry, str):
-        config = entry.get("config") or {}
+    catalogue: Catalogue[Any] = OPTIMIZERS
+    if isinstance(entry, Mapping) and isinstance(entry.get("config"), Mapping):
+        config = entry["config"]
+        if set(config) & set(OLD_ARGUMENTS):
+            catalogue = legacy.LEGACY_OPTIMIZERS
         kept = {k: v for k, v in config.items() if v not in _FOREIGN_KEYS.get(k, ())}
         entry = {**entry, "config": kept}
-    return cast("Optimizer", OPTIMIZERS.deserialize(entry, custom_objects=custom_objects))
+    return cast("Optimizer", catalogue.deserialize(entry, custom_objects=custom_objects))
 
 
 def serialize(optimizer: Optimizer, *, use_legacy_format: bool = False) -> Config:
-    """Return the entry that describes an optimizer; in HDF5 files the class is `Custom>Adam`."""
-    entry: Config = OPTIMIZERS.serialize(optimizer, use_legacy_format=use_legacy_format)
+    """Return the entry that describes an optimizer.
+
+    In HDF5 files the class is `Custom>Adam`; `Adam` alone is the legacy optimizer.
+    """
+    catalogue: Catalogue[Any] = OPTIMIZERS
+    if isinstance(optimizer, LegacyOptimizer):
+        catalogue = legacy.LEGACY_OPTIMIZERS
+    entry: Config = catalogue.serialize(optimizer, use_legacy_format=use_legacy_format)
     if use_legacy_format and type(optimizer) in OPTIMIZERS.entries.values():
         entry["class_name"] = f"Custom>{entry['class_name']}"
     return entry

@@ -15,12 +15,15 @@ import numpy.typing as npt
 from reference_impl import schedules
 from reference_impl.autodiff import Variable
 from reference_impl.catalogue import Config
+from reference_impl.config_types import made_from
 from reference_impl.custom_objects import CustomObjects
+from reference_impl.loading import at
 from reference_impl.optimizers.clipping import (
     clipped_by_global_norm,
     clipped_by_norm,
     clipped_by_value,
 )
+from reference_impl.plain import PlainArguments
 from reference_impl.schedules import LearningRateSchedule
 
 _LOGGER = logging.getLogger(__name__)
@@ -59,7 +62,7 @@ class OptimizerStateError(ValueError):
     """State does not fit the optimizer: not built yet, another count, or another shape."""
 
 
-class Optimizer(ABC):
+class Optimizer(PlainArguments, ABC):
     """The steps around the update formula, in the order of tf_keras's new-style optimizers.
 
     Read the schedule, skip variables without gradient, clip, decay weights, update each variable,
@@ -109,8 +112,7 @@ class Optimizer(ABC):
         self.variables: list[Variable] = [self.iterations]
         self.schedule: LearningRateSchedule | None = None
         self._rate = Variable(np.zeros((), np.float32), name="learning_rate:0", trainable=False)
-        self._tracked: dict[int, int] = {}
-        self._built_with: tuple[Variable, ...] = ()
+        self._tracked: dict[Variable, int] = {}
         self._averages: list[Variable] = []
         self._undecayed: tuple[list[Variable], list[str]] = ([], [])
         self._set_rate(learning_rate)
@@ -147,15 +149,19 @@ class Optimizer(ABC):
         """Create the slots for these variables; a second call changes nothing."""
         if self.built:
             return
-        # Held, so that no other variable can take over the id of one of them.
-        self._built_with = tuple(var_list)
-        self._tracked = {id(variable): i for i, variable in enumerate(var_list)}
+        self._tracked = {variable: i for i, variable in enumerate(var_list)}
         if self.use_ema:
             self._averages = [self.slot(v, "average", initial_value=v.value) for v in var_list]
         self.build_slots(var_list)
         self.built = True
         if self.restoring is not None:
             self.restoring()
+
+    def unbuild(self) -> None:
+        """Be as before the first step: without slots, which the next one creates anew."""
+        del self.variables[1:]
+        self._tracked, self._averages = {}, []
+        self.built = False
 
     @abstractmethod
     def build_slots(self, variables: Sequence[Variable]) -> None:
@@ -183,7 +189,7 @@ class Optimizer(ABC):
             UnknownVariableError: If it is not one of them.
         """
         try:
-            return self._tracked[id(variable)]
+            return self._tracked[variable]
         except KeyError:
             raise UnknownVariableError(
                 f"{self.name}: variable {variable.name!r} is not among the {len(self._tracked)} "
@@ -261,8 +267,11 @@ class Optimizer(ABC):
         expected = [variable.shape for variable in self.variables]
         if found != expected:
             raise OptimizerStateError(f"{self.name}: expected shapes {expected}, found {found}")
-        for variable, weight in zip(self.variables, weights, strict=True):
-            variable.assign(np.asarray(weight))
+        # All are copied, in their variables' dtypes, before one is given.
+        pairs = zip(self.variables, weights, strict=True)
+        copies = [np.array(weight, variable.dtype, order="C") for variable, weight in pairs]
+        for variable, copy in zip(self.variables, copies, strict=True):
+            variable.adopt(copy)
 
     def get_config(self) -> Config:
         """Return the constructor's arguments; a number for the rate is float32, widened."""
@@ -289,10 +298,11 @@ class Optimizer(ABC):
         """Return the optimizer that `get_config` described, not built, at iteration 0."""
         arguments = dict(config)
         if isinstance(arguments.get("learning_rate"), Mapping):
-            arguments["learning_rate"] = schedules.deserialize(
-                arguments["learning_rate"], custom_objects=custom_objects
-            )
-        return cls(**arguments)
+            with at("learning_rate"):
+                arguments["learning_rate"] = schedules.deserialize(
+                    arguments["learning_rate"], custom_objects=custom_objects
+                )
+        return made_from(cls, arguments)
 
     def _set_rate(self, value: Rate) -> None:
         if isinstance(value, LearningRateSchedule):

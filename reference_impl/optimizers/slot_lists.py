@@ -3,12 +3,14 @@
 Source: tf_keras's optimizer modules, and checkpoints that tf_keras 2.21 wrote.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from reference_impl.autodiff import Variable
+from reference_impl.optimizers import legacy
 from reference_impl.optimizers.adagrad import Adadelta, Adagrad, RMSprop
 from reference_impl.optimizers.adam import Adam, Adamax
+from reference_impl.optimizers.legacy.optimizer import LegacyOptimizer
 from reference_impl.optimizers.nadam import Nadam
 from reference_impl.optimizers.optimizer import Optimizer
 from reference_impl.optimizers.sgd import SGD
@@ -24,12 +26,18 @@ class SlotNames:
     Attributes:
         lists: tf_keras's attribute for each slot, in its order.
         optional: slots that only some options ask for.
-        legacy: our name for each slot of the optimizer of the same class before TensorFlow 2.11.
+        legacy_class: the optimizer of the same name before TensorFlow 2.11.
+        legacy: our name for each of its slots.
+        differs: how that one computes otherwise, so that its state is not for this one.
+        alike_with: the legacy slot with which it computes alike all the same.
     """
 
     lists: Mapping[str, str]
+    legacy_class: Callable[[], LegacyOptimizer]
     legacy: Mapping[str, str]
     optional: frozenset[str] = field(default=frozenset())
+    differs: str = ""
+    alike_with: str = ""
 
     @property
     def required(self) -> set[str]:
@@ -37,32 +45,49 @@ class SlotNames:
         return set(self.lists) - self.optional
 
 
+_EPSILON = "its epsilon stands outside of the root"
+
 _ADAM = SlotNames(
     {"m": "_momentums", "v": "_velocities", "vhat": "_velocity_hats"},
+    legacy.Adam,
     {"m": "m", "v": "v", "vhat": "vhat"},
     frozenset({"vhat"}),
 )
 
 SLOT_NAMES: Mapping[type[Optimizer], SlotNames] = {
-    SGD: SlotNames({"m": "momentums"}, {"momentum": "m"}),
+    SGD: SlotNames({"m": "momentums"}, legacy.SGD, {"momentum": "m"}),
     RMSprop: SlotNames(
         {
             "velocity": "_velocities",
             "momentum": "_momentums",
             "average_gradient": "_average_gradients",
         },
+        legacy.RMSprop,
         {"rms": "velocity", "momentum": "momentum", "mg": "average_gradient"},
         frozenset({"momentum", "average_gradient"}),
+        differs=_EPSILON,
+        alike_with="momentum",
     ),
     Adam: _ADAM,
-    Nadam: SlotNames({"m": "_momentums", "v": "_velocities"}, {"m": "m", "v": "v"}),
-    Adamax: SlotNames({"m": "_m", "u": "_u"}, {"m": "m", "v": "u"}),
-    Adagrad: SlotNames({"accumulator": "_accumulators"}, {"accumulator": "accumulator"}),
+    Nadam: SlotNames(
+        {"m": "_momentums", "v": "_velocities"},
+        legacy.Nadam,
+        {"m": "m", "v": "v"},
+        differs="its momentum follows another schedule",
+    ),
+    Adamax: SlotNames({"m": "_m", "u": "_u"}, legacy.Adamax, {"m": "m", "v": "u"}),
+    Adagrad: SlotNames(
+        {"accumulator": "_accumulators"},
+        legacy.Adagrad,
+        {"accumulator": "accumulator"},
+        differs=_EPSILON,
+    ),
     Adadelta: SlotNames(
         {
             "accumulated_grad": "_accumulated_grads",
             "accumulated_delta_var": "_accumulated_delta_vars",
         },
+        legacy.Adadelta,
         {"accum_grad": "accumulated_grad", "accum_var": "accumulated_delta_var"},
     ),
 }

@@ -20,6 +20,7 @@ OPTIONS = {
     "examples": 30,
     "seconds": None,
     "example_timeout": 120.0,
+    "example_memory": 8.0,
     "saveproof_out": "saveproof-report",
 }
 
@@ -156,15 +157,13 @@ def test_a_subject_named_twice_is_refused(refused):
 
 
 def test_a_kind_named_twice_is_run_once():
-    once, twice = (started(kind=["sequential"] * times)._selection.parameters() for times in (1, 2))
+    once, twice = (started(kind=["sequential"] * times).selection.parameters() for times in (1, 2))
 
     assert once == twice
 
 
 def test_a_path_of_any_name_is_found_again_by_an_items_id():
     """Pytest writes what is not ASCII in an id as escapes."""
-    selection = started(subject=["tests.conformance.faulty:Umlaut"])._selection
+    selection = started(subject=["tests.conformance.faulty:Umlaut"]).selection
 
-    assert (
-        "tests.conformance.faulty:Umlaut-n\\xe4he-sequential-weights_survive" in selection.by_id()
-    )
+    assert "tests.conformance.faulty:Umlaut-n\\xe4he-sequential-weights_survive" in selection.by_id

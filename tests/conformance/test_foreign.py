@@ -3,6 +3,7 @@
 import math
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import ml_dtypes
@@ -18,7 +19,7 @@ from conformance.foreign.server import Server
 from conformance.snapshot import Snapshot, differences
 from conformance.subject import Unsupported
 from conformance.subjects import resolve
-from conformance.subjects.doctor import doctor
+from conformance.subjects.doctor import doctor, tried
 from reports.records import Verdict
 from strategies import data
 from strategies.case import from_json
@@ -174,6 +175,34 @@ def test_a_server_that_dies_takes_its_driver_with_it():
         subject.seed(1)
 
 
+@pytest.mark.parametrize(
+    ("words", "code"), [("sys.exit(7)", 7), ("os.kill(os.getpid(), 9)", 137), ("sys.exit(0)", 1)]
+)
+def test_the_driver_ends_as_its_server_did(words, code, capfd):
+    """A signal is told as a shell does: whoever sent it may not have meant the case."""
+    subject = foreign_subject(words, launch(spoken(f"import os; {words}")))
+
+    with pytest.raises(ForeignCrash) as crash:
+        subject.seed(1)
+
+    assert crash.value.code == code
+    assert "the server ended with" in capfd.readouterr().err
+
+
+def test_a_server_without_memory_ends():
+    class Hungry:
+        name = "hungry"
+
+        def paths(self):
+            return []
+
+        def seed(self, seed):
+            raise MemoryError(seed)
+
+    with pytest.raises(MemoryError):
+        Server(Hungry()).answer(b'{"call": "seed", "seed": 1}')
+
+
 @pytest.mark.parametrize(("words", "how"), [("", "exit code 7"), ("; time.sleep(9)", "SIGKILL")])
 def test_a_server_that_ends_or_hangs_is_told_in_time_where_it_has_forked(words, how, monkeypatch):
     """What it has forked holds the pipes still."""
@@ -232,7 +261,7 @@ def test_this_environment_serves_as_another():
     subject = resolve(f"reference@{sys.prefix}")
 
     assert [path.name for path in subject.paths()] == [p.name for p in resolve("reference").paths()]
-    assert all(finding.ok for finding in doctor(subject)[:5])
+    assert all(finding.ok for finding in doctor(subject, partial(tried, subject))[:5])
 
 
 def test_a_model_that_nobody_holds_is_forgotten(case):

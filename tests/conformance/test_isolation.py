@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.isolation import Child, Crashed, Failed, TimedOut
+from conformance.endings import Crashed, Failed, TimedOut
+from conformance.isolation import Child
 
 HERE = "tests.conformance.test_isolation"
 

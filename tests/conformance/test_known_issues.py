@@ -107,6 +107,8 @@ def test_an_issue_of_tf_keras_matches_its_own_defect_alone(path, check, key, anc
             "outputs: value, from arguments: LayerNormalization/axis value",
             "hdf5-axis",
         ),
+        ("h5", "arguments_survive", "arguments: Softmax/axis value", "hdf5-axis"),
+        ("h5", "arguments_survive", "arguments: Concatenate/axis value", None),
         ("keras", "optimizer_slots_survive", "optimizer slots: velocity lost", None),
         ("keras", "first_batch_loss_is_identical", "resume: first step loss", None),
         ("clone", "trainable_flags_survive", "trainable flags: Functional value", None),

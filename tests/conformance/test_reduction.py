@@ -8,8 +8,8 @@ from conformance import wire
 from conformance.campaign import Campaign
 from conformance.checks import ALL_CHECKS, Defect, Judgement
 from conformance.contract import Promise
+from conformance.endings import Crashed
 from conformance.examine import Report, Request, examine
-from conformance.isolation import Crashed
 from conformance.known_issues import KnownIssue
 from conformance.plan import Plan
 from conformance.snapshot import Difference

@@ -311,6 +311,13 @@ def test_a_script_that_fails_by_itself_is_not_confirmed():
         repro.confirm("1 / 0", subject="tf_keras")
 
 
+def test_a_script_has_a_memory_limit(monkeypatch):
+    monkeypatch.setattr(repro, "MEMORY", 1.0)
+
+    with pytest.raises(repro.NotConfirmed, match="MemoryError"):
+        repro.confirm("bytearray(2 << 30)", subject="tf_keras")
+
+
 def test_a_script_does_not_get_the_callers_python_path(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "here")
 
@@ -340,11 +347,11 @@ def test_literals_are_python():
     assert ast.literal_eval(literal(())) == ()
 
 
-def run_of(folder, *findings_by_check):
-    """Write a run on tf_keras' SavedModel with a finding a check; return its folder."""
+def run_of(folder, *findings_by_check, subject="tf_keras"):
+    """Write a run on a subject's SavedModel with a finding a check; return its folder."""
     results = [
         Result(
-            subject="tf_keras",
+            subject=subject,
             path="savedmodel",
             kind="sequential",
             check=check,
@@ -364,7 +371,7 @@ def run_of(folder, *findings_by_check):
         seed=0,
         examples=1,
         environment={},
-        subjects=(SubjectInfo(name="tf_keras", environment={}, paths=(path,)),),
+        subjects=(SubjectInfo(name=subject, environment={}, paths=(path,)),),
         checks=tuple(
             CheckInfo(name=check, statement="", facets=()) for check, _ in findings_by_check
         ),

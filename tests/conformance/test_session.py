@@ -1,15 +1,22 @@
 import os
 import re
+import resource
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+from hypothesis import Phase
 from msgspec.structs import replace
 
-from conformance.session import Conformance, _told
+from conformance.failures import failure
+from conformance.plan import Batch, Plan
+from conformance.session import Conformance
 from reports import store
+from reports.files import Claim, NotWritten
 from reports.records import SHOWN_NOTHING, Finding, Result, Verdict
 from reports.store import Run
+from tests.conformance.conftest import LINEAR_CASES
 
 
 def test_the_suite_can_be_a_plugin_beside_conftest_files():
@@ -40,7 +47,7 @@ def test_a_failed_test_says_how_to_run_its_case_again(tmp_path):
     place = ("tf_keras", "h5", "sequential", "weights_survive")
     result = Result(*place, "must", Verdict.FAIL, {Verdict.FAIL: 1}, (finding,))
 
-    told = _told(result, tmp_path / "my run")
+    told = failure(result, tmp_path / "my run")
 
     assert f"saveproof replay 9f2c --subject tf_keras --path h5 --run '{tmp_path}/my run'" in told
 
@@ -49,6 +56,7 @@ def test_a_failed_test_says_how_to_run_its_case_again(tmp_path):
 def test_a_sentence_that_no_case_could_break_is_skipped_and_never_passes(verdict):
     place = ("tf_keras", "h5", "sequential", "weights_survive")
     plugin = Conformance.__new__(Conformance)
+    plugin.config = SimpleNamespace()
     plugin._results = {place[:3]: {place[3]: Result(*place, "must", verdict, {verdict: 3})}}
 
     with pytest.raises(pytest.skip.Exception, match=f"nothing was shown: {verdict}"):
@@ -87,8 +95,15 @@ def pytest_runtest_setup(item):
 """
 
 
-def suite(*options, folder):
-    """Run the suite over a linear subject, with what plugins there are in the folder."""
+def suite(*options, folder, room=resource.RLIM_INFINITY):
+    """Run the suite over a linear subject, with what plugins there are in the folder.
+
+    No file becomes longer than there is `room`.
+    """
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
     subject = ["--subject", "examples.linear_subject:Linear", "--kind", "sequential"]
     command = ["-m", "pytest", "--pyargs", "conformance.suite", *subject, "--examples", "1"]
     return subprocess.run(
@@ -97,6 +112,7 @@ def suite(*options, folder):
         text=True,
         check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])},
+        preexec_fn=limit,
     )
 
 
@@ -133,3 +149,113 @@ def test_an_earlier_run_stays_where_nothing_runs(option, tmp_path):
 
     assert earlier.read_text() == "an earlier run\n"
     assert list(tmp_path.iterdir()) == [earlier]
+
+
+INTERRUPTED_TWICE = """
+import pytest
+from conformance.campaign import Campaign
+
+book = Campaign.book
+
+
+def interrupted(self, *arguments, **options):
+    book(self, *arguments, **options)
+    if self.examined > 2:
+        raise KeyboardInterrupt
+
+
+Campaign.book = interrupted
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_keyboard_interrupt(excinfo):
+    raise KeyboardInterrupt
+"""
+
+
+def test_a_run_that_is_interrupted_twice_is_incomplete(tmp_path):
+    """The second interrupt comes before the first was noted; every check has a result by then."""
+    (tmp_path / "interrupted_twice.py").write_text(INTERRUPTED_TWICE)
+    out = tmp_path / "run"
+
+    done = suite(
+        *("-p", "interrupted_twice", "-n", "0", "--examples", "30", "--saveproof-out", str(out)),
+        folder=tmp_path,
+    )
+
+    run = store.read(out)
+    assert done.returncode != 0
+    assert len(run.results) > 10
+    assert max(sum(result.tally.values()) for result in run.results) == 3
+    assert not run.complete
+
+
+def test_a_campaign_that_was_not_run_to_its_end_makes_the_run_incomplete():
+    """Whatever results of it there are."""
+    item = ("s", "p", "sequential", "weights_survive")
+    plugin = Conformance.__new__(Conformance)
+    plugin.selection = SimpleNamespace(by_id={"-".join(item): (item, "")})
+    plugin._unfinished = {item}
+    nodeid = f"test[{'-'.join(item)}]"
+
+    plugin.pytest_runtest_logreport(SimpleNamespace(nodeid=nodeid, user_properties=[]))
+    assert plugin._unfinished == {item}
+
+    plugin.pytest_runtest_logreport(
+        SimpleNamespace(nodeid=nodeid, user_properties=[["saveproof campaign finished", True]])
+    )
+    assert not plugin._unfinished
+
+
+def test_a_folder_of_another_run_is_refused_and_left_alone(tmp_path):
+    claim = Claim(tmp_path / "run")
+
+    done = suite("-n", "1", "--saveproof-out", str(tmp_path / "run"), folder=tmp_path)
+
+    claim.release()
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "in use by a run that goes on" in done.stderr
+    assert [file.name for file in (tmp_path / "run").iterdir()] == ["lock"]
+
+
+def test_a_folder_without_room_is_told_in_a_line_and_is_no_finding(tmp_path):
+    out = tmp_path / "run"
+
+    done = suite("-n", "0", "--saveproof-out", str(out), folder=tmp_path, room=12000)
+
+    (told,) = re.findall(r"saveproof: .*", done.stdout + done.stderr)
+    assert "report.html: can't be written: File too large; make room" in told
+    assert done.returncode == pytest.ExitCode.INTERRUPTED
+    assert not (out / "report.html").exists()
+
+
+def test_a_result_that_cannot_be_kept_ends_the_session():
+    plugin = Conformance.__new__(Conformance)
+    plugin.config = SimpleNamespace()
+    plugin._results = {}
+    told = []
+    plugin._tell = told.append
+
+    def run(_):
+        raise NotWritten("no room")
+
+    plugin._beside = plugin._run = run
+    with pytest.raises(pytest.exit.Exception, match="saveproof: no room"):
+        plugin.verify("s", "p", "sequential", "weights_survive")
+
+    assert told == ["saveproof: no room"]
+
+
+def test_what_cannot_be_written_comes_out_of_a_campaign_as_it_is():
+    """Hypothesis would take it for a finding of its own, and run the case again."""
+    plan = Plan("s", "p", "sequential", LINEAR_CASES)
+    cases = []
+
+    def test(case):
+        cases.append(case)
+        raise NotWritten("no room")
+
+    with pytest.raises(NotWritten, match="no room"):
+        plan.generate(Batch(0, 3), test, Phase.generate)
+
+    assert len(cases) == 1

@@ -7,8 +7,9 @@ from conformance.asking import confirmed
 from conformance.campaign import Campaign, run_together
 from conformance.checks import Judgement
 from conformance.contract import Promise
+from conformance.endings import Crashed, TimedOut
 from conformance.examine import EXAMINE, Report, Reports, Request, examine
-from conformance.isolation import Child, Crashed, TimedOut
+from conformance.isolation import Child
 from conformance.plan import Plan
 from conformance.progress import Progress
 from reports.records import Verdict

@@ -88,9 +88,22 @@ PRIMITIVES = {
          normal(1, 5, 4, 2), normal(2, 3, 2, 1)),
     ],
     "max_pool": [
-        (lambda x: ad.max_pool2d(x, sizes=(2, 3), strides=(1, 2), padding="same"),
+        (lambda x: ad.max_pool(x, sizes=(2, 3), strides=(1, 2), padding="same"),
          apart(2, 4, 5, 2)),
-        (lambda x: ad.max_pool2d(x, sizes=(2, 2), strides=(2, 2)), apart(1, 5, 4, 2)),
+        (lambda x: ad.max_pool(x, sizes=(2, 2), strides=(2, 2)), apart(1, 5, 4, 2)),
+        (lambda x: ad.max_pool(x, sizes=(3,), strides=(2,)), apart(2, 6, 2)),
+    ],
+    "average_pool": [
+        (lambda x: ad.average_pool(x, sizes=(2, 3), strides=(1, 2), padding="same"),
+         normal(2, 4, 5, 2)),
+        (lambda x: ad.average_pool(x, sizes=(3,), strides=(2,)), normal(2, 6, 2)),
+    ],
+    "depthwise_conv": [
+        (lambda x, k: ad.conv(x, k, strides=(2,), dilation=(1,), padding="causal", depthwise=True),
+         normal(2, 6, 3), normal(3, 3, 2)),
+        (lambda x, k: ad.conv(x, k, strides=(1, 1), dilation=(2, 1), padding="same",
+                              depthwise=True),
+         normal(2, 5, 4, 2), normal(3, 2, 2, 1)),
     ],
 }  # fmt: skip
 

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 import reference_impl as keras
+from reference_impl.formats.bundle_write import write_bundle
+from reference_impl.formats.object_graph import Node, tensors_of
 from reference_impl.models.restore import WeightsMismatch
+from reference_impl.models.trackable import tree_of
 from tests.reference_impl.checkpoint_models import (
     MODELS,
     OPTIMIZERS,
@@ -110,6 +113,37 @@ def test_a_layer_without_weights_may_be_put_between(tmp_path):
     wider.load_weights(prefix).assert_existing_objects_matched()
 
     assert all(map(np.array_equal, wider.get_weights(), model.get_weights()))
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_layer_without_weights_may_be_left_out(tmp_path, place):
+    """`layer-0` of the file may be the model's second layer; the weights tell which is which."""
+
+    def stack(*, dropout):
+        layers = [keras.layers.Dense(3, name="a"), keras.layers.Dense(3, name="b")]
+        layers[place:place] = [keras.layers.Dropout(0.5)] if dropout else []
+        return keras.Sequential([keras.Input((3,)), *layers])
+
+    longer, shorter = stack(dropout=True), stack(dropout=False)
+    longer.save_weights(tmp_path / "ck")
+    shorter.load_weights(tmp_path / "ck").assert_consumed()
+
+    assert all(map(np.array_equal, shorter.get_weights(), longer.get_weights()))
+
+
+def test_a_checkpoint_that_counts_the_input_as_a_layer_is_read(tmp_path):
+    """TensorFlow 2.0 numbered the layers of a Sequential from its input layer on."""
+    model = keras.Sequential(
+        [keras.layers.Dense(3, input_shape=(3,)), keras.layers.Dropout(0.5), keras.layers.Dense(3)]
+    )
+    tree = tree_of(model)
+    by_number = {f"layer-{n + 1}": tree.children.pop(f"layer-{n}") for n in range(3)}
+    tree.children = {"layer-0": Node(), **tree.children, **by_number}
+    write_bundle(tmp_path / "ck", tensors_of(tree))
+    loaded = keras.models.clone_model(model)
+    loaded.load_weights(tmp_path / "ck").assert_consumed()
+
+    assert all(map(np.array_equal, loaded.get_weights(), model.get_weights()))
 
 
 def test_weights_that_the_checkpoint_lacks_are_named(tmp_path, caplog):

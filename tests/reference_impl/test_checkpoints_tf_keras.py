@@ -90,7 +90,7 @@ def test_the_keys_are_those_of_tf_keras(tmp_path, tf_keras):
         assert {key for key in ours if not key.startswith(".saveproof/")} == set(theirs)
 
 
-@pytest.mark.parametrize("name", LEGACY)
+@pytest.mark.parametrize("name", [name for name in LEGACY if name not in ("nadam", "adagrad")])
 def test_the_state_of_a_legacy_optimizer_is_taken_over(tmp_path, tf_keras, name):
     theirs = compiled(tf_keras, "chain", LEGACY[name](tf_keras.optimizers.legacy), run_eagerly=True)
     trained(theirs, "chain", steps=3)
@@ -103,9 +103,9 @@ def test_the_state_of_a_legacy_optimizer_is_taken_over(tmp_path, tf_keras, name)
     if name != "sgd":
         # Without momentum tf_keras had no slot for ours to take.
         status.assert_consumed()
-    # The formulas differ in where epsilon stands; one step shows weights, two the slots.
+    # One step shows the weights, two the slots.
     resumed += trained(ours, "chain", steps=1)
-    np.testing.assert_allclose(resumed, trained(theirs, "chain", steps=2), rtol=5e-3)
+    np.testing.assert_allclose(resumed, trained(theirs, "chain", steps=2), rtol=1e-5)
 
 
 def test_a_checkpoint_of_a_whole_saved_model_is_read(tmp_path, tf_keras):

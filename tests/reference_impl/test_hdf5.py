@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 from h5py import h5a, h5t
 
-from reference_impl.formats.errors import UnwritableName
+import reference_impl as keras
+from reference_impl.formats.errors import UnwritableName, WrongPart
 from reference_impl.formats.hdf5_parts import opened
 from reference_impl.formats.hdf5_read import read_model, read_weights
 from reference_impl.formats.hdf5_write import TOP_LEVEL, write_model, write_weights
 from reference_impl.formats.hdf5_write_parts import HEADER_LIMIT
+from reference_impl.formats.weights_h5 import MOST_LINKS
 from reference_impl.state import LayerWeights, ModelState, NamedArray, WeightsState
 
 
@@ -131,3 +133,19 @@ def test_name_that_the_layout_keeps_for_itself_is_refused(tmp_path):
         write_weights(weights("kernel:0", layer=TOP_LEVEL), tmp_path / "w.h5")
 
     assert not list(tmp_path.iterdir())
+
+
+def test_a_group_may_have_several_links_to_it(tmp_path):
+    source = tmp_path / "w.weights.h5"
+    model = keras.Sequential([keras.layers.Dense(2, input_shape=(3,), name="dense")])
+    model.save_weights(source)
+    with h5py.File(source, "a") as file:
+        for number in range(MOST_LINKS - 2):
+            file[f"again_{number}"] = file["layers/dense"]
+    model.load_weights(source)
+    with h5py.File(source, "a") as file:
+        for number in range(2):
+            file[f"further_{number}"] = file["layers/dense"]
+
+    with pytest.raises(WrongPart, match="links to one group"):
+        model.load_weights(source)

@@ -414,18 +414,6 @@ def test_the_reference_loads_a_keras_3_file_and_continues_alike(tmp_path, optimi
     np.testing.assert_allclose(trajectory(loaded, "chain"), trajectory(model, "chain"), 2e-4)
 
 
-def test_the_state_of_a_legacy_optimizer_is_left_and_said_to_be(tf_keras, tmp_path, caplog):
-    legacy = tf_keras.optimizers.legacy.Adam(0.01)
-    model = trained(tf_keras, "chain", legacy)
-    model.save(str(tmp_path / "m.h5"))
-
-    loaded = reference.models.load_model(tmp_path / "m.h5")
-
-    assert "legacy optimizer" in caplog.text
-    assert int(loaded.optimizer.iterations.value) == 0
-    np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
-
-
 def test_tf_keras_loads_a_model_frozen_after_its_first_step(tf_keras, tmp_path):
     model = trained(reference, "chain")
     model.get_layer("out").trainable = False

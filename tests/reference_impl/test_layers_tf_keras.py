@@ -39,6 +39,16 @@ NORMALIZED = {
 }
 RECURRENT = {**WEIGHTED, "recurrent_regularizer": L1L2, "recurrent_constraint": NON_NEG}
 
+DEPTHWISE = {
+    "depthwise_initializer": HE,
+    "depthwise_regularizer": L2,
+    "depthwise_constraint": MAX_NORM,
+    "bias_regularizer": L1,
+    "bias_constraint": NON_NEG,
+}
+POINTWISE = {**DEPTHWISE, "pointwise_initializer": NORMAL, "pointwise_regularizer": L1L2}
+PRELU = {"alpha_regularizer": L2, "alpha_constraint": NON_NEG}
+
 ROUNDINGS = 32
 
 FLAT, STEPS, IMAGE = (5, 4), (3, 6, 4), (2, 7, 6, 4)
@@ -101,6 +111,33 @@ CASES = [
     ("Conv2D", {"filters": 2, "kernel_size": 2, "strides": (2, 1), "use_bias": False}, IMAGE),
     ("Conv2D", {"filters": 2, "kernel_size": 2, "dilation_rate": (2, 3)}, IMAGE),
     ("Conv2D", {"filters": 4, "kernel_size": 2, "groups": 4, "activation": "elu"}, IMAGE),
+    ("DepthwiseConv1D", {"kernel_size": 2, "strides": 2}, STEPS),
+    ("DepthwiseConv1D", {"kernel_size": 3, "padding": "same", **DEPTHWISE}, STEPS),
+    ("DepthwiseConv2D", {"kernel_size": (3, 2), "depth_multiplier": 2}, IMAGE),
+    ("DepthwiseConv2D", {"kernel_size": 2, "padding": "same", "strides": 2, **DEPTHWISE}, IMAGE),
+    ("DepthwiseConv2D", {"kernel_size": 2, "dilation_rate": 2, "activation": "elu"}, IMAGE),
+    ("SeparableConv1D", {"filters": 3, "kernel_size": 2, "depth_multiplier": 2}, STEPS),
+    ("SeparableConv1D", {"filters": 3, "kernel_size": 2, "padding": "causal", **POINTWISE}, STEPS),
+    ("SeparableConv2D", {"filters": 3, "kernel_size": 2, "activation": "tanh"}, IMAGE),
+    ("SeparableConv2D", {"filters": 2, "kernel_size": 3, "padding": "same", **POINTWISE}, IMAGE),
+    ("ZeroPadding1D", {}, STEPS),
+    ("ZeroPadding1D", {"padding": (0, 2)}, STEPS),
+    ("ZeroPadding2D", {}, IMAGE),
+    ("ZeroPadding2D", {"padding": ((1, 0), (2, 3))}, IMAGE),
+    ("ReLU", {}, FLAT),
+    ("ReLU", {"max_value": 0.7, "negative_slope": 0.1, "threshold": 0.3}, STEPS),
+    ("LeakyReLU", {}, FLAT),
+    ("LeakyReLU", {"alpha": 0.07}, STEPS),
+    ("PReLU", {}, FLAT),
+    ("PReLU", {"shared_axes": [1, 2], "alpha_initializer": NORMAL, **PRELU}, IMAGE),
+    ("Softmax", {}, STEPS),
+    ("Softmax", {"axis": 1}, IMAGE),
+    ("Softmax", {"axis": [1, 2]}, IMAGE),
+    ("MaxPooling1D", {}, STEPS),
+    ("MaxPooling1D", {"pool_size": 3, "strides": 2, "padding": "same"}, STEPS),
+    ("AveragePooling1D", {"pool_size": 3, "strides": 1, "padding": "same"}, STEPS),
+    ("AveragePooling2D", {}, IMAGE),
+    ("AveragePooling2D", {"pool_size": (3, 2), "strides": 2, "padding": "same"}, IMAGE),
     ("MaxPooling2D", {}, IMAGE),
     ("MaxPooling2D", {"pool_size": (3, 2), "strides": 1, "padding": "same"}, IMAGE),
     ("MaxPooling2D", {"pool_size": 2, "strides": (3, 1)}, IMAGE),
@@ -341,6 +378,12 @@ def test_initial_states_given_as_inputs_agree(tf, tf_keras, kind):
         ("GRU", {"units": 3, "recurrent_initializer": NORMAL}, STEPS),
         ("LSTM", {"units": 3, "recurrent_initializer": NORMAL}, STEPS),
         ("MaxPooling2D", {}, IMAGE),
+        ("DepthwiseConv2D", {"kernel_size": 2}, IMAGE),
+        ("SeparableConv2D", {"filters": 3, "kernel_size": 2}, IMAGE),
+        ("AveragePooling1D", {}, STEPS),
+        ("ReLU", {"negative_slope": 0.25}, FLAT),
+        ("PReLU", {}, FLAT),
+        ("Softmax", {}, FLAT),
         ("GlobalAveragePooling2D", {}, IMAGE),
         ("Add", {}, [STEPS, STEPS]),
         ("Activation", {"activation": "gelu"}, FLAT),

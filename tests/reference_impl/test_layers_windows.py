@@ -87,6 +87,44 @@ def test_max_pooling_takes_the_largest_of_each_window():
     assert same.numpy().ravel().tolist() == [0, -2, -8, -10]
 
 
+def test_average_pooling_leaves_padding_out_of_the_mean():
+    assert layers.AveragePooling1D(2)(STEPS).numpy().ravel().tolist() == [1.5, 6]
+    same = layers.AveragePooling1D(2, 1, "same")(STEPS)
+    assert same.numpy().ravel().tolist() == [1.5, 3, 6, 8]
+
+
+def test_a_depthwise_convolution_keeps_channels_apart():
+    conv = layers.DepthwiseConv1D(2, depth_multiplier=2, use_bias=False)
+    x = np.array([[[1.0, 10.0], [2.0, 20.0]]], np.float32)
+    conv(x)
+    conv.set_weights([np.array([[[1.0, 2.0], [3.0, 4.0]], [[1.0, 0.0], [0.0, 1.0]]])])
+
+    # channel 0: 1*1 + 2*1, 1*2 + 2*0; channel 1: 10*3 + 20*0, 10*4 + 20*1
+    assert conv(x).numpy().tolist() == [[[3, 2, 30, 60]]]
+
+
+def test_a_separable_convolution_mixes_what_the_depthwise_one_makes():
+    conv = layers.SeparableConv1D(1, 1, use_bias=False)
+    x = np.array([[[1.0, 10.0]]], np.float32)
+    conv(x)
+    conv.set_weights([np.array([[[2.0], [3.0]]]), np.array([[[1.0], [100.0]]])])
+
+    assert conv(x).numpy().tolist() == [[[2 + 3000]]]
+
+
+def test_zero_padding_surrounds_space():
+    assert layers.ZeroPadding1D((1, 2))(STEPS).numpy().ravel().tolist() == [0, 1, 2, 4, 8, 0, 0]
+    padded = layers.ZeroPadding2D(((1, 0), (0, 2)))(IMAGE)
+    assert padded.shape == (1, 5, 6, 1)
+    assert padded.numpy()[0, 1, :, 0].tolist() == [0, 1, 2, 3, 0, 0]
+
+
+@pytest.mark.parametrize("padding", [-1, (1, 2, 3), ((1, 2), 3, 4), ((1, -1), (0, 0)), "same"])
+def test_padding_without_a_meaning_is_refused(padding):
+    with pytest.raises(LayerArgumentError, match="padding: expected"):
+        layers.ZeroPadding2D(padding)
+
+
 def test_global_average_pooling_takes_the_mean_of_space():
     assert layers.GlobalAveragePooling2D()(IMAGE).numpy().tolist() == [[7.5]]
     assert layers.GlobalAveragePooling1D(keepdims=True)(STEPS).numpy().tolist() == [[[3.75]]]

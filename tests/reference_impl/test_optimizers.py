@@ -8,6 +8,7 @@ import pytest
 from reference_impl import constraints, optimizers
 from reference_impl.autodiff import Variable
 from reference_impl.catalogue import UnknownNameError
+from reference_impl.loading import MalformedEntry
 from reference_impl.optimizers import schedules
 
 NAMES = tuple(optimizers.OPTIMIZERS.entries)
@@ -314,11 +315,35 @@ def test_what_stands_for_no_optimizer_is_refused(identifier):
 
 
 def test_keys_of_other_dialects_are_dropped_only_where_they_ask_for_nothing():
-    entry = {"class_name": "Adam", "config": {"loss_scale_factor": None, "decay": 0.0}}
+    entry = {"class_name": "Adam", "config": {"loss_scale_factor": None}}
 
     assert type(optimizers.get(entry)) is optimizers.Adam
-    with pytest.raises(TypeError, match="decay"):
-        optimizers.get({"class_name": "Adam", "config": {"decay": 0.1}})
+    with pytest.raises(MalformedEntry, match=r"Adam.*loss_scale_factor"):
+        optimizers.get({"class_name": "Adam", "config": {"loss_scale_factor": 2.0}})
+
+
+@pytest.mark.parametrize("argument", ["lr", "decay"])
+def test_an_argument_of_old_optimizers_tells_that_it_is_one(argument):
+    entry = {"class_name": "Adam", "config": {argument: 0.25}}
+
+    assert type(optimizers.get(entry)) is optimizers.legacy.Adam
+
+
+def test_the_rate_of_a_legacy_optimizer_decays_with_each_step():
+    """One step of 1 on a gradient of 1, the next of 1 / (1 + 0.25): the rule of Keras 2."""
+    sgd = optimizers.legacy.SGD(1.0, decay=0.25)
+    variable = Variable(np.zeros(1, np.float32), name="w:0")
+    for _ in range(2):
+        sgd.apply_gradients([(np.ones(1, np.float32), variable)])
+
+    assert variable.value == pytest.approx(-1.8)
+    assert float(sgd.learning_rate) == 1.0
+
+
+@pytest.mark.parametrize("options", [{"decay": -1.0}, {"momentum": 2.0}])
+def test_arguments_of_a_legacy_optimizer_out_of_range_are_refused(options):
+    with pytest.raises(ValueError, match="SGD: expected"):
+        optimizers.legacy.SGD(**options)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from reference_impl.formats.errors import UnreadableFile, WrongChecksum
 from reference_impl.formats.hdf5_read import read_model
 from reference_impl.formats.hdf5_stream import write_hdf5
 from reference_impl.formats.hdf5_write_parts import write_dataset
-from reference_impl.formats.pieces import LARGE, Content, copied
+from reference_impl.formats.pieces import LARGE, Content, Piece, copied
+from reference_impl.formats.seal import seal_of
 from reference_impl.formats.weights_h5 import read_weights_tree
 
 RANDOM = np.random.default_rng(7)
@@ -173,3 +174,14 @@ def test_a_save_that_fails_at_any_write_leaves_the_old_file(tmp_path, monkeypatc
 
     assert len(sizes) == number, "a write that failed was not noticed"
     assert sum(size >= LARGE for size in sizes) == 2
+
+
+def test_a_seal_of_more_pieces_than_a_file_has_is_refused(tmp_path):
+    """Each is an array, however few bytes it has."""
+    source = tmp_path / "m.h5"
+    content = b"x" * 100
+    pieces = [Piece(100, google_crc32c.value(content)), *([Piece(0, 0)] * 1000)]
+    source.write_bytes(content + seal_of(pieces))
+
+    with pytest.raises(WrongChecksum, match="seal"):
+        read_model(source)

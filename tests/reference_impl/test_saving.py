@@ -374,7 +374,7 @@ class Damage:
         (Damage.cut_short, UnreadableFile, "cut short"),
         (Damage.not_hdf5, UnreadableFile, "not an HDF5 file"),
         (Damage.no_config, MissingPart, "no model_config"),
-        (Damage.config_not_json, WrongPart, "'model_config' is not JSON"),
+        (Damage.config_not_json, WrongPart, "'model_config': not JSON"),
         (Damage.no_weights, MissingPart, "no group 'model_weights'"),
         (Damage.no_dataset, MissingPart, "no dataset 'model_weights/d1/d1/kernel:0'"),
         (Damage.no_layer, MissingPart, "no group 'model_weights/d1'"),

@@ -259,7 +259,7 @@ def one_cell(verdict=Verdict.PASS, **fields):
     return a_run(results=(result,), header=header)
 
 
-HOSTILE = "<script>alert('x')</script> & \"größe\" | `rm` [a](b) \x1b[31m\x00 ]]> --"
+HOSTILE = "<script>alert('x')</script> & \"größe\" | `rm` [a](b) \x1b[31m\x00\x9b31m\u202e ]]> --"
 
 
 def hostile_run():
@@ -296,6 +296,11 @@ def figures(run):
 @pytest.fixture(scope="session")
 def hostile():
     return matrix(hostile_run())
+
+
+@pytest.fixture(name="hostile_run", scope="session")
+def hostile_run_again():
+    return hostile_run()
 
 
 @pytest.fixture

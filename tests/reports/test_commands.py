@@ -1,3 +1,5 @@
+import pytest
+
 from reports.commands import commands
 from reports.records import Verdict
 
@@ -30,8 +32,10 @@ def test_no_script_is_offered_that_would_be_refused(a_finding):
     assert crashing.startswith("saveproof replay ")
 
 
-def test_without_a_case_there_is_no_command(a_finding):
-    assert commands(a_finding(case_id=""), PLACE, ["out"]) == ()
+@pytest.mark.parametrize("case_id", ["", "--subject=exec:rm", "-h", "../case.json"])
+def test_without_the_hash_of_a_case_there_is_no_command(case_id, a_finding):
+    """What a run calls a case might be an option of the command."""
+    assert commands(a_finding(case_id=case_id), PLACE, ["out"]) == ()
 
 
 def test_findings_that_share_a_case_have_commands_of_their_own(figures):

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from reports.compare import compare, comparison_markdown
 from reports.matrix import matrix
 from reports.renderers import RENDERERS
 
@@ -25,8 +26,19 @@ def test_a_run_cut_short_is_called_incomplete(name, a_run, run):
 def test_no_control_character_gets_through(name, hostile):
     text = RENDERERS[name](hostile)
 
-    assert "\x1b" not in text
-    assert "\x00" not in text
+    assert not {"\x1b", "\x00", "\x9b", "\u202e"} & set(text)
+
+
+def test_no_control_character_gets_through_a_comparison(hostile_run, run):
+    text = comparison_markdown(compare(run, hostile_run))
+
+    assert not {"\x1b", "\x00", "\x9b", "\u202e"} & set(text)
+
+
+def test_json_keeps_control_characters_as_escapes(hostile):
+    decoded = json.loads(RENDERERS["json"](hostile))
+
+    assert decoded["header"]["command"] == hostile.header.command
 
 
 def test_json_holds_the_figures(figures):

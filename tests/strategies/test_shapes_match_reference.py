@@ -21,7 +21,7 @@ def test_the_reference_has_every_layer_that_is_generated():
 @given(architectures())
 def test_shapes_match_the_reference(architecture: Architecture):
     for class_name, config, inputs, expected in calls(architecture):
-        layer = LAYERS[class_name](**config)
+        layer = LAYERS[class_name].from_config(config)
         given = inputs[0] if len(inputs) == 1 else inputs
 
         assert tuple(layer.compute_output_shape(given)) == expected

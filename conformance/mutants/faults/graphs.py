@@ -8,6 +8,7 @@ from typing import Any
 from conformance.mutants.edits import Config, edited_layers
 from conformance.mutants.seams import Fault, fault, instead, put
 from reference_impl.models import graph_config
+from reference_impl.models.graph_checks import map_addresses
 from reference_impl.models.model import Model
 
 Edit = Callable[[Any], Any]
@@ -85,10 +86,23 @@ def _split(config: Config, layer: Config) -> None:
 def later_calls_not_held(_: Any) -> Any:
     """A shared layer's later call is made anew before an earlier one that has to wait."""
 
-    def waiting(calls: Any, tensor: Any, made: Any) -> list[Any]:
-        return [call for call in calls if not graph_config._make_call(call, tensor, made)]
+    def making(calls: Any, place: Any, tensor: Any, made: Any) -> list[str]:
+        def waits(call: Any) -> bool:
+            needed: list[Any] = []
+            map_addresses(needed.append, call.inputs)
+            missing = [address for address in needed if place(address) not in made]
+            if not missing:
+                number = sum(name == call.name for name, _ in made)
+                made[call.name, number] = graph_config._outputs(call, tensor)
+            return bool(missing)
 
-    return waiting
+        left, before = list(calls), -1
+        while len(left) != before:
+            before = len(left)
+            left = [call for call in left if waits(call)]
+        return [call.name for call in left]
+
+    return making
 
 
 def _addresses(config: Config) -> Iterator[list[Any]]:

@@ -1,0 +1,118 @@
+"""How a child process may end instead of answering, and the memory limit that it has."""
+
+import os
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+T = TypeVar("T")
+
+GIB = 1 << 30
+
+MEMORY = 8.0
+"""GiB of data that the process of a subject may have, unless a run says otherwise.
+
+TensorFlow, JAX and torch have half a GiB with a small model, and 8 MiB more for each thread.
+"""
+
+OUT_OF_MEMORY = ("MemoryError", "std::bad_alloc", "memory allocation of ")
+"""What Python, C++ and Rust say last where they get no memory."""
+
+FROM_OUTSIDE = frozenset(
+    code
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
+    for code in (-number, 128 + number)
+)
+"""How a process ends that another has ended; the sums are of one whose own server was."""
+
+
+class IsolationError(RuntimeError):
+    """A call in a child process gave no answer."""
+
+
+class Crashed(IsolationError):
+    """The child process ended in the middle of a call."""
+
+
+class OutOfMemory(Crashed):
+    """The child process reached its memory limit, and ended."""
+
+
+class Killed(Crashed):
+    """The child process was ended by a signal that comes from outside, as one of the kernel's."""
+
+
+class TimedOut(IsolationError):
+    """The child process gave no answer in time, and was ended."""
+
+
+class Failed(IsolationError):
+    """The called function raised; the message is the child's traceback."""
+
+
+def crash(code: int, words: str, *, memory: float) -> Crashed:
+    """Return what there is to say of the end of a process that had so many GiB."""
+    how, kind = f"the process ended with {ending(code)}", Crashed
+    if any(sign in words for sign in OUT_OF_MEMORY):
+        how, kind = f"the process reached its memory limit{_size(memory)}", OutOfMemory
+    elif code in FROM_OUTSIDE:
+        kind = Killed
+    return kind(f"{how}\n{words}".rstrip())
+
+
+def ending(code: int) -> str:
+    """Return how a process ended, in words."""
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def _size(memory: float) -> str:
+    own = resource.getrlimit(resource.RLIMIT_DATA)[0]
+    limit = memory or (0 if own == resource.RLIM_INFINITY else own / GIB)
+    return f" of {limit:.3g} GiB (--memory)" if limit else ""
+
+
+def asked_again(ask: Callable[[], T]) -> T:
+    """Return what the call of a child returns; once more where that was ended from outside.
+
+    The kernel ends processes where a machine is short of memory, and people do: that the second
+    one ends so, too, tells of what it was asked for.
+    """
+    try:
+        return ask()
+    except Killed:
+        return ask()
+
+
+def limit_memory(memory: float) -> None:
+    """Bound the GiB that this process may have, and each that it starts; 0 is no bound.
+
+    Of data alone: frameworks reserve addresses that they never use. Systems other than Linux may
+    not hold to it.
+    """
+    most = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    wanted = int(memory * GIB)
+    least = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    if memory:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_DATA, (least, least))
+
+
+def ending_without_memory(function: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    """Return the function with this process ending where it gets no memory.
+
+    Nothing that a framework does after that can be relied on.
+    """
+
+    def ending_so(request: bytes) -> bytes:
+        try:
+            return function(request)
+        except MemoryError:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
+
+    return ending_so

@@ -1,0 +1,21 @@
+"""What a failed item of the suite says: its findings, and how to run each again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reports.commands import commands
+from reports.records import Finding, Result
+
+
+def failure(result: Result, out: Path) -> str:
+    """Return the findings of a result that are no known issues, in words."""
+    news = [finding for finding in result.findings if not finding.known]
+    told = (_finding_text(f, commands(f, result.place, [str(out)])) for f in news)
+    return "\n\n".join(told)
+
+
+def _finding_text(finding: Finding, again: Sequence[str]) -> str:
+    parted = f"  expected {finding.expected}\n  found    {finding.found}\n\n{finding.drawing}\n"
+    return "\n".join(
+        [finding.message, f"  at       {finding.where}", parted, *again, finding.traceback]
+    )

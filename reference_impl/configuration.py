@@ -1,0 +1,62 @@
+"""Configurations: what an object states of itself, refused where it leaves an argument out."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+class UnstatedConfig(NotImplementedError):
+    """A class takes arguments that its configuration does not have: it would come back other."""
+
+
+def config_of(item: Any) -> dict[str, Any]:
+    """Return what an object's `get_config` states.
+
+    Raises:
+        UnstatedConfig: if there is none, or if its class takes arguments that only a `get_config`
+            of its own could state.
+    """
+    stated: Callable[[], dict[str, Any]] | None = getattr(item, "get_config", None)
+    if stated is None:
+        raise UnstatedConfig(
+            f"{type(item).__name__} {item!r:.80}: expected a method get_config() that returns the "
+            "constructor's arguments, by which it can be saved, found none"
+        )
+    config = stated()
+    check_stated(item, config)
+    return config
+
+
+def check_stated(item: Any, config: Mapping[str, Any]) -> None:
+    """Refuse a configuration that a class has inherited and that lacks arguments of its own.
+
+    Raises:
+        UnstatedConfig: naming the class and the arguments.
+    """
+    unsaid = sorted(_own_arguments(type(item)) - set(config))
+    if unsaid:
+        named = f"{item.name!r}: " if getattr(item, "name", None) else ""
+        raise UnstatedConfig(
+            f"{named}{type(item).__name__} takes the arguments {unsaid} and must state "
+            "get_config(), which returns them with those of super().get_config(), to be saved"
+        )
+
+
+def _own_arguments(kind: type) -> frozenset[str]:
+    """Return what the constructor takes by name, if no `get_config` below it can know of it.
+
+    The configuration of a graph is its layers, whatever the class that made it takes.
+    """
+    if getattr(kind, "configured_by_layers", False):
+        return frozenset()
+    if _level(kind, "__init__") >= _level(kind, "get_config"):
+        return frozenset()
+    constructor: Callable[..., Any] = vars(kind.__mro__[_level(kind, "__init__")])["__init__"]
+    _, *given = inspect.signature(constructor).parameters.values()
+    open_ended = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return frozenset(one.name for one in given if one.kind not in open_ended)
+
+
+def _level(kind: type, method: str) -> int:
+    """Return how far up among the classes that a class inherits from a method is stated."""
+    return next(level for level, each in enumerate(kind.__mro__) if method in each.__dict__)

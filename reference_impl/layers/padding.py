@@ -1,0 +1,94 @@
+"""ZeroPadding1D and ZeroPadding2D."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from reference_impl.autodiff import Tensor, pad
+from reference_impl.layers.arguments import LayerArgumentError, channels_last
+from reference_impl.layers.base import Layer
+from reference_impl.nest import Shape
+
+Padding = int | Sequence[int | Sequence[int]]
+
+
+class ZeroPadding(Layer):
+    """Zeros before and after each of the `rank` axes of space of x (batch, *space, channels)."""
+
+    rank = 0
+
+    def __init__(self, padding: Padding = 1, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.data_format = channels_last(data_format, f"layer {self.name!r}")
+        self.amounts = self._amounts(padding)
+
+    def _amounts(self, padding: Any) -> tuple[tuple[int, int], ...]:
+        """Return (before, after) for each axis.
+
+        Raises:
+            LayerArgumentError: If they are not whole numbers from 0 on, one or two an axis.
+        """
+        per_axis = [padding] * self.rank if isinstance(padding, int) else list(padding)
+        if self.rank == 1 and len(per_axis) == 2:
+            per_axis = [per_axis]
+        pairs = [(one, one) if isinstance(one, int) else tuple(one) for one in per_axis]
+        if len(pairs) != self.rank or any(
+            len(pair) != 2 or not all(isinstance(n, int) and n >= 0 for n in pair) for pair in pairs
+        ):
+            raise LayerArgumentError(
+                f"layer {self.name!r}: padding: expected a number from 0 on, or one or (before, "
+                f"after) for each of {self.rank} axes, found {padding!r}"
+            )
+        return tuple((before, after) for before, after in pairs)
+
+    def build(self, input_shape: Shape) -> None:
+        """Check that the input fits."""
+        self.compute_output_shape(input_shape)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """Return the inputs with zeros around them."""
+        return pad(inputs, [(0, 0), *self.amounts, (0, 0)])
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return (batch, *longer space, channels).
+
+        Raises:
+            LayerArgumentError: If the input has another number of axes of space.
+        """
+        if len(input_shape) != self.rank + 2:
+            raise LayerArgumentError(
+                f"layer {self.name!r}: expected an input of rank {self.rank + 2}, "
+                f"found {input_shape}"
+            )
+        lengths = zip(input_shape[1:-1], self.amounts, strict=True)
+        space = [None if n is None else before + n + after for n, (before, after) in lengths]
+        return input_shape[0], *space, input_shape[-1]
+
+
+class ZeroPadding1D(ZeroPadding):
+    """Zeros before and after the steps of x (batch, steps, channels)."""
+
+    rank = 1
+
+    @property
+    def padding(self) -> tuple[int, int]:
+        """How many zeros stand before and after."""
+        return self.amounts[0]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor, as tf_keras writes them."""
+        return super().get_config() | {"padding": self.padding}
+
+
+class ZeroPadding2D(ZeroPadding):
+    """Zeros around the height and the width of x (batch, height, width, channels)."""
+
+    rank = 2
+
+    @property
+    def padding(self) -> tuple[tuple[int, int], ...]:
+        """How many zeros stand before and after on each axis."""
+        return self.amounts
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor, as tf_keras writes them."""
+        return super().get_config() | {"padding": self.padding, "data_format": self.data_format}

@@ -1,0 +1,62 @@
+"""Zeros that stand in for inputs whose lengths are open, to build a layer and to see its shapes."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from reference_impl.limits import check_size
+from reference_impl.nest import Nested, Shape, map_shapes, shapes_in
+
+PAIRS = ((2, 3), (8, 9), (32, 33), (128, 129))
+"""Lengths that are tried for open ones, two at a time: what differs between two is open, too.
+
+Windows need a length of their own at least, and so do several of them one after the other.
+"""
+
+
+def zeros_of(shapes: Nested, dtype: str, length: int = 1) -> Nested:
+    """Return zeros in one shape or several: one sample, and `length` for each other open size."""
+
+    def zeros(shape: Shape) -> np.ndarray:
+        sizes = [length if size is None else size for size in shape[1:]]
+        lengths = [*(size or 1 for size in shape[:1]), *sizes]
+        check_size(lengths, dtype, where="inputs to build a layer with", keep=False)
+        return np.zeros(lengths, dtype)
+
+    return map_shapes(zeros, shapes)
+
+
+def open_shapes(called: Callable[[int], Nested], given: Sequence[Shape], *, where: str) -> Nested:
+    """Return the shapes that a call gives, with None where they follow an open length.
+
+    Args:
+        called: returns the shapes of the outputs, with this length for each open one.
+        given: the shapes of what goes in, the number of samples first.
+        where: what is called, for the message.
+
+    Raises:
+        ValueError: if the call works for none of the lengths that are tried.
+    """
+    if not any(None in shape[1:] for shape in given):
+        return called(1)
+    first: Exception | None = None
+    for one, other in PAIRS:
+        try:
+            return _compared(called(one), called(other))
+        except (ValueError, IndexError) as error:
+            first = first or error
+    raise ValueError(
+        f"{where}: expected a call that works whatever the open lengths of its inputs "
+        f"{list(given)}; tried {PAIRS[0][0]} to {PAIRS[-1][1]}: {first}; give the lengths that it "
+        "needs"
+    ) from first
+
+
+def _compared(one: Nested, other: Nested) -> Nested:
+    sizes = iter(shapes_in(other))
+    return map_shapes(lambda shape: _open_where_other(shape, next(sizes)), one)
+
+
+def _open_where_other(shape: Shape, other: Shape) -> Shape:
+    pairs = zip(shape, other, strict=True)
+    return tuple(size if size == length else None for size, length in pairs)

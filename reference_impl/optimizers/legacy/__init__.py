@@ -1,0 +1,39 @@
+"""The optimizers of Keras 2.0 to TensorFlow 2.10, which old files hold the state of.
+
+Their formulas are those of the optimizers of today but where a class says otherwise. Source:
+tf_keras's `optimizers.legacy`; https://www.tensorflow.org/api_docs/python/tf/raw_ops for those
+that are one operation.
+"""
+
+from reference_impl.catalogue import Catalogue
+from reference_impl.optimizers.legacy.adagrad import Adadelta, Adagrad, RMSprop
+from reference_impl.optimizers.legacy.adam import Adam, Adamax
+from reference_impl.optimizers.legacy.nadam import Nadam
+from reference_impl.optimizers.legacy.optimizer import LegacyOptimizer
+from reference_impl.optimizers.legacy.sgd import SGD
+
+__all__ = [
+    "LEGACY_OPTIMIZERS",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "Adamax",
+    "LegacyOptimizer",
+    "Nadam",
+    "RMSprop",
+]
+
+LEGACY_OPTIMIZERS: Catalogue[LegacyOptimizer] = Catalogue(
+    kind="legacy optimizer",
+    module="keras.optimizers.legacy",
+    entries={
+        "SGD": SGD,
+        "RMSprop": RMSprop,
+        "Adam": Adam,
+        "Adamax": Adamax,
+        "Nadam": Nadam,
+        "Adagrad": Adagrad,
+        "Adadelta": Adadelta,
+    },
+)

@@ -1,0 +1,152 @@
+"""Adagrad, Adadelta and RMSprop before TensorFlow 2.11."""
+
+from collections.abc import Mapping
+from typing import Unpack
+
+import numpy as np
+
+from reference_impl.catalogue import Config
+from reference_impl.optimizers.legacy.optimizer import (
+    DEFAULT_EPSILON,
+    ITERATION,
+    LegacyOptimizer,
+    LegacyOptions,
+    OldList,
+    Slots,
+)
+from reference_impl.optimizers.optimizer import Rate
+
+
+class Adagrad(LegacyOptimizer):
+    """Adagrad; epsilon stands outside of the root."""
+
+    old_list = OldList(lacks=ITERATION)
+    possible_slots = ("accumulator",)
+
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float | None = DEFAULT_EPSILON,
+        *,
+        name: str = "Adagrad",
+        **options: Unpack[LegacyOptions],
+    ) -> None:
+        super().__init__(learning_rate, {}, name=name, **options)
+        self.initial_accumulator_value = initial_accumulator_value
+        self.epsilon = epsilon or DEFAULT_EPSILON
+
+    def slot_names(self) -> tuple[str, ...]:
+        return ("accumulator",)
+
+    def initial_value(self, name: str) -> float:  # noqa: ARG002 (there is one slot)
+        """Return what the slot begins with."""
+        return self.initial_accumulator_value
+
+    def updated(
+        self, gradient: np.ndarray, weights: np.ndarray, slots: Mapping[str, np.ndarray]
+    ) -> tuple[np.ndarray, Slots]:
+        # a := a + g^2; w := w - rate g / (sqrt(a) + epsilon)
+        accumulator = slots["accumulator"] + gradient * gradient
+        scale = np.sqrt(accumulator) + gradient.dtype.type(self.epsilon)
+        step = gradient * self.rate_as(gradient.dtype) / scale
+        return weights - step, {"accumulator": accumulator}
+
+    def get_config(self) -> Config:
+        return super().get_config() | {
+            "initial_accumulator_value": self.initial_accumulator_value,
+            "epsilon": self.epsilon,
+        }
+
+
+class Adadelta(LegacyOptimizer):
+    """Adadelta."""
+
+    old_list = OldList(lacks=ITERATION)
+    possible_slots = ("accum_grad", "accum_var")
+    lazy_slots = True
+    lazy_weights = True
+
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        rho: float = 0.95,
+        epsilon: float | None = DEFAULT_EPSILON,
+        *,
+        name: str = "Adadelta",
+        **options: Unpack[LegacyOptions],
+    ) -> None:
+        super().__init__(learning_rate, {"rho": rho}, name=name, **options)
+        self.epsilon = epsilon or DEFAULT_EPSILON
+
+    def slot_names(self) -> tuple[str, ...]:
+        return self.possible_slots
+
+    def updated(
+        self, gradient: np.ndarray, weights: np.ndarray, slots: Mapping[str, np.ndarray]
+    ) -> tuple[np.ndarray, Slots]:
+        dtype, one = gradient.dtype, gradient.dtype.type(1)
+        rho, epsilon = self.number("rho", dtype), dtype.type(self.epsilon)
+        # E[g^2] := rho E[g^2] + (1 - rho) g^2; d := RMS[d] / RMS[g] g
+        squares = slots["accum_grad"] * rho + gradient * gradient * (one - rho)
+        delta = np.sqrt(slots["accum_var"] + epsilon) / np.sqrt(squares + epsilon) * gradient
+        # E[d^2] := rho E[d^2] + (1 - rho) d^2
+        deltas = slots["accum_var"] * rho + delta * delta * (one - rho)
+        found = {"accum_grad": squares, "accum_var": deltas}
+        return weights - delta * self.rate_as(dtype), found
+
+    def get_config(self) -> Config:
+        return super().get_config() | {"epsilon": self.epsilon}
+
+
+class RMSprop(LegacyOptimizer):
+    """RMSprop; without momentum, epsilon stands outside of the root."""
+
+    old_list = OldList(lacks=ITERATION)
+    possible_slots = ("rms", "momentum", "mg")
+    lazy_weights = True
+
+    def __init__(
+        self,
+        learning_rate: Rate = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float | None = DEFAULT_EPSILON,
+        *,
+        centered: bool = False,
+        name: str = "RMSprop",
+        **options: Unpack[LegacyOptions],
+    ) -> None:
+        super().__init__(learning_rate, {"rho": rho, "momentum": momentum}, name=name, **options)
+        self.momentum = momentum
+        self.epsilon = epsilon or DEFAULT_EPSILON
+        self.centered = centered
+        # With momentum it is one operation, which leaves the slots of other rows alone.
+        self.lazy_slots = momentum > 0
+
+    def slot_names(self) -> tuple[str, ...]:
+        asked = {"rms": True, "momentum": self.momentum > 0, "mg": self.centered}
+        return tuple(name for name, wanted in asked.items() if wanted)
+
+    def updated(
+        self, gradient: np.ndarray, weights: np.ndarray, slots: Mapping[str, np.ndarray]
+    ) -> tuple[np.ndarray, Slots]:
+        dtype, one = gradient.dtype, gradient.dtype.type(1)
+        rho, epsilon = self.number("rho", dtype), dtype.type(self.epsilon)
+        step = gradient * self.rate_as(dtype)
+        # v := rho v + (1 - rho) g^2; centered: a := rho a + (1 - rho) g, and v - a^2 for v
+        rms = rho * slots["rms"] + (one - rho) * gradient * gradient
+        found, spread = {"rms": rms}, rms
+        if self.centered:
+            found["mg"] = rho * slots["mg"] + (one - rho) * gradient
+            spread = rms - found["mg"] * found["mg"]
+        if "momentum" not in slots:
+            # w := w - rate g / (sqrt(v) + epsilon)
+            return weights - step / (np.sqrt(spread) + epsilon), found
+        # p := momentum p + rate g / sqrt(v + epsilon); w := w - p
+        moved = slots["momentum"] * self.number("momentum", dtype)
+        found["momentum"] = moved + step / np.sqrt(spread + epsilon)
+        return weights - found["momentum"], found
+
+    def get_config(self) -> Config:
+        return super().get_config() | {"epsilon": self.epsilon, "centered": self.centered}

@@ -1,0 +1,162 @@
+"""Plain arguments: what a program gives as NumPy has it, as the numbers, names and lists of Python.
+
+Constructors of built-in classes take their arguments so, and configurations are written so, such
+that what is saved is what was computed with.
+"""
+
+import inspect
+import json
+from collections.abc import Callable, Collection, Mapping
+from functools import wraps
+from typing import Any, ClassVar, TypeVar, cast
+
+import numpy as np
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+ARRAY = "__numpy__"
+"""The class of an array in a configuration, as tf_keras and Keras 3 write it."""
+
+
+def plain(value: Any) -> Any:
+    """Return NumPy's scalars, arrays and dtypes as numbers, nested lists and names; in containers.
+
+    What holds none of them is returned itself, and so is the entry of an object.
+
+    >>> plain((np.int64(3), np.dtype("float32"), None))
+    (3, 'float32', None)
+    """
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic | np.dtype | type):
+        return _plain_scalar(value)
+    if type(value) in (list, tuple):
+        items = [plain(item) for item in value]
+        changed = any(new is not old for new, old in zip(items, value, strict=True))
+        return type(value)(items) if changed else value
+    if type(value) is dict and "class_name" not in value:
+        entries = {plain(key): plain(item) for key, item in value.items()}
+        changed = any(
+            new is not old
+            for pair, other in zip(entries.items(), value.items(), strict=True)
+            for new, old in zip(pair, other, strict=True)
+        )
+        return entries if changed else value
+    return value
+
+
+def _plain_scalar(value: Any) -> Any:
+    """Return a number, a text or the name of a dtype; itself if it is nothing of these."""
+    if isinstance(value, type):
+        return np.dtype(value).name if issubclass(value, np.generic) else value
+    if isinstance(value, np.dtype):
+        return value.name
+    if isinstance(value, np.floating) or value.dtype.name == "bfloat16":
+        return float(value)
+    return value.item()
+
+
+def _but_arrays(value: Any) -> Any:
+    """Return a number plain, and all else itself."""
+    return plain(value) if isinstance(value, np.generic | np.ndarray) and not value.ndim else value
+
+
+def with_plain_arguments(*, arrays: Collection[str] = ()) -> Callable[[Function], Function]:
+    """Return a decorator that has a function take its arguments plain, `arrays` as they are."""
+
+    def decorated(function: Function) -> Function:
+        ways = [_but_arrays if name in arrays else plain for name in _names(function)]
+
+        @wraps(function)
+        def taking(*args: Any, **kwargs: Any) -> Any:
+            more = [plain] * (len(args) - len(ways))
+            given = [way(value) for way, value in zip([*ways, *more], args, strict=False)]
+            named = {
+                name: _but_arrays(value) if name in arrays else plain(value)
+                for name, value in kwargs.items()
+            }
+            return function(*given, **named)
+
+        return cast("Function", taking)
+
+    return decorated
+
+
+def _names(function: Callable[..., Any]) -> list[str]:
+    """Return the names of the arguments that may be given by position."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    given = inspect.signature(function).parameters.values()
+    return [parameter.name for parameter in given if parameter.kind in kinds]
+
+
+def is_ours(item: Any) -> bool:
+    """Say whether a class or function is the project's own, not a user's."""
+    return bool(item.__module__.partition(".")[0] == __package__)
+
+
+class PlainArguments:
+    """What every kind of object shares that has a configuration.
+
+    The constructors of the project's own classes take their arguments plain; a user's class takes
+    what it is given.
+    """
+
+    array_arguments: ClassVar[frozenset[str]] = frozenset()
+    """Arguments that stay arrays."""
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Wrap the constructor, if the class is the project's and states one."""
+        super().__init_subclass__(**arguments)
+        if is_ours(cls) and "__init__" in cls.__dict__:
+            made: Any = with_plain_arguments(arrays=cls.array_arguments)(cls.__dict__["__init__"])
+            type.__setattr__(cls, "__init__", made)
+
+
+def json_text(value: Any, **arguments: Any) -> str:
+    """Return a configuration as JSON text, arrays as entries of the class `__numpy__`."""
+    return json.dumps(value, default=_json_value, **arguments)
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, np.ndarray) and value.ndim:
+        return array_entry(value)
+    found = plain(value)
+    if found is value:
+        raise TypeError(
+            f"configuration: expected plain data, found {value!r:.200} of type "
+            f"{type(value).__name__}: let get_config() return what JSON can hold"
+        )
+    return found
+
+
+def array_entry(array: np.ndarray) -> dict[str, Any]:
+    """Return the entry of an array in a configuration."""
+    return {
+        "class_name": ARRAY,
+        "config": {"value": array.tolist(), "dtype": array.dtype.name},
+    }
+
+
+def with_arrays(config: Any) -> Any:
+    """Return a configuration with arrays in place of their entries."""
+    if isinstance(config, Mapping):
+        if config.get("class_name") == ARRAY and isinstance(config.get("config"), Mapping):
+            return _array(config["config"])
+        return {key: with_arrays(value) for key, value in config.items()}
+    if isinstance(config, list):
+        return [with_arrays(item) for item in config]
+    return config
+
+
+def _array(config: Mapping[str, Any]) -> np.ndarray:
+    """Return the array of an entry.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    try:
+        return np.array(config["value"], np.dtype(config["dtype"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"array: expected 'value' and 'dtype' of an array, found {dict(config)!r:.200}"
+        ) from error

@@ -1,0 +1,33 @@
+"""The vocabulary of cases: the classes that they name, by Keras's namespace, as the tables say."""
+
+from collections.abc import Iterable, Mapping
+
+from strategies.arguments import CONSTRAINTS, REGULARIZERS, SEEDED_INITIALIZERS, VECTOR_INITIALIZERS
+from strategies.case import Config, Object
+from strategies.optimizers import OPTIMIZERS, SCHEDULES
+from strategies.settings import METRICS
+from strategies.shapes import RULES
+from strategies.targets import TARGETS
+
+
+def _named(options: Iterable[tuple[str, Config] | None]) -> frozenset[str]:
+    return frozenset(option[0] for option in options if option is not None)
+
+
+CLASSES: Mapping[str, frozenset[str]] = {
+    "layers": frozenset(RULES),
+    "optimizers": frozenset(OPTIMIZERS),
+    "optimizers.schedules": frozenset(SCHEDULES),
+    "losses": frozenset(name for names in TARGETS.values() for name in names),
+    "metrics": frozenset(
+        one.class_name
+        for choices in METRICS.values()
+        for chosen in choices
+        for one in chosen
+        if isinstance(one, Object)
+    ),
+    "initializers": _named((*SEEDED_INITIALIZERS, *VECTOR_INITIALIZERS)),
+    "regularizers": _named(REGULARIZERS),
+    "constraints": _named(CONSTRAINTS),
+}
+"""Namespace → the classes that a generated case may name there."""

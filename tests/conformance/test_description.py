@@ -1,0 +1,127 @@
+"""Descriptions: what a subject says of itself, where it may end its process or hang."""
+
+import pytest
+from hypothesis import find
+from typer.testing import CliRunner
+
+from conformance import description
+from conformance.cli import app
+from conformance.description import NotHere, answer, described, from_json
+from conformance.subject import Exchanged
+from conformance.subjects import SUBJECTS, BrokenSubject, UnknownSubject, resolve
+from strategies.case import to_json
+from tests.conformance.conftest import LINEAR_CASES
+from tests.conformance.test_admission import LINEAR, refusal, refusal_of_interchange
+
+ENDING = {
+    "importing": "import os; os._exit(0)",
+    "exiting": "raise SystemExit(0)",
+    "aborting": "import os; os.abort()",
+    "environment": (
+        "import os\nfrom examples.linear_subject import Linear\n"
+        "class Subject(Linear):\n    def environment(self): os._exit(0)"
+    ),
+    "paths": (
+        "import os\nfrom examples.linear_subject import Linear\n"
+        "class Subject(Linear):\n    def paths(self): os._exit(0)"
+    ),
+}
+HANGING = "import time; time.sleep(3600)"
+
+
+@pytest.fixture
+def subject(tmp_path, monkeypatch):
+    """Return a function that writes a module and returns its subject's name."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def written(name: str, program: str) -> str:
+        (tmp_path / f"{name}.py").write_text(program)
+        return f"{name}:Subject"
+
+    return written
+
+
+@pytest.mark.parametrize("name", [*SUBJECTS, LINEAR])
+def test_a_description_says_what_the_subject_does(name):
+    told = described(name)
+
+    assert told.name == name
+    assert told.environment() == resolve(name).environment()
+    assert [path.contract for path in told.paths()] == [p.contract for p in resolve(name).paths()]
+    assert all(isinstance(path, Exchanged) for path in told.paths())
+
+
+def test_what_a_worker_is_told_is_the_description():
+    assert from_json(LINEAR, answer(LINEAR)) == described(LINEAR)
+
+
+def test_a_described_path_neither_saves_nor_loads(tmp_path):
+    (path,) = described(LINEAR).paths()
+
+    with pytest.raises(NotHere, match="'npz' is described here; it can't save"):
+        path.save(None, tmp_path)
+    with pytest.raises(NotHere, match="it can't load"):
+        path.load(tmp_path, None)
+
+
+@pytest.mark.parametrize("how", ENDING)
+@pytest.mark.parametrize("refused", [refusal, refusal_of_interchange])
+def test_a_subject_that_ends_its_process_makes_no_run(how, refused, subject):
+    told = refused(subject=[subject(f"ends_{how}", ENDING[how])])
+
+    assert "its import, or telling versions and save paths, went wrong: the process ended" in told
+
+
+@pytest.mark.parametrize("refused", [refusal, refusal_of_interchange])
+def test_a_subject_that_hangs_makes_no_run(refused, subject, monkeypatch):
+    monkeypatch.setattr(description, "SECONDS", 0.7)
+
+    assert "gave no answer in 0.7 s; mend it" in refused(subject=[subject("hangs", HANGING)])
+
+
+def test_a_server_that_hangs_makes_no_run(monkeypatch):
+    monkeypatch.setattr(description, "SECONDS", 1.5)
+
+    with pytest.raises(BrokenSubject, match=r"gave no answer in 1\.5 s"):
+        described("exec:sleep 3600")
+
+
+@pytest.mark.parametrize(
+    "command", [("paths",), ("formats",), ("doctor",), ("replay", "case.json", "--subject")]
+)
+def test_every_command_says_that_a_subject_ends_its_process(command, subject, tmp_path):
+    (tmp_path / "case.json").write_bytes(to_json(find(LINEAR_CASES, lambda _: True)))
+    arguments = [str(tmp_path / w) if w.endswith(".json") else w for w in command]
+
+    done = CliRunner().invoke(app, [*arguments, subject("ends_here", ENDING["importing"])])
+
+    assert done.exit_code == 2
+    assert "saveproof: subject 'ends_here:Subject': its import" in done.output
+
+
+def test_what_there_is_not_is_told_as_before():
+    with pytest.raises(UnknownSubject, match="No module named 'nothing_such'"):
+        described("nothing_such:Subject")
+
+
+DIES = """
+import os
+from examples.linear_subject import Linear
+
+
+class Subject(Linear):
+    def build(self, case, *, built=True):
+        if case.architecture.layers[0].class_name == "GRU":
+            os._exit(7)
+        return super().build(case, built=built)
+"""
+
+
+def test_the_doctor_goes_on_where_a_layer_ends_the_process(subject):
+    done = CliRunner().invoke(app, ["doctor", subject("dies_of_gru", DIES)])
+
+    ended = "the process ended with exit code 7"
+    assert done.exit_code == 1
+    assert [line for line in done.output.splitlines() if ended in line] == [
+        f"NO  layer GRU  {ended}"
+    ]

@@ -1,0 +1,269 @@
+"""Scripts of a run that someone else has written: what it holds never becomes code."""
+
+import ast
+import copy
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from conformance import repro
+from conformance.contract import Facet
+from conformance.replay import NotBuiltIn, told
+from conformance.reproduction.source import (
+    Call,
+    NotSource,
+    docstring,
+    flat,
+    identifier,
+    index,
+    literal,
+)
+from reports.records import Finding
+from strategies.case import (
+    Case,
+    Input,
+    InvalidCase,
+    Layer,
+    Object,
+    SetTrainable,
+    from_json,
+    to_json,
+)
+from strategies.validation import validate
+from tests.conformance.test_repro import (
+    ARCHITECTURES,
+    PLACES,
+    RMSPROP,
+    SCHEDULED,
+    STEP,
+    case_of,
+    chain,
+    finding_of,
+    nested,
+    run_of,
+    script_of,
+)
+
+DESCRIBED = {"class_name": "GlorotUniform", "config": {"seed": 3}}
+MARK = "PWNED"
+PAYLOADS = (
+    MARK,
+    f"0), {MARK}(",
+    f'x"); {MARK}(); ("',
+    f"x'); {MARK}(); ('",
+    f"x\n{MARK}()\n",
+    f'""" + {MARK}() + """',
+    f'\\"); {MARK}() #',
+    f"{{{MARK}()}}",
+    f"a={MARK}(), b",
+    f"x\r{MARK}()\u2028{MARK}()",
+)
+KEYS = (
+    *(f"{facet}: x" for facet in Facet),
+    *("outputs: value", "resume: first step x", "fresh: weights", "refusal: missing"),
+    *("load: raised builtins.ValueError", "another process: raised x.Y"),
+)
+
+
+def leaves(value: object, place: tuple[object, ...] = ()) -> Iterator[tuple[object, ...]]:
+    """Yield the place of every text in a JSON value, those of keys with None at the end."""
+    if isinstance(value, str):
+        yield place
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield (*place, key, None)
+            yield from leaves(inner, (*place, key))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from leaves(inner, (*place, number))
+
+
+def with_text(value: object, place: tuple[object, ...], text: str) -> object:
+    """Return a copy of the JSON value with another text, or another key, in that place."""
+    changed = copy.deepcopy(value)
+    *outer, last = place[:-1] if place[-1] is None else place
+    holder = changed
+    for step in outer:
+        holder = holder[step]
+    if place[-1] is None:
+        holder[text] = holder.pop(last)
+    else:
+        holder[last] = text
+    return changed
+
+
+def code_in(program: str) -> set[str]:
+    """Return every name that the program uses as code: all but what stands in its literals."""
+    told = set()
+    for node in ast.walk(ast.parse(program)):
+        told |= {str(getattr(node, field, "")) for field in ("id", "attr", "name", "module", "arg")}
+    return told
+
+
+def written(case: Case, finding: Finding, **place: str) -> str | None:
+    """Return the script, unless it is refused."""
+    at = {"subject": "tf_keras", "path": "h5", "check": "weights_survive"} | place
+    try:
+        return repro.script(case, at["subject"], at["path"], at["check"], finding)
+    except (LookupError, RuntimeError, ValueError):  # the case was not validated
+        return None
+
+
+INSIDE = {"class_name": "LSTM", "config": {"units": 3, "kernel_initializer": DESCRIBED}}
+WRAPPED = Layer("Bidirectional", {"name": "both", "layer": INSIDE, "merge_mode": "sum"})
+FLAT = Layer("Flatten", {"name": "flat"})
+SOURCES = {
+    "nested": case_of(nested("functional"), STEP, SetTrainable(layer="inner/within", value=False)),
+    "subclassed": case_of(ARCHITECTURES["subclassed"], optimizer=SCHEDULED),
+    "wrapped": case_of(replace(chain("sequential", WRAPPED, FLAT), inputs=(Input("x", (4, 3)),))),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_no_text_of_a_case_becomes_code(name):
+    case = SOURCES[name]
+    plain = msgspec.json.decode(to_json(case))
+    made = 0
+    for place in leaves(plain):
+        for payload in PAYLOADS:
+            try:
+                other = from_json(msgspec.json.encode(with_text(plain, place, payload)))
+            except InvalidCase:
+                continue
+            finding = finding_of(case, "outputs: value", "output 0")
+            text = written(other, finding, path="weights_h5")
+            made += text is not None
+            keyword = {MARK} if place[-1] is None else set()  # an argument's name, no more
+            assert not {one for one in code_in(text or "") if MARK in one} - keyword, (
+                place,
+                payload,
+            )
+
+    assert made > 20
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_no_text_of_a_finding_becomes_code(key):
+    case = case_of(ARCHITECTURES["shared"])
+    made = 0
+    for payload in PAYLOADS[:5]:
+        real = PLACES.get(key.partition(":")[0], "output 0")
+        places = (payload, f"first/{payload}", f"0 {payload}", f"step 1: {payload}", real)
+        for where in places:
+            finding = finding_of(case, key, where, "missing")
+            for field in ("key", "message", "expected", "found"):
+                text = f"{getattr(finding, field)} {payload}"
+                said = {**msgspec.to_builtins(finding), field: text}
+                text = written(case, msgspec.convert(said, Finding))
+                made += text is not None
+                assert not [one for one in code_in(text or "") if MARK in one], said
+
+    assert made
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("part", ["subject", "path", "check"])
+def test_a_place_that_is_not_known_has_no_script(part, payload):
+    case = case_of(ARCHITECTURES["sequential"])
+    finding = finding_of(case, "weights: x", "first/0 kernel")
+
+    assert written(case, finding, **{part: payload}) is None
+
+
+def test_every_place_of_a_real_finding_has_a_script():
+    """The rules for what a program takes refuse none of what checks find."""
+    case = case_of(ARCHITECTURES["shared"])
+
+    for facet in Facet:
+        assert written(case, finding_of(case, f"{facet}: x", PLACES[facet])) is not None
+
+
+def test_a_class_that_no_case_names_has_no_script():
+    case = case_of(ARCHITECTURES["sequential"], optimizer=Object("deserialize", {}))
+
+    with pytest.raises(NotSource, match=r"keras.optimizers: expected one of .*'SGD'"):
+        script_of(case, "weights: x", "first/0 kernel")
+
+
+@pytest.mark.parametrize("text", ["", "a b", "a-b", "class", "__class__", "a.", "1", "a\n", "a()"])
+def test_what_is_no_name_is_refused(text):
+    with pytest.raises(NotSource, match="expected a name"):
+        identifier(text)
+    with pytest.raises(NotSource, match="expected a name"):
+        flat(Call("f", keywords={text: "1"}))
+
+
+@pytest.mark.parametrize("text", ["", "²", "-1", "1.0", "0)", "0\n"])
+def test_what_is_no_number_of_an_entry_is_refused(text):
+    with pytest.raises(NotSource, match="expected the number of an entry"):
+        index(text)
+
+
+@pytest.mark.parametrize("payload", [*PAYLOADS, "\x1b[31m", "\x9b31m", "\u202e", "\x00", "é😀"])
+def test_a_text_is_a_literal_that_a_terminal_does_not_obey(payload):
+    assert ast.literal_eval(literal(payload)) == payload
+    assert literal(payload).isprintable()
+    assert isinstance(ast.literal_eval(docstring(payload)), str)
+    assert docstring(payload).isprintable()
+
+
+def test_a_value_that_json_does_not_have_is_no_literal():
+    assert ast.unparse(ast.parse(literal(float("inf")))) == "float('inf')"
+    with pytest.raises(NotSource, match="found a object"):
+        literal(object())
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("activation", {"class_name": "function", "config": "system", "module": "os"}),
+        ("activation", [{"class_name": "Popen", "module": "subprocess", "config": {}}]),
+        ("kernel_initializer", {**DESCRIBED, "module": "os"}),
+        ("kernel_initializer", {**DESCRIBED, "class_name": "deserialize"}),
+        ("kernel_initializer", {"class_name": "Orthogonal", "config": {"gain": DESCRIBED}}),
+        ("kernel_initializer", {"class_name": "Orthogonal", "config": "os.system"}),
+        ("a b", 1),
+    ],
+)
+def test_an_argument_that_a_framework_runs_code_for_is_refused(argument, value):
+    """Frameworks import what a description in an argument names."""
+    case = case_of(ARCHITECTURES["sequential"])
+    plain = msgspec.json.decode(to_json(case))
+    plain["architecture"]["layers"][0]["config"][argument] = value
+
+    with pytest.raises(InvalidCase, match="expected"):
+        validate(from_json(msgspec.json.encode(plain)))
+
+
+@pytest.mark.parametrize("optimizer", [RMSPROP, SCHEDULED, Object("Lion", {"beta_1": 0.8})])
+def test_a_case_of_plain_arguments_is_valid(optimizer):
+    validate(case_of(ARCHITECTURES["nested, functional"], optimizer=optimizer))
+
+
+def test_a_case_with_a_layer_in_a_layer_is_valid_and_has_a_script():
+    validate(SOURCES["wrapped"])
+
+    assert "keras.layers.Bidirectional(" in script_of(
+        SOURCES["wrapped"], "outputs: value", "output 0"
+    )
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["exec:touch {mark}", "keras@{mark}", "tests.conformance.test_repro_hostile:raise_", "a → b"],
+)
+def test_a_run_does_not_say_what_subject_a_replay_starts(subject, tmp_path):
+    mark = tmp_path / "mark"
+    case = case_of(ARCHITECTURES["sequential"])
+    run = run_of(
+        tmp_path / "run",
+        ("weights_survive", finding_of(case, "weights: x", "first/0 kernel")),
+        subject=subject.format(mark=mark),
+    )
+
+    with pytest.raises(NotBuiltIn, match=r"not built in; .* say so: --subject "):
+        told(case.id, [run], None, (), seconds=10.0)
+
+    assert not mark.exists()
