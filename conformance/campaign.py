@@ -17,12 +17,12 @@ from conformance.known_issues import known_issue
 from conformance.plan import Batch, Examiner, Plan
 from conformance.progress import Progress
 from conformance.reduction import Shown, reduce
-from conformance.silence import Silence
+from conformance.silence import Silence, as_errors
 from conformance.trace import Probe
 from reports.records import UNEXPECTED, Result, Verdict, worst
 from strategies.case import Case
 
-EVERY = {Probe.SECOND_GENERATION: 5, Probe.ANOTHER_PROCESS: 10, Probe.UNBUILT: 5}
+EVERY = dict.fromkeys(Probe, 10) | dict.fromkeys((Probe.SECOND_GENERATION, Probe.UNBUILT), 5)
 """A probe is made on one example in so many, the first one included; twins are for what is news."""
 
 FINDINGS_A_CHECK = 5
@@ -86,8 +86,7 @@ class Campaign:
     ) -> None:
         """Book what was reported, once what is news in it has shown again."""
         self._seconds += report.seconds
-        if report.unsupported:
-            self._silence.note(report.unsupported, case, batch)
+        self._silence.note(report, case, batch)
         settled = self._settled(report, case, question, together=together)
         for judgement in self._by_check(settled):
             self._book(judgement, case, batch)
@@ -110,13 +109,14 @@ class Campaign:
         self._book_silence()
 
     def _book_silence(self) -> None:
-        """Book a harness error where no case was applicable, as every case's verdict."""
+        """Book a harness error where the subject could do too little, as those cases' verdict."""
         silent = self._silence.of_all(self.examined)
         if silent is None:
             return
         for judgement in self._by_check(Report((silent.judgement,))):
+            tally = as_errors(self._tallies[judgement.check], silent.cases)
             self._book(judgement, silent.case, silent.batch)
-            self._tallies[judgement.check] = Counter({judgement.verdict: self.examined})
+            self._tallies[judgement.check] = tally
 
     def _by_check(self, report: Report) -> Iterator[Judgement]:
         """Yield the judgements; what is said of a whole case is said of each check that is silent.

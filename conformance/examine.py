@@ -10,12 +10,12 @@ from pathlib import Path
 
 import msgspec
 
-from conformance import subjects, wire
+from conformance import integrity, subjects, wire
 from conformance.checks import ALL_CHECKS, Check, Judgement, judge
 from conformance.disasters import CARRIER, disaster_elsewhere
 from conformance.endings import Crashed, IsolationError, TimedOut, asked_again
 from conformance.isolation import Child
-from conformance.recorder import Halted, Recorder, stage
+from conformance.recorder import Halted, Recorder, Undeclared, stage
 from conformance.recording import Asked, record, relive
 from conformance.subject import Offering, SavePath, Subject, Unsupported
 from conformance.trace import Elsewhere, Probe, Raised, Stage, Trace
@@ -68,11 +68,15 @@ class Reloaded:
 
 @dataclass(frozen=True)
 class Report:
-    """What the checks said; `unsupported` is why there was nothing to say."""
+    """What the checks said; `unsupported` is why there was nothing to say.
+
+    `fault` is what the subject's own calls raised, saving apart, without declaring it unsupported.
+    """
 
     judgements: tuple[Judgement, ...]
     unsupported: str = ""
     seconds: float = 0.0
+    fault: str = ""
 
 
 Reports = tuple[Report, ...]
@@ -83,7 +87,9 @@ def examine(message: bytes) -> bytes:
     """Run and judge one case; both sides are messages of `conformance.wire`."""
     request = wire.decode(message, Request)
     try:
-        return wire.encode(_examined(request))
+        answer = wire.encode(_examined(request))
+        integrity.check()
+        return answer
     finally:
         _keep_what_is_loaded()
 
@@ -152,11 +158,12 @@ def _report(
     if ended is not None:
         others = (judgement for judgement in judgements if judgement.check != CARRIER)
         judgements = (disaster_elsewhere(ended), *others)
-    return Report(judgements, seconds=seen.seconds)
+    return Report(judgements, seconds=seen.seconds, fault=seen.fault)
 
 
 def _excused(unsupported: Unsupported) -> Report:
-    return Report((), str(unsupported) or "Unsupported, without a reason")
+    reason = str(unsupported) or "Unsupported, without a reason"
+    return Report((), reason, fault=reason if isinstance(unsupported, Undeclared) else "")
 
 
 def reload(message: bytes) -> bytes:
@@ -201,6 +208,7 @@ def _keep_what_is_loaded() -> None:
 
 @cache
 def _subject(spec: str) -> Subject:
+    integrity.guard()
     return subjects.resolve(spec)
 
 

@@ -1,4 +1,8 @@
-"""Child processes that may crash or hang: calls of bytes to bytes over two pipes."""
+"""Child processes that may crash or hang: calls of bytes to bytes over two pipes.
+
+A request is its number, a length and so many bytes; an answer is a kind, the number of its request,
+a length and so many bytes.
+"""
 
 import os
 import select
@@ -17,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from conformance.descendants import end_descendants, keep_descendants
 from conformance.endings import (
     Crashed,
     Failed,
@@ -26,11 +31,14 @@ from conformance.endings import (
     limit_memory,
 )
 
-_LENGTH = struct.Struct("<Q")
+_REQUEST = struct.Struct("<QQ")
+_REPLY = struct.Struct("<cQQ")
 _ANSWER, _ERROR = b"A", b"E"
 _TAIL = 4000
 _GLANCE = 0.2
 """Seconds between two looks at whether a silent process is still there."""
+_MARK = "TMPDIR"
+"""The variable that every process which a child has started inherits, with a folder of its own."""
 _PARTING = 10.0
 """Seconds that a process has to end once it has closed its pipe."""
 
@@ -39,7 +47,8 @@ class Child:
     """A process that serves one function, `module:function` of bytes to bytes, call after call.
 
     It starts with the first call, and anew with the first call after a crash or a time-out.
-    It is the leader of a session of its own: what it has started is ended with it.
+    It is the leader of a session of its own: what it has started is ended with it, and so is what
+    has left the session (see `conformance.descendants`).
     Its temporary files lie in a folder of its own, which is removed however the process ends.
     It may have so many GiB of `memory`, and so may each process that it starts; 0 is as much as
     this process may have.
@@ -51,6 +60,7 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._asked = 0
 
     def __enter__(self) -> Self:
         return self
@@ -67,17 +77,17 @@ class Child:
         """Return the function's answer.
 
         Raises:
-            Crashed: the process ended; the message has its exit code or signal and last words.
+            Crashed: the process ended, or answered what was not asked; the message has its exit
+                code or signal and last words.
             TimedOut: `seconds` passed without an answer; the process was killed.
             Failed: the function raised.
         """
         process = self._running()
         deadline = time.monotonic() + seconds
         try:
-            _write(process.stdin, request)
-            kind = self._read(process, 1, deadline)
-            length = _LENGTH.unpack(self._read(process, _LENGTH.size, deadline))[0]
-            answer = self._read(process, length, deadline)
+            self._asked += 1
+            _write(process.stdin, _REQUEST.pack(self._asked, len(request)), request)
+            kind, answer = self._answer(process, deadline)
         except BrokenPipeError:
             raise self._crashed() from None
         except KeyboardInterrupt:
@@ -87,10 +97,27 @@ class Child:
             raise Failed(answer.decode())
         return answer
 
+    def _answer(self, process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:
+        """Return the kind and the bytes of the answer to the last request.
+
+        An answer to an earlier request is dropped: that one has been answered already.
+        """
+        number = 0
+        while number != self._asked:
+            kind, number, length = _REPLY.unpack(self._read(process, _REPLY.size, deadline))
+            if number > self._asked or kind not in (_ANSWER, _ERROR):
+                self.close()
+                raise Crashed(
+                    f"the process answered request {number} where {self._asked} was asked: "
+                    "the subject writes to the pipe of the answers; the process was ended"
+                )
+            answer = self._read(process, length, deadline)
+        return kind, answer
+
     def close(self) -> None:
         """End the process, if there is one."""
         if self._process is not None:
-            _end(self._process)
+            _end(self._process, _mark(self._folder))
         if self._errors is not None:
             self._errors.close()
         if self._folder is not None:
@@ -111,7 +138,7 @@ class Child:
                 env=os.environ
                 | {
                     "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
-                    "TMPDIR": self._folder.name,
+                    _MARK: self._folder.name,
                 },
                 start_new_session=True,
             )
@@ -172,15 +199,21 @@ def exit_code(process: subprocess.Popen[bytes]) -> int:
 
 
 def serve(function: Callable[[bytes], bytes], requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer requests until the other side closes."""
-    while length := requests.read(_LENGTH.size):
-        request = requests.read(_LENGTH.unpack(length)[0])
+    """Answer requests until the other side closes, each under its number.
+
+    A process that the function has forked, and that comes out of it too, ends without an answer.
+    """
+    process = os.getpid()
+    while head := requests.read(_REQUEST.size):
+        number, length = _REQUEST.unpack(head)
+        request = requests.read(length)
         try:
             kind, answer = _ANSWER, function(request)
         except Exception:  # noqa: BLE001 - whatever the function raised is the caller's answer
             kind, answer = _ERROR, traceback.format_exc().encode()
-        answers.write(kind)
-        _write(answers, answer)
+        if os.getpid() != process:
+            os._exit(0)
+        _write(answers, _REPLY.pack(kind, number, len(answer)), answer)
 
 
 def main(function: str, memory: float) -> None:
@@ -189,6 +222,7 @@ def main(function: str, memory: float) -> None:
     module, _, name = function.partition(":")
     requests, answers = own_pipes()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_descendants()
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     serve(ending_without_memory(getattr(import_module(module), name)), requests, answers)
     _end_here()
@@ -218,13 +252,22 @@ def end_with(parent: int) -> None:
 
 
 def _end_here() -> None:
+    end_descendants(os.getpid())
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(1)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _mark(folder: tempfile.TemporaryDirectory[str] | None) -> str:
+    """Return the entry that the environment of what a child has started has."""
+    return "" if folder is None else f"{_MARK}={folder.name}"
+
+
+def _end(process: subprocess.Popen[bytes], mark: str) -> None:
     """Kill the process and what it has started; wait for it alone, whoever else has its pipes."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGSTOP)
+    end_descendants(process.pid, mark)
     with suppress(ProcessLookupError, PermissionError):  # nobody is left of them, but zombies
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -233,9 +276,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             _opened(pipe).close()
 
 
-def _write(target: IO[bytes] | None, message: bytes) -> None:
+def _write(target: IO[bytes] | None, head: bytes, message: bytes) -> None:
     pipe = _opened(target)
-    pipe.write(_LENGTH.pack(len(message)))
+    pipe.write(head)
     pipe.write(message)
     pipe.flush()
 

@@ -1,21 +1,27 @@
 """The recorder: does what a trace is made of, stage by stage, and notes what is raised."""
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from conformance.snapshot import Snapshot
+from conformance.adapter import Adapter, Misbehaved, handed, shared
+from conformance.snapshot import Inventory, Snapshot
 from conformance.subject import Model, SavePath, Source, Subject, Unsupported
+from conformance.surroundings import generators
 from conformance.trace import Life, Raised, Stage, Step, same_life
 from strategies import data
 from strategies.case import AnyEvent, Case, Hop, TrainOnBatch
 from strategies.data import Rows
+
+OWN = "model_"
+"""What the names of all targets begin with."""
 
 
 class Halted(Exception):
@@ -26,18 +32,28 @@ class Halted(Exception):
         self.raised = raised
 
 
+class Undeclared(Unsupported):
+    """The subject raised something else while it built, trained or told of a model: no excuse."""
+
+
 @dataclass(eq=False)
 class Original:
     """A model at the end of the case's history before the save, and what was seen of it.
 
-    `fresh` was seen before its training, `before` after. `life` is what it did from then on, once
-    that was asked for: nothing can save it after that.
+    `fresh` was seen before its training, `before` after; `logs` is what the training told.
+    `life` is what it did from then on, once that was asked for: nothing can save it after that.
     """
 
     model: Model
     fresh: Snapshot
     before: Snapshot
+    logs: tuple[Mapping[str, float], ...]
     life: Life | None = None
+
+    @property
+    def seen(self) -> dict[str, Any]:
+        """What a trace has of it, by field."""
+        return {"fresh": self.fresh, "before": self.before, "logs": self.logs}
 
     @property
     def raises(self) -> bool:
@@ -46,14 +62,19 @@ class Original:
 
 
 class Recorder:
-    """The stages of one trace: `folder` takes the files, `source` is what a save has left."""
+    """The stages of one trace: `folder` takes the files, `source` is what a save has left.
+
+    Every file of a save has a name that begins with `OWN`.
+    """
 
     def __init__(self, subject: Subject, path: SavePath, case: Case, folder: Path) -> None:
-        self._subject = subject
+        self._subject = Adapter(subject)
+        self._paths = subject.paths
         self._path = path
         self._case = case
-        self._folder = folder
+        self.folder = folder
         self._files = 0
+        self._first = folder
         self.source: Source = None
 
     def original(self) -> Original:
@@ -64,10 +85,14 @@ class Recorder:
             Halted: it raised on a hop.
         """
         model = self._new()
-        fresh = self.look(model)
-        model = self._bring_up(model)
-        with stage(Stage.SAVE):
-            return Original(model, fresh, self.look(model))
+        fresh = self._looked_at(model)
+        logs: list[Mapping[str, float]] = []
+        model = self._bring_up(model, logs)
+        before = self._looked_at(model)
+        with _unsupported("telling of the model"):
+            if place := shared(fresh, before):
+                raise Misbehaved(f"snapshot: {place}: expected a copy, found the live array")
+        return Original(model, fresh, before, tuple(logs))
 
     def save(self, model: Model) -> Snapshot:
         """Save the model, and look at it; `source` has what was saved.
@@ -76,8 +101,22 @@ class Recorder:
             Halted: the subject raised.
         """
         with stage(Stage.SAVE):
-            self.source = self._save(model)
+            self._first = self._target()
+            self.source = self._save_at(model, self._first)
             return self.look(model)
+
+    def save_over(self, model: Model) -> None:
+        """Save the model where the first was saved.
+
+        Raises:
+            Halted: the subject raised.
+        """
+        with stage(Stage.SAVE):
+            self._path.save(model, self._first)
+
+    def generators(self) -> Inventory:
+        """Return the states of the process-wide generators by name, the framework's among them."""
+        return {**generators(), **self._subject.generators()}
 
     def second_generation(self, loaded: Model) -> Snapshot:
         """Save and load what came back, and look at what comes of it.
@@ -92,32 +131,37 @@ class Recorder:
         """Return what can be told of the model."""
         return self._subject.snapshot(model)
 
+    def _looked_at(self, model: Model) -> Snapshot:
+        with _unsupported("telling of the model"):
+            return self._subject.snapshot(model, closely=True)
+
     def brought_up(self) -> Model:
         """Return a model at the end of the case's history before the save.
 
         Raises:
             Unsupported: the subject can't build or train it.
         """
-        return self._bring_up(self._new())
+        return self._bring_up(self._new(), [])
 
     def load(self, source: Source, *, compiled: bool = True) -> Model:
         """Return the model that comes back, `case` standing for the code in force at the save."""
         self._subject.seed(self._case.seed + 2)
-        model = self._path.load(source, self._case.in_force)
+        with handed(self._case.in_force) as case:
+            model = self._path.load(source, case)
         if compiled:
             self.compile(model)
         return model
 
     def live(self, model: Model, *, trains_on: bool = True) -> Life:
         """Look at the outputs, then train on: the environment's randomness starts anew."""
-        self._subject.seed(self._case.seed + 3)
         steps: list[Step] = []
         outputs: tuple[np.ndarray, ...] = ()
         try:
             with stage(Stage.RESUME):
-                outputs = tuple(self._subject.predict(model, data.probe(self._case)))
+                self._subject.seed(self._case.seed + 3)
+                outputs = self._subject.predict(model, data.probe(self._case))
                 for event, rows in self._after() if trains_on else ():
-                    logs = tuple(dict(log) for log in self._subject.perform(model, event, rows))
+                    logs = tuple(self._subject.perform(model, event, rows))
                     name = type(event).__name__
                     steps.append(Step(name, logs, self.look(model)))
         except Halted as halted:
@@ -146,7 +190,8 @@ class Recorder:
 
     def save_unbuilt(self) -> Raised | None:
         """Try to save a model without weights; return how that was refused, if it was."""
-        model = self._subject.build(self._case, built=False)
+        with _unsupported("building without weights"):
+            model = self._subject.build(self._case, built=False)
         try:
             with stage(Stage.SAVE):
                 self._save(model)
@@ -155,26 +200,27 @@ class Recorder:
         return None
 
     def _new(self) -> Model:
-        self._subject.seed(self._case.seed)
         with _unsupported("building"):
+            self._subject.seed(self._case.seed)
             return self._subject.build(self._case)
 
-    def _bring_up(self, model: Model) -> Model:
-        self._subject.seed(self._case.seed + 1)
+    def _bring_up(self, model: Model, logs: list[Mapping[str, float]]) -> Model:
+        with _unsupported("seeding"):
+            self._subject.seed(self._case.seed + 1)
         for index, event in enumerate(self._case.history.before):
             if isinstance(event, Hop):
                 model = self._hop(model, event)
             else:
                 with _unsupported("training"):
-                    self._subject.perform(model, event, data.rows(self._case, index))
+                    logs += self._subject.perform(model, event, data.rows(self._case, index))
         return model
 
     def _hop(self, model: Model, event: Hop) -> Model:
-        path = next(path for path in self._subject.paths() if path.name == event.path)
+        path = next(path for path in self._paths() if path.name == event.path)
         with stage(Stage.SAVE):
             source = path.save(model, self._target())
-        with stage(Stage.LOAD):
-            return path.load(source, self._case.in_force)
+        with stage(Stage.LOAD), handed(self._case.in_force) as case:
+            return path.load(source, case)
 
     def _after(self) -> Iterator[tuple[AnyEvent, Rows | None]]:
         start = len(self._case.history.before)
@@ -186,7 +232,10 @@ class Recorder:
                 yield event, rows
 
     def _save(self, model: Model) -> Source:
-        source = self._path.save(model, self._target())
+        return self._save_at(model, self._target())
+
+    def _save_at(self, model: Model, target: Path) -> Source:
+        source = self._path.save(model, target)
         return source if self._path.in_memory else Path(source)
 
     def compile(self, model: Model) -> None:
@@ -204,7 +253,7 @@ class Recorder:
 
     def _target(self) -> Path:
         self._files += 1
-        return self._folder / f"model_{self._files}"
+        return self.folder / f"{OWN}{self._files}"
 
 
 def _single_steps(event: TrainOnBatch, rows: Rows) -> Iterator[tuple[AnyEvent, Rows]]:
@@ -236,11 +285,11 @@ def _unsupported(doing: str) -> Iterator[None]:
     except (Unsupported, MemoryError):
         raise
     except Exception as error:
-        raise Unsupported(f"{doing} raised {type(error).__name__}: {error}") from error
+        raise Undeclared(f"{doing} raised {type(error).__name__}: {error}") from error
 
 
 def raised_at(stage: Stage, error: Exception) -> Raised:
     """Return what there is to tell of an exception."""
     kind = f"{type(error).__module__}.{type(error).__qualname__}"
     words = "".join(traceback.format_exception(error))
-    return Raised(stage, kind, str(error), words[-6000:])
+    return Raised(stage, kind, str(error), words[-6000:], isinstance(error, Unsupported))

@@ -8,6 +8,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
+from conformance.probing import conduct
 from conformance.recorder import Halted, Original, Recorder, stage
 from conformance.snapshot import alike
 from conformance.subject import Model, SavePath, Subject, Unsupported
@@ -68,8 +69,7 @@ def relive(subject: Subject, path: SavePath, case: Case, source: Path) -> Elsewh
     """Load a source that another process wrote, live on, and return what was seen."""
     recorder = Recorder(subject, path, case, source.parent)
     loaded = recorder.load(source)
-    snapshot = subject.snapshot(loaded)
-    return Elsewhere(snapshot, recorder.live(loaded))
+    return Elsewhere(recorder.look(loaded), recorder.live(loaded))
 
 
 @dataclass(eq=False)
@@ -115,7 +115,7 @@ def _save(take: _Take, original: Original | None) -> None:
     """Save the original, or one that is brought up for it."""
     with take.noting(own=False):
         take.original = original or take.recorder.original()
-        take.seen |= {"fresh": take.original.fresh, "before": take.original.before}
+        take.seen |= take.original.seen
     if take.original is not None:
         with take.noting():
             take.seen["saved"] = take.recorder.save(take.original.model)
@@ -177,6 +177,16 @@ def _probe(take: _Take, case: Case, reload: LoadElsewhere | None) -> None:
             take.seen["steady"] = take.recorder.twin_agrees(
                 take.seen["original"], trains_on=take.asked.trains_on
             )
+    if Probe.CONDUCT in probes and not take.asked.path.in_memory:
+        _conduct(take)
+
+
+def _conduct(take: _Take) -> None:
+    original, resumed = take.original, take.seen.get("resumed")
+    if original is None or original.raises or resumed is None or not take.goes_on:
+        return
+    with take.noting():
+        take.seen["conduct"] = conduct(take.recorder, original.model, take.loaded)
 
 
 def _reload(take: _Take, source: Path, reload: LoadElsewhere) -> None:

@@ -179,8 +179,15 @@ def told(
     lines = [drawing(known.case), ""]
     for path, report in replayed:
         lines += [f"{name} {path}", *_lines(report), ""]
-    judgements = [judgement for _, report in replayed for judgement in report.judgements]
-    return Told("\n".join(lines), frozenset(j.verdict for j in judgements if j.defects))
+    verdicts = (verdict for _, report in replayed for verdict in _verdicts(report))
+    return Told("\n".join(lines), frozenset(verdicts))
+
+
+def _verdicts(report: Report) -> Iterator[Verdict]:
+    """Yield those of defects; where the subject raised before a save, that nothing was shown."""
+    yield from (judgement.verdict for judgement in report.judgements if judgement.defects)
+    if report.unsupported and report.fault:
+        yield Verdict.HARNESS_ERROR
 
 
 def _built_in(name: str, reference: str) -> str:

@@ -28,7 +28,7 @@ from conformance.workers import told_of_subjects
 from reports import store
 from reports.files import Claimed, NotWritten
 from reports.matrix import matrix
-from reports.records import UNEXPECTED, Header, Result, Verdict
+from reports.records import SHOWN_NOTHING, UNEXPECTED, Header, Result, Verdict
 from reports.terminal import terminal
 from strategies.case import Kind
 from strategies.cases import cases
@@ -150,8 +150,8 @@ class Conformance:
             self._tell(f"saveproof: {error}")
             pytest.exit(f"saveproof: {error}", returncode=pytest.ExitCode.INTERRUPTED)
         result = self._results[group][check]
-        if set(result.tally) == {Verdict.NOT_APPLICABLE}:
-            pytest.skip("nothing that the sentence speaks of came up")
+        if result.verdict in SHOWN_NOTHING:
+            pytest.skip(f"nothing was shown: {result.verdict} on every case")
         if any(verdict in UNEXPECTED for verdict in result.tally):
             pytest.fail(failure(result, self.out), pytrace=False)
 

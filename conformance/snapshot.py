@@ -15,6 +15,10 @@ Inventory = Mapping[str, Value]
 """One facet's state by name, in the subject's own order."""
 
 
+UNTOLD = "can't be told"
+"""The name of an entry that says why the rest of an inventory is missing."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """What was seen of a model: an inventory a facet; a facet that can't be seen is absent."""
@@ -85,6 +89,11 @@ def equal_arrays(expected: Sequence[np.ndarray], found: Sequence[np.ndarray]) ->
     return len(expected) == len(found) and all(map(equal, expected, found))
 
 
+def is_constant(array: np.ndarray) -> bool:
+    """Say whether several rows are all equal."""
+    return len(array) > 1 and array.tobytes() == array[:1].tobytes() * len(array)
+
+
 def _gap(a: np.ndarray, b: np.ndarray) -> float:
     with np.errstate(invalid="ignore"):
         gap = np.abs(a.astype(np.float64) - b.astype(np.float64))
@@ -108,10 +117,11 @@ def _value_difference(where: str, a: Value, b: Value) -> Difference:
             return Difference(where, "dtype", str(a.dtype), str(b.dtype))
         if a.shape != b.shape:
             return Difference(where, "shape", str(a.shape), str(b.shape))
-    return Difference(where, "value", _shown(a), _shown(b))
+    return Difference(where, "value", shown(a), shown(b))
 
 
-def _shown(value: Value) -> str:
+def shown(value: Value) -> str:
+    """Return the value in words that are not too many."""
     if isinstance(value, np.ndarray):
         return np.array2string(value, threshold=8, edgeitems=2, precision=9)
     text = repr(value)

@@ -63,6 +63,14 @@ class Exchanged(SavePath, Protocol):
         """The formats that `load` reads, and how firmly the path answers for what comes back."""
 
 
+@runtime_checkable
+class Drawing(Protocol):
+    """A subject whose framework draws from process-wide generators of its own."""
+
+    def generators(self) -> Mapping[str, str]:
+        """Return what tells one state of each generator from another, by the generator's name."""
+
+
 class Offering(Protocol):
     """What a subject says of itself."""
 

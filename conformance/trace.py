@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 
 from conformance.contract import Contract, Exactness, Facet
-from conformance.snapshot import Snapshot, equal_arrays, same
+from conformance.snapshot import Inventory, Snapshot, equal_arrays, is_constant, same
 from strategies.case import Case
 
 
@@ -18,6 +18,7 @@ class Probe(StrEnum):
     ANOTHER_PROCESS = "another process"
     UNBUILT = "unbuilt"
     TWIN = "twin"
+    CONDUCT = "conduct"
 
 
 class Stage(StrEnum):
@@ -34,12 +35,16 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class Raised:
-    """An exception of the subject: its stage, class, message and traceback."""
+    """An exception of the subject: its stage, class, message and traceback.
+
+    It is `declared` where it says that the subject can't do what the case asks for.
+    """
 
     stage: Stage
     kind: str
     message: str
     traceback: str
+    declared: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,11 @@ class Life:
     steps: tuple[Step, ...]
     raised: Raised | None = None
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether no output hangs on its row."""
+        return all(map(is_constant, self.outputs))
+
 
 @dataclass(frozen=True)
 class Elsewhere:
@@ -72,11 +82,46 @@ class Elsewhere:
 
 
 @dataclass(frozen=True)
+class Change:
+    """What was there before something was done, and after."""
+
+    before: Inventory
+    after: Inventory
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """What further loads, and a save over the first one, did beside their work.
+
+    `links` has what in the source refers to another file, `litter` what lies beside the source,
+    `held` which of its files stayed open. `loading` and `saving` have the process and the folder,
+    `drawing` the process-wide generators around the save. `again` is what a second load gave, the
+    first model itself where it `is_first`; `kept` is the original at the save over the first one,
+    `replaced` what was loaded then, `remnants` the files in which something of the first is left.
+    `raised` ended it early.
+    """
+
+    links: Inventory
+    litter: tuple[str, ...]
+    loading: Change | None = None
+    again: Snapshot | None = None
+    is_first: bool = False
+    kept: Snapshot | None = None
+    saving: Change | None = None
+    drawing: Change | None = None
+    remnants: tuple[str, ...] = ()
+    replaced: Snapshot | None = None
+    held: tuple[str, ...] = ()
+    raised: Raised | None = None
+
+
+@dataclass(frozen=True)
 class Trace:
     """One case through one save path.
 
     `fresh` was seen before training, `before` before the save, `saved` after it, all of the
-    original model; `loaded` is the model that came back, `second` what came of saving that one.
+    original model, and `logs` is what its training before the save told; `loaded` is the model that
+    came back, `second` what came of saving that one.
     What was not reached or not asked for is None. `seconds` is what it took.
     """
 
@@ -87,12 +132,14 @@ class Trace:
     in_memory: bool = False
     fresh: Snapshot | None = None
     before: Snapshot | None = None
+    logs: tuple[Mapping[str, float], ...] = ()
     saved: Snapshot | None = None
     loaded: Snapshot | None = None
     second: Snapshot | None = None
     original: Life | None = None
     resumed: Life | None = None
     elsewhere: Elsewhere | None = None
+    conduct: Conduct | None = None
     raised: Raised | None = None
     unbuilt: Raised | None = None
     spoiled: Raised | None = None
@@ -103,6 +150,23 @@ class Trace:
     The twin is brought up only where it was asked for and the lives that were seen differ.
     """
     seconds: float = 0.0
+
+    @property
+    def fault(self) -> str:
+        """What the original model raised of itself, no save being to blame; nothing if declared."""
+        raised = None if self.original is None else self.original.raised
+        if raised is None or raised.declared or self.spoiled is not None:
+            return ""
+        return f"{raised.stage} raised {raised.kind}: {raised.message}"
+
+    @property
+    def logs_are_alike(self) -> bool:
+        """Whether the original told the same numbers of all its rows, or told none."""
+        steps = () if self.original is None else self.original.steps
+        logs = [*self.logs, *(log for step in steps for log in step.logs)]
+        return not any(logs) or (
+            len(logs) > 1 and len({repr(sorted(log.items())) for log in logs}) == 1
+        )
 
     @property
     def exactness(self) -> Exactness:

@@ -61,6 +61,9 @@ SEVERITY = (
 )
 """Verdicts, worst first; behind a pass stand those that have shown nothing."""
 
+SHOWN_NOTHING = frozenset({Verdict.UNSTABLE, Verdict.VACUOUS, Verdict.NOT_APPLICABLE})
+"""Verdicts that are no pass: no example could have broken the sentence."""
+
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the worst of at least one verdict."""

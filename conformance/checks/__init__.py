@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from conformance.checks.behaviour import BEHAVIOUR_CHECKS
 from conformance.checks.check import Check, Defect, NotApplicable, Refused, Seen, Vacuous
+from conformance.checks.conduct import CONDUCT_CHECKS
 from conformance.checks.facets import FACET_CHECKS
 from conformance.checks.handling import HANDLING_CHECKS
 from conformance.contract import Contract, Promise
@@ -24,7 +25,7 @@ __all__ = [
     "judge",
 ]
 
-ALL_CHECKS: tuple[Check, ...] = BEHAVIOUR_CHECKS + FACET_CHECKS + HANDLING_CHECKS
+ALL_CHECKS: tuple[Check, ...] = BEHAVIOUR_CHECKS + FACET_CHECKS + HANDLING_CHECKS + CONDUCT_CHECKS
 
 
 @dataclass(frozen=True)

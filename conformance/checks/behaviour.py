@@ -16,7 +16,7 @@ from conformance.checks.check import (
 )
 from conformance.checks.facets import inventory_defects, untrained
 from conformance.contract import Exactness, Facet, Promise
-from conformance.snapshot import Difference, Snapshot, differences, equal_arrays, same
+from conformance.snapshot import Difference, Snapshot, differences, equal_arrays, same, shown
 from conformance.trace import Life, Step, Trace
 
 FORWARD = (Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.ARCHITECTURE, Facet.DTYPE_POLICY)
@@ -60,6 +60,8 @@ def outputs_survive(trace: Trace) -> Seen:
     found = tuple(output_defects(original, resumed, trace.exactness))
     if not found and untrained(trace, Facet.WEIGHTS, Facet.NON_TRAINABLE):
         return Vacuous("training left the weights as they were: fresh ones give equal outputs")
+    if not found and original.is_constant:
+        return Vacuous("the outputs are the same for every row: they hang on no input")
     origin = _origin(trace, FORWARD_ORIGINS) if found else ""
     return tuple(replace(defect, key=defect.key + origin) for defect in found)
 
@@ -77,6 +79,8 @@ def first_batch_loss_is_identical(trace: Trace) -> Seen:
     found = _firsts(_log_defects(0, original.steps[0], resumed.steps[0], trace.exactness))
     if not found and untrained(trace, Facet.WEIGHTS, Facet.NON_TRAINABLE):
         return Vacuous("training left the weights as they were: fresh ones give an equal loss")
+    if not found and trace.logs_are_alike:
+        return Vacuous("every step logs the same, whatever the rows and the weights are")
     return tuple(_explained(trace, each, LOSS_ORIGINS, circumstance(trace)) for each in found)
 
 
@@ -122,7 +126,7 @@ def output_defects(original: Life, resumed: Life, exactness: Exactness) -> Itera
         return
     for index, (one, other) in enumerate(zip(original.outputs, resumed.outputs, strict=True)):
         if not near(one, other, exactness):
-            parted = Difference(f"output {index}", "value", _shown(one), _shown(other))
+            parted = Difference(f"output {index}", "value", shown(one), shown(other))
             yield Defect("outputs: value", f"output {index} differs", parted)
 
 
@@ -243,10 +247,6 @@ def _within(one: Snapshot, other: Snapshot, facet: Facet, name: str, exactness: 
 
 def _step(index: int) -> str:
     return "first step" if index == 0 else "later step"
-
-
-def _shown(array: np.ndarray) -> str:
-    return np.array2string(array, threshold=8, edgeitems=2, precision=9)
 
 
 def forward_facets(trace: Trace) -> tuple[Facet, ...]:

@@ -12,7 +12,7 @@ from conformance.checks.check import (
     circumstance,
 )
 from conformance.contract import Facet
-from conformance.snapshot import Difference, Inventory, differences, same
+from conformance.snapshot import UNTOLD, Difference, Inventory, differences, same
 from conformance.trace import Trace
 
 MOVED_BY_TRAINING = (
@@ -107,6 +107,8 @@ def survives(trace: Trace, facet: Facet) -> Seen:
     if facet not in trace.before.facets:
         return NotApplicable(f"the subject tells nothing of its {facet}")
     before, loaded = trace.before[facet], trace.loaded[facet]
+    if UNTOLD in before:
+        return NotApplicable(f"the {facet} {UNTOLD}: {before[UNTOLD]}")
     found = tuple(inventory_defects(trace, facet, before, loaded))
     return found or _vacuous(trace, facet, before) or ()
 

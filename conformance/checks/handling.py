@@ -29,6 +29,8 @@ UNCLEAR = frozenset(
 _FEWEST_WORDS = 4
 
 
+NOTHING_TOLD = "the subject tells nothing of what would be compared"
+
 _OF_STEPS = frozenset({Facet.SLOTS, Facet.ITERATION})
 """What an optimizer that has taken no step holds is fresh, whichever optimizer came before it."""
 
@@ -61,6 +63,8 @@ def saving_changes_nothing(trace: Trace) -> Seen:
     """Hold the live model after the save against the same model before it."""
     if trace.before is None or trace.saved is None:
         return NotApplicable("the model was not saved")
+    if not any(trace.before.facets.values()):
+        return Vacuous(NOTHING_TOLD)
     found = _snapshot_defects(trace, trace.before, trace.saved, tuple(Facet))
     return found if trace.spoiled is None else (*found, _spoiled(trace.spoiled))
 
@@ -79,7 +83,10 @@ def second_generation_equals_first(trace: Trace) -> Seen:
     """Hold what comes of saving the loaded model against the loaded model."""
     if trace.loaded is None or trace.second is None:
         return NotApplicable("the loaded model was not saved again")
-    return _snapshot_defects(trace, trace.loaded, trace.second, _promised(trace))
+    promised = _promised(trace)
+    if not any(trace.loaded[facet] for facet in promised):
+        return Vacuous(NOTHING_TOLD)
+    return _snapshot_defects(trace, trace.loaded, trace.second, promised)
 
 
 def another_process_loads_the_same(trace: Trace) -> Seen:

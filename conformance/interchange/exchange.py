@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from conformance import subjects, wire
+from conformance import integrity, subjects, wire
 from conformance.checks.behaviour import life_defects, output_defects
 from conformance.contract import Exactness
 from conformance.endings import Crashed, TimedOut, asked_again
@@ -40,6 +41,7 @@ class Written:
 
     fresh: Snapshot | None = None
     before: Snapshot | None = None
+    logs: tuple[Mapping[str, float], ...] = ()
     saved: Snapshot | None = None
     original: Life | None = None
     source: str = ""
@@ -73,7 +75,9 @@ def exchange(message: bytes) -> bytes:
     The request's subject is the name of a pair, its paths are formats.
     """
     request = wire.decode(message, Request)
-    return wire.encode(tuple(_timed(request, question) for question in request.questions))
+    answer = wire.encode(tuple(_timed(request, question) for question in request.questions))
+    integrity.check()
+    return answer
 
 
 def _timed(request: Request, question: Question) -> Report:
@@ -111,7 +115,7 @@ def read(message: bytes) -> bytes:
     try:
         with stage(Stage.LOAD):
             loaded = recorder.load(source, compiled=False)
-            seen["loaded"] = subject.snapshot(loaded)
+            seen["loaded"] = recorder.look(loaded)
             recorder.compile(loaded)
         seen["resumed"] = recorder.live(loaded)
     except Halted as halted:
@@ -166,7 +170,7 @@ def _write(at: Crossing, case: Case, folder: Path) -> Written:
     seen: dict[str, Any] = {}
     try:
         original = recorder.original()
-        seen |= {"fresh": original.fresh, "before": original.before}
+        seen |= original.seen
         seen["saved"] = recorder.save(original.model)
         seen["source"] = str(recorder.source)
         seen["original"] = recorder.live(original.model)
@@ -197,6 +201,7 @@ def _trace(at: Crossing, case: Case, written: Written, read: Read) -> Trace:
         frozenset(),
         fresh=written.fresh,
         before=written.before,
+        logs=written.logs,
         saved=written.saved,
         loaded=read.loaded,
         original=None if read.loaded is None else written.original,
@@ -250,11 +255,13 @@ def _parts(near: Exactness, one: Life | None, other: Life | None) -> bool:
 
 @cache
 def _crossing(pair: str, name: str) -> Crossing:
+    integrity.guard()
     return crossing(Pair.of(pair), name)
 
 
 @cache
 def _subject(spec: str) -> Subject:
+    integrity.guard()
     return subjects.resolve(spec)
 
 

@@ -3,7 +3,15 @@
 from dataclasses import dataclass
 from inspect import getdoc
 
-from conformance.mutants.faults import graphs, handling, layers, optimizers, training, weights
+from conformance.mutants.faults import (
+    conduct,
+    graphs,
+    handling,
+    layers,
+    optimizers,
+    training,
+    weights,
+)
 from conformance.mutants.seams import Fault
 from strategies.case import Kind
 
@@ -209,8 +217,25 @@ _HANDLING = (
     Mutant(handling.architecture_kept_in_process, ("round_trip_completes",)),
 )
 
-MUTANTS = {
-    mutant.name: mutant
-    for mutant in (*_WEIGHTS, *_OPTIMIZERS, *_TRAINING, *_LAYERS, *_GRAPHS, *_HANDLING)
-}
+_CONDUCT = (
+    Mutant(conduct.saving_stays_in_the_folder, ("surroundings_stay",)),
+    Mutant(conduct.saving_opens_the_umask, ("surroundings_stay",)),
+    Mutant(conduct.saving_takes_a_signal, ("surroundings_stay",)),
+    Mutant(conduct.saving_sets_a_variable, ("surroundings_stay",)),
+    Mutant(conduct.saving_leaves_a_temporary_file, ("surroundings_stay",)),
+    Mutant(conduct.saving_clears_the_folder, ("surroundings_stay",)),
+    Mutant(conduct.loading_touches_the_file, ("surroundings_stay",)),
+    Mutant(conduct.loading_leaves_the_file_open, ("surroundings_stay",)),
+    Mutant(conduct.saving_draws, ("saving_draws_nothing",)),
+    Mutant(conduct.saved_as_a_link, ("source_stands_alone",)),
+    Mutant(conduct.saved_under_a_second_name, ("source_stands_alone",)),
+    Mutant(conduct.loading_from_a_cache, ("loads_are_independent",)),
+    Mutant(conduct.reading_from_a_cache, ("save_over_another_replaces_it",)),
+    Mutant(conduct.saving_keeps_the_first_file, ("save_over_another_replaces_it",)),
+    Mutant(conduct.saving_in_place, ("save_over_another_replaces_it",)),
+)
+
+_ALL = (*_WEIGHTS, *_OPTIMIZERS, *_TRAINING, *_LAYERS, *_GRAPHS, *_HANDLING, *_CONDUCT)
+
+MUTANTS = {mutant.name: mutant for mutant in _ALL}
 """Every mutant by name; a check that is no mutant's target is not yet proved to work."""

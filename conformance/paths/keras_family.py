@@ -114,7 +114,7 @@ def load_weights(subject: Family, source: Path, case: Case) -> Model:
 
 
 def _save_json_and_weights(model: Model, target: Path) -> Source:
-    target.mkdir()
+    target.mkdir(exist_ok=True)
     _save_json(model, target / "model")
     _save_weights_v3(model, target / "model")
     return target
@@ -127,7 +127,7 @@ def _load_json_and_weights(subject: Family, source: Path, case: Case) -> Model:
 
 
 def _save_json_and_weights_h5(model: Model, target: Path) -> Source:
-    target.mkdir()
+    target.mkdir(exist_ok=True)
     _save_json(model, target / "model")
     _save_weights_h5(model, target / "weights")
     return target

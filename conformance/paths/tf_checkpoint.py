@@ -14,7 +14,7 @@ from strategies.data import rows
 
 def save_checkpoint(model: Model, target: Path) -> Source:
     """Save a checkpoint in a folder of its own."""
-    target.mkdir()
+    target.mkdir(exist_ok=True)
     model.save_weights(str(target / "weights"), save_format="tf")
     return target
 

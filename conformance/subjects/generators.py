@@ -1,5 +1,6 @@
 """The random generators that a process has one set of: Python's, NumPy's and the framework's."""
 
+from collections.abc import Mapping
 from types import ModuleType
 
 
@@ -12,3 +13,7 @@ class Generators:
 
     def draw(self) -> None:
         """Note that what runs now may draw."""
+
+    def states(self) -> Mapping[str, str]:
+        """Return what tells one state of the framework's own generators from another, by name."""
+        return {}

@@ -21,6 +21,15 @@ from conformance.subjects.keras_snapshot import Traits
 from conformance.subjects.still_tensorflow import still_tensorflow, tensorflow_generators
 
 
+class TorchGenerators(Generators):
+    """Keras on torch draws from torch's generator what no generator of a layer's own gives."""
+
+    def states(self) -> Mapping[str, str]:
+        """Return the state of torch's generator."""
+        state: np.ndarray = import_module("torch").get_rng_state().numpy()
+        return {"torch": state.tobytes().hex()}
+
+
 class AnotherBackend(RuntimeError):
     """This process runs Keras on another backend already."""
 
@@ -57,7 +66,7 @@ def _subject(name: str, backend: str) -> KerasSubject:
         *(name, "keras", traits, KERAS_3, ("keras", backend)),
         not_in_names=NOT_IN_NAMES.get(backend, ""),
         prepare=partial(_prepare, backend),
-        process=tensorflow_generators() if backend == "tensorflow" else Generators(),
+        process=GENERATORS.get(backend, Generators)(),
         eager=_loopless if backend == "jax" else always,
     )
 
@@ -112,6 +121,12 @@ BACKENDS: Mapping[str, Callable[[], None]] = {
 }
 """Backends in the order of preference, with what makes each repeat itself bit for bit."""
 
+
+GENERATORS: Mapping[str, Callable[[], Generators]] = {
+    "tensorflow": tensorflow_generators,
+    "torch": TorchGenerators,
+}
+"""Backends that have process-wide generators of their own."""
 
 NOT_IN_NAMES = {"torch": "."}
 """Torch keeps a layer's variables as parameters of a module, whose names have no dots."""

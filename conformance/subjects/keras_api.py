@@ -92,6 +92,10 @@ class KerasSubject:
         """Seed Python's, NumPy's and the framework's process-wide generators."""
         self.process.start(self.keras, seed % 2**32)
 
+    def generators(self) -> Mapping[str, str]:
+        """Return the states of the framework's process-wide generators, by name."""
+        return self.process.states()
+
     def build(self, case: Case, *, built: bool = True) -> Model:
         """Return a new compiled model; `built=False` leaves a subclassed one without weights.
 

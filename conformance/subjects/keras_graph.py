@@ -16,7 +16,7 @@ TENSOR = "keras_history"
 def calls(config: Config, prefix: str = "") -> Iterator[tuple[str, Value]]:
     """Yield the tensors that each call of each layer takes, nested models' layers by their path."""
     for layer in config["layers"]:
-        path = f"{prefix}{layer['config']['name']}"
+        path = f"{prefix}{_name(layer)}"
         for index, node in enumerate(layer.get("inbound_nodes", ())):
             yield f"{path}/call {index}", [list(tensor) for tensor in _tensors(node)]
         if "layers" in layer["config"]:
@@ -30,15 +30,32 @@ def canonical(config: Config) -> Config:
     put together in another order has other numbers.
     """
     layers = [_canonical_inside(layer) for layer in config.get("layers", ())]
-    nodes = {layer["config"]["name"]: layer.get("inbound_nodes", ()) for layer in layers}
-    words = _Words(nodes)
+    nodes = {_name(layer): layer.get("inbound_nodes", ()) for layer in layers}
+    words = _Words(nodes, _invented(layers))
     for layer in layers:
-        name, own = layer["config"]["name"], layer.get("inbound_nodes", ())
+        name, own = _name(layer), layer.get("inbound_nodes", ())
+        if name in words.invented:
+            layer["name"] = words.invented[name]
         if own and isinstance(own[0], Mapping):
             order = sorted(range(len(own)), key=partial(words.of, name))
             layer["inbound_nodes"] = [_renamed(own[index], words) for index in order]
     ends = {key: _renamed_ends(config[key], words) for key in ENDS if key in config}
     return {**config, **ends, "layers": layers}
+
+
+def _invented(layers: Sequence[Config]) -> Mapping[str, str]:
+    """Return names for what has none in its config, which Keras numbers anew in each model."""
+    return {
+        _name(layer): f"{layer.get('class_name')} {index}"
+        for index, layer in enumerate(layers)
+        if "name" not in layer["config"]
+    }
+
+
+def _name(layer: Config) -> str:
+    """Return a layer's name; Keras 3.6 and 3.8 tell it beside some configs, not in them."""
+    config = layer["config"]
+    return str(config.get("name", layer.get("name", "")) if isinstance(config, Mapping) else "")
 
 
 ENDS = ("input_layers", "output_layers")
@@ -52,8 +69,9 @@ def _canonical_inside(layer: Config) -> dict[str, Any]:
 class _Words:
     """What each call of each layer is, in a word that says what it was called on."""
 
-    def __init__(self, nodes: Mapping[str, Sequence[Any]]) -> None:
+    def __init__(self, nodes: Mapping[str, Sequence[Any]], invented: Mapping[str, str]) -> None:
         self._nodes = nodes
+        self.invented = invented
         self._known: dict[tuple[str, int], str] = {}
 
     def of(self, layer: str, index: int) -> str:
@@ -63,11 +81,18 @@ class _Words:
             known = self._known[layer, index] = self._new(layer, index)
         return known
 
+    def name(self, layer: str) -> str:
+        """Return the layer's name, or what stands for one."""
+        return self.invented.get(layer, layer)
+
     def _new(self, layer: str, index: int) -> str:
         own = self._nodes.get(layer, ())
         if index >= len(own) or not isinstance(own[index], Mapping):
             return str(index)
-        taken = [(name, self.of(name, call), output) for name, call, output in _tensors(own[index])]
+        taken = [
+            (self.name(name), self.of(name, call), output)
+            for name, call, output in _tensors(own[index])
+        ]
         return hashlib.sha256(repr(taken).encode()).hexdigest()[:8]
 
 
@@ -84,7 +109,7 @@ def _renamed(value: Any, words: _Words) -> Any:
 
 def _renamed_tensor(tensor: Sequence[Any], words: _Words) -> list[Any]:
     layer, index, output = tensor
-    return [layer, words.of(layer, index), output]
+    return [words.name(layer), words.of(layer, index), output]
 
 
 def _renamed_ends(ends: Any, words: _Words) -> Any:

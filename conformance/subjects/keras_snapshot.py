@@ -1,14 +1,16 @@
 """Tells everything of a live model of a module that speaks the Keras API, as plain named data."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from conformance.contract import Facet
-from conformance.snapshot import Snapshot, Value
+from conformance.snapshot import UNTOLD, Inventory, Snapshot, Value
 from conformance.subject import Model
 from conformance.subjects.keras_arguments import WITHOUT_FLAG, flat, layer_arguments
 from conformance.subjects.keras_compile import compile_settings, leaves
@@ -69,8 +71,16 @@ class View:
     module: ModuleType
     traits: Traits
     model: Model
-    config: Mapping[str, Any]
-    layers: Sequence[tuple[str, Any]]
+
+    @cached_property
+    def config(self) -> Mapping[str, Any]:
+        """The model's config, the same for the same graph."""
+        return _config(self.model)
+
+    @cached_property
+    def layers(self) -> Sequence[tuple[str, Any]]:
+        """The layers, those of nested models too."""
+        return tuple(_walk(self.module, self.model, ""))
 
     @property
     def optimizer(self) -> Any:
@@ -79,10 +89,23 @@ class View:
 
 
 def snapshot(module: ModuleType, traits: Traits, model: Model) -> Snapshot:
-    """Return an inventory of every facet, arrays copied."""
-    layers = tuple(_walk(module, model, ""))
-    view = View(module, traits, model, _config(model), layers)
-    return Snapshot({facet: dict(inventory(view)) for facet, inventory in INVENTORIES.items()})
+    """Return an inventory of every facet, arrays copied.
+
+    What a model makes of it is told, whatever it is: where an inventory comes to an end in an
+    error, that is its last entry, as `UNTOLD`.
+    """
+    view = View(module, traits, model)
+    return Snapshot({facet: _told(inventory, view) for facet, inventory in INVENTORIES.items()})
+
+
+def _told(inventory: Callable[[View], Any], view: View) -> Inventory:
+    told: dict[str, Value] = {}
+    try:
+        told.update(inventory(view))
+    except Exception as error:  # noqa: BLE001 - any release, and any model that came back, may be odd
+        words = re.sub(r"0x[0-9a-f]+", "…", str(error))
+        told[UNTOLD] = f"{type(error).__name__}: {words}"
+    return told
 
 
 def _walk(module: ModuleType, model: Model, prefix: str) -> Iterator[tuple[str, Any]]:

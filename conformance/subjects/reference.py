@@ -9,11 +9,22 @@ from conformance.contract import Exactness
 from conformance.paths.keras_dialects import BOTH_DIALECTS
 from conformance.paths.keras_family import CHECKPOINT, SAVEDMODEL
 from conformance.subject import Model
+from conformance.subjects.generators import Generators
 from conformance.subjects.keras_api import KerasSubject
 from conformance.subjects.keras_snapshot import Traits
+from reference_impl.random import process_generator
 
 GENERATOR = "seed_generator_state"
 """The name of a generator's state among the state of a layer that is no weight."""
+
+
+class ReferenceGenerators(Generators):
+    """The one generator behind everything that was given no seed."""
+
+    def states(self) -> Mapping[str, str]:
+        """Return its state."""
+        return {"reference": str(process_generator().state)}
+
 
 EXACT_SAVEDMODEL = replace(SAVEDMODEL, contract=replace(SAVEDMODEL.contract, exactness=Exactness()))
 """Here what comes back is the model itself, not its graph: it computes the same to the last bit."""
@@ -28,7 +39,10 @@ def reference() -> KerasSubject:
         compiled=_compiled,
     )
     paths = (*BOTH_DIALECTS, CHECKPOINT, EXACT_SAVEDMODEL)
-    return KerasSubject("reference", reference_impl.__name__, traits, paths, ("numpy",))
+    return KerasSubject(
+        *("reference", reference_impl.__name__, traits, paths, ("numpy",)),
+        process=ReferenceGenerators(),
+    )
 
 
 def _generators(layer: Any) -> Sequence[Any]:

@@ -1,6 +1,6 @@
 """TensorFlow asked to repeat itself: deterministic operations, one thread, kernels by seed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
@@ -54,6 +54,11 @@ class TensorFlowGenerators(Generators):
     def draw(self) -> None:
         """Note that what runs now may draw."""
         self._drawn.add(self._seed)
+
+    def states(self) -> Mapping[str, str]:
+        """Return the state of the generator that seeds operations."""
+        context = import_module("tensorflow.python.eager.context").context()
+        return {"TensorFlow": repr(context._rng.getstate())}
 
 
 @cache

@@ -9,7 +9,7 @@ from conformance.checks import ALL_CHECKS, checks_for, judge
 from conformance.checks.facets import FACET_CHECKS
 from conformance.contract import Contract, Facet, Promise, promises
 from conformance.snapshot import Snapshot
-from conformance.trace import Elsewhere, Life, Probe, Raised, Stage, Step, Trace
+from conformance.trace import Change, Conduct, Elsewhere, Life, Probe, Raised, Stage, Step, Trace
 from reports.records import Verdict
 from strategies.case import (
     Architecture,
@@ -55,6 +55,7 @@ def life(*losses: float) -> Life:
     return Life((np.array([losses[0]]),), steps)
 
 
+SAME = Change({"umask": "0027"}, {"umask": "0027"})
 GOOD = Trace(
     CASE,
     "h5",
@@ -68,6 +69,7 @@ GOOD = Trace(
     original=life(2, 3),
     resumed=life(2, 3),
     elsewhere=Elsewhere(snapshot(1), life(2, 3)),
+    conduct=Conduct({}, (), SAME, snapshot(1), False, snapshot(30), SAME, SAME, (), snapshot(30)),
 )
 
 

@@ -1,7 +1,10 @@
 """Child processes: answers, exceptions, crashes and hangs all come back to the caller."""
 
+import gc
+import io
 import os
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -63,6 +66,24 @@ def fork(message: bytes) -> bytes:
     if message == b"hang":
         time.sleep(60)
     return b"%d %d" % (os.getpid(), worker)
+
+
+def come_out_twice(message: bytes) -> bytes:
+    """Fork at the word, and return in both processes; return the id and the message."""
+    if message == b"fork" and (forked := os.fork()):
+        os.waitpid(forked, 0)
+    return b"%d %s" % (os.getpid(), message)
+
+
+def speak_out_of_turn(message: bytes) -> bytes:
+    """Write an answer of the number that the message says to the pipe, and then the true one."""
+    (answers,) = (one for one in gc.get_objects() if _is_pipe_of_answers(one))
+    answers.write(struct.pack("<cQQ", b"A", int(message), 5) + b"wrong")
+    return b"right"
+
+
+def _is_pipe_of_answers(one: object) -> bool:
+    return isinstance(one, io.BufferedWriter) and one.name not in (1, 2)
 
 
 def read_input(message: bytes) -> bytes:
@@ -186,6 +207,28 @@ def test_crash_or_hang_is_told_in_time_where_a_forked_process_has_the_pipes(word
             child.call(word.encode(), seconds=0.7 if word == "hang" else 30)
 
     assert time.monotonic() - started < 15
+
+
+def test_a_fork_in_the_function_answers_once():
+    with Child(f"{HERE}:come_out_twice") as child:
+        process, _, _ = child.call(b"one", seconds=30).partition(b" ")
+        answers = [child.call(word, seconds=30) for word in (b"fork", b"two", b"three")]
+
+    assert answers == [process + b" " + word for word in (b"fork", b"two", b"three")]
+
+
+def test_an_answer_to_an_earlier_request_is_dropped():
+    with Child(f"{HERE}:speak_out_of_turn") as child:
+        assert child.call(b"0", seconds=30) == b"right"
+        assert child.call(b"1", seconds=30) == b"right"
+
+
+def test_an_answer_to_a_request_that_was_not_made_is_a_crash():
+    with Child(f"{HERE}:speak_out_of_turn") as child:
+        with pytest.raises(Crashed, match="answered request 7 where 1 was asked"):
+            child.call(b"7", seconds=30)
+
+        assert child.call(b"1", seconds=30) == b"right"
 
 
 @needs_proc

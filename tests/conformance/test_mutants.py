@@ -8,14 +8,22 @@ from conformance import subjects
 from conformance.checks import ALL_CHECKS
 from conformance.mutants import MUTANTS, Mutant
 from conformance.mutants.__main__ import matrix
-from conformance.mutants.faults import graphs, handling, layers, optimizers, training, weights
+from conformance.mutants.faults import (
+    conduct,
+    graphs,
+    handling,
+    layers,
+    optimizers,
+    training,
+    weights,
+)
 from conformance.mutants.killing import Kill, found, kill, killers
 from strategies.case import Kind
 
 NAMES = {check.name for check in ALL_CHECKS}
 FAULTS = {
     f"{module.__name__}:{name}"
-    for module in (graphs, handling, layers, optimizers, training, weights)
+    for module in (conduct, graphs, handling, layers, optimizers, training, weights)
     for name, member in getmembers(module)
     if hasattr(member, "cache_info") and member.__module__ == module.__name__
 }
@@ -53,7 +61,10 @@ def test_importing_the_faults_leaves_the_reference_as_it_is():
     assert not any(mutant.seed.cache_info().misses for mutant in MUTANTS.values())
 
 
-KILLED_SOON = ("lost_slots", "iteration_reset", "refused_by_key", "saving_weights_rounds")
+KILLED_SOON = (
+    *("lost_slots", "iteration_reset", "refused_by_key", "saving_weights_rounds"),
+    *(name for name, mutant in MUTANTS.items() if mutant.spec.startswith(conduct.__name__)),
+)
 
 
 @pytest.fixture(scope="module")

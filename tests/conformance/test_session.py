@@ -14,7 +14,7 @@ from conformance.plan import Batch, Plan
 from conformance.session import Conformance
 from reports import store
 from reports.files import Claim, NotWritten
-from reports.records import Finding, Result, Verdict
+from reports.records import SHOWN_NOTHING, Finding, Result, Verdict
 from reports.store import Run
 from tests.conformance.conftest import LINEAR_CASES
 
@@ -50,6 +50,17 @@ def test_a_failed_test_says_how_to_run_its_case_again(tmp_path):
     told = failure(result, tmp_path / "my run")
 
     assert f"saveproof replay 9f2c --subject tf_keras --path h5 --run '{tmp_path}/my run'" in told
+
+
+@pytest.mark.parametrize("verdict", sorted(SHOWN_NOTHING))
+def test_a_sentence_that_no_case_could_break_is_skipped_and_never_passes(verdict):
+    place = ("tf_keras", "h5", "sequential", "weights_survive")
+    plugin = Conformance.__new__(Conformance)
+    plugin.config = SimpleNamespace()
+    plugin._results = {place[:3]: {place[3]: Result(*place, "must", verdict, {verdict: 3})}}
+
+    with pytest.raises(pytest.skip.Exception, match=f"nothing was shown: {verdict}"):
+        plugin.verify(*place)
 
 
 def test_what_runs_side_by_side_stays_on_one_worker(tmp_path):

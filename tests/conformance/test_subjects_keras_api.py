@@ -284,3 +284,17 @@ def test_a_name_that_the_subject_can_t_have_is_unsupported():
 
     with pytest.raises(Unsupported, match="can't contain 'd'"):
         unfit.build(CASE)
+
+
+def test_what_cannot_be_told_of_a_model_is_part_of_its_snapshot(subject, model, monkeypatch):
+    """Whatever a model makes of a look at it, the rest is told."""
+    whole = subject.snapshot(model)
+
+    def odd():
+        raise KeyError("name")
+
+    monkeypatch.setattr(model, "get_config", odd)
+    told = subject.snapshot(model)
+
+    assert told[Facet.ARCHITECTURE] == {"can't be told": "KeyError: 'name'"}
+    assert not list(differences(whole[Facet.WEIGHTS], told[Facet.WEIGHTS]))

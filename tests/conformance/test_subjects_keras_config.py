@@ -56,6 +56,26 @@ def test_calls_inside_a_nested_model_have_its_path():
     assert list(dict(calls(outer))) == ["inner/d/call 0"]
 
 
+def cast_before(number):
+    """What Keras 3.6 and 3.8 write of an operation: its name is beside the config, and a number."""
+    cast = keras_3_layer(f"cast_{number}", [("a", 0, 0)])
+    cast = {**cast, "class_name": "Cast", "name": cast["config"].pop("name")}
+    dense = keras_3_layer("d", [(f"cast_{number}", 0, 0)])
+    return {"layers": [keras_3_layer("a"), cast, dense], "output_layers": [["d", 0, 0]]}
+
+
+def test_an_operation_without_a_name_in_its_config_is_told_by_class_and_place():
+    told = canonical(cast_before(3))
+
+    assert told == canonical(cast_before(7))
+    assert list(dict(calls(told))) == ["Cast 1/call 0", "d/call 0"]
+    assert dict(calls(told))["d/call 0"][0][0] == "Cast 1"
+
+
+def test_a_config_without_any_name_is_told():
+    assert list(calls({"layers": [{"class_name": "Cast", "config": {}}]})) == []
+
+
 def test_leaves_of_a_config_are_named_by_path():
     config = {"units": 3, "kernel": {"class_name": "L2", "config": {"l2": 0.1}}, "shape": (1, None)}
 

@@ -1,0 +1,192 @@
+"""Checks of what saving and loading do beside their work: to the process, the folder, the file."""
+
+from collections.abc import Iterator
+
+from conformance.checks.check import Check, Defect, NotApplicable, Seen, Vacuous, raised_defect
+from conformance.contract import STATE, Facet, Promise
+from conformance.snapshot import Difference, Snapshot, differences, same
+from conformance.trace import Change, Conduct, Probe, Stage, Trace
+
+NOT_LOOKED_AT = NotApplicable("no model was loaded, trained on and saved again")
+
+
+def surroundings_stay(trace: Trace) -> Seen:
+    """Hold the process and the folder after a save and a load against those before."""
+    seen = trace.conduct
+    if seen is None:
+        return NOT_LOOKED_AT
+    changes = (("load", seen.loading), ("save", seen.saving))
+    return (
+        *(_beside(place, "save: litter", "no such file") for place in seen.litter),
+        *(defect for doing, change in changes for defect in _changed(doing, change)),
+        *(_beside(place, "open file", "a closed file") for place in seen.held),
+    )
+
+
+def saving_draws_nothing(trace: Trace) -> Seen:
+    """Hold the process-wide generators after a save against those before it."""
+    seen = trace.conduct
+    if seen is None or seen.drawing is None:
+        return NOT_LOOKED_AT
+    return tuple(
+        Defect(f"save: drew from {parted.where}", f"a save drew from {parted.where}", parted)
+        for parted in differences(seen.drawing.before, seen.drawing.after)
+    )
+
+
+def source_stands_alone(trace: Trace) -> Seen:
+    """Report what in a saved file or folder refers to another file."""
+    if trace.conduct is None:
+        return NOT_LOOKED_AT
+    return tuple(
+        Defect(
+            f"link: {str(what).partition(' to ')[0].partition(' in ')[0].partition(' of ')[0]}",
+            f"{place} is {what}",
+            Difference(place, "link", "the data itself", str(what)),
+        )
+        for place, what in trace.conduct.links.items()
+    )
+
+
+def loads_are_independent(trace: Trace) -> Seen:
+    """Hold what a second load gives against what the first gave, which has lived since."""
+    seen = trace.conduct
+    if seen is None or trace.loaded is None:
+        return NOT_LOOKED_AT
+    if seen.again is None:
+        return tuple(_raised(seen, "again"))
+    if seen.is_first:
+        parted = Difference("model", "shared", "another model", "the one that was loaded before")
+        return (Defect("again: the same model", "a second load gave the first model", parted),)
+    facets = _brought_back(trace)
+    found = tuple(_parted("again", trace.loaded, seen.again, facets))
+    if not found and not _moved(trace.loaded, _last(trace), facets):
+        return Vacuous("the first model is as it was loaded: a second name of it is equal")
+    return found
+
+
+def save_over_another_replaces_it(trace: Trace) -> Seen:
+    """Hold what loads after a save over an earlier one against the model that was saved last.
+
+    A path that raises there has refused, and lost nothing.
+    """
+    seen = trace.conduct
+    if seen is None or trace.before is None or seen.kept is None:
+        return NOT_LOOKED_AT
+    if seen.saving is None:
+        return NotApplicable("the path does not save over an earlier file")
+    remnants = tuple(
+        _beside(name, "over: remnants", "a file without what the first save left in it")
+        for name in seen.remnants
+    )
+    if seen.replaced is None:
+        return (*remnants, *_raised(seen, "over"))
+    facets = _brought_back(trace)
+    found = tuple(_parted("over", seen.kept, seen.replaced, facets))
+    if not (found or remnants or _moved(trace.before, seen.kept, facets)):
+        return Vacuous("training on changed nothing that comes back: the first file is as good")
+    return (*remnants, *found)
+
+
+def _changed(doing: str, change: Change | None) -> Iterator[Defect]:
+    if change is None:
+        return
+    for parted in differences(change.before, change.after):
+        what, _, rest = parted.where.partition("/")
+        key = f"{doing}: {what} {parted.what}" if rest else f"{doing}: {what}"
+        yield Defect(key, f"a {doing} changed what was there: {parted.where}", parted)
+
+
+def _beside(place: str, key: str, expected: str) -> Defect:
+    return Defect(key, f"{key}: {place}", Difference(place, "unexpected", expected, place))
+
+
+def _brought_back(trace: Trace) -> tuple[Facet, ...]:
+    """Return which of the weights and statistics are promised, and came back at the first load.
+
+    What else a path loses now and then has checks of its own, and training moves these anyway.
+    """
+    before, loaded = trace.before, trace.loaded
+    if before is None or loaded is None:
+        return ()
+    return tuple(f for f in STATE if trace.contract.firm(f) and same(before[f], loaded[f]))
+
+
+def _moved(one: Snapshot, other: Snapshot | None, facets: tuple[Facet, ...]) -> bool:
+    return other is not None and not all(same(one[facet], other[facet]) for facet in facets)
+
+
+def _last(trace: Trace) -> Snapshot | None:
+    steps = () if trace.resumed is None else trace.resumed.steps
+    return steps[-1].snapshot if steps else None
+
+
+def _parted(
+    doing: str, expected: Snapshot, found: Snapshot, facets: tuple[Facet, ...]
+) -> Iterator[Defect]:
+    for facet in facets:
+        for parted in differences(expected[facet], found[facet]):
+            yield Defect(f"{doing}: {facet}", f"{facet} of another model", parted)
+
+
+def _raised(seen: Conduct, doing: str) -> Iterator[Defect]:
+    if seen.raised is not None and seen.raised.stage is Stage.LOAD:
+        yield raised_defect(
+            seen.raised, doing=doing, who="a further load", where="load", expected="a model"
+        )
+
+
+def _of_files(trace: Trace) -> Promise | None:
+    return None if trace.in_memory else Promise.MUST
+
+
+def _of_generators(trace: Trace) -> Promise | None:
+    """No document speaks of them; whoever seeds the process resumes otherwise where a save drew."""
+    return None if trace.in_memory else Promise.SHOULD
+
+
+CONDUCT_CHECKS = (
+    Check(
+        "surroundings_stay",
+        "A save and a load leave the process and all other files as they were, "
+        "and a load the file that it reads.",
+        (),
+        promise=_of_files,
+        find=surroundings_stay,
+        probe=Probe.CONDUCT,
+    ),
+    Check(
+        "saving_draws_nothing",
+        "A save draws nothing from the process-wide random generators.",
+        (),
+        promise=_of_generators,
+        find=saving_draws_nothing,
+        probe=Probe.CONDUCT,
+    ),
+    Check(
+        "source_stands_alone",
+        "What a save leaves links to no other file.",
+        (),
+        promise=_of_files,
+        find=source_stands_alone,
+        probe=Probe.CONDUCT,
+    ),
+    Check(
+        "loads_are_independent",
+        "A second load gives the model of the file, whatever became of the first.",
+        (),
+        promise=_of_files,
+        find=loads_are_independent,
+        probe=Probe.CONDUCT,
+        trains_on=True,
+    ),
+    Check(
+        "save_over_another_replaces_it",
+        "What loads after a save over an earlier file is the model that was saved last.",
+        (),
+        promise=_of_files,
+        find=save_over_another_replaces_it,
+        probe=Probe.CONDUCT,
+        trains_on=True,
+    ),
+)

@@ -1,0 +1,74 @@
+"""The processes that a process has started, those among them that have left its session."""
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+PROC = Path("/proc")
+"""Where Linux tells of processes; elsewhere a process can be ended with its session only."""
+
+_SET_CHILD_SUBREAPER = 36
+"""The option of `prctl(2)` that has a process adopt the orphans among its descendants."""
+
+_ROUNDS = 100
+"""How often to look again for what was started meanwhile."""
+
+
+def keep_descendants() -> None:
+    """Have whatever this process starts remain its descendant, even a daemon.
+
+    A daemon is the child of a process that has ended: without this, nobody can tell whose it is.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_descendants(process: int, mark: str = "") -> None:
+    """Kill all that the process has started, whichever session it is in; not the process itself.
+
+    Where that has ended already, its orphans are known by `mark`, an entry of the environment that
+    they have inherited.
+    """
+    for _ in range(_ROUNDS):
+        found = list(_descendants(process, mark))
+        for one in found:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(one, signal.SIGKILL)
+        if not found:
+            return
+
+
+def _descendants(process: int, mark: str) -> Iterator[int]:
+    """Yield the living ones, zombies apart, and neither the process nor this one."""
+    parents = dict(_parents())
+    for one in parents:
+        if one in (process, os.getpid()):
+            continue
+        if process in _ancestors(one, parents) or (mark and _has(one, mark)):
+            yield one
+
+
+def _parents() -> Iterator[tuple[int, int]]:
+    """Yield the id of each living process with its parent's."""
+    for stat in PROC.glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            state, parent = stat.read_text(errors="replace").rpartition(")")[2].split()[:2]
+            if state not in "ZX":
+                yield int(stat.parent.name), int(parent)
+
+
+def _ancestors(process: int, parents: Mapping[int, int]) -> Iterator[int]:
+    while process in parents:
+        process = parents[process]
+        yield process
+
+
+def _has(process: int, mark: str) -> bool:
+    with suppress(OSError):  # it has ended, or is another user's
+        entries = (PROC / str(process) / "environ").read_bytes().split(b"\0")
+        return mark.encode() in entries
+    return False

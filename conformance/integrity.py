@@ -1,0 +1,112 @@
+"""Whether what runs and judges a subject is still what it was before the subject was imported.
+
+A subject shares a process with the checks. Python keeps nobody from patching them by accident or
+to get past them; this finds it. It is no defence against a subject that forges answers.
+"""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from inspect import isclass, isfunction
+from itertools import count
+from operator import attrgetter
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+JUDGES = tuple(
+    f"conformance.{name}"
+    for name in (
+        *("adapter", "examine", "recorder", "recording", "snapshot", "subject", "trace", "wire"),
+        *("checks", "checks.behaviour", "checks.check", "checks.conduct", "checks.facets"),
+        *("checks.handling", "contract", "interchange.exchange", "interchange.judging"),
+    )
+)
+"""The modules that a verdict rests on."""
+
+EVERY = 10
+"""One look for so many cases: what is patched stays so, and a look has its cost."""
+
+
+class Tampered(RuntimeError):
+    """The subject has changed what judges it: no verdict of this process counts."""
+
+
+def guard() -> None:
+    """Note what the judges are, once, before a subject is imported."""
+    _judges()
+
+
+def check() -> None:
+    """Compare the judges with what they were, the first time and then every so often.
+
+    Raises:
+        Tampered: one was changed.
+    """
+    if next(_turns()) % EVERY:
+        return
+    for judge in _judges():
+        if not judge.is_untouched:
+            raise Tampered(
+                f"expected {judge.owner.__name__} as it was before the subject was imported, found "
+                f"another {judge.changed}: a subject must leave saveproof's own modules alone"
+            )
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """A module or class, with what its names stood for and the code of its functions."""
+
+    owner: ModuleType | type
+    names: tuple[str, ...]
+    values: tuple[Any, ...]
+    functions: tuple[FunctionType, ...]
+    codes: tuple[CodeType, ...]
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing was replaced: identity is seen first, so that this costs little."""
+        held = vars(self.owner)
+        return (
+            tuple(map(held.get, self.names)) == self.values
+            and tuple(map(attrgetter("__code__"), self.functions)) == self.codes
+        )
+
+    @property
+    def changed(self) -> str:
+        """The first name that stands for something else."""
+        held = vars(self.owner)
+        pairs = zip(self.names, self.values, strict=True)
+        replaced = [name for name, value in pairs if held.get(name) is not value]
+        codes = zip(self.functions, self.codes, strict=True)
+        return [*replaced, *(one.__name__ for one, code in codes if one.__code__ is not code)][0]
+
+
+@cache
+def _turns() -> Iterator[int]:
+    return count()
+
+
+@cache
+def _judges() -> tuple[_Judge, ...]:
+    modules = [sys.modules[name] for name in JUDGES if name in sys.modules]
+    return tuple(_judge(owner) for module in modules for owner in _owners(module))
+
+
+def _owners(module: ModuleType) -> Iterator[ModuleType | type]:
+    """Yield the module, and the classes that it defines."""
+    yield module
+    yield from (
+        one for one in vars(module).values() if isclass(one) and one.__module__ == module.__name__
+    )
+
+
+def _judge(owner: ModuleType | type) -> _Judge:
+    held = {
+        name: value
+        for name, value in vars(owner).items()
+        if not name.startswith("__") or isfunction(value)
+    }
+    functions = tuple(filter(isfunction, held.values()))
+    codes = tuple(one.__code__ for one in functions)
+    return _Judge(owner, tuple(held), tuple(held.values()), functions, codes)

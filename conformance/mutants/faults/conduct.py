@@ -1,0 +1,176 @@
+"""Faults of what saving and loading do beside their work."""
+
+import os
+import random
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+from conformance.mutants.seams import Fault, fault, put
+from reference_impl import models, saving
+from reference_impl.formats import hdf5_read
+from reference_impl.models.trainer import Trainer
+from reference_impl.state import ModelState
+
+Save = Callable[[Path, Callable[[], None]], None]
+"""What is done instead of a save: it is told the target, and how to save there."""
+
+Load = Callable[[Path, Callable[[], Trainer]], Trainer]
+"""What is done instead of a load: it is told the source, and how to load it."""
+
+
+def _saving(do: Save) -> Fault:
+    def tampering(save_model: Callable[..., None]) -> Callable[..., None]:
+        def saved(model: Trainer, target: Any, **options: Any) -> None:
+            do(Path(target), lambda: save_model(model, target, **options))
+
+        return saved
+
+    def commit() -> None:
+        put(saving, "save_model", tampering)
+
+    return fault(_like(do, commit))
+
+
+def _loading(do: Load) -> Fault:
+    def tampering(load_model: Callable[..., Trainer]) -> Callable[..., Trainer]:
+        def loaded(source: Any, *given: Any, **options: Any) -> Trainer:
+            return do(Path(source), lambda: load_model(source, *given, **options))
+
+        return loaded
+
+    def commit() -> None:
+        put(models, "load_model", tampering)
+
+    return fault(_like(do, commit))
+
+
+def _like(do: Callable[..., object], commit: Callable[[], None]) -> Callable[[], None]:
+    commit.__name__ = commit.__qualname__ = do.__name__
+    commit.__doc__, commit.__module__ = do.__doc__, do.__module__
+    return commit
+
+
+@_saving
+def saving_stays_in_the_folder(target: Path, save: Callable[[], None]) -> None:
+    """Saving changes the working folder to the target's, and stays there."""
+    os.chdir(target.parent)
+    save()
+
+
+@_saving
+def saving_opens_the_umask(_: Path, save: Callable[[], None]) -> None:
+    """Saving sets the umask to none, and leaves it so."""
+    os.umask(0)
+    save()
+
+
+@_saving
+def saving_takes_a_signal(_: Path, save: Callable[[], None]) -> None:
+    """Saving has the process ignore the signal that asks it to end."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    save()
+
+
+@_saving
+def saving_sets_a_variable(target: Path, save: Callable[[], None]) -> None:
+    """Saving notes the target in the environment."""
+    os.environ["LAST_SAVED"] = str(target.stat().st_size) if target.exists() else ""
+    save()
+
+
+@_saving
+def saving_leaves_a_temporary_file(target: Path, save: Callable[[], None]) -> None:
+    """Saving leaves a temporary file beside the target."""
+    save()
+    os.close(tempfile.mkstemp(dir=target.parent)[0])
+
+
+@_saving
+def saving_clears_the_folder(target: Path, save: Callable[[], None]) -> None:
+    """Saving removes the folders that lie beside the target."""
+    save()
+    for file in target.parent.iterdir():
+        if file.is_dir():
+            shutil.rmtree(file)
+
+
+@_loading
+def loading_touches_the_file(source: Path, load: Callable[[], Trainer]) -> Trainer:
+    """Loading takes from everybody else the right to read the file."""
+    source.chmod(0o600)
+    return load()
+
+
+_LEFT_OPEN: list[IO[bytes]] = []
+
+
+@_loading
+def loading_leaves_the_file_open(source: Path, load: Callable[[], Trainer]) -> Trainer:
+    """Loading never closes the file."""
+    _LEFT_OPEN.append(source.open("rb"))
+    return load()
+
+
+@_saving
+def saving_draws(_: Path, save: Callable[[], None]) -> None:
+    """Saving draws a name from Python's generator."""
+    random.random()
+    save()
+
+
+@_saving
+def saved_as_a_link(target: Path, save: Callable[[], None]) -> None:
+    """Saving leaves a link to a file in a store."""
+    save()
+    store = Path(tempfile.mkdtemp()) / target.name
+    shutil.move(target, store)
+    target.symlink_to(store)
+
+
+@_saving
+def saved_under_a_second_name(target: Path, save: Callable[[], None]) -> None:
+    """Saving gives the file a second name in a store."""
+    save()
+    os.link(target, Path(tempfile.mkdtemp()) / target.name)
+
+
+_CACHED: dict[Path, Trainer] = {}
+
+
+@_loading
+def loading_from_a_cache(source: Path, load: Callable[[], Trainer]) -> Trainer:
+    """Loading a file again gives the model that was loaded first."""
+    if source not in _CACHED:
+        _CACHED[source] = load()
+    return _CACHED[source]
+
+
+@fault
+def reading_from_a_cache() -> None:
+    """Loading a file again gives what it held when it was loaded first."""
+
+    def tampering(read_model: Callable[[Path], ModelState]) -> Callable[[Path], ModelState]:
+        return cache(read_model)
+
+    put(hdf5_read, "read_model", tampering)
+
+
+@_saving
+def saving_keeps_the_first_file(target: Path, save: Callable[[], None]) -> None:
+    """Saving over a file leaves it as it is."""
+    if not target.exists():
+        save()
+
+
+@_saving
+def saving_in_place(target: Path, save: Callable[[], None]) -> None:
+    """Saving over a longer file leaves the end of it."""
+    earlier = target.read_bytes() if target.exists() else b""
+    save()
+    with target.open("ab") as file:
+        file.write(earlier[target.stat().st_size :])

@@ -1,0 +1,53 @@
+"""Checks on traces that show nothing, or of which something can't be told: no pass."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from conformance.contract import Facet
+from conformance.snapshot import UNTOLD, Snapshot
+from conformance.trace import Trace
+from reports.records import Verdict
+from tests.conformance.test_checks import GOOD, life, verdicts
+
+
+def with_inventory(facet: Facet, inventory, *, of: tuple[str, ...]) -> Trace:
+    """Return the faultless trace with that inventory of the facet in some of its snapshots."""
+    odd = {name: Snapshot({**getattr(GOOD, name).facets, facet: inventory}) for name in of}
+    return replace(GOOD, **odd)
+
+
+def test_a_facet_that_cannot_be_told_is_no_pass_of_its_check():
+    untold = {UNTOLD: "KeyError: 'name'"}
+    trace = with_inventory(Facet.ARCHITECTURE, untold, of=("before", "saved", "loaded"))
+
+    assert verdicts(trace)["architecture_survives"] is Verdict.NOT_APPLICABLE
+
+
+def test_a_facet_that_cannot_be_told_of_the_loaded_model_alone_is_lost():
+    trace = with_inventory(Facet.ARCHITECTURE, {UNTOLD: "KeyError: 'name'"}, of=("loaded",))
+
+    assert verdicts(trace)["architecture_survives"] is Verdict.FAIL
+
+
+def test_snapshots_without_an_entry_are_no_pass_of_any_check():
+    empty = Snapshot({})
+    trace = replace(GOOD, fresh=empty, before=empty, saved=empty, loaded=empty, second=empty)
+    found = verdicts(trace)
+
+    assert found["saving_changes_nothing"] is Verdict.VACUOUS
+    assert found["second_generation_equals_first"] is Verdict.VACUOUS
+
+
+def test_outputs_that_hang_on_no_input_are_vacuous():
+    constant = replace(GOOD.original, outputs=(np.full((4, 2), 0.5),))
+
+    found = verdicts(replace(GOOD, original=constant, resumed=constant))
+
+    assert found["outputs_survive"] is Verdict.VACUOUS
+
+
+def test_logs_that_are_always_the_same_are_vacuous():
+    found = verdicts(replace(GOOD, original=life(2, 2), resumed=life(2, 2)))
+
+    assert found["first_batch_loss_is_identical"] is Verdict.VACUOUS
