@@ -113,11 +113,15 @@ def _remove_unused(prefix: Path, files: set[Path], before: set[Path]) -> None:
 
 
 def _data_of(index: Path, prefix: Path) -> set[Path]:
-    """Return the data files of the checkpoint that is there, as far as its index can be read."""
+    """Return the data files of the checkpoint that is there; none if there is no whole one.
+
+    Raises:
+        OSError: if the index is there and can't be read: its data files are not to be removed.
+    """
     try:
         records = decoded_table(bytes_of(index), where=str(index))
         header = decoded("BundleHeaderProto", dict(records)[HEADER_KEY], where=str(index))
-    except (OSError, ValueError, KeyError, NotImplementedError):
+    except (FileNotFoundError, ValueError, KeyError, NotImplementedError):
         # No checkpoint that could be kept whole.
         return set()
     return {
