@@ -21,7 +21,6 @@ from reference_impl.formats.saved_model_graph import StoredVariable, meta_graph
 from reference_impl.formats.saved_model_objects import KERAS_API, Objects
 from reference_impl.formats.saved_model_read import SavedModelContents, read_saved_model
 from reference_impl.formats.saved_model_write import (
-    METADATA_FILE,
     SavedModelParts,
     write_saved_model,
 )
@@ -152,7 +151,7 @@ def load_saved_model(
     saved = read_saved_model(folder)
     held = sum(entry.size for entry in saved.bundle.entries.values())
     with building(held=held), custom_object_scope(custom_objects or {}):
-        with at(METADATA_FILE):
+        with at(saved.kept_in):
             model = _made(saved)
         _set_flags(model, saved)
         if compile_it and saved.training is not None:
@@ -210,7 +209,7 @@ def _set_flags(model: Model, saved: SavedModelContents) -> None:
 def _compile(model: Model, saved: SavedModelContents) -> None:
     """Compile, and create the variables that take what was saved."""
     told, training = saved.index, saved.training or {}
-    with at(METADATA_FILE, "training_config"):
+    with at(saved.kept_in, "training_config"):
         compile_from(
             *(model, training, _flags_told(told) if told else None),
             output_names=told.get("output_names") or (),
