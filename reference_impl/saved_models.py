@@ -11,23 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.autodiff import Variable
 from reference_impl.checkpoints import extra_tensors, extras_graph
 from reference_impl.config_types import fitted
 from reference_impl.custom_objects import custom_object_scope
 from reference_impl.formats.errors import MissingPart
 from reference_impl.formats.object_graph import Node, numbered, tensors_of
 from reference_impl.formats.saved_model_graph import StoredVariable, meta_graph
-from reference_impl.formats.saved_model_objects import KERAS_API, Objects
+from reference_impl.formats.saved_model_objects import Objects
 from reference_impl.formats.saved_model_read import SavedModelContents, read_saved_model
-from reference_impl.formats.saved_model_write import (
-    SavedModelParts,
-    write_saved_model,
-)
-from reference_impl.graphs.endpoints import Endpoints, endpoints, pseudo_names
+from reference_impl.formats.saved_model_write import SavedModelParts, write_saved_model
+from reference_impl.graphs.endpoints import Endpoints, endpoints
 from reference_impl.graphs.symbol import UntraceableOperation
-from reference_impl.layers.base import KerasTensor, Layer
-from reference_impl.layers.weights import each_once
+from reference_impl.layers.base import Layer
+from reference_impl.layers.symbolic import KerasTensor
 from reference_impl.limits import building
 from reference_impl.loading import MalformedEntry, at
 from reference_impl.models.assignments import WeightsMismatch
@@ -35,9 +31,8 @@ from reference_impl.models.capture import check_complete, extras_of
 from reference_impl.models.flags import set_flags
 from reference_impl.models.foreign_models import entry_of
 from reference_impl.models.model import Model
-from reference_impl.models.optimized import built_with, likeliest, optimized_weights
 from reference_impl.models.restoration import Restoration
-from reference_impl.models.restore_training import compile_from, paired_flags
+from reference_impl.models.restore_training import paired_flags
 from reference_impl.models.revived import graph_entry, revived_config
 from reference_impl.models.saved_objects import (
     config_of,
@@ -47,9 +42,9 @@ from reference_impl.models.saved_objects import (
     metadata_of,
     objects_of,
 )
+from reference_impl.models.saved_training import compile_as_saved, restore_metrics
 from reference_impl.models.sequential import Sequential
 from reference_impl.serialization import deserialize_layer, sharing_layers
-from reference_impl.state import Extras
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -155,7 +150,7 @@ def load_saved_model(
             model = _made(saved)
         _set_flags(model, saved)
         if compile_it and saved.training is not None:
-            _compile(model, saved)
+            compile_as_saved(model, saved)
         else:
             saved.root.children.pop("optimizer", None)
         _restore(model, saved)
@@ -206,43 +201,6 @@ def _set_flags(model: Model, saved: SavedModelContents) -> None:
             held.set_own_trainable(bool(told["trainable"]))
 
 
-def _compile(model: Model, saved: SavedModelContents) -> None:
-    """Compile, and create the variables that take what was saved."""
-    told, training = saved.index, saved.training or {}
-    with at(saved.kept_in, "training_config"):
-        compile_from(
-            *(model, training, _flags_told(told) if told else None),
-            output_names=told.get("output_names") or (),
-        )
-    compiled = model.compiled
-    assert compiled is not None
-    if told.get("output_shapes"):
-        compiled.prepare(told["output_names"], told["output_shapes"])
-    optimizer = saved.root.children.get("optimizer", Node())
-    listed = optimizer.children.get("_variables", Node())
-    if optimizer.slots:
-        held = held_by(model, saved.root)
-        of = [held[id(slot.variable)][0] for slot in optimizer.slots if id(slot.variable) in held]
-        compiled.optimizer.build(each_once(of))
-    elif len(listed.children) > 1:
-        candidates = optimized_weights(model, told.get("optimized") or ())
-        places = sorted(filter(str.isdecimal, listed.children), key=int)
-        keys = [str(listed.children[place].key) for place in places]
-        shapes = [saved.bundle.entries[key].shape for key in keys if key in saved.bundle.entries]
-
-        def fits(weights: list[Variable]) -> bool:
-            built = built_with(compiled.optimizer, weights)
-            return [one.shape for one in built.variables] == shapes
-
-        found = likeliest(candidates, fits)
-        compiled.optimizer.build(found[0] if len(found) == 1 else candidates[0])
-
-
-def _flags_told(index: Mapping[str, Any]) -> Extras:
-    flags = tuple(bool(flag) for flag in index["compiled_trainable"])
-    return Extras(compiled_trainable=flags, run_eagerly=index["run_eagerly"])
-
-
 def _restore(model: Model, saved: SavedModelContents) -> None:
     """Give every variable of the model its value.
 
@@ -268,7 +226,7 @@ def _restore(model: Model, saved: SavedModelContents) -> None:
         )
     if not saved.index:
         _restore_states(model, saved)
-        _restore_metrics(model, saved)
+        restore_metrics(model, saved)
 
 
 def _restore_states(model: Model, saved: SavedModelContents) -> None:
@@ -277,41 +235,3 @@ def _restore_states(model: Model, saved: SavedModelContents) -> None:
     for held, node in held_by(model, saved.root).values():
         if id(held) in states and node.key is not None:
             held.assign(saved.bundle.read(node.key))
-
-
-def _restore_metrics(model: Model, saved: SavedModelContents) -> None:
-    """Give the metrics the totals that tf_keras kept; with a warning where they do not fit."""
-    compiled = model.compiled
-    node = saved.root.children.get(KERAS_API, Node()).children.get("metrics", Node())
-    if compiled is None or not node.children:
-        return
-    names = model.output_names or _output_names(saved)
-    compiled.prepare(names, [((None,), (None,))] * len(names))
-    lists = [metric.children.get("variables", Node()) for metric in _in_order(node)]
-    keys = [[variable.key or "" for variable in _in_order(each)] for each in lists]
-    values = [[saved.bundle.read(key) for key in each] for each in keys]
-    variables = [metric.variables for metric in compiled.metrics]
-    if _shapes(values) != _shapes(variables):
-        _LOGGER.warning(
-            "%s: the metrics' totals are of shapes %s, those of the model of %s: they start afresh",
-            *(saved.folder, _shapes(values), _shapes(variables)),
-        )
-        return
-    for each, found in zip(variables, values, strict=True):
-        for variable, value in zip(each, found, strict=True):
-            variable.assign(value)
-
-
-def _output_names(saved: SavedModelContents) -> list[str]:
-    """Return the names of a subclassed model's outputs."""
-    trace = next(saved.functions.traces(saved.numbers[id(saved.root)]), None)
-    return pseudo_names(None if trace is None else trace.outputs, "output_")
-
-
-def _in_order(listed: Node) -> list[Node]:
-    """Return the items of a list that was saved."""
-    return [listed.children[str(number)] for number in range(len(listed.children))]
-
-
-def _shapes(groups: Sequence[Sequence[Any]]) -> list[list[tuple[int, ...]]]:
-    return [[tuple(item.shape) for item in group] for group in groups]

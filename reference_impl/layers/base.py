@@ -5,7 +5,6 @@ Long because Keras's `Layer` is one class: tracking, calling and flags work on t
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Self, TypedDict, Unpack
 
 import numpy as np
@@ -25,66 +24,13 @@ from reference_impl.layers.policy import (
     variable_dtype,
 )
 from reference_impl.layers.stand_ins import open_shapes, zeros_for
+from reference_impl.layers.symbolic import KerasTensor, Node, alone, symbols_in, with_symbols
 from reference_impl.layers.weights import assign_all, each_once
 from reference_impl.limits import check_size
 from reference_impl.naming import snake_case, unique_name
 from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
 from reference_impl.plain import PlainArguments, is_ours, with_plain_arguments
 from reference_impl.tape import current_tracer
-
-
-@dataclass(eq=False, slots=True)
-class KerasTensor:
-    """A tensor not computed yet: its shape (batch first, None where open), dtype, and origin."""
-
-    shape: Shape
-    dtype: str
-    layer: "Layer | None" = None
-    node_index: int = 0
-    tensor_index: int = 0
-
-    @property
-    def node(self) -> "Node":
-        """The call that made this tensor."""
-        if self.layer is None:
-            raise ValueError(
-                f"symbolic tensor of shape {self.shape}: expected the output of a layer"
-            )
-        return self.layer.inbound_nodes[self.node_index]
-
-
-@dataclass(eq=False, slots=True)
-class Node:
-    """One symbolic call of a layer: what went in (nested), with which arguments, what came out."""
-
-    layer: "Layer"
-    inputs: Nested
-    arguments: dict[str, Any] = field(default_factory=dict)
-    outputs: Nested = None
-
-    @property
-    def sources(self) -> list[KerasTensor]:
-        """The symbolic tensors that go into the call, those given by keyword last."""
-        return [*leaves(self.inputs), *symbols_in(self.arguments)]
-
-
-def symbols_in(arguments: Mapping[str, Any]) -> list[KerasTensor]:
-    """Return the symbolic tensors among a call's other arguments."""
-    return [leaf for leaf in leaves(arguments) if isinstance(leaf, KerasTensor)]
-
-
-def with_symbols(
-    arguments: Mapping[str, Any], function: Callable[[KerasTensor], Any]
-) -> dict[str, Any]:
-    """Return a call's other arguments with `function` applied to each symbolic tensor."""
-    return {
-        name: map_leaves(
-            lambda leaf: function(leaf) if isinstance(leaf, KerasTensor) else leaf, value
-        )
-        if symbols_in({name: value})
-        else value
-        for name, value in arguments.items()
-    }
 
 
 class ShapeArguments(TypedDict, total=False):
@@ -437,12 +383,12 @@ class Layer(PlainArguments):
     def input(self) -> Nested:
         """The symbolic tensors of the layer's first call: what went in."""
         node = self._first_call("input")
-        return _alone(node.inputs or node.outputs)
+        return alone(node.inputs or node.outputs)
 
     @property
     def output(self) -> Nested:
         """The symbolic tensors of the layer's first call: what came out."""
-        return _alone(self._first_call("output").outputs)
+        return alone(self._first_call("output").outputs)
 
     @property
     def input_shape(self) -> Nested:
@@ -471,7 +417,7 @@ class Layer(PlainArguments):
             raise AttributeError(
                 f"layer {self.name!r}: no one {asked}: its calls have {[first, *others]}"
             )
-        return _alone(first)
+        return alone(first)
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the values of `weights`."""
@@ -641,11 +587,6 @@ def _values_kept(layer: Layer) -> Iterator[None]:
         for each in layer.flatten_layers():
             if each.stateful and not known.issuperset(each.extra_state.values()):
                 each.reset_states()
-
-
-def _alone(structure: Nested) -> Nested:
-    """Return the one tensor or shape of a list of one, as Keras does."""
-    return structure[0] if isinstance(structure, list) and len(structure) == 1 else structure
 
 
 def _batch_input_shape(layer: str, arguments: Mapping[str, Any]) -> Shape | None:

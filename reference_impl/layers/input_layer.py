@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from reference_impl.config_types import fitted, made_from
-from reference_impl.layers.base import KerasTensor, Layer
+from reference_impl.layers.base import Layer
+from reference_impl.layers.symbolic import KerasTensor
 from reference_impl.loading import at
 from reference_impl.naming import unique_name
 from reference_impl.nest import Nested

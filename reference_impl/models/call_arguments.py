@@ -1,12 +1,13 @@
-"""The arguments of a symbolic call beside its inputs, to and from a graph's configuration."""
+"""A symbolic call in a graph's configuration: its inputs and other arguments, written and read."""
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from reference_impl.autodiff import Tensor
-from reference_impl.layers.base import KerasTensor
+from reference_impl.layers.symbolic import KerasTensor
+from reference_impl.models.graph_checks import is_address, map_addresses
 from reference_impl.nest import map_leaves
 
 
@@ -52,10 +53,40 @@ def with_tensors(argument: Any, named: Mapping[tuple[Any, ...], KerasTensor | No
     return [with_tensors(item, named) for item in argument]
 
 
-def keras_3_argument(argument: Any) -> Any:
+def call_of(node: Any) -> tuple[Any, dict[str, Any]]:
+    """Return the addresses of a call's inputs, one or a list, and its other arguments."""
+    if _is_keras_3_call(node):
+        arguments = {
+            key: _keras_3_argument(value)
+            for key, value in (node.get("kwargs") or {}).items()
+            if key != "mask" and value is not None
+        }
+        return _keras_3_address(node["args"][0]), arguments
+    given: dict[str, Any] = {}
+
+    def address(item: Sequence[Any]) -> Any:
+        given.update(item[3] if len(item) > 3 else {})
+        return item[:3]
+
+    addresses = map_addresses(address, node)
+    alone = isinstance(addresses, list) and len(addresses) == 1
+    return (addresses[0] if alone else addresses), given
+
+
+def _is_keras_3_call(node: Any) -> bool:
+    return isinstance(node, Mapping) and "args" in node and not is_address(node["args"])
+
+
+def _keras_3_address(argument: Any) -> Any:
+    if isinstance(argument, Mapping) and "config" in argument:
+        return list(argument["config"]["keras_history"])
+    return [_keras_3_address(item) for item in argument]
+
+
+def _keras_3_argument(argument: Any) -> Any:
     """Return an argument of Keras 3 with addresses of tensors, as tf_keras has them, and arrays."""
     if isinstance(argument, list):
-        return [keras_3_argument(item) for item in argument]
+        return [_keras_3_argument(item) for item in argument]
     if not isinstance(argument, Mapping):
         return argument
     kind = argument.get("class_name")
@@ -63,4 +94,4 @@ def keras_3_argument(argument: Any) -> Any:
         return list(argument["config"]["keras_history"])
     if kind == "__numpy__":
         return np.array(argument["config"]["value"], argument["config"]["dtype"])
-    return {key: keras_3_argument(item) for key, item in argument.items()}
+    return {key: _keras_3_argument(item) for key, item in argument.items()}

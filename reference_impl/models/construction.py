@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.layers.base import KerasTensor, Layer
+from reference_impl.layers.base import Layer
+from reference_impl.layers.symbolic import KerasTensor
 from reference_impl.nest import leaves, map_leaves
 
 GRAPH = frozenset({"inputs", "outputs", "name", "trainable", "dtype"})

@@ -14,10 +14,11 @@ import numpy as np
 from reference_impl.autodiff import Tensor
 from reference_impl.custom_objects import registered_name
 from reference_impl.layers.activation_layers import LeakyReLU
-from reference_impl.layers.base import KerasTensor, Layer, Node
+from reference_impl.layers.base import Layer
 from reference_impl.layers.depthwise import DepthwiseConvolution, SeparableConvolution
 from reference_impl.layers.input_layer import InputLayer
 from reference_impl.layers.recurrence import Recurrent
+from reference_impl.layers.symbolic import KerasTensor, Node
 from reference_impl.layers.wrappers import Bidirectional
 from reference_impl.models.dialects import Dialect
 from reference_impl.models.graph import Graph

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reference_impl.autodiff import Tensor, cast, reshape
-from reference_impl.layers.base import KerasTensor, Layer, Node, with_symbols
+from reference_impl.layers.base import Layer
 from reference_impl.layers.input_layer import InputLayer
+from reference_impl.layers.symbolic import KerasTensor, Node, with_symbols
 from reference_impl.nest import Nested, Shape, leaves, map_leaves, shapes_in
 
 

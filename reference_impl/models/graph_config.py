@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
-from reference_impl.layers.base import KerasTensor, Layer, Node
+from reference_impl.layers.base import Layer
 from reference_impl.layers.input_layer import InputLayer
+from reference_impl.layers.symbolic import KerasTensor, Node
 from reference_impl.loading import MalformedEntry, at
 from reference_impl.models.call_arguments import (
     addresses_in,
-    keras_3_argument,
+    call_of,
     plain_argument,
     with_tensors,
 )
@@ -136,7 +137,7 @@ def graph_from_config(
     Raises:
         MalformedEntry: if it refers to a layer or a call that it does not hold.
     """
-    check_graph(config, _call_of)
+    check_graph(config, call_of)
     entries = _entries(config)
     layers = made_layers or {
         entry["name"]: _layer(entry, number) for number, entry in enumerate(entries)
@@ -175,7 +176,7 @@ def graph_from_config(
 
 
 def _call(name: str, layers: Mapping[str, Layer], node: Any) -> Call:
-    inputs, arguments = _call_of(node)
+    inputs, arguments = call_of(node)
     if layers[name].takes_list and is_address(inputs):
         inputs = [inputs]
     return Call(name, layers[name], inputs, arguments, list(addresses_in(arguments, layers)))
@@ -244,36 +245,6 @@ def _outputs(call: Call, tensor: Any) -> list[KerasTensor]:
     with at("layers", who=f"call of layer {call.layer.name!r}"):
         call.layer(inputs, **arguments)
     return list(leaves(call.layer.inbound_nodes[-1].outputs))
-
-
-def _call_of(node: Any) -> tuple[Any, dict[str, Any]]:
-    """Return the addresses of a call's inputs, one or a list, and its other arguments."""
-    if _is_keras3_call(node):
-        arguments = {
-            key: keras_3_argument(value)
-            for key, value in (node.get("kwargs") or {}).items()
-            if key != "mask" and value is not None
-        }
-        return _keras3_address(node["args"][0]), arguments
-    given: dict[str, Any] = {}
-
-    def address(item: Sequence[Any]) -> Any:
-        given.update(item[3] if len(item) > 3 else {})
-        return item[:3]
-
-    addresses = map_addresses(address, node)
-    alone = isinstance(addresses, list) and len(addresses) == 1
-    return (addresses[0] if alone else addresses), given
-
-
-def _is_keras3_call(node: Any) -> bool:
-    return isinstance(node, Mapping) and "args" in node and not is_address(node["args"])
-
-
-def _keras3_address(argument: Any) -> Any:
-    if isinstance(argument, Mapping) and "config" in argument:
-        return list(argument["config"]["keras_history"])
-    return [_keras3_address(item) for item in argument]
 
 
 def _tensors(structure: Any, tensor: Any) -> Nested:

@@ -10,9 +10,10 @@ from reference_impl.autodiff import Variable
 from reference_impl.checkpoints import LoadStatus
 from reference_impl.config_types import fitted, made_from
 from reference_impl.custom_objects import custom_object_scope
-from reference_impl.layers.base import KerasTensor, Layer
+from reference_impl.layers.base import Layer
 from reference_impl.layers.call_context import CallFrame, calling
 from reference_impl.layers.policy import is_floating
+from reference_impl.layers.symbolic import KerasTensor
 from reference_impl.layers.weights import each_once
 from reference_impl.limits import building
 from reference_impl.loading import at

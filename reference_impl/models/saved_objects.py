@@ -282,9 +282,8 @@ def _mapped(function: Any, structure: Any) -> Any:
     """Return the structure with each leaf replaced, in the order of `leaves`."""
     if isinstance(structure, dict):
         return {key: _mapped(function, structure[key]) for key in sorted(structure)}
-    if isinstance(structure, list | tuple):
-        return [_mapped(function, item) for item in structure]
-    return function(structure)
+    several = isinstance(structure, list | tuple)
+    return [_mapped(function, one) for one in structure] if several else function(structure)
 
 
 def _fixed_batch(model: Model) -> Iterator[int]:
@@ -298,5 +297,4 @@ def _fixed_batch(model: Model) -> Iterator[int]:
 
 def input_names(model: Model) -> list[str]:
     """Return the signature's names of the inputs: of their layers, else as tf_keras counts them."""
-    graph = model.graph
-    return list(graph.input_names) if graph else pseudo_names(model.called_on, "input_")
+    return model.graph.input_names if model.graph else pseudo_names(model.called_on, "input_")

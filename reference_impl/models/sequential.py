@@ -5,9 +5,10 @@ from typing import Any, NotRequired, Self
 
 from reference_impl.config_types import fitted
 from reference_impl.custom_objects import custom_object_scope
-from reference_impl.layers.base import KerasTensor, Layer
+from reference_impl.layers.base import Layer
 from reference_impl.layers.input_layer import InputLayer
 from reference_impl.layers.policy import FLOATX
+from reference_impl.layers.symbolic import KerasTensor
 from reference_impl.limits import building
 from reference_impl.loading import MalformedEntry, at
 from reference_impl.models.construction import takes

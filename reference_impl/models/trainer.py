@@ -53,9 +53,9 @@ class Trainer(Layer):
         The optimizer's slots are created at the first step. `run_eagerly` is kept, with no effect.
         """
         check_steps(self, OF_TRAINING)
-        made = optimizers.get(optimizer, custom_objects=active_custom_objects())
-        told = Arguments(*plain((loss, metrics, weighted_metrics, loss_weights, run_eagerly)))
-        self.compiled = Compiled(made, told)
+        given = Arguments(*plain((loss, metrics, weighted_metrics, loss_weights, run_eagerly)))
+        known = active_custom_objects()
+        self.compiled = Compiled(optimizers.get(optimizer, custom_objects=known), given)
         self.compiled.flags = flags_of(self)
         self.compiled.keys = None if self.graph is None else self.graph.output_keys
 
@@ -101,9 +101,8 @@ class Trainer(Layer):
 
     def reset_states(self) -> None:
         """Set the states of the stateful layers inside to zero."""
-        for layer in self.flatten_layers():
-            if layer.stateful:
-                layer.reset_states()
+        for layer in [one for one in self.flatten_layers() if one.stateful]:
+            layer.reset_states()
 
     def train_on_batch(
         self,
@@ -296,6 +295,6 @@ class Trainer(Layer):
         return {metric.name: float(metric.result()) for metric in self.metrics}
 
     def _check_compiled(self) -> Compiled:
-        if self.compiled is None:
-            raise UncompiledModel(f"model {self.name!r}: compile() it before training it")
-        return self.compiled
+        if self.compiled is not None:
+            return self.compiled
+        raise UncompiledModel(f"model {self.name!r}: compile() it before training it")

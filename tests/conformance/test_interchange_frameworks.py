@@ -1,13 +1,14 @@
 """Exchanges with the frameworks themselves: a few cases each way."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from conformance.interchange import session
 from conformance.subjects import resolve
-from conformance.subjects.doctor import doctor
+from conformance.subjects.doctor import doctor, tried
 from reports.interchange import grid
 from reports.matrix import matrix
 from reports.records import UNEXPECTED
@@ -54,6 +55,7 @@ def test_a_framework_served_from_its_environment_does_all_that_it_does():
     pytest.importorskip("torch")
     pytest.importorskip("keras")
 
-    findings = doctor(resolve(f"keras:torch@{sys.prefix}"))
+    subject = resolve(f"keras:torch@{sys.prefix}")
+    findings = doctor(subject, partial(tried, subject))
 
     assert [finding for finding in findings if not finding.ok] == []

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import reference_impl as keras
-from reference_impl.layers.base import KerasTensor
+from reference_impl.layers.symbolic import KerasTensor
 
 
 class Scale(keras.layers.Layer):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import reference_impl as keras
-from reference_impl import saved_models
 from reference_impl.activations import elu
 from reference_impl.formats.errors import (
     MissingPart,
@@ -262,4 +261,3 @@ def test_metadata_says_of_each_layer_what_tf_keras_asks_for(tmp_path):
         {},
     ]
     assert json.dumps(found["training_config"])
-    assert saved_models.KERAS_API == "keras_api"
