@@ -87,7 +87,7 @@ def draw_history(
             before.append(_train(choice, scene))
         else:
             before += choice.one_of(_others(scene))(choice, scene)
-    if _thawed(scene) and start.rarely(20):
+    if _thawed(scene) and start.rarely(8):
         before.append(SetTrainable(layer=start.one_of(_thawed(scene)), value=False))
     after: list[AnyEvent] = [_batches(start, scene, STEPS_AFTER)]
     if start.rarely(8):

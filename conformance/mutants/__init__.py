@@ -126,6 +126,7 @@ _TRAINING = (
         training.layers_frozen_since_compile,
         ("resume_trajectory_is_identical",),
         kind=FUNCTIONAL,
+        examples=100,
     ),
 )
 

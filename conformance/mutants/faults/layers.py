@@ -10,7 +10,6 @@ from reference_impl import models, saving
 from reference_impl.initializers import GlorotUniform
 from reference_impl.layers import LSTM, BatchNormalization, Dense, Dropout, Layer
 from reference_impl.layers.recurrence import Recurrent
-from reference_impl.models.model import Model
 from reference_impl.models.trainer import Trainer
 from reference_impl.state import ModelState
 
@@ -120,11 +119,12 @@ def variables_renamed(model: Trainer) -> Trainer:
     return model
 
 
-@after(Model, "from_config")
-def lost_name_of_model(model: Trainer) -> Trainer:
+@state_read
+def lost_name_of_model(state: ModelState) -> ModelState:
     """A functional model comes back under the default name."""
-    model.name = "model"
-    return model
+    architecture = {**state.architecture, "config": {**state.architecture["config"]}}
+    architecture["config"]["name"] = "model"
+    return replace(state, architecture=architecture)
 
 
 @state_written
