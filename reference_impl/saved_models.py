@@ -19,11 +19,7 @@ from reference_impl.formats.object_graph import Node, numbered, tensors_of
 from reference_impl.formats.saved_model_graph import StoredVariable, meta_graph
 from reference_impl.formats.saved_model_objects import Objects
 from reference_impl.formats.saved_model_read import SavedModelContents, read_saved_model
-from reference_impl.formats.saved_model_write import (
-    METADATA_FILE,
-    SavedModelParts,
-    write_saved_model,
-)
+from reference_impl.formats.saved_model_write import SavedModelParts, write_saved_model
 from reference_impl.graphs.endpoints import Endpoints, endpoints
 from reference_impl.graphs.symbol import UntraceableOperation
 from reference_impl.layers.base import Layer
@@ -150,7 +146,7 @@ def load_saved_model(
     saved = read_saved_model(folder)
     held = sum(entry.size for entry in saved.bundle.entries.values())
     with building(held=held), custom_object_scope(custom_objects or {}):
-        with at(METADATA_FILE):
+        with at(saved.kept_in):
             model = _made(saved)
         _set_flags(model, saved)
         if compile_it and saved.training is not None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -148,11 +147,18 @@ class Variable(Tensor):
         Raises:
             VariableShapeError: If the shape differs; nothing is changed.
         """
-        tracer = _TRACER.get()
-        if tracer is not None:
+        if (tracer := _TRACER.get()) is not None:
             tracer.assigned(self, value)
             return
         self.value = self.converted(np.array(value_of(value), dtype=self.value.dtype, order="C"))
+
+    def assign_add(self, value: Operand) -> None:
+        """Take this value and another together as the new one, as `assign` does."""
+        self.assign(self + value)
+
+    def assign_sub(self, value: Operand) -> None:
+        """Take this value less another as the new one, as `assign` does."""
+        self.assign(self - value)
 
     def adopt(self, value: np.ndarray) -> None:
         """Take a new value as `assign` does, itself rather than a copy of it if it may be.
@@ -193,12 +199,7 @@ class Tape:
         self._token: Token[Tape | None] = _ACTIVE.set(self)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         _ACTIVE.reset(self._token)
 
     def gradients(self, target: Tensor, sources: Sequence[Tensor]) -> list[np.ndarray | None]:

@@ -65,6 +65,7 @@ class SavedModelContents:
         layers: what Keras keeps of the model and its layers, by the `id` of their nodes.
         numbers: of the nodes among the graph's objects, likewise.
         functions: of the graph.
+        kept_in: the file with what Keras keeps of them.
     """
 
     folder: Path
@@ -75,6 +76,7 @@ class SavedModelContents:
     layers: Mapping[int, Mapping[str, Any]]
     numbers: Mapping[int, int]
     functions: Functions
+    kept_in: str
 
     @property
     def training(self) -> Mapping[str, Any] | None:
@@ -106,7 +108,10 @@ def read_saved_model(folder: Path) -> SavedModelContents:
         node: metadata[number].metadata for node, number in numbers.items() if number in metadata
     }
     functions = Functions(meta, str(folder / GRAPH_FILE))
-    return SavedModelContents(folder, found, root, bundle, index, layers, numbers, functions)
+    kept_in = METADATA_FILE if METADATA_FILE in files else GRAPH_FILE
+    return SavedModelContents(
+        *(folder, found, root, bundle, index, layers, numbers, functions, kept_in)
+    )
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -1,6 +1,8 @@
 """Arguments that several layers take, checked and brought into one form."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
+from numbers import Integral
+from typing import Any
 
 import numpy as np
 
@@ -15,14 +17,58 @@ class UnsupportedArgumentError(Located, LayerArgumentError):
     """Keras has a meaning for the argument that this implementation does not offer."""
 
 
+def shape_of(
+    value: Iterable[int | None], name: str, *, unknown: Sequence[int | None] = (None,)
+) -> tuple[Any, ...]:
+    """Return a shape that a program gives: the length of each axis.
+
+    Args:
+        value: the lengths, in a list of any framework.
+        name: of the layer and the argument, for the message.
+        unknown: what may stand for a length that is not known.
+
+    Raises:
+        LayerArgumentError: If it is no such list.
+    """
+    found = _items(value)
+    if found is None or not all(_is_whole(size, 0) or size in unknown for size in found):
+        also = f", {unknown[0]} where it is not known" if unknown else ""
+        raise LayerArgumentError(
+            f"{name}: expected a list or tuple of the length of each axis{also}, found {value!r}"
+        )
+    return tuple(found)
+
+
+def length_of(value: int | None, name: str) -> int | None:
+    """Return the length of one axis, None where it is open.
+
+    Raises:
+        LayerArgumentError: If it is no whole number.
+    """
+    if value is not None and not _is_whole(value, 0):
+        raise LayerArgumentError(f"{name}: expected a whole number from 0 on, found {value!r}")
+    return value
+
+
+def _items(value: Any) -> list[Any] | None:
+    """Return what a list holds, in whatever class a framework keeps it; None of what is none."""
+    if isinstance(value, Iterable) and not isinstance(value, str | Mapping | Set):
+        return list(value)
+    return None
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= least
+
+
 def sizes(value: int | Sequence[int], rank: int, name: str) -> tuple[int, ...]:
     """One positive number for each of `rank` axes; a single number stands for all of them."""
-    numbers = (value,) * rank if isinstance(value, int) else tuple(value)
-    if len(numbers) != rank or any(number < 1 for number in numbers):
+    found = [value] * rank if isinstance(value, int) else _items(value)
+    if found is None or len(found) != rank or not all(_is_whole(size, 1) for size in found):
         raise LayerArgumentError(
             f"{name}: expected a positive number or {rank} of them, found {value!r}"
         )
-    return numbers
+    return tuple(found)
 
 
 def given_axes(value: object, layer: str) -> int | list[int]:

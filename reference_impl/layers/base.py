@@ -13,6 +13,7 @@ from reference_impl import constraints, initializers, regularizers
 from reference_impl.autodiff import Tensor, Variable, cast
 from reference_impl.config_types import made_from
 from reference_impl.configuration import check_stated
+from reference_impl.layers.arguments import length_of, shape_of
 from reference_impl.layers.call_context import CallFrame, calling, current_frame
 from reference_impl.layers.call_signature import by_name, positions, takes_training
 from reference_impl.layers.policy import (
@@ -84,7 +85,7 @@ class Layer(PlainArguments):
         set_field(self, "built_scope", ())
         set_field(self, "name", name or self._default_name())
         set_field(self, "dtype_policy", policy_name(dtype))
-        set_field(self, "batch_input_shape", _batch_input_shape(shape_arguments))
+        set_field(self, "batch_input_shape", _batch_input_shape(self.name, shape_arguments))
         set_field(self, "_first_weights", weights)
 
     array_arguments = frozenset({"weights"})
@@ -183,7 +184,7 @@ class Layer(PlainArguments):
     def add_weight(
         self,
         name: str | None = None,
-        shape: Sequence[int] = (),
+        shape: Sequence[int] | None = None,
         *,
         initializer: Any = None,
         regularizer: Any = None,
@@ -196,9 +197,11 @@ class Layer(PlainArguments):
         default = "glorot_uniform" if is_floating(dtype) else "zeros"
         made: Any = initializers.get(initializer or default)
         scope = self.built_scope or (self.name,)
-        check_size(shape, dtype, where=f"layer {self.name!r}: weight {name!r}")
+        where = f"layer {self.name!r}: weight {name!r}"
+        sizes = shape_of(() if shape is None else shape, f"{where}: shape", unknown=())
+        check_size(sizes, dtype, where=where)
         variable = Variable(
-            made(tuple(shape), dtype=dtype),
+            made(sizes, dtype=dtype),
             name="/".join((*scope, name or "variable")) + ":0",
             trainable=trainable,
             constraint=constraints.get(constraint),
@@ -586,19 +589,18 @@ def _values_kept(layer: Layer) -> Iterator[None]:
                 each.reset_states()
 
 
-def _batch_input_shape(arguments: Mapping[str, Any]) -> Shape | None:
+def _batch_input_shape(layer: str, arguments: Mapping[str, Any]) -> Shape | None:
     unknown = set(arguments) - {"input_shape", "batch_input_shape", "input_dim", "batch_size"}
     if unknown:
         raise TypeError(f"Keyword argument not understood: {sorted(unknown)}")
-    if arguments.get("batch_input_shape") is not None:
-        return _sizes(arguments["batch_input_shape"])
-    sample = arguments.get("input_shape")
-    if sample is None and arguments.get("input_dim") is not None:
-        sample = (arguments["input_dim"],)
-    return None if sample is None else _sizes((arguments.get("batch_size"), *sample))
-
-
-def _sizes(shape: Sequence[int | None]) -> Shape:
-    if any(size is not None and size < 0 for size in shape):
-        raise ValueError(f"expected a shape of sizes or None, found {tuple(shape)}")
-    return tuple(shape)
+    given = {name: value for name, value in arguments.items() if value is not None}
+    where = f"layer {layer!r}: "
+    if "batch_input_shape" in given:
+        return shape_of(given["batch_input_shape"], where + "batch_input_shape")
+    if "input_shape" in given:
+        sample = shape_of(given["input_shape"], where + "input_shape")
+    elif "input_dim" in given:
+        sample = (length_of(given["input_dim"], where + "input_dim"),)
+    else:
+        return None
+    return length_of(given.get("batch_size"), where + "batch_size"), *sample

@@ -15,7 +15,7 @@ from reference_impl.autodiff import (
     reshape,
     transpose,
 )
-from reference_impl.layers.arguments import DATA_FORMATS, LayerArgumentError, one_of
+from reference_impl.layers.arguments import DATA_FORMATS, LayerArgumentError, one_of, shape_of
 from reference_impl.layers.base import Layer
 from reference_impl.nest import Shape
 from reference_impl.random import Generator, process_generator
@@ -154,6 +154,8 @@ class Dropout(Layer):
             raise LayerArgumentError(
                 f"layer {self.name!r}: rate: expected a number in [0, 1], found {rate!r}"
             )
+        if noise_shape is not None:
+            shape_of(noise_shape, f"layer {self.name!r}: noise_shape")
         self.rate = rate
         self.noise_shape = noise_shape
         self.seed = seed
@@ -212,7 +214,8 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.target_shape = tuple(target_shape)
+        where = f"layer {self.name!r}: target_shape"
+        self.target_shape = shape_of(target_shape, where, unknown=(-1,))
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the inputs as (batch, *target_shape)."""

@@ -6,7 +6,11 @@ import numpy as np
 
 from reference_impl import constraints, initializers, regularizers
 from reference_impl.autodiff import Tensor, cast, take
-from reference_impl.layers.arguments import LayerArgumentError, UnsupportedArgumentError
+from reference_impl.layers.arguments import (
+    LayerArgumentError,
+    UnsupportedArgumentError,
+    length_of,
+)
 from reference_impl.layers.base import Layer
 from reference_impl.nest import Shape
 
@@ -36,7 +40,8 @@ class Embedding(Layer):
         input_length: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**{"input_shape": (input_length,), **kwargs})
+        length = length_of(input_length, f"{type(self).__name__}: input_length")
+        super().__init__(**{"input_shape": (length,), **kwargs})
         if input_dim < 1 or output_dim < 1:
             raise LayerArgumentError(
                 f"layer {self.name!r}: input_dim and output_dim: expected positive numbers, "

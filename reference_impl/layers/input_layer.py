@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, Self
 
-import numpy as np
-
 from reference_impl.config_types import fitted, made_from
 from reference_impl.layers.base import Layer
 from reference_impl.layers.symbolic import KerasTensor
@@ -18,7 +16,7 @@ class InputLayer(Layer):
 
     def __init__(
         self,
-        input_shape: Sequence[int | None] | None = None,
+        input_shape: Sequence[int | None] | int | None = None,
         batch_size: int | None = None,
         dtype: object = None,
         name: str | None = None,
@@ -26,9 +24,15 @@ class InputLayer(Layer):
         batch_input_shape: Sequence[int | None] | None = None,
     ) -> None:
         name = name or unique_name("input", zero_based=False)
-        if batch_input_shape is None:
-            batch_input_shape = (batch_size, *(input_shape or ()))
-        super().__init__(name=name, dtype=dtype, batch_input_shape=tuple(batch_input_shape))
+        if input_shape is None or isinstance(input_shape, int):
+            input_shape = () if input_shape is None else (input_shape,)
+        super().__init__(
+            name=name,
+            dtype=dtype,
+            input_shape=input_shape,
+            batch_size=batch_size,
+            batch_input_shape=batch_input_shape,
+        )
         self.built = True
         self.record_node([], {}, self.batch_input_shape)
 
@@ -82,8 +86,6 @@ def Input(
             f"Input: expected shape or batch_shape, found shape={shape!r} and "
             f"batch_shape={batch_shape!r}"
         )
-    if isinstance(shape, int | np.integer):
-        shape = (int(shape),)
     made: KerasTensor = InputLayer(
         input_shape=shape,
         batch_size=batch_size,

@@ -6,11 +6,11 @@ from typing import Any, Self
 import numpy as np
 
 from reference_impl import autodiff as ad
+from reference_impl import initializers
 from reference_impl.autodiff import Operand, Tensor, Variable
 from reference_impl.catalogue import Config
 from reference_impl.config_types import made_from
 from reference_impl.custom_objects import registered_name
-from reference_impl.initializers import as_dtype
 from reference_impl.losses.functions import squeezed
 from reference_impl.losses.loss import weights_of_valid
 from reference_impl.losses.shapes import check_repeats, fitted_weights, unfit
@@ -32,10 +32,16 @@ class Metric(PlainArguments):
         self.variables: list[Variable] = []
 
     def add_weight(
-        self, name: str, shape: Sequence[int] = (), *, dtype: str | None = None
+        self,
+        name: str,
+        shape: Sequence[int] = (),
+        *,
+        initializer: object = None,
+        dtype: str | None = None,
     ) -> Variable:
-        """Declare a state variable that starts at 0."""
-        start = np.zeros(shape, as_dtype(dtype or self.dtype))
+        """Declare a state variable that starts at 0, or as the initializer says."""
+        made: Any = initializers.get(initializer or "zeros")
+        start = made(tuple(shape), dtype=dtype or self.dtype)
         variable = Variable(start, name=f"{name}:0", trainable=False)
         self.variables.append(variable)
         return variable

@@ -64,6 +64,11 @@ class Model(Network):
         trainable: bool = True,
         dtype: object = None,
     ) -> None:
+        if inputs is not None and dtype is not None:
+            raise TypeError(
+                f"{type(self).__name__}: dtype: expected none beside inputs and outputs, whose "
+                f"layers have theirs, found {dtype!r}: give it to the layers"
+            )
         super().__init__(name=name, dtype=dtype)
         self.graph: Graph | None = None
         if inputs is not None:

@@ -8,18 +8,13 @@ from reference_impl.autodiff import Variable
 from reference_impl.formats.object_graph import Node
 from reference_impl.formats.saved_model_objects import KERAS_API
 from reference_impl.formats.saved_model_read import SavedModelContents
-from reference_impl.formats.saved_model_write import (
-    METADATA_FILE,
-)
 from reference_impl.graphs.endpoints import pseudo_names
 from reference_impl.layers.weights import each_once
 from reference_impl.loading import at
 from reference_impl.models.model import Model
 from reference_impl.models.optimized import built_with, likeliest, optimized_weights
 from reference_impl.models.restore_training import compile_from
-from reference_impl.models.saved_objects import (
-    held_by,
-)
+from reference_impl.models.saved_objects import held_by
 from reference_impl.state import Extras
 
 _LOGGER = logging.getLogger(__name__)
@@ -28,7 +23,7 @@ _LOGGER = logging.getLogger(__name__)
 def compile_as_saved(model: Model, saved: SavedModelContents) -> None:
     """Compile, and create the variables that take what was saved."""
     told, training = saved.index, saved.training or {}
-    with at(METADATA_FILE, "training_config"):
+    with at(saved.kept_in, "training_config"):
         compile_from(
             *(model, training, _flags_told(told) if told else None),
             output_names=told.get("output_names") or (),

@@ -103,6 +103,30 @@ def test_a_metric_may_state_its_reset_by_either_name(stated, asked):
     assert resets == [metric]
 
 
+def test_a_metric_as_programs_write_it_counts():
+    class Seen(metrics.Metric):
+        def __init__(self, name="seen"):
+            super().__init__(name=name)
+            self.seen = self.add_weight(name="seen", initializer="zeros")
+            self.left = self.add_weight("left", (2,), initializer="ones")
+
+        def update_state(self, target, *_):
+            self.seen.assign_add(len(target))
+            self.left.assign_sub([0.25, 0.5])
+
+        def result(self):
+            return self.seen / 2
+
+    metric = Seen()
+    metric.update_state(LABELS, SCORES)
+    metric.update_state(LABELS, SCORES)
+
+    assert float(metric.result()) == 3
+    assert metric.left.value.tolist() == [0.5, 0]
+    metric.reset_state()
+    assert float(metric.result()) == 0
+
+
 def test_each_threshold_has_a_precision_of_its_own():
     metric = metrics.Precision(thresholds=[0.5, 0.85])
 

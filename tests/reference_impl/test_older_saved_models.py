@@ -15,6 +15,7 @@ from reference_impl.formats.saved_model_write import (
     write_saved_model,
 )
 from reference_impl.optimizers import legacy
+from reference_impl.serialization import UnknownLayer
 from tests.reference_impl.checkpoint_models import trained
 
 
@@ -66,3 +67,18 @@ def test_metadata_in_the_graph_that_is_none_is_refused(metadata, message, tmp_pa
 
     with pytest.raises((MissingPart, WrongPart), match=message):
         keras.models.load_model(tmp_path / "saved")
+
+
+def test_an_unknown_class_is_said_to_be_where_the_metadata_is(tmp_path, monkeypatch):
+    class Own(keras.layers.Layer):
+        def call(self, inputs):
+            return inputs
+
+    model = keras.Sequential([keras.layers.Dense(3, input_shape=(4,)), Own()])
+    model.save(tmp_path / "newer")
+    monkeypatch.setattr(saved_models, "write_saved_model", write_older)
+    model.save(tmp_path / "older")
+
+    for folder, file in (("newer", METADATA_FILE), ("older", GRAPH_FILE)):
+        with pytest.raises(UnknownLayer, match=rf"{folder}: {file}\..*unknown class 'Own'"):
+            keras.models.load_model(tmp_path / folder)
