@@ -79,7 +79,7 @@ def tf215(session: nox.Session) -> None:
 def mutants(session: nox.Session) -> None:
     """Print the kill matrix: which check kills which mutant of the reference."""
     session.install("-e", ".")
-    session.run("python", "-m", "conformance.mutants", *session.posargs)
+    session.run("python", "-m", "saveproof.conformance.mutants", *session.posargs)
 
 
 @nox.session

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from hypothesis.strategies import SearchStrategy
 
-from conformance.campaign import Campaign, run_together
-from conformance.checks import ALL_CHECKS, Check
-from conformance.plan import Examiner, Plan
-from conformance.progress import Progress
-from reports.records import Verdict
-from strategies.case import Case
+from saveproof.conformance.campaign import Campaign, run_together
+from saveproof.conformance.checks import ALL_CHECKS, Check
+from saveproof.conformance.plan import Examiner, Plan
+from saveproof.conformance.progress import Progress
+from saveproof.reports.records import Verdict
+from saveproof.strategies.case import Case
 
 SECONDS = 600.0
 

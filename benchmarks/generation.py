@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.figures import Figure, in_turns, ratio
-from strategies.architectures import architectures
+from saveproof.strategies.architectures import architectures
 
 DRAWS = 40
 NODES = 10

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from benchmarks import timed_subject
 from benchmarks.figures import Figure, cost
 from benchmarks.generated import examine_many
-from conformance.examine import examine
-from strategies.cases import cases
+from saveproof.conformance.examine import examine
+from saveproof.strategies.cases import cases
 
 GOAL = 0.005
 PATH = "h5"

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import reference_impl as keras
 from benchmarks.hostile_configs import (
     LARGE,
     blanks,
@@ -38,13 +37,14 @@ from benchmarks.hostile_hdf5 import (
     wide_model,
     with_chunk,
 )
-from reference_impl.formats import bundle_table
-from reference_impl.formats.bundle_read import open_bundle
-from reference_impl.formats.bundle_write import HEADER_KEY, index_file, write_bundle
-from reference_impl.formats.protos import MESSAGES, encoded
-from reference_impl.formats.saved_model_write import INDEX, VARIABLES
-from reference_impl.limits import SLACK
-from reference_impl.state import NamedArray
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.formats import bundle_table
+from saveproof.reference_impl.formats.bundle_read import open_bundle
+from saveproof.reference_impl.formats.bundle_write import HEADER_KEY, index_file, write_bundle
+from saveproof.reference_impl.formats.protos import MESSAGES, encoded
+from saveproof.reference_impl.formats.saved_model_write import INDEX, VARIABLES
+from saveproof.reference_impl.limits import SLACK
+from saveproof.reference_impl.state import NamedArray
 
 ADDRESS_SPACE = 6 << 30
 """So that what goes wrong harms nobody."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import h5py
 
-import reference_impl as keras
+from saveproof import reference_impl as keras
 
 Make = Callable[[Path], Path]
 """Writes a hostile file into a folder and returns what is to be loaded."""

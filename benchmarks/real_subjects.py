@@ -17,13 +17,13 @@ from msgspec.structs import replace
 from benchmarks import average_test
 from benchmarks.figures import Figure, in_turns, ratio
 from benchmarks.generated import SECONDS, examine_many
-from conformance.checks import ALL_CHECKS, Check
-from conformance.examine import EXAMINE
-from conformance.isolation import Child
-from conformance.plan import side_by_side
-from conformance.subjects import resolve
-from strategies.case import Case, Kind
-from strategies.cases import cases
+from saveproof.conformance.checks import ALL_CHECKS, Check
+from saveproof.conformance.examine import EXAMINE
+from saveproof.conformance.isolation import Child
+from saveproof.conformance.plan import side_by_side
+from saveproof.conformance.subjects import resolve
+from saveproof.strategies.case import Case, Kind
+from saveproof.strategies.cases import cases
 
 
 def _takes_vectors(case: Case) -> bool:

@@ -7,9 +7,9 @@ from time import process_time
 
 import numpy as np
 
-import reference_impl
 from benchmarks import numpy_loop
 from benchmarks.figures import Figure, in_turns, ratio
+from saveproof import reference_impl
 
 GOAL = 0.5
 ROWS = 8

@@ -9,12 +9,12 @@ from time import process_time
 
 import numpy as np
 
-from conformance import subjects
-from conformance.contract import Contract
-from conformance.snapshot import Snapshot
-from conformance.subject import Logs, Model, SavePath, Source, Subject
-from strategies.case import AnyEvent, Case
-from strategies.data import Rows
+from saveproof.conformance import subjects
+from saveproof.conformance.contract import Contract
+from saveproof.conformance.snapshot import Snapshot
+from saveproof.conformance.subject import Logs, Model, SavePath, Source, Subject
+from saveproof.strategies.case import AnyEvent, Case
+from saveproof.strategies.data import Rows
 
 SPEC = "benchmarks.timed_subject:reference"
 

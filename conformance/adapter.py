@@ -5,11 +5,11 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from conformance.contract import Facet
-from conformance.snapshot import Inventory, Snapshot, Value
-from conformance.subject import Drawing, Logs, Model, Subject
-from strategies.case import AnyEvent, Case, Fit, TrainOnBatch, from_json, to_json
-from strategies.data import Rows
+from saveproof.conformance.contract import Facet
+from saveproof.conformance.snapshot import Inventory, Snapshot, Value
+from saveproof.conformance.subject import Drawing, Logs, Model, Subject
+from saveproof.strategies.case import AnyEvent, Case, Fit, TrainOnBatch, from_json, to_json
+from saveproof.strategies.data import Rows
 
 _SCALARS: Set[type] = frozenset((bool, float, int, str, type(None)))
 _PLAIN: Set[type] = _SCALARS | {list, np.ndarray}
@@ -17,7 +17,7 @@ _PLAIN: Set[type] = _SCALARS | {list, np.ndarray}
 
 
 class Misbehaved(Exception):
-    """The subject does not keep to the protocol of `conformance.subject`."""
+    """The subject does not keep to the protocol of `saveproof.conformance.subject`."""
 
 
 class Adapter:

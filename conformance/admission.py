@@ -8,10 +8,10 @@ from types import MappingProxyType
 
 import msgspec
 
-from conformance.description import Described, NotDescribed, described
-from conformance.environment import NOT_INSTALLED
-from conformance.header import path_info
-from reports.records import SubjectInfo
+from saveproof.conformance.description import Described, NotDescribed, described
+from saveproof.conformance.environment import NOT_INSTALLED
+from saveproof.conformance.header import path_info
+from saveproof.reports.records import SubjectInfo
 
 
 class OutOfRange(ValueError):

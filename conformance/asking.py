@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from msgspec.structs import replace as with_fields
 
-from conformance import wire
-from conformance.disasters import CARRIER, DISASTERS, disaster, on_carrier
-from conformance.endings import IsolationError, TimedOut, asked_again
-from conformance.examine import Report, Reports, Request
-from conformance.plan import Examiner
-from reports.records import Verdict
+from saveproof.conformance import wire
+from saveproof.conformance.disasters import CARRIER, DISASTERS, disaster, on_carrier
+from saveproof.conformance.endings import IsolationError, TimedOut, asked_again
+from saveproof.conformance.examine import Report, Reports, Request
+from saveproof.conformance.plan import Examiner
+from saveproof.reports.records import Verdict
 
 
 def reports(examiner: Examiner, request: Request) -> Reports:

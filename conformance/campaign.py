@@ -8,19 +8,19 @@ from dataclasses import dataclass, field, replace
 from hypothesis import Phase
 from msgspec.structs import replace as with_fields
 
-from conformance.asking import confirmed, reports
-from conformance.checks import ALL_CHECKS, Defect, Judgement
-from conformance.contract import Promise
-from conformance.disasters import DISASTERS
-from conformance.examine import Question, Report, Reports, Request
-from conformance.known_issues import known_issue
-from conformance.plan import Batch, Examiner, Plan
-from conformance.progress import Progress
-from conformance.reduction import Shown, reduce
-from conformance.silence import Silence, as_errors
-from conformance.trace import Probe
-from reports.records import UNEXPECTED, Result, Verdict, worst
-from strategies.case import Case
+from saveproof.conformance.asking import confirmed, reports
+from saveproof.conformance.checks import ALL_CHECKS, Defect, Judgement
+from saveproof.conformance.contract import Promise
+from saveproof.conformance.disasters import DISASTERS
+from saveproof.conformance.examine import Question, Report, Reports, Request
+from saveproof.conformance.known_issues import known_issue
+from saveproof.conformance.plan import Batch, Examiner, Plan
+from saveproof.conformance.progress import Progress
+from saveproof.conformance.reduction import Shown, reduce
+from saveproof.conformance.silence import Silence, as_errors
+from saveproof.conformance.trace import Probe
+from saveproof.reports.records import UNEXPECTED, Result, Verdict, worst
+from saveproof.strategies.case import Case
 
 EVERY = dict.fromkeys(Probe, 10) | dict.fromkeys((Probe.SECOND_GENERATION, Probe.UNBUILT), 5)
 """A probe is made on one example in so many, the first one included; twins are for what is news."""

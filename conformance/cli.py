@@ -59,7 +59,7 @@ def run(
     """Run the suite. Exit 0: nothing unexpected; 1: findings; 2: it could not be finished."""
     import pytest
 
-    from conformance import suite
+    from saveproof.conformance import suite
 
     options: list[tuple[str, object]] = [
         *(("--subject", name) for name in subjects),
@@ -79,7 +79,16 @@ def run(
     code: int = EXIT_ERROR
     with suppress(KeyboardInterrupt):  # a second one, in the middle of ending
         code = pytest.main(
-            ["-c", str(settings), "--pyargs", "conformance.suite", "-n", workers, "-q", *arguments]
+            [
+                "-c",
+                str(settings),
+                "--pyargs",
+                "saveproof.conformance.suite",
+                "-n",
+                workers,
+                "-q",
+                *arguments,
+            ]
         )
     raise typer.Exit(code if code in (0, EXIT_FINDINGS) else EXIT_ERROR)
 
@@ -106,10 +115,10 @@ def interchange(
     ),
 ) -> None:
     """Have each read what each has written. Exit codes are those of `run`."""
-    from conformance import listing
-    from conformance.interchange import session
-    from reports.matrix import matrix
-    from reports.terminal import terminal
+    from saveproof.conformance import listing
+    from saveproof.conformance.interchange import session
+    from saveproof.reports.matrix import matrix
+    from saveproof.reports.terminal import terminal
 
     wanted = session.Wanted(
         subjects or listing.installed(),
@@ -136,9 +145,9 @@ def replay(
     memory: Memory = 8.0,
 ) -> None:
     """Run one case again, with every check and probe. Exit codes are those of `run`."""
-    from conformance import replay as replaying
-    from conformance.admission import refuse_numbers
-    from reports.records import Verdict
+    from saveproof.conformance import replay as replaying
+    from saveproof.conformance.admission import refuse_numbers
+    from saveproof.reports.records import Verdict
 
     _or_error(lambda: refuse_numbers({"timeout": timeout}, {"memory": memory}))
     told = _or_error(
@@ -161,8 +170,8 @@ def repro(
     run: In = None,
 ) -> None:
     """Print a script that shows the finding. It stands alone, and was run and shows it."""
-    from conformance import repro as reproduction
-    from conformance.replay import At
+    from saveproof.conformance import repro as reproduction
+    from saveproof.conformance.replay import At
 
     at = At(subject, path, check)
     typer.echo(_or_error(lambda: reproduction.confirmed(case, run or [OUT], at)))
@@ -171,7 +180,7 @@ def repro(
 @app.command()
 def subjects() -> None:
     """List the built-in subjects. Told is whether what they need is installed."""
-    from conformance import listing
+    from saveproof.conformance import listing
 
     typer.echo(listing.subjects())
 
@@ -179,7 +188,7 @@ def subjects() -> None:
 @app.command()
 def paths(subjects: Subjects) -> None:
     """List save paths and what each promises."""
-    from conformance import listing
+    from saveproof.conformance import listing
 
     typer.echo(_or_error(lambda: "\n\n".join(map(listing.paths, subjects))))
 
@@ -187,7 +196,7 @@ def paths(subjects: Subjects) -> None:
 @app.command()
 def formats(subjects: Subjects) -> None:
     """List formats, who writes and reads them."""
-    from conformance import listing
+    from saveproof.conformance import listing
 
     typer.echo(_or_error(lambda: listing.formats(subjects)))
 
@@ -195,7 +204,7 @@ def formats(subjects: Subjects) -> None:
 @app.command()
 def checks() -> None:
     """List the checks and what each says."""
-    from conformance import listing
+    from saveproof.conformance import listing
 
     typer.echo(listing.checks())
 
@@ -203,7 +212,7 @@ def checks() -> None:
 @app.command()
 def doctor(subject: Annotated[str, typer.Argument(metavar="SUBJECT")]) -> None:
     """Say whether an adapter works. Each layer and optimizer is tried."""
-    from conformance import listing
+    from saveproof.conformance import listing
 
     text, well = _or_error(lambda: listing.doctor(subject))
     typer.echo(text)
@@ -218,10 +227,10 @@ def report(
     ),
 ) -> None:
     """Render a run, or several merged. It goes to standard output."""
-    from reports.matrix import matrix
-    from reports.merging import merge
-    from reports.renderers import RENDERERS
-    from reports.store import read
+    from saveproof.reports.matrix import matrix
+    from saveproof.reports.merging import merge
+    from saveproof.reports.renderers import RENDERERS
+    from saveproof.reports.store import read
 
     renderer = RENDERERS.get(format)
     if renderer is None:
@@ -232,9 +241,9 @@ def report(
 @app.command()
 def compare(old: Path, new: Path) -> None:
     """Say what is new, gone and changed. The answer is Markdown."""
-    from reports.compare import compare as compared
-    from reports.compare import comparison_markdown
-    from reports.store import read
+    from saveproof.reports.compare import compare as compared
+    from saveproof.reports.compare import comparison_markdown
+    from saveproof.reports.store import read
 
     typer.echo(_or_error(lambda: comparison_markdown(compared(read(old), read(new)))))
 
@@ -255,7 +264,7 @@ def _or_error(ask: Callable[[], Any]) -> Any:
 
 def _echo(text: str, *, err: bool = False) -> None:
     """Print what a file or a subject has said; a terminal obeys none of it."""
-    from reports.wording import printable
+    from saveproof.reports.wording import printable
 
     typer.echo(printable(text), err=err)
 

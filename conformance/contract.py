@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from strategies.case import Case, Kind
+from saveproof.strategies.case import Case, Kind
 
 
 class Facet(StrEnum):

@@ -8,18 +8,18 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from conformance import subjects
-from conformance.contract import Contract, Promise
-from conformance.endings import MEMORY, Crashed, Failed, TimedOut
-from conformance.foreign import protocol
-from conformance.foreign.client import NotReached
-from conformance.foreign.environments import NoEnvironment, launch
-from conformance.isolation import Child
-from conformance.subject import Model, Source
-from conformance.subjects import BrokenSubject, NotASubject, UnknownSubject
-from strategies.case import Case
+from saveproof.conformance import subjects
+from saveproof.conformance.contract import Contract, Promise
+from saveproof.conformance.endings import MEMORY, Crashed, Failed, TimedOut
+from saveproof.conformance.foreign import protocol
+from saveproof.conformance.foreign.client import NotReached
+from saveproof.conformance.foreign.environments import NoEnvironment, launch
+from saveproof.conformance.isolation import Child
+from saveproof.conformance.subject import Model, Source
+from saveproof.conformance.subjects import BrokenSubject, NotASubject, UnknownSubject
+from saveproof.strategies.case import Case
 
-DESCRIBE = "conformance.description:describe"
+DESCRIBE = "saveproof.conformance.description:describe"
 
 SECONDS = 60.0
 """How long a subject may take to be imported and to tell of itself."""

@@ -1,11 +1,18 @@
 """Disasters: what is said of a case where a process ended or gave no answer."""
 
-from conformance.checks import Defect, Judgement
-from conformance.contract import Promise
-from conformance.endings import Crashed, Failed, IsolationError, Killed, OutOfMemory, TimedOut
-from conformance.snapshot import Difference
-from conformance.trace import Stage
-from reports.records import Verdict
+from saveproof.conformance.checks import Defect, Judgement
+from saveproof.conformance.contract import Promise
+from saveproof.conformance.endings import (
+    Crashed,
+    Failed,
+    IsolationError,
+    Killed,
+    OutOfMemory,
+    TimedOut,
+)
+from saveproof.conformance.snapshot import Difference
+from saveproof.conformance.trace import Stage
+from saveproof.reports.records import Verdict
 
 DISASTERS = {
     Crashed: Verdict.CRASH,

@@ -10,19 +10,19 @@ from pathlib import Path
 
 import msgspec
 
-from conformance import integrity, subjects, wire
-from conformance.checks import ALL_CHECKS, Check, Judgement, judge
-from conformance.disasters import CARRIER, disaster_elsewhere
-from conformance.endings import Crashed, IsolationError, TimedOut, asked_again
-from conformance.isolation import Child
-from conformance.recorder import Halted, Recorder, Undeclared, stage
-from conformance.recording import Asked, record, relive
-from conformance.subject import Offering, SavePath, Subject, Unsupported
-from conformance.trace import Elsewhere, Probe, Raised, Stage, Trace
-from strategies.case import Case
+from saveproof.conformance import integrity, subjects, wire
+from saveproof.conformance.checks import ALL_CHECKS, Check, Judgement, judge
+from saveproof.conformance.disasters import CARRIER, disaster_elsewhere
+from saveproof.conformance.endings import Crashed, IsolationError, TimedOut, asked_again
+from saveproof.conformance.isolation import Child
+from saveproof.conformance.recorder import Halted, Recorder, Undeclared, stage
+from saveproof.conformance.recording import Asked, record, relive
+from saveproof.conformance.subject import Offering, SavePath, Subject, Unsupported
+from saveproof.conformance.trace import Elsewhere, Probe, Raised, Stage, Trace
+from saveproof.strategies.case import Case
 
-EXAMINE = "conformance.examine:examine"
-RELOAD = "conformance.examine:reload"
+EXAMINE = "saveproof.conformance.examine:examine"
+RELOAD = "saveproof.conformance.examine:reload"
 
 
 class UnknownPath(LookupError):
@@ -84,7 +84,7 @@ Reports = tuple[Report, ...]
 
 
 def examine(message: bytes) -> bytes:
-    """Run and judge one case; both sides are messages of `conformance.wire`."""
+    """Run and judge one case; both sides are messages of `saveproof.conformance.wire`."""
     request = wire.decode(message, Request)
     try:
         answer = wire.encode(_examined(request))

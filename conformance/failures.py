@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports.commands import commands
-from reports.records import Finding, Result
+from saveproof.reports.commands import commands
+from saveproof.reports.records import Finding, Result
 
 
 def failure(result: Result, out: Path) -> str:

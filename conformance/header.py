@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
-from conformance import environment
-from conformance.checks import Check
-from conformance.contract import Contract
-from reports.records import CheckInfo, Header, PathInfo, Result, SubjectInfo
+from saveproof.conformance import environment
+from saveproof.conformance.checks import Check
+from saveproof.conformance.contract import Contract
+from saveproof.reports.records import CheckInfo, Header, PathInfo, Result, SubjectInfo
 
 
 def header(

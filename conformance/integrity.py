@@ -15,7 +15,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 JUDGES = tuple(
-    f"conformance.{name}"
+    f"saveproof.conformance.{name}"
     for name in (
         *("adapter", "examine", "recorder", "recording", "snapshot", "subject", "trace", "wire"),
         *("checks", "checks.behaviour", "checks.check", "checks.conduct", "checks.facets"),

@@ -21,8 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from conformance.descendants import end_descendants, keep_descendants
-from conformance.endings import (
+from saveproof.conformance.descendants import end_descendants, keep_descendants
+from saveproof.conformance.endings import (
     Crashed,
     Failed,
     TimedOut,
@@ -48,7 +48,7 @@ class Child:
 
     It starts with the first call, and anew with the first call after a crash or a time-out.
     It is the leader of a session of its own: what it has started is ended with it, and so is what
-    has left the session (see `conformance.descendants`).
+    has left the session (see `saveproof.conformance.descendants`).
     Its temporary files lie in a folder of its own, which is removed however the process ends.
     It may have so many GiB of `memory`, and so may each process that it starts; 0 is as much as
     this process may have.
@@ -131,7 +131,13 @@ class Child:
                 prefix="saveproof-", ignore_cleanup_errors=True
             )
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "conformance.isolation", self._function, str(self._memory)],
+                [
+                    sys.executable,
+                    "-m",
+                    "saveproof.conformance.isolation",
+                    self._function,
+                    str(self._memory),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from functools import partial
 
-from conformance import subjects as registry
-from conformance.checks import ALL_CHECKS
-from conformance.contract import Promise
-from conformance.description import described
-from conformance.endings import MEMORY
-from conformance.environment import NOT_INSTALLED
-from conformance.interchange.pairs import Crossing, Pair, crossings
-from conformance.isolation import Child
-from conformance.subject import SavePath
-from conformance.subjects import doctor as examination
+from saveproof.conformance import subjects as registry
+from saveproof.conformance.checks import ALL_CHECKS
+from saveproof.conformance.contract import Promise
+from saveproof.conformance.description import described
+from saveproof.conformance.endings import MEMORY
+from saveproof.conformance.environment import NOT_INSTALLED
+from saveproof.conformance.interchange.pairs import Crossing, Pair, crossings
+from saveproof.conformance.isolation import Child
+from saveproof.conformance.subject import SavePath
+from saveproof.conformance.subjects import doctor as examination
 
 
 def subjects() -> str:

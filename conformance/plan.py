@@ -9,10 +9,10 @@ from typing import NamedTuple, Protocol, TypeVar
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
-from conformance.checks import ALL_CHECKS, Check
-from conformance.subject import SavePath
-from reports.files import NotWritten
-from strategies.case import Case
+from saveproof.conformance.checks import ALL_CHECKS, Check
+from saveproof.conformance.subject import SavePath
+from saveproof.reports.files import NotWritten
+from saveproof.strategies.case import Case
 
 Named = TypeVar("Named", bound=SavePath)
 
@@ -116,7 +116,7 @@ class _Unwritten(BaseException):
 
 
 class Examiner(Protocol):
-    """Serves `conformance.examine:examine`, as a child process does."""
+    """Serves `saveproof.conformance.examine:examine`, as a child process does."""
 
     def call(self, request: bytes, *, seconds: float) -> bytes:
         """Return the encoded report on an encoded request.

@@ -35,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if not config.getoption("subject"):
         return
-    session = import_module("conformance.session").Conformance(config)
+    session = import_module("saveproof.conformance.session").Conformance(config)
     config.pluginmanager.register(session, "saveproof-conformance")
-    workers = import_module("conformance.workers").Workers(config, session.selection)
+    workers = import_module("saveproof.conformance.workers").Workers(config, session.selection)
     config.pluginmanager.register(workers, "saveproof-workers")

@@ -5,18 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from conformance.links import outward
-from conformance.recorder import OWN, Halted, Recorder, stage
-from conformance.snapshot import Inventory
-from conformance.subject import Model
-from conformance.surroundings import (
+from saveproof.conformance.links import outward
+from saveproof.conformance.recorder import OWN, Halted, Recorder, stage
+from saveproof.conformance.snapshot import Inventory
+from saveproof.conformance.subject import Model
+from saveproof.conformance.surroundings import (
     files,
     lay_bystanders,
     open_files,
     process,
     unusual_process,
 )
-from conformance.trace import Change, Conduct, Stage
+from saveproof.conformance.trace import Change, Conduct, Stage
 
 SEAL = b"left by the first save\n" * 64
 """What is put at the end of each file of the first save; a save over it leaves nothing of it."""

@@ -11,14 +11,14 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from conformance.adapter import Adapter, Misbehaved, handed, shared
-from conformance.snapshot import Inventory, Snapshot
-from conformance.subject import Model, SavePath, Source, Subject, Unsupported
-from conformance.surroundings import generators
-from conformance.trace import Life, Raised, Stage, Step, same_life
-from strategies import data
-from strategies.case import AnyEvent, Case, Hop, TrainOnBatch
-from strategies.data import Rows
+from saveproof.conformance.adapter import Adapter, Misbehaved, handed, shared
+from saveproof.conformance.snapshot import Inventory, Snapshot
+from saveproof.conformance.subject import Model, SavePath, Source, Subject, Unsupported
+from saveproof.conformance.surroundings import generators
+from saveproof.conformance.trace import Life, Raised, Stage, Step, same_life
+from saveproof.strategies import data
+from saveproof.strategies.case import AnyEvent, Case, Hop, TrainOnBatch
+from saveproof.strategies.data import Rows
 
 OWN = "model_"
 """What the names of all targets begin with."""

@@ -8,12 +8,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from conformance.probing import conduct
-from conformance.recorder import Halted, Original, Recorder, stage
-from conformance.snapshot import alike
-from conformance.subject import Model, SavePath, Subject, Unsupported
-from conformance.trace import Elsewhere, Life, Probe, Stage, Trace, same_life
-from strategies.case import Case, Kind
+from saveproof.conformance.probing import conduct
+from saveproof.conformance.recorder import Halted, Original, Recorder, stage
+from saveproof.conformance.snapshot import alike
+from saveproof.conformance.subject import Model, SavePath, Subject, Unsupported
+from saveproof.conformance.trace import Elsewhere, Life, Probe, Stage, Trace, same_life
+from saveproof.strategies.case import Case, Kind
 
 LoadElsewhere = Callable[[SavePath, Path], Elsewhere | None]
 """Has another process load what the path has saved, and live on; None where that process ended.

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import msgspec
 from hypothesis import Phase
 
-from conformance.checks import Defect
-from conformance.plan import Batch, Plan
-from reports.records import SEVERITY, Finding, Verdict
-from strategies.case import Case, to_json
-from strategies.drawing import drawing
+from saveproof.conformance.checks import Defect
+from saveproof.conformance.plan import Batch, Plan
+from saveproof.reports.records import SEVERITY, Finding, Verdict
+from saveproof.strategies.case import Case, to_json
+from saveproof.strategies.drawing import drawing
 
 
 class Shown(NamedTuple):

@@ -8,23 +8,23 @@ from pathlib import Path
 
 import msgspec
 
-from conformance import subjects
-from conformance.asking import reports
-from conformance.checks import ALL_CHECKS
-from conformance.description import described
-from conformance.disasters import DISASTERS
-from conformance.endings import MEMORY
-from conformance.examine import EXAMINE, Question, Report, Request, path_of
-from conformance.interchange.exchange import EXCHANGE
-from conformance.interchange.pairs import Pair, crossing, crossings, is_pair
-from conformance.isolation import Child
-from conformance.trace import Probe
-from reports import store
-from reports.merging import merge
-from reports.records import Finding, Result, Verdict
-from strategies.case import Case, from_json
-from strategies.drawing import drawing
-from strategies.validation import validate
+from saveproof.conformance import subjects
+from saveproof.conformance.asking import reports
+from saveproof.conformance.checks import ALL_CHECKS
+from saveproof.conformance.description import described
+from saveproof.conformance.disasters import DISASTERS
+from saveproof.conformance.endings import MEMORY
+from saveproof.conformance.examine import EXAMINE, Question, Report, Request, path_of
+from saveproof.conformance.interchange.exchange import EXCHANGE
+from saveproof.conformance.interchange.pairs import Pair, crossing, crossings, is_pair
+from saveproof.conformance.isolation import Child
+from saveproof.conformance.trace import Probe
+from saveproof.reports import store
+from saveproof.reports.merging import merge
+from saveproof.reports.records import Finding, Result, Verdict
+from saveproof.strategies.case import Case, from_json
+from saveproof.strategies.drawing import drawing
+from saveproof.strategies.validation import validate
 
 
 class NotBuiltIn(LookupError):

@@ -10,15 +10,15 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from conformance import replay
-from conformance.checks import ALL_CHECKS
-from conformance.endings import MEMORY, limit_memory
-from conformance.reproduction.paths import NotReproducible, dialect_of
-from conformance.reproduction.plots import plot
-from conformance.reproduction.scene import Plot
-from conformance.reproduction.source import Lines, indented, literal
-from reports.records import Finding
-from strategies.case import Case
+from saveproof.conformance import replay
+from saveproof.conformance.checks import ALL_CHECKS
+from saveproof.conformance.endings import MEMORY, limit_memory
+from saveproof.conformance.reproduction.paths import NotReproducible, dialect_of
+from saveproof.conformance.reproduction.plots import plot
+from saveproof.conformance.reproduction.scene import Plot
+from saveproof.conformance.reproduction.source import Lines, indented, literal
+from saveproof.reports.records import Finding
+from saveproof.strategies.case import Case
 
 SECONDS = 300.0
 """How long a script may take."""

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from conformance.header import now
-from reports import store
-from reports.files import Claim, NotWritten, write
-from reports.matrix import matrix
-from reports.records import Header
-from reports.renderers import RENDERERS
-from reports.store import Run
+from saveproof.conformance.header import now
+from saveproof.reports import store
+from saveproof.reports.files import Claim, NotWritten, write
+from saveproof.reports.matrix import matrix
+from saveproof.reports.records import Header
+from saveproof.reports.renderers import RENDERERS
+from saveproof.reports.store import Run
 
 
 @dataclass(eq=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from conformance.admission import (
+from saveproof.conformance.admission import (
     Unknown,
     admitted,
     info,
@@ -16,11 +16,11 @@ from conformance.admission import (
     refuse_out,
     refuse_unknown,
 )
-from conformance.checks import ALL_CHECKS, Check, checks_for
-from conformance.description import Described, DescribedPath
-from conformance.plan import side_by_side
-from reports.records import PathInfo, SubjectInfo
-from strategies.case import Kind
+from saveproof.conformance.checks import ALL_CHECKS, Check, checks_for
+from saveproof.conformance.description import Described, DescribedPath
+from saveproof.conformance.plan import side_by_side
+from saveproof.reports.records import PathInfo, SubjectInfo
+from saveproof.strategies.case import Kind
 
 Item = tuple[str, str, str, str]
 """Subject, save path, kind of model and check: what an item of the suite is given."""

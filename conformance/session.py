@@ -11,27 +11,27 @@ from typing import Any
 
 import pytest
 
-from conformance.campaign import Campaign, run_together
-from conformance.checks import ALL_CHECKS
-from conformance.contract import Facet
-from conformance.description import described
-from conformance.examine import EXAMINE, path_of
-from conformance.failures import failure
-from conformance.header import counted, header
-from conformance.isolation import Child
-from conformance.plan import Plan
-from conformance.progress import Progress
-from conformance.run_folder import RunFolder
-from conformance.selection import Item, Selection, in_brackets
-from conformance.subject import SavePath
-from conformance.workers import told_of_subjects
-from reports import store
-from reports.files import Claimed, NotWritten
-from reports.matrix import matrix
-from reports.records import SHOWN_NOTHING, UNEXPECTED, Header, Result, Verdict
-from reports.terminal import terminal
-from strategies.case import Kind
-from strategies.cases import cases
+from saveproof.conformance.campaign import Campaign, run_together
+from saveproof.conformance.checks import ALL_CHECKS
+from saveproof.conformance.contract import Facet
+from saveproof.conformance.description import described
+from saveproof.conformance.examine import EXAMINE, path_of
+from saveproof.conformance.failures import failure
+from saveproof.conformance.header import counted, header
+from saveproof.conformance.isolation import Child
+from saveproof.conformance.plan import Plan
+from saveproof.conformance.progress import Progress
+from saveproof.conformance.run_folder import RunFolder
+from saveproof.conformance.selection import Item, Selection, in_brackets
+from saveproof.conformance.subject import SavePath
+from saveproof.conformance.workers import told_of_subjects
+from saveproof.reports import store
+from saveproof.reports.files import Claimed, NotWritten
+from saveproof.reports.matrix import matrix
+from saveproof.reports.records import SHOWN_NOTHING, UNEXPECTED, Header, Result, Verdict
+from saveproof.reports.terminal import terminal
+from saveproof.strategies.case import Kind
+from saveproof.strategies.cases import cases
 
 Group = tuple[str, str, str]
 """Subject, save path and kind of model: what one campaign runs, whatever checks judge it."""

@@ -4,15 +4,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from conformance.checks import Defect, Judgement
-from conformance.checks.check import gist
-from conformance.contract import Promise
-from conformance.disasters import CARRIER
-from conformance.examine import Report
-from conformance.plan import Batch
-from conformance.snapshot import Difference
-from reports.records import SEVERITY, Verdict
-from strategies.case import Case
+from saveproof.conformance.checks import Defect, Judgement
+from saveproof.conformance.checks.check import gist
+from saveproof.conformance.contract import Promise
+from saveproof.conformance.disasters import CARRIER
+from saveproof.conformance.examine import Report
+from saveproof.conformance.plan import Batch
+from saveproof.conformance.snapshot import Difference
+from saveproof.reports.records import SEVERITY, Verdict
+from saveproof.strategies.case import Case
 
 FEW = 3
 FEW_IN_A_HUNDRED = 5

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.contract import Facet
+from saveproof.conformance.contract import Facet
 
 Value = Any
 """A NumPy array (copied out of the model), or a JSON value."""

@@ -6,10 +6,10 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from conformance.contract import Contract, Promise
-from conformance.snapshot import Snapshot
-from strategies.case import AnyEvent, Case
-from strategies.data import Rows
+from saveproof.conformance.contract import Contract, Promise
+from saveproof.conformance.snapshot import Snapshot
+from saveproof.strategies.case import AnyEvent, Case
+from saveproof.strategies.data import Rows
 
 Model = Any
 """A live model of the subject: opaque to everything but the subject and its paths."""

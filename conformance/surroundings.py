@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.snapshot import Inventory
+from saveproof.conformance.snapshot import Inventory
 
 SIGNALS = tuple(
     getattr(signal, name)

@@ -6,9 +6,9 @@ from enum import StrEnum
 
 import numpy as np
 
-from conformance.contract import Contract, Exactness, Facet
-from conformance.snapshot import Inventory, Snapshot, equal_arrays, is_constant, same
-from strategies.case import Case
+from saveproof.conformance.contract import Contract, Exactness, Facet
+from saveproof.conformance.snapshot import Inventory, Snapshot, equal_arrays, is_constant, same
+from saveproof.strategies.case import Case
 
 
 class Probe(StrEnum):

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from conformance import description
-from conformance.description import Described
-from conformance.selection import Selection, in_brackets
+from saveproof.conformance import description
+from saveproof.conformance.description import Described
+from saveproof.conformance.selection import Selection, in_brackets
 
 DESCRIBED = "saveproof_described"
 """Under which name a worker is given what subjects have said of themselves."""

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from conformance.contract import Contract, Facet, Promise, promises
-from conformance.snapshot import Snapshot
-from conformance.subject import Logs, Unsupported
-from strategies.case import AnyEvent, Case, TrainOnBatch
-from strategies.data import Rows
+from saveproof.conformance.contract import Contract, Facet, Promise, promises
+from saveproof.conformance.snapshot import Snapshot
+from saveproof.conformance.subject import Logs, Unsupported
+from saveproof.strategies.case import AnyEvent, Case, TrainOnBatch
+from saveproof.strategies.data import Rows
 
 
 @dataclass

@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Any
 from unittest import mock
 
-from reference_impl.formats import saved_model_write
+from saveproof.reference_impl.formats import saved_model_write
 
 NAMES = (
     *("open", "write", "fsync", "replace", "rename"),

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-import reference_impl as keras
 from faults.operations import Disk, watched
-from reference_impl.formats import durable
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.formats import durable
 
 Model = Any
 

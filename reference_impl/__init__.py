@@ -1,6 +1,6 @@
-"""What saving and resuming should do, in NumPy: `import reference_impl as keras`."""
+"""What saving and resuming should do, in NumPy: `from saveproof import reference_impl as keras`."""
 
-from reference_impl import (
+from saveproof.reference_impl import (
     activations,
     backend,
     callbacks,
@@ -14,8 +14,8 @@ from reference_impl import (
     regularizers,
     utils,
 )
-from reference_impl.layers import Input
-from reference_impl.models import Model, Sequential
+from saveproof.reference_impl.layers import Input
+from saveproof.reference_impl.models import Model, Sequential
 
 __all__ = [
     "Input",

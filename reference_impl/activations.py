@@ -3,9 +3,9 @@
 import math
 from collections.abc import Callable
 
-from reference_impl import autodiff as ad
-from reference_impl.autodiff import Operand, Tensor
-from reference_impl.catalogue import Catalogue
+from saveproof.reference_impl import autodiff as ad
+from saveproof.reference_impl.autodiff import Operand, Tensor
+from saveproof.reference_impl.catalogue import Catalogue
 
 Activation = Callable[[Tensor], Tensor]
 

@@ -8,43 +8,60 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-from reference_impl.config_types import fitted
-from reference_impl.custom_objects import registered_name
-from reference_impl.formats.archive import CONFIG, METADATA, Archive, read_archive, write_archive
-from reference_impl.formats.hdf5_extras import OWN
-from reference_impl.formats.weights_h5 import (
+from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.custom_objects import registered_name
+from saveproof.reference_impl.formats.archive import (
+    CONFIG,
+    METADATA,
+    Archive,
+    read_archive,
+    write_archive,
+)
+from saveproof.reference_impl.formats.hdf5_extras import OWN
+from saveproof.reference_impl.formats.weights_h5 import (
     OPTIMIZER,
     Group,
     WeightsTree,
     numbered_group,
     write_weights_tree,
 )
-from reference_impl.limits import held_by
-from reference_impl.loading import at
-from reference_impl.metrics import Metric
-from reference_impl.models.assignments import commit
-from reference_impl.models.capture import check_complete, extras_of
-from reference_impl.models.dialect_entries import (
+from saveproof.reference_impl.limits import held_by
+from saveproof.reference_impl.loading import at
+from saveproof.reference_impl.metrics import Metric
+from saveproof.reference_impl.models.assignments import commit
+from saveproof.reference_impl.models.capture import check_complete, extras_of
+from saveproof.reference_impl.models.dialect_entries import (
     Words,
     entry_of,
     read_entry,
     shared_layers,
 )
-from reference_impl.models.dialect_training import compile_config, optimizer_list, unlisted
-from reference_impl.models.dialects import (
+from saveproof.reference_impl.models.dialect_training import (
+    compile_config,
+    optimizer_list,
+    unlisted,
+)
+from saveproof.reference_impl.models.dialects import (
     VERSIONS,
     Dialect,
     dialect_of_entry,
     dialect_of_version,
 )
-from reference_impl.models.object_paths import numbered, places_of
-from reference_impl.models.restore import model_from_state, set_states
-from reference_impl.models.restore_tree import fitting_training, fitting_tree
-from reference_impl.models.trainer import Trainer
-from reference_impl.naming import snake_case
-from reference_impl.optimizers import LegacyOptimizer, Optimizer
-from reference_impl.plain import json_text
-from reference_impl.state import Entry, Extras, LayerWeights, ModelState, NamedArray, WeightsState
+from saveproof.reference_impl.models.object_paths import numbered, places_of
+from saveproof.reference_impl.models.restore import model_from_state, set_states
+from saveproof.reference_impl.models.restore_tree import fitting_training, fitting_tree
+from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.naming import snake_case
+from saveproof.reference_impl.optimizers import LegacyOptimizer, Optimizer
+from saveproof.reference_impl.plain import json_text
+from saveproof.reference_impl.state import (
+    Entry,
+    Extras,
+    LayerWeights,
+    ModelState,
+    NamedArray,
+    WeightsState,
+)
 
 BUILD = "build_config"
 COMPILE = "compile_config"

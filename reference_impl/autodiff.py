@@ -6,9 +6,9 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from reference_impl import primitives, windows
-from reference_impl.primitives import Axis
-from reference_impl.tape import (
+from saveproof.reference_impl import primitives, windows
+from saveproof.reference_impl.primitives import Axis
+from saveproof.reference_impl.tape import (
     Operand,
     Tape,
     Tensor,

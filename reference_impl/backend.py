@@ -1,7 +1,7 @@
 """Keras's namespace `keras.backend`, as far as programs that save models use it."""
 
-from reference_impl.layers.policy import FLOATX
-from reference_impl.naming import clear_session
+from saveproof.reference_impl.layers.policy import FLOATX
+from saveproof.reference_impl.naming import clear_session
 
 __all__ = ["clear_session", "floatx"]
 

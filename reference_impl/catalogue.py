@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, Generic, NotRequired, TypedDict, TypeVar
 
-from reference_impl.config_types import fitted
-from reference_impl.configuration import UnnamedObject, config_of
-from reference_impl.custom_objects import CustomObjects, custom_object, registered_name
-from reference_impl.keras_names import KERAS_CLASSES, advice
-from reference_impl.loading import LoadError, at, at_value
-from reference_impl.naming import snake_case
-from reference_impl.plain import with_arrays
+from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.configuration import UnnamedObject, config_of
+from saveproof.reference_impl.custom_objects import CustomObjects, custom_object, registered_name
+from saveproof.reference_impl.keras_names import KERAS_CLASSES, advice
+from saveproof.reference_impl.loading import LoadError, at, at_value
+from saveproof.reference_impl.naming import snake_case
+from saveproof.reference_impl.plain import with_arrays
 
 Config = dict[str, Any]
 T = TypeVar("T")

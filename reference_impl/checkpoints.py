@@ -8,23 +8,23 @@ from typing import Self
 
 import numpy as np
 
-from reference_impl.formats.bundle_read import Bundle, open_bundle
-from reference_impl.formats.bundle_write import write_bundle
-from reference_impl.formats.checkpoint_state import write_checkpoint_state
-from reference_impl.formats.errors import MissingPart, WrongPart
-from reference_impl.formats.object_graph import (
+from saveproof.reference_impl.formats.bundle_read import Bundle, open_bundle
+from saveproof.reference_impl.formats.bundle_write import write_bundle
+from saveproof.reference_impl.formats.checkpoint_state import write_checkpoint_state
+from saveproof.reference_impl.formats.errors import MissingPart, WrongPart
+from saveproof.reference_impl.formats.object_graph import (
     GRAPH_KEY,
     Node,
     decoded_graph,
     numbered,
     tensors_of,
 )
-from reference_impl.loading import loading
-from reference_impl.models.capture import check_complete, optimized_places
-from reference_impl.models.restoration import Restoration
-from reference_impl.models.trackable import extra_children, pruned, tree_of
-from reference_impl.models.trainer import Trainer
-from reference_impl.state import NamedArray
+from saveproof.reference_impl.loading import loading
+from saveproof.reference_impl.models.capture import check_complete, optimized_places
+from saveproof.reference_impl.models.restoration import Restoration
+from saveproof.reference_impl.models.trackable import extra_children, pruned, tree_of
+from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.state import NamedArray
 
 EXTRAS_PREFIX = ".saveproof/"
 """Before the keys of what TensorFlow does not keep; its readers pass over them."""

@@ -23,7 +23,7 @@ from typing import (
 
 import numpy as np
 
-from reference_impl.loading import MalformedEntry, at
+from saveproof.reference_impl.loading import MalformedEntry, at
 
 T = TypeVar("T")
 Hint = Any

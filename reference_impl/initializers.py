@@ -11,11 +11,11 @@ from typing import Any, Self, cast
 import ml_dtypes
 import numpy as np
 
-from reference_impl.catalogue import Catalogue, Config
-from reference_impl.config_types import made_from
-from reference_impl.custom_objects import CustomObjects
-from reference_impl.plain import PlainArguments, array_entry
-from reference_impl.random import Generator, process_generator
+from saveproof.reference_impl.catalogue import Catalogue, Config
+from saveproof.reference_impl.config_types import made_from
+from saveproof.reference_impl.custom_objects import CustomObjects
+from saveproof.reference_impl.plain import PlainArguments, array_entry
+from saveproof.reference_impl.random import Generator, process_generator
 
 # The standard deviation of a standard normal cut off at two standard deviations.
 _TRUNCATED_STDDEV = 0.87962566103423978

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reference_impl.loading import LoadError
-from reference_impl.state import Array, StoredArray
+from saveproof.reference_impl.loading import LoadError
+from saveproof.reference_impl.state import Array, StoredArray
 
 SLACK = 1 << 24
 """Bytes that a part of any file may take, however small the file is."""

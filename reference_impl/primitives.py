@@ -10,7 +10,7 @@ from types import EllipsisType
 
 import numpy as np
 
-from reference_impl.gathered import Gathered
+from saveproof.reference_impl.gathered import Gathered
 
 Pullback = Callable[[np.ndarray], tuple[np.ndarray, ...]]
 Result = tuple[np.ndarray, Pullback]

@@ -6,12 +6,12 @@ from typing import Any, Self, cast
 
 import numpy as np
 
-from reference_impl import autodiff as ad
-from reference_impl.autodiff import Tensor
-from reference_impl.catalogue import Catalogue, Config
-from reference_impl.config_types import made_from
-from reference_impl.custom_objects import CustomObjects
-from reference_impl.plain import PlainArguments
+from saveproof.reference_impl import autodiff as ad
+from saveproof.reference_impl.autodiff import Tensor
+from saveproof.reference_impl.catalogue import Catalogue, Config
+from saveproof.reference_impl.config_types import made_from
+from saveproof.reference_impl.custom_objects import CustomObjects
+from saveproof.reference_impl.plain import PlainArguments
 
 
 class Regularizer(PlainArguments, ABC):

@@ -11,30 +11,30 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.checkpoints import extra_tensors, extras_graph
-from reference_impl.config_types import fitted
-from reference_impl.custom_objects import custom_object_scope
-from reference_impl.formats.errors import MissingPart
-from reference_impl.formats.object_graph import Node, numbered, tensors_of
-from reference_impl.formats.saved_model_graph import StoredVariable, meta_graph
-from reference_impl.formats.saved_model_objects import Objects
-from reference_impl.formats.saved_model_read import SavedModelContents, read_saved_model
-from reference_impl.formats.saved_model_write import SavedModelParts, write_saved_model
-from reference_impl.graphs.endpoints import Endpoints, endpoints
-from reference_impl.graphs.symbol import UntraceableOperation
-from reference_impl.layers.base import Layer
-from reference_impl.layers.symbolic import KerasTensor
-from reference_impl.limits import building
-from reference_impl.loading import MalformedEntry, at
-from reference_impl.models.assignments import WeightsMismatch
-from reference_impl.models.capture import check_complete, extras_of
-from reference_impl.models.flags import set_flags
-from reference_impl.models.foreign_models import entry_of
-from reference_impl.models.model import Model
-from reference_impl.models.restoration import Restoration
-from reference_impl.models.restore_training import paired_flags
-from reference_impl.models.revived import graph_entry, revived_config
-from reference_impl.models.saved_objects import (
+from saveproof.reference_impl.checkpoints import extra_tensors, extras_graph
+from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.custom_objects import custom_object_scope
+from saveproof.reference_impl.formats.errors import MissingPart
+from saveproof.reference_impl.formats.object_graph import Node, numbered, tensors_of
+from saveproof.reference_impl.formats.saved_model_graph import StoredVariable, meta_graph
+from saveproof.reference_impl.formats.saved_model_objects import Objects
+from saveproof.reference_impl.formats.saved_model_read import SavedModelContents, read_saved_model
+from saveproof.reference_impl.formats.saved_model_write import SavedModelParts, write_saved_model
+from saveproof.reference_impl.graphs.endpoints import Endpoints, endpoints
+from saveproof.reference_impl.graphs.symbol import UntraceableOperation
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.symbolic import KerasTensor
+from saveproof.reference_impl.limits import building
+from saveproof.reference_impl.loading import MalformedEntry, at
+from saveproof.reference_impl.models.assignments import WeightsMismatch
+from saveproof.reference_impl.models.capture import check_complete, extras_of
+from saveproof.reference_impl.models.flags import set_flags
+from saveproof.reference_impl.models.foreign_models import entry_of
+from saveproof.reference_impl.models.model import Model
+from saveproof.reference_impl.models.restoration import Restoration
+from saveproof.reference_impl.models.restore_training import paired_flags
+from saveproof.reference_impl.models.revived import graph_entry, revived_config
+from saveproof.reference_impl.models.saved_objects import (
     config_of,
     held_by,
     input_names,
@@ -42,9 +42,9 @@ from reference_impl.models.saved_objects import (
     metadata_of,
     objects_of,
 )
-from reference_impl.models.saved_training import compile_as_saved, restore_metrics
-from reference_impl.models.sequential import Sequential
-from reference_impl.serialization import deserialize_layer, sharing_layers
+from saveproof.reference_impl.models.saved_training import compile_as_saved, restore_metrics
+from saveproof.reference_impl.models.sequential import Sequential
+from saveproof.reference_impl.serialization import deserialize_layer, sharing_layers
 
 _LOGGER = logging.getLogger(__name__)
 

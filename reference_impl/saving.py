@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from reference_impl.archives import (
+from saveproof.reference_impl.archives import (
     keras_2_state,
     keras_3_state,
     keras_3_weights,
@@ -15,25 +15,35 @@ from reference_impl.archives import (
     save_archive,
     save_weights_tree,
 )
-from reference_impl.checkpoints import LoadStatus, load_checkpoint, save_checkpoint
-from reference_impl.custom_objects import custom_object_scope
-from reference_impl.formats import hdf5_read, hdf5_write
-from reference_impl.formats.archive import is_archive, read_archive
-from reference_impl.formats.bundle_write import index_file
-from reference_impl.formats.hdf5_parts import opened
-from reference_impl.formats.json_text import json_value
-from reference_impl.formats.weights_h5 import WeightsTree, read_tree, read_weights_tree
-from reference_impl.layers.base import Layer
-from reference_impl.loading import MalformedEntry, at, loading
-from reference_impl.models.assignments import commit
-from reference_impl.models.capture import check_built, check_complete, model_state, weights_state
-from reference_impl.models.dialect_entries import read_entry
-from reference_impl.models.dialects import VERSIONS, Dialect, dialect_of_entry, dialect_of_version
-from reference_impl.models.restore import fitting, fitting_by_name, model_from_state
-from reference_impl.models.trainer import Trainer
-from reference_impl.serialization import deserialize_layer
-from reference_impl.state import WeightsState
-from reference_impl.targets import Target, named_file
+from saveproof.reference_impl.checkpoints import LoadStatus, load_checkpoint, save_checkpoint
+from saveproof.reference_impl.custom_objects import custom_object_scope
+from saveproof.reference_impl.formats import hdf5_read, hdf5_write
+from saveproof.reference_impl.formats.archive import is_archive, read_archive
+from saveproof.reference_impl.formats.bundle_write import index_file
+from saveproof.reference_impl.formats.hdf5_parts import opened
+from saveproof.reference_impl.formats.json_text import json_value
+from saveproof.reference_impl.formats.weights_h5 import WeightsTree, read_tree, read_weights_tree
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.loading import MalformedEntry, at, loading
+from saveproof.reference_impl.models.assignments import commit
+from saveproof.reference_impl.models.capture import (
+    check_built,
+    check_complete,
+    model_state,
+    weights_state,
+)
+from saveproof.reference_impl.models.dialect_entries import read_entry
+from saveproof.reference_impl.models.dialects import (
+    VERSIONS,
+    Dialect,
+    dialect_of_entry,
+    dialect_of_version,
+)
+from saveproof.reference_impl.models.restore import fitting, fitting_by_name, model_from_state
+from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.serialization import deserialize_layer
+from saveproof.reference_impl.state import WeightsState
+from saveproof.reference_impl.targets import Target, named_file
 
 Objects = Mapping[str, Any]
 
@@ -264,7 +274,7 @@ def model_from_json(text: str, custom_objects: Objects | None = None) -> Layer:
 
 def _saved_models() -> Any:
     """Return the module of SavedModels, which knows the models, which save by way of this one."""
-    return import_module("reference_impl.saved_models")
+    return import_module("saveproof.reference_impl.saved_models")
 
 
 def _extension(file: Path, save_format: str | None) -> str:

@@ -10,10 +10,10 @@ from typing import Self, cast
 
 import numpy as np
 
-from reference_impl.catalogue import Catalogue, Config
-from reference_impl.config_types import made_from
-from reference_impl.custom_objects import CustomObjects
-from reference_impl.plain import PlainArguments
+from saveproof.reference_impl.catalogue import Catalogue, Config
+from saveproof.reference_impl.config_types import made_from
+from saveproof.reference_impl.custom_objects import CustomObjects
+from saveproof.reference_impl.plain import PlainArguments
 
 Step = int | np.ndarray | np.integer
 

@@ -6,29 +6,29 @@ from contextvars import ContextVar
 from importlib import import_module
 from typing import Any, NotRequired
 
-from reference_impl.catalogue import ClassEntry, may_be_built_in
-from reference_impl.config_types import fitted
-from reference_impl.custom_objects import (
+from saveproof.reference_impl.catalogue import ClassEntry, may_be_built_in
+from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.custom_objects import (
     CustomObjects,
     active_custom_objects,
     custom_object_scope,
     registered_name,
 )
-from reference_impl.keras_names import advice, of_keras
-from reference_impl.layers.base import Layer
-from reference_impl.limits import building
-from reference_impl.loading import LoadError, MalformedEntry, at
-from reference_impl.plain import with_arrays
-from reference_impl.stated import stated_config
+from saveproof.reference_impl.keras_names import advice, of_keras
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.limits import building
+from saveproof.reference_impl.loading import LoadError, MalformedEntry, at
+from saveproof.reference_impl.plain import with_arrays
+from saveproof.reference_impl.stated import stated_config
 
 Entry = dict[str, Any]
 
 # The models import this module to read the layers inside them, so they are named, not imported.
 MODELS: Mapping[str, tuple[str, str]] = {
-    "Functional": ("reference_impl.models.model", "Model"),
-    "Model": ("reference_impl.models.model", "Model"),
-    "Revived": ("reference_impl.models.revived", "Revived"),
-    "Sequential": ("reference_impl.models.sequential", "Sequential"),
+    "Functional": ("saveproof.reference_impl.models.model", "Model"),
+    "Model": ("saveproof.reference_impl.models.model", "Model"),
+    "Revived": ("saveproof.reference_impl.models.revived", "Revived"),
+    "Sequential": ("saveproof.reference_impl.models.sequential", "Sequential"),
 }
 
 # Arguments that Keras 3 writes and Keras 2 lacks, with the values that ask for nothing.
@@ -164,7 +164,7 @@ def built_in(name: str) -> type[Layer] | None:
         module, attribute = MODELS[name]
         model: type[Layer] = getattr(import_module(module), attribute)
         return model
-    layers: Mapping[str, type[Layer]] = import_module("reference_impl.layers").LAYERS
+    layers: Mapping[str, type[Layer]] = import_module("saveproof.reference_impl.layers").LAYERS
     return layers.get(name)
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.configuration import UnnamedObject, config_of
-from reference_impl.custom_objects import registered_name
-from reference_impl.layers.base import Layer
+from saveproof.reference_impl.configuration import UnnamedObject, config_of
+from saveproof.reference_impl.custom_objects import registered_name
+from saveproof.reference_impl.layers.base import Layer
 
 PLAIN = (str, int, float, type(None), np.generic, np.ndarray, np.dtype)
 

@@ -8,9 +8,9 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from reference_impl import primitives
-from reference_impl.gathered import added
-from reference_impl.primitives import Key, Primitive, Pullback
+from saveproof.reference_impl import primitives
+from saveproof.reference_impl.gathered import added
+from saveproof.reference_impl.primitives import Key, Primitive, Pullback
 
 
 class VariableShapeError(ValueError):

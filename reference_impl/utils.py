@@ -3,13 +3,13 @@
 import numpy as np
 import numpy.typing as npt
 
-from reference_impl.custom_objects import (
+from saveproof.reference_impl.custom_objects import (
     custom_object_scope,
     get_custom_objects,
     register_keras_serializable,
 )
-from reference_impl.limits import allow_size
-from reference_impl.random import set_random_seed
+from saveproof.reference_impl.limits import allow_size
+from saveproof.reference_impl.random import set_random_seed
 
 __all__ = [
     "CustomObjectScope",

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.primitives import Result
+from saveproof.reference_impl.primitives import Result
 
 Pads = Sequence[tuple[int, int]]
 

@@ -1,8 +1,8 @@
 """The report as a badge: one small SVG."""
 
-from reports.matrix import Matrix
-from reports.records import UNEXPECTED, Verdict
-from reports.rendering import rendered
+from saveproof.reports.matrix import Matrix
+from saveproof.reports.records import UNEXPECTED, Verdict
+from saveproof.reports.rendering import rendered
 
 GREEN, YELLOW, RED, GREY = "#2c7a3f", "#8a6100", "#b3261e", "#5f6368"
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.keys import loss, told
-from reports.matrix import Defect, Matrix
-from reports.records import SEVERITY, UNEXPECTED, Finding, Verdict
+from saveproof.reports.keys import loss, told
+from saveproof.reports.matrix import Defect, Matrix
+from saveproof.reports.records import SEVERITY, UNEXPECTED, Finding, Verdict
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import re
 import shlex
 from collections.abc import Sequence
 
-from reports.records import ENDS, Finding, Place, Verdict
+from saveproof.reports.records import ENDS, Finding, Place, Verdict
 
 SCRIPTED = ("reference", "tf_keras", "keras", "keras:jax", "keras:tensorflow", "keras:torch")
 """Subjects that `saveproof repro` writes scripts for: their API is known."""

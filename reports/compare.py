@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from reports.markdown import escaped
-from reports.matrix import Cell, Defect, Matrix, matrix
-from reports.records import Place, Verdict
-from reports.store import Run
-from reports.wording import SYMBOLS, explained, printable, shown
+from saveproof.reports.markdown import escaped
+from saveproof.reports.matrix import Cell, Defect, Matrix, matrix
+from saveproof.reports.records import Place, Verdict
+from saveproof.reports.store import Run
+from saveproof.reports.wording import SYMBOLS, explained, printable, shown
 
 
 @dataclass(frozen=True)

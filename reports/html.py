@@ -2,15 +2,23 @@
 
 import msgspec
 
-from reports.causes import sections
-from reports.commands import commands
-from reports.interchange import grid, measured
-from reports.keys import told
-from reports.matrix import NEWS, Cell, Matrix
-from reports.records import PathInfo
-from reports.rendering import rendered
-from reports.wording import MEANINGS, SYMBOLS, counted, placed, printable, promised, tallied
-from reports.wording import shown as word
+from saveproof.reports.causes import sections
+from saveproof.reports.commands import commands
+from saveproof.reports.interchange import grid, measured
+from saveproof.reports.keys import told
+from saveproof.reports.matrix import NEWS, Cell, Matrix
+from saveproof.reports.records import PathInfo
+from saveproof.reports.rendering import rendered
+from saveproof.reports.wording import (
+    MEANINGS,
+    SYMBOLS,
+    counted,
+    placed,
+    printable,
+    promised,
+    tallied,
+)
+from saveproof.reports.wording import shown as word
 
 
 def html(matrix: Matrix) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.matrix import NEWS, Matrix, Row, Sheet
-from reports.records import SEVERITY, Verdict, worst
+from saveproof.reports.matrix import NEWS, Matrix, Row, Sheet
+from saveproof.reports.records import SEVERITY, Verdict, worst
 
 SHOWN_NOTHING = frozenset({Verdict.VACUOUS, Verdict.NOT_APPLICABLE, Verdict.REFUSED})
 """Verdicts of a cell that leave what the pair's other checks have shown as it is."""

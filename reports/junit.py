@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from reports.commands import commands
-from reports.matrix import Matrix, Sheet
-from reports.records import Finding, Place, Result, Verdict
-from reports.wording import MEANINGS, printable
+from saveproof.reports.commands import commands
+from saveproof.reports.matrix import Matrix, Sheet
+from saveproof.reports.records import Finding, Place, Result, Verdict
+from saveproof.reports.wording import MEANINGS, printable
 
 OUTCOMES = {
     Verdict.FAIL: "failure",

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.records import Finding
+from saveproof.reports.records import Finding
 
 FROM = ", from "
 """What stands in a key between what was seen and what the load had lost before."""

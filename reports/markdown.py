@@ -3,13 +3,13 @@
 import re
 from collections.abc import Sequence
 
-from reports.causes import Cause, Section, sections
-from reports.commands import commands
-from reports.interchange import Exchange, Grid, grid, measured, unpaired
-from reports.keys import told
-from reports.matrix import Cell, Defect, Matrix, Sheet
-from reports.records import ENDS, Verdict
-from reports.wording import MEANINGS, SYMBOLS, counted, listed, placed, printable, shown
+from saveproof.reports.causes import Cause, Section, sections
+from saveproof.reports.commands import commands
+from saveproof.reports.interchange import Exchange, Grid, grid, measured, unpaired
+from saveproof.reports.keys import told
+from saveproof.reports.matrix import Cell, Defect, Matrix, Sheet
+from saveproof.reports.records import ENDS, Verdict
+from saveproof.reports.wording import MEANINGS, SYMBOLS, counted, listed, placed, printable, shown
 
 LIMIT = 50
 """Causes that are written out: GitHub cuts a job's summary at 1 MiB."""

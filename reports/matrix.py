@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.records import (
+from saveproof.reports.records import (
     SEVERITY,
     UNEXPECTED,
     CheckInfo,
@@ -18,7 +18,7 @@ from reports.records import (
     Verdict,
     worst,
 )
-from reports.store import Run
+from saveproof.reports.store import Run
 
 NEWS = UNEXPECTED | {Verdict.GAP, Verdict.KNOWN}
 """Verdicts whose findings are defects: of the subject, of its promises, or of the harness."""

@@ -5,8 +5,8 @@ from typing import TypeVar
 
 import msgspec
 
-from reports.records import CheckInfo, Footer, Header, PathInfo, SubjectInfo
-from reports.store import Run, RunError, latest
+from saveproof.reports.records import CheckInfo, Footer, Header, PathInfo, SubjectInfo
+from saveproof.reports.store import Run, RunError, latest
 
 Named = TypeVar("Named", SubjectInfo, CheckInfo, PathInfo)
 

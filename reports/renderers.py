@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from reports.badge import badge
-from reports.html import html
-from reports.junit import junit
-from reports.markdown import markdown
-from reports.matrix import Matrix
-from reports.terminal import terminal
-from reports.wording import UNPRINTABLE
+from saveproof.reports.badge import badge
+from saveproof.reports.html import html
+from saveproof.reports.junit import junit
+from saveproof.reports.markdown import markdown
+from saveproof.reports.matrix import Matrix
+from saveproof.reports.terminal import terminal
+from saveproof.reports.wording import UNPRINTABLE
 
 
 def figures_json(matrix: Matrix) -> str:

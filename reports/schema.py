@@ -1,11 +1,11 @@
-"""The JSON Schema of a line of a run; `python -m reports.schema` prints it."""
+"""The JSON Schema of a line of a run; `python -m saveproof.reports.schema` prints it."""
 
 import sys
 from typing import Any
 
 import msgspec
 
-from reports.records import SCHEMA, Line
+from saveproof.reports.records import SCHEMA, Line
 
 PUBLISHED = "docs/run.schema.json"
 

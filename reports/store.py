@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from reports.files import append_line, write, writing
-from reports.records import SCHEMA, Footer, Header, Line, Result
+from saveproof.reports.files import append_line, write, writing
+from saveproof.reports.records import SCHEMA, Footer, Header, Line, Result
 
 RUN_FILE = "run.jsonl"
 SHARDS = "shards"

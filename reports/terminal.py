@@ -10,12 +10,12 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from reports.causes import Cause, Section, sections
-from reports.commands import commands
-from reports.interchange import Exchange, Grid, grid, measured, unpaired
-from reports.matrix import Cell, Matrix, Sheet
-from reports.records import UNEXPECTED, CheckInfo, Verdict
-from reports.wording import MEANINGS, SYMBOLS, counted, placed, printable, shown
+from saveproof.reports.causes import Cause, Section, sections
+from saveproof.reports.commands import commands
+from saveproof.reports.interchange import Exchange, Grid, grid, measured, unpaired
+from saveproof.reports.matrix import Cell, Matrix, Sheet
+from saveproof.reports.records import UNEXPECTED, CheckInfo, Verdict
+from saveproof.reports.wording import MEANINGS, SYMBOLS, counted, placed, printable, shown
 
 STYLES: Mapping[Verdict | None, str] = {
     Verdict.PASS: "green",

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from reports.causes import Cause
-from reports.keys import told
-from reports.matrix import Cell, Defect
-from reports.records import PathInfo, Verdict
+from saveproof.reports.causes import Cause
+from saveproof.reports.keys import told
+from saveproof.reports.matrix import Cell, Defect
+from saveproof.reports.records import PathInfo, Verdict
 
 SYMBOLS: Mapping[Verdict | None, str] = {
     Verdict.PASS: "✓",

@@ -5,11 +5,11 @@ from functools import cache
 
 from hypothesis import strategies as st
 
-from strategies.case import Architecture, Config, Kind
-from strategies.choices import Choices, choices
-from strategies.growth import Growth
-from strategies.layers import ALL, FITTING, Place, config, fitting, head
-from strategies.names import Register
+from saveproof.strategies.case import Architecture, Config, Kind
+from saveproof.strategies.choices import Choices, choices
+from saveproof.strategies.growth import Growth
+from saveproof.strategies.layers import ALL, FITTING, Place, config, fitting, head
+from saveproof.strategies.names import Register
 
 INPUTS = (
     (Place((4,)), "float32"),

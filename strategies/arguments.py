@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from strategies.case import Config
-from strategies.choices import Choices
-from strategies.names import Register
+from saveproof.strategies.case import Config
+from saveproof.strategies.choices import Choices
+from saveproof.strategies.names import Register
 
 OMIT: Final = object()
 """An option that leaves the argument to its default."""

@@ -4,12 +4,12 @@ from collections.abc import Collection, Sequence
 
 from hypothesis import strategies as st
 
-from strategies.architectures import draw_architecture
-from strategies.case import Case, Kind
-from strategies.choices import choices
-from strategies.histories import draw_history
-from strategies.layers import ALL
-from strategies.settings import compile_settings
+from saveproof.strategies.architectures import draw_architecture
+from saveproof.strategies.case import Case, Kind
+from saveproof.strategies.choices import choices
+from saveproof.strategies.histories import draw_history
+from saveproof.strategies.layers import ALL
+from saveproof.strategies.settings import compile_settings
 
 SEEDS = st.integers(0, 999)
 

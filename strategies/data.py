@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from strategies.case import (
+from saveproof.strategies.case import (
     AnyEvent,
     Case,
     Evaluate,
@@ -16,8 +16,8 @@ from strategies.case import (
     Recompile,
     TrainOnBatch,
 )
-from strategies.shapes import tensor_shapes
-from strategies.targets import Target, target_of
+from saveproof.strategies.shapes import tensor_shapes
+from saveproof.strategies.targets import Target, target_of
 
 PROBE_ROWS = 4
 """Rows of the probe where the batch size is open."""

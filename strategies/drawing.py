@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from strategies.case import (
+from saveproof.strategies.case import (
     AnyEvent,
     Architecture,
     Case,
@@ -15,7 +15,7 @@ from strategies.case import (
     Object,
     Recompile,
 )
-from strategies.shapes import Shape, layer_shape
+from saveproof.strategies.shapes import Shape, layer_shape
 
 FIRST = ("units", "filters", "kernel_size", "rate", "input_dim", "output_dim", "activation")
 

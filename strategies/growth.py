@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from strategies.case import Architecture, Call, Config, Input, Kind, Layer
-from strategies.choices import Choices
-from strategies.layers import Place
-from strategies.names import Register
-from strategies.shapes import layer_shape
+from saveproof.strategies.case import Architecture, Call, Config, Input, Kind, Layer
+from saveproof.strategies.choices import Choices
+from saveproof.strategies.layers import Place
+from saveproof.strategies.names import Register
+from saveproof.strategies.shapes import layer_shape
 
 TRAINING = frozenset(
     {

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import msgspec
 from hypothesis import strategies as st
 
-from strategies import optimizers
-from strategies.case import (
+from saveproof.strategies import optimizers
+from saveproof.strategies.case import (
     AnyEvent,
     Architecture,
     CompileSettings,
@@ -24,12 +24,12 @@ from strategies.case import (
     TrainingHistory,
     TrainOnBatch,
 )
-from strategies.choices import Choices, choices
-from strategies.growth import is_stateful
-from strategies.layers import LAYERS
-from strategies.settings import weight_dtypes
-from strategies.shapes import tensor_shapes
-from strategies.targets import Target, target_of
+from saveproof.strategies.choices import Choices, choices
+from saveproof.strategies.growth import is_stateful
+from saveproof.strategies.layers import LAYERS
+from saveproof.strategies.settings import weight_dtypes
+from saveproof.strategies.shapes import tensor_shapes
+from saveproof.strategies.targets import Target, target_of
 
 BATCH_SIZES = (2, *(4,) * 11)
 """Nearly always one: what is compiled for a batch serves the next, and the probe."""

@@ -6,7 +6,7 @@ Long because it is the table of the layers, one entry each, and what the entries
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from strategies.arguments import (
+from saveproof.strategies.arguments import (
     ACTIVATIONS,
     ACTIVITY_REGULARIZERS,
     DTYPES,
@@ -20,9 +20,9 @@ from strategies.arguments import (
     recurrent_arguments,
     vector_arguments,
 )
-from strategies.case import Config
-from strategies.choices import Choices
-from strategies.names import Register
+from saveproof.strategies.case import Config
+from saveproof.strategies.choices import Choices
+from saveproof.strategies.names import Register
 
 RATES = (0.5, 0.25, 0.1)
 RECURRENT_RATES = (OMIT, OMIT, OMIT, 0.2, 0.4)

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from functools import cache
 
-from strategies.choices import Choices
+from saveproof.strategies.choices import Choices
 
 PLAIN = ("{kind}",) * 64
 ODD = (

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from strategies.arguments import OMIT, given
-from strategies.case import Config, Object
-from strategies.choices import Choices
+from saveproof.strategies.arguments import OMIT, given
+from saveproof.strategies.case import Config, Object
+from saveproof.strategies.choices import Choices
 
 RATES = (0.05, 0.02, 0.03, 0.008)
 SHORT = (2, 3, 5)

@@ -1,10 +1,10 @@
-"""The JSON Schema of a case; `python -m strategies.schema` prints it."""
+"""The JSON Schema of a case; `python -m saveproof.strategies.schema` prints it."""
 
 import sys
 
 import msgspec
 
-from strategies.case import json_schema
+from saveproof.strategies.case import json_schema
 
 PUBLISHED = "docs/case.schema.json"
 

@@ -1,10 +1,10 @@
 """Compile settings: the losses and metrics that fit the outputs, beside an optimizer."""
 
-from strategies import optimizers
-from strategies.case import Architecture, CompileSettings, Layer, Object
-from strategies.choices import Choices
-from strategies.shapes import tensor_shapes
-from strategies.targets import Target, target_of
+from saveproof.strategies import optimizers
+from saveproof.strategies.case import Architecture, CompileSettings, Layer, Object
+from saveproof.strategies.choices import Choices
+from saveproof.strategies.shapes import tensor_shapes
+from saveproof.strategies.targets import Target, target_of
 
 Losses = tuple[str | Object, ...]
 

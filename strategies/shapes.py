@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
 
-from strategies.case import Architecture, Config, InvalidCase, Layer
+from saveproof.strategies.case import Architecture, Config, InvalidCase, Layer
 
 Shape = tuple[int | None, ...]
 

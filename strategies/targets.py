@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from strategies.case import InvalidCase, Object
+from saveproof.strategies.case import InvalidCase, Object
 
 
 class Target(StrEnum):

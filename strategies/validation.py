@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from strategies.case import (
+from saveproof.strategies.case import (
     AnyEvent,
     Architecture,
     Case,
@@ -20,8 +20,8 @@ from strategies.case import (
     SetTrainable,
     TrainOnBatch,
 )
-from strategies.shapes import RULES, ShapeMismatch, tensor_shapes
-from strategies.targets import target_of
+from saveproof.strategies.shapes import RULES, ShapeMismatch, tensor_shapes
+from saveproof.strategies.targets import target_of
 
 DESCRIBED = ("_initializer", "_regularizer", "_constraint", "layer", "learning_rate")
 """Endings of the arguments that may be an object, described by its class and its arguments."""

@@ -2,12 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 
-from strategies.arguments import CONSTRAINTS, REGULARIZERS, SEEDED_INITIALIZERS, VECTOR_INITIALIZERS
-from strategies.case import Config, Object
-from strategies.optimizers import OPTIMIZERS, SCHEDULES
-from strategies.settings import METRICS
-from strategies.shapes import RULES
-from strategies.targets import TARGETS
+from saveproof.strategies.arguments import (
+    CONSTRAINTS,
+    REGULARIZERS,
+    SEEDED_INITIALIZERS,
+    VECTOR_INITIALIZERS,
+)
+from saveproof.strategies.case import Config, Object
+from saveproof.strategies.optimizers import OPTIMIZERS, SCHEDULES
+from saveproof.strategies.settings import METRICS
+from saveproof.strategies.shapes import RULES
+from saveproof.strategies.targets import TARGETS
 
 
 def _named(options: Iterable[tuple[str, Config] | None]) -> frozenset[str]:

@@ -152,14 +152,14 @@ def test_subjects_know_no_check_and_no_verdict():
     for file in sources("conformance/subjects", "conformance/paths"):
         text = file.read_text(encoding="utf-8")
 
-        assert "conformance.checks" not in text
+        assert "saveproof.conformance.checks" not in text
         assert "reports" not in set(imported(file))
 
 
 def test_help_waits_for_no_large_package():
     program = (
         "import sys\n"
-        "from conformance.cli import main\n"
+        "from saveproof.conformance.cli import main\n"
         "sys.argv = ['saveproof', '--help']\n"
         "try:\n"
         "    main()\n"
@@ -178,7 +178,7 @@ def test_naming_every_subject_imports_no_framework():
     """Save paths and versions are told without the framework, installed or not."""
     program = (
         "import sys\n"
-        "from conformance import listing, subjects\n"
+        "from saveproof.conformance import listing, subjects\n"
         "listing.subjects()\n"
         "for name in subjects.SUBJECTS:\n"
         "    listing.paths(name)\n"

@@ -13,7 +13,7 @@ from benchmarks import figures, generation, harness_cost, numpy_loop, reference_
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.average_test import NETWORKS
 from benchmarks.real_subjects import MLPS
-from strategies.case import Architecture
+from saveproof.strategies.case import Architecture
 
 
 def test_the_ratio_is_the_median_of_the_ratios_of_the_rounds():

@@ -11,10 +11,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from conformance import plugin
-from conformance.cli import app
-from conformance.contract import Facet, Promise
-from reports.wording import MEANINGS, SYMBOLS
+from saveproof.conformance import plugin
+from saveproof.conformance.cli import app
+from saveproof.conformance.contract import Facet, Promise
+from saveproof.reports.wording import MEANINGS, SYMBOLS
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = (ROOT, ROOT / "docs", ROOT / "changelog.d")

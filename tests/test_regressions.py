@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from conformance.replay import replay
-from strategies.case import Case
+from saveproof.conformance.replay import replay
+from saveproof.strategies.case import Case
 
 REGRESSIONS = sorted((Path(__file__).parent / "regressions").glob("*.json"))
 

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from conformance.checks.behaviour import BEHAVIOUR_CHECKS
-from conformance.checks.check import Check, Defect, NotApplicable, Refused, Seen, Vacuous
-from conformance.checks.conduct import CONDUCT_CHECKS
-from conformance.checks.facets import FACET_CHECKS
-from conformance.checks.handling import HANDLING_CHECKS
-from conformance.contract import Contract, Promise
-from conformance.trace import Trace
-from reports.records import Verdict
+from saveproof.conformance.checks.behaviour import BEHAVIOUR_CHECKS
+from saveproof.conformance.checks.check import Check, Defect, NotApplicable, Refused, Seen, Vacuous
+from saveproof.conformance.checks.conduct import CONDUCT_CHECKS
+from saveproof.conformance.checks.facets import FACET_CHECKS
+from saveproof.conformance.checks.handling import HANDLING_CHECKS
+from saveproof.conformance.contract import Contract, Promise
+from saveproof.conformance.trace import Trace
+from saveproof.reports.records import Verdict
 
 __all__ = [
     "ALL_CHECKS",

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from conformance.checks.check import (
+from saveproof.conformance.checks.check import (
     Check,
     Defect,
     NotApplicable,
@@ -14,10 +14,17 @@ from conformance.checks.check import (
     circumstance,
     raised_defect,
 )
-from conformance.checks.facets import inventory_defects, untrained
-from conformance.contract import Exactness, Facet, Promise
-from conformance.snapshot import Difference, Snapshot, differences, equal_arrays, same, shown
-from conformance.trace import Life, Step, Trace
+from saveproof.conformance.checks.facets import inventory_defects, untrained
+from saveproof.conformance.contract import Exactness, Facet, Promise
+from saveproof.conformance.snapshot import (
+    Difference,
+    Snapshot,
+    differences,
+    equal_arrays,
+    same,
+    shown,
+)
+from saveproof.conformance.trace import Life, Step, Trace
 
 FORWARD = (Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.ARCHITECTURE, Facet.DTYPE_POLICY)
 TRAINED_ON = (

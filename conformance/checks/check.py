@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from conformance.contract import Facet, Promise
-from conformance.snapshot import Difference
-from conformance.trace import Probe, Raised, Trace
+from saveproof.conformance.contract import Facet, Promise
+from saveproof.conformance.snapshot import Difference
+from saveproof.conformance.trace import Probe, Raised, Trace
 
 _TRACED = re.compile(r"^\s*\w+(?:Error|Exception): (.*)$", re.MULTILINE)
 

@@ -2,10 +2,17 @@
 
 from collections.abc import Iterator
 
-from conformance.checks.check import Check, Defect, NotApplicable, Seen, Vacuous, raised_defect
-from conformance.contract import STATE, Facet, Promise
-from conformance.snapshot import Difference, Snapshot, differences, same
-from conformance.trace import Change, Conduct, Probe, Stage, Trace
+from saveproof.conformance.checks.check import (
+    Check,
+    Defect,
+    NotApplicable,
+    Seen,
+    Vacuous,
+    raised_defect,
+)
+from saveproof.conformance.contract import STATE, Facet, Promise
+from saveproof.conformance.snapshot import Difference, Snapshot, differences, same
+from saveproof.conformance.trace import Change, Conduct, Probe, Stage, Trace
 
 NOT_LOOKED_AT = NotApplicable("no model was loaded, trained on and saved again")
 

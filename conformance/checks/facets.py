@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from conformance.checks.check import (
+from saveproof.conformance.checks.check import (
     Check,
     Defect,
     NotApplicable,
@@ -11,9 +11,9 @@ from conformance.checks.check import (
     anonymous,
     circumstance,
 )
-from conformance.contract import Facet
-from conformance.snapshot import UNTOLD, Difference, Inventory, differences, same
-from conformance.trace import Trace
+from saveproof.conformance.contract import Facet
+from saveproof.conformance.snapshot import UNTOLD, Difference, Inventory, differences, same
+from saveproof.conformance.trace import Trace
 
 MOVED_BY_TRAINING = (
     Facet.WEIGHTS,

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from conformance.checks.behaviour import life_defects, output_defects
-from conformance.checks.check import (
+from saveproof.conformance.checks.behaviour import life_defects, output_defects
+from saveproof.conformance.checks.check import (
     Check,
     Defect,
     NotApplicable,
@@ -14,11 +14,11 @@ from conformance.checks.check import (
     Vacuous,
     raised_defect,
 )
-from conformance.checks.facets import inventory_defects
-from conformance.contract import Facet, Promise
-from conformance.snapshot import Difference, Snapshot, Value, equal
-from conformance.trace import Probe, Raised, Trace
-from strategies.case import Kind
+from saveproof.conformance.checks.facets import inventory_defects
+from saveproof.conformance.contract import Facet, Promise
+from saveproof.conformance.snapshot import Difference, Snapshot, Value, equal
+from saveproof.conformance.trace import Probe, Raised, Trace
+from saveproof.strategies.case import Kind
 
 UNCLEAR = frozenset(
     f"builtins.{kind.__name__}"

@@ -15,16 +15,16 @@ from typing import IO, Any
 import msgspec
 import numpy as np
 
-from conformance.contract import Contract, Promise
-from conformance.endings import TimedOut, ending
-from conformance.foreign import protocol
-from conformance.foreign.environments import Launch
-from conformance.foreign.protocol import Json, Misspoken
-from conformance.isolation import exit_code, speaks
-from conformance.snapshot import Snapshot
-from conformance.subject import Logs, Source, Unsupported
-from strategies.case import AnyEvent, Case
-from strategies.data import Rows
+from saveproof.conformance.contract import Contract, Promise
+from saveproof.conformance.endings import TimedOut, ending
+from saveproof.conformance.foreign import protocol
+from saveproof.conformance.foreign.environments import Launch
+from saveproof.conformance.foreign.protocol import Json, Misspoken
+from saveproof.conformance.isolation import exit_code, speaks
+from saveproof.conformance.snapshot import Snapshot
+from saveproof.conformance.subject import Logs, Source, Unsupported
+from saveproof.strategies.case import AnyEvent, Case
+from saveproof.strategies.data import Rows
 
 PATIENCE = 900.0
 """Seconds that one call may take; a campaign ends the whole process earlier."""

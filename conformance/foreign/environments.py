@@ -89,7 +89,7 @@ def _served(spec: str, name: str, folder: Path) -> Launch:
     shelf = _shelf().name
     _check(spec, python, shelf)
     return Launch(
-        (str(python.absolute()), "-m", "conformance.foreign.server", name),
+        (str(python.absolute()), "-m", "saveproof.conformance.foreign.server", name),
         (("PYTHONPATH", shelf), ("PYTHONSAFEPATH", "1")),
     )
 

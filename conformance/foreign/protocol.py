@@ -8,11 +8,11 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from conformance.contract import Contract, Exactness, Facet, Promise
-from conformance.snapshot import Inventory, Snapshot
-from conformance.subject import Exchanged, SavePath
-from strategies.case import Kind
-from strategies.data import Rows
+from saveproof.conformance.contract import Contract, Exactness, Facet, Promise
+from saveproof.conformance.snapshot import Inventory, Snapshot
+from saveproof.conformance.subject import Exchanged, SavePath
+from saveproof.strategies.case import Kind
+from saveproof.strategies.data import Rows
 
 VERSION = 1
 """The version of the protocol that both sides must speak."""

@@ -12,12 +12,12 @@ from typing import IO, Any
 
 import msgspec
 
-from conformance import subjects
-from conformance.foreign import protocol
-from conformance.foreign.protocol import Json
-from conformance.isolation import end_with, own_pipes
-from conformance.subject import Subject, Unsupported
-from strategies.case import AnyEvent, Case
+from saveproof.conformance import subjects
+from saveproof.conformance.foreign import protocol
+from saveproof.conformance.foreign.protocol import Json
+from saveproof.conformance.isolation import end_with, own_pipes
+from saveproof.conformance.subject import Subject, Unsupported
+from saveproof.strategies.case import AnyEvent, Case
 
 Arguments = Mapping[str, Json]
 

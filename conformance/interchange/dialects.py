@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from conformance.contract import Facet, Promise
-from conformance.interchange.pairs import KERAS_3, Crossing
-from strategies.case import Architecture, Case, Layer
-from strategies.shapes import tensor_shapes
+from saveproof.conformance.contract import Facet, Promise
+from saveproof.conformance.interchange.pairs import KERAS_3, Crossing
+from saveproof.strategies.case import Architecture, Case, Layer
+from saveproof.strategies.shapes import tensor_shapes
 
 CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
 IMAGE_AXES = 4

@@ -11,25 +11,25 @@ from typing import Any
 
 import msgspec
 
-from conformance import integrity, subjects, wire
-from conformance.checks.behaviour import life_defects, output_defects
-from conformance.contract import Exactness
-from conformance.endings import Crashed, TimedOut, asked_again
-from conformance.examine import Question, Report, Request, path_of
-from conformance.interchange.dialects import another_model
-from conformance.interchange.judging import CHECKS, judged
-from conformance.interchange.nudged import NUDGE, NUDGE_HALF, NUDGES, Nudged
-from conformance.interchange.pairs import Crossing, Pair, crossing
-from conformance.interchange.words import comparable, in_common, lives_in_common
-from conformance.isolation import Child
-from conformance.recorder import Halted, Recorder, stage
-from conformance.snapshot import Snapshot
-from conformance.subject import Subject, Unsupported
-from conformance.trace import Life, Probe, Raised, Stage, Trace, same_life
-from strategies.case import Case
+from saveproof.conformance import integrity, subjects, wire
+from saveproof.conformance.checks.behaviour import life_defects, output_defects
+from saveproof.conformance.contract import Exactness
+from saveproof.conformance.endings import Crashed, TimedOut, asked_again
+from saveproof.conformance.examine import Question, Report, Request, path_of
+from saveproof.conformance.interchange.dialects import another_model
+from saveproof.conformance.interchange.judging import CHECKS, judged
+from saveproof.conformance.interchange.nudged import NUDGE, NUDGE_HALF, NUDGES, Nudged
+from saveproof.conformance.interchange.pairs import Crossing, Pair, crossing
+from saveproof.conformance.interchange.words import comparable, in_common, lives_in_common
+from saveproof.conformance.isolation import Child
+from saveproof.conformance.recorder import Halted, Recorder, stage
+from saveproof.conformance.snapshot import Snapshot
+from saveproof.conformance.subject import Subject, Unsupported
+from saveproof.conformance.trace import Life, Probe, Raised, Stage, Trace, same_life
+from saveproof.strategies.case import Case
 
-EXCHANGE = "conformance.interchange.exchange:exchange"
-READ = "conformance.interchange.exchange:read"
+EXCHANGE = "saveproof.conformance.interchange.exchange:exchange"
+READ = "saveproof.conformance.interchange.exchange:read"
 
 KEPT = 256
 """Written sources that a writer's process keeps: the next reader of the format asks for them."""
@@ -70,7 +70,7 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 def exchange(message: bytes) -> bytes:
-    """Run one case from writer to reader and judge it; a request of `conformance.examine`.
+    """Run one case from writer to reader and judge it; a request of `saveproof.conformance.examine`.
 
     The request's subject is the name of a pair, its paths are formats.
     """

@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from conformance.checks import ALL_CHECKS, Check, Judgement, judge
-from conformance.checks.behaviour import BEHAVIOUR_CHECKS
-from conformance.checks.facets import FACET_CHECKS
-from conformance.contract import Promise
-from conformance.interchange.dialects import other_losses, other_steps
-from conformance.interchange.pairs import Crossing
-from conformance.snapshot import distance
-from conformance.trace import Life, Trace
-from reports.records import Verdict
+from saveproof.conformance.checks import ALL_CHECKS, Check, Judgement, judge
+from saveproof.conformance.checks.behaviour import BEHAVIOUR_CHECKS
+from saveproof.conformance.checks.facets import FACET_CHECKS
+from saveproof.conformance.contract import Promise
+from saveproof.conformance.interchange.dialects import other_losses, other_steps
+from saveproof.conformance.interchange.pairs import Crossing
+from saveproof.conformance.snapshot import distance
+from saveproof.conformance.trace import Life, Trace
+from saveproof.reports.records import Verdict
 
 COMPLETES = "round_trip_completes"
 CHECKS: tuple[Check, ...] = (

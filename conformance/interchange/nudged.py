@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from conformance.snapshot import Snapshot
-from conformance.subject import Logs, Model, SavePath, Subject
-from strategies.case import AnyEvent, Case
-from strategies.data import Rows
+from saveproof.conformance.snapshot import Snapshot
+from saveproof.conformance.subject import Logs, Model, SavePath, Subject
+from saveproof.strategies.case import AnyEvent, Case
+from saveproof.strategies.data import Rows
 
 NUDGE, NUDGE_HALF = 2.0**-20, 2.0**-8
 """The greatest relative change of a number: about eight roundings of float32, one of bfloat16."""

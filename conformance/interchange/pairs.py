@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from conformance import subjects
-from conformance.contract import RESUME_ONLY, Contract, Exactness, Facet, Promise
-from conformance.subject import Exchanged, Offering
-from strategies.case import Kind
+from saveproof.conformance import subjects
+from saveproof.conformance.contract import RESUME_ONLY, Contract, Exactness, Facet, Promise
+from saveproof.conformance.subject import Exchanged, Offering
+from saveproof.strategies.case import Kind
 
 ARROW = " → "
 """Stands between writer and reader where a run names a pair."""

@@ -10,22 +10,28 @@ from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
 
-from conformance.admission import admitted, refuse_numbers, refuse_out, refuse_unknown
-from conformance.campaign import Campaign
-from conformance.description import described
-from conformance.endings import MEMORY
-from conformance.header import header, path_info
-from conformance.interchange.exchange import EXCHANGE
-from conformance.interchange.judging import CHECKS, COMPLETES
-from conformance.interchange.pairs import Crossing, Pair, UnknownFormat, crossing, crossings
-from conformance.isolation import Child
-from conformance.plan import Plan
-from conformance.run_folder import RunFolder
-from reports import store
-from reports.records import UNEXPECTED, Header, Result, SubjectInfo, Verdict
-from reports.store import Run
-from strategies.case import Kind
-from strategies.cases import cases
+from saveproof.conformance.admission import admitted, refuse_numbers, refuse_out, refuse_unknown
+from saveproof.conformance.campaign import Campaign
+from saveproof.conformance.description import described
+from saveproof.conformance.endings import MEMORY
+from saveproof.conformance.header import header, path_info
+from saveproof.conformance.interchange.exchange import EXCHANGE
+from saveproof.conformance.interchange.judging import CHECKS, COMPLETES
+from saveproof.conformance.interchange.pairs import (
+    Crossing,
+    Pair,
+    UnknownFormat,
+    crossing,
+    crossings,
+)
+from saveproof.conformance.isolation import Child
+from saveproof.conformance.plan import Plan
+from saveproof.conformance.run_folder import RunFolder
+from saveproof.reports import store
+from saveproof.reports.records import UNEXPECTED, Header, Result, SubjectInfo, Verdict
+from saveproof.reports.store import Run
+from saveproof.strategies.case import Kind
+from saveproof.strategies.cases import cases
 
 FILES = {"html": "report.html", "markdown": "report.md", "junit": "junit.xml"}
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from conformance.contract import Facet
-from conformance.snapshot import Inventory, Snapshot, Value
-from conformance.trace import Life
+from saveproof.conformance.contract import Facet
+from saveproof.conformance.snapshot import Inventory, Snapshot, Value
+from saveproof.conformance.trace import Life
 
 _LAYER = re.compile(r"(?:layers/\d+/config/)*layers/\d+/(?:class_name|config/name)")
 _CALL = re.compile(r"/call \d+$")

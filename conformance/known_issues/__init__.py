@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from conformance.known_issues.keras3 import KERAS_3
-from conformance.known_issues.known_issue import KnownIssue
-from conformance.known_issues.tf_keras import TF_KERAS
+from saveproof.conformance.known_issues.keras3 import KERAS_3
+from saveproof.conformance.known_issues.known_issue import KnownIssue
+from saveproof.conformance.known_issues.tf_keras import TF_KERAS
 
 __all__ = ["KNOWN_ISSUES", "KnownIssue", "known_issue"]
 

@@ -1,6 +1,6 @@
 """Known issues of Keras 3: docs/findings/keras.md has each, reduced and confirmed."""
 
-from conformance.known_issues.known_issue import KnownIssue
+from saveproof.conformance.known_issues.known_issue import KnownIssue
 
 _WHERE = "Keras 3.15.1: docs/findings/keras.md"
 

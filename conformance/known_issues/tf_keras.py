@@ -1,6 +1,6 @@
 """Known issues of tf_keras: docs/findings/tf_keras.md has each, reduced and confirmed."""
 
-from conformance.known_issues.known_issue import KnownIssue
+from saveproof.conformance.known_issues.known_issue import KnownIssue
 
 _WHERE = "tf_keras 2.21.0, TensorFlow 2.21.0: docs/findings/tf_keras.md"
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from inspect import getdoc
 
-from conformance.mutants.faults import (
+from saveproof.conformance.mutants.faults import (
     conduct,
     graphs,
     handling,
@@ -12,8 +12,8 @@ from conformance.mutants.faults import (
     training,
     weights,
 )
-from conformance.mutants.seams import Fault
-from strategies.case import Kind
+from saveproof.conformance.mutants.seams import Fault
+from saveproof.strategies.case import Kind
 
 SEQUENTIAL, FUNCTIONAL, SUBCLASSED = Kind.SEQUENTIAL, Kind.FUNCTIONAL, Kind.SUBCLASSED
 
@@ -44,7 +44,7 @@ class Mutant:
 
     @property
     def spec(self) -> str:
-        """What `conformance.subjects.resolve` makes the mutant of."""
+        """What `saveproof.conformance.subjects.resolve` makes the mutant of."""
         return f"{self.seed.__module__}:{self.seed.__name__}"
 
 

@@ -1,13 +1,13 @@
-"""`python -m conformance.mutants [--examples N] [NAME...]`: prints the kill matrix."""
+"""`python -m saveproof.conformance.mutants [--examples N] [NAME...]`: prints the kill matrix."""
 
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from conformance.checks import ALL_CHECKS
-from conformance.mutants import MUTANTS, Mutant
-from conformance.mutants.killing import Kill, kill, killers
+from saveproof.conformance.checks import ALL_CHECKS
+from saveproof.conformance.mutants import MUTANTS, Mutant
+from saveproof.conformance.mutants.killing import Kill, kill, killers
 
 TARGET, KILLED, SURVIVED, NOTHING = "#", "x", "!", "·"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.state import LayerWeights, ModelState, NamedArray, WeightsState
+from saveproof.reference_impl.state import LayerWeights, ModelState, NamedArray, WeightsState
 
 Config = dict[str, Any]
 

@@ -5,16 +5,16 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
 
-from conformance.campaign import Campaign
-from conformance.checks import ALL_CHECKS
-from conformance.endings import MEMORY
-from conformance.examine import EXAMINE
-from conformance.isolation import Child
-from conformance.mutants import Mutant
-from conformance.plan import Plan
-from reports.records import ENDS, Result, Verdict
-from strategies.case import Kind
-from strategies.cases import cases
+from saveproof.conformance.campaign import Campaign
+from saveproof.conformance.checks import ALL_CHECKS
+from saveproof.conformance.endings import MEMORY
+from saveproof.conformance.examine import EXAMINE
+from saveproof.conformance.isolation import Child
+from saveproof.conformance.mutants import Mutant
+from saveproof.conformance.plan import Plan
+from saveproof.reports.records import ENDS, Result, Verdict
+from saveproof.strategies.case import Kind
+from saveproof.strategies.cases import cases
 
 PROCESSES = 2
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from functools import cache, update_wrapper
 from typing import Any
 
-from conformance.subjects.keras_api import KerasSubject
-from conformance.subjects.reference import reference
-from reference_impl import saving
-from reference_impl.formats import hdf5_read
+from saveproof.conformance.subjects.keras_api import KerasSubject
+from saveproof.conformance.subjects.reference import reference
+from saveproof.reference_impl import saving
+from saveproof.reference_impl.formats import hdf5_read
 
 Fault = Callable[[], KerasSubject]
 """Puts the fault into this process's reference, once, and returns the mutant as a subject."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from conformance.contract import (
+from saveproof.conformance.contract import (
     RESUME_ONLY,
     STATE,
     STRUCTURE,
@@ -13,7 +13,7 @@ from conformance.contract import (
     Promise,
     promises,
 )
-from strategies.case import Kind
+from saveproof.strategies.case import Kind
 
 GUIDE = "https://www.tensorflow.org/guide/keras/save_and_serialize"
 KERAS_2 = "https://keras.io/2/api/models/model_saving_apis"

@@ -4,11 +4,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from conformance.contract import RESUME_ONLY, Facet, Promise, promises
-from conformance.paths import keras_contracts as contracts
-from conformance.paths import keras_formats as formats
-from conformance.paths.keras_family import KERAS_2_API, KERAS_3, TF_KERAS, load_weights
-from conformance.subject import Model, Source
+from saveproof.conformance.contract import RESUME_ONLY, Facet, Promise, promises
+from saveproof.conformance.paths import keras_contracts as contracts
+from saveproof.conformance.paths import keras_formats as formats
+from saveproof.conformance.paths.keras_family import KERAS_2_API, KERAS_3, TF_KERAS, load_weights
+from saveproof.conformance.subject import Model, Source
 
 __all__ = ["BOTH_DIALECTS"]
 

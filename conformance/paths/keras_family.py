@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from conformance.paths import keras_contracts as contracts
-from conformance.paths import keras_formats as formats
-from conformance.paths.keras_path import Family, Way
-from conformance.paths.tf_checkpoint import load_checkpoint, save_checkpoint, set_flag
-from conformance.subject import Model, Source
-from strategies.case import Case
+from saveproof.conformance.paths import keras_contracts as contracts
+from saveproof.conformance.paths import keras_formats as formats
+from saveproof.conformance.paths.keras_path import Family, Way
+from saveproof.conformance.paths.tf_checkpoint import load_checkpoint, save_checkpoint, set_flag
+from saveproof.conformance.subject import Model, Source
+from saveproof.strategies.case import Case
 
 __all__ = ["CHECKPOINT", "KERAS_2_API", "KERAS_3", "TF_KERAS", "Way"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from conformance.contract import Promise
+from saveproof.conformance.contract import Promise
 
 H5_KERAS_2 = "h5-keras2"
 H5_KERAS_3 = "h5-keras3"

@@ -6,9 +6,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-from conformance.contract import Contract, Promise
-from conformance.subject import Model, Source
-from strategies.case import Case
+from saveproof.conformance.contract import Contract, Promise
+from saveproof.conformance.subject import Model, Source
+from saveproof.strategies.case import Case
 
 
 class Family(Protocol):

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from conformance.paths.keras_path import Family
-from conformance.subject import Model, Source
-from strategies.case import Case, TrainOnBatch
-from strategies.data import rows
+from saveproof.conformance.paths.keras_path import Family
+from saveproof.conformance.subject import Model, Source
+from saveproof.strategies.case import Case, TrainOnBatch
+from saveproof.strategies.data import rows
 
 
 def save_checkpoint(model: Model, target: Path) -> Source:

@@ -2,8 +2,8 @@
 
 import re
 
-from conformance.reproduction.paths import training_ready
-from conformance.reproduction.scene import (
+from saveproof.conformance.reproduction.paths import training_ready
+from saveproof.conformance.reproduction.scene import (
     ELSEWHERE,
     UNBUILT,
     Plot,
@@ -17,9 +17,9 @@ from conformance.reproduction.scene import (
     pooled,
     train_on,
 )
-from conformance.reproduction.source import Lines, indented, literal
-from conformance.trace import Stage
-from strategies.case import Hop
+from saveproof.conformance.reproduction.source import Lines, indented, literal
+from saveproof.conformance.trace import Stage
+from saveproof.strategies.case import Hop
 
 
 def raising(scene: Scene) -> Plot:

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from conformance.contract import Facet
-from conformance.reproduction.models import layer_at, layer_paths
-from conformance.reproduction.source import Lines, docstring, identifier, index, literal
-from conformance.subjects.keras_arguments import RENAMED, WRAPPED
-from conformance.subjects.keras_builder import NAMESPACES, RECURRENT
-from conformance.subjects.keras_snapshot import NO_SLOTS
-from strategies.case import Architecture, Case, Kind
+from saveproof.conformance.contract import Facet
+from saveproof.conformance.reproduction.models import layer_at, layer_paths
+from saveproof.conformance.reproduction.source import Lines, docstring, identifier, index, literal
+from saveproof.conformance.subjects.keras_arguments import RENAMED, WRAPPED
+from saveproof.conformance.subjects.keras_builder import NAMESPACES, RECURRENT
+from saveproof.conformance.subjects.keras_snapshot import NO_SLOTS
+from saveproof.strategies.case import Architecture, Case, Kind
 
 MISSING = frozenset(("missing", "unexpected"))
 """Differences where one of the two models has no such entry."""

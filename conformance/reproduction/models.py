@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from conformance.reproduction.source import (
+from saveproof.conformance.reproduction.source import (
     Call,
     Expression,
     Items,
@@ -18,9 +18,14 @@ from conformance.reproduction.source import (
     literals,
     one_or_list,
 )
-from conformance.subjects.keras_builder import NAMESPACES, RECURRENT, TAKES_TRAINING, WRAPPED
-from conformance.subjects.keras_compile import snake_case
-from strategies.case import (
+from saveproof.conformance.subjects.keras_builder import (
+    NAMESPACES,
+    RECURRENT,
+    TAKES_TRAINING,
+    WRAPPED,
+)
+from saveproof.conformance.subjects.keras_compile import snake_case
+from saveproof.strategies.case import (
     Architecture,
     Case,
     CompileSettings,
@@ -29,7 +34,7 @@ from strategies.case import (
     Layer,
     Object,
 )
-from strategies.vocabulary import CLASSES
+from saveproof.strategies.vocabulary import CLASSES
 
 Tensors = dict[str, str]
 """Variable by tensor name."""

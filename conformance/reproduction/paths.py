@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from conformance.contract import Contract, Facet, Promise
-from conformance.paths.keras_family import KERAS_2_API, KERAS_3, TF_KERAS, Way
-from conformance.reproduction.models import compiling
-from conformance.reproduction.training import first_batch
-from conformance.subjects.keras3 import BACKENDS
-from reports.commands import SCRIPTED
-from strategies.case import Case, Kind
+from saveproof.conformance.contract import Contract, Facet, Promise
+from saveproof.conformance.paths.keras_family import KERAS_2_API, KERAS_3, TF_KERAS, Way
+from saveproof.conformance.reproduction.models import compiling
+from saveproof.conformance.reproduction.training import first_batch
+from saveproof.conformance.subjects.keras3 import BACKENDS
+from saveproof.reports.commands import SCRIPTED
+from saveproof.strategies.case import Case, Kind
 
 
 class NotReproducible(LookupError):
@@ -205,7 +205,7 @@ def dialect_of(subject: str) -> Dialect:
             "`saveproof replay` takes every subject"
         )
     if subject == "reference":
-        module = "import reference_impl as keras"
+        module = "from saveproof import reference_impl as keras"
         return Dialect("", module, KERAS_2_API, _KERAS_2, _GENERATORS)
     if subject == "tf_keras":
         module = "import tf_keras as keras"

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from conformance.contract import Facet
-from conformance.reproduction.exceptions import raising
-from conformance.reproduction.looks import look
-from conformance.reproduction.paths import NotReproducible, dialect_of, training_ready
-from conformance.reproduction.scene import (
+from saveproof.conformance.contract import Facet
+from saveproof.conformance.reproduction.exceptions import raising
+from saveproof.conformance.reproduction.looks import look
+from saveproof.conformance.reproduction.paths import NotReproducible, dialect_of, training_ready
+from saveproof.conformance.reproduction.scene import (
     CHANGES_NOTHING,
     ELSEWHERE,
     SECOND,
@@ -25,10 +25,10 @@ from conformance.reproduction.scene import (
     pooled,
     train_on,
 )
-from conformance.reproduction.source import Lines, indented, literal
-from conformance.trace import Stage
-from reports.records import Finding
-from strategies.case import Case
+from saveproof.conformance.reproduction.source import Lines, indented, literal
+from saveproof.conformance.trace import Stage
+from saveproof.reports.records import Finding
+from saveproof.strategies.case import Case
 
 ARRAYS = frozenset(
     {

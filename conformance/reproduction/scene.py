@@ -4,13 +4,18 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from conformance.contract import Facet
-from conformance.reproduction.models import build_function
-from conformance.reproduction.paths import Dialect, PathScript, rebuild, training_ready
-from conformance.reproduction.source import Lines, indented
-from conformance.reproduction.training import event_lines, predicting, seeding, steps_lines
-from reports.records import Finding
-from strategies.case import Case, Hop
+from saveproof.conformance.contract import Facet
+from saveproof.conformance.reproduction.models import build_function
+from saveproof.conformance.reproduction.paths import Dialect, PathScript, rebuild, training_ready
+from saveproof.conformance.reproduction.source import Lines, indented
+from saveproof.conformance.reproduction.training import (
+    event_lines,
+    predicting,
+    seeding,
+    steps_lines,
+)
+from saveproof.reports.records import Finding
+from saveproof.strategies.case import Case, Hop
 
 CHANGES_NOTHING = "saving_changes_nothing"
 SECOND = "second_generation_equals_first"

@@ -3,9 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from conformance.reproduction.models import compiling, layer_at, resetting
-from conformance.reproduction.source import Expression, indented, lines, literal, one_or_list
-from strategies.case import (
+from saveproof.conformance.reproduction.models import compiling, layer_at, resetting
+from saveproof.conformance.reproduction.source import (
+    Expression,
+    indented,
+    lines,
+    literal,
+    one_or_list,
+)
+from saveproof.strategies.case import (
     AnyEvent,
     Case,
     Evaluate,
@@ -19,12 +25,12 @@ from strategies.case import (
     SetTrainable,
     TrainOnBatch,
 )
-from strategies.data import PROBE_ROWS
-from strategies.shapes import tensor_shapes
-from strategies.targets import Target, target_of
+from saveproof.strategies.data import PROBE_ROWS
+from saveproof.strategies.shapes import tensor_shapes
+from saveproof.strategies.targets import Target, target_of
 
 PROBE = 2**32
-"""The index of the probe inputs in `strategies.data`."""
+"""The index of the probe inputs in `saveproof.strategies.data`."""
 
 
 def event_lines(case: Case, index: int, *, resets: bool) -> Iterator[str]:
@@ -176,7 +182,7 @@ def _generator(case: Case, index: int) -> str:
 
 
 def _rows(case: Case, index: int, count: int, *, weights: bool) -> Iterator[str]:
-    """Yield the rows as `strategies.data` draws them: inputs, targets, then weights."""
+    """Yield the rows as `saveproof.strategies.data` draws them: inputs, targets, then weights."""
     yield _generator(case, index)
     yield from _inputs(case, count)
     earlier = (*case.history.before, *case.history.after)[:index]

@@ -6,18 +6,18 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from conformance.foreign.client import NotReached, foreign_subject
-from conformance.foreign.environments import launch
-from conformance.subject import Subject
-from conformance.subjects.keras_api import KerasSubject
+from saveproof.conformance.foreign.client import NotReached, foreign_subject
+from saveproof.conformance.foreign.environments import launch
+from saveproof.conformance.subject import Subject
+from saveproof.conformance.subjects.keras_api import KerasSubject
 
 SUBJECTS = {
-    "reference": "conformance.subjects.reference:reference",
-    "tf_keras": "conformance.subjects.tf_keras:tf_keras",
-    "keras": "conformance.subjects.keras3:keras",
-    "keras:jax": "conformance.subjects.keras3:keras_jax",
-    "keras:tensorflow": "conformance.subjects.keras3:keras_tensorflow",
-    "keras:torch": "conformance.subjects.keras3:keras_torch",
+    "reference": "saveproof.conformance.subjects.reference:reference",
+    "tf_keras": "saveproof.conformance.subjects.tf_keras:tf_keras",
+    "keras": "saveproof.conformance.subjects.keras3:keras",
+    "keras:jax": "saveproof.conformance.subjects.keras3:keras_jax",
+    "keras:tensorflow": "saveproof.conformance.subjects.keras3:keras_tensorflow",
+    "keras:torch": "saveproof.conformance.subjects.keras3:keras_torch",
 }
 """Built-in subjects by name; each module is imported when its subject is asked for."""
 
@@ -35,7 +35,7 @@ class NotASubject(TypeError):
 
 
 METHODS = ("build", "compile", "environment", "paths", "perform", "predict", "seed", "snapshot")
-"""What `conformance.subject.Subject` asks for."""
+"""What `saveproof.conformance.subject.Subject` asks for."""
 
 
 def resolve(spec: str) -> Subject:

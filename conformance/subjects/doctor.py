@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from conformance import subjects, wire
-from conformance.contract import Facet
-from conformance.endings import Crashed, Failed, TimedOut, asked_again
-from conformance.isolation import Child
-from conformance.snapshot import Snapshot, same
-from conformance.subject import Offering, Subject, Unsupported
-from strategies import data
-from strategies.case import (
+from saveproof.conformance import subjects, wire
+from saveproof.conformance.contract import Facet
+from saveproof.conformance.endings import Crashed, Failed, TimedOut, asked_again
+from saveproof.conformance.isolation import Child
+from saveproof.conformance.snapshot import Snapshot, same
+from saveproof.conformance.subject import Offering, Subject, Unsupported
+from saveproof.strategies import data
+from saveproof.strategies.case import (
     Architecture,
     Call,
     Case,
@@ -32,7 +32,7 @@ TOLD = (Facet.ARCHITECTURE, Facet.NAMES, Facet.WEIGHTS, Facet.OPTIMIZER, Facet.I
 
 STEPS = 2
 
-TRY = "conformance.subjects.doctor:try_one"
+TRY = "saveproof.conformance.subjects.doctor:try_one"
 
 SECONDS = 120.0
 """How long one thing that is tried may take."""
@@ -133,7 +133,7 @@ def asked(child: Child, subject: str, what: str, case: Case) -> Finding:
 
 
 def try_one(message: bytes) -> bytes:
-    """Try one thing; both sides are messages of `conformance.wire`."""
+    """Try one thing; both sides are messages of `saveproof.conformance.wire`."""
     trial = wire.decode(message, Trial)
     return wire.encode(tried(_subject(trial.subject), trial.what, trial.case))
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from conformance.paths.keras_family import KERAS_3
-from conformance.subjects.generators import Generators
-from conformance.subjects.keras_api import KerasSubject, always
-from conformance.subjects.keras_builder import RECURRENT
-from conformance.subjects.keras_snapshot import Traits
-from conformance.subjects.still_tensorflow import still_tensorflow, tensorflow_generators
+from saveproof.conformance.paths.keras_family import KERAS_3
+from saveproof.conformance.subjects.generators import Generators
+from saveproof.conformance.subjects.keras_api import KerasSubject, always
+from saveproof.conformance.subjects.keras_builder import RECURRENT
+from saveproof.conformance.subjects.keras_snapshot import Traits
+from saveproof.conformance.subjects.still_tensorflow import still_tensorflow, tensorflow_generators
 
 
 class TorchGenerators(Generators):

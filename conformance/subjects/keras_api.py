@@ -10,23 +10,23 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from msgspec.structs import replace
 
-from conformance import environment
-from conformance.paths.keras_family import KERAS_2_API
-from conformance.paths.keras_path import Way
-from conformance.snapshot import Snapshot
-from conformance.subject import Logs, Model, SavePath
-from conformance.subjects.generators import Generators
-from conformance.subjects.keras_builder import (
+from saveproof.conformance import environment
+from saveproof.conformance.paths.keras_family import KERAS_2_API
+from saveproof.conformance.paths.keras_path import Way
+from saveproof.conformance.snapshot import Snapshot
+from saveproof.conformance.subject import Logs, Model, SavePath
+from saveproof.conformance.subjects.generators import Generators
+from saveproof.conformance.subjects.keras_builder import (
     build_model,
     check_names,
     compile_model,
     one_or_list,
     subclass,
 )
-from conformance.subjects.keras_snapshot import KERAS_API, Traits, snapshot
-from conformance.subjects.keras_training import perform
-from strategies.case import AnyEvent, Case, CompileSettings, Kind, Recompile
-from strategies.data import Rows
+from saveproof.conformance.subjects.keras_snapshot import KERAS_API, Traits, snapshot
+from saveproof.conformance.subjects.keras_training import perform
+from saveproof.strategies.case import AnyEvent, Case, CompileSettings, Kind, Recompile
+from saveproof.strategies.data import Rows
 
 
 class NotInstalled(RuntimeError):

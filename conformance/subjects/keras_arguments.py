@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from conformance.snapshot import Value
+from saveproof.conformance.snapshot import Value
 
 _WEIGHT = ("initializer", "regularizer", "constraint")
 _KERNEL = tuple(f"{weight}_{what}" for weight in ("kernel", "bias") for what in _WEIGHT)

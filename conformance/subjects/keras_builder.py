@@ -7,9 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from conformance.subject import Model, Unsupported
-from conformance.subjects.keras_compile import snake_case
-from strategies.case import Architecture, CompileSettings, Config, Input, Kind, Layer, Object
+from saveproof.conformance.subject import Model, Unsupported
+from saveproof.conformance.subjects.keras_compile import snake_case
+from saveproof.strategies.case import (
+    Architecture,
+    CompileSettings,
+    Config,
+    Input,
+    Kind,
+    Layer,
+    Object,
+)
 
 Loaded = Any
 """A layer, tensor or other object of the framework."""

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from conformance.snapshot import Value
-from conformance.subjects.keras_arguments import flat
+from saveproof.conformance.snapshot import Value
+from saveproof.conformance.subjects.keras_arguments import flat
 
 SETTINGS = ("loss", "metrics", "loss_weights", "weighted_metrics")
 

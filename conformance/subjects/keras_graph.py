@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from conformance.snapshot import Value
+from saveproof.conformance.snapshot import Value
 
 Config = Mapping[str, Any]
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from conformance.contract import Facet
-from conformance.snapshot import UNTOLD, Inventory, Snapshot, Value
-from conformance.subject import Model
-from conformance.subjects.keras_arguments import WITHOUT_FLAG, flat, layer_arguments
-from conformance.subjects.keras_compile import compile_settings, leaves
-from conformance.subjects.keras_graph import calls, canonical
+from saveproof.conformance.contract import Facet
+from saveproof.conformance.snapshot import UNTOLD, Inventory, Snapshot, Value
+from saveproof.conformance.subject import Model
+from saveproof.conformance.subjects.keras_arguments import WITHOUT_FLAG, flat, layer_arguments
+from saveproof.conformance.subjects.keras_compile import compile_settings, leaves
+from saveproof.conformance.subjects.keras_graph import calls, canonical
 
 Variable = Any
 """A variable of the framework: it has a name, and NumPy can be told its value."""

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from conformance.subject import Logs, Model
-from conformance.subjects.keras_builder import forget_sequences, one_or_list
-from strategies.case import (
+from saveproof.conformance.subject import Logs, Model
+from saveproof.conformance.subjects.keras_builder import forget_sequences, one_or_list
+from saveproof.strategies.case import (
     AnyEvent,
     Evaluate,
     Fit,
@@ -17,7 +17,7 @@ from strategies.case import (
     SetTrainable,
     TrainOnBatch,
 )
-from strategies.data import Rows
+from saveproof.strategies.data import Rows
 
 Arguments = dict[str, Any]
 

@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import reference_impl
-from conformance.contract import Exactness
-from conformance.paths.keras_dialects import BOTH_DIALECTS
-from conformance.paths.keras_family import CHECKPOINT, SAVEDMODEL
-from conformance.subject import Model
-from conformance.subjects.generators import Generators
-from conformance.subjects.keras_api import KerasSubject
-from conformance.subjects.keras_snapshot import Traits
-from reference_impl.random import process_generator
+from saveproof import reference_impl
+from saveproof.conformance.contract import Exactness
+from saveproof.conformance.paths.keras_dialects import BOTH_DIALECTS
+from saveproof.conformance.paths.keras_family import CHECKPOINT, SAVEDMODEL
+from saveproof.conformance.subject import Model
+from saveproof.conformance.subjects.generators import Generators
+from saveproof.conformance.subjects.keras_api import KerasSubject
+from saveproof.conformance.subjects.keras_snapshot import Traits
+from saveproof.reference_impl.random import process_generator
 
 GENERATOR = "seed_generator_state"
 """The name of a generator's state among the state of a layer that is no weight."""

@@ -6,7 +6,7 @@ from functools import cache
 from importlib import import_module
 from types import ModuleType
 
-from conformance.subjects.generators import Generators
+from saveproof.conformance.subjects.generators import Generators
 
 MOST_SEEDS = 1000
 """Seeds drawn from after which kernels are forgotten all the same: they would pile up."""

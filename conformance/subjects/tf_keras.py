@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from conformance.paths.keras_family import TF_KERAS
-from conformance.subjects.keras_api import KerasSubject
-from conformance.subjects.keras_builder import RECURRENT
-from conformance.subjects.keras_snapshot import Traits
-from conformance.subjects.still_tensorflow import still_tensorflow, tensorflow_generators
+from saveproof.conformance.paths.keras_family import TF_KERAS
+from saveproof.conformance.subjects.keras_api import KerasSubject
+from saveproof.conformance.subjects.keras_builder import RECURRENT
+from saveproof.conformance.subjects.keras_snapshot import Traits
+from saveproof.conformance.subjects.still_tensorflow import still_tensorflow, tensorflow_generators
 
 BESIDE_SLOTS = {"Nadam": ("_u_product",)}
 """Variables by optimizer class that `variables` leaves out though every step reads them."""

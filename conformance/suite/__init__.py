@@ -1,1 +1,1 @@
-"""The conformance suite, as pytest collects it: `pytest --pyargs conformance.suite --subject S`."""
+"""The conformance suite, as pytest collects it: `pytest --pyargs saveproof.conformance.suite --subject S`."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conformance.session import Conformance
+from saveproof.conformance.session import Conformance
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """An item a subject, save path, kind of model and check."""
 
-from conformance.session import Conformance
+from saveproof.conformance.session import Conformance
 
 
 def test_save_path(

@@ -16,17 +16,29 @@ from typing import IO, Any
 import numpy as np
 from zlib_ng import zlib_ng
 
-from reference_impl.formats.durable import DurableFile, replacing
-from reference_impl.formats.errors import MissingPart, NotReadHere, UnreadableFile, WrongPart
-from reference_impl.formats.hdf5_memory import composed
-from reference_impl.formats.hdf5_parts import Hdf5File
-from reference_impl.formats.json_text import json_value
-from reference_impl.formats.pieces import CHUNK, Content, Piece, mapped, pieces_of, taken_apart
-from reference_impl.formats.sources import open_regular, opened_source
-from reference_impl.formats.weights_h5 import WeightsTree, read_tree, write_tree
-from reference_impl.limits import TooLarge, check_expansion
-from reference_impl.plain import json_text
-from reference_impl.state import Entry
+from saveproof.reference_impl.formats.durable import DurableFile, replacing
+from saveproof.reference_impl.formats.errors import (
+    MissingPart,
+    NotReadHere,
+    UnreadableFile,
+    WrongPart,
+)
+from saveproof.reference_impl.formats.hdf5_memory import composed
+from saveproof.reference_impl.formats.hdf5_parts import Hdf5File
+from saveproof.reference_impl.formats.json_text import json_value
+from saveproof.reference_impl.formats.pieces import (
+    CHUNK,
+    Content,
+    Piece,
+    mapped,
+    pieces_of,
+    taken_apart,
+)
+from saveproof.reference_impl.formats.sources import open_regular, opened_source
+from saveproof.reference_impl.formats.weights_h5 import WeightsTree, read_tree, write_tree
+from saveproof.reference_impl.limits import TooLarge, check_expansion
+from saveproof.reference_impl.plain import json_text
+from saveproof.reference_impl.state import Entry
 
 METADATA = "metadata.json"
 CONFIG = "config.json"

@@ -14,24 +14,24 @@ from typing import Any
 import google_crc32c
 import numpy as np
 
-from reference_impl.formats.bundle_table import decoded_table, masked, read_varint
-from reference_impl.formats.bundle_write import (
+from saveproof.reference_impl.formats.bundle_table import decoded_table, masked, read_varint
+from saveproof.reference_impl.formats.bundle_write import (
     HEADER_KEY,
     data_file,
     fixed_lengths,
     index_file,
 )
-from reference_impl.formats.errors import (
+from saveproof.reference_impl.formats.errors import (
     MissingPart,
     NotReadHere,
     UnreadableFile,
     WrongChecksum,
     WrongPart,
 )
-from reference_impl.formats.pieces import copied, side_by_side
-from reference_impl.formats.protos import decoded
-from reference_impl.formats.sources import bytes_of, size_of
-from reference_impl.formats.tensor_types import dtype_of
+from saveproof.reference_impl.formats.pieces import copied, side_by_side
+from saveproof.reference_impl.formats.protos import decoded
+from saveproof.reference_impl.formats.sources import bytes_of, size_of
+from saveproof.reference_impl.formats.tensor_types import dtype_of
 
 PRODUCER = 1
 """The newest version of the format that is known."""

@@ -11,8 +11,13 @@ from itertools import pairwise
 
 import google_crc32c
 
-from reference_impl.formats.errors import NotReadHere, UnreadableFile, WrongChecksum, WrongPart
-from reference_impl.limits import check_expansion
+from saveproof.reference_impl.formats.errors import (
+    NotReadHere,
+    UnreadableFile,
+    WrongChecksum,
+    WrongPart,
+)
+from saveproof.reference_impl.limits import check_expansion
 
 Record = tuple[bytes, bytes]
 """A key and its value."""

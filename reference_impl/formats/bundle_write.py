@@ -16,20 +16,20 @@ from typing import Any
 import google_crc32c
 import numpy as np
 
-from reference_impl.formats.bundle_table import (
+from saveproof.reference_impl.formats.bundle_table import (
     Record,
     decoded_table,
     encoded_table,
     masked,
     varint,
 )
-from reference_impl.formats.durable import DurableFile, naming, replacing, status_of
-from reference_impl.formats.errors import UnwritableName
-from reference_impl.formats.protos import MESSAGES, decoded, encoded
-from reference_impl.formats.sources import bytes_of
-from reference_impl.formats.temporaries import abandoned
-from reference_impl.formats.tensor_types import number_of
-from reference_impl.state import NamedArray
+from saveproof.reference_impl.formats.durable import DurableFile, naming, replacing, status_of
+from saveproof.reference_impl.formats.errors import UnwritableName
+from saveproof.reference_impl.formats.protos import MESSAGES, decoded, encoded
+from saveproof.reference_impl.formats.sources import bytes_of
+from saveproof.reference_impl.formats.temporaries import abandoned
+from saveproof.reference_impl.formats.tensor_types import number_of
+from saveproof.reference_impl.state import NamedArray
 
 HEADER_KEY = b""
 

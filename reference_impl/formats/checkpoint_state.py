@@ -7,12 +7,12 @@ from pathlib import Path
 
 from google.protobuf import text_format
 
-from reference_impl.formats.bundle_write import index_file
-from reference_impl.formats.durable import replacing
-from reference_impl.formats.errors import UnreadableFile
-from reference_impl.formats.protos import MESSAGES
-from reference_impl.formats.sources import bytes_of
-from reference_impl.limits import check_expansion
+from saveproof.reference_impl.formats.bundle_write import index_file
+from saveproof.reference_impl.formats.durable import replacing
+from saveproof.reference_impl.formats.errors import UnreadableFile
+from saveproof.reference_impl.formats.protos import MESSAGES
+from saveproof.reference_impl.formats.sources import bytes_of
+from saveproof.reference_impl.limits import check_expansion
 
 STATE_FILE = "checkpoint"
 

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import google_crc32c
 import numpy as np
 
-from reference_impl.formats.pieces import CHUNK
-from reference_impl.formats.temporaries import (
+from saveproof.reference_impl.formats.pieces import CHUNK
+from saveproof.reference_impl.formats.temporaries import (
     open_new,
     put_on_disk,
     remove_left,

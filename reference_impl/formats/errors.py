@@ -1,6 +1,6 @@
 """The ways in which a file can be other than what it is taken for."""
 
-from reference_impl.loading import LoadError, Located
+from saveproof.reference_impl.loading import LoadError, Located
 
 
 class UnreadableFile(LoadError):

@@ -6,13 +6,13 @@ from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
-from reference_impl.config_types import fitted
-from reference_impl.formats.errors import MissingPart, WrongPart
-from reference_impl.formats.hdf5_parts import Part
-from reference_impl.formats.hdf5_write_parts import GroupWriter
-from reference_impl.loading import at
-from reference_impl.plain import json_text
-from reference_impl.state import Extras
+from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.formats.errors import MissingPart, WrongPart
+from saveproof.reference_impl.formats.hdf5_parts import Part
+from saveproof.reference_impl.formats.hdf5_write_parts import GroupWriter
+from saveproof.reference_impl.loading import at
+from saveproof.reference_impl.plain import json_text
+from saveproof.reference_impl.state import Extras
 
 EXTRAS_GROUP = "saveproof_state"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from h5py import h5g, h5l, h5o
 
-from reference_impl.formats.errors import LeadsOutside, MissingPart, WrongPart
+from saveproof.reference_impl.formats.errors import LeadsOutside, MissingPart, WrongPart
 
 MOST_SOFT = 64
 """Soft links on the way to one object: more are taken for links that go round."""

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from h5py import h5f, h5fd, h5p
 
-from reference_impl.formats.durable import replacing
-from reference_impl.formats.hdf5_write_parts import GroupWriter, root_of
-from reference_impl.formats.pieces import pieces_of
-from reference_impl.formats.seal import seal_of
+from saveproof.reference_impl.formats.durable import replacing
+from saveproof.reference_impl.formats.hdf5_write_parts import GroupWriter, root_of
+from saveproof.reference_impl.formats.pieces import pieces_of
+from saveproof.reference_impl.formats.seal import seal_of
 
 Write = Callable[[GroupWriter], None]
 """Writes below the root group of an HDF5 file."""

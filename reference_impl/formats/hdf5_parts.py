@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 from h5py import h5a, h5d, h5f, h5fd, h5g, h5o, h5p
 
-from reference_impl.formats.errors import (
+from saveproof.reference_impl.formats.errors import (
     MissingPart,
     NotReadHere,
     UnreadableFile,
     WrongPart,
 )
-from reference_impl.formats.hdf5_links import is_link, kind_of, linked
-from reference_impl.formats.hdf5_storage import check_stored, read_dataset
-from reference_impl.formats.hdf5_write_parts import type_of
-from reference_impl.formats.json_text import json_value
-from reference_impl.formats.pieces import Content, mapped
-from reference_impl.formats.seal import unsealed
-from reference_impl.limits import check_expansion
-from reference_impl.state import Array, StoredArray, array_of
+from saveproof.reference_impl.formats.hdf5_links import is_link, kind_of, linked
+from saveproof.reference_impl.formats.hdf5_storage import check_stored, read_dataset
+from saveproof.reference_impl.formats.hdf5_write_parts import type_of
+from saveproof.reference_impl.formats.json_text import json_value
+from saveproof.reference_impl.formats.pieces import Content, mapped
+from saveproof.reference_impl.formats.seal import unsealed
+from saveproof.reference_impl.limits import check_expansion
+from saveproof.reference_impl.state import Array, StoredArray, array_of
 
 IN_MEMORY = 1 << 24
 """Bytes up to which HDF5 is handed the whole file, which is faster than asking for its parts."""

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from reference_impl.formats.errors import MissingPart, WrongPart
-from reference_impl.formats.hdf5_extras import read_extras
-from reference_impl.formats.hdf5_parts import Part, opened
-from reference_impl.formats.hdf5_write import TOP_LEVEL
-from reference_impl.state import LayerWeights, ModelState, NamedArray, WeightsState
+from saveproof.reference_impl.formats.errors import MissingPart, WrongPart
+from saveproof.reference_impl.formats.hdf5_extras import read_extras
+from saveproof.reference_impl.formats.hdf5_parts import Part, opened
+from saveproof.reference_impl.formats.hdf5_write import TOP_LEVEL
+from saveproof.reference_impl.state import LayerWeights, ModelState, NamedArray, WeightsState
 
 
 def read_model(source: Path) -> ModelState:

@@ -10,9 +10,9 @@ import numpy as np
 from h5py import h5d, h5p, h5s, h5z
 from zlib_ng import zlib_ng
 
-from reference_impl.formats.errors import LeadsOutside, NotReadHere, WrongPart
-from reference_impl.formats.hdf5_write_parts import type_of
-from reference_impl.limits import check_expansion
+from saveproof.reference_impl.formats.errors import LeadsOutside, NotReadHere, WrongPart
+from saveproof.reference_impl.formats.hdf5_write_parts import type_of
+from saveproof.reference_impl.limits import check_expansion
 
 COMPRESSING = (h5z.FILTER_DEFLATE, h5z.FILTER_LZF)
 FILTERS = (*COMPRESSING, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32)

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from reference_impl.formats.errors import UnwritableName
-from reference_impl.formats.hdf5_extras import write_extras
-from reference_impl.formats.hdf5_memory import write_file
-from reference_impl.formats.hdf5_write_parts import GroupWriter
-from reference_impl.plain import json_text
-from reference_impl.state import (
+from saveproof.reference_impl.formats.errors import UnwritableName
+from saveproof.reference_impl.formats.hdf5_extras import write_extras
+from saveproof.reference_impl.formats.hdf5_memory import write_file
+from saveproof.reference_impl.formats.hdf5_write_parts import GroupWriter
+from saveproof.reference_impl.plain import json_text
+from saveproof.reference_impl.state import (
     BACKEND,
     KERAS_VERSION,
     Extras,

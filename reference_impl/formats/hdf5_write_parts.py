@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 from h5py import h5a, h5d, h5f, h5g, h5p, h5s, h5t
 
-from reference_impl.formats.errors import UnwritableName
+from saveproof.reference_impl.formats.errors import UnwritableName
 
 HEADER_LIMIT = 64512
 """Bytes of names that fit in one attribute, beside what HDF5 itself puts in the header."""

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from reference_impl.formats.errors import WrongPart
-from reference_impl.limits import check_expansion
+from saveproof.reference_impl.formats.errors import WrongPart
+from saveproof.reference_impl.limits import check_expansion
 
 DEEPEST = 128
 """Objects and lists within each other."""

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from reference_impl.config_types import fitted
-from reference_impl.formats.errors import MissingPart, WrongPart
-from reference_impl.formats.json_text import json_value
-from reference_impl.formats.protos import MESSAGES, decoded, encoded
-from reference_impl.graphs.endpoints import Spec
-from reference_impl.loading import at
-from reference_impl.nest import Shape
-from reference_impl.plain import json_text
+from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.formats.errors import MissingPart, WrongPart
+from saveproof.reference_impl.formats.json_text import json_value
+from saveproof.reference_impl.formats.protos import MESSAGES, decoded, encoded
+from saveproof.reference_impl.graphs.endpoints import Spec
+from saveproof.reference_impl.loading import at
+from saveproof.reference_impl.nest import Shape
+from saveproof.reference_impl.plain import json_text
 
 PRODUCER, MIN_CONSUMER = 2, 1
 SEQUENTIAL, NETWORK, MODEL = "_tf_keras_sequential", "_tf_keras_network", "_tf_keras_model"

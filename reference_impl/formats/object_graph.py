@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.formats.errors import UnwritableName, WrongPart
-from reference_impl.formats.protos import MESSAGES, decoded, encoded
-from reference_impl.state import NamedArray
+from saveproof.reference_impl.formats.errors import UnwritableName, WrongPart
+from saveproof.reference_impl.formats.protos import MESSAGES, decoded, encoded
+from saveproof.reference_impl.state import NamedArray
 
 GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
 """The key of the tensor that holds the graph of all others."""

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from reference_impl.formats.sources import opened_source
+from saveproof.reference_impl.formats.sources import opened_source
 
 LARGE = 1 << 20
 """Bytes from which on an array is a piece of its own."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from reference_impl.formats.errors import WrongPart
+from saveproof.reference_impl.formats.errors import WrongPart
 
 MOST = 1 << 17
 """Messages that any file may hold."""

@@ -12,8 +12,8 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from reference_impl.formats.errors import UnreadableFile
-from reference_impl.formats.proto_sizes import check_messages
+from saveproof.reference_impl.formats.errors import UnreadableFile
+from saveproof.reference_impl.formats.proto_sizes import check_messages
 
 __all__ = ["MESSAGES", "SCHEMA", "decoded", "encoded"]
 

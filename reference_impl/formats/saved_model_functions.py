@@ -5,8 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reference_impl.formats.errors import NotReadHere, WrongPart
-from reference_impl.formats.saved_model_objects import CALL_WITH_LOSSES, KERAS_API, unstructured
+from saveproof.reference_impl.formats.errors import NotReadHere, WrongPart
+from saveproof.reference_impl.formats.saved_model_objects import (
+    CALL_WITH_LOSSES,
+    KERAS_API,
+    unstructured,
+)
 
 _NUMBERED = re.compile(r"__(?:inference|forward)_(?P<base>.+)_\d+", re.DOTALL)
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.formats.protos import MESSAGES
-from reference_impl.formats.tensor_types import DT_RESOURCE, DT_STRING
-from reference_impl.graphs.attributes import (
+from saveproof.reference_impl.formats.protos import MESSAGES
+from saveproof.reference_impl.formats.tensor_types import DT_RESOURCE, DT_STRING
+from saveproof.reference_impl.graphs.attributes import (
     Called,
     Code,
     Sizes,
@@ -17,7 +17,7 @@ from reference_impl.graphs.attributes import (
     node_message,
     shape_message,
 )
-from reference_impl.graphs.endpoints import SIGNATURE, Spec
+from saveproof.reference_impl.graphs.endpoints import SIGNATURE, Spec
 
 SERVING = "serving_default"
 PRODUCER, MIN_CONSUMER = 1087, 12

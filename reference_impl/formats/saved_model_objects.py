@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.formats.errors import NotReadHere
-from reference_impl.formats.object_graph import Node, describe_slots, numbered
-from reference_impl.formats.protos import MESSAGES
-from reference_impl.formats.tensor_types import dtype_of, number_of
-from reference_impl.graphs.attributes import shape_message
-from reference_impl.graphs.endpoints import Spec
+from saveproof.reference_impl.formats.errors import NotReadHere
+from saveproof.reference_impl.formats.object_graph import Node, describe_slots, numbered
+from saveproof.reference_impl.formats.protos import MESSAGES
+from saveproof.reference_impl.formats.tensor_types import dtype_of, number_of
+from saveproof.reference_impl.graphs.attributes import shape_message
+from saveproof.reference_impl.graphs.endpoints import Spec
 
 LIST, DICT, GENERIC = "trackable_list_wrapper", "trackable_dict_wrapper", "_generic_user_object"
 OPTIMIZER, SIGNATURES = "experimentalOptimizer", "signature_map"

@@ -5,26 +5,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-from reference_impl.config_types import fitted
-from reference_impl.formats.bundle_read import Bundle, open_bundle
-from reference_impl.formats.bundle_write import index_file
-from reference_impl.formats.errors import (
+from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.formats.bundle_read import Bundle, open_bundle
+from saveproof.reference_impl.formats.bundle_write import index_file
+from saveproof.reference_impl.formats.errors import (
     MissingPart,
     NotReadHere,
     WrongChecksum,
     WrongPart,
 )
-from reference_impl.formats.hdf5_extras import Shapes
-from reference_impl.formats.json_text import json_value
-from reference_impl.formats.keras_metadata import (
+from saveproof.reference_impl.formats.hdf5_extras import Shapes
+from saveproof.reference_impl.formats.json_text import json_value
+from saveproof.reference_impl.formats.keras_metadata import (
     ObjectMetadata,
     decoded_metadata,
     metadata_in_graph,
 )
-from reference_impl.formats.object_graph import GRAPH_KEY, Node, decoded_graph
-from reference_impl.formats.protos import decoded
-from reference_impl.formats.saved_model_functions import Functions
-from reference_impl.formats.saved_model_write import (
+from saveproof.reference_impl.formats.object_graph import GRAPH_KEY, Node, decoded_graph
+from saveproof.reference_impl.formats.protos import decoded
+from saveproof.reference_impl.formats.saved_model_functions import Functions
+from saveproof.reference_impl.formats.saved_model_write import (
     GRAPH_FILE,
     INDEX,
     METADATA_FILE,
@@ -32,8 +32,8 @@ from reference_impl.formats.saved_model_write import (
     VARIABLES,
     digest,
 )
-from reference_impl.formats.sources import bytes_of, member_of
-from reference_impl.loading import at
+from saveproof.reference_impl.formats.sources import bytes_of, member_of
+from saveproof.reference_impl.loading import at
 
 OTHER_GRAPH_FILES = ("saved_model.pbtxt", "saved_model.cpb")
 """Names under which a SavedModel's graph may lie that is not read."""

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.formats.bundle_write import write_bundle
-from reference_impl.formats.durable import make_like, naming, write_durably
-from reference_impl.formats.keras_metadata import ObjectMetadata, encoded_metadata
-from reference_impl.formats.object_graph import tensors_of
-from reference_impl.formats.protos import MESSAGES, encoded
-from reference_impl.formats.saved_model_objects import Objects, object_graph
-from reference_impl.formats.temporaries import (
+from saveproof.reference_impl.formats.bundle_write import write_bundle
+from saveproof.reference_impl.formats.durable import make_like, naming, write_durably
+from saveproof.reference_impl.formats.keras_metadata import ObjectMetadata, encoded_metadata
+from saveproof.reference_impl.formats.object_graph import tensors_of
+from saveproof.reference_impl.formats.protos import MESSAGES, encoded
+from saveproof.reference_impl.formats.saved_model_objects import Objects, object_graph
+from saveproof.reference_impl.formats.temporaries import (
     REPLACED,
     abandoned,
     is_mine,
@@ -31,8 +31,8 @@ from reference_impl.formats.temporaries import (
     remove_left,
     temporary,
 )
-from reference_impl.plain import json_text
-from reference_impl.state import NamedArray
+from saveproof.reference_impl.plain import json_text
+from saveproof.reference_impl.state import NamedArray
 
 GRAPH_FILE, METADATA_FILE = "saved_model.pb", "keras_metadata.pb"
 FINGERPRINT_FILE = "fingerprint.pb"

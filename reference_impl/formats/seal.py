@@ -7,8 +7,8 @@ from pathlib import Path
 import google_crc32c
 import numpy as np
 
-from reference_impl.formats.errors import WrongChecksum
-from reference_impl.formats.pieces import LARGE, Content, Piece, taken_apart
+from saveproof.reference_impl.formats.errors import WrongChecksum
+from saveproof.reference_impl.formats.pieces import LARGE, Content, Piece, taken_apart
 
 MARK = b"saveproof CRC-32C"
 """What stands in the seal between the pieces and their number."""

@@ -5,7 +5,7 @@ import stat
 from io import FileIO
 from pathlib import Path
 
-from reference_impl.formats.errors import LeadsOutside, UnreadableFile
+from saveproof.reference_impl.formats.errors import LeadsOutside, UnreadableFile
 
 _KINDS = {
     stat.S_IFDIR: "a folder",

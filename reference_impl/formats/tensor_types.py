@@ -3,7 +3,7 @@
 import ml_dtypes
 import numpy as np
 
-from reference_impl.formats.errors import NotReadHere, UnwritableName
+from saveproof.reference_impl.formats.errors import NotReadHere, UnwritableName
 
 DT_FLOAT = 1
 DT_STRING = 7

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reference_impl.formats.errors import MissingPart, UnreadableFile, WrongPart
-from reference_impl.formats.hdf5_extras import EXTRAS_GROUP, read_extras, write_extras
-from reference_impl.formats.hdf5_memory import write_file
-from reference_impl.formats.hdf5_parts import Part, opened
-from reference_impl.formats.hdf5_write_parts import GroupWriter
-from reference_impl.formats.json_text import json_value
-from reference_impl.formats.sources import bytes_of, member_of
-from reference_impl.state import Array, Extras, array_of
+from saveproof.reference_impl.formats.errors import MissingPart, UnreadableFile, WrongPart
+from saveproof.reference_impl.formats.hdf5_extras import EXTRAS_GROUP, read_extras, write_extras
+from saveproof.reference_impl.formats.hdf5_memory import write_file
+from saveproof.reference_impl.formats.hdf5_parts import Part, opened
+from saveproof.reference_impl.formats.hdf5_write_parts import GroupWriter
+from saveproof.reference_impl.formats.json_text import json_value
+from saveproof.reference_impl.formats.sources import bytes_of, member_of
+from saveproof.reference_impl.state import Array, Extras, array_of
 
 DEEPEST = 64
 """Groups within groups: a file with more is taken for one whose links go round."""

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.graphs.casting import Outcome, Recipe, converted, is_narrow, same
-from reference_impl.graphs.function import Function
-from reference_impl.graphs.shaping import sliced, transpose
-from reference_impl.graphs.symbol import Symbol
+from saveproof.reference_impl.graphs.casting import Outcome, Recipe, converted, is_narrow, same
+from saveproof.reference_impl.graphs.function import Function
+from saveproof.reference_impl.graphs.shaping import sliced, transpose
+from saveproof.reference_impl.graphs.symbol import Symbol
 
 
 def _small(function: Function, x: Symbol) -> Symbol:

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.formats.errors import NotReadHere, WrongPart
-from reference_impl.formats.protos import MESSAGES
-from reference_impl.formats.tensor_types import DT_STRING, dtype_of, number_of
-from reference_impl.limits import check_size
-from reference_impl.nest import Shape
+from saveproof.reference_impl.formats.errors import NotReadHere, WrongPart
+from saveproof.reference_impl.formats.protos import MESSAGES
+from saveproof.reference_impl.formats.tensor_types import DT_STRING, dtype_of, number_of
+from saveproof.reference_impl.limits import check_size
+from saveproof.reference_impl.nest import Shape
 
 VARIANT = 21
 """TensorFlow's number of a dtype that only graphs have."""

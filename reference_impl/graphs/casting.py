@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.graphs.function import Function
-from reference_impl.graphs.symbol import Symbol
-from reference_impl.nest import Shape
+from saveproof.reference_impl.graphs.function import Function
+from saveproof.reference_impl.graphs.symbol import Symbol
+from saveproof.reference_impl.nest import Shape
 
 Outcome = tuple[Shape, np.dtype]
 """The shape and dtype that a primitive gives."""

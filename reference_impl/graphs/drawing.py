@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl import primitives
-from reference_impl.autodiff import Tensor, Variable
-from reference_impl.graphs.casting import Outcome, converted
-from reference_impl.graphs.function import Function
-from reference_impl.graphs.in_training import RECIPES_IN_TRAINING
-from reference_impl.graphs.layers import LAYER_RECIPES
-from reference_impl.graphs.operations import OPERATIONS
-from reference_impl.graphs.shaping import length_of
-from reference_impl.graphs.symbol import Symbol, UntraceableOperation
-from reference_impl.layers.base import Layer
-from reference_impl.layers.call_context import CallFrame, calling
-from reference_impl.nest import Nested, Shape, leaves
-from reference_impl.tape import Operand, traced_by, value_of
+from saveproof.reference_impl import primitives
+from saveproof.reference_impl.autodiff import Tensor, Variable
+from saveproof.reference_impl.graphs.casting import Outcome, converted
+from saveproof.reference_impl.graphs.function import Function
+from saveproof.reference_impl.graphs.in_training import RECIPES_IN_TRAINING
+from saveproof.reference_impl.graphs.layers import LAYER_RECIPES
+from saveproof.reference_impl.graphs.operations import OPERATIONS
+from saveproof.reference_impl.graphs.shaping import length_of
+from saveproof.reference_impl.graphs.symbol import Symbol, UntraceableOperation
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.call_context import CallFrame, calling
+from saveproof.reference_impl.nest import Nested, Shape, leaves
+from saveproof.reference_impl.tape import Operand, traced_by, value_of
 
 TAKES_SHAPE = (primitives.broadcast_to, primitives.reshape)
 """Primitives whose argument is a shape, in which a length may be open."""

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.autodiff import Tensor, Variable
-from reference_impl.formats.tensor_types import DT_RESOURCE
-from reference_impl.graphs.attributes import Called, Code
-from reference_impl.graphs.drawing import Drawing
-from reference_impl.graphs.function import Function
-from reference_impl.graphs.symbol import Symbol, UntraceableOperation
-from reference_impl.layers.base import Layer
-from reference_impl.nest import Nested, Shape, leaves, map_leaves
+from saveproof.reference_impl.autodiff import Tensor, Variable
+from saveproof.reference_impl.formats.tensor_types import DT_RESOURCE
+from saveproof.reference_impl.graphs.attributes import Called, Code
+from saveproof.reference_impl.graphs.drawing import Drawing
+from saveproof.reference_impl.graphs.function import Function
+from saveproof.reference_impl.graphs.symbol import Symbol, UntraceableOperation
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.nest import Nested, Shape, leaves, map_leaves
 
 BODY = "__inference_body"
 """What all of them call: it returns the outputs, then the penalties."""

@@ -5,17 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.autodiff import Tensor, Variable
-from reference_impl.formats.protos import MESSAGES
-from reference_impl.formats.tensor_types import DT_RESOURCE
-from reference_impl.graphs.attributes import (
+from saveproof.reference_impl.autodiff import Tensor, Variable
+from saveproof.reference_impl.formats.protos import MESSAGES
+from saveproof.reference_impl.formats.tensor_types import DT_RESOURCE
+from saveproof.reference_impl.graphs.attributes import (
     VARIANT,
     Code,
     dtype_code,
     node_message,
 )
-from reference_impl.graphs.symbol import Symbol
-from reference_impl.nest import Shape
+from saveproof.reference_impl.graphs.symbol import Symbol
+from saveproof.reference_impl.nest import Shape
 
 OUTPUTS: Mapping[str, str] = {
     "Abs": "y",

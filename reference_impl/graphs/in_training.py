@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.autodiff import Tensor, cast, identity, maximum, multiply, reshape
-from reference_impl.graphs.casting import converted
-from reference_impl.graphs.function import Function
-from reference_impl.graphs.recurrent import draw_recurrent
-from reference_impl.graphs.shaping import length_of
-from reference_impl.graphs.symbol import Symbol, UntraceableOperation
-from reference_impl.layers import GRU, LSTM, BatchNormalization, Dropout, SimpleRNN
-from reference_impl.layers.base import Layer
-from reference_impl.layers.recurrence import Recurrent
-from reference_impl.nest import Nested
+from saveproof.reference_impl.autodiff import Tensor, cast, identity, maximum, multiply, reshape
+from saveproof.reference_impl.graphs.casting import converted
+from saveproof.reference_impl.graphs.function import Function
+from saveproof.reference_impl.graphs.recurrent import draw_recurrent
+from saveproof.reference_impl.graphs.shaping import length_of
+from saveproof.reference_impl.graphs.symbol import Symbol, UntraceableOperation
+from saveproof.reference_impl.layers import GRU, LSTM, BatchNormalization, Dropout, SimpleRNN
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.recurrence import Recurrent
+from saveproof.reference_impl.nest import Nested
 
 
 def _mask(function: Function, x: Symbol, shape: Sequence[int | None], rate: float) -> Symbol:

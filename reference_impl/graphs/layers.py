@@ -5,14 +5,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from reference_impl.autodiff import Tensor, cast, concatenate, max_pool, transpose
-from reference_impl.graphs.casting import converted
-from reference_impl.graphs.function import Function
-from reference_impl.graphs.recurrent import draw_recurrent
-from reference_impl.graphs.shaping import length_of, padded, reshaped_to, rows_taken
-from reference_impl.graphs.sliding import convolved, convolved_depthwise, pooled
-from reference_impl.graphs.symbol import Symbol
-from reference_impl.layers import (
+from saveproof.reference_impl.autodiff import Tensor, cast, concatenate, max_pool, transpose
+from saveproof.reference_impl.graphs.casting import converted
+from saveproof.reference_impl.graphs.function import Function
+from saveproof.reference_impl.graphs.recurrent import draw_recurrent
+from saveproof.reference_impl.graphs.shaping import length_of, padded, reshaped_to, rows_taken
+from saveproof.reference_impl.graphs.sliding import convolved, convolved_depthwise, pooled
+from saveproof.reference_impl.graphs.symbol import Symbol
+from saveproof.reference_impl.layers import (
     GRU,
     LSTM,
     AveragePooling1D,
@@ -29,12 +29,12 @@ from reference_impl.layers import (
     SeparableConv2D,
     SimpleRNN,
 )
-from reference_impl.layers.base import Layer
-from reference_impl.layers.convolutional import Convolution
-from reference_impl.layers.depthwise import DepthwiseConvolution, SeparableConvolution
-from reference_impl.layers.pooling import Pooling
-from reference_impl.nest import Nested
-from reference_impl.tape import Operand
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.convolutional import Convolution
+from saveproof.reference_impl.layers.depthwise import DepthwiseConvolution, SeparableConvolution
+from saveproof.reference_impl.layers.pooling import Pooling
+from saveproof.reference_impl.nest import Nested
+from saveproof.reference_impl.tape import Operand
 
 
 class Draws(Protocol):

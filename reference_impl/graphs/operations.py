@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl import primitives, windows
-from reference_impl.graphs.activating import sigmoid, softmax, softplus
-from reference_impl.graphs.casting import Outcome, Recipe, converted, is_narrow, widened
-from reference_impl.graphs.function import Function
-from reference_impl.graphs.shaping import (
+from saveproof.reference_impl import primitives, windows
+from saveproof.reference_impl.graphs.activating import sigmoid, softmax, softplus
+from saveproof.reference_impl.graphs.casting import Outcome, Recipe, converted, is_narrow, widened
+from saveproof.reference_impl.graphs.function import Function
+from saveproof.reference_impl.graphs.shaping import (
     broadcast_to,
     concatenate,
     getitem,
@@ -22,9 +22,9 @@ from reference_impl.graphs.shaping import (
     take,
     transpose,
 )
-from reference_impl.graphs.sliding import average_pool, conv, depthwise_conv, max_pool
-from reference_impl.graphs.symbol import Symbol
-from reference_impl.nest import Shape
+from saveproof.reference_impl.graphs.sliding import average_pool, conv, depthwise_conv, max_pool
+from saveproof.reference_impl.graphs.symbol import Symbol
+from saveproof.reference_impl.nest import Shape
 
 SAME_DTYPE: Mapping[Any, str] = {
     primitives.absolute: "Abs",

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.autodiff import Tensor, cast
-from reference_impl.graphs.attributes import VARIANT, Called, Code, Sizes
-from reference_impl.graphs.function import Function, symbol_type
-from reference_impl.graphs.shaping import length_of
-from reference_impl.graphs.symbol import Symbol
-from reference_impl.layers.recurrence import Recurrent
-from reference_impl.nest import Nested
-from reference_impl.tape import traced_by
+from saveproof.reference_impl.autodiff import Tensor, cast
+from saveproof.reference_impl.graphs.attributes import VARIANT, Called, Code, Sizes
+from saveproof.reference_impl.graphs.function import Function, symbol_type
+from saveproof.reference_impl.graphs.shaping import length_of
+from saveproof.reference_impl.graphs.symbol import Symbol
+from saveproof.reference_impl.layers.recurrence import Recurrent
+from saveproof.reference_impl.nest import Nested
+from saveproof.reference_impl.tape import traced_by
 
 UNROLLED = 32
 """Steps up to which a layer is drawn step by step."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.graphs.casting import Outcome, converted
-from reference_impl.graphs.function import Function
-from reference_impl.graphs.symbol import Symbol, UntraceableOperation
-from reference_impl.nest import Shape
+from saveproof.reference_impl.graphs.casting import Outcome, converted
+from saveproof.reference_impl.graphs.function import Function
+from saveproof.reference_impl.graphs.symbol import Symbol, UntraceableOperation
+from saveproof.reference_impl.nest import Shape
 
 
 def reshaped(function: Function, x: Symbol, shape: Sequence[int | None]) -> Symbol:

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.graphs.casting import Outcome, converted, same, widened
-from reference_impl.graphs.function import Function
-from reference_impl.graphs.shaping import joined, padded, sliced
-from reference_impl.graphs.symbol import Symbol
-from reference_impl.nest import Shape
+from saveproof.reference_impl.graphs.casting import Outcome, converted, same, widened
+from saveproof.reference_impl.graphs.function import Function
+from saveproof.reference_impl.graphs.shaping import joined, padded, sliced
+from saveproof.reference_impl.graphs.symbol import Symbol
+from saveproof.reference_impl.nest import Shape
 
 Slid = Callable[[Symbol, Shape, Sequence[int]], Symbol]
 """Draws an operation over two axes: takes its input, its shape, and strides; gives its symbol."""

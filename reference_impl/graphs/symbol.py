@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.autodiff import Tensor
-from reference_impl.nest import Shape
+from saveproof.reference_impl.autodiff import Tensor
+from saveproof.reference_impl.nest import Shape
 
 
 class UntraceableOperation(ValueError):
@@ -96,5 +96,5 @@ class Unknown:
 def _refusal(symbol: Symbol, doing: str) -> UntraceableOperation:
     return UntraceableOperation(
         f"tensor of shape {symbol.shape}: call() {doing}, which a graph can't hold: "
-        "state it with the functions of reference_impl.autodiff"
+        "state it with the functions of saveproof.reference_impl.autodiff"
     )

@@ -1,19 +1,19 @@
 """The layers, by their Keras names."""
 
-from reference_impl.layers.activation_layers import LeakyReLU, PReLU, ReLU, Softmax
-from reference_impl.layers.base import Layer
-from reference_impl.layers.convolutional import Conv1D, Conv2D
-from reference_impl.layers.core import Activation, Dense, Dropout, Flatten, Reshape
-from reference_impl.layers.depthwise import (
+from saveproof.reference_impl.layers.activation_layers import LeakyReLU, PReLU, ReLU, Softmax
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.convolutional import Conv1D, Conv2D
+from saveproof.reference_impl.layers.core import Activation, Dense, Dropout, Flatten, Reshape
+from saveproof.reference_impl.layers.depthwise import (
     DepthwiseConv1D,
     DepthwiseConv2D,
     SeparableConv1D,
     SeparableConv2D,
 )
-from reference_impl.layers.embedding import Embedding
-from reference_impl.layers.input_layer import Input, InputLayer
-from reference_impl.layers.lambda_layer import Lambda
-from reference_impl.layers.merging import (
+from saveproof.reference_impl.layers.embedding import Embedding
+from saveproof.reference_impl.layers.input_layer import Input, InputLayer
+from saveproof.reference_impl.layers.lambda_layer import Lambda
+from saveproof.reference_impl.layers.merging import (
     Add,
     Average,
     Concatenate,
@@ -22,9 +22,9 @@ from reference_impl.layers.merging import (
     Multiply,
     Subtract,
 )
-from reference_impl.layers.normalization import BatchNormalization, LayerNormalization
-from reference_impl.layers.padding import ZeroPadding1D, ZeroPadding2D
-from reference_impl.layers.pooling import (
+from saveproof.reference_impl.layers.normalization import BatchNormalization, LayerNormalization
+from saveproof.reference_impl.layers.padding import ZeroPadding1D, ZeroPadding2D
+from saveproof.reference_impl.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
     GlobalAveragePooling1D,
@@ -32,8 +32,8 @@ from reference_impl.layers.pooling import (
     MaxPooling1D,
     MaxPooling2D,
 )
-from reference_impl.layers.recurrent import GRU, LSTM, SimpleRNN
-from reference_impl.layers.wrappers import Bidirectional
+from saveproof.reference_impl.layers.recurrent import GRU, LSTM, SimpleRNN
+from saveproof.reference_impl.layers.wrappers import Bidirectional
 
 LAYERS: dict[str, type[Layer]] = {
     "Activation": Activation,

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl import activations, constraints, initializers, regularizers
-from reference_impl.autodiff import Tensor, cast, exp, log, max, negative, relu, sum
-from reference_impl.layers.arguments import LayerArgumentError
-from reference_impl.layers.base import Layer
-from reference_impl.nest import Shape
+from saveproof.reference_impl import activations, constraints, initializers, regularizers
+from saveproof.reference_impl.autodiff import Tensor, cast, exp, log, max, negative, relu, sum
+from saveproof.reference_impl.layers.arguments import LayerArgumentError
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.nest import Shape
 
 
 class Elementwise(Layer):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.loading import Located
+from saveproof.reference_impl.loading import Located
 
 
 class LayerArgumentError(ValueError):

@@ -9,28 +9,34 @@ from typing import Any, Self, TypedDict, Unpack
 
 import numpy as np
 
-from reference_impl import constraints, initializers, regularizers
-from reference_impl.autodiff import Tensor, Variable, cast
-from reference_impl.config_types import made_from
-from reference_impl.configuration import check_stated
-from reference_impl.layers.arguments import length_of, shape_of
-from reference_impl.layers.call_context import CallFrame, calling, current_frame
-from reference_impl.layers.call_signature import by_name, positions, takes_training
-from reference_impl.layers.policy import (
+from saveproof.reference_impl import constraints, initializers, regularizers
+from saveproof.reference_impl.autodiff import Tensor, Variable, cast
+from saveproof.reference_impl.config_types import made_from
+from saveproof.reference_impl.configuration import check_stated
+from saveproof.reference_impl.layers.arguments import length_of, shape_of
+from saveproof.reference_impl.layers.call_context import CallFrame, calling, current_frame
+from saveproof.reference_impl.layers.call_signature import by_name, positions, takes_training
+from saveproof.reference_impl.layers.policy import (
     compute_dtype,
     is_floating,
     policy_name,
     serialize_policy,
     variable_dtype,
 )
-from reference_impl.layers.stand_ins import open_shapes, zeros_for
-from reference_impl.layers.symbolic import KerasTensor, Node, alone, symbols_in, with_symbols
-from reference_impl.layers.weights import assign_all, each_once
-from reference_impl.limits import check_size
-from reference_impl.naming import snake_case, unique_name
-from reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
-from reference_impl.plain import PlainArguments, is_ours, with_plain_arguments
-from reference_impl.tape import current_tracer
+from saveproof.reference_impl.layers.stand_ins import open_shapes, zeros_for
+from saveproof.reference_impl.layers.symbolic import (
+    KerasTensor,
+    Node,
+    alone,
+    symbols_in,
+    with_symbols,
+)
+from saveproof.reference_impl.layers.weights import assign_all, each_once
+from saveproof.reference_impl.limits import check_size
+from saveproof.reference_impl.naming import snake_case, unique_name
+from saveproof.reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
+from saveproof.reference_impl.plain import PlainArguments, is_ours, with_plain_arguments
+from saveproof.reference_impl.tape import current_tracer
 
 
 class ShapeArguments(TypedDict, total=False):

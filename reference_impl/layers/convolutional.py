@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from reference_impl import activations, constraints, initializers, regularizers
-from reference_impl.autodiff import Tensor, Variable, cast, concatenate, conv
-from reference_impl.layers.arguments import LayerArgumentError, channels_last, one_of, sizes
-from reference_impl.layers.base import Layer
-from reference_impl.nest import Shape
-from reference_impl.windows import output_length
+from saveproof.reference_impl import activations, constraints, initializers, regularizers
+from saveproof.reference_impl.autodiff import Tensor, Variable, cast, concatenate, conv
+from saveproof.reference_impl.layers.arguments import (
+    LayerArgumentError,
+    channels_last,
+    one_of,
+    sizes,
+)
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.nest import Shape
+from saveproof.reference_impl.windows import output_length
 
 
 class Convolution(Layer):

@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from reference_impl import activations, constraints, initializers, regularizers
-from reference_impl.autodiff import (
+from saveproof.reference_impl import activations, constraints, initializers, regularizers
+from saveproof.reference_impl.autodiff import (
     Tensor,
     Variable,
     cast,
@@ -15,10 +15,15 @@ from reference_impl.autodiff import (
     reshape,
     transpose,
 )
-from reference_impl.layers.arguments import DATA_FORMATS, LayerArgumentError, one_of, shape_of
-from reference_impl.layers.base import Layer
-from reference_impl.nest import Shape
-from reference_impl.random import Generator, process_generator
+from saveproof.reference_impl.layers.arguments import (
+    DATA_FORMATS,
+    LayerArgumentError,
+    one_of,
+    shape_of,
+)
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.nest import Shape
+from saveproof.reference_impl.random import Generator, process_generator
 
 
 class Dense(Layer):

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from reference_impl import constraints, initializers, regularizers
-from reference_impl.autodiff import Tensor, cast, conv
-from reference_impl.layers.convolutional import Convolution
+from saveproof.reference_impl import constraints, initializers, regularizers
+from saveproof.reference_impl.autodiff import Tensor, cast, conv
+from saveproof.reference_impl.layers.convolutional import Convolution
 
 
 class DepthwiseConvolution(Convolution):

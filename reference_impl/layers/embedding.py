@@ -4,15 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl import constraints, initializers, regularizers
-from reference_impl.autodiff import Tensor, cast, take
-from reference_impl.layers.arguments import (
+from saveproof.reference_impl import constraints, initializers, regularizers
+from saveproof.reference_impl.autodiff import Tensor, cast, take
+from saveproof.reference_impl.layers.arguments import (
     LayerArgumentError,
     UnsupportedArgumentError,
     length_of,
 )
-from reference_impl.layers.base import Layer
-from reference_impl.nest import Shape
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.nest import Shape
 
 
 class IndexRangeError(ValueError):

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, Self
 
-from reference_impl.config_types import fitted, made_from
-from reference_impl.layers.base import Layer
-from reference_impl.layers.symbolic import KerasTensor
-from reference_impl.loading import at
-from reference_impl.naming import unique_name
-from reference_impl.nest import Nested
+from saveproof.reference_impl.config_types import fitted, made_from
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.symbolic import KerasTensor
+from saveproof.reference_impl.loading import at
+from saveproof.reference_impl.naming import unique_name
+from saveproof.reference_impl.nest import Nested
 
 
 class InputLayer(Layer):

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from reference_impl.layers.arguments import UnsupportedArgumentError
-from reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.arguments import UnsupportedArgumentError
+from saveproof.reference_impl.layers.base import Layer
 
 
 class Lambda(Layer):

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl import constraints, initializers, regularizers
-from reference_impl.autodiff import (
+from saveproof.reference_impl import constraints, initializers, regularizers
+from saveproof.reference_impl.autodiff import (
     Tensor,
     Variable,
     cast,
@@ -16,9 +16,9 @@ from reference_impl.autodiff import (
     square,
     stop_gradient,
 )
-from reference_impl.layers.arguments import LayerArgumentError, axes, given_axes
-from reference_impl.layers.base import Layer
-from reference_impl.nest import Shape
+from saveproof.reference_impl.layers.arguments import LayerArgumentError, axes, given_axes
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.nest import Shape
 
 
 class BatchNormalization(Layer):

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from reference_impl.autodiff import Tensor, pad
-from reference_impl.layers.arguments import LayerArgumentError, channels_last
-from reference_impl.layers.base import Layer
-from reference_impl.nest import Shape
+from saveproof.reference_impl.autodiff import Tensor, pad
+from saveproof.reference_impl.layers.arguments import LayerArgumentError, channels_last
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.nest import Shape
 
 Padding = int | Sequence[int | Sequence[int]]
 

@@ -3,17 +3,17 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from reference_impl.autodiff import Tensor, average_pool, max_pool, mean
-from reference_impl.layers.arguments import (
+from saveproof.reference_impl.autodiff import Tensor, average_pool, max_pool, mean
+from saveproof.reference_impl.layers.arguments import (
     DATA_FORMATS,
     LayerArgumentError,
     channels_last,
     one_of,
     sizes,
 )
-from reference_impl.layers.base import Layer
-from reference_impl.nest import Shape
-from reference_impl.windows import output_length
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.nest import Shape
+from saveproof.reference_impl.windows import output_length
 
 
 class Pooling(Layer):

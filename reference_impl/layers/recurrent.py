@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl import activations
-from reference_impl.autodiff import Tensor, cast, matmul
-from reference_impl.layers.recurrence import Recurrent
+from saveproof.reference_impl import activations
+from saveproof.reference_impl.autodiff import Tensor, cast, matmul
+from saveproof.reference_impl.layers.recurrence import Recurrent
 
 
 class SimpleRNN(Recurrent):

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.limits import check_size
-from reference_impl.nest import Nested, Shape, map_leaves, map_shapes, shapes_in
+from saveproof.reference_impl.limits import check_size
+from saveproof.reference_impl.nest import Nested, Shape, map_leaves, map_shapes, shapes_in
 
 PAIRS = ((2, 3), (8, 9), (32, 33), (128, 129))
 """Lengths that are tried for open ones, two at a time: what differs between two is open, too.

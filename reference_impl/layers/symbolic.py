@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reference_impl.nest import Nested, Shape, leaves, map_leaves
+from saveproof.reference_impl.nest import Nested, Shape, leaves, map_leaves
 
 
 @dataclass(eq=False, slots=True)

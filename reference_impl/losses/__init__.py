@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from reference_impl.catalogue import Catalogue
-from reference_impl.custom_objects import CustomObjects
-from reference_impl.losses.classes import (
+from saveproof.reference_impl.catalogue import Catalogue
+from saveproof.reference_impl.custom_objects import CustomObjects
+from saveproof.reference_impl.losses.classes import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
     CategoricalHinge,
@@ -22,7 +22,7 @@ from reference_impl.losses.classes import (
     SparseCategoricalCrossentropy,
     SquaredHinge,
 )
-from reference_impl.losses.functions import (
+from saveproof.reference_impl.losses.functions import (
     ALIASES,
     FUNCTIONS,
     binary_crossentropy,
@@ -41,7 +41,7 @@ from reference_impl.losses.functions import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
-from reference_impl.losses.loss import Loss, LossFunctionWrapper, reduced
+from saveproof.reference_impl.losses.loss import Loss, LossFunctionWrapper, reduced
 
 __all__ = [
     "LOSSES",

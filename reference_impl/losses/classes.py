@@ -1,6 +1,6 @@
 """The built-in losses as classes."""
 
-from reference_impl.losses.functions import (
+from saveproof.reference_impl.losses.functions import (
     LossFunction,
     binary_crossentropy,
     categorical_crossentropy,
@@ -18,7 +18,7 @@ from reference_impl.losses.functions import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
-from reference_impl.losses.loss import LossFunctionWrapper
+from saveproof.reference_impl.losses.loss import LossFunctionWrapper
 
 
 class _PlainLoss(LossFunctionWrapper):

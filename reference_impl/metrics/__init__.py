@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from reference_impl.catalogue import Catalogue
-from reference_impl.custom_objects import CustomObjects
-from reference_impl.losses.functions import (
+from saveproof.reference_impl.catalogue import Catalogue
+from saveproof.reference_impl.custom_objects import CustomObjects
+from saveproof.reference_impl.losses.functions import (
     binary_crossentropy,
     categorical_crossentropy,
     categorical_hinge,
@@ -20,8 +20,8 @@ from reference_impl.losses.functions import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
-from reference_impl.metrics.confusion import Precision, Recall
-from reference_impl.metrics.functions import (
+from saveproof.reference_impl.metrics.confusion import Precision, Recall
+from saveproof.reference_impl.metrics.functions import (
     FUNCTIONS,
     accuracy,
     binary_accuracy,
@@ -31,7 +31,7 @@ from reference_impl.metrics.functions import (
     sparse_top_k_categorical_accuracy,
     top_k_categorical_accuracy,
 )
-from reference_impl.metrics.means import (
+from saveproof.reference_impl.metrics.means import (
     Accuracy,
     BinaryAccuracy,
     BinaryCrossentropy,
@@ -53,7 +53,13 @@ from reference_impl.metrics.means import (
     SquaredHinge,
     TopKCategoricalAccuracy,
 )
-from reference_impl.metrics.metric import Mean, MeanMetricWrapper, Metric, RootMeanSquaredError, Sum
+from saveproof.reference_impl.metrics.metric import (
+    Mean,
+    MeanMetricWrapper,
+    Metric,
+    RootMeanSquaredError,
+    Sum,
+)
 
 __all__ = [
     "METRICS",

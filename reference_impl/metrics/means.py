@@ -1,9 +1,9 @@
 """The built-in metrics that are means of a function."""
 
-from reference_impl.losses import functions as lf
-from reference_impl.metrics import functions as mf
-from reference_impl.metrics.functions import MetricFunction
-from reference_impl.metrics.metric import MeanMetricWrapper
+from saveproof.reference_impl.losses import functions as lf
+from saveproof.reference_impl.metrics import functions as mf
+from saveproof.reference_impl.metrics.functions import MetricFunction
+from saveproof.reference_impl.metrics.metric import MeanMetricWrapper
 
 
 class _NamedMean(MeanMetricWrapper):

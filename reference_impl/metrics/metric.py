@@ -5,19 +5,19 @@ from typing import Any, Self
 
 import numpy as np
 
-from reference_impl import autodiff as ad
-from reference_impl import initializers
-from reference_impl.autodiff import Operand, Tensor, Variable
-from reference_impl.catalogue import Config
-from reference_impl.config_types import made_from
-from reference_impl.custom_objects import registered_name
-from reference_impl.losses.functions import squeezed
-from reference_impl.losses.loss import weights_of_valid
-from reference_impl.losses.shapes import check_repeats, fitted_weights, unfit
-from reference_impl.metrics.functions import FUNCTIONS, MetricFunction
-from reference_impl.naming import snake_case, unique_name
-from reference_impl.plain import PlainArguments
-from reference_impl.tape import value_of
+from saveproof.reference_impl import autodiff as ad
+from saveproof.reference_impl import initializers
+from saveproof.reference_impl.autodiff import Operand, Tensor, Variable
+from saveproof.reference_impl.catalogue import Config
+from saveproof.reference_impl.config_types import made_from
+from saveproof.reference_impl.custom_objects import registered_name
+from saveproof.reference_impl.losses.functions import squeezed
+from saveproof.reference_impl.losses.loss import weights_of_valid
+from saveproof.reference_impl.losses.shapes import check_repeats, fitted_weights, unfit
+from saveproof.reference_impl.metrics.functions import FUNCTIONS, MetricFunction
+from saveproof.reference_impl.naming import snake_case, unique_name
+from saveproof.reference_impl.plain import PlainArguments
+from saveproof.reference_impl.tape import value_of
 
 
 class Metric(PlainArguments):

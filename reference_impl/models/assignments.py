@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.autodiff import Variable
-from reference_impl.layers.policy import is_floating
-from reference_impl.layers.weights import numbers
-from reference_impl.loading import LoadError
-from reference_impl.state import Array, array_of
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.layers.policy import is_floating
+from saveproof.reference_impl.layers.weights import numbers
+from saveproof.reference_impl.loading import LoadError
+from saveproof.reference_impl.state import Array, array_of
 
 Assignments = list[tuple[Variable, np.ndarray]]
 

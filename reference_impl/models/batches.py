@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.autodiff import Tensor, cast, reshape
-from reference_impl.layers.policy import FLOATX, is_floating
-from reference_impl.models.errors import DataMismatch, EmptyLoop
-from reference_impl.nest import Nested, leaves, map_leaves
+from saveproof.reference_impl.autodiff import Tensor, cast, reshape
+from saveproof.reference_impl.layers.policy import FLOATX, is_floating
+from saveproof.reference_impl.models.errors import DataMismatch, EmptyLoop
+from saveproof.reference_impl.nest import Nested, leaves, map_leaves
 
 DEFAULT_BATCH_SIZE = 32
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.autodiff import Tensor
-from reference_impl.layers.symbolic import KerasTensor
-from reference_impl.models.graph_checks import is_address, map_addresses
-from reference_impl.nest import map_leaves
+from saveproof.reference_impl.autodiff import Tensor
+from saveproof.reference_impl.layers.symbolic import KerasTensor
+from saveproof.reference_impl.models.graph_checks import is_address, map_addresses
+from saveproof.reference_impl.nest import map_leaves
 
 
 def plain_argument(argument: Any, address: Callable[[KerasTensor], list[Any]]) -> Any:

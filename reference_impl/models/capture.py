@@ -3,19 +3,25 @@
 from collections.abc import Sequence
 from typing import Any
 
-from reference_impl import losses, metrics, optimizers
-from reference_impl.autodiff import Variable
-from reference_impl.layers.base import Layer
-from reference_impl.metrics import Metric
-from reference_impl.models.compiled import Compiled
-from reference_impl.models.errors import UnbuiltModel
-from reference_impl.models.flags import flags_in_order
-from reference_impl.models.trainer import Trainer
-from reference_impl.nest import map_leaves
-from reference_impl.optimizers import Optimizer, UnknownVariableError
-from reference_impl.serialization import serialize_layer
-from reference_impl.state import Extras, LayerWeights, ModelState, NamedArray, WeightsState
-from reference_impl.stated import plain_config
+from saveproof.reference_impl import losses, metrics, optimizers
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.metrics import Metric
+from saveproof.reference_impl.models.compiled import Compiled
+from saveproof.reference_impl.models.errors import UnbuiltModel
+from saveproof.reference_impl.models.flags import flags_in_order
+from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.nest import map_leaves
+from saveproof.reference_impl.optimizers import Optimizer, UnknownVariableError
+from saveproof.reference_impl.serialization import serialize_layer
+from saveproof.reference_impl.state import (
+    Extras,
+    LayerWeights,
+    ModelState,
+    NamedArray,
+    WeightsState,
+)
+from saveproof.reference_impl.stated import plain_config
 
 
 def weights_state(model: Trainer) -> WeightsState:

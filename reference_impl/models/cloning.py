@@ -1,12 +1,12 @@
 """Cloning: the same architecture anew, with fresh weights."""
 
-from reference_impl.layers.base import Layer
-from reference_impl.limits import allow_size
-from reference_impl.models.flags import flags_of, paired, set_flags
-from reference_impl.models.graph_config import graph_config, graph_from_config
-from reference_impl.models.model import Model
-from reference_impl.models.revived import beyond_graph
-from reference_impl.models.sequential import Sequential
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.limits import allow_size
+from saveproof.reference_impl.models.flags import flags_of, paired, set_flags
+from saveproof.reference_impl.models.graph_config import graph_config, graph_from_config
+from saveproof.reference_impl.models.model import Model
+from saveproof.reference_impl.models.revived import beyond_graph
+from saveproof.reference_impl.models.sequential import Sequential
 
 
 def clone_model(model: Model) -> Model:

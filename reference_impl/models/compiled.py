@@ -5,17 +5,17 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from reference_impl import losses as loss_functions
-from reference_impl import metrics as metric_functions
-from reference_impl.autodiff import Tensor
-from reference_impl.custom_objects import active_custom_objects
-from reference_impl.losses import Loss, LossFunctionWrapper
-from reference_impl.metrics import Mean, MeanMetricWrapper, Metric
-from reference_impl.models.batches import matched_targets
-from reference_impl.models.errors import DataMismatch
-from reference_impl.models.flags import Flags
-from reference_impl.nest import Nested, leaves
-from reference_impl.optimizers import Optimizer
+from saveproof.reference_impl import losses as loss_functions
+from saveproof.reference_impl import metrics as metric_functions
+from saveproof.reference_impl.autodiff import Tensor
+from saveproof.reference_impl.custom_objects import active_custom_objects
+from saveproof.reference_impl.losses import Loss, LossFunctionWrapper
+from saveproof.reference_impl.metrics import Mean, MeanMetricWrapper, Metric
+from saveproof.reference_impl.models.batches import matched_targets
+from saveproof.reference_impl.models.errors import DataMismatch
+from saveproof.reference_impl.models.flags import Flags
+from saveproof.reference_impl.nest import Nested, leaves
+from saveproof.reference_impl.optimizers import Optimizer
 
 BY_SHAPE = ("accuracy", "acc", "crossentropy", "ce")
 """Metrics whose meaning depends on the shapes of targets and predictions."""

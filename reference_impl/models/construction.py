@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.layers.base import Layer
-from reference_impl.layers.symbolic import KerasTensor
-from reference_impl.nest import leaves, map_leaves
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.symbolic import KerasTensor
+from saveproof.reference_impl.nest import leaves, map_leaves
 
 GRAPH = frozenset({"inputs", "outputs", "name", "trainable", "dtype"})
 """The arguments that every functional model is made of."""

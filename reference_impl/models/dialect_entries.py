@@ -11,22 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.autodiff import Tensor
-from reference_impl.custom_objects import registered_name
-from reference_impl.layers.activation_layers import LeakyReLU
-from reference_impl.layers.base import Layer
-from reference_impl.layers.depthwise import DepthwiseConvolution, SeparableConvolution
-from reference_impl.layers.input_layer import InputLayer
-from reference_impl.layers.recurrence import Recurrent
-from reference_impl.layers.symbolic import KerasTensor, Node
-from reference_impl.layers.wrappers import Bidirectional
-from reference_impl.models.dialects import Dialect
-from reference_impl.models.graph import Graph
-from reference_impl.models.graph_config import graph_addresses, graph_config
-from reference_impl.models.trainer import Trainer
-from reference_impl.nest import map_leaves
-from reference_impl.serialization import built_in, class_name, name_beside
-from reference_impl.stated import stated_config
+from saveproof.reference_impl.autodiff import Tensor
+from saveproof.reference_impl.custom_objects import registered_name
+from saveproof.reference_impl.layers.activation_layers import LeakyReLU
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.depthwise import DepthwiseConvolution, SeparableConvolution
+from saveproof.reference_impl.layers.input_layer import InputLayer
+from saveproof.reference_impl.layers.recurrence import Recurrent
+from saveproof.reference_impl.layers.symbolic import KerasTensor, Node
+from saveproof.reference_impl.layers.wrappers import Bidirectional
+from saveproof.reference_impl.models.dialects import Dialect
+from saveproof.reference_impl.models.graph import Graph
+from saveproof.reference_impl.models.graph_config import graph_addresses, graph_config
+from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.nest import map_leaves
+from saveproof.reference_impl.serialization import built_in, class_name, name_beside
+from saveproof.reference_impl.stated import stated_config
 
 Entry = dict[str, Any]
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl import losses, metrics, optimizers
-from reference_impl.custom_objects import active_custom_objects
-from reference_impl.models.compiled import Compiled
-from reference_impl.models.dialects import Dialect
-from reference_impl.nest import map_leaves
-from reference_impl.optimizers import SGD, LegacyOptimizer, Nadam, Optimizer
-from reference_impl.state import Array, NamedArray
+from saveproof.reference_impl import losses, metrics, optimizers
+from saveproof.reference_impl.custom_objects import active_custom_objects
+from saveproof.reference_impl.models.compiled import Compiled
+from saveproof.reference_impl.models.dialects import Dialect
+from saveproof.reference_impl.nest import map_leaves
+from saveproof.reference_impl.optimizers import SGD, LegacyOptimizer, Nadam, Optimizer
+from saveproof.reference_impl.state import Array, NamedArray
 
 Entry = dict[str, Any]
 

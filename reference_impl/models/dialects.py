@@ -3,8 +3,8 @@
 from enum import StrEnum
 from typing import Any
 
-from reference_impl.loading import MalformedEntry
-from reference_impl.state import KERAS_3_VERSION, KERAS_VERSION
+from saveproof.reference_impl.loading import MalformedEntry
+from saveproof.reference_impl.state import KERAS_3_VERSION, KERAS_VERSION
 
 
 class Dialect(StrEnum):

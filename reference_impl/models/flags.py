@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.base import Layer
 
 Flags = list[tuple[Layer, bool]]
 """Layers, and whether each is trainable."""

@@ -3,18 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
-from reference_impl.custom_objects import active_custom_objects
-from reference_impl.formats.errors import NotReadHere, WrongPart
-from reference_impl.formats.object_graph import Node
-from reference_impl.formats.saved_model_objects import DICT, KERAS_API, LIST
-from reference_impl.formats.saved_model_read import SavedModelContents
-from reference_impl.formats.tensor_types import dtype_of
-from reference_impl.layers.base import Layer
-from reference_impl.models.foreign_programs import Callees, foreign_program
-from reference_impl.models.revived import Revived, places_of
-from reference_impl.models.saved_objects import held_by
-from reference_impl.nest import leaves, map_leaves, map_shapes
-from reference_impl.serialization import UnknownLayer, layer_class, name_in
+from saveproof.reference_impl.custom_objects import active_custom_objects
+from saveproof.reference_impl.formats.errors import NotReadHere, WrongPart
+from saveproof.reference_impl.formats.object_graph import Node
+from saveproof.reference_impl.formats.saved_model_objects import DICT, KERAS_API, LIST
+from saveproof.reference_impl.formats.saved_model_read import SavedModelContents
+from saveproof.reference_impl.formats.tensor_types import dtype_of
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.models.foreign_programs import Callees, foreign_program
+from saveproof.reference_impl.models.revived import Revived, places_of
+from saveproof.reference_impl.models.saved_objects import held_by
+from saveproof.reference_impl.nest import leaves, map_leaves, map_shapes
+from saveproof.reference_impl.serialization import UnknownLayer, layer_class, name_in
 
 LISTS = ("variables", "trainable_variables", "regularization_losses")
 """What Keras lists of a layer beside its attributes."""

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.formats.errors import NotReadHere
-from reference_impl.formats.tensor_types import DT_FLOAT, dtype_of
-from reference_impl.graphs.attributes import array_of
-from reference_impl.graphs.operations import SAME_DTYPE
-from reference_impl.models.foreign_shaping import (
+from saveproof.reference_impl.formats.errors import NotReadHere
+from saveproof.reference_impl.formats.tensor_types import DT_FLOAT, dtype_of
+from saveproof.reference_impl.graphs.attributes import array_of
+from saveproof.reference_impl.graphs.operations import SAME_DTYPE
+from saveproof.reference_impl.models.foreign_shaping import (
     broadcast,
     concatenate,
     expand,
@@ -27,8 +27,8 @@ from reference_impl.models.foreign_shaping import (
     transpose,
     unpack,
 )
-from reference_impl.models.foreign_steps import Operation, Steps, Value, known
-from reference_impl.models.program import COMPARISONS
+from saveproof.reference_impl.models.foreign_steps import Operation, Steps, Value, known
+from saveproof.reference_impl.models.program import COMPARISONS
 
 
 def _elements(primitive: str) -> Operation:

@@ -7,20 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reference_impl.formats.errors import NotReadHere, WrongPart
-from reference_impl.formats.saved_model_functions import (
+from saveproof.reference_impl.formats.errors import NotReadHere, WrongPart
+from saveproof.reference_impl.formats.saved_model_functions import (
     Functions,
     Trace,
     base_name,
     called_by,
 )
-from reference_impl.formats.saved_model_objects import KERAS_API
-from reference_impl.graphs.endpoints import Spec
-from reference_impl.layers.base import Layer
-from reference_impl.models.foreign_operations import FOREIGN_OPERATIONS
-from reference_impl.models.foreign_steps import Handle, Steps, Value
-from reference_impl.models.program import Ref
-from reference_impl.nest import leaves, map_leaves
+from saveproof.reference_impl.formats.saved_model_objects import KERAS_API
+from saveproof.reference_impl.graphs.endpoints import Spec
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.models.foreign_operations import FOREIGN_OPERATIONS
+from saveproof.reference_impl.models.foreign_steps import Handle, Steps, Value
+from saveproof.reference_impl.models.program import Ref
+from saveproof.reference_impl.nest import leaves, map_leaves
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 READS = ("ReadVariableOp", "ResourceGather")

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.formats.errors import NotReadHere
-from reference_impl.models.foreign_steps import Length, Lengths, Steps, Value, known
+from saveproof.reference_impl.formats.errors import NotReadHere
+from saveproof.reference_impl.models.foreign_steps import Length, Lengths, Steps, Value, known
 
 
 def concatenate(steps: Steps, _: Any, inputs: Sequence[Any]) -> Value:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.formats.errors import NotReadHere
-from reference_impl.formats.saved_model_functions import check_depth
-from reference_impl.limits import check_size
-from reference_impl.models.program import PRIMITIVES, Ref, encoded_value
+from saveproof.reference_impl.formats.errors import NotReadHere
+from saveproof.reference_impl.formats.saved_model_functions import check_depth
+from saveproof.reference_impl.limits import check_size
+from saveproof.reference_impl.models.program import PRIMITIVES, Ref, encoded_value
 
 MOST_CALLS = 10_000
 """Calls of functions in one program, those within others counted anew."""

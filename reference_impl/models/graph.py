@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reference_impl.autodiff import Tensor, cast, reshape
-from reference_impl.layers.base import Layer
-from reference_impl.layers.input_layer import InputLayer
-from reference_impl.layers.symbolic import KerasTensor, Node, with_symbols
-from reference_impl.nest import Nested, Shape, leaves, map_leaves, shapes_in
+from saveproof.reference_impl.autodiff import Tensor, cast, reshape
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.input_layer import InputLayer
+from saveproof.reference_impl.layers.symbolic import KerasTensor, Node, with_symbols
+from saveproof.reference_impl.nest import Nested, Shape, leaves, map_leaves, shapes_in
 
 
 class DisconnectedGraph(ValueError):

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
-from reference_impl.config_types import fitted
-from reference_impl.loading import MalformedEntry, at
+from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.loading import MalformedEntry, at
 
 
 class NetworkConfig(TypedDict):

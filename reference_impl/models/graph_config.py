@@ -5,20 +5,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
-from reference_impl.layers.base import Layer
-from reference_impl.layers.input_layer import InputLayer
-from reference_impl.layers.symbolic import KerasTensor, Node
-from reference_impl.loading import MalformedEntry, at
-from reference_impl.models.call_arguments import (
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.input_layer import InputLayer
+from saveproof.reference_impl.layers.symbolic import KerasTensor, Node
+from saveproof.reference_impl.loading import MalformedEntry, at
+from saveproof.reference_impl.models.call_arguments import (
     addresses_in,
     call_of,
     plain_argument,
     with_tensors,
 )
-from reference_impl.models.graph import Graph
-from reference_impl.models.graph_checks import check_graph, is_address, map_addresses
-from reference_impl.nest import Nested, leaves, map_leaves
-from reference_impl.serialization import deserialize_layer, serialize_layer
+from saveproof.reference_impl.models.graph import Graph
+from saveproof.reference_impl.models.graph_checks import check_graph, is_address, map_addresses
+from saveproof.reference_impl.nest import Nested, leaves, map_leaves
+from saveproof.reference_impl.serialization import deserialize_layer, serialize_layer
 
 GRAPH_CLASSES = ("Functional", "Model", "Sequential")
 """Models start with a call on their own inputs, so that their first call by others has index 1."""

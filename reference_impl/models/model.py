@@ -5,36 +5,36 @@ from typing import Any, Self
 
 import numpy as np
 
-from reference_impl import saving
-from reference_impl.autodiff import Variable
-from reference_impl.checkpoints import LoadStatus
-from reference_impl.config_types import fitted, made_from
-from reference_impl.custom_objects import custom_object_scope
-from reference_impl.layers.base import Layer
-from reference_impl.layers.call_context import CallFrame, calling
-from reference_impl.layers.policy import is_floating
-from reference_impl.layers.symbolic import KerasTensor
-from reference_impl.layers.weights import each_once
-from reference_impl.limits import building
-from reference_impl.loading import at
-from reference_impl.models.construction import (
+from saveproof.reference_impl import saving
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.checkpoints import LoadStatus
+from saveproof.reference_impl.config_types import fitted, made_from
+from saveproof.reference_impl.custom_objects import custom_object_scope
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.call_context import CallFrame, calling
+from saveproof.reference_impl.layers.policy import is_floating
+from saveproof.reference_impl.layers.symbolic import KerasTensor
+from saveproof.reference_impl.layers.weights import each_once
+from saveproof.reference_impl.limits import building
+from saveproof.reference_impl.loading import at
+from saveproof.reference_impl.models.construction import (
     Construction,
     check_arguments,
     check_takes,
     construction,
     own_arguments,
 )
-from reference_impl.models.errors import UnbuiltModel
-from reference_impl.models.graph import Graph, conformed_inputs, graph_between
-from reference_impl.models.graph_checks import NetworkConfig
-from reference_impl.models.graph_config import graph_config, graph_from_config
-from reference_impl.models.network import Network
-from reference_impl.models.summary import print_line, summary_lines
-from reference_impl.nest import Nested, leaves, map_leaves, shapes_in
-from reference_impl.plain import json_text
-from reference_impl.serialization import serialize_layer
-from reference_impl.state import BACKEND, KERAS_VERSION
-from reference_impl.targets import Target
+from saveproof.reference_impl.models.errors import UnbuiltModel
+from saveproof.reference_impl.models.graph import Graph, conformed_inputs, graph_between
+from saveproof.reference_impl.models.graph_checks import NetworkConfig
+from saveproof.reference_impl.models.graph_config import graph_config, graph_from_config
+from saveproof.reference_impl.models.network import Network
+from saveproof.reference_impl.models.summary import print_line, summary_lines
+from saveproof.reference_impl.nest import Nested, leaves, map_leaves, shapes_in
+from saveproof.reference_impl.plain import json_text
+from saveproof.reference_impl.serialization import serialize_layer
+from saveproof.reference_impl.state import BACKEND, KERAS_VERSION
+from saveproof.reference_impl.targets import Target
 
 
 class Model(Network):

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from reference_impl.layers.base import Layer
-from reference_impl.models.trainer import Trainer
-from reference_impl.nest import Nested, leaves, map_leaves
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.nest import Nested, leaves, map_leaves
 
 
 class Network(Trainer):

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from reference_impl.autodiff import Variable
-from reference_impl.layers.base import Layer
-from reference_impl.layers.recurrence import Recurrent
-from reference_impl.models.dialects import Dialect
-from reference_impl.models.trainer import Trainer
-from reference_impl.naming import snake_case
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.recurrence import Recurrent
+from saveproof.reference_impl.models.dialects import Dialect
+from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.naming import snake_case
 
 
 @dataclass(frozen=True, slots=True)

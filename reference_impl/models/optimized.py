@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from itertools import combinations
 
-from reference_impl.autodiff import Variable
-from reference_impl.layers.weights import each_once
-from reference_impl.loading import LoadError
-from reference_impl.models.trainer import Trainer
-from reference_impl.optimizers import Optimizer
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.layers.weights import each_once
+from saveproof.reference_impl.loading import LoadError
+from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.optimizers import Optimizer
 
 MOST_FROZEN = 6
 """Frozen layers of which every choice is tried; of more, all or none have been trained."""

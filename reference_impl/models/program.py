@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.autodiff import Tensor, Variable
-from reference_impl.config_types import fitted
-from reference_impl.graphs.drawing import TAKES_SHAPE, Drawing, told
-from reference_impl.graphs.function import Function
-from reference_impl.graphs.operations import OPERATIONS
-from reference_impl.graphs.symbol import Symbol, UntraceableOperation
-from reference_impl.layers.base import Layer
-from reference_impl.layers.call_context import CallFrame, calling, current_frame
-from reference_impl.loading import MalformedEntry
-from reference_impl.nest import Nested, leaves, map_leaves
-from reference_impl.tape import Operand, applied, traced_by, value_of
+from saveproof.reference_impl.autodiff import Tensor, Variable
+from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.graphs.drawing import TAKES_SHAPE, Drawing, told
+from saveproof.reference_impl.graphs.function import Function
+from saveproof.reference_impl.graphs.operations import OPERATIONS
+from saveproof.reference_impl.graphs.symbol import Symbol, UntraceableOperation
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.call_context import CallFrame, calling, current_frame
+from saveproof.reference_impl.loading import MalformedEntry
+from saveproof.reference_impl.nest import Nested, leaves, map_leaves
+from saveproof.reference_impl.tape import Operand, applied, traced_by, value_of
 
 PRIMITIVES: Mapping[str, Any] = {primitive.__name__: primitive for primitive in OPERATIONS}
 """The primitives that a program may name."""

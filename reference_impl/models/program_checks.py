@@ -5,10 +5,10 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from reference_impl.config_types import fitted
-from reference_impl.loading import MalformedEntry, at
-from reference_impl.models.program import COMPARISONS, PRIMITIVES, Ref, decoded
-from reference_impl.nest import leaves
+from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.loading import MalformedEntry, at
+from saveproof.reference_impl.models.program import COMPARISONS, PRIMITIVES, Ref, decoded
+from saveproof.reference_impl.nest import leaves
 
 
 class LayerStep(TypedDict):

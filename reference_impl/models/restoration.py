@@ -8,23 +8,23 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reference_impl.autodiff import Variable
-from reference_impl.formats.bundle_read import Bundle
-from reference_impl.formats.errors import WrongPart
-from reference_impl.formats.object_graph import Node, numbered
-from reference_impl.loading import loading
-from reference_impl.models.assignments import WeightsMismatch, commit
-from reference_impl.models.errors import UnbuiltModel
-from reference_impl.models.restore_slots import Pairs, has_no_step, match_optimizer
-from reference_impl.models.saved_tree import SavedTree
-from reference_impl.models.trackable import (
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.formats.bundle_read import Bundle
+from saveproof.reference_impl.formats.errors import WrongPart
+from saveproof.reference_impl.formats.object_graph import Node, numbered
+from saveproof.reference_impl.loading import loading
+from saveproof.reference_impl.models.assignments import WeightsMismatch, commit
+from saveproof.reference_impl.models.errors import UnbuiltModel
+from saveproof.reference_impl.models.restore_slots import Pairs, has_no_step, match_optimizer
+from saveproof.reference_impl.models.saved_tree import SavedTree
+from saveproof.reference_impl.models.trackable import (
     METRICS,
     children,
     extra_children,
     variables_below,
 )
-from reference_impl.models.trainer import Trainer
-from reference_impl.optimizers import Optimizer
+from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.optimizers import Optimizer
 
 OF_TRAINING = ("optimizer/", "keras_api/", "save_counter/")
 """How the keys start of what is no weight of a layer."""

@@ -7,26 +7,41 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.autodiff import Variable
-from reference_impl.custom_objects import custom_object_scope
-from reference_impl.layers.base import Layer
-from reference_impl.limits import building, held_by
-from reference_impl.loading import MalformedEntry, at
-from reference_impl.models.assignments import Assignments, WeightsMismatch, assignment, commit
-from reference_impl.models.capture import (
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.custom_objects import custom_object_scope
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.limits import building, held_by
+from saveproof.reference_impl.loading import MalformedEntry, at
+from saveproof.reference_impl.models.assignments import (
+    Assignments,
+    WeightsMismatch,
+    assignment,
+    commit,
+)
+from saveproof.reference_impl.models.capture import (
     check_built,
     saved_layers,
     saved_weights,
     top_level_weights,
 )
-from reference_impl.models.flags import Flags, held, set_flags
-from reference_impl.models.flags import paired as paired_with
-from reference_impl.models.renumbering import UnclearNames, places_by_name
-from reference_impl.models.restore_training import compile_from, paired_flags, restore_training
-from reference_impl.models.trainer import Trainer
-from reference_impl.nest import map_shapes
-from reference_impl.serialization import deserialize_layer, sharing_layers
-from reference_impl.state import Extras, LayerWeights, ModelState, NamedArray, WeightsState
+from saveproof.reference_impl.models.flags import Flags, held, set_flags
+from saveproof.reference_impl.models.flags import paired as paired_with
+from saveproof.reference_impl.models.renumbering import UnclearNames, places_by_name
+from saveproof.reference_impl.models.restore_training import (
+    compile_from,
+    paired_flags,
+    restore_training,
+)
+from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.nest import map_shapes
+from saveproof.reference_impl.serialization import deserialize_layer, sharing_layers
+from saveproof.reference_impl.state import (
+    Extras,
+    LayerWeights,
+    ModelState,
+    NamedArray,
+    WeightsState,
+)
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.autodiff import Variable
-from reference_impl.formats.object_graph import Node
-from reference_impl.models.capture import optimized_places
-from reference_impl.models.optimized import OptimizerMismatch
-from reference_impl.optimizers import LegacyOptimizer, Optimizer, UnknownVariableError
-from reference_impl.optimizers.slot_lists import AVERAGES, slot_lists, slot_names
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.formats.object_graph import Node
+from saveproof.reference_impl.models.capture import optimized_places
+from saveproof.reference_impl.models.optimized import OptimizerMismatch
+from saveproof.reference_impl.optimizers import LegacyOptimizer, Optimizer, UnknownVariableError
+from saveproof.reference_impl.optimizers.slot_lists import AVERAGES, slot_lists, slot_names
 
 Pairs = list[tuple[Variable, Node]]
 """A variable, and the saved object whose value it takes."""

@@ -5,30 +5,35 @@ from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
-from reference_impl import losses, metrics, optimizers
-from reference_impl.autodiff import Variable
-from reference_impl.catalogue import UnknownNameError
-from reference_impl.config_types import fitted
-from reference_impl.custom_objects import active_custom_objects
-from reference_impl.layers.base import Layer
-from reference_impl.loading import MalformedEntry, at
-from reference_impl.metrics import Metric
-from reference_impl.models.assignments import Assignments, assignment, commit, undone_if_raised
-from reference_impl.models.batches import pseudo_names
-from reference_impl.models.compiled import BY_SHAPE, Compiled, per_output
-from reference_impl.models.dialect_training import RATE, in_our_order
-from reference_impl.models.flags import Flags, flags_of, held, paired
-from reference_impl.models.optimized import (
+from saveproof.reference_impl import losses, metrics, optimizers
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.catalogue import UnknownNameError
+from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.custom_objects import active_custom_objects
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.loading import MalformedEntry, at
+from saveproof.reference_impl.metrics import Metric
+from saveproof.reference_impl.models.assignments import (
+    Assignments,
+    assignment,
+    commit,
+    undone_if_raised,
+)
+from saveproof.reference_impl.models.batches import pseudo_names
+from saveproof.reference_impl.models.compiled import BY_SHAPE, Compiled, per_output
+from saveproof.reference_impl.models.dialect_training import RATE, in_our_order
+from saveproof.reference_impl.models.flags import Flags, flags_of, held, paired
+from saveproof.reference_impl.models.optimized import (
     OptimizerMismatch,
     built_with,
     likeliest,
     optimized_weights,
 )
-from reference_impl.models.trainer import Trainer
-from reference_impl.nest import leaves
-from reference_impl.optimizers import LegacyOptimizer, Optimizer
-from reference_impl.optimizers.legacy.optimizer import ITERATION
-from reference_impl.state import Array, Entry, Extras, NamedArray
+from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.nest import leaves
+from saveproof.reference_impl.optimizers import LegacyOptimizer, Optimizer
+from saveproof.reference_impl.optimizers.legacy.optimizer import ITERATION
+from saveproof.reference_impl.state import Array, Entry, Extras, NamedArray
 
 Fitted = tuple[list[Array], dict[str, Array]]
 """An optimizer's list as ours, and what stands outside of it."""

@@ -6,15 +6,15 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from reference_impl.formats.weights_h5 import OPTIMIZER, WeightsTree
-from reference_impl.layers.base import Layer
-from reference_impl.models.assignments import Assignments, WeightsMismatch
-from reference_impl.models.object_paths import WALKS, Place, Walk
-from reference_impl.models.optimized import OptimizerMismatch
-from reference_impl.models.restore import left_if, paired
-from reference_impl.models.restore_training import MetricsMismatch, training_changes
-from reference_impl.models.trainer import Trainer
-from reference_impl.state import Extras, NamedArray
+from saveproof.reference_impl.formats.weights_h5 import OPTIMIZER, WeightsTree
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.models.assignments import Assignments, WeightsMismatch
+from saveproof.reference_impl.models.object_paths import WALKS, Place, Walk
+from saveproof.reference_impl.models.optimized import OptimizerMismatch
+from saveproof.reference_impl.models.restore import left_if, paired
+from saveproof.reference_impl.models.restore_training import MetricsMismatch, training_changes
+from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.state import Extras, NamedArray
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -7,19 +7,19 @@ from typing import Any, Self
 
 import numpy as np
 
-from reference_impl.autodiff import Variable
-from reference_impl.config_types import fitted
-from reference_impl.custom_objects import custom_object_scope
-from reference_impl.layers.base import Layer
-from reference_impl.limits import check_size
-from reference_impl.loading import MalformedEntry, at
-from reference_impl.models.model import Model
-from reference_impl.models.program import recorded, run
-from reference_impl.models.program_checks import Description, check_programs
-from reference_impl.models.saved_objects import config_of, input_specs
-from reference_impl.models.sequential import Sequential
-from reference_impl.nest import Nested, leaves
-from reference_impl.serialization import deserialize_layer, serialize_layer
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.custom_objects import custom_object_scope
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.limits import check_size
+from saveproof.reference_impl.loading import MalformedEntry, at
+from saveproof.reference_impl.models.model import Model
+from saveproof.reference_impl.models.program import recorded, run
+from saveproof.reference_impl.models.program_checks import Description, check_programs
+from saveproof.reference_impl.models.saved_objects import config_of, input_specs
+from saveproof.reference_impl.models.sequential import Sequential
+from saveproof.reference_impl.nest import Nested, leaves
+from saveproof.reference_impl.serialization import deserialize_layer, serialize_layer
 
 _MADE: ContextVar[dict[int, Layer] | None] = ContextVar("layers made by number", default=None)
 

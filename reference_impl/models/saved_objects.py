@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.formats import keras_metadata
-from reference_impl.formats.keras_metadata import ObjectMetadata, TensorShape
-from reference_impl.formats.object_graph import Node, numbered
-from reference_impl.formats.saved_model_graph import SERVING
-from reference_impl.formats.saved_model_objects import (
+from saveproof.reference_impl.formats import keras_metadata
+from saveproof.reference_impl.formats.keras_metadata import ObjectMetadata, TensorShape
+from saveproof.reference_impl.formats.object_graph import Node, numbered
+from saveproof.reference_impl.formats.saved_model_graph import SERVING
+from saveproof.reference_impl.formats.saved_model_objects import (
     CALL_WITH_LOSSES,
     DICT,
     GENERIC,
@@ -24,7 +24,7 @@ from reference_impl.formats.saved_model_objects import (
     Objects,
     Polymorphic,
 )
-from reference_impl.graphs.endpoints import (
+from saveproof.reference_impl.graphs.endpoints import (
     CALL,
     SIGNATURE,
     WITH_LOSSES,
@@ -33,19 +33,19 @@ from reference_impl.graphs.endpoints import (
     Spec,
     pseudo_names,
 )
-from reference_impl.layers import BatchNormalization, Dropout
-from reference_impl.layers.base import Layer
-from reference_impl.layers.input_layer import InputLayer
-from reference_impl.layers.recurrence import Recurrent
-from reference_impl.models.capture import training_config
-from reference_impl.models.model import Model
-from reference_impl.models.sequential import Sequential
-from reference_impl.models.trackable import Held, children, tree_of
-from reference_impl.nest import is_shape, leaves, map_shapes
-from reference_impl.optimizers import LegacyOptimizer, Optimizer
-from reference_impl.serialization import class_name, serialize_layer
-from reference_impl.state import BACKEND, KERAS_VERSION
-from reference_impl.stated import stated_config
+from saveproof.reference_impl.layers import BatchNormalization, Dropout
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.input_layer import InputLayer
+from saveproof.reference_impl.layers.recurrence import Recurrent
+from saveproof.reference_impl.models.capture import training_config
+from saveproof.reference_impl.models.model import Model
+from saveproof.reference_impl.models.sequential import Sequential
+from saveproof.reference_impl.models.trackable import Held, children, tree_of
+from saveproof.reference_impl.nest import is_shape, leaves, map_shapes
+from saveproof.reference_impl.optimizers import LegacyOptimizer, Optimizer
+from saveproof.reference_impl.serialization import class_name, serialize_layer
+from saveproof.reference_impl.state import BACKEND, KERAS_VERSION
+from saveproof.reference_impl.stated import stated_config
 
 
 def children_and_states(held: Held) -> Mapping[str, Held]:

@@ -4,18 +4,18 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reference_impl.autodiff import Variable
-from reference_impl.formats.object_graph import Node
-from reference_impl.formats.saved_model_objects import KERAS_API
-from reference_impl.formats.saved_model_read import SavedModelContents
-from reference_impl.graphs.endpoints import pseudo_names
-from reference_impl.layers.weights import each_once
-from reference_impl.loading import at
-from reference_impl.models.model import Model
-from reference_impl.models.optimized import built_with, likeliest, optimized_weights
-from reference_impl.models.restore_training import compile_from
-from reference_impl.models.saved_objects import held_by
-from reference_impl.state import Extras
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.formats.object_graph import Node
+from saveproof.reference_impl.formats.saved_model_objects import KERAS_API
+from saveproof.reference_impl.formats.saved_model_read import SavedModelContents
+from saveproof.reference_impl.graphs.endpoints import pseudo_names
+from saveproof.reference_impl.layers.weights import each_once
+from saveproof.reference_impl.loading import at
+from saveproof.reference_impl.models.model import Model
+from saveproof.reference_impl.models.optimized import built_with, likeliest, optimized_weights
+from saveproof.reference_impl.models.restore_training import compile_from
+from saveproof.reference_impl.models.saved_objects import held_by
+from saveproof.reference_impl.state import Extras
 
 _LOGGER = logging.getLogger(__name__)
 

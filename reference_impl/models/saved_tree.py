@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from reference_impl.autodiff import Variable
-from reference_impl.formats.object_graph import Node
-from reference_impl.layers.base import Layer
-from reference_impl.models.trackable import (
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.formats.object_graph import Node
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.models.trackable import (
     BY_NUMBER,
     WITH_WEIGHTS,
     Held,
     View,
 )
-from reference_impl.models.trainer import Trainer
-from reference_impl.optimizers import Optimizer
+from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.optimizers import Optimizer
 
 
 @dataclass(slots=True)

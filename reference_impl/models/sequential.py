@@ -3,20 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, Self
 
-from reference_impl.config_types import fitted
-from reference_impl.custom_objects import custom_object_scope
-from reference_impl.layers.base import Layer
-from reference_impl.layers.input_layer import InputLayer
-from reference_impl.layers.policy import FLOATX
-from reference_impl.layers.symbolic import KerasTensor
-from reference_impl.limits import building
-from reference_impl.loading import MalformedEntry, at
-from reference_impl.models.construction import takes
-from reference_impl.models.graph import graph_between
-from reference_impl.models.graph_checks import NetworkConfig
-from reference_impl.models.model import Model
-from reference_impl.nest import Nested, Shape, is_shape, map_shapes
-from reference_impl.serialization import deserialize_layer, serialize_layer
+from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.custom_objects import custom_object_scope
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.input_layer import InputLayer
+from saveproof.reference_impl.layers.policy import FLOATX
+from saveproof.reference_impl.layers.symbolic import KerasTensor
+from saveproof.reference_impl.limits import building
+from saveproof.reference_impl.loading import MalformedEntry, at
+from saveproof.reference_impl.models.construction import takes
+from saveproof.reference_impl.models.graph import graph_between
+from saveproof.reference_impl.models.graph_checks import NetworkConfig
+from saveproof.reference_impl.models.model import Model
+from saveproof.reference_impl.nest import Nested, Shape, is_shape, map_shapes
+from saveproof.reference_impl.serialization import deserialize_layer, serialize_layer
 
 
 class SequentialConfig(NetworkConfig):

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reference_impl.autodiff import Tensor, Variable
-from reference_impl.models import batches as arrays
-from reference_impl.models.batches import Rows, rows_of, weighted_by_class
-from reference_impl.models.errors import DataMismatch, EmptyLoop
-from reference_impl.nest import Nested
-from reference_impl.random import process_generator
+from saveproof.reference_impl.autodiff import Tensor, Variable
+from saveproof.reference_impl.models import batches as arrays
+from saveproof.reference_impl.models.batches import Rows, rows_of, weighted_by_class
+from saveproof.reference_impl.models.errors import DataMismatch, EmptyLoop
+from saveproof.reference_impl.nest import Nested
+from saveproof.reference_impl.random import process_generator
 
 _LOGGER = logging.getLogger(__name__)
 

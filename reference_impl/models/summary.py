@@ -2,7 +2,7 @@
 
 import sys
 
-from reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.models.trainer import Trainer
 
 
 def summary_lines(model: Trainer) -> list[str]:

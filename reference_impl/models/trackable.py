@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reference_impl.autodiff import Variable
-from reference_impl.formats.errors import UnwritableName
-from reference_impl.formats.object_graph import Node, Slot
-from reference_impl.layers.base import Layer
-from reference_impl.layers.recurrence import Recurrent
-from reference_impl.models.trainer import Trainer
-from reference_impl.optimizers import LegacyOptimizer, Optimizer
-from reference_impl.optimizers.slot_lists import slot_lists
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.formats.errors import UnwritableName
+from saveproof.reference_impl.formats.object_graph import Node, Slot
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.recurrence import Recurrent
+from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.optimizers import LegacyOptimizer, Optimizer
+from saveproof.reference_impl.optimizers.slot_lists import slot_lists
 
 Held = Any
 """A Layer, Variable or Optimizer, or a list, tuple or dictionary in which there are any."""

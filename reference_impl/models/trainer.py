@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from reference_impl import optimizers
-from reference_impl.autodiff import Tape, Tensor
-from reference_impl.callbacks import Callback, CallbackList, History, callback_list
-from reference_impl.custom_objects import active_custom_objects
-from reference_impl.layers.base import Layer
-from reference_impl.metrics import Metric
-from reference_impl.models.batches import (
+from saveproof.reference_impl import optimizers
+from saveproof.reference_impl.autodiff import Tape, Tensor
+from saveproof.reference_impl.callbacks import Callback, CallbackList, History, callback_list
+from saveproof.reference_impl.custom_objects import active_custom_objects
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.metrics import Metric
+from saveproof.reference_impl.models.batches import (
     Rows,
     joined,
     positive,
@@ -19,15 +19,22 @@ from reference_impl.models.batches import (
     tensor_of,
     weighted_by_class,
 )
-from reference_impl.models.compiled import Arguments, Compiled, structure_of
-from reference_impl.models.errors import UncompiledModel
-from reference_impl.models.flags import flags_of, held
-from reference_impl.models.graph import Graph
-from reference_impl.models.own_steps import OF_PREDICTION, OF_TRAINING, check_steps
-from reference_impl.models.streams import Data, batch_size_of, batches, data_of, parted, weighted
-from reference_impl.nest import Nested, leaves, map_leaves
-from reference_impl.optimizers import Optimizer
-from reference_impl.plain import plain
+from saveproof.reference_impl.models.compiled import Arguments, Compiled, structure_of
+from saveproof.reference_impl.models.errors import UncompiledModel
+from saveproof.reference_impl.models.flags import flags_of, held
+from saveproof.reference_impl.models.graph import Graph
+from saveproof.reference_impl.models.own_steps import OF_PREDICTION, OF_TRAINING, check_steps
+from saveproof.reference_impl.models.streams import (
+    Data,
+    batch_size_of,
+    batches,
+    data_of,
+    parted,
+    weighted,
+)
+from saveproof.reference_impl.nest import Nested, leaves, map_leaves
+from saveproof.reference_impl.optimizers import Optimizer
+from saveproof.reference_impl.plain import plain
 
 
 class Trainer(Layer):

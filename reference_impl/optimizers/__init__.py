@@ -3,21 +3,21 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from reference_impl import schedules
-from reference_impl.catalogue import Catalogue, Config
-from reference_impl.custom_objects import CustomObjects
-from reference_impl.optimizers import legacy
-from reference_impl.optimizers.adagrad import Adadelta, Adagrad, RMSprop
-from reference_impl.optimizers.adam import Adam, Adamax, AdamW
-from reference_impl.optimizers.legacy.optimizer import OLD_ARGUMENTS, LegacyOptimizer
-from reference_impl.optimizers.nadam import Nadam
-from reference_impl.optimizers.optimizer import (
+from saveproof.reference_impl import schedules
+from saveproof.reference_impl.catalogue import Catalogue, Config
+from saveproof.reference_impl.custom_objects import CustomObjects
+from saveproof.reference_impl.optimizers import legacy
+from saveproof.reference_impl.optimizers.adagrad import Adadelta, Adagrad, RMSprop
+from saveproof.reference_impl.optimizers.adam import Adam, Adamax, AdamW
+from saveproof.reference_impl.optimizers.legacy.optimizer import OLD_ARGUMENTS, LegacyOptimizer
+from saveproof.reference_impl.optimizers.nadam import Nadam
+from saveproof.reference_impl.optimizers.optimizer import (
     MissingGradientsError,
     Optimizer,
     OptimizerStateError,
     UnknownVariableError,
 )
-from reference_impl.optimizers.sgd import SGD
+from saveproof.reference_impl.optimizers.sgd import SGD
 
 __all__ = [
     "OPTIMIZERS",

@@ -6,9 +6,9 @@ from typing import Unpack
 
 import numpy as np
 
-from reference_impl.autodiff import Variable
-from reference_impl.catalogue import Config
-from reference_impl.optimizers.optimizer import Optimizer, Options, Rate
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.catalogue import Config
+from saveproof.reference_impl.optimizers.optimizer import Optimizer, Options, Rate
 
 
 class Adagrad(Optimizer):

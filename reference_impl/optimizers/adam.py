@@ -6,9 +6,15 @@ from typing import Unpack
 
 import numpy as np
 
-from reference_impl.autodiff import Variable
-from reference_impl.catalogue import Config
-from reference_impl.optimizers.optimizer import Optimizer, Options, Rate, SharedOptions, as_cast
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.catalogue import Config
+from saveproof.reference_impl.optimizers.optimizer import (
+    Optimizer,
+    Options,
+    Rate,
+    SharedOptions,
+    as_cast,
+)
 
 
 @dataclass(frozen=True, slots=True)

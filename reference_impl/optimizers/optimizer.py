@@ -12,19 +12,19 @@ from typing import Any, Self, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from reference_impl import schedules
-from reference_impl.autodiff import Variable
-from reference_impl.catalogue import Config
-from reference_impl.config_types import made_from
-from reference_impl.custom_objects import CustomObjects
-from reference_impl.loading import at
-from reference_impl.optimizers.clipping import (
+from saveproof.reference_impl import schedules
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.catalogue import Config
+from saveproof.reference_impl.config_types import made_from
+from saveproof.reference_impl.custom_objects import CustomObjects
+from saveproof.reference_impl.loading import at
+from saveproof.reference_impl.optimizers.clipping import (
     clipped_by_global_norm,
     clipped_by_norm,
     clipped_by_value,
 )
-from reference_impl.plain import PlainArguments
-from reference_impl.schedules import LearningRateSchedule
+from saveproof.reference_impl.plain import PlainArguments
+from saveproof.reference_impl.schedules import LearningRateSchedule
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from typing import Unpack
 
 import numpy as np
 
-from reference_impl.autodiff import Variable
-from reference_impl.catalogue import Config
-from reference_impl.optimizers.optimizer import Optimizer, Options, Rate, as_cast
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.catalogue import Config
+from saveproof.reference_impl.optimizers.optimizer import Optimizer, Options, Rate, as_cast
 
 
 class SGD(Optimizer):

@@ -6,14 +6,14 @@ Source: tf_keras's optimizer modules, and checkpoints that tf_keras 2.21 wrote.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from reference_impl.autodiff import Variable
-from reference_impl.optimizers import legacy
-from reference_impl.optimizers.adagrad import Adadelta, Adagrad, RMSprop
-from reference_impl.optimizers.adam import Adam, Adamax
-from reference_impl.optimizers.legacy.optimizer import LegacyOptimizer
-from reference_impl.optimizers.nadam import Nadam
-from reference_impl.optimizers.optimizer import Optimizer
-from reference_impl.optimizers.sgd import SGD
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.optimizers import legacy
+from saveproof.reference_impl.optimizers.adagrad import Adadelta, Adagrad, RMSprop
+from saveproof.reference_impl.optimizers.adam import Adam, Adamax
+from saveproof.reference_impl.optimizers.legacy.optimizer import LegacyOptimizer
+from saveproof.reference_impl.optimizers.nadam import Nadam
+from saveproof.reference_impl.optimizers.optimizer import Optimizer
+from saveproof.reference_impl.optimizers.sgd import SGD
 
 AVERAGE = "average"
 AVERAGES = "_model_variables_moving_average"

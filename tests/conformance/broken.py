@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from conformance.checks import facets
-from conformance.contract import Facet
-from conformance.snapshot import Snapshot
-from conformance.subject import Logs
 from examples.linear_subject import Linear, Model
-from strategies.case import AnyEvent, Case
-from strategies.data import Rows
+from saveproof.conformance.checks import facets
+from saveproof.conformance.contract import Facet
+from saveproof.conformance.snapshot import Snapshot
+from saveproof.conformance.subject import Logs
+from saveproof.strategies.case import AnyEvent, Case
+from saveproof.strategies.data import Rows
 from tests.conformance.faulty import LosesMomentum
 
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from conformance.campaign import Campaign
-from conformance.examine import EXAMINE
-from conformance.isolation import Child
-from conformance.plan import Plan
-from reports.records import Result
-from strategies.case import Call, Case, Kind, TrainingHistory, TrainOnBatch
-from strategies.cases import cases
+from saveproof.conformance.campaign import Campaign
+from saveproof.conformance.examine import EXAMINE
+from saveproof.conformance.isolation import Child
+from saveproof.conformance.plan import Plan
+from saveproof.reports.records import Result
+from saveproof.strategies.case import Call, Case, Kind, TrainingHistory, TrainOnBatch
+from saveproof.strategies.cases import cases
 
 
 def _linear(case: Case) -> Case:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from conformance.snapshot import Snapshot
-from conformance.subject import Logs, Unsupported
 from examples.linear_subject import Linear, Model, Npz
-from strategies.case import AnyEvent, Case
-from strategies.data import Rows
+from saveproof.conformance.snapshot import Snapshot
+from saveproof.conformance.subject import Logs, Unsupported
+from saveproof.strategies.case import AnyEvent, Case
+from saveproof.strategies.data import Rows
 
 
 class _LosesMomentum(Npz):

@@ -1,6 +1,6 @@
 """A case that has some of everything that a model of the Keras family can hold."""
 
-from strategies.case import (
+from saveproof.strategies.case import (
     Architecture,
     Call,
     Case,

@@ -1,5 +1,5 @@
 """A module of one's own that holds a module which speaks the Keras API."""
 
-import reference_impl as keras
+from saveproof import reference_impl as keras
 
 __all__ = ["keras"]

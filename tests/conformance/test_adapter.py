@@ -6,15 +6,15 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from conformance.adapter import Adapter, Misbehaved
-from conformance.contract import Facet
-from conformance.examine import Report
-from conformance.plan import Batch
-from conformance.silence import Silence, as_errors
-from conformance.snapshot import Snapshot
 from examples.linear_subject import Linear
-from reports.records import SHOWN_NOTHING, Verdict
-from strategies import data
+from saveproof.conformance.adapter import Adapter, Misbehaved
+from saveproof.conformance.contract import Facet
+from saveproof.conformance.examine import Report
+from saveproof.conformance.plan import Batch
+from saveproof.conformance.silence import Silence, as_errors
+from saveproof.conformance.snapshot import Snapshot
+from saveproof.reports.records import SHOWN_NOTHING, Verdict
+from saveproof.strategies import data
 from tests.conformance.test_checks import CASE
 
 BROKEN = "tests.conformance.broken"
@@ -45,7 +45,7 @@ def test_a_subject_that_patches_the_judges_is_a_harness_error(subject, run):
     result = run(f"{BROKEN}:{subject}", examples=3)["round_trip_completes"]
 
     assert result.verdict is Verdict.HARNESS_ERROR
-    assert "expected conformance.checks.facets as it was" in result.findings[0].message
+    assert "expected saveproof.conformance.checks.facets as it was" in result.findings[0].message
 
 
 def test_outputs_and_losses_that_are_always_the_same_are_never_a_pass(run):

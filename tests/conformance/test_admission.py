@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-from conformance.cli import app
-from conformance.interchange import session as interchange
-from conformance.session import Conformance
+from saveproof.conformance.cli import app
+from saveproof.conformance.interchange import session as interchange
+from saveproof.conformance.session import Conformance
 
 LINEAR = "examples.linear_subject:Linear"
 

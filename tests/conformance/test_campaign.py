@@ -7,16 +7,16 @@ import pytest
 from hypothesis import find, given, settings
 from msgspec.structs import replace
 
-from conformance import subjects
-from conformance.asking import reports
-from conformance.campaign import Campaign
-from conformance.checks import ALL_CHECKS
-from conformance.examine import EXAMINE, Question, Request, path_of
-from conformance.isolation import Child
-from conformance.plan import Plan
-from conformance.recording import Asked, record
-from conformance.trace import Probe
-from reports.records import Verdict
+from saveproof.conformance import subjects
+from saveproof.conformance.asking import reports
+from saveproof.conformance.campaign import Campaign
+from saveproof.conformance.checks import ALL_CHECKS
+from saveproof.conformance.examine import EXAMINE, Question, Request, path_of
+from saveproof.conformance.isolation import Child
+from saveproof.conformance.plan import Plan
+from saveproof.conformance.recording import Asked, record
+from saveproof.conformance.trace import Probe
+from saveproof.reports.records import Verdict
 from tests.conformance.conftest import LINEAR_CASES
 from tests.conformance.test_reduction import Noting
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.contract import STATE, Facet
-from conformance.snapshot import Snapshot
-from conformance.trace import Change, Raised, Stage
-from reports.records import Verdict
+from saveproof.conformance.contract import STATE, Facet
+from saveproof.conformance.snapshot import Snapshot
+from saveproof.conformance.trace import Change, Raised, Stage
+from saveproof.reports.records import Verdict
 from tests.conformance.test_checks import GOOD, keys, snapshot, verdicts
 
 CHECKS = (

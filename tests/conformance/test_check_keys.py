@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from msgspec.structs import replace as replace_fields
 
-from conformance.trace import Raised, Stage, Trace
-from strategies.case import CompileSettings, Object, Recompile
+from saveproof.conformance.trace import Raised, Stage, Trace
+from saveproof.strategies.case import CompileSettings, Object, Recompile
 from tests.conformance.test_checks import CASE, EVERYTHING, GOOD, keys, life
 
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import msgspec
 
-from conformance.contract import Facet, Promise
-from conformance.snapshot import Snapshot
-from conformance.trace import Elsewhere
-from reports.records import Verdict
-from strategies.case import Architecture
+from saveproof.conformance.contract import Facet, Promise
+from saveproof.conformance.snapshot import Snapshot
+from saveproof.conformance.trace import Elsewhere
+from saveproof.reports.records import Verdict
+from saveproof.strategies.case import Architecture
 from tests.conformance.test_checks import CASE, EVERYTHING, GOOD, life, snapshot, verdicts
 
 

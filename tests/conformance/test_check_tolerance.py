@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from msgspec.structs import replace as replace_fields
 
-from conformance.contract import Exactness
-from reports.records import Verdict
-from strategies.case import Layer
+from saveproof.conformance.contract import Exactness
+from saveproof.reports.records import Verdict
+from saveproof.strategies.case import Layer
 from tests.conformance.test_checks import CASE, EVERYTHING, GOOD, life, verdicts
 
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from conformance.contract import Facet
-from conformance.snapshot import UNTOLD, Snapshot
-from conformance.trace import Trace
-from reports.records import Verdict
+from saveproof.conformance.contract import Facet
+from saveproof.conformance.snapshot import UNTOLD, Snapshot
+from saveproof.conformance.trace import Trace
+from saveproof.reports.records import Verdict
 from tests.conformance.test_checks import GOOD, life, verdicts
 
 

@@ -5,13 +5,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conformance.checks import ALL_CHECKS, checks_for, judge
-from conformance.checks.facets import FACET_CHECKS
-from conformance.contract import Contract, Facet, Promise, promises
-from conformance.snapshot import Snapshot
-from conformance.trace import Change, Conduct, Elsewhere, Life, Probe, Raised, Stage, Step, Trace
-from reports.records import Verdict
-from strategies.case import (
+from saveproof.conformance.checks import ALL_CHECKS, checks_for, judge
+from saveproof.conformance.checks.facets import FACET_CHECKS
+from saveproof.conformance.contract import Contract, Facet, Promise, promises
+from saveproof.conformance.snapshot import Snapshot
+from saveproof.conformance.trace import (
+    Change,
+    Conduct,
+    Elsewhere,
+    Life,
+    Probe,
+    Raised,
+    Stage,
+    Step,
+    Trace,
+)
+from saveproof.reports.records import Verdict
+from saveproof.strategies.case import (
     Architecture,
     Call,
     Case,

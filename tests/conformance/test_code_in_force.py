@@ -4,9 +4,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from conformance.subjects import resolve
-from strategies.case import SetTrainable
-from strategies.cases import cases
+from saveproof.conformance.subjects import resolve
+from saveproof.strategies.case import SetTrainable
+from saveproof.strategies.cases import cases
 
 NESTED = cases(layers=("Dense", "BatchNormalization"), max_layers=8)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.isolation import Child, Crashed
+from saveproof.conformance.isolation import Child, Crashed
 from tests.conformance.test_isolation import all_end, lives
 
 HERE = "tests.conformance.test_descendants"

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import find
 from typer.testing import CliRunner
 
-from conformance import description
-from conformance.cli import app
-from conformance.description import NotHere, answer, described, from_json
-from conformance.subject import Exchanged
-from conformance.subjects import SUBJECTS, BrokenSubject, UnknownSubject, resolve
-from strategies.case import to_json
+from saveproof.conformance import description
+from saveproof.conformance.cli import app
+from saveproof.conformance.description import NotHere, answer, described, from_json
+from saveproof.conformance.subject import Exchanged
+from saveproof.conformance.subjects import SUBJECTS, BrokenSubject, UnknownSubject, resolve
+from saveproof.strategies.case import to_json
 from tests.conformance.conftest import LINEAR_CASES
 from tests.conformance.test_admission import LINEAR, refusal, refusal_of_interchange
 

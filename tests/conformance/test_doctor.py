@@ -5,11 +5,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from conformance.contract import Facet
-from conformance.snapshot import Snapshot
-from conformance.subjects import resolve
-from conformance.subjects.doctor import doctor, tried
-from conformance.subjects.keras_api import KerasSubject
+from saveproof.conformance.contract import Facet
+from saveproof.conformance.snapshot import Snapshot
+from saveproof.conformance.subjects import resolve
+from saveproof.conformance.subjects.doctor import doctor, tried
+from saveproof.conformance.subjects.keras_api import KerasSubject
 
 
 def test_everything_that_the_doctor_tries_works_on_the_reference():

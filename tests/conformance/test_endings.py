@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import find
 
-from conformance import wire
-from conformance.asking import reports
-from conformance.checks import ALL_CHECKS
-from conformance.endings import (
+from examples.linear_subject import Linear, Model, Npz
+from saveproof.conformance import wire
+from saveproof.conformance.asking import reports
+from saveproof.conformance.checks import ALL_CHECKS
+from saveproof.conformance.endings import (
     Crashed,
     Failed,
     IsolationError,
@@ -21,12 +22,11 @@ from conformance.endings import (
     asked_again,
     crash,
 )
-from conformance.examine import EXAMINE, Question, Report, Request
-from conformance.isolation import Child
-from conformance.trace import Probe
-from examples.linear_subject import Linear, Model, Npz
-from reports.records import Verdict
-from strategies.case import Case
+from saveproof.conformance.examine import EXAMINE, Question, Report, Request
+from saveproof.conformance.isolation import Child
+from saveproof.conformance.trace import Probe
+from saveproof.reports.records import Verdict
+from saveproof.strategies.case import Case
 from tests.conformance.conftest import LINEAR_CASES
 
 HERE = "tests.conformance.test_endings"

@@ -4,24 +4,31 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from conformance.campaign import Campaign
-from conformance.cli import app
-from conformance.contract import Facet, Promise
-from conformance.interchange import session
-from conformance.interchange.exchange import EXCHANGE
-from conformance.interchange.judging import CHECKS
-from conformance.interchange.nudged import NUDGE, Nudged
-from conformance.interchange.pairs import ACROSS, Crossing, Pair, UnknownFormat, crossing, crossings
-from conformance.interchange.words import comparable, in_common
-from conformance.isolation import Child
-from conformance.plan import Plan
-from conformance.snapshot import Snapshot
-from conformance.subjects import resolve
-from conformance.subjects.keras_api import KerasSubject
-from reports import store
-from reports.records import Result, Verdict
-from strategies import data
-from strategies.case import from_json
+from saveproof.conformance.campaign import Campaign
+from saveproof.conformance.cli import app
+from saveproof.conformance.contract import Facet, Promise
+from saveproof.conformance.interchange import session
+from saveproof.conformance.interchange.exchange import EXCHANGE
+from saveproof.conformance.interchange.judging import CHECKS
+from saveproof.conformance.interchange.nudged import NUDGE, Nudged
+from saveproof.conformance.interchange.pairs import (
+    ACROSS,
+    Crossing,
+    Pair,
+    UnknownFormat,
+    crossing,
+    crossings,
+)
+from saveproof.conformance.interchange.words import comparable, in_common
+from saveproof.conformance.isolation import Child
+from saveproof.conformance.plan import Plan
+from saveproof.conformance.snapshot import Snapshot
+from saveproof.conformance.subjects import resolve
+from saveproof.conformance.subjects.keras_api import KerasSubject
+from saveproof.reports import store
+from saveproof.reports.records import Result, Verdict
+from saveproof.strategies import data
+from saveproof.strategies.case import from_json
 from tests.conformance.conftest import LINEAR_CASES
 from tests.conformance.test_foreign import ROOT
 from tests.conformance.travelling import HERE

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
-from conformance.contract import Facet, Promise
-from conformance.interchange.dialects import another_model, other_losses, other_steps
-from conformance.interchange.pairs import KERAS_2, KERAS_3, Pair, crossing
-from conformance.subjects.keras_api import KerasSubject
-from strategies.case import Call, Case, Layer, Object, from_json
+from saveproof.conformance.contract import Facet, Promise
+from saveproof.conformance.interchange.dialects import another_model, other_losses, other_steps
+from saveproof.conformance.interchange.pairs import KERAS_2, KERAS_3, Pair, crossing
+from saveproof.conformance.subjects.keras_api import KerasSubject
+from saveproof.strategies.case import Call, Case, Layer, Object, from_json
 from tests.conformance.test_foreign import ROOT
 
 

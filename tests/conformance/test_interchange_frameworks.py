@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from conformance.interchange import session
-from conformance.subjects import resolve
-from conformance.subjects.doctor import doctor, tried
-from reports.interchange import grid
-from reports.matrix import matrix
-from reports.records import UNEXPECTED
+from saveproof.conformance.interchange import session
+from saveproof.conformance.subjects import resolve
+from saveproof.conformance.subjects.doctor import doctor, tried
+from saveproof.reports.interchange import grid
+from saveproof.reports.matrix import matrix
+from saveproof.reports.records import UNEXPECTED
 
 pytestmark = pytest.mark.frameworks
 

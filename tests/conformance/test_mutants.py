@@ -4,11 +4,11 @@ from inspect import getmembers
 
 import pytest
 
-from conformance import subjects
-from conformance.checks import ALL_CHECKS
-from conformance.mutants import MUTANTS, Mutant
-from conformance.mutants.__main__ import matrix
-from conformance.mutants.faults import (
+from saveproof.conformance import subjects
+from saveproof.conformance.checks import ALL_CHECKS
+from saveproof.conformance.mutants import MUTANTS, Mutant
+from saveproof.conformance.mutants.__main__ import matrix
+from saveproof.conformance.mutants.faults import (
     conduct,
     graphs,
     handling,
@@ -17,8 +17,8 @@ from conformance.mutants.faults import (
     training,
     weights,
 )
-from conformance.mutants.killing import Kill, found, kill, killers
-from strategies.case import Kind
+from saveproof.conformance.mutants.killing import Kill, found, kill, killers
+from saveproof.strategies.case import Kind
 
 NAMES = {check.name for check in ALL_CHECKS}
 FAULTS = {

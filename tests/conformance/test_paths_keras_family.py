@@ -3,12 +3,12 @@
 import pytest
 from msgspec.structs import replace
 
-from conformance.contract import Facet, Promise
-from conformance.paths.keras_family import KERAS_2_API, KERAS_3, TF_KERAS
-from conformance.snapshot import differences
-from conformance.subjects import resolve
-from strategies import data
-from strategies.case import Kind
+from saveproof.conformance.contract import Facet, Promise
+from saveproof.conformance.paths.keras_family import KERAS_2_API, KERAS_3, TF_KERAS
+from saveproof.conformance.snapshot import differences
+from saveproof.conformance.subjects import resolve
+from saveproof.strategies import data
+from saveproof.strategies.case import Kind
 from tests.conformance.keras_cases import ARCHITECTURE, CASE, STEPS
 
 SUBCLASSED = replace(CASE, architecture=replace(ARCHITECTURE, kind=Kind.SUBCLASSED))

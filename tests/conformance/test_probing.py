@@ -9,13 +9,19 @@ import h5py
 import numpy as np
 import pytest
 
-from conformance.checks import judge
-from conformance.links import outward
-from conformance.recording import Asked, record
-from conformance.surroundings import files, generators, open_files, process, unusual_process
-from conformance.trace import Probe
 from examples.linear_subject import Linear, Npz
-from reports.records import Verdict
+from saveproof.conformance.checks import judge
+from saveproof.conformance.links import outward
+from saveproof.conformance.recording import Asked, record
+from saveproof.conformance.surroundings import (
+    files,
+    generators,
+    open_files,
+    process,
+    unusual_process,
+)
+from saveproof.conformance.trace import Probe
+from saveproof.reports.records import Verdict
 from tests.conformance.test_checks import CASE
 
 CONDUCT = (

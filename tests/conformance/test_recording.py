@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from conformance.checks import judge
-from conformance.contract import Facet
-from conformance.recording import Asked, record
-from conformance.snapshot import Snapshot
-from conformance.subject import Unsupported
-from conformance.trace import Elsewhere, Life, Probe
 from examples.linear_subject import Linear, Npz
-from reports.records import Verdict
+from saveproof.conformance.checks import judge
+from saveproof.conformance.contract import Facet
+from saveproof.conformance.recording import Asked, record
+from saveproof.conformance.snapshot import Snapshot
+from saveproof.conformance.subject import Unsupported
+from saveproof.conformance.trace import Elsewhere, Life, Probe
+from saveproof.reports.records import Verdict
 from tests.conformance.test_checks import CASE
 
 
@@ -51,7 +51,7 @@ def test_what_was_trained_is_not_excused_from_a_save_or_load(stage, tmp_path):
     found = judged(through(**{stage: excused}), tmp_path)["round_trip_completes"]
 
     assert found.verdict is Verdict.FAIL
-    assert f"{stage} raised conformance.subject.Unsupported" in found.defects[0].message
+    assert f"{stage} raised saveproof.conformance.subject.Unsupported" in found.defects[0].message
 
 
 class Spoiled(Linear):

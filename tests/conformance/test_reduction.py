@@ -4,18 +4,18 @@ from contextlib import suppress
 
 import pytest
 
-from conformance import wire
-from conformance.campaign import Campaign
-from conformance.checks import ALL_CHECKS, Defect, Judgement
-from conformance.contract import Promise
-from conformance.endings import Crashed
-from conformance.examine import Report, Request, examine
-from conformance.known_issues import KnownIssue
-from conformance.plan import Plan
-from conformance.snapshot import Difference
-from conformance.trace import Probe
-from reports.records import Result, Verdict
-from strategies.case import to_json
+from saveproof.conformance import wire
+from saveproof.conformance.campaign import Campaign
+from saveproof.conformance.checks import ALL_CHECKS, Defect, Judgement
+from saveproof.conformance.contract import Promise
+from saveproof.conformance.endings import Crashed
+from saveproof.conformance.examine import Report, Request, examine
+from saveproof.conformance.known_issues import KnownIssue
+from saveproof.conformance.plan import Plan
+from saveproof.conformance.snapshot import Difference
+from saveproof.conformance.trace import Probe
+from saveproof.reports.records import Result, Verdict
+from saveproof.strategies.case import to_json
 from tests.conformance.conftest import LINEAR_CASES
 
 FAULTY = "tests.conformance.faulty"
@@ -136,7 +136,7 @@ def test_a_defect_is_as_grave_as_it_was_ever_seen(examiner):
 
 def test_a_gap_that_is_listed_is_known(monkeypatch):
     issue = KnownIssue("*", "npz", "weights_survive", "weights: kernel", "No kernel comes back.")
-    monkeypatch.setattr("conformance.campaign.known_issue", lambda *_: issue)
+    monkeypatch.setattr("saveproof.conformance.campaign.known_issue", lambda *_: issue)
 
     result = _of_gaps(_Gaps())
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import find
 from typer.testing import CliRunner
 
-from conformance.cli import app
-from strategies.case import to_json
+from saveproof.conformance.cli import app
+from saveproof.strategies.case import to_json
 from tests.conformance.conftest import LINEAR_CASES
 
 FAULTY = "tests.conformance.faulty"

@@ -6,16 +6,24 @@ import sys
 import msgspec
 import pytest
 
-from conformance import replay, repro
-from conformance.contract import Facet
-from conformance.replay import At, NoSuchCase
-from conformance.reproduction.looks import look
-from conformance.reproduction.paths import NotReproducible, dialect_of
-from conformance.reproduction.source import WIDTH, Call, lines, literal
-from reports.commands import SCRIPTED
-from reports.records import CheckInfo, Finding, Header, PathInfo, Result, SubjectInfo, Verdict
-from reports.store import append, begin, shard, write_run
-from strategies.case import (
+from saveproof.conformance import replay, repro
+from saveproof.conformance.contract import Facet
+from saveproof.conformance.replay import At, NoSuchCase
+from saveproof.conformance.reproduction.looks import look
+from saveproof.conformance.reproduction.paths import NotReproducible, dialect_of
+from saveproof.conformance.reproduction.source import WIDTH, Call, lines, literal
+from saveproof.reports.commands import SCRIPTED
+from saveproof.reports.records import (
+    CheckInfo,
+    Finding,
+    Header,
+    PathInfo,
+    Result,
+    SubjectInfo,
+    Verdict,
+)
+from saveproof.reports.store import append, begin, shard, write_run
+from saveproof.strategies.case import (
     Architecture,
     Case,
     CompileSettings,
@@ -36,7 +44,7 @@ from strategies.case import (
     TrainOnBatch,
     to_json,
 )
-from strategies.case import (
+from saveproof.strategies.case import (
     Call as LayerCall,
 )
 

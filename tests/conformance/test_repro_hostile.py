@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from conformance import repro
-from conformance.contract import Facet
-from conformance.replay import NotBuiltIn, told
-from conformance.reproduction.source import (
+from saveproof.conformance import repro
+from saveproof.conformance.contract import Facet
+from saveproof.conformance.replay import NotBuiltIn, told
+from saveproof.conformance.reproduction.source import (
     Call,
     NotSource,
     docstring,
@@ -20,8 +20,8 @@ from conformance.reproduction.source import (
     index,
     literal,
 )
-from reports.records import Finding
-from strategies.case import (
+from saveproof.reports.records import Finding
+from saveproof.strategies.case import (
     Case,
     Input,
     InvalidCase,
@@ -31,7 +31,7 @@ from strategies.case import (
     from_json,
     to_json,
 )
-from strategies.validation import validate
+from saveproof.strategies.validation import validate
 from tests.conformance.test_repro import (
     ARCHITECTURES,
     PLACES,

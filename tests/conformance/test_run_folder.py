@@ -3,12 +3,12 @@
 import pytest
 from typer.testing import CliRunner
 
-from conformance.checks import ALL_CHECKS
-from conformance.cli import app
-from conformance.header import header
-from conformance.run_folder import RunFolder
-from reports import store
-from reports.files import Claim, NotWritten
+from saveproof.conformance.checks import ALL_CHECKS
+from saveproof.conformance.cli import app
+from saveproof.conformance.header import header
+from saveproof.conformance.run_folder import RunFolder
+from saveproof.reports import store
+from saveproof.reports.files import Claim, NotWritten
 from tests.conformance.travelling import HERE
 from tests.reports.test_files import room_for
 

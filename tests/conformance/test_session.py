@@ -9,13 +9,13 @@ import pytest
 from hypothesis import Phase
 from msgspec.structs import replace
 
-from conformance.failures import failure
-from conformance.plan import Batch, Plan
-from conformance.session import Conformance
-from reports import store
-from reports.files import Claim, NotWritten
-from reports.records import SHOWN_NOTHING, Finding, Result, Verdict
-from reports.store import Run
+from saveproof.conformance.failures import failure
+from saveproof.conformance.plan import Batch, Plan
+from saveproof.conformance.session import Conformance
+from saveproof.reports import store
+from saveproof.reports.files import Claim, NotWritten
+from saveproof.reports.records import SHOWN_NOTHING, Finding, Result, Verdict
+from saveproof.reports.store import Run
 from tests.conformance.conftest import LINEAR_CASES
 
 
@@ -64,7 +64,15 @@ def test_a_sentence_that_no_case_could_break_is_skipped_and_never_passes(verdict
 
 
 def test_what_runs_side_by_side_stays_on_one_worker(tmp_path):
-    command = ["-m", "pytest", "--pyargs", "conformance.suite", "--subject", "reference", "-v"]
+    command = [
+        "-m",
+        "pytest",
+        "--pyargs",
+        "saveproof.conformance.suite",
+        "--subject",
+        "reference",
+        "-v",
+    ]
     asked = ["--path", "json", "--kind", "sequential", "--kind", "functional", "--examples", "1"]
     out = ["--saveproof-out", str(tmp_path / "run"), "-n", "2", "-p", "no:cacheprovider"]
 
@@ -105,7 +113,15 @@ def suite(*options, folder, room=resource.RLIM_INFINITY):
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
 
     subject = ["--subject", "examples.linear_subject:Linear", "--kind", "sequential"]
-    command = ["-m", "pytest", "--pyargs", "conformance.suite", *subject, "--examples", "1"]
+    command = [
+        "-m",
+        "pytest",
+        "--pyargs",
+        "saveproof.conformance.suite",
+        *subject,
+        "--examples",
+        "1",
+    ]
     return subprocess.run(
         [sys.executable, *command, "-p", "no:cacheprovider", *options],
         capture_output=True,
@@ -153,7 +169,7 @@ def test_an_earlier_run_stays_where_nothing_runs(option, tmp_path):
 
 INTERRUPTED_TWICE = """
 import pytest
-from conformance.campaign import Campaign
+from saveproof.conformance.campaign import Campaign
 
 book = Campaign.book
 

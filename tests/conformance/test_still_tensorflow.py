@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from strategies.case import to_json
+from saveproof.strategies.case import to_json
 from tests.conformance.keras_cases import CASE
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.timeout(300)]
@@ -14,10 +14,10 @@ pytestmark = [pytest.mark.frameworks, pytest.mark.timeout(300)]
 DRAWS = """
 import json, sys, tempfile
 from pathlib import Path
-from conformance.contract import Facet
-from conformance.subjects import resolve
-from strategies import data
-from strategies.case import TrainOnBatch, from_json
+from saveproof.conformance.contract import Facet
+from saveproof.conformance.subjects import resolve
+from saveproof.strategies import data
+from saveproof.strategies.case import TrainOnBatch, from_json
 
 subject, case = resolve("tf_keras"), from_json(sys.argv[1])
 rows = data.rows(case, 0)

@@ -8,7 +8,7 @@ import sys
 import pytest
 from msgspec.structs import replace
 
-from strategies.case import Layer, to_json
+from saveproof.strategies.case import Layer, to_json
 from tests.conformance.keras_cases import ARCHITECTURE, CASE
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.timeout(600)]
@@ -28,11 +28,11 @@ SUBJECTS = ("tf_keras", "keras:tensorflow", "keras:torch", "keras:jax")
 ROUND_TRIPS = """
 import json, sys, tempfile
 from pathlib import Path
-from conformance.contract import Facet, Promise
-from conformance.snapshot import differences
-from conformance.subjects import resolve
-from strategies import data
-from strategies.case import from_json
+from saveproof.conformance.contract import Facet, Promise
+from saveproof.conformance.snapshot import differences
+from saveproof.conformance.subjects import resolve
+from saveproof.strategies import data
+from saveproof.strategies.case import from_json
 
 subject, case = resolve(sys.argv[1]), from_json(sys.argv[2])
 seen = {}
@@ -114,7 +114,7 @@ def test_a_second_backend_in_one_process_is_refused():
     told = run(
         """
 import json
-from conformance.subjects import resolve
+from saveproof.conformance.subjects import resolve
 resolve("keras:torch").seed(1)
 try:
     resolve("keras:tensorflow").seed(1)

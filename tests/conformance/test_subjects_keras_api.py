@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from conformance.contract import Facet
-from conformance.snapshot import differences
-from conformance.subject import Unsupported
-from conformance.subjects import resolve
-from conformance.subjects.keras3 import _loopless
-from conformance.subjects.keras_api import KerasSubject
-from strategies import data
-from strategies.case import (
+from saveproof.conformance.contract import Facet
+from saveproof.conformance.snapshot import differences
+from saveproof.conformance.subject import Unsupported
+from saveproof.conformance.subjects import resolve
+from saveproof.conformance.subjects.keras3 import _loopless
+from saveproof.conformance.subjects.keras_api import KerasSubject
+from saveproof.strategies import data
+from saveproof.strategies.case import (
     Evaluate,
     Fit,
     Kind,

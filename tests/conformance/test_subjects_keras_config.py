@@ -2,9 +2,9 @@
 
 import pytest
 
-from conformance.subjects.keras_arguments import flat, plain
-from conformance.subjects.keras_compile import compile_settings
-from conformance.subjects.keras_graph import calls, canonical
+from saveproof.conformance.subjects.keras_arguments import flat, plain
+from saveproof.conformance.subjects.keras_compile import compile_settings
+from saveproof.conformance.subjects.keras_graph import calls, canonical
 
 TENSOR = "__keras_tensor__"
 

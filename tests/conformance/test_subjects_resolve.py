@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from conformance.reproduction import paths
-from conformance.subjects import SUBJECTS, NotASubject, UnknownSubject, keras3, resolve
-from conformance.subjects.keras_api import KerasSubject, NotInstalled
+from saveproof.conformance.reproduction import paths
+from saveproof.conformance.subjects import SUBJECTS, NotASubject, UnknownSubject, keras3, resolve
+from saveproof.conformance.subjects.keras_api import KerasSubject, NotInstalled
 
 
 def test_every_built_in_subject_is_there_without_its_framework():
@@ -41,7 +41,7 @@ def test_a_class_is_a_subject():
 
 
 def test_a_module_that_speaks_the_keras_api_is_a_subject(tmp_path, monkeypatch):
-    (tmp_path / "of_mine.py").write_text("import reference_impl as keras\n")
+    (tmp_path / "of_mine.py").write_text("from saveproof import reference_impl as keras\n")
     monkeypatch.syspath_prepend(tmp_path)
 
     subject = resolve("of_mine:keras")
@@ -50,7 +50,9 @@ def test_a_module_that_speaks_the_keras_api_is_a_subject(tmp_path, monkeypatch):
     assert subject.module == "reference_impl"
 
 
-@pytest.mark.parametrize("spec", ["tf_kears", "conformance.subjects", ":reference", "a.b:"])
+@pytest.mark.parametrize(
+    "spec", ["tf_kears", "saveproof.conformance.subjects", ":reference", "a.b:"]
+)
 def test_an_unknown_name_is_refused_with_those_that_there_are(spec):
     with pytest.raises(UnknownSubject, match="tf_keras"):
         resolve(spec)
@@ -63,12 +65,12 @@ def test_a_module_that_is_not_there_is_named():
 
 def test_an_attribute_that_is_not_there_is_named():
     with pytest.raises(UnknownSubject, match="no_such_thing"):
-        resolve("conformance.subjects:no_such_thing")
+        resolve("saveproof.conformance.subjects:no_such_thing")
 
 
 def test_what_lacks_methods_is_refused_with_their_names():
     with pytest.raises(NotASubject, match=r"without build, compile"):
-        resolve("conformance.contract:STATE")
+        resolve("saveproof.conformance.contract:STATE")
 
 
 def test_a_framework_that_is_not_installed_is_named_when_it_is_needed():

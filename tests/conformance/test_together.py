@@ -2,19 +2,19 @@
 
 from dataclasses import replace
 
-from conformance import wire
-from conformance.asking import confirmed
-from conformance.campaign import Campaign, run_together
-from conformance.checks import Judgement
-from conformance.contract import Promise
-from conformance.endings import Crashed, TimedOut
-from conformance.examine import EXAMINE, Report, Reports, Request, examine
-from conformance.isolation import Child
-from conformance.plan import Plan
-from conformance.progress import Progress
-from reports.records import Verdict
-from strategies.case import Hop, Kind
-from strategies.cases import cases
+from saveproof.conformance import wire
+from saveproof.conformance.asking import confirmed
+from saveproof.conformance.campaign import Campaign, run_together
+from saveproof.conformance.checks import Judgement
+from saveproof.conformance.contract import Promise
+from saveproof.conformance.endings import Crashed, TimedOut
+from saveproof.conformance.examine import EXAMINE, Report, Reports, Request, examine
+from saveproof.conformance.isolation import Child
+from saveproof.conformance.plan import Plan
+from saveproof.conformance.progress import Progress
+from saveproof.reports.records import Verdict
+from saveproof.strategies.case import Hop, Kind
+from saveproof.strategies.cases import cases
 from tests.conformance import faulty
 from tests.conformance.conftest import LINEAR_CASES
 

@@ -4,10 +4,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from conformance import wire
-from conformance.contract import Facet
-from conformance.snapshot import Snapshot, same
-from conformance.trace import Elsewhere, Life, Step
+from saveproof.conformance import wire
+from saveproof.conformance.contract import Facet
+from saveproof.conformance.snapshot import Snapshot, same
+from saveproof.conformance.trace import Elsewhere, Life, Step
 
 
 def test_life_comes_back_to_the_byte():

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from conformance.contract import Contract, Promise
-from conformance.subject import Logs
 from examples.linear_subject import Linear, Model, Npz
-from strategies.case import AnyEvent, Case
-from strategies.data import Rows
+from saveproof.conformance.contract import Contract, Promise
+from saveproof.conformance.subject import Logs
+from saveproof.strategies.case import AnyEvent, Case
+from saveproof.strategies.data import Rows
 
 HERE = "tests.conformance.travelling"
 

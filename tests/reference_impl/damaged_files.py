@@ -7,10 +7,10 @@ from typing import Any
 import h5py
 import numpy as np
 
-from reference_impl.formats.object_graph import GRAPH_KEY
-from reference_impl.formats.protos import MESSAGES
-from reference_impl.random import process_generator
-from reference_impl.state import NamedArray
+from saveproof.reference_impl.formats.object_graph import GRAPH_KEY
+from saveproof.reference_impl.formats.protos import MESSAGES
+from saveproof.reference_impl.random import process_generator
+from saveproof.reference_impl.state import NamedArray
 
 
 def state_of(model: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-import reference_impl as keras
+from saveproof import reference_impl as keras
 
 
 class Scale(keras.layers.Layer):

@@ -15,12 +15,12 @@ from typing import Any
 import h5py
 import numpy as np
 
-import reference_impl as keras
-from reference_impl.formats.bundle_read import open_bundle
-from reference_impl.formats.bundle_write import write_bundle
-from reference_impl.formats.protos import MESSAGES
-from reference_impl.formats.saved_model_write import INDEX
-from reference_impl.state import NamedArray
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.formats.bundle_read import open_bundle
+from saveproof.reference_impl.formats.bundle_write import write_bundle
+from saveproof.reference_impl.formats.protos import MESSAGES
+from saveproof.reference_impl.formats.saved_model_write import INDEX
+from saveproof.reference_impl.state import NamedArray
 
 Place = tuple[Any, ...]
 """Keys and numbers that lead to a part of a configuration."""

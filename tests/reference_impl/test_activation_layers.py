@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from reference_impl import layers
-from reference_impl.layers.arguments import LayerArgumentError, UnsupportedArgumentError
-from reference_impl.models import model_from_json
+from saveproof.reference_impl import layers
+from saveproof.reference_impl.layers.arguments import LayerArgumentError, UnsupportedArgumentError
+from saveproof.reference_impl.models import model_from_json
 
 X = np.array([[-2.0, -0.5, 0.5, 2.0]], np.float32)
 

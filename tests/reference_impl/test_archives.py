@@ -6,10 +6,15 @@ import zipfile
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.formats.errors import MissingPart, NotReadHere, UnreadableFile, WrongPart
-from reference_impl.models.errors import UnbuiltModel
-from reference_impl.serialization import UnknownLayer
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.formats.errors import (
+    MissingPart,
+    NotReadHere,
+    UnreadableFile,
+    WrongPart,
+)
+from saveproof.reference_impl.models.errors import UnbuiltModel
+from saveproof.reference_impl.serialization import UnknownLayer
 
 layers = keras.layers
 X = np.random.default_rng(1).normal(size=(6, 4)).astype("float32")

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.formats.archive import MAGIC, read_archive
-from reference_impl.formats.errors import UnreadableFile, WrongChecksum
-from reference_impl.formats.hdf5_parts import Hdf5File
-from reference_impl.formats.hdf5_read import read_model
-from reference_impl.formats.pieces import Content
-from reference_impl.formats.seal import LENGTH, unsealed
-from reference_impl.formats.weights_h5 import read_weights_tree
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.formats.archive import MAGIC, read_archive
+from saveproof.reference_impl.formats.errors import UnreadableFile, WrongChecksum
+from saveproof.reference_impl.formats.hdf5_parts import Hdf5File
+from saveproof.reference_impl.formats.hdf5_read import read_model
+from saveproof.reference_impl.formats.pieces import Content
+from saveproof.reference_impl.formats.seal import LENGTH, unsealed
+from saveproof.reference_impl.formats.weights_h5 import read_weights_tree
 
 RANDOM = np.random.default_rng(5)
 

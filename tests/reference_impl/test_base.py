@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.layers.symbolic import KerasTensor
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.layers.symbolic import KerasTensor
 
 
 class Scale(keras.layers.Layer):

@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from reference_impl.formats.bundle_read import open_bundle
-from reference_impl.formats.bundle_table import FOOTER_SIZE, decoded_table, encoded_table
-from reference_impl.formats.bundle_write import data_file, index_file, write_bundle
-from reference_impl.formats.errors import (
+from saveproof.reference_impl.formats.bundle_read import open_bundle
+from saveproof.reference_impl.formats.bundle_table import FOOTER_SIZE, decoded_table, encoded_table
+from saveproof.reference_impl.formats.bundle_write import data_file, index_file, write_bundle
+from saveproof.reference_impl.formats.errors import (
     MissingPart,
     NotReadHere,
     UnreadableFile,
@@ -16,9 +16,9 @@ from reference_impl.formats.errors import (
     WrongChecksum,
     WrongPart,
 )
-from reference_impl.formats.protos import MESSAGES, decoded, encoded
-from reference_impl.formats.tensor_types import DTYPES
-from reference_impl.state import NamedArray
+from saveproof.reference_impl.formats.protos import MESSAGES, decoded, encoded
+from saveproof.reference_impl.formats.tensor_types import DTYPES
+from saveproof.reference_impl.state import NamedArray
 
 REFUSALS = (UnreadableFile, MissingPart, WrongPart, WrongChecksum, NotReadHere)
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference_impl.formats.bundle_table import (
+from saveproof.reference_impl.formats.bundle_table import (
     FOOTER_SIZE,
     MAGIC,
     Handle,
@@ -15,7 +15,12 @@ from reference_impl.formats.bundle_table import (
     read_varint,
     varint,
 )
-from reference_impl.formats.errors import NotReadHere, UnreadableFile, WrongChecksum, WrongPart
+from saveproof.reference_impl.formats.errors import (
+    NotReadHere,
+    UnreadableFile,
+    WrongChecksum,
+    WrongPart,
+)
 
 
 def read(data):

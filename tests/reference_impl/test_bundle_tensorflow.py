@@ -3,10 +3,15 @@
 import numpy as np
 import pytest
 
-from reference_impl.formats.bundle_read import open_bundle
-from reference_impl.formats.bundle_write import data_file, index_file, write_bundle
-from reference_impl.formats.object_graph import GRAPH_KEY, decoded_graph, numbered, tensors_of
-from reference_impl.state import NamedArray
+from saveproof.reference_impl.formats.bundle_read import open_bundle
+from saveproof.reference_impl.formats.bundle_write import data_file, index_file, write_bundle
+from saveproof.reference_impl.formats.object_graph import (
+    GRAPH_KEY,
+    decoded_graph,
+    numbered,
+    tensors_of,
+)
+from saveproof.reference_impl.state import NamedArray
 from tests.reference_impl.checkpoint_models import LEGACY, MODELS, compiled, trained
 
 pytestmark = [

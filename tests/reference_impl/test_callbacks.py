@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-import reference_impl as keras
+from saveproof import reference_impl as keras
 
 X = np.random.default_rng(1).normal(size=(8, 4)).astype("float32")
 

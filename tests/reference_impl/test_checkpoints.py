@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.formats.bundle_write import write_bundle
-from reference_impl.formats.object_graph import Node, tensors_of
-from reference_impl.models.restore import WeightsMismatch
-from reference_impl.models.trackable import tree_of
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.formats.bundle_write import write_bundle
+from saveproof.reference_impl.formats.object_graph import Node, tensors_of
+from saveproof.reference_impl.models.restore import WeightsMismatch
+from saveproof.reference_impl.models.trackable import tree_of
 from tests.reference_impl.checkpoint_models import (
     MODELS,
     OPTIMIZERS,

@@ -5,11 +5,11 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.formats.bundle_read import open_bundle
-from reference_impl.formats.bundle_write import data_file, index_file, write_bundle
-from reference_impl.formats.checkpoint_state import latest_checkpoint
-from reference_impl.formats.errors import (
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.formats.bundle_read import open_bundle
+from saveproof.reference_impl.formats.bundle_write import data_file, index_file, write_bundle
+from saveproof.reference_impl.formats.checkpoint_state import latest_checkpoint
+from saveproof.reference_impl.formats.errors import (
     MissingPart,
     NotReadHere,
     UnreadableFile,
@@ -17,12 +17,12 @@ from reference_impl.formats.errors import (
     WrongChecksum,
     WrongPart,
 )
-from reference_impl.formats.object_graph import GRAPH_KEY, Node, tensors_of
-from reference_impl.models.errors import UnbuiltModel
-from reference_impl.models.restore import WeightsMismatch
-from reference_impl.models.restore_training import OptimizerMismatch
-from reference_impl.saving import FormatNotOffered, TargetExists
-from reference_impl.state import NamedArray
+from saveproof.reference_impl.formats.object_graph import GRAPH_KEY, Node, tensors_of
+from saveproof.reference_impl.models.errors import UnbuiltModel
+from saveproof.reference_impl.models.restore import WeightsMismatch
+from saveproof.reference_impl.models.restore_training import OptimizerMismatch
+from saveproof.reference_impl.saving import FormatNotOffered, TargetExists
+from saveproof.reference_impl.state import NamedArray
 from tests.reference_impl.checkpoint_models import MODELS, compiled, everything, saved, trained
 
 REFUSALS = (UnreadableFile, MissingPart, WrongPart, WrongChecksum, NotReadHere)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.loading import LoadError
-from reference_impl.serialization import UnknownLayer
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.loading import LoadError
+from saveproof.reference_impl.serialization import UnknownLayer
 from tests.reference_impl.graph_classes import (
     CUSTOM,
     MODELS,

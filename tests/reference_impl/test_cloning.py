@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-import reference_impl as keras
+from saveproof import reference_impl as keras
 from tests.reference_impl.graph_classes import (
     More,
     Own,

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.configuration import UnstatedConfig
-from reference_impl.stated import Unserializable
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.configuration import UnstatedConfig
+from saveproof.reference_impl.stated import Unserializable
 
 L = keras.layers
 X, Y = np.linspace(-1, 1, 12, dtype="f").reshape(4, 3), np.ones((4, 1), "f")

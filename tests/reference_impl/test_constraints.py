@@ -2,7 +2,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from reference_impl import constraints
+from saveproof.reference_impl import constraints
 
 W = np.array([[3.0, 0.0], [-4.0, 0.5]], np.float32)
 WORKED = [

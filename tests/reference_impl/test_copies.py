@@ -6,7 +6,7 @@ import pickle  # noqa: TID251 (what is copied is our own)
 import numpy as np
 import pytest
 
-import reference_impl as keras
+from saveproof import reference_impl as keras
 
 L = keras.layers
 RANDOM = np.random.default_rng(0)

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.models.dialect_entries import Words, entry_of, read_entry
-from reference_impl.models.dialect_training import (
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.models.dialect_entries import Words, entry_of, read_entry
+from saveproof.reference_impl.models.dialect_training import (
     compile_config,
     in_our_order,
     optimizer_list,
     unlisted,
 )
-from reference_impl.models.dialects import Dialect, dialect_of_entry
-from reference_impl.serialization import deserialize_layer
+from saveproof.reference_impl.models.dialects import Dialect, dialect_of_entry
+from saveproof.reference_impl.serialization import deserialize_layer
 
 layers, optimizers = keras.layers, keras.optimizers
 X = np.random.default_rng(1).normal(size=(6, 4)).astype("float32")

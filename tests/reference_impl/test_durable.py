@@ -6,10 +6,10 @@ import google_crc32c
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.formats import durable
-from reference_impl.formats.durable import DurableFile, WrittenWrong
-from reference_impl.formats.pieces import LARGE, side_by_side, taken_apart
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.formats import durable
+from saveproof.reference_impl.formats.durable import DurableFile, WrittenWrong
+from saveproof.reference_impl.formats.pieces import LARGE, side_by_side, taken_apart
 
 
 def model():

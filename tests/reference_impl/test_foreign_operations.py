@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-import reference_impl as reference
-from reference_impl.serialization import UnknownLayer
+from saveproof import reference_impl as reference
+from saveproof.reference_impl.serialization import UnknownLayer
 from tests.reference_impl.foreign_models import assert_trains_alike, saved, with_call
 
 pytestmark = [

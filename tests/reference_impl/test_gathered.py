@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from reference_impl import autodiff
-from reference_impl.autodiff import Tape, Variable
-from reference_impl.gathered import Gathered, parts
-from reference_impl.optimizers.clipping import (
+from saveproof.reference_impl import autodiff
+from saveproof.reference_impl.autodiff import Tape, Variable
+from saveproof.reference_impl.gathered import Gathered, parts
+from saveproof.reference_impl.optimizers.clipping import (
     clipped_by_global_norm,
     clipped_by_norm,
     clipped_by_value,

@@ -5,16 +5,16 @@ from types import FunctionType
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl import primitives, windows
-from reference_impl.activations import elu
-from reference_impl.autodiff import Tensor
-from reference_impl.graphs.drawing import Drawing
-from reference_impl.graphs.endpoints import CALL, SIGNATURE, Spec, endpoints
-from reference_impl.graphs.function import Function
-from reference_impl.graphs.operations import OPERATIONS
-from reference_impl.graphs.recurrent import UNROLLED
-from reference_impl.graphs.symbol import UntraceableOperation
+from saveproof import reference_impl as keras
+from saveproof.reference_impl import primitives, windows
+from saveproof.reference_impl.activations import elu
+from saveproof.reference_impl.autodiff import Tensor
+from saveproof.reference_impl.graphs.drawing import Drawing
+from saveproof.reference_impl.graphs.endpoints import CALL, SIGNATURE, Spec, endpoints
+from saveproof.reference_impl.graphs.function import Function
+from saveproof.reference_impl.graphs.operations import OPERATIONS
+from saveproof.reference_impl.graphs.recurrent import UNROLLED
+from saveproof.reference_impl.graphs.symbol import UntraceableOperation
 
 NOT_PRIMITIVES = {primitives.unbroadcast, primitives.kept_shape}
 NOT_WINDOWS = {windows.output_length, windows.pad_amounts}

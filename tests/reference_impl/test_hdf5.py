@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from h5py import h5a, h5t
 
-import reference_impl as keras
-from reference_impl.formats.errors import UnwritableName, WrongPart
-from reference_impl.formats.hdf5_parts import opened
-from reference_impl.formats.hdf5_read import read_model, read_weights
-from reference_impl.formats.hdf5_write import TOP_LEVEL, write_model, write_weights
-from reference_impl.formats.hdf5_write_parts import HEADER_LIMIT
-from reference_impl.formats.weights_h5 import MOST_LINKS
-from reference_impl.state import LayerWeights, ModelState, NamedArray, WeightsState
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.formats.errors import UnwritableName, WrongPart
+from saveproof.reference_impl.formats.hdf5_parts import opened
+from saveproof.reference_impl.formats.hdf5_read import read_model, read_weights
+from saveproof.reference_impl.formats.hdf5_write import TOP_LEVEL, write_model, write_weights
+from saveproof.reference_impl.formats.hdf5_write_parts import HEADER_LIMIT
+from saveproof.reference_impl.formats.weights_h5 import MOST_LINKS
+from saveproof.reference_impl.state import LayerWeights, ModelState, NamedArray, WeightsState
 
 
 def weights(*names, layer="dense"):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.hostile_files import BOMBS, Outcome
-from reference_impl import limits
-from reference_impl.formats import archive, bundle_table, json_text
+from saveproof.reference_impl import limits
+from saveproof.reference_impl.formats import archive, bundle_table, json_text
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "hostile-files.md"
 

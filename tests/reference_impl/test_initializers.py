@@ -4,10 +4,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from reference_impl import initializers
-from reference_impl.catalogue import UnknownNameError
-from reference_impl.custom_objects import custom_object_scope
-from reference_impl.random import set_random_seed
+from saveproof.reference_impl import initializers
+from saveproof.reference_impl.catalogue import UnknownNameError
+from saveproof.reference_impl.custom_objects import custom_object_scope
+from saveproof.reference_impl.random import set_random_seed
 
 RANDOM = [
     name

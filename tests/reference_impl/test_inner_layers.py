@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.models.errors import UnbuiltModel
-from reference_impl.models.restore import WeightsMismatch
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.models.errors import UnbuiltModel
+from saveproof.reference_impl.models.restore import WeightsMismatch
 
 L = keras.layers
 X = np.linspace(-1, 1, 12, dtype="f").reshape(4, 3)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-import reference_impl as reference
+from saveproof import reference_impl as reference
 
 pytestmark = [
     pytest.mark.frameworks,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-import reference_impl as reference
+from saveproof import reference_impl as reference
 from tests.reference_impl.keyword_models import DATA, shifted, shifted_class, started, translator
 
 pytestmark = [

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.layers.arguments import LayerArgumentError
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.layers.arguments import LayerArgumentError
 
 L = keras.layers
 

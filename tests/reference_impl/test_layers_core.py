@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from reference_impl import activations, layers
-from reference_impl.autodiff import Tape, Tensor
-from reference_impl.layers.arguments import LayerArgumentError, UnsupportedArgumentError
-from reference_impl.layers.embedding import IndexRangeError
-from reference_impl.random import set_random_seed
+from saveproof.reference_impl import activations, layers
+from saveproof.reference_impl.autodiff import Tape, Tensor
+from saveproof.reference_impl.layers.arguments import LayerArgumentError, UnsupportedArgumentError
+from saveproof.reference_impl.layers.embedding import IndexRangeError
+from saveproof.reference_impl.random import set_random_seed
 
 ONES = np.ones((2, 3), np.float32)
 

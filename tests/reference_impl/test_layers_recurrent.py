@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from reference_impl import layers
-from reference_impl.layers.arguments import LayerArgumentError, UnsupportedArgumentError
+from saveproof.reference_impl import layers
+from saveproof.reference_impl.layers.arguments import LayerArgumentError, UnsupportedArgumentError
 
 RECURRENT = [layers.SimpleRNN, layers.LSTM, layers.GRU]
 SEQUENCE = np.random.default_rng(0).normal(size=(2, 6, 3)).astype("float32")

@@ -7,9 +7,9 @@ from operator import add
 import numpy as np
 import pytest
 
-from reference_impl import layers
-from reference_impl.autodiff import Tape, Tensor, sum
-from reference_impl.nest import leaves
+from saveproof.reference_impl import layers
+from saveproof.reference_impl.autodiff import Tape, Tensor, sum
+from saveproof.reference_impl.nest import leaves
 
 pytestmark = pytest.mark.frameworks
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from reference_impl import layers
-from reference_impl.layers.arguments import LayerArgumentError, UnsupportedArgumentError
+from saveproof.reference_impl import layers
+from saveproof.reference_impl.layers.arguments import LayerArgumentError, UnsupportedArgumentError
 
 STEPS = np.array([[[1.0], [2.0], [4.0], [8.0]]], np.float32)
 IMAGE = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from reference_impl import optimizers
-from reference_impl.autodiff import Variable
-from reference_impl.gathered import Gathered
-from reference_impl.optimizers import legacy, schedules
+from saveproof.reference_impl import optimizers
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.gathered import Gathered
+from saveproof.reference_impl.optimizers import legacy, schedules
 from tests.reference_impl.test_optimizers_match_tf_keras import (
     SHARED,
     assert_same,

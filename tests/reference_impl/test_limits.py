@@ -8,21 +8,26 @@ import zipfile
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.formats.bundle_read import open_bundle
-from reference_impl.formats.bundle_write import write_bundle
-from reference_impl.formats.errors import LeadsOutside, NotReadHere, UnreadableFile, WrongPart
-from reference_impl.formats.json_text import DEEPEST, json_value
-from reference_impl.formats.protos import MESSAGES
-from reference_impl.formats.saved_model_functions import DEEPEST as DEEPEST_CALLS
-from reference_impl.formats.saved_model_write import INDEX, VARIABLES
-from reference_impl.formats.sources import member_of
-from reference_impl.graphs.attributes import array_of
-from reference_impl.limits import SLACK, TooLarge, building
-from reference_impl.models import graph_config
-from reference_impl.models.foreign_steps import MOST_CALLS, Steps
-from reference_impl.state import NamedArray
-from reference_impl.utils import allow_size
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.formats.bundle_read import open_bundle
+from saveproof.reference_impl.formats.bundle_write import write_bundle
+from saveproof.reference_impl.formats.errors import (
+    LeadsOutside,
+    NotReadHere,
+    UnreadableFile,
+    WrongPart,
+)
+from saveproof.reference_impl.formats.json_text import DEEPEST, json_value
+from saveproof.reference_impl.formats.protos import MESSAGES
+from saveproof.reference_impl.formats.saved_model_functions import DEEPEST as DEEPEST_CALLS
+from saveproof.reference_impl.formats.saved_model_write import INDEX, VARIABLES
+from saveproof.reference_impl.formats.sources import member_of
+from saveproof.reference_impl.graphs.attributes import array_of
+from saveproof.reference_impl.limits import SLACK, TooLarge, building
+from saveproof.reference_impl.models import graph_config
+from saveproof.reference_impl.models.foreign_steps import MOST_CALLS, Steps
+from saveproof.reference_impl.state import NamedArray
+from saveproof.reference_impl.utils import allow_size
 
 BILLION = 10**9
 
@@ -42,7 +47,7 @@ def test_a_configuration_may_not_ask_for_more_than_the_limit():
 
 
 def test_the_limit_is_of_all_layers_together_and_can_be_lifted(monkeypatch):
-    monkeypatch.setattr("reference_impl.limits.LARGEST_MODEL", 100)
+    monkeypatch.setattr("saveproof.reference_impl.limits.LARGEST_MODEL", 100)
     text = keras.Sequential([keras.layers.Dense(4, input_shape=(4,)), keras.layers.Dense(4)])
     text = text.to_json()
 
@@ -53,7 +58,7 @@ def test_the_limit_is_of_all_layers_together_and_can_be_lifted(monkeypatch):
 
 
 def test_a_model_in_code_has_no_limit(monkeypatch):
-    monkeypatch.setattr("reference_impl.limits.LARGEST_MODEL", 100)
+    monkeypatch.setattr("saveproof.reference_impl.limits.LARGEST_MODEL", 100)
     made = model(1000)
 
     assert keras.models.clone_model(made).weights[0].shape == (2, 1000)
@@ -69,7 +74,7 @@ def test_a_configuration_may_not_ask_for_far_more_than_the_file_holds(tmp_path, 
         return building(held=held - 20_000 - SLACK)
 
     for module in ("models.restore", "saved_models"):
-        monkeypatch.setattr(f"reference_impl.{module}.building", less)
+        monkeypatch.setattr(f"saveproof.reference_impl.{module}.building", less)
 
     with pytest.raises(TooLarge, match="of a file that holds"):
         keras.models.load_model(tmp_path / name)

@@ -3,8 +3,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from reference_impl import activations, losses
-from reference_impl.autodiff import Tape, Tensor, Variable
+from saveproof.reference_impl import activations, losses
+from saveproof.reference_impl.autodiff import Tape, Tensor, Variable
 
 pytestmark = pytest.mark.frameworks
 

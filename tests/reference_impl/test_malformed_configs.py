@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import reference_impl as keras
-from reference_impl.layers import Layer
-from reference_impl.loading import LoadError, Located, MalformedEntry
-from reference_impl.serialization import UnknownLayer
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.layers import Layer
+from saveproof.reference_impl.loading import LoadError, Located, MalformedEntry
+from saveproof.reference_impl.serialization import UnknownLayer
 from tests.reference_impl.malformed_files import (
     documents,
     functional,

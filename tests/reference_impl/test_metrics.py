@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from reference_impl import metrics
-from reference_impl.catalogue import UnknownNameError
+from saveproof.reference_impl import metrics
+from saveproof.reference_impl.catalogue import UnknownNameError
 
 SCORES = np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3], [0.2, 0.3, 0.5]], np.float32)
 LABELS = np.array([1, 0, 0])

@@ -3,8 +3,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from reference_impl import metrics
-from reference_impl.metrics import functions
+from saveproof.reference_impl import metrics
+from saveproof.reference_impl.metrics import functions
 
 pytestmark = pytest.mark.frameworks
 

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import reference_impl as keras
-from reference_impl.layers.arguments import LayerArgumentError
-from reference_impl.models.errors import UnbuiltModel
-from reference_impl.models.graph import DisconnectedGraph, InputMismatch
-from reference_impl.serialization import MalformedEntry, UnknownLayer
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.layers.arguments import LayerArgumentError
+from saveproof.reference_impl.models.errors import UnbuiltModel
+from saveproof.reference_impl.models.graph import DisconnectedGraph, InputMismatch
+from saveproof.reference_impl.serialization import MalformedEntry, UnknownLayer
 
 X = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
 

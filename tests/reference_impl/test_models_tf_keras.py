@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-import reference_impl
+from saveproof import reference_impl
 
 pytestmark = pytest.mark.frameworks
 

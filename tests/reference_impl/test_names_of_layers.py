@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-import reference_impl as keras
+from saveproof import reference_impl as keras
 
 X = np.random.default_rng(12).normal(size=(4, 3)).astype("float32")
 

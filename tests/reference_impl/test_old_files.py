@@ -6,11 +6,11 @@ import h5py
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.catalogue import UnknownNameError
-from reference_impl.formats.archive import read_archive
-from reference_impl.models.restore_training import OptimizerMismatch
-from reference_impl.optimizers import legacy
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.catalogue import UnknownNameError
+from saveproof.reference_impl.formats.archive import read_archive
+from saveproof.reference_impl.models.restore_training import OptimizerMismatch
+from saveproof.reference_impl.optimizers import legacy
 from tests.reference_impl.checkpoint_models import LEGACY, compiled, everything, trained
 
 KERAS_2 = {

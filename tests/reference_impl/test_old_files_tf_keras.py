@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-import reference_impl as reference
-from reference_impl.optimizers import legacy
+from saveproof import reference_impl as reference
+from saveproof.reference_impl.optimizers import legacy
 from tests.reference_impl.checkpoint_models import LEGACY, compiled, trained
 
 pytestmark = [

@@ -2,20 +2,20 @@
 
 import pytest
 
-import reference_impl as keras
-from reference_impl import saved_models
-from reference_impl.formats.bundle_write import write_bundle
-from reference_impl.formats.errors import MissingPart, WrongPart
-from reference_impl.formats.object_graph import tensors_of
-from reference_impl.formats.protos import decoded, encoded
-from reference_impl.formats.saved_model_write import (
+from saveproof import reference_impl as keras
+from saveproof.reference_impl import saved_models
+from saveproof.reference_impl.formats.bundle_write import write_bundle
+from saveproof.reference_impl.formats.errors import MissingPart, WrongPart
+from saveproof.reference_impl.formats.object_graph import tensors_of
+from saveproof.reference_impl.formats.protos import decoded, encoded
+from saveproof.reference_impl.formats.saved_model_write import (
     GRAPH_FILE,
     METADATA_FILE,
     VARIABLES,
     write_saved_model,
 )
-from reference_impl.optimizers import legacy
-from reference_impl.serialization import UnknownLayer
+from saveproof.reference_impl.optimizers import legacy
+from saveproof.reference_impl.serialization import UnknownLayer
 from tests.reference_impl.checkpoint_models import trained
 
 

@@ -5,11 +5,11 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from reference_impl import constraints, optimizers
-from reference_impl.autodiff import Variable
-from reference_impl.catalogue import UnknownNameError
-from reference_impl.loading import MalformedEntry
-from reference_impl.optimizers import schedules
+from saveproof.reference_impl import constraints, optimizers
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.catalogue import UnknownNameError
+from saveproof.reference_impl.loading import MalformedEntry
+from saveproof.reference_impl.optimizers import schedules
 
 NAMES = tuple(optimizers.OPTIMIZERS.entries)
 

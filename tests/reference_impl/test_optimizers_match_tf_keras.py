@@ -4,9 +4,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-import reference_impl
-from reference_impl import optimizers, schedules
-from reference_impl.autodiff import Variable
+from saveproof import reference_impl
+from saveproof.reference_impl import optimizers, schedules
+from saveproof.reference_impl.autodiff import Variable
 
 pytestmark = pytest.mark.frameworks
 

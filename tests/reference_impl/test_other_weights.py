@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.models.renumbering import UnclearNames, places_by_name
-from reference_impl.models.restore import WeightsMismatch
-from reference_impl.optimizers import OPTIMIZERS
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.models.renumbering import UnclearNames, places_by_name
+from saveproof.reference_impl.models.restore import WeightsMismatch
+from saveproof.reference_impl.optimizers import OPTIMIZERS
 
 L = keras.layers
 X = np.linspace(-1, 1, 12, dtype="f").reshape(4, 3)

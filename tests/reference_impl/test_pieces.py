@@ -7,15 +7,15 @@ import h5py
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.formats.archive import read_archive
-from reference_impl.formats.errors import UnreadableFile, WrongChecksum
-from reference_impl.formats.hdf5_memory import composed
-from reference_impl.formats.hdf5_read import read_model
-from reference_impl.formats.hdf5_write_parts import UNCOPIED
-from reference_impl.formats.pieces import LARGE, Content, Piece, copied, pieces_of
-from reference_impl.formats.seal import seal_of
-from reference_impl.formats.weights_h5 import read_weights_tree
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.formats.archive import read_archive
+from saveproof.reference_impl.formats.errors import UnreadableFile, WrongChecksum
+from saveproof.reference_impl.formats.hdf5_memory import composed
+from saveproof.reference_impl.formats.hdf5_read import read_model
+from saveproof.reference_impl.formats.hdf5_write_parts import UNCOPIED
+from saveproof.reference_impl.formats.pieces import LARGE, Content, Piece, copied, pieces_of
+from saveproof.reference_impl.formats.seal import seal_of
+from saveproof.reference_impl.formats.weights_h5 import read_weights_tree
 
 RANDOM = np.random.default_rng(7)
 READERS = {"m.h5": read_model, "w.weights.h5": read_weights_tree, "m.keras": read_archive}

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl import (
+from saveproof import reference_impl as keras
+from saveproof.reference_impl import (
     constraints,
     initializers,
     losses,
@@ -21,10 +21,10 @@ from reference_impl import (
     regularizers,
     schedules,
 )
-from reference_impl.catalogue import Catalogue
-from reference_impl.layers import LAYERS
-from reference_impl.plain import json_text, plain
-from reference_impl.serialization import serialize_layer
+from saveproof.reference_impl.catalogue import Catalogue
+from saveproof.reference_impl.layers import LAYERS
+from saveproof.reference_impl.plain import json_text, plain
+from saveproof.reference_impl.serialization import serialize_layer
 
 L = keras.layers
 

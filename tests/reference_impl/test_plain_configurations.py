@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.plain import json_text, with_arrays
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.plain import json_text, with_arrays
 
 L = keras.layers
 DATA = np.linspace(-1, 1, 8, dtype="f").reshape(2, 4)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reference_impl.random import Generator, process_generator, set_random_seed
+from saveproof.reference_impl.random import Generator, process_generator, set_random_seed
 
 
 def test_equal_seeds_give_equal_numbers():

@@ -9,13 +9,13 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.catalogue import UnnamedObject
-from reference_impl.layers.arguments import LayerArgumentError
-from reference_impl.models.restore import WeightsMismatch
-from reference_impl.saving import FormatNotOffered
-from reference_impl.stated import Unserializable
-from reference_impl.targets import NoName
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.catalogue import UnnamedObject
+from saveproof.reference_impl.layers.arguments import LayerArgumentError
+from saveproof.reference_impl.models.restore import WeightsMismatch
+from saveproof.reference_impl.saving import FormatNotOffered
+from saveproof.reference_impl.stated import Unserializable
+from saveproof.reference_impl.targets import NoName
 
 X = np.random.default_rng(14).normal(size=(4, 3)).astype("float32")
 NAMES = ("m.h5", "m.keras", "saved_model")

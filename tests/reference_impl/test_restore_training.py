@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.models.restore_training import OptimizerMismatch, restore_training
-from reference_impl.state import Extras, NamedArray
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.models.restore_training import OptimizerMismatch, restore_training
+from saveproof.reference_impl.state import Extras, NamedArray
 
 X = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
 

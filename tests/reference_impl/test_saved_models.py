@@ -5,18 +5,18 @@ import json
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.activations import elu
-from reference_impl.formats.errors import (
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.activations import elu
+from saveproof.reference_impl.formats.errors import (
     MissingPart,
     NotReadHere,
     UnreadableFile,
     WrongChecksum,
     WrongPart,
 )
-from reference_impl.formats.saved_model_read import read_saved_model
-from reference_impl.models.revived import Revived
-from reference_impl.serialization import UnknownLayer
+from saveproof.reference_impl.formats.saved_model_read import read_saved_model
+from saveproof.reference_impl.models.revived import Revived
+from saveproof.reference_impl.serialization import UnknownLayer
 
 layers = keras.layers
 RANDOM = np.random.default_rng(5)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.formats import saved_model_write
-from reference_impl.formats.temporaries import REPLACED, temporary
-from reference_impl.saving import TargetExists
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.formats import saved_model_write
+from saveproof.reference_impl.formats.temporaries import REPLACED, temporary
+from saveproof.reference_impl.saving import TargetExists
 from tests.reference_impl.test_saved_models import X, chain, trained
 
 

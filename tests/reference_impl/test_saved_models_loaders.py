@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from conformance.subject import Unsupported
-from conformance.subjects.reference import reference
-from reference_impl.nest import leaves
-from strategies import data
-from strategies.case import Hop
-from strategies.cases import cases
+from saveproof.conformance.subject import Unsupported
+from saveproof.conformance.subjects.reference import reference
+from saveproof.reference_impl.nest import leaves
+from saveproof.strategies import data
+from saveproof.strategies.case import Hop
+from saveproof.strategies.cases import cases
 
 pytestmark = [
     pytest.mark.frameworks,

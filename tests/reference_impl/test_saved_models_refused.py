@@ -5,18 +5,18 @@ import shutil
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.formats.errors import (
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.formats.errors import (
     MissingPart,
     NotReadHere,
     UnreadableFile,
     WrongChecksum,
     WrongPart,
 )
-from reference_impl.formats.saved_model_read import check_members, read_saved_model
-from reference_impl.graphs.symbol import UntraceableOperation
-from reference_impl.models.errors import UnbuiltModel
-from reference_impl.serialization import UnknownLayer
+from saveproof.reference_impl.formats.saved_model_read import check_members, read_saved_model
+from saveproof.reference_impl.graphs.symbol import UntraceableOperation
+from saveproof.reference_impl.models.errors import UnbuiltModel
+from saveproof.reference_impl.serialization import UnknownLayer
 
 layers = keras.layers
 MEMBERS = ("saved_model.pb", "keras_metadata.pb", "fingerprint.pb")

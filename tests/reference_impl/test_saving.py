@@ -7,13 +7,13 @@ import h5py
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.formats.errors import MissingPart, UnreadableFile, WrongPart
-from reference_impl.models.errors import UnbuiltModel
-from reference_impl.models.restore import WeightsMismatch
-from reference_impl.models.restore_training import OptimizerMismatch
-from reference_impl.saving import FormatNotOffered, TargetExists
-from reference_impl.serialization import MalformedEntry, UnknownLayer
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.formats.errors import MissingPart, UnreadableFile, WrongPart
+from saveproof.reference_impl.models.errors import UnbuiltModel
+from saveproof.reference_impl.models.restore import WeightsMismatch
+from saveproof.reference_impl.models.restore_training import OptimizerMismatch
+from saveproof.reference_impl.saving import FormatNotOffered, TargetExists
+from saveproof.reference_impl.serialization import MalformedEntry, UnknownLayer
 
 RANDOM = np.random.default_rng(2)
 X = RANDOM.normal(size=(6, 4, 3)).astype("float32")

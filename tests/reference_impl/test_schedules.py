@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from reference_impl import schedules
-from reference_impl.catalogue import UnknownNameError
+from saveproof.reference_impl import schedules
+from saveproof.reference_impl.catalogue import UnknownNameError
 
 WORKED = [
     (schedules.ExponentialDecay(1.0, 2, 0.25), {0: 1.0, 1: 0.5, 2: 0.25}),

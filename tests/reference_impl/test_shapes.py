@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.losses.shapes import ShapeMismatch
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.losses.shapes import ShapeMismatch
 
 L = keras.layers
 

@@ -5,8 +5,8 @@ import logging
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.models.errors import DataMismatch, EmptyLoop
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.models.errors import DataMismatch, EmptyLoop
 
 X = np.arange(24, dtype="float32").reshape(8, 3) / 24
 Y = X[:, :1] * 2

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.layers.arguments import LayerArgumentError
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.layers.arguments import LayerArgumentError
 
 X = np.random.default_rng(11).normal(size=(4, 3)).astype("float32")
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.models.errors import DataMismatch, UncompiledModel
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.models.errors import DataMismatch, UncompiledModel
 
 RANDOM = np.random.default_rng(1)
 X = RANDOM.normal(size=(10, 4)).astype("float32")

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-import reference_impl
-from reference_impl.losses.functions import UnknownClass
-from reference_impl.models.errors import EmptyLoop
+from saveproof import reference_impl
+from saveproof.reference_impl.losses.functions import UnknownClass
+from saveproof.reference_impl.models.errors import EmptyLoop
 
 pytestmark = pytest.mark.frameworks
 

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.catalogue import UnknownNameError
-from reference_impl.keras_names import KERAS_CLASSES
-from reference_impl.serialization import UnknownLayer
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.catalogue import UnknownNameError
+from saveproof.reference_impl.keras_names import KERAS_CLASSES
+from saveproof.reference_impl.serialization import UnknownLayer
 
 
 def error_of(y_true, y_pred):

@@ -3,9 +3,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from reference_impl import constraints, initializers, regularizers
-from reference_impl.autodiff import Tape, Variable
-from reference_impl.random import set_random_seed
+from saveproof.reference_impl import constraints, initializers, regularizers
+from saveproof.reference_impl.autodiff import Tape, Variable
+from saveproof.reference_impl.random import set_random_seed
 
 pytestmark = pytest.mark.frameworks
 

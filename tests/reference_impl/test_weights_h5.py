@@ -6,13 +6,18 @@ import h5py
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.formats.errors import LeadsOutside, MissingPart, UnreadableFile, WrongPart
-from reference_impl.formats.weights_h5 import DEEPEST, Group, read_weights_tree
-from reference_impl.models.dialects import Dialect
-from reference_impl.models.object_paths import places_of
-from reference_impl.models.restore import WeightsMismatch
-from reference_impl.saving import FormatNotOffered
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.formats.errors import (
+    LeadsOutside,
+    MissingPart,
+    UnreadableFile,
+    WrongPart,
+)
+from saveproof.reference_impl.formats.weights_h5 import DEEPEST, Group, read_weights_tree
+from saveproof.reference_impl.models.dialects import Dialect
+from saveproof.reference_impl.models.object_paths import places_of
+from saveproof.reference_impl.models.restore import WeightsMismatch
+from saveproof.reference_impl.saving import FormatNotOffered
 
 X = np.random.default_rng(1).normal(size=(6, 4)).astype("float32")
 Y = np.random.default_rng(2).normal(size=(6, 2)).astype("float32")

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from reference_impl import layers
-from reference_impl.layers.arguments import LayerArgumentError
+from saveproof.reference_impl import layers
+from saveproof.reference_impl.layers.arguments import LayerArgumentError
 
 X = np.array([[[1.0], [2.0], [4.0]]], np.float32)
 

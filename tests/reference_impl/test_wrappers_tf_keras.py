@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-import reference_impl
+from saveproof import reference_impl
 
 pytestmark = [
     pytest.mark.frameworks,

@@ -9,11 +9,11 @@ import threading
 import numpy as np
 import pytest
 
-import reference_impl as keras
-from reference_impl.formats import saved_model_write, temporaries
-from reference_impl.formats.durable import DurableFile, NotAFile, replacing
-from reference_impl.formats.errors import UnwritableName
-from reference_impl.formats.temporaries import is_temporary, new_folder, temporary
+from saveproof import reference_impl as keras
+from saveproof.reference_impl.formats import saved_model_write, temporaries
+from saveproof.reference_impl.formats.durable import DurableFile, NotAFile, replacing
+from saveproof.reference_impl.formats.errors import UnwritableName
+from saveproof.reference_impl.formats.temporaries import is_temporary, new_folder, temporary
 
 FILES = ("m.h5", "m.keras", "w.h5", "m.weights.h5")
 TARGETS = (*FILES, "ck", "sm")
@@ -50,7 +50,7 @@ def left_by_one_that_was_killed(target):
     """Return a temporary file beside a target, whose writer ended without a word."""
     code = (
         "import os, sys; from pathlib import Path;"
-        "from reference_impl.formats.durable import replacing;"
+        "from saveproof.reference_impl.formats.durable import replacing;"
         "manager = replacing(Path(sys.argv[1])); manager.__enter__().write(b'half'); os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", code, str(target)], check=False)

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from reports.matrix import matrix
-from reports.records import (
+from saveproof.reports.matrix import matrix
+from saveproof.reports.records import (
     CheckInfo,
     Finding,
     Footer,
@@ -14,7 +14,7 @@ from reports.records import (
     SubjectInfo,
     Verdict,
 )
-from reports.store import Run
+from saveproof.reports.store import Run
 
 GUIDE = "https://www.tensorflow.org/guide/keras/save_and_serialize"
 MODEL = ("architecture", "weights", "non-trainable state")

@@ -2,10 +2,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from reports import badge as module
-from reports.badge import badge
-from reports.matrix import matrix
-from reports.records import Verdict
+from saveproof.reports import badge as module
+from saveproof.reports.badge import badge
+from saveproof.reports.matrix import matrix
+from saveproof.reports.records import Verdict
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 import pytest
 
-from reports.causes import sections
-from reports.matrix import matrix
-from reports.records import Verdict
+from saveproof.reports.causes import sections
+from saveproof.reports.matrix import matrix
+from saveproof.reports.records import Verdict
 
 
 def causes(figures):

@@ -1,7 +1,7 @@
 import pytest
 
-from reports.commands import commands
-from reports.records import Verdict
+from saveproof.reports.commands import commands
+from saveproof.reports.records import Verdict
 
 PLACE = ("keras:torch", "b path ü", "weights_survive")
 

@@ -1,8 +1,8 @@
 import msgspec
 import pytest
 
-from reports.compare import Change, compare, comparison_markdown
-from reports.records import Verdict
+from saveproof.reports.compare import Change, compare, comparison_markdown
+from saveproof.reports.records import Verdict
 
 PLACE = ("tf_keras", "h5", "weights_survive")
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from reports import store
-from reports.files import Claim, Claimed, NotWritten, append_line, write
+from saveproof.reports import store
+from saveproof.reports.files import Claim, Claimed, NotWritten, append_line, write
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def test_a_folder_belongs_to_one_run(tmp_path):
 
 def test_a_folder_is_free_once_the_process_of_its_run_has_ended(tmp_path):
     program = (
-        "import os, sys; from pathlib import Path; from reports.files import Claim\n"
+        "import os, sys; from pathlib import Path; from saveproof.reports.files import Claim\n"
         "claim = Claim(Path(sys.argv[1])); os._exit(7)"
     )
 

@@ -3,9 +3,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from reports.html import html
-from reports.matrix import matrix
-from reports.records import Verdict
+from saveproof.reports.html import html
+from saveproof.reports.matrix import matrix
+from saveproof.reports.records import Verdict
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 

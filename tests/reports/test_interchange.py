@@ -2,14 +2,22 @@
 
 import pytest
 
-from reports.html import html
-from reports.interchange import Lost, grid, measured
-from reports.markdown import markdown
-from reports.matrix import matrix
-from reports.merging import merge
-from reports.records import CheckInfo, Footer, Header, PathInfo, Result, SubjectInfo, Verdict
-from reports.store import Run
-from reports.terminal import terminal
+from saveproof.reports.html import html
+from saveproof.reports.interchange import Lost, grid, measured
+from saveproof.reports.markdown import markdown
+from saveproof.reports.matrix import matrix
+from saveproof.reports.merging import merge
+from saveproof.reports.records import (
+    CheckInfo,
+    Footer,
+    Header,
+    PathInfo,
+    Result,
+    SubjectInfo,
+    Verdict,
+)
+from saveproof.reports.store import Run
+from saveproof.reports.terminal import terminal
 from tests.reports.conftest import a_finding
 
 OUTPUTS = CheckInfo("outputs_survive", "The outputs come back.", ("weights",))

@@ -2,9 +2,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from reports.junit import junit
-from reports.matrix import matrix
-from reports.records import Verdict
+from saveproof.reports.junit import junit
+from saveproof.reports.matrix import matrix
+from saveproof.reports.records import Verdict
 
 
 def test_every_result_is_a_test_case(figures, run):

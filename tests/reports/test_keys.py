@@ -1,7 +1,7 @@
 import pytest
 from msgspec.structs import replace
 
-from reports.keys import Loss, loss, told
+from saveproof.reports.keys import Loss, loss, told
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@ import re
 
 import pytest
 
-from reports import markdown as module
-from reports.markdown import escaped, fenced, markdown
-from reports.matrix import matrix
-from reports.records import Verdict
+from saveproof.reports import markdown as module
+from saveproof.reports.markdown import escaped, fenced, markdown
+from saveproof.reports.matrix import matrix
+from saveproof.reports.records import Verdict
 
 
 def test_a_table_has_a_row_a_check_and_a_column_a_path(figures):

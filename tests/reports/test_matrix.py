@@ -1,7 +1,7 @@
 import pytest
 
-from reports.matrix import BEHAVIOUR, CONDUCT, STATE, matrix
-from reports.records import Verdict
+from saveproof.reports.matrix import BEHAVIOUR, CONDUCT, STATE, matrix
+from saveproof.reports.records import Verdict
 
 
 def cell(figures, subject, path, check):

@@ -3,8 +3,8 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from reports.merging import DifferentRuns, merge
-from reports.records import Verdict
+from saveproof.reports.merging import DifferentRuns, merge
+from saveproof.reports.records import Verdict
 
 
 @pytest.fixture

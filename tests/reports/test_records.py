@@ -1,6 +1,6 @@
 import pytest
 
-from reports.records import SEVERITY, UNEXPECTED, Verdict, worst
+from saveproof.reports.records import SEVERITY, UNEXPECTED, Verdict, worst
 
 
 def test_every_verdict_has_its_severity():

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from reports.compare import compare, comparison_markdown
-from reports.matrix import matrix
-from reports.renderers import RENDERERS
+from saveproof.reports.compare import compare, comparison_markdown
+from saveproof.reports.matrix import matrix
+from saveproof.reports.renderers import RENDERERS
 
 
 @pytest.mark.parametrize("name", RENDERERS)

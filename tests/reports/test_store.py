@@ -1,9 +1,9 @@
 import msgspec
 import pytest
 
-from reports import store
-from reports.records import Footer, Verdict
-from reports.store import append, begin, read, shard, write_run
+from saveproof.reports import store
+from saveproof.reports.records import Footer, Verdict
+from saveproof.reports.store import append, begin, read, shard, write_run
 
 
 def written(file, *lines):

@@ -1,6 +1,6 @@
-from reports.matrix import matrix
-from reports.records import Verdict
-from reports.terminal import terminal
+from saveproof.reports.matrix import matrix
+from saveproof.reports.records import Verdict
+from saveproof.reports.terminal import terminal
 
 
 def widest(lines):

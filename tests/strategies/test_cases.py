@@ -1,4 +1,4 @@
-"""Tests of strategies.cases: what is generated is valid, varied, and shrinks."""
+"""Tests of saveproof.strategies.cases: what is generated is valid, varied, and shrinks."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 
-from strategies.case import (
+from saveproof.strategies.case import (
     Case,
     Hop,
     Kind,
@@ -21,12 +21,12 @@ from strategies.case import (
     from_json,
     to_json,
 )
-from strategies.cases import cases
-from strategies.growth import is_stateful
-from strategies.layers import ALL
-from strategies.optimizers import OPTIMIZERS, SCHEDULES
-from strategies.shapes import tensor_shapes
-from strategies.validation import validate
+from saveproof.strategies.cases import cases
+from saveproof.strategies.growth import is_stateful
+from saveproof.strategies.layers import ALL
+from saveproof.strategies.optimizers import OPTIMIZERS, SCHEDULES
+from saveproof.strategies.shapes import tensor_shapes
+from saveproof.strategies.validation import validate
 
 MINIMAL = Path(__file__).parent / "minimal_case.json"
 MANY = settings(
@@ -102,9 +102,7 @@ def test_only_subclassed_models_leave_ascii_by_default(case: Case):
 
 def test_another_process_gives_the_same_id():
     """Content ids stand in files and reports, so string hashing must not reach them."""
-    program = (
-        "import sys; from strategies.case import from_json; print(from_json(sys.stdin.read()).id)"
-    )
+    program = "import sys; from saveproof.strategies.case import from_json; print(from_json(sys.stdin.read()).id)"
     case = from_json(MINIMAL.read_bytes())
     ids = {
         subprocess.run(

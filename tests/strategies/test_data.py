@@ -1,4 +1,4 @@
-"""Tests of strategies.data: what a case implies, everywhere the same."""
+"""Tests of saveproof.strategies.data: what a case implies, everywhere the same."""
 
 import hashlib
 import subprocess
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from strategies.case import (
+from saveproof.strategies.case import (
     Case,
     Evaluate,
     Fit,
@@ -19,10 +19,10 @@ from strategies.case import (
     TrainOnBatch,
     from_json,
 )
-from strategies.cases import cases
-from strategies.data import PROBE_ROWS, Rows, probe, rows
-from strategies.shapes import tensor_shapes
-from strategies.targets import Target, UnknownLoss, target_of
+from saveproof.strategies.cases import cases
+from saveproof.strategies.data import PROBE_ROWS, Rows, probe, rows
+from saveproof.strategies.shapes import tensor_shapes
+from saveproof.strategies.targets import Target, UnknownLoss, target_of
 
 MINIMAL = Path(__file__).parent / "minimal_case.json"
 MANY = settings(
@@ -41,7 +41,7 @@ def digest(found: Rows) -> str:
 def test_another_process_gives_the_same_rows():
     program = (
         "import sys, hashlib;"
-        "from strategies.case import from_json; from strategies.data import rows;"
+        "from saveproof.strategies.case import from_json; from saveproof.strategies.data import rows;"
         "r = rows(from_json(sys.stdin.read()), 0);"
         "print(hashlib.sha256(b''.join(a.tobytes() for a in r.inputs + r.targets)).hexdigest())"
     )

@@ -1,12 +1,12 @@
-"""Tests of strategies.drawing: the text is pinned once, and always comes."""
+"""Tests of saveproof.strategies.drawing: the text is pinned once, and always comes."""
 
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 
-from strategies.case import Case, Kind, from_json
-from strategies.cases import cases
-from strategies.drawing import drawing
+from saveproof.strategies.case import Case, Kind, from_json
+from saveproof.strategies.cases import cases
+from saveproof.strategies.drawing import drawing
 
 MINIMAL = Path(__file__).parent / "minimal_case.json"
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from msgspec import structs
 
-from strategies.case import Case, Recompile, SetTrainable
+from saveproof.strategies.case import Case, Recompile, SetTrainable
 from tests.strategies.test_cases import MANY, PLAIN
 
 

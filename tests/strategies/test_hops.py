@@ -4,7 +4,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from strategies.case import Hop, TrainingHistory, TrainOnBatch, from_json
+from saveproof.strategies.case import Hop, TrainingHistory, TrainOnBatch, from_json
 
 MINIMAL = from_json((Path(__file__).parent / "minimal_case.json").read_bytes())
 STEP = TrainOnBatch(steps=1, batch_size=2)

@@ -4,20 +4,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-from strategies.case import Case, json_schema
-from strategies.schema import PUBLISHED, json_text
+from saveproof.strategies.case import Case, json_schema
+from saveproof.strategies.schema import PUBLISHED, json_text
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_published_schema_is_the_code_s():
-    """Mend with `python -m strategies.schema > docs/case.schema.json`."""
+    """Mend with `python -m saveproof.strategies.schema > docs/case.schema.json`."""
     assert (ROOT / PUBLISHED).read_text() == json_text()
 
 
 def test_the_module_prints_the_schema():
     printed = subprocess.run(
-        [sys.executable, "-m", "strategies.schema"],
+        [sys.executable, "-m", "saveproof.strategies.schema"],
         check=True,
         capture_output=True,
         text=True,

@@ -1,9 +1,9 @@
-"""Tests of strategies.shapes: worked numbers, and what does not fit."""
+"""Tests of saveproof.strategies.shapes: worked numbers, and what does not fit."""
 
 import pytest
 
-from strategies.case import Architecture, Call, Config, Input, Kind, Layer
-from strategies.shapes import Shape, ShapeMismatch, output_shape, tensor_shapes
+from saveproof.strategies.case import Architecture, Call, Config, Input, Kind, Layer
+from saveproof.strategies.shapes import Shape, ShapeMismatch, output_shape, tensor_shapes
 
 WORKED: list[tuple[str, Config, list[Shape], Shape]] = [
     ("Dense", {"units": 5}, [(None, 3, 4)], (None, 3, 5)),

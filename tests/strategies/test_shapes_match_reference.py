@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from hypothesis import HealthCheck, given, settings
 
-from reference_impl.layers import LAYERS
-from strategies.architectures import architectures
-from strategies.case import Architecture
-from strategies.layers import ALL
-from strategies.shapes import Shape, layer_shape, tensor_shapes
+from saveproof.reference_impl.layers import LAYERS
+from saveproof.strategies.architectures import architectures
+from saveproof.strategies.case import Architecture
+from saveproof.strategies.layers import ALL
+from saveproof.strategies.shapes import Shape, layer_shape, tensor_shapes
 
 
 def test_the_reference_has_every_layer_that_is_generated():

@@ -1,4 +1,4 @@
-"""Tests of strategies.validation: each thing that a person may get wrong is told."""
+"""Tests of saveproof.strategies.validation: each thing that a person may get wrong is told."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from strategies.case import (
+from saveproof.strategies.case import (
     Case,
     Evaluate,
     InvalidCase,
@@ -15,7 +15,7 @@ from strategies.case import (
     TrainingHistory,
     from_json,
 )
-from strategies.validation import (
+from saveproof.strategies.validation import (
     DuplicateName,
     MisfitEvent,
     MisfitSettings,

@@ -10,11 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from conformance.mutants.seams import Fault, fault, put
-from reference_impl import models, saving
-from reference_impl.formats import hdf5_read
-from reference_impl.models.trainer import Trainer
-from reference_impl.state import ModelState
+from saveproof.conformance.mutants.seams import Fault, fault, put
+from saveproof.reference_impl import models, saving
+from saveproof.reference_impl.formats import hdf5_read
+from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.state import ModelState
 
 Save = Callable[[Path, Callable[[], None]], None]
 """What is done instead of a save: it is told the target, and how to save there."""

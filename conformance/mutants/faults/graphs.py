@@ -5,11 +5,11 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from conformance.mutants.edits import Config, edited_layers
-from conformance.mutants.seams import Fault, fault, instead, put
-from reference_impl.models import graph_config
-from reference_impl.models.graph_checks import map_addresses
-from reference_impl.models.model import Model
+from saveproof.conformance.mutants.edits import Config, edited_layers
+from saveproof.conformance.mutants.seams import Fault, fault, instead, put
+from saveproof.reference_impl.models import graph_config
+from saveproof.reference_impl.models.graph_checks import map_addresses
+from saveproof.reference_impl.models.model import Model
 
 Edit = Callable[[Any], Any]
 

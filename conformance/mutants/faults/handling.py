@@ -10,15 +10,22 @@ from weakref import WeakSet
 
 import numpy as np
 
-from conformance.mutants.edits import Config
-from conformance.mutants.seams import after, fault, instead, model_saved, put, weights_saved
-from reference_impl import initializers, models, saving
-from reference_impl.formats import hdf5_read, hdf5_write
-from reference_impl.layers import GRU, Conv2D, Dense, Dropout
-from reference_impl.layers.base import Layer
-from reference_impl.models import capture
-from reference_impl.models.trainer import Trainer
-from reference_impl.state import ModelState, NamedArray
+from saveproof.conformance.mutants.edits import Config
+from saveproof.conformance.mutants.seams import (
+    after,
+    fault,
+    instead,
+    model_saved,
+    put,
+    weights_saved,
+)
+from saveproof.reference_impl import initializers, models, saving
+from saveproof.reference_impl.formats import hdf5_read, hdf5_write
+from saveproof.reference_impl.layers import GRU, Conv2D, Dense, Dropout
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.models import capture
+from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.state import ModelState, NamedArray
 
 
 def _holds(model: Trainer, kind: type[Layer]) -> bool:

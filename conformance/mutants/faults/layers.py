@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from conformance.mutants.edits import Config, with_extras, with_layers
-from conformance.mutants.seams import after, state_read, state_written
-from reference_impl import models, saving
-from reference_impl.initializers import GlorotUniform
-from reference_impl.layers import LSTM, BatchNormalization, Dense, Dropout, Layer
-from reference_impl.layers.recurrence import Recurrent
-from reference_impl.models.trainer import Trainer
-from reference_impl.state import ModelState
+from saveproof.conformance.mutants.edits import Config, with_extras, with_layers
+from saveproof.conformance.mutants.seams import after, state_read, state_written
+from saveproof.reference_impl import models, saving
+from saveproof.reference_impl.initializers import GlorotUniform
+from saveproof.reference_impl.layers import LSTM, BatchNormalization, Dense, Dropout, Layer
+from saveproof.reference_impl.layers.recurrence import Recurrent
+from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.state import ModelState
 
 
 def _without(config: Config, *arguments: str) -> Config:

@@ -6,10 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from conformance.mutants.edits import Config, with_extras, with_optimizer, with_slots, with_training
-from conformance.mutants.seams import state_read, state_written
-from reference_impl import optimizers
-from reference_impl.state import ModelState, NamedArray
+from saveproof.conformance.mutants.edits import (
+    Config,
+    with_extras,
+    with_optimizer,
+    with_slots,
+    with_training,
+)
+from saveproof.conformance.mutants.seams import state_read, state_written
+from saveproof.reference_impl import optimizers
+from saveproof.reference_impl.state import ModelState, NamedArray
 
 
 @state_written

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from conformance.mutants.edits import with_extras, with_training
-from conformance.mutants.seams import state_read, state_written
-from reference_impl.state import ModelState
+from saveproof.conformance.mutants.edits import with_extras, with_training
+from saveproof.conformance.mutants.seams import state_read, state_written
+from saveproof.reference_impl.state import ModelState
 
 GENERATOR = "seed_generator_state"
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from conformance.mutants.edits import edited_weights, with_weights
-from conformance.mutants.seams import instead, state_read, state_written, weights_read
-from reference_impl.layers.base import Layer
-from reference_impl.models import restore
-from reference_impl.models.trainer import Trainer
-from reference_impl.state import LayerWeights, ModelState, NamedArray, WeightsState
+from saveproof.conformance.mutants.edits import edited_weights, with_weights
+from saveproof.conformance.mutants.seams import instead, state_read, state_written, weights_read
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.models import restore
+from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.state import LayerWeights, ModelState, NamedArray, WeightsState
 
 
 @instead(restore, "fitting")

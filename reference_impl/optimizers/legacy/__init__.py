@@ -5,12 +5,12 @@ tf_keras's `optimizers.legacy`; https://www.tensorflow.org/api_docs/python/tf/ra
 that are one operation.
 """
 
-from reference_impl.catalogue import Catalogue
-from reference_impl.optimizers.legacy.adagrad import Adadelta, Adagrad, RMSprop
-from reference_impl.optimizers.legacy.adam import Adam, Adamax
-from reference_impl.optimizers.legacy.nadam import Nadam
-from reference_impl.optimizers.legacy.optimizer import LegacyOptimizer
-from reference_impl.optimizers.legacy.sgd import SGD
+from saveproof.reference_impl.catalogue import Catalogue
+from saveproof.reference_impl.optimizers.legacy.adagrad import Adadelta, Adagrad, RMSprop
+from saveproof.reference_impl.optimizers.legacy.adam import Adam, Adamax
+from saveproof.reference_impl.optimizers.legacy.nadam import Nadam
+from saveproof.reference_impl.optimizers.legacy.optimizer import LegacyOptimizer
+from saveproof.reference_impl.optimizers.legacy.sgd import SGD
 
 __all__ = [
     "LEGACY_OPTIMIZERS",

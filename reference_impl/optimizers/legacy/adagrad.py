@@ -5,8 +5,8 @@ from typing import Unpack
 
 import numpy as np
 
-from reference_impl.catalogue import Config
-from reference_impl.optimizers.legacy.optimizer import (
+from saveproof.reference_impl.catalogue import Config
+from saveproof.reference_impl.optimizers.legacy.optimizer import (
     DEFAULT_EPSILON,
     ITERATION,
     LegacyOptimizer,
@@ -14,7 +14,7 @@ from reference_impl.optimizers.legacy.optimizer import (
     OldList,
     Slots,
 )
-from reference_impl.optimizers.optimizer import Rate
+from saveproof.reference_impl.optimizers.optimizer import Rate
 
 
 class Adagrad(LegacyOptimizer):

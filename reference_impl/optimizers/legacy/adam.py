@@ -5,15 +5,15 @@ from typing import Unpack
 
 import numpy as np
 
-from reference_impl.catalogue import Config
-from reference_impl.optimizers.legacy.optimizer import (
+from saveproof.reference_impl.catalogue import Config
+from saveproof.reference_impl.optimizers.legacy.optimizer import (
     DEFAULT_EPSILON,
     LegacyOptimizer,
     LegacyOptions,
     OldList,
     Slots,
 )
-from reference_impl.optimizers.optimizer import Rate
+from saveproof.reference_impl.optimizers.optimizer import Rate
 
 
 class Adam(LegacyOptimizer):

@@ -5,9 +5,9 @@ from typing import Unpack
 
 import numpy as np
 
-from reference_impl.autodiff import Variable
-from reference_impl.catalogue import Config
-from reference_impl.optimizers.legacy.optimizer import (
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.catalogue import Config
+from saveproof.reference_impl.optimizers.legacy.optimizer import (
     DEFAULT_EPSILON,
     ITERATION,
     LegacyOptimizer,
@@ -15,7 +15,7 @@ from reference_impl.optimizers.legacy.optimizer import (
     OldList,
     Slots,
 )
-from reference_impl.optimizers.optimizer import Optimizer, Rate, as_cast
+from saveproof.reference_impl.optimizers.optimizer import Optimizer, Rate, as_cast
 
 MOMENTUM_CACHE = "momentum_cache"
 

@@ -11,18 +11,18 @@ from typing import Any, ClassVar, Self, TypedDict
 
 import numpy as np
 
-from reference_impl import schedules
-from reference_impl.autodiff import Variable
-from reference_impl.catalogue import Config
-from reference_impl.custom_objects import CustomObjects
-from reference_impl.gathered import Gathered
-from reference_impl.optimizers.clipping import (
+from saveproof.reference_impl import schedules
+from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.catalogue import Config
+from saveproof.reference_impl.custom_objects import CustomObjects
+from saveproof.reference_impl.gathered import Gathered
+from saveproof.reference_impl.optimizers.clipping import (
     clipped_by_global_norm,
     clipped_by_norm,
     clipped_by_value,
 )
-from reference_impl.optimizers.optimizer import Optimizer, Rate, as_cast
-from reference_impl.state import Array
+from saveproof.reference_impl.optimizers.optimizer import Optimizer, Rate, as_cast
+from saveproof.reference_impl.state import Array
 
 OLD_ARGUMENTS = ("lr", "schedule_decay", "decay")
 """Arguments that only an optimizer before TensorFlow 2.11 has: its configs are told by them."""

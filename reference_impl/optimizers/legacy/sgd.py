@@ -5,14 +5,14 @@ from typing import Unpack
 
 import numpy as np
 
-from reference_impl.catalogue import Config
-from reference_impl.optimizers.legacy.optimizer import (
+from saveproof.reference_impl.catalogue import Config
+from saveproof.reference_impl.optimizers.legacy.optimizer import (
     LegacyOptimizer,
     LegacyOptions,
     OldList,
     Slots,
 )
-from reference_impl.optimizers.optimizer import Rate
+from saveproof.reference_impl.optimizers.optimizer import Rate
 
 
 class SGD(LegacyOptimizer):

@@ -1,0 +1,1 @@
+"""Property-based tests for saving, loading and resuming models."""
