@@ -9,7 +9,6 @@ nox.options.reuse_existing_virtualenvs = True
 GROUPS = nox.project.load_toml("pyproject.toml")["dependency-groups"]
 FRAMEWORKS = ["tensorflow-cpu", "tf-keras", "keras", "jax", "torch==2.13.0"]
 TF215 = ["tensorflow-cpu==2.15.1", "tf-keras==2.15.1"]
-PACKAGES = ["conformance", "reference_impl", "reports", "strategies"]
 
 
 @nox.session

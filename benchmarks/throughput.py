@@ -33,7 +33,9 @@ def figures(*, units: int = weight_files.UNITS, rounds: int = 5) -> list[Figure]
             name: _program(program, weights) for name, program in PROGRAMS.items()
         }
         for name in FORMATS:
-            sides[f"reference {name}"] = _module(reference, Order("reference_impl", name, units))
+            sides[f"reference {name}"] = _module(
+                reference, Order("saveproof.reference_impl", name, units)
+            )
             sides[f"tf_keras {name}"] = _module(tf_keras, Order("tf_keras", name, units))
         for measure in sides.values():
             measure()

@@ -118,7 +118,7 @@ def _environment(subject: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if name not in ("PYTHONPATH", "KERAS_BACKEND")
     }
-    spec = find_spec("reference_impl") if subject == "reference" else None
+    spec = find_spec("saveproof") if subject == "reference" else None
     if spec is not None and spec.origin is not None:
         kept["PYTHONPATH"] = str(Path(spec.origin).parent.parent)
     return kept | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONIOENCODING": "utf-8"}

@@ -1,6 +1,6 @@
 """The program of the guide "Save and Serialize Models" (TensorFlow 2.0), on handwritten digits.
 
-    python examples/save_and_serialize.py reference_impl
+    python examples/save_and_serialize.py saveproof.reference_impl
     python examples/save_and_serialize.py tf_keras
 
 Every assertion of the guide must hold. After it comes the question that the guide leaves out: is

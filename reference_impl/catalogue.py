@@ -28,13 +28,16 @@ class ClassEntry(TypedDict):
     module: NotRequired[str | None]
 
 
-PACKAGES = ("", "builtins", "keras", "keras_core", "reference_impl", "tensorflow", "tf_keras")
+PACKAGES = (
+    *(".", "builtins.", "keras.", "keras_core.", "saveproof.reference_impl."),
+    *("tensorflow.", "tf_keras."),
+)
 """Whose classes are meant by the names of the built-in ones."""
 
 
 def may_be_built_in(entry: ClassEntry) -> bool:
     """Say whether an entry means a class of Keras: one of the same name elsewhere is another."""
-    return (entry.get("module") or "").partition(".")[0] in PACKAGES
+    return f"{entry.get('module') or ''}.".startswith(PACKAGES)
 
 
 class Catalogue(Generic[T]):

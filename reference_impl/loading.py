@@ -22,7 +22,7 @@ _OF_DATA = (
 )
 """What Python, NumPy and the reference raise when data is not what code takes it for."""
 
-_OURS = ("builtins", "numpy", "json", "reference_impl", "binascii", "struct")
+_OURS = ("builtins.", "numpy.", "json.", "saveproof.reference_impl.", "binascii.", "struct.")
 """Packages whose errors are of the data; others are of the user's own code, and stay so."""
 
 
@@ -102,7 +102,7 @@ class _Within:
             )
 
     def _malformed(self, error: Exception) -> MalformedEntry:
-        own = type(error).__module__.startswith("reference_impl")
+        own = type(error).__module__.startswith("saveproof.reference_impl")
         text = str(error) if own else f"{type(error).__name__}: {error}"
         made = MalformedEntry(f"{self._who} can't be made of it: {text}" if self._who else text)
         made.place = self._place
@@ -114,7 +114,7 @@ def _is_of_data(error: BaseException | None) -> TypeGuard[Exception]:
 
     A plain NotImplementedError is: of a class that states no `call`, from which nothing is made.
     """
-    ours = type(error).__module__.split(".")[0] in _OURS
+    ours = f"{type(error).__module__}.".startswith(_OURS)
     return (ours and isinstance(error, _OF_DATA)) or type(error) is NotImplementedError
 
 

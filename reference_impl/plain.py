@@ -91,7 +91,7 @@ def _names(function: Callable[..., Any]) -> list[str]:
 
 def is_ours(item: Any) -> bool:
     """Say whether a class or function is the project's own, not a user's."""
-    return bool(item.__module__.partition(".")[0] == __package__)
+    return bool(item.__module__.startswith(f"{__package__}."))
 
 
 class PlainArguments:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-PACKAGES = ("conformance", "reference_impl", "reports", "strategies")
+PACKAGE = "saveproof"
 """What is lent to another environment; nothing else of this one is seen there."""
 
 NEEDS = ("h5py", "ml_dtypes", "msgspec", "numpy")
-"""What these packages need there, beside the framework."""
+"""What it needs there, beside the framework."""
 
 REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     "keras": ("keras=={version}", "torch"),
@@ -127,11 +127,9 @@ def _check(spec: str, python: Path, shelf: str) -> None:
 
 @cache
 def _shelf() -> "tempfile.TemporaryDirectory[str]":
-    """Return a folder with our packages and nothing else; it goes when this process does."""
+    """Return a folder with our package and nothing else; it goes when this process does."""
     shelf = tempfile.TemporaryDirectory(prefix="saveproof-shelf-")
-    home = Path(__file__).parents[2]
-    for package in PACKAGES:
-        (Path(shelf.name) / package).symlink_to(home / package, target_is_directory=True)
+    (Path(shelf.name) / PACKAGE).symlink_to(Path(__file__).parents[2], target_is_directory=True)
     return shelf
 
 

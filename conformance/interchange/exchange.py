@@ -70,7 +70,7 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 def exchange(message: bytes) -> bytes:
-    """Run one case from writer to reader and judge it; a request of `saveproof.conformance.examine`.
+    """Run one case from writer to reader and judge it; a request of `conformance/examine.py`.
 
     The request's subject is the name of a pair, its paths are formats.
     """

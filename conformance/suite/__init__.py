@@ -1,1 +1,1 @@
-"""The conformance suite, as pytest collects it: `pytest --pyargs saveproof.conformance.suite --subject S`."""
+"""The suite that pytest collects: `pytest --pyargs saveproof.conformance.suite --subject S`."""

@@ -14,6 +14,7 @@ import numpy as np
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.symbolic import KerasTensor
 from saveproof.reference_impl.nest import leaves, map_leaves
+from saveproof.reference_impl.plain import is_ours
 
 GRAPH = frozenset({"inputs", "outputs", "name", "trainable", "dtype"})
 """The arguments that every functional model is made of."""
@@ -40,7 +41,7 @@ def construction(
     constructor: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Construction:
     """Return what a class of the user's is called with, by its constructor's names."""
-    if constructor.__module__.partition(".")[0] == __name__.partition(".")[0]:
+    if is_ours(constructor):
         return Construction()
     try:
         bound = inspect.signature(constructor).bind(None, *args, **kwargs)

@@ -250,7 +250,7 @@ def test_a_graph_case_is_predicted_by_predict(subject, monkeypatch):
 
 
 def test_a_model_that_is_not_to_run_eagerly_runs_as_a_graph(monkeypatch):
-    plain = KerasSubject("plain", "reference_impl", eager=lambda _: False)
+    plain = KerasSubject("plain", "saveproof.reference_impl", eager=lambda _: False)
     model = plain.build(CASE)
     asked = []
     monkeypatch.setattr(
@@ -280,7 +280,7 @@ def test_a_class_that_the_module_lacks_is_unsupported(subject):
 
 
 def test_a_name_that_the_subject_can_t_have_is_unsupported():
-    unfit = KerasSubject("unfit", "reference_impl", not_in_names="d")
+    unfit = KerasSubject("unfit", "saveproof.reference_impl", not_in_names="d")
 
     with pytest.raises(Unsupported, match="can't contain 'd'"):
         unfit.build(CASE)

@@ -47,7 +47,7 @@ def test_a_module_that_speaks_the_keras_api_is_a_subject(tmp_path, monkeypatch):
     subject = resolve("of_mine:keras")
 
     assert isinstance(subject, KerasSubject)
-    assert subject.module == "reference_impl"
+    assert subject.module == "saveproof.reference_impl"
 
 
 @pytest.mark.parametrize(

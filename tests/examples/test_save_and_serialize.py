@@ -18,7 +18,10 @@ def program():
 
 
 def test_guide_holds_on_the_reference_and_every_resume_is_exact(program, tmp_path):
-    held = {one.path: one.exact for one in program.guide(import_module("reference_impl"), tmp_path)}
+    held = {
+        one.path: one.exact
+        for one in program.guide(import_module("saveproof.reference_impl"), tmp_path)
+    }
 
     assert held == {
         "whole model, h5": True,

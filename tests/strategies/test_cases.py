@@ -102,7 +102,10 @@ def test_only_subclassed_models_leave_ascii_by_default(case: Case):
 
 def test_another_process_gives_the_same_id():
     """Content ids stand in files and reports, so string hashing must not reach them."""
-    program = "import sys; from saveproof.strategies.case import from_json; print(from_json(sys.stdin.read()).id)"
+    program = (
+        "import sys; from saveproof.strategies.case import from_json;"
+        "print(from_json(sys.stdin.read()).id)"
+    )
     case = from_json(MINIMAL.read_bytes())
     ids = {
         subprocess.run(

@@ -41,7 +41,8 @@ def digest(found: Rows) -> str:
 def test_another_process_gives_the_same_rows():
     program = (
         "import sys, hashlib;"
-        "from saveproof.strategies.case import from_json; from saveproof.strategies.data import rows;"
+        "from saveproof.strategies.case import from_json;"
+        "from saveproof.strategies.data import rows;"
         "r = rows(from_json(sys.stdin.read()), 0);"
         "print(hashlib.sha256(b''.join(a.tobytes() for a in r.inputs + r.targets)).hexdigest())"
     )
