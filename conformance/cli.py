@@ -1,5 +1,6 @@
 """The `saveproof` command; each command imports what it needs, so that help comes at once."""
 
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -62,33 +63,25 @@ def run(
     from saveproof.conformance import suite
 
     options: list[tuple[str, object]] = [
-        *(("--subject", name) for name in subjects),
-        *(("--path", name) for name in path or ()),
-        *(("--check", name) for name in check or ()),
-        *(("--kind", name) for name in kind or ()),
-        *((("--seconds", seconds),) if seconds is not None else ()),
-        ("--examples", examples),
-        ("--example-timeout", timeout),
-        ("--example-memory", memory),
-        ("--saveproof-seed", seed),
-        ("--saveproof-out", out),
-        ("--saveproof-command", shlex.join(["saveproof", *sys.argv[1:]])),
+        *(("subject", name) for name in subjects),
+        *(("path", name) for name in path or ()),
+        *(("check", name) for name in check or ()),
+        *(("kind", name) for name in kind or ()),
+        *((("seconds", seconds),) if seconds is not None else ()),
+        ("examples", examples),
+        ("timeout", timeout),
+        ("memory", memory),
+        ("seed", seed),
+        ("out", out),
+        ("command", shlex.join(["saveproof", *sys.argv[1:]])),
     ]
-    arguments = [f"{name}={value}" for name, value in options]
-    settings = Path(suite.__path__[0]) / "pytest.ini"
+    folder = Path(suite.__path__[0])  # by name, pytest would load the conftest.py of where it runs
+    arguments = ["-c", str(folder / "pytest.ini"), str(folder), "-n", workers, "-q"]
+    os.environ.pop("PYTEST_ADDOPTS", None)  # it is meant for the caller's own tests
     code: int = EXIT_ERROR
     with suppress(KeyboardInterrupt):  # a second one, in the middle of ending
         code = pytest.main(
-            [
-                "-c",
-                str(settings),
-                "--pyargs",
-                "saveproof.conformance.suite",
-                "-n",
-                workers,
-                "-q",
-                *arguments,
-            ]
+            [*arguments, *(f"--saveproof-{name}={value}" for name, value in options)]
         )
     raise typer.Exit(code if code in (0, EXIT_FINDINGS) else EXIT_ERROR)
 

@@ -28,7 +28,7 @@ Item = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Selection:
-    """What was asked for; `option` returns an option of pytest's command line.
+    """What was asked for; `option` returns an option of the plugin, by its name without prefix.
 
     `describe` returns what a subject of that name says of itself.
     """
@@ -46,12 +46,10 @@ class Selection:
         """
         option = self.option
         numbers = {name: option(name) for name in ("examples", "seconds")}
-        refuse_numbers(
-            {**numbers, "timeout": option("example_timeout")}, {"memory": option("example_memory")}
-        )
+        refuse_numbers({**numbers, "timeout": option("timeout")}, {"memory": option("memory")})
         refuse_unknown("check", option("check"), {check.name for check in ALL_CHECKS})
         refuse_unknown("kind", option("kind"), set(map(str, Kind)))
-        refuse_out(Path(option("saveproof_out")))
+        refuse_out(Path(option("out")))
         infos = admitted(option("subject"))
         refuse_unknown("save path", option("path"), {p.name for s in infos for p in s.paths})
         if not self.parameters():

@@ -44,6 +44,8 @@ FILES = {
 }
 """What a run is rendered as beside its event file, by the renderer's name."""
 
+SUITE = Path(__file__).with_name("suite") / "test_save_paths.py"
+
 FINISHED = "saveproof campaign finished"
 """The property of an item's report that says so: of one that was cut short nothing is known."""
 
@@ -72,17 +74,21 @@ class Conformance:
         """
         describe = told_of_subjects(self.config) if self.is_worker else described
         self._run_folder = RunFolder(self.out, FILES)
-        self.selection = Selection(self.config.getoption, describe)
+        self.selection = Selection(self._option, describe)
         try:
             if not self.is_worker:
                 self.selection.refuse()
         except (LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
             raise pytest.UsageError(f"saveproof: {error}") from error
 
+    def _option(self, name: str) -> Any:
+        """Return an option of the plugin, by its name without prefix."""
+        return self.config.getoption(f"saveproof_{name}")
+
     @property
     def out(self) -> Path:
         """Where the run's file goes."""
-        return Path(self.config.getoption("saveproof_out")).absolute()
+        return Path(self._option("out")).absolute()
 
     @property
     def is_worker(self) -> bool:
@@ -91,7 +97,7 @@ class Conformance:
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Give the suite's test every subject, path, kind and check that was asked for."""
-        if metafunc.function.__module__.rpartition(".")[2] != "test_save_paths":
+        if not metafunc.definition.path.samefile(SUITE):
             return
         values = [values for values, _ in self.selection.parameters()]
         metafunc.parametrize(("subject", "path", "kind", "check"), values)
@@ -121,12 +127,12 @@ class Conformance:
             self._begin()
 
     def _begin(self) -> None:
-        option = self.config.getoption
+        option = self._option
         head = header(
             self.selection.subject_infos(),
             ALL_CHECKS,
-            command=option("saveproof_command") or shlex.join(["pytest", *sys.argv[1:]]),
-            seed=option("saveproof_seed"),
+            command=option("command") or shlex.join(["pytest", *sys.argv[1:]]),
+            seed=option("seed"),
             examples=0 if self._timed else option("examples"),
         )
         try:
@@ -246,11 +252,11 @@ class Conformance:
 
     @property
     def _timed(self) -> bool:
-        return self.config.getoption("seconds") is not None
+        return self._option("seconds") is not None
 
     @property
     def _total(self) -> int | None:
-        return None if self._timed else int(self.config.getoption("examples"))
+        return None if self._timed else int(self._option("examples"))
 
     def _tell(self, line: str) -> None:
         """Write a line to standard error at once, a worker's past what it captures."""
@@ -261,7 +267,7 @@ class Conformance:
 
     def _campaign(self, group: Group) -> Campaign:
         subject, path, kind = group
-        option = self.config.getoption
+        option = self._option
         plan = Plan(
             subject,
             path,
@@ -270,14 +276,14 @@ class Conformance:
             checks=tuple(c for c in ALL_CHECKS if c.name in self._wanted[group]),
             examples=option("examples"),
             seconds=option("seconds"),
-            seed=option("saveproof_seed"),
-            timeout=option("example_timeout"),
+            seed=option("seed"),
+            timeout=option("timeout"),
             hops=_hops(path_of(self.selection.describe(subject), path), kind),
         )
         return Campaign(plan, self._child(subject), self._keep)
 
     def _child(self, subject: str) -> Child:
-        memory = self.config.getoption("example_memory")
+        memory = self._option("memory")
         return self._children.setdefault(subject, Child(EXAMINE, memory=memory))
 
     def _keep(self, results: Sequence[Result]) -> None:

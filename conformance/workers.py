@@ -38,7 +38,7 @@ class Workers:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker what the subjects have said of themselves: it need not ask them again."""
-        names = self.config.getoption("subject")
+        names = self.config.getoption("saveproof_subject")
         node.workerinput[DESCRIBED] = {name: description.answer(name) for name in names}
 
 

@@ -1,1 +1,1 @@
-"""The suite that pytest collects: `pytest --pyargs saveproof.conformance.suite --subject S`."""
+"""The suite: `pytest --pyargs saveproof.conformance.suite --saveproof-subject SUBJECT`."""

@@ -10,5 +10,5 @@ def conformance(pytestconfig: pytest.Config) -> Conformance:
     """Return the suite's session in this process."""
     session = pytestconfig.pluginmanager.get_plugin("saveproof-conformance")
     if not isinstance(session, Conformance):
-        raise pytest.UsageError("the suite needs a subject: pass --subject")
+        raise pytest.UsageError("the suite needs a subject: pass --saveproof-subject")
     return session

@@ -19,15 +19,15 @@ OPTIONS = {
     "kind": [],
     "examples": 30,
     "seconds": None,
-    "example_timeout": 120.0,
-    "example_memory": 8.0,
-    "saveproof_out": "saveproof-report",
+    "timeout": 120.0,
+    "memory": 8.0,
+    "out": "saveproof-report",
 }
 
 
 def started(**options):
     """Return the suite's session, started with these options of pytest's command line."""
-    chosen = OPTIONS | options
+    chosen = {f"saveproof_{name}": value for name, value in (OPTIONS | options).items()}
     return Conformance(SimpleNamespace(getoption=chosen.__getitem__))
 
 
@@ -38,9 +38,9 @@ def refusal(**options):
     return str(refused.value)
 
 
-def refusal_of_interchange(subject=(LINEAR,), saveproof_out="saveproof-interchange"):
+def refusal_of_interchange(subject=(LINEAR,), out="saveproof-interchange"):
     """Return what a run of exchanges says of these subjects and this folder."""
-    wanted = interchange.Wanted(tuple(subject), out=Path(saveproof_out))
+    wanted = interchange.Wanted(tuple(subject), out=Path(out))
     with pytest.raises((LookupError, RuntimeError, TypeError, ValueError)) as refused:
         interchange.run(wanted, lambda _: None)
     return str(refused.value)
@@ -60,14 +60,14 @@ def command(*arguments):
         ("seconds", 0.0),
         ("seconds", -1.0),
         ("seconds", float("nan")),
-        ("example_timeout", 0.0),
-        ("example_timeout", float("inf")),
+        ("timeout", 0.0),
+        ("timeout", float("inf")),
     ],
 )
 def test_a_number_that_no_run_can_be_made_with_is_refused(option, number):
     told = refusal(**{option: number})
 
-    assert told == f"saveproof: {option.split('_')[-1]}: expected a number above 0, found {number}"
+    assert told == f"saveproof: {option}: expected a number above 0, found {number}"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_file_in_the_place_of_a_runs_folder_is_refused(refused, tmp_path):
     file.touch()
 
     assert f"expected a folder to write into, or nothing yet, found '{file}'" in refused(
-        saveproof_out=file / "run"
+        out=file / "run"
     )
 
 

@@ -64,20 +64,15 @@ def test_a_sentence_that_no_case_could_break_is_skipped_and_never_passes(verdict
 
 
 def test_what_runs_side_by_side_stays_on_one_worker(tmp_path):
-    command = [
-        "-m",
-        "pytest",
-        "--pyargs",
-        "saveproof.conformance.suite",
-        "--subject",
-        "reference",
-        "-v",
-    ]
-    asked = ["--path", "json", "--kind", "sequential", "--kind", "functional", "--examples", "1"]
+    command = ["-m", "pytest", "--pyargs", "saveproof.conformance.suite", "-v"]
+    asked = ["subject=reference", "path=json", "kind=sequential", "kind=functional", "examples=1"]
     out = ["--saveproof-out", str(tmp_path / "run"), "-n", "2", "-p", "no:cacheprovider"]
 
     done = subprocess.run(
-        [sys.executable, *command, *asked, *out], capture_output=True, text=True, check=True
+        [sys.executable, *command, *(f"--saveproof-{one}" for one in asked), *out],
+        capture_output=True,
+        text=True,
+        check=True,
     )
 
     told = re.findall(r"\[(gw\d)\].*\[reference-json-(\w+)-", done.stdout)
@@ -86,7 +81,7 @@ def test_what_runs_side_by_side_stays_on_one_worker(tmp_path):
 
 
 def test_a_run_of_so_many_seconds_says_how_many_cases_it_came_to(tmp_path):
-    suite("--seconds", "0.1", "--saveproof-out", str(tmp_path), folder=tmp_path)
+    suite("--saveproof-seconds", "0.1", "--saveproof-out", str(tmp_path), folder=tmp_path)
 
     run = store.read(tmp_path)
     most = max(sum(result.tally.values()) for result in run.results)
@@ -112,16 +107,9 @@ def suite(*options, folder, room=resource.RLIM_INFINITY):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
 
-    subject = ["--subject", "examples.linear_subject:Linear", "--kind", "sequential"]
-    command = [
-        "-m",
-        "pytest",
-        "--pyargs",
-        "saveproof.conformance.suite",
-        *subject,
-        "--examples",
-        "1",
-    ]
+    asked = ["subject=examples.linear_subject:Linear", "kind=sequential", "examples=1"]
+    command = ["-m", "pytest", "--pyargs", "saveproof.conformance.suite"]
+    command += [f"--saveproof-{one}" for one in asked]
     return subprocess.run(
         [sys.executable, *command, "-p", "no:cacheprovider", *options],
         capture_output=True,
@@ -195,7 +183,8 @@ def test_a_run_that_is_interrupted_twice_is_incomplete(tmp_path):
     out = tmp_path / "run"
 
     done = suite(
-        *("-p", "interrupted_twice", "-n", "0", "--examples", "30", "--saveproof-out", str(out)),
+        *("-p", "interrupted_twice", "-n", "0"),
+        *("--saveproof-examples", "30", "--saveproof-out", str(out)),
         folder=tmp_path,
     )
 
