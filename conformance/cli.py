@@ -39,6 +39,26 @@ In = Annotated[
 ]
 
 
+def _version(wanted: bool | None) -> None:  # noqa: FBT001 - typer passes what was given
+    """Print the version and end."""
+    if wanted:
+        from importlib import metadata
+
+        typer.echo(f"saveproof {metadata.version('saveproof')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool | None,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = None,
+) -> None:
+    """Take the options that are no command's."""
+
+
 @app.command()
 def run(
     subjects: Subjects,

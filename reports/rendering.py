@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 TEMPLATES = Environment(
-    loader=PackageLoader("reports"),
+    loader=PackageLoader("saveproof.reports"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
