@@ -280,7 +280,3 @@ def _echo(text: str, *, err: bool = False) -> None:
     from saveproof.reports.wording import printable
 
     typer.echo(printable(text), err=err)
-
-
-if __name__ == "__main__":
-    main()

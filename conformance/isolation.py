@@ -132,8 +132,7 @@ class Child:
             )
             self._process = subprocess.Popen(
                 [
-                    sys.executable,
-                    "-m",
+                    *(sys.executable, "-P", "-m"),
                     "saveproof.conformance.isolation",
                     self._function,
                     str(self._memory),
@@ -141,11 +140,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
-                env=os.environ
-                | {
-                    "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
-                    _MARK: self._folder.name,
-                },
+                env=os.environ | {"PYTHONPATH": importable(), _MARK: self._folder.name},
                 start_new_session=True,
             )
         return self._process
@@ -175,6 +170,18 @@ class Child:
             words = self._errors.read().decode(errors="replace")
         self.close()
         return crash(code, words, memory=self._memory)
+
+
+def importable() -> str:
+    """Return what a process may import: what this one can, the current folder last.
+
+    A checkout of a framework there must not hide the one that is installed; where `PYTHONPATH`
+    names the folder, it stays where it is.
+    """
+    here = Path.cwd()
+    named = [Path(p).absolute() for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
+    kept = [p for p in sys.path if p and (here in named or Path(p).absolute() != here)]
+    return os.pathsep.join([*kept, str(here)])
 
 
 def speaks(process: subprocess.Popen[bytes], source: int, deadline: float) -> bool:

@@ -255,3 +255,28 @@ def test_a_busy_process_ends_with_the_one_that_started_it():
         parent.kill()
 
     assert all_end([int(word) for word in begun])
+
+
+def test_the_current_folder_hides_nothing_that_is_installed(tmp_path, monkeypatch):
+    """A subject in it is found all the same; `python -m pytest` puts it first in this process."""
+    (tmp_path / "typer.py").write_text("")
+    (tmp_path / "mine_here.py").write_text(
+        "import typer\n\n\ndef where(_):\n    return typer.__file__.encode()\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with Child("mine_here:where") as child:
+        told = Path(child.call(b"", seconds=30).decode())
+
+    assert told.parts[-2:] == ("typer", "__init__.py")
+
+
+def test_the_current_folder_comes_first_where_it_was_named(tmp_path, monkeypatch):
+    (tmp_path / "typer.py").write_text("def where(_):\n    return b'here'\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    with Child("typer:where") as child:
+        assert child.call(b"", seconds=30) == b"here"

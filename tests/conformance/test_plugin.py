@@ -8,7 +8,7 @@ from saveproof.conformance import plugin
 from tests.test_documents import Parser
 
 LINEAR = ("examples.linear_subject:Linear", "--kind", "sequential", "--check", "weights_survive")
-RUN = ("-m", "saveproof.conformance.cli", "run", *LINEAR, "--examples", "1")
+RUN = ("-m", "saveproof", "run", *LINEAR, "--examples", "1")
 
 
 def python(*arguments, folder, **variables):
