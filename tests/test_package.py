@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -31,11 +32,21 @@ PROJECT = {
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """Return a wheel of the package, as it would be uploaded."""
-    folder = tmp_path_factory.mktemp("wheel")
-    build = ["-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run([sys.executable, *build], cwd=ROOT, check=True, capture_output=True)
-    (built,) = folder.glob("*.whl")
-    return built
+    return built("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+def built(target, root, folder):
+    """Return the wheel or source archive that is built of a project."""
+    build = ["-m", "hatchling", "build", "-t", target, "-d", str(folder)]
+    subprocess.run([sys.executable, *build], cwd=root, check=True, capture_output=True)
+    (file,) = folder.iterdir()
+    return file
+
+
+def names(wheel):
+    """Return the names of the wheel's members."""
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.namelist()
 
 
 def python(*arguments, folder, site):
@@ -53,15 +64,13 @@ def python(*arguments, folder, site):
 
 
 def test_a_wheel_holds_the_package_and_what_is_said_of_it(wheel):
-    names = zipfile.ZipFile(wheel).namelist()
+    folders = {name.partition("/")[0] for name in names(wheel)}
 
-    told, package = sorted({name.partition("/")[0] for name in names}, key=len, reverse=True)
-    assert package == "saveproof"
-    assert told == f"saveproof-{saveproof.__version__}.dist-info"
+    assert folders == {"saveproof", f"saveproof-{saveproof.__version__}.dist-info"}
 
 
 def test_a_wheel_holds_every_file_of_the_package(wheel):
-    names = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("saveproof/")}
+    held = {name for name in names(wheel) if name.startswith("saveproof/")}
     rooms = ("conformance", "reference_impl", "reports", "strategies")
     files = {
         f"saveproof/{file.relative_to(ROOT).as_posix()}"
@@ -70,9 +79,20 @@ def test_a_wheel_holds_every_file_of_the_package(wheel):
         if file.is_file() and "__pycache__" not in file.parts
     }
 
-    assert names == files | {
+    assert held == files | {
         f"saveproof/{name}" for name in ("__init__.py", "__main__.py", "py.typed")
     }
+
+
+def test_a_wheel_made_of_the_source_archive_holds_the_same(wheel, tmp_path):
+    """The folders are links in the repository, and must not be in the archive."""
+    with tarfile.open(built("sdist", ROOT, tmp_path / "sdist")) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (root,) = tmp_path.glob("saveproof-*")
+
+    again = built("wheel", root, tmp_path / "wheel")
+
+    assert sorted(names(again)) == sorted(names(wheel))
 
 
 def test_a_project_with_packages_and_options_of_the_same_names_runs_both_suites(wheel, tmp_path):
