@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from saveproof.reports.files import append_line, write, writing
-from saveproof.reports.records import SCHEMA, Footer, Header, Line, Result
+from saveproof.reports.records import SCHEMA, UNEXPECTED, Footer, Header, Line, Result
 
 RUN_FILE = "run.jsonl"
 SHARDS = "shards"
@@ -69,6 +69,11 @@ class Run:
     def complete(self) -> bool:
         """Whether the run came to its end: a run cut short is never a pass."""
         return self.footer is not None and not self.footer.interrupted
+
+    @property
+    def unexpected(self) -> tuple[Result, ...]:
+        """The results with a verdict that fails a run, on one case at least."""
+        return tuple(one for one in self.results if UNEXPECTED & one.tally.keys())
 
 
 class _Peek(msgspec.Struct):

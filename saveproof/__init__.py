@@ -1,11 +1,49 @@
-"""Property-based tests for saving, loading and resuming models."""
+"""Property-based tests for saving, loading and resuming models.
+
+A name is imported when it is asked for: the command's help waits for none of them.
+"""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what the names are; at run time `__getattr__` finds them
+    from saveproof.conformance.api import NotRun, check
+    from saveproof.conformance.contract import Contract, Facet, Promise, promises
+    from saveproof.conformance.snapshot import Snapshot
+    from saveproof.conformance.subject import Exchanged, SavePath, Subject, Unsupported
+    from saveproof.reports.store import Run
+
+__version__: str
+
+_MODULES = {
+    "saveproof.conformance.api": ("NotRun", "check"),
+    "saveproof.conformance.contract": ("Contract", "Facet", "Promise", "promises"),
+    "saveproof.conformance.snapshot": ("Snapshot",),
+    "saveproof.conformance.subject": ("Exchanged", "SavePath", "Subject", "Unsupported"),
+    "saveproof.reports.store": ("Run",),
+}
+
+__all__ = [
+    "Contract",
+    "Exchanged",
+    "Facet",
+    "NotRun",
+    "Promise",
+    "Run",
+    "SavePath",
+    "Snapshot",
+    "Subject",
+    "Unsupported",
+    "check",
+    "promises",
+]
 
 
 def __getattr__(name: str) -> Any:
-    """Return the version as installed; it is looked up only when it is asked for."""
+    """Return a public name, or the version as installed."""
     if name == "__version__":
         return import_module("importlib.metadata").version(__name__)
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(module), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -28,7 +28,7 @@ from saveproof.conformance.isolation import Child
 from saveproof.conformance.plan import Plan
 from saveproof.conformance.run_folder import RunFolder
 from saveproof.reports import store
-from saveproof.reports.records import UNEXPECTED, Header, Result, SubjectInfo, Verdict
+from saveproof.reports.records import Header, Result, SubjectInfo, Verdict
 from saveproof.reports.store import Run
 from saveproof.strategies.case import Kind
 from saveproof.strategies.cases import cases
@@ -109,7 +109,7 @@ def exit_code(run: Run) -> int:
     verdicts = {verdict for result in run.results for verdict in result.tally}
     if not run.complete or Verdict.HARNESS_ERROR in verdicts:
         return 2
-    return 1 if verdicts & UNEXPECTED else 0
+    return 1 if run.unexpected else 0
 
 
 def perform(task: Task) -> list[str]:
