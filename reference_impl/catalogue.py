@@ -5,7 +5,7 @@ from types import FunctionType
 from typing import Any, Generic, NotRequired, TypedDict, TypeVar
 
 from saveproof.reference_impl.config_types import fitted
-from saveproof.reference_impl.configuration import UnnamedObject, config_of
+from saveproof.reference_impl.configuration import config_of
 from saveproof.reference_impl.custom_objects import CustomObjects, custom_object, registered_name
 from saveproof.reference_impl.keras_names import KERAS_CLASSES, advice
 from saveproof.reference_impl.loading import LoadError, at, at_value
@@ -117,18 +117,14 @@ class Catalogue(Generic[T]):
             name = registered_name(item)
             return name if use_legacy_format else _function_entry(name)
         kind = type(item)
-        if getattr(item, "get_config", None) is None:
-            raise UnnamedObject(
-                f"{self.kind}: found {item!r:.80} of type {kind.__name__}, which no file can hold: "
-                "expected a function with a name, or an object with get_config()"
-            )
+        config = config_of(item, self.kind)
         if use_legacy_format:
-            return {"class_name": registered_name(kind), "config": config_of(item)}
+            return {"class_name": registered_name(kind), "config": config}
         built_in = self.entries.get(kind.__name__) is kind
         return {
             "module": self.module if built_in else kind.__module__,
             "class_name": kind.__name__,
-            "config": config_of(item),
+            "config": config,
             "registered_name": None if built_in else registered_name(kind),
         }
 

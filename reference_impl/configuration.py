@@ -13,8 +13,8 @@ class UnnamedObject(UnstatedConfig):
     """An object has neither a name nor a configuration by which a file could hold it."""
 
 
-def config_of(item: Any) -> dict[str, Any]:
-    """Return what an object's `get_config` states.
+def config_of(item: Any, kind: str) -> dict[str, Any]:
+    """Return what an object's `get_config` states; `kind` says what it is, for the message.
 
     Raises:
         UnstatedConfig: if there is none, or if its class takes arguments that only a `get_config`
@@ -23,8 +23,8 @@ def config_of(item: Any) -> dict[str, Any]:
     stated: Callable[[], dict[str, Any]] | None = getattr(item, "get_config", None)
     if stated is None:
         raise UnnamedObject(
-            f"{type(item).__name__} {item!r:.80}: expected a method get_config() that returns the "
-            "constructor's arguments, by which it can be saved, found none"
+            f"{kind}: found {item!r:.80} of type {type(item).__name__}, which no file can hold: "
+            "expected a function with a name, or an object with get_config()"
         )
     config = stated()
     if isinstance(config, Mapping):

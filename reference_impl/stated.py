@@ -29,7 +29,7 @@ def stated_config(layer: Layer, entry: LayerEntry) -> dict[str, Any]:
     """
     where = f"layer {layer.name!r} ({type(layer).__name__})"
     try:
-        config = config_of(layer)
+        config = config_of(layer, "layer")
     except UnnamedObject as error:
         raise Unserializable(f"{where}: {error}") from error
     except NotImplementedError as error:

@@ -79,14 +79,14 @@ def convolved_depthwise(
         return convolved(function, x, kernel, **how, outcome=outcome, op=op)
     one = (*shape[:-1], multiplier), dtype
     parts = [
-        convolved(function, *(channel(function, y, i, axis) for y, axis in ((x, -1), (kernel, -2))),
+        convolved(function, *(_channel(function, y, i, at) for y, at in ((x, -1), (kernel, -2))),
                   **how, outcome=one)
         for i in range(channels)
     ]  # fmt: skip
     return joined(function, parts, x.ndim - 1, outcome)
 
 
-def channel(function: Function, x: Symbol, place: int, axis: int) -> Symbol:
+def _channel(function: Function, x: Symbol, place: int, axis: int) -> Symbol:
     """Return one channel of x, which keeps its axis."""
     key: list[Any] = [slice(None)] * x.ndim
     key[axis] = slice(place, place + 1)

@@ -17,6 +17,18 @@ class UnsupportedArgumentError(Located, LayerArgumentError):
     """Keras has a meaning for the argument that this implementation does not offer."""
 
 
+def check_rank(shape: Sequence[Any], rank: int, layer: str) -> None:
+    """Refuse an input that has another number of axes.
+
+    Raises:
+        LayerArgumentError: Naming the layer and both.
+    """
+    if len(shape) != rank:
+        raise LayerArgumentError(
+            f"layer {layer!r}: expected an input of rank {rank}, found {shape}"
+        )
+
+
 def shape_of(
     value: Iterable[int | None], name: str, *, unknown: Sequence[int | None] = (None,)
 ) -> tuple[Any, ...]:

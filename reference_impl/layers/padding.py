@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from saveproof.reference_impl.autodiff import Tensor, pad
-from saveproof.reference_impl.layers.arguments import LayerArgumentError, channels_last
+from saveproof.reference_impl.layers.arguments import LayerArgumentError, channels_last, check_rank
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import Shape
 
@@ -54,11 +54,7 @@ class ZeroPadding(Layer):
         Raises:
             LayerArgumentError: If the input has another number of axes of space.
         """
-        if len(input_shape) != self.rank + 2:
-            raise LayerArgumentError(
-                f"layer {self.name!r}: expected an input of rank {self.rank + 2}, "
-                f"found {input_shape}"
-            )
+        check_rank(input_shape, self.rank + 2, self.name)
         lengths = zip(input_shape[1:-1], self.amounts, strict=True)
         space = [None if n is None else before + n + after for n, (before, after) in lengths]
         return input_shape[0], *space, input_shape[-1]

@@ -8,6 +8,7 @@ from saveproof.reference_impl.layers.arguments import (
     DATA_FORMATS,
     LayerArgumentError,
     channels_last,
+    check_rank,
     one_of,
     sizes,
 )
@@ -142,11 +143,7 @@ class GlobalAveragePooling(Layer):
         Raises:
             LayerArgumentError: If the input has another number of axes of space.
         """
-        if len(input_shape) != self.rank + 2:
-            raise LayerArgumentError(
-                f"layer {self.name!r}: expected an input of rank {self.rank + 2}, "
-                f"found {input_shape}"
-            )
+        check_rank(input_shape, self.rank + 2, self.name)
         space = self._space()
         if self.keepdims:
             return tuple(1 if a in space else size for a, size in enumerate(input_shape))

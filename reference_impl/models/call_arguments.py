@@ -9,6 +9,7 @@ from saveproof.reference_impl.autodiff import Tensor
 from saveproof.reference_impl.layers.symbolic import KerasTensor
 from saveproof.reference_impl.models.graph_checks import is_address, map_addresses
 from saveproof.reference_impl.nest import map_leaves
+from saveproof.reference_impl.plain import with_arrays
 
 
 def plain_argument(argument: Any, address: Callable[[KerasTensor], list[Any]]) -> Any:
@@ -57,7 +58,7 @@ def call_of(node: Any) -> tuple[Any, dict[str, Any]]:
     """Return the addresses of a call's inputs, one or a list, and its other arguments."""
     if _is_keras_3_call(node):
         arguments = {
-            key: _keras_3_argument(value)
+            key: _keras_3_argument(with_arrays(value))
             for key, value in (node.get("kwargs") or {}).items()
             if key != "mask" and value is not None
         }
@@ -84,14 +85,11 @@ def _keras_3_address(argument: Any) -> Any:
 
 
 def _keras_3_argument(argument: Any) -> Any:
-    """Return an argument of Keras 3 with addresses of tensors, as tf_keras has them, and arrays."""
+    """Return an argument of Keras 3 with addresses of tensors as tf_keras has them."""
     if isinstance(argument, list):
         return [_keras_3_argument(item) for item in argument]
     if not isinstance(argument, Mapping):
         return argument
-    kind = argument.get("class_name")
-    if kind == "__keras_tensor__":
+    if argument.get("class_name") == "__keras_tensor__":
         return list(argument["config"]["keras_history"])
-    if kind == "__numpy__":
-        return np.array(argument["config"]["value"], argument["config"]["dtype"])
     return {key: _keras_3_argument(item) for key, item in argument.items()}

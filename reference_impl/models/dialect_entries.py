@@ -25,6 +25,7 @@ from saveproof.reference_impl.models.graph import Graph
 from saveproof.reference_impl.models.graph_config import graph_addresses, graph_config
 from saveproof.reference_impl.models.trainer import Trainer
 from saveproof.reference_impl.nest import map_leaves
+from saveproof.reference_impl.plain import array_entry
 from saveproof.reference_impl.serialization import built_in, class_name, name_beside
 from saveproof.reference_impl.stated import stated_config
 
@@ -248,10 +249,7 @@ def _keras_3_call(node: Node, address: Callable[[KerasTensor], list[Any]]) -> En
         if isinstance(leaf, KerasTensor):
             return tensor(leaf)
         array = leaf.value if isinstance(leaf, Tensor) else leaf
-        if not isinstance(array, np.ndarray):
-            return leaf
-        config = {"value": array.tolist(), "dtype": str(array.dtype)}
-        return {"class_name": "__numpy__", "config": config}
+        return array_entry(array) if isinstance(array, np.ndarray) else leaf
 
     inputs, arguments = node.inputs, dict(node.arguments)
     if isinstance(node.layer, Recurrent) and isinstance(inputs, list | tuple):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.catalogue import UnnamedObject
+from saveproof.reference_impl.configuration import UnnamedObject
 from saveproof.reference_impl.layers.arguments import LayerArgumentError
 from saveproof.reference_impl.models.restore import WeightsMismatch
 from saveproof.reference_impl.saving import FormatNotOffered
