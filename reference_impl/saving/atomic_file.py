@@ -94,9 +94,10 @@ class DurableFile(FileIO):
         buffer = np.empty(CHUNK, np.uint8)
         with FileIO(self.name) as file:
             for at, expected in self._written.items():
-                file.seek(at)
                 part = buffer[: expected.size]
-                size, found = read_into(part, file, google_crc32c.extend, expected.before)
+                size, found = read_into(
+                    part, file.fileno(), at, google_crc32c.extend, expected.before
+                )
                 if (size, found) != (expected.size, expected.after):
                     raise WrittenWrong(
                         errno.EIO,

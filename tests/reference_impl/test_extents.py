@@ -2,7 +2,6 @@
 
 import io
 from io import FileIO
-from itertools import pairwise
 
 import google_crc32c
 import h5py
@@ -14,17 +13,19 @@ from saveproof.reference_impl.saving.archive.zip_archive import read_archive
 from saveproof.reference_impl.saving.errors import UnreadableFile, WrongChecksum, WrongPart
 from saveproof.reference_impl.saving.extents import (
     LARGE,
-    CheckedFile,
     Extent,
+    compare,
     extents_of,
+    placed,
     read_into,
 )
 from saveproof.reference_impl.saving.hdf5.checksum_trailer import trailer_of
 from saveproof.reference_impl.saving.hdf5.memory import composed
-from saveproof.reference_impl.saving.hdf5.parts import opened
+from saveproof.reference_impl.saving.hdf5.parts import opened, root_of
 from saveproof.reference_impl.saving.hdf5.reader import read_model
 from saveproof.reference_impl.saving.hdf5.weights_tree import read_weights_tree
 from saveproof.reference_impl.saving.hdf5.writer_parts import UNCOPIED
+from saveproof.reference_impl.saving.sources import Section
 
 RANDOM = np.random.default_rng(7)
 READERS = {"m.h5": read_model, "w.weights.h5": read_weights_tree, "m.keras": read_archive}
@@ -47,48 +48,26 @@ WHOLE = np.arange(12, dtype=np.uint8)
 EXTENTS = [Extent(part.size, google_crc32c.value(part)) for part in np.split(WHOLE, [3, 3, 7, 9])]
 
 
-def checked(source, content=WHOLE):
-    """Return a file of the extents, with these bytes."""
-    content.tofile(source)
-    file = CheckedFile(source)
-    file.expect(EXTENTS)
-    return file
+def compared(source, content):
+    """Compare a file with these bytes, which lie behind others, with the extents."""
+    source.write_bytes(b"before" + content.tobytes())
+    with FileIO(source) as file:
+        compare(file.fileno(), placed(EXTENTS, start=6), google_crc32c.extend, source=source)
 
 
-def part_of(file, start, size):
-    found = bytearray(size)
-    file.seek(start)
-    return bytes(found[: file.readinto(memoryview(found))])
-
-
-def test_any_part_of_a_file_is_as_in_the_whole(tmp_path):
-    for start in range(14):
-        for size in range(14):
-            found = part_of(checked(tmp_path / "file"), start, size)
-            assert found == WHOLE[start : start + size].tobytes()
-
-
-@pytest.mark.parametrize("place", range(12))
-def test_no_byte_of_a_damaged_extent_is_read(tmp_path, place):
-    damaged = WHOLE.copy()
-    damaged[place] ^= 1
-    within = next(range(*pair) for pair in pairwise([0, 3, 7, 9, 12]) if place in range(*pair))
-
-    for start in range(12):
-        for size in range(1, 13 - start):
-            file = checked(tmp_path / "file", damaged)
-            if set(within) & set(range(start, start + size)):
-                with pytest.raises(WrongChecksum, match="damaged"):
-                    part_of(file, start, size)
-            else:
-                assert part_of(file, start, size) == WHOLE[start : start + size].tobytes()
-            with pytest.raises(WrongChecksum, match="damaged"):
-                file.compare_rest()
+def test_a_file_is_compared_with_its_extents(tmp_path):
+    compared(tmp_path / "file", WHOLE)
+    for place in range(WHOLE.size):
+        damaged = WHOLE.copy()
+        damaged[place] ^= 1
+        first = max(start for start in (0, 3, 7, 9) if start <= place)
+        with pytest.raises(WrongChecksum, match=rf"file: damaged: \d bytes from {6 + first} on"):
+            compared(tmp_path / "file", damaged)
 
 
 def test_a_file_that_is_cut_short_is_damaged(tmp_path):
-    with pytest.raises(WrongChecksum, match=r"damaged: 3 bytes at 9 .* 2 have"):
-        checked(tmp_path / "file", WHOLE[:-1]).compare_rest()
+    with pytest.raises(WrongChecksum, match=r"damaged: 3 bytes from 15 on .* 2 have"):
+        compared(tmp_path / "file", WHOLE[:-1])
 
 
 def test_what_is_read_beyond_the_end_of_a_file_is_left_out(tmp_path):
@@ -96,11 +75,21 @@ def test_what_is_read_beyond_the_end_of_a_file_is_left_out(tmp_path):
     buffer = np.zeros(100, np.uint8)
 
     with FileIO(tmp_path / "part") as file:
-        file.seek(4)
-        size, checksum = read_into(buffer, file, google_crc32c.extend)
+        size, checksum = read_into(buffer, file.fileno(), 4, google_crc32c.extend)
 
     assert buffer[:size].tobytes() == b"456789"
     assert checksum == google_crc32c.value(b"456789")
+
+
+def test_a_section_of_a_file_is_read_as_a_file(tmp_path):
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file["one"] = np.arange(5)
+    content = (tmp_path / "m.h5").read_bytes()
+    (tmp_path / "around").write_bytes(b"before" + content + b"behind")
+
+    section = Section(tmp_path / "around", start=6, size=len(content))
+    with root_of(section, tmp_path / "around") as root:
+        assert root.array("one").tolist() == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("name", READERS)

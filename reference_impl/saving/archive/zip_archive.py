@@ -26,12 +26,12 @@ from saveproof.reference_impl.saving.errors import (
     UnreadableFile,
     WrongPart,
 )
-from saveproof.reference_impl.saving.extents import CheckedFile, Extent
+from saveproof.reference_impl.saving.extents import Extent, compare
 from saveproof.reference_impl.saving.hdf5.memory import composed
 from saveproof.reference_impl.saving.hdf5.parts import Content, root_of
 from saveproof.reference_impl.saving.hdf5.weights_tree import WeightsTree, read_tree, write_tree
 from saveproof.reference_impl.saving.json_text import json_value
-from saveproof.reference_impl.saving.sources import open_regular, opened_source
+from saveproof.reference_impl.saving.sources import Section, open_regular, opened_source
 from saveproof.reference_impl.state import Entry
 
 METADATA = "metadata.json"
@@ -186,10 +186,10 @@ def _weights(
     file.seek(info.header_offset)
     _, name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
     start = info.header_offset + _LOCAL_HEADER.size + name + extra
-    content = CheckedFile(source, start=start, extend=_crc32)
-    content.expect([Extent(info.file_size, info.CRC)])
-    content.compare_rest()
-    return content.stream()
+    content = Section(source, start=start, size=info.file_size)
+    expected = [(start, Extent(info.file_size, info.CRC))]
+    compare(content.fileno(), expected, _crc32, source=source / WEIGHTS)
+    return content
 
 
 def _crc32(checksum: int, content: np.ndarray) -> int:

@@ -78,8 +78,7 @@ class Bundle:
         file = data_file(self.prefix, entry.shard, self.shards)
         raw = np.empty(entry.size, np.uint8)
         with opened_source(file) as data:
-            data.seek(entry.offset)
-            _, crc = read_into(raw, data, google_crc32c.extend)
+            _, crc = read_into(raw, data.fileno(), entry.offset, google_crc32c.extend)
         if entry.dtype.kind == "O":
             return _strings(raw.tobytes(), entry, where)
         _check(crc, entry, where)

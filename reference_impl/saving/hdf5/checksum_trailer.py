@@ -3,14 +3,17 @@
 HDF5 knows where a file ends and ignores what follows; whoever opens it to write cuts it off.
 """
 
+import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import google_crc32c
 
 from saveproof.reference_impl.saving.errors import WrongChecksum
-from saveproof.reference_impl.saving.extents import LARGE, CheckedFile, Extent
+from saveproof.reference_impl.saving.extents import LARGE, Extent, compare, placed
 
 MARK = b"saveproof CRC-32C"
 """What stands in the trailer between the extents and their number."""
@@ -35,26 +38,38 @@ def _checksum(listed: bytes, count: int) -> int:
     return int(google_crc32c.value(listed + struct.pack("<I", count)))
 
 
-def checked_file(source: Path) -> CheckedFile:
-    """Return a file without its trailer, which tells what each byte must be; as it is without one.
+@contextmanager
+def compared(descriptor: int, source: Path) -> Iterator[None]:
+    """Compare an open file with its trailer, if it has one: all bytes by the end of the block.
+
+    Before the block those are compared that tell HDF5 where what is; within it, in another thread,
+    the large arrays, which are numbers only.
 
     Raises:
-        FileNotFoundError, UnreadableFile: if there is no regular file.
-        WrongChecksum: if the trailer is damaged.
+        WrongChecksum: if a byte is not as it was written.
     """
-    file = CheckedFile(source)
-    end = file.size - _END.size - len(MARK)
-    found = file.read(max(0, end), len(MARK) + _END.size)
-    if end >= 0 and found.startswith(MARK):
-        count, expected = _END.unpack_from(found, len(MARK))
-        file.expect(_extents(file, source, end, count, expected))
-    return file
+    extents = _extents(descriptor, source)
+    compare(descriptor, extents[::2], google_crc32c.extend, source=source)
+    if not extents[1::2]:
+        yield
+        return
+    with ThreadPoolExecutor(1) as beside:
+        arrays = (descriptor, extents[1::2], google_crc32c.extend)
+        result = beside.submit(compare, *arrays, source=source)
+        yield
+        result.result()
 
 
-def _extents(file: CheckedFile, source: Path, end: int, count: int, expected: int) -> list[Extent]:
+def _extents(descriptor: int, source: Path) -> list[tuple[int, Extent]]:
+    """Return the extents that the trailer lists, with their places; none if there is no trailer."""
+    end = os.fstat(descriptor).st_size - len(MARK) - _END.size
+    found = os.pread(descriptor, len(MARK) + _END.size, max(0, end))
+    if not found.startswith(MARK) or end < 0:
+        return []
+    count, expected = _END.unpack_from(found, len(MARK))
     start = max(0, end - count * _EXTENT.size)
     # Every other extent is a large one: more of them than fit the file would take memory.
-    listed = file.read(start, end - start) if count <= 2 * (start // LARGE) + 1 else b""
+    listed = os.pread(descriptor, end - start, start) if count <= 2 * (start // LARGE) + 1 else b""
     if _checksum(listed, count) != expected or len(listed) != count * _EXTENT.size:
         raise WrongChecksum(
             f"{source}: damaged: its checksum trailer is not as it was; take another copy"
@@ -65,4 +80,4 @@ def _extents(file: CheckedFile, source: Path, end: int, count: int, expected: in
             f"{source}: damaged: expected {sum(extent.size for extent in extents)} bytes before "
             f"the checksum trailer, found {start}; take another copy"
         )
-    return extents
+    return placed(extents)

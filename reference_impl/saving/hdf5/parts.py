@@ -13,22 +13,21 @@ import numpy as np
 from h5py import h5a, h5d, h5f, h5fd, h5g, h5o, h5p
 
 from saveproof.reference_impl.limits import check_expansion
-from saveproof.reference_impl.loading import LoadError
 from saveproof.reference_impl.saving.errors import (
     MissingPart,
     NotReadHere,
     UnreadableFile,
     WrongPart,
 )
-from saveproof.reference_impl.saving.extents import CheckedFile
-from saveproof.reference_impl.saving.hdf5.checksum_trailer import checked_file
+from saveproof.reference_impl.saving.hdf5.checksum_trailer import compared
 from saveproof.reference_impl.saving.hdf5.links import is_link, kind_of, linked
 from saveproof.reference_impl.saving.hdf5.storage import check_stored, read_dataset, values_of
 from saveproof.reference_impl.saving.hdf5.writer_parts import type_of
 from saveproof.reference_impl.saving.json_text import json_value
+from saveproof.reference_impl.saving.sources import Section
 from saveproof.reference_impl.state import Array, StoredArray, array_of
 
-Content = CheckedFile | BytesIO
+Content = Section | BytesIO
 """What h5py reads from."""
 
 # What h5py raises, beside errors of ours, when it comes upon bytes that make no sense to it.
@@ -59,12 +58,11 @@ def opened(source: Path) -> Iterator["Part"]:
     Raises:
         FileNotFoundError: if there is no such file.
         UnreadableFile: if it is a folder or a special file, is not HDF5, or is cut short.
-        WrongChecksum: if it is damaged, on entry, when a part is read, or at the end of the block.
+        WrongChecksum: if it is damaged, on entry or at the end of the block.
     """
-    content = checked_file(source)
-    with root_of(content.stream(), source) as root:
+    file = Section(source)
+    with compared(file.fileno(), source), root_of(file, source) as root:
         yield root
-        content.compare_rest()
 
 
 @contextmanager
@@ -78,14 +76,12 @@ def root_of(content: Content, source: Path) -> Iterator["Part"]:
     Raises:
         UnreadableFile: if it is not HDF5 or is cut short, on entry or when a part is read.
     """
+    size = content.seek(0, os.SEEK_END)
     try:
         file = h5f.open(os.fsencode(source), h5f.ACC_RDONLY, _access(content))
         root = h5g.open(file, b"/")
-    except LoadError:
-        raise
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise UnreadableFile(f"{source}: not an HDF5 file, or cut short: {error}") from error
-    size = content.seek(0, os.SEEK_END)
     try:
         yield Part(root, "", _Source(source, size, left=size))
     except NotReadHere:
