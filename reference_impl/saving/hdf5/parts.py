@@ -39,12 +39,14 @@ class _Source:
     """An open file.
 
     Attributes:
+        content: what h5py reads from.
         name: for messages.
         size: in bytes.
         left: bytes that may be of arrays which were not read yet.
         arrays: those that were, by place, shape and dtype.
     """
 
+    content: Content
     name: Path
     size: int
     left: int
@@ -83,7 +85,7 @@ def root_of(content: Content, source: Path) -> Iterator["Part"]:
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise UnreadableFile(f"{source}: not an HDF5 file, or cut short: {error}") from error
     try:
-        yield Part(root, "", _Source(source, size, left=size))
+        yield Part(root, "", _Source(content, source, size, left=size))
     except NotReadHere:
         raise
     except _NONSENSE as error:
@@ -94,6 +96,8 @@ def root_of(content: Content, source: Path) -> Iterator["Part"]:
 
 def _access(content: Content) -> h5p.PropFAID:
     access = h5p.create(h5p.FILE_ACCESS)
+    # What an interrupted call has left open would keep the file open beyond the end of Python.
+    access.set_fclose_degree(h5f.CLOSE_STRONG)
     access.set_fileobj_driver(h5fd.fileobj_driver, content)
     return access
 
@@ -184,7 +188,7 @@ class Part:
         if offset is None:
             check_stored(item, source=self.source, where=where)
         if offset is None or item.get_type() != type_of(dtype):
-            return StoredArray(item.shape, dtype, lambda: self._read(item, where))
+            return StoredArray(item.shape, dtype, lambda: self._read(where))
         return self._contiguous(item, dtype, offset, where)
 
     def _contiguous(
@@ -219,11 +223,10 @@ class Part:
         check_expansion(found.nbytes, self._file.size, where=f"{self.source}: {self._path(name)!r}")
         return array_of(found).tobytes()
 
-    def _read(self, item: h5d.DatasetID, where: str) -> np.ndarray:
-        try:
-            return read_dataset(item, source=self.source, where=where)
-        except _NONSENSE as error:
-            raise UnreadableFile(f"{self.source}: {where!r}: can't be read: {error}") from error
+    def _read(self, where: str) -> np.ndarray:
+        """Return the values of a dataset of the file, which is opened again."""
+        with root_of(self._file.content, self.source) as root:
+            return read_dataset(root._linked(where), source=self.source, where=where)
 
     def attribute(self, name: str) -> np.ndarray | None:
         """Return an attribute's value, or None."""
