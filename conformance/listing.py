@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from functools import partial
 
-from saveproof.conformance import subjects as registry
+from saveproof.conformance import doctor as examination
 from saveproof.conformance.checks import ALL_CHECKS
-from saveproof.conformance.contract import Promise
-from saveproof.conformance.description import described
-from saveproof.conformance.endings import MEMORY
-from saveproof.conformance.environment import NOT_INSTALLED
+from saveproof.conformance.families import subjects as registry
+from saveproof.conformance.families.description import described
+from saveproof.conformance.families.environment import NOT_INSTALLED
 from saveproof.conformance.interchange.pairs import Crossing, Pair, crossings
-from saveproof.conformance.isolation import Child
-from saveproof.conformance.subject import SavePath
-from saveproof.conformance.subjects import doctor as examination
+from saveproof.conformance.model_state.contract import Promise
+from saveproof.conformance.model_state.subject import SavePath
+from saveproof.conformance.processes.endings import MEMORY
+from saveproof.conformance.processes.isolation import Child
 
 
 def subjects() -> str:

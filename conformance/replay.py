@@ -8,17 +8,17 @@ from pathlib import Path
 
 import msgspec
 
-from saveproof.conformance import subjects
-from saveproof.conformance.asking import reports
+from saveproof.conformance.campaigns.dispatch import reports
+from saveproof.conformance.campaigns.process_failures import DISASTERS
+from saveproof.conformance.campaigns.worker import EXAMINE, Question, Report, Request, path_of
 from saveproof.conformance.checks import ALL_CHECKS
-from saveproof.conformance.description import described
-from saveproof.conformance.disasters import DISASTERS
-from saveproof.conformance.endings import MEMORY
-from saveproof.conformance.examine import EXAMINE, Question, Report, Request, path_of
+from saveproof.conformance.families import subjects
+from saveproof.conformance.families.description import described
 from saveproof.conformance.interchange.exchange import EXCHANGE
 from saveproof.conformance.interchange.pairs import Pair, crossing, crossings, is_pair
-from saveproof.conformance.isolation import Child
-from saveproof.conformance.trace import Probe
+from saveproof.conformance.model_state.trace import Probe
+from saveproof.conformance.processes.endings import MEMORY
+from saveproof.conformance.processes.isolation import Child
 from saveproof.reports import store
 from saveproof.reports.merging import merge
 from saveproof.reports.records import Finding, Result, Verdict

@@ -5,9 +5,9 @@ from functools import cache
 
 from hypothesis import strategies as st
 
+from saveproof.strategies.architecture_builder import Growth
+from saveproof.strategies.byte_draws import Choices, choices
 from saveproof.strategies.case import Architecture, Config, Kind
-from saveproof.strategies.choices import Choices, choices
-from saveproof.strategies.growth import Growth
 from saveproof.strategies.layers import ALL, FITTING, Place, config, fitting, head
 from saveproof.strategies.names import Register
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from saveproof.strategies.byte_draws import Choices
 from saveproof.strategies.case import Config
-from saveproof.strategies.choices import Choices
 from saveproof.strategies.names import Register
 
 OMIT: Final = object()

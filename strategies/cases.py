@@ -5,8 +5,8 @@ from collections.abc import Collection, Sequence
 from hypothesis import strategies as st
 
 from saveproof.strategies.architectures import draw_architecture
+from saveproof.strategies.byte_draws import choices
 from saveproof.strategies.case import Case, Kind
-from saveproof.strategies.choices import choices
 from saveproof.strategies.histories import draw_history
 from saveproof.strategies.layers import ALL
 from saveproof.strategies.settings import compile_settings

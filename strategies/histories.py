@@ -7,6 +7,8 @@ import msgspec
 from hypothesis import strategies as st
 
 from saveproof.strategies import optimizers
+from saveproof.strategies.architecture_builder import is_stateful
+from saveproof.strategies.byte_draws import Choices, choices
 from saveproof.strategies.case import (
     AnyEvent,
     Architecture,
@@ -24,8 +26,6 @@ from saveproof.strategies.case import (
     TrainingHistory,
     TrainOnBatch,
 )
-from saveproof.strategies.choices import Choices, choices
-from saveproof.strategies.growth import is_stateful
 from saveproof.strategies.layers import LAYERS
 from saveproof.strategies.settings import weight_dtypes
 from saveproof.strategies.shapes import tensor_shapes

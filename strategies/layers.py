@@ -20,8 +20,8 @@ from saveproof.strategies.arguments import (
     recurrent_arguments,
     vector_arguments,
 )
+from saveproof.strategies.byte_draws import Choices
 from saveproof.strategies.case import Config
-from saveproof.strategies.choices import Choices
 from saveproof.strategies.names import Register
 
 RATES = (0.5, 0.25, 0.1)

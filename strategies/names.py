@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from functools import cache
 
-from saveproof.strategies.choices import Choices
+from saveproof.strategies.byte_draws import Choices
 
 PLAIN = ("{kind}",) * 64
 ODD = (

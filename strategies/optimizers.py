@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from saveproof.strategies.arguments import OMIT, given
+from saveproof.strategies.byte_draws import Choices
 from saveproof.strategies.case import Config, Object
-from saveproof.strategies.choices import Choices
 
 RATES = (0.05, 0.02, 0.03, 0.008)
 SHORT = (2, 3, 5)

@@ -1,8 +1,8 @@
 """Compile settings: the losses and metrics that fit the outputs, beside an optimizer."""
 
 from saveproof.strategies import optimizers
+from saveproof.strategies.byte_draws import Choices
 from saveproof.strategies.case import Architecture, CompileSettings, Layer, Object
-from saveproof.strategies.choices import Choices
 from saveproof.strategies.shapes import tensor_shapes
 from saveproof.strategies.targets import Target, target_of
 

@@ -135,8 +135,8 @@ def test_a_framework_is_imported_by_its_subject_only():
     importing = {relative(file) for file in sources(*PACKAGES) if FRAMEWORKS & set(imported(file))}
 
     assert importing == {
-        "conformance/subjects/keras3.py",
-        "conformance/subjects/still_tensorflow.py",
+        "conformance/families/keras/keras3.py",
+        "conformance/families/keras/tensorflow_determinism.py",
     }
 
 
@@ -153,11 +153,11 @@ def test_the_reference_is_seen_by_its_subject_and_the_mutants_only():
     }
     elsewhere = {name for name in seeing if not name.startswith("conformance/mutants/")}
 
-    assert elsewhere == {"conformance/subjects/reference.py"}
+    assert elsewhere == {"conformance/families/keras/reference.py"}
 
 
 def test_subjects_know_no_check_and_no_verdict():
-    for file in sources("conformance/subjects", "conformance/paths"):
+    for file in sources("conformance/families/keras"):
         text = file.read_text(encoding="utf-8")
 
         assert "saveproof.conformance.checks" not in text

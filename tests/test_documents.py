@@ -11,9 +11,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from saveproof.conformance import plugin
 from saveproof.conformance.cli import app
-from saveproof.conformance.contract import Facet, Promise
+from saveproof.conformance.model_state.contract import Facet, Promise
+from saveproof.conformance.runs import plugin
 from saveproof.reports.wording import MEANINGS, SYMBOLS
 
 ROOT = Path(__file__).parents[1]

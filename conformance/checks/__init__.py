@@ -8,8 +8,8 @@ from saveproof.conformance.checks.check import Check, Defect, NotApplicable, Ref
 from saveproof.conformance.checks.conduct import CONDUCT_CHECKS
 from saveproof.conformance.checks.facets import FACET_CHECKS
 from saveproof.conformance.checks.handling import HANDLING_CHECKS
-from saveproof.conformance.contract import Contract, Promise
-from saveproof.conformance.trace import Trace
+from saveproof.conformance.model_state.contract import Contract, Promise
+from saveproof.conformance.model_state.trace import Trace
 from saveproof.reports.records import Verdict
 
 __all__ = [

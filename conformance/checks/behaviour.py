@@ -15,8 +15,8 @@ from saveproof.conformance.checks.check import (
     raised_defect,
 )
 from saveproof.conformance.checks.facets import inventory_defects, untrained
-from saveproof.conformance.contract import Exactness, Facet, Promise
-from saveproof.conformance.snapshot import (
+from saveproof.conformance.model_state.contract import Exactness, Facet, Promise
+from saveproof.conformance.model_state.snapshot import (
     Difference,
     Snapshot,
     differences,
@@ -24,7 +24,7 @@ from saveproof.conformance.snapshot import (
     same,
     shown,
 )
-from saveproof.conformance.trace import Life, Step, Trace
+from saveproof.conformance.model_state.trace import Life, Step, Trace
 
 FORWARD = (Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.ARCHITECTURE, Facet.DTYPE_POLICY)
 TRAINED_ON = (

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from saveproof.conformance.contract import Facet, Promise
-from saveproof.conformance.snapshot import Difference
-from saveproof.conformance.trace import Probe, Raised, Trace
+from saveproof.conformance.model_state.contract import Facet, Promise
+from saveproof.conformance.model_state.snapshot import Difference
+from saveproof.conformance.model_state.trace import Probe, Raised, Trace
 
 _TRACED = re.compile(r"^\s*\w+(?:Error|Exception): (.*)$", re.MULTILINE)
 

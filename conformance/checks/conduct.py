@@ -10,9 +10,9 @@ from saveproof.conformance.checks.check import (
     Vacuous,
     raised_defect,
 )
-from saveproof.conformance.contract import STATE, Facet, Promise
-from saveproof.conformance.snapshot import Difference, Snapshot, differences, same
-from saveproof.conformance.trace import Change, Conduct, Probe, Stage, Trace
+from saveproof.conformance.model_state.contract import STATE, Facet, Promise
+from saveproof.conformance.model_state.snapshot import Difference, Snapshot, differences, same
+from saveproof.conformance.model_state.trace import Change, Conduct, Probe, Stage, Trace
 
 NOT_LOOKED_AT = NotApplicable("no model was loaded, trained on and saved again")
 

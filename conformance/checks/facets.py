@@ -11,9 +11,15 @@ from saveproof.conformance.checks.check import (
     anonymous,
     circumstance,
 )
-from saveproof.conformance.contract import Facet
-from saveproof.conformance.snapshot import UNTOLD, Difference, Inventory, differences, same
-from saveproof.conformance.trace import Trace
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.model_state.snapshot import (
+    UNTOLD,
+    Difference,
+    Inventory,
+    differences,
+    same,
+)
+from saveproof.conformance.model_state.trace import Trace
 
 MOVED_BY_TRAINING = (
     Facet.WEIGHTS,

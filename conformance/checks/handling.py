@@ -15,9 +15,9 @@ from saveproof.conformance.checks.check import (
     raised_defect,
 )
 from saveproof.conformance.checks.facets import inventory_defects
-from saveproof.conformance.contract import Facet, Promise
-from saveproof.conformance.snapshot import Difference, Snapshot, Value, equal
-from saveproof.conformance.trace import Probe, Raised, Trace
+from saveproof.conformance.model_state.contract import Facet, Promise
+from saveproof.conformance.model_state.snapshot import Difference, Snapshot, Value, equal
+from saveproof.conformance.model_state.trace import Probe, Raised, Trace
 from saveproof.strategies.case import Kind
 
 UNCLEAR = frozenset(

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from saveproof.conformance.contract import Facet, Promise
 from saveproof.conformance.interchange.pairs import KERAS_3, Crossing
+from saveproof.conformance.model_state.contract import Facet, Promise
 from saveproof.strategies.case import Architecture, Case, Layer
 from saveproof.strategies.shapes import tensor_shapes
 

@@ -11,21 +11,23 @@ from typing import Any
 
 import msgspec
 
-from saveproof.conformance import integrity, subjects, wire
+from saveproof.conformance.campaigns.worker import Question, Report, Request, path_of
 from saveproof.conformance.checks.behaviour import life_defects, output_defects
-from saveproof.conformance.contract import Exactness
-from saveproof.conformance.endings import Crashed, TimedOut, asked_again
-from saveproof.conformance.examine import Question, Report, Request, path_of
+from saveproof.conformance.execution import integrity
+from saveproof.conformance.execution.stages import Halted, Recorder, stage
+from saveproof.conformance.families import subjects
 from saveproof.conformance.interchange.dialects import another_model
 from saveproof.conformance.interchange.judging import CHECKS, judged
 from saveproof.conformance.interchange.nudged import NUDGE, NUDGE_HALF, NUDGES, Nudged
 from saveproof.conformance.interchange.pairs import Crossing, Pair, crossing
 from saveproof.conformance.interchange.words import comparable, in_common, lives_in_common
-from saveproof.conformance.isolation import Child
-from saveproof.conformance.recorder import Halted, Recorder, stage
-from saveproof.conformance.snapshot import Snapshot
-from saveproof.conformance.subject import Subject, Unsupported
-from saveproof.conformance.trace import Life, Probe, Raised, Stage, Trace, same_life
+from saveproof.conformance.model_state.contract import Exactness
+from saveproof.conformance.model_state.snapshot import Snapshot
+from saveproof.conformance.model_state.subject import Subject, Unsupported
+from saveproof.conformance.model_state.trace import Life, Probe, Raised, Stage, Trace, same_life
+from saveproof.conformance.processes import wire
+from saveproof.conformance.processes.endings import Crashed, TimedOut, asked_again
+from saveproof.conformance.processes.isolation import Child
 from saveproof.strategies.case import Case
 
 EXCHANGE = "saveproof.conformance.interchange.exchange:exchange"
@@ -70,7 +72,7 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 def exchange(message: bytes) -> bytes:
-    """Run one case from writer to reader and judge it; a request of `conformance/examine.py`.
+    """Run one case from writer to reader and judge it; a request of `campaigns/worker.py`.
 
     The request's subject is the name of a pair, its paths are formats.
     """

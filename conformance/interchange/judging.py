@@ -6,11 +6,11 @@ from dataclasses import replace
 from saveproof.conformance.checks import ALL_CHECKS, Check, Judgement, judge
 from saveproof.conformance.checks.behaviour import BEHAVIOUR_CHECKS
 from saveproof.conformance.checks.facets import FACET_CHECKS
-from saveproof.conformance.contract import Promise
 from saveproof.conformance.interchange.dialects import other_losses, other_steps
 from saveproof.conformance.interchange.pairs import Crossing
-from saveproof.conformance.snapshot import distance
-from saveproof.conformance.trace import Life, Trace
+from saveproof.conformance.model_state.contract import Promise
+from saveproof.conformance.model_state.snapshot import distance
+from saveproof.conformance.model_state.trace import Life, Trace
 from saveproof.reports.records import Verdict
 
 COMPLETES = "round_trip_completes"

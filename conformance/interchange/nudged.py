@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from saveproof.conformance.snapshot import Snapshot
-from saveproof.conformance.subject import Logs, Model, SavePath, Subject
+from saveproof.conformance.model_state.snapshot import Snapshot
+from saveproof.conformance.model_state.subject import Logs, Model, SavePath, Subject
 from saveproof.strategies.case import AnyEvent, Case
 from saveproof.strategies.data import Rows
 

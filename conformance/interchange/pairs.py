@@ -5,9 +5,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from saveproof.conformance import subjects
-from saveproof.conformance.contract import RESUME_ONLY, Contract, Exactness, Facet, Promise
-from saveproof.conformance.subject import Exchanged, Offering
+from saveproof.conformance.families import subjects
+from saveproof.conformance.model_state.contract import (
+    RESUME_ONLY,
+    Contract,
+    Exactness,
+    Facet,
+    Promise,
+)
+from saveproof.conformance.model_state.subject import Exchanged, Offering
 from saveproof.strategies.case import Kind
 
 ARROW = " → "

@@ -10,11 +10,9 @@ from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
 
-from saveproof.conformance.admission import admitted, refuse_numbers, refuse_out, refuse_unknown
-from saveproof.conformance.campaign import Campaign
-from saveproof.conformance.description import described
-from saveproof.conformance.endings import MEMORY
-from saveproof.conformance.header import header, path_info
+from saveproof.conformance.campaigns.campaign import Campaign
+from saveproof.conformance.campaigns.plan import Plan
+from saveproof.conformance.families.description import described
 from saveproof.conformance.interchange.exchange import EXCHANGE
 from saveproof.conformance.interchange.judging import CHECKS, COMPLETES
 from saveproof.conformance.interchange.pairs import (
@@ -24,9 +22,16 @@ from saveproof.conformance.interchange.pairs import (
     crossing,
     crossings,
 )
-from saveproof.conformance.isolation import Child
-from saveproof.conformance.plan import Plan
-from saveproof.conformance.run_folder import RunFolder
+from saveproof.conformance.processes.endings import MEMORY
+from saveproof.conformance.processes.isolation import Child
+from saveproof.conformance.runs.header import header, path_info
+from saveproof.conformance.runs.preflight import (
+    admitted,
+    refuse_numbers,
+    refuse_out,
+    refuse_unknown,
+)
+from saveproof.conformance.runs.run_folder import RunFolder
 from saveproof.reports import store
 from saveproof.reports.records import Header, Result, SubjectInfo, Verdict
 from saveproof.reports.store import Run

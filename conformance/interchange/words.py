@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from saveproof.conformance.contract import Facet
-from saveproof.conformance.snapshot import Inventory, Snapshot, Value
-from saveproof.conformance.trace import Life
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.model_state.snapshot import Inventory, Snapshot, Value
+from saveproof.conformance.model_state.trace import Life
 
 _LAYER = re.compile(r"(?:layers/\d+/config/)*layers/\d+/(?:class_name|config/name)")
 _CALL = re.compile(r"/call \d+$")

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from examples.linear_subject import Linear
-from saveproof.conformance.adapter import Adapter, Misbehaved
-from saveproof.conformance.contract import Facet
-from saveproof.conformance.examine import Report
-from saveproof.conformance.plan import Batch
-from saveproof.conformance.silence import Silence, as_errors
-from saveproof.conformance.snapshot import Snapshot
+from saveproof.conformance.campaigns.applicability import Silence, as_errors
+from saveproof.conformance.campaigns.plan import Batch
+from saveproof.conformance.campaigns.worker import Report
+from saveproof.conformance.execution.adapter import Adapter, Misbehaved
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.model_state.snapshot import Snapshot
 from saveproof.reports.records import SHOWN_NOTHING, Verdict
 from saveproof.strategies import data
 from tests.conformance.test_checks import CASE

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from saveproof.conformance.contract import STATE, Facet
-from saveproof.conformance.snapshot import Snapshot
-from saveproof.conformance.trace import Change, Raised, Stage
+from saveproof.conformance.model_state.contract import STATE, Facet
+from saveproof.conformance.model_state.snapshot import Snapshot
+from saveproof.conformance.model_state.trace import Change, Raised, Stage
 from saveproof.reports.records import Verdict
 from tests.conformance.test_checks import GOOD, keys, snapshot, verdicts
 

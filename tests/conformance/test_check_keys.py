@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from msgspec.structs import replace as replace_fields
 
-from saveproof.conformance.trace import Raised, Stage, Trace
+from saveproof.conformance.model_state.trace import Raised, Stage, Trace
 from saveproof.strategies.case import CompileSettings, Object, Recompile
 from tests.conformance.test_checks import CASE, EVERYTHING, GOOD, keys, life
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import msgspec
 
-from saveproof.conformance.contract import Facet, Promise
-from saveproof.conformance.snapshot import Snapshot
-from saveproof.conformance.trace import Elsewhere
+from saveproof.conformance.model_state.contract import Facet, Promise
+from saveproof.conformance.model_state.snapshot import Snapshot
+from saveproof.conformance.model_state.trace import Elsewhere
 from saveproof.reports.records import Verdict
 from saveproof.strategies.case import Architecture
 from tests.conformance.test_checks import CASE, EVERYTHING, GOOD, life, snapshot, verdicts

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from msgspec.structs import replace as replace_fields
 
-from saveproof.conformance.contract import Exactness
+from saveproof.conformance.model_state.contract import Exactness
 from saveproof.reports.records import Verdict
 from saveproof.strategies.case import Layer
 from tests.conformance.test_checks import CASE, EVERYTHING, GOOD, life, verdicts

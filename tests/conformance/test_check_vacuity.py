@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from saveproof.conformance.contract import Facet
-from saveproof.conformance.snapshot import UNTOLD, Snapshot
-from saveproof.conformance.trace import Trace
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.model_state.snapshot import UNTOLD, Snapshot
+from saveproof.conformance.model_state.trace import Trace
 from saveproof.reports.records import Verdict
 from tests.conformance.test_checks import GOOD, life, verdicts
 

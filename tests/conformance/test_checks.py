@@ -7,9 +7,9 @@ import pytest
 
 from saveproof.conformance.checks import ALL_CHECKS, checks_for, judge
 from saveproof.conformance.checks.facets import FACET_CHECKS
-from saveproof.conformance.contract import Contract, Facet, Promise, promises
-from saveproof.conformance.snapshot import Snapshot
-from saveproof.conformance.trace import (
+from saveproof.conformance.model_state.contract import Contract, Facet, Promise, promises
+from saveproof.conformance.model_state.snapshot import Snapshot
+from saveproof.conformance.model_state.trace import (
     Change,
     Conduct,
     Elsewhere,

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from saveproof.conformance.campaign import Campaign
+from saveproof.conformance.campaigns.campaign import Campaign
+from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.cli import app
-from saveproof.conformance.contract import Facet, Promise
+from saveproof.conformance.families.keras.keras_api import KerasSubject
+from saveproof.conformance.families.subjects import resolve
 from saveproof.conformance.interchange import session
 from saveproof.conformance.interchange.exchange import EXCHANGE
 from saveproof.conformance.interchange.judging import CHECKS
@@ -20,11 +22,9 @@ from saveproof.conformance.interchange.pairs import (
     crossings,
 )
 from saveproof.conformance.interchange.words import comparable, in_common
-from saveproof.conformance.isolation import Child
-from saveproof.conformance.plan import Plan
-from saveproof.conformance.snapshot import Snapshot
-from saveproof.conformance.subjects import resolve
-from saveproof.conformance.subjects.keras_api import KerasSubject
+from saveproof.conformance.model_state.contract import Facet, Promise
+from saveproof.conformance.model_state.snapshot import Snapshot
+from saveproof.conformance.processes.isolation import Child
 from saveproof.reports import store
 from saveproof.reports.records import Result, Verdict
 from saveproof.strategies import data

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
-from saveproof.conformance.contract import Facet, Promise
+from saveproof.conformance.families.keras.keras_api import KerasSubject
 from saveproof.conformance.interchange.dialects import another_model, other_losses, other_steps
 from saveproof.conformance.interchange.pairs import KERAS_2, KERAS_3, Pair, crossing
-from saveproof.conformance.subjects.keras_api import KerasSubject
+from saveproof.conformance.model_state.contract import Facet, Promise
 from saveproof.strategies.case import Call, Case, Layer, Object, from_json
 from tests.conformance.test_foreign import ROOT
 

@@ -4,10 +4,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from saveproof.conformance import wire
-from saveproof.conformance.contract import Facet
-from saveproof.conformance.snapshot import Snapshot, same
-from saveproof.conformance.trace import Elsewhere, Life, Step
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.model_state.snapshot import Snapshot, same
+from saveproof.conformance.model_state.trace import Elsewhere, Life, Step
+from saveproof.conformance.processes import wire
 
 
 def test_life_comes_back_to_the_byte():
