@@ -47,7 +47,7 @@ class Trial(msgspec.Struct, frozen=True):
     case: Case
 
 
-class Finding(NamedTuple):
+class Attempt(NamedTuple):
     """One thing that was tried: `what` it was, whether it works, and what was seen."""
 
     what: str
@@ -107,30 +107,30 @@ OPTIMIZERS = (
 """The optimizers of this round, with the arguments that add slots."""
 
 
-def doctor(subject: Offering, ask: Callable[[str, Case], Finding]) -> list[Finding]:
+def doctor(subject: Offering, ask: Callable[[str, Case], Attempt]) -> list[Attempt]:
     """Try the adapter, then each kind of model, layer and optimizer; return what came of each.
 
     `ask` tries one thing: `tried` does so in this process, `asked` in another.
     """
     return [
-        Finding("environment", True, _versions(subject)),
-        Finding("save paths", True, ", ".join(path.name for path in subject.paths())),
+        Attempt("environment", True, _versions(subject)),
+        Attempt("save paths", True, ", ".join(path.name for path in subject.paths())),
         *(ask(f"kind {kind}", _case(kind=kind)) for kind in Kind),
         *(ask(f"layer {name}", _case(*layer)) for layer in LAYERS for name in layer[1:2]),
         *(ask(f"optimizer {one.class_name}", _case(optimizer=one)) for one in OPTIMIZERS),
     ]
 
 
-def asked(child: Child, subject: str, what: str, case: Case) -> Finding:
+def asked(child: Child, subject: str, what: str, case: Case) -> Attempt:
     """Have a child that serves `TRY` try one thing: it may end there, or hang."""
     message = wire.encode(Trial(subject, what, case))
     try:
         answer = asked_again(lambda: child.call(message, seconds=SECONDS))
     except (Crashed, TimedOut) as error:
-        return Finding(what, False, str(error).partition("\n")[0])
+        return Attempt(what, False, str(error).partition("\n")[0])
     except Failed as error:
-        return Finding(what, False, str(error).rstrip().rpartition("\n")[2])
-    return wire.decode(answer, Finding)
+        return Attempt(what, False, str(error).rstrip().rpartition("\n")[2])
+    return wire.decode(answer, Attempt)
 
 
 def try_one(message: bytes) -> bytes:
@@ -148,16 +148,16 @@ def _versions(subject: Offering) -> str:
     return ", ".join(f"{name} {version}" for name, version in subject.environment().items())
 
 
-def tried(subject: Subject, what: str, case: Case) -> Finding:
+def tried(subject: Subject, what: str, case: Case) -> Attempt:
     """Try one thing in this process."""
     try:
-        return Finding(what, *_walked_through(subject, case))
+        return Attempt(what, *_walked_through(subject, case))
     except MemoryError:  # this process can't be relied on any more
         raise
     except Unsupported as error:
-        return Finding(what, False, f"unsupported: {error}")
+        return Attempt(what, False, f"unsupported: {error}")
     except Exception as error:  # noqa: BLE001 - to report whatever a broken adapter raises is its work
-        return Finding(what, False, f"{type(error).__name__}: {error}")
+        return Attempt(what, False, f"{type(error).__name__}: {error}")
 
 
 def _walked_through(subject: Subject, case: Case) -> tuple[bool, str]:

@@ -15,7 +15,7 @@ from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.conformance.families import subjects
 from saveproof.conformance.families.description import described
 from saveproof.conformance.interchange.exchange import EXCHANGE
-from saveproof.conformance.interchange.pairs import Pair, crossing, crossings, is_pair
+from saveproof.conformance.interchange.pairs import Pair, exchange_of, exchanges, is_pair
 from saveproof.conformance.model_state.trace import Probe
 from saveproof.conformance.processes.endings import MEMORY
 from saveproof.conformance.processes.isolation import Child
@@ -143,8 +143,8 @@ def _names(subject: str, wanted: Sequence[str]) -> Sequence[str]:
     """Return the save paths or formats to replay, those that were asked for or all of them."""
     if is_pair(subject):
         pair = Pair.of(subject)
-        every = [one.format for one in crossings(pair, described)]
-        return [crossing(pair, name, described).format for name in wanted] or every
+        every = [one.format for one in exchanges(pair, described)]
+        return [exchange_of(pair, name, described).format for name in wanted] or every
     one = described(subject)
     return [path_of(one, name).name for name in wanted] or [path.name for path in one.paths()]
 

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from saveproof.reports.markdown import escaped
-from saveproof.reports.matrix import Cell, Defect, Matrix, matrix
+from saveproof.reports.matrix import Cell, CellDefect, Matrix, matrix
 from saveproof.reports.records import Place, Verdict
 from saveproof.reports.store import Run
 from saveproof.reports.wording import SYMBOLS, explained, printable, shown
 
 
 @dataclass(frozen=True)
-class Change:
+class ChangedCell:
     """A cell whose verdict is another."""
 
     place: Place
@@ -31,11 +31,11 @@ class Comparison:
     old: str
     new: str
     complete: bool
-    added: tuple[Defect, ...]
-    gone: tuple[Defect, ...]
+    added: tuple[CellDefect, ...]
+    gone: tuple[CellDefect, ...]
     dropped: tuple[tuple[str, ...], ...]
     begun: tuple[tuple[str, ...], ...]
-    changed: tuple[Change, ...]
+    changed: tuple[ChangedCell, ...]
     versions: tuple[tuple[str, str, str, str], ...]
 
     @property
@@ -111,15 +111,15 @@ def _cells(figures: Matrix) -> dict[Place, Cell]:
     }
 
 
-def _defects(figures: Matrix) -> dict[object, Defect]:
+def _defects(figures: Matrix) -> dict[object, CellDefect]:
     found = (defect for sheet in figures.sheets for same in sheet.defects for defect in same)
     return {(defect.path, *defect.identity): defect for defect in found}
 
 
-def _changes(old: Mapping[Place, Cell], new: Mapping[Place, Cell]) -> Iterable[Change]:
+def _changes(old: Mapping[Place, Cell], new: Mapping[Place, Cell]) -> Iterable[ChangedCell]:
     for place, cell in new.items():
         if cell.results and old[place].verdict != cell.verdict:
-            yield Change(place, old[place].verdict, cell.verdict)
+            yield ChangedCell(place, old[place].verdict, cell.verdict)
 
 
 def _versions(old: Matrix, new: Matrix) -> Iterable[tuple[str, str, str, str]]:
@@ -132,7 +132,7 @@ def _versions(old: Matrix, new: Matrix) -> Iterable[tuple[str, str, str, str]]:
                 yield (sheet.subject.name, name, one, other)
 
 
-def _line(defect: Defect) -> str:
+def _line(defect: CellDefect) -> str:
     place = f"{defect.subject} · {defect.path} · {defect.check.name}"
     return f"{SYMBOLS[defect.verdict]} {shown(defect.verdict)}: {place}: {explained(defect)}"
 

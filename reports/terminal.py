@@ -12,7 +12,7 @@ from rich.text import Text
 
 from saveproof.reports.causes import Cause, Section, sections
 from saveproof.reports.commands import commands
-from saveproof.reports.interchange import Exchange, Grid, grid, measured, unpaired
+from saveproof.reports.interchange import ExchangeResult, Grid, grid, measured, unpaired
 from saveproof.reports.matrix import Cell, Matrix, Sheet
 from saveproof.reports.records import UNEXPECTED, CheckInfo, Verdict
 from saveproof.reports.wording import MEANINGS, SYMBOLS, counted, placed, printable, shown
@@ -91,7 +91,7 @@ def _exchanges(grid: Grid) -> Iterable[RenderableType]:
     yield Padding(table, (0, 0, 1, 0))
 
 
-def _exchange(one: Exchange | None) -> Text:
+def _exchange(one: ExchangeResult | None) -> Text:
     if one is None:
         return Text("")
     text = Text(SYMBOLS[one.verdict], STYLES[one.verdict])

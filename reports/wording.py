@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from saveproof.reports.causes import Cause
 from saveproof.reports.keys import told
-from saveproof.reports.matrix import Cell, Defect
+from saveproof.reports.matrix import Cell, CellDefect
 from saveproof.reports.records import PathInfo, Verdict
 
 SYMBOLS: Mapping[Verdict | None, str] = {
@@ -83,7 +83,7 @@ def shown(verdict: Verdict | None) -> str:
     return "no result" if verdict is None else str(verdict)
 
 
-def explained(defect: Defect) -> str:
+def explained(defect: CellDefect) -> str:
     """Return the defect in a line, and why it is expected where it is known."""
     known = f" (known: {defect.finding.known})" if defect.finding.known else ""
     return told(defect.finding) + known

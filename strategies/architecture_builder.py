@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from saveproof.strategies.byte_draws import Choices
+from saveproof.strategies.byte_draws import ByteDraws
 from saveproof.strategies.case import Architecture, Call, Config, Input, Kind, Layer
-from saveproof.strategies.layers import Place
+from saveproof.strategies.layers import LayerPosition
 from saveproof.strategies.names import Register
 from saveproof.strategies.shapes import layer_shape
 
@@ -18,7 +18,7 @@ TRAINING = frozenset(
 
 
 @dataclass(slots=True)
-class Growth:
+class ArchitectureBuilder:
     """Layers, calls and tensors so far; `loose` tensors have not been taken by any layer yet.
 
     `depth` counts the models around this one, `trained` holds the tensors whose last layer surely
@@ -36,16 +36,16 @@ class Growth:
     inputs: list[Input] = field(default_factory=list)
     layers: list[Layer] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
-    places: dict[str, Place] = field(default_factory=dict)
+    places: dict[str, LayerPosition] = field(default_factory=dict)
     loose: list[str] = field(default_factory=list)
     trained: set[str] = field(default_factory=set)
 
-    def name(self, class_name: str, choice: Choices) -> str:
+    def name(self, class_name: str, choice: ByteDraws) -> str:
         """Return a name that nothing in this architecture has yet."""
         non_ascii = self.kind in self.non_ascii
         return self.register.name(class_name, choice, taken=self.taken, non_ascii=non_ascii)
 
-    def add_input(self, place: Place, dtype: str, name: Choices) -> None:
+    def add_input(self, place: LayerPosition, dtype: str, name: ByteDraws) -> None:
         """Add an input tensor."""
         input_ = Input(
             name=self.name("Input", name),
@@ -63,7 +63,7 @@ class Growth:
         config: Config,
         inputs: Sequence[str],
         *,
-        name: Choices,
+        name: ByteDraws,
     ) -> str:
         """Add a layer and its first call; return the tensor that it gives."""
         named: Config = {"name": self.name(class_name, name)}
@@ -100,7 +100,7 @@ class Growth:
 
     def _add_tensor(self, name: str, shape: tuple[int, ...], vocabulary: int) -> None:
         stateful = self.batch_size is not None
-        self.places[name] = Place(shape, vocabulary=vocabulary, stateful=stateful)
+        self.places[name] = LayerPosition(shape, vocabulary=vocabulary, stateful=stateful)
         self.loose.append(name)
 
     def partners(self, source: str) -> list[str]:

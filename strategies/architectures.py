@@ -5,19 +5,19 @@ from functools import cache
 
 from hypothesis import strategies as st
 
-from saveproof.strategies.architecture_builder import Growth
-from saveproof.strategies.byte_draws import Choices, choices
+from saveproof.strategies.architecture_builder import ArchitectureBuilder
+from saveproof.strategies.byte_draws import ByteDraws, draw_bytes
 from saveproof.strategies.case import Architecture, Config, Kind
-from saveproof.strategies.layers import ALL, FITTING, Place, config, fitting, head
+from saveproof.strategies.layers import ALL, FITTING, LayerPosition, config, fitting, head
 from saveproof.strategies.names import Register
 
 INPUTS = (
-    (Place((4,)), "float32"),
-    (Place((3,)), "float32"),
-    (Place((5, 3)), "float32"),
-    (Place((6, 6, 2)), "float32"),
-    (Place((5,), vocabulary=7), "int32"),
-    (Place((5, 3)), "float32"),
+    (LayerPosition((4,)), "float32"),
+    (LayerPosition((3,)), "float32"),
+    (LayerPosition((5, 3)), "float32"),
+    (LayerPosition((6, 6, 2)), "float32"),
+    (LayerPosition((5,), vocabulary=7), "int32"),
+    (LayerPosition((5, 3)), "float32"),
 )
 """Inputs and their dtypes, the plainest first; few, so that compilers meet shapes again."""
 
@@ -61,8 +61,8 @@ def draw_architecture(
     """
     kind = draw(_one_of(tuple(kinds)))
     steps = draw(st.integers(min_layers, max_layers))
-    choice = choices(draw)
-    growth = Growth(
+    choice = draw_bytes(draw)
+    growth = ArchitectureBuilder(
         kind=kind,
         register=Register(),
         classes=frozenset(layers),
@@ -90,7 +90,7 @@ _one_of = cache(st.sampled_from)
 
 
 @cache
-def _inputs(classes: frozenset[str]) -> tuple[tuple[Place, str], ...]:
+def _inputs(classes: frozenset[str]) -> tuple[tuple[LayerPosition, str], ...]:
     """Return the inputs that some of the classes take, all of them if none does."""
     taken = [pair for pair in INPUTS if classes.intersection(fitting(pair[0]))]
     return tuple(taken) or INPUTS
@@ -101,9 +101,9 @@ def _fitting(classes: frozenset[str], axes: int) -> tuple[str, ...]:
     return tuple(name for name in FITTING[axes] if name in classes)
 
 
-def _grow(draw: st.DrawFn, growth: Growth) -> None:
+def _grow(draw: st.DrawFn, growth: ArchitectureBuilder) -> None:
     """Add one layer, joint, second call or nested model, where it fits."""
-    choice = choices(draw)
+    choice = draw_bytes(draw)
     branching = growth.kind is not Kind.SEQUENTIAL
     source = _source(growth, choice) if branching else growth.loose[-1]
     action = choice.one_of(BRANCHING if branching else CHAINING)
@@ -111,14 +111,14 @@ def _grow(draw: st.DrawFn, growth: Growth) -> None:
         _add_fitting(draw, growth, source, choice)
 
 
-def _source(growth: Growth, choice: Choices) -> str:
+def _source(growth: ArchitectureBuilder, choice: ByteDraws) -> str:
     """Return the tensor to go on from: the newest or another loose one, or any for a branch."""
     newest = growth.loose[-1]
     tensors = [newest] * 3 + growth.loose[::-1] + list(growth.places)[::-1]
     return choice.one_of(tensors)
 
 
-def _add_fitting(_: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool:
+def _add_fitting(_: st.DrawFn, growth: ArchitectureBuilder, source: str, choice: ByteDraws) -> bool:
     place = growth.places[source]
     classes = ("Embedding",) if place.vocabulary else _fitting(growth.classes, len(place.shape))
     if classes:
@@ -126,12 +126,14 @@ def _add_fitting(_: st.DrawFn, growth: Growth, source: str, choice: Choices) -> 
     return True
 
 
-def _add(growth: Growth, class_name: str, inputs: Sequence[str], choice: Choices) -> str:
+def _add(
+    growth: ArchitectureBuilder, class_name: str, inputs: Sequence[str], choice: ByteDraws
+) -> str:
     arguments = config(class_name, choice, growth.register, growth.places[inputs[0]])
     return growth.add_layer(class_name, arguments, inputs, name=choice)
 
 
-def _join(_: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool:
+def _join(_: st.DrawFn, growth: ArchitectureBuilder, source: str, choice: ByteDraws) -> bool:
     """Join the tensor with one or two others of its shape; False if there are none."""
     partners = growth.partners(source)
     shape = growth.places[source].shape
@@ -142,13 +144,13 @@ def _join(_: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool:
     if joint is None or not found:
         return False
     inputs = [choice.one_of(found), source]
-    if choice.rarely(4):
+    if choice.chance(4):
         inputs.append(found[-1])
     _add(growth, joint, inputs, choice)
     return True
 
 
-def _share(_: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool:
+def _share(_: st.DrawFn, growth: ArchitectureBuilder, source: str, choice: ByteDraws) -> bool:
     """Call a layer again that took such a tensor before; False if there is none.
 
     A third call may take an older tensor than the second does.
@@ -158,17 +160,17 @@ def _share(_: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool:
         return False
     layer = choice.one_of(candidates)
     growth.call_again(layer, [source])
-    if choice.rarely(3):
+    if choice.chance(3):
         growth.call_again(layer, [choice.one_of(growth.alike(source))])
     return True
 
 
-def _nest(draw: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool:
+def _nest(draw: st.DrawFn, growth: ArchitectureBuilder, source: str, choice: ByteDraws) -> bool:
     """Add a model as a layer; False if it would lie too deep."""
     if growth.depth >= DEEPEST:
         return False
     kind = choice.one_of((Kind.SEQUENTIAL, Kind.FUNCTIONAL))
-    inner = Growth(
+    inner = ArchitectureBuilder(
         kind=kind,
         register=growth.register,
         classes=growth.classes,
@@ -179,34 +181,34 @@ def _nest(draw: st.DrawFn, growth: Growth, source: str, choice: Choices) -> bool
     inputs = [source]
     partners = growth.partners(source)
     branching = Kind.SEQUENTIAL not in (kind, growth.kind)
-    if branching and partners and choice.rarely(3):
+    if branching and partners and choice.chance(3):
         inputs.append(partners[0])
-    start = choices(draw)
+    start = draw_bytes(draw)
     for name in inputs:
         place = growth.places[name]
         inner.add_input(place, "int32" if place.vocabulary else "float32", start)
     for _ in range(draw(INNER_STEPS)):
         _grow(draw, inner)
     joined = [_joined(draw, inner)] if len(inner.loose) > 1 else inner.loose
-    frozen: Config = {"trainable": False} if start.rarely(10) else {}
+    frozen: Config = {"trainable": False} if start.chance(10) else {}
     class_name = str(kind).capitalize()
     name = growth.name(class_name, start)
     growth.add_model(inner.architecture(name, joined), frozen, inputs)
     return True
 
 
-Action = Callable[[st.DrawFn, Growth, str, Choices], bool]
+Action = Callable[[st.DrawFn, ArchitectureBuilder, str, ByteDraws], bool]
 INNER_STEPS = st.integers(1, 3)
 JOINTS = ("Add", "Multiply", "Concatenate")
 CHAINING: tuple[Action, ...] = (*(_add_fitting,) * 9, _nest)
 BRANCHING: tuple[Action, ...] = (*(_add_fitting,) * 8, *(_join,) * 4, *(_share,) * 4, *(_nest,) * 2)
 
 
-def _outputs(draw: st.DrawFn, growth: Growth, most: int) -> list[str]:
+def _outputs(draw: st.DrawFn, growth: ArchitectureBuilder, most: int) -> list[str]:
     """End the model: join what is loose beyond `most` tensors and give each output its head."""
     for name in list(growth.loose):
         if growth.places[name].vocabulary:
-            _add(growth, "Embedding", [name], choices(draw))
+            _add(growth, "Embedding", [name], draw_bytes(draw))
     if len(growth.loose) > most:
         _joined(draw, growth, first=most - 1)
     outputs = [_headed(draw, growth, name) for name in list(growth.loose)]
@@ -216,28 +218,28 @@ def _outputs(draw: st.DrawFn, growth: Growth, most: int) -> list[str]:
     return outputs
 
 
-def _joined(draw: st.DrawFn, growth: Growth, *, first: int = 0) -> str:
+def _joined(draw: st.DrawFn, growth: ArchitectureBuilder, *, first: int = 0) -> str:
     """Concatenate the loose tensors from the first-th on, flattened."""
     flat = []
     for name in growth.loose[first:]:
         if growth.places[name].vocabulary:
-            name = _add(growth, "Embedding", [name], choices(draw))
+            name = _add(growth, "Embedding", [name], draw_bytes(draw))
         flat.append(name if len(growth.places[name].shape) == 1 else _flat(draw, growth, name))
-    return _add(growth, "Concatenate", flat, choices(draw))
+    return _add(growth, "Concatenate", flat, draw_bytes(draw))
 
 
-def _flat(draw: st.DrawFn, growth: Growth, name: str) -> str:
-    return _add(growth, "Flatten", [name], choices(draw))
+def _flat(draw: st.DrawFn, growth: ArchitectureBuilder, name: str) -> str:
+    return _add(growth, "Flatten", [name], draw_bytes(draw))
 
 
-def _headed(draw: st.DrawFn, growth: Growth, name: str) -> str:
+def _headed(draw: st.DrawFn, growth: ArchitectureBuilder, name: str) -> str:
     """Return an output that surely trains: the tensor itself if it may, or a Dense layer on it."""
-    choice = choices(draw)
+    choice = draw_bytes(draw)
     ending = choice.one_of(HEADS)
     if ending is None and name in growth.trained:
         return name
     units, activation = ending or (3, None)
-    if len(growth.places[name].shape) > 1 and choice.rarely(2):
+    if len(growth.places[name].shape) > 1 and choice.chance(2):
         name = _flat(draw, growth, name)
     arguments = head(choice, growth.register, units, activation)
     return growth.add_layer("Dense", arguments, [name], name=choice)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from saveproof.strategies.byte_draws import Choices
+from saveproof.strategies.byte_draws import ByteDraws
 from saveproof.strategies.case import Config
 from saveproof.strategies.names import Register
 
@@ -78,24 +78,24 @@ def given(arguments: Mapping[str, Any]) -> Config:
     return {key: value for key, value in arguments.items() if value is not OMIT}
 
 
-def matrix_arguments(weight: str, choice: Choices, register: Register) -> Config:
+def matrix_arguments(weight: str, choice: ByteDraws, register: Register) -> Config:
     """Return initializer, regularizer and constraint of a matrix; shrinks towards Glorot alone."""
     return _weight_arguments(weight, choice, register, SEEDED_INITIALIZERS, MATRIX_CONSTRAINTS)
 
 
-def recurrent_arguments(weight: str, choice: Choices, register: Register) -> Config:
+def recurrent_arguments(weight: str, choice: ByteDraws, register: Register) -> Config:
     """Return the same of a recurrent matrix; shrinks towards an orthogonal one alone."""
     return _weight_arguments(weight, choice, register, RECURRENT_INITIALIZERS, MATRIX_CONSTRAINTS)
 
 
-def vector_arguments(weight: str, choice: Choices, register: Register) -> Config:
+def vector_arguments(weight: str, choice: ByteDraws, register: Register) -> Config:
     """Return the same of a bias, gamma or beta; shrinks towards nothing."""
     return _weight_arguments(weight, choice, register, VECTOR_INITIALIZERS, CONSTRAINTS)
 
 
 def _weight_arguments(
     weight: str,
-    choice: Choices,
+    choice: ByteDraws,
     register: Register,
     initializers: tuple[tuple[str, Config] | None, ...],
     constraints: tuple[tuple[str, Config] | None, ...],

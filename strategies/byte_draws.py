@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 T = TypeVar("T")
 
 
-class Choices:
+class ByteDraws:
     """A run of bytes, each spent on one choice; byte 0 always takes the plainest option.
 
     Hypothesis shrinks every byte on its own towards 0, as it does separate draws, and one draw
@@ -33,7 +33,7 @@ class Choices:
         self._next += 1
         return options[self._source[self._next - 1] * len(options) >> 8]
 
-    def rarely(self, one_in: int) -> bool:
+    def chance(self, one_in: int) -> bool:
         """Return True about once in `one_in` times; shrinks towards False."""
         self._next += 1
         return self._source[self._next - 1] >= 256 - 256 // one_in
@@ -50,9 +50,9 @@ BYTE_COUNT = 32
 _BYTES = st.binary(min_size=BYTE_COUNT, max_size=BYTE_COUNT)
 
 
-def choices(draw: st.DrawFn) -> Choices:
+def draw_bytes(draw: st.DrawFn) -> ByteDraws:
     """Return newly drawn bytes to choose by; they shrink towards the plainest option everywhere.
 
     Called in a composite rather than mapped onto a strategy: that would cost each draw half again.
     """
-    return Choices(draw(_BYTES))
+    return ByteDraws(draw(_BYTES))

@@ -20,7 +20,7 @@ class InvalidCase(ValueError):
     """The text is not a case: malformed JSON, a missing field or an unknown one."""
 
 
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CaseRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A frozen record that JSON can hold and that refuses fields it does not know."""
 
 
@@ -32,14 +32,14 @@ class Kind(StrEnum):
     SUBCLASSED = "subclassed"
 
 
-class Object(Record, frozen=True):
+class Object(CaseRecord, frozen=True):
     """A Keras object by name: an optimizer, schedule, loss or metric, and its arguments."""
 
     class_name: str
     config: Config = {}
 
 
-class Input(Record, frozen=True):
+class Input(CaseRecord, frozen=True):
     """An input tensor; `shape` is without the batch axis.
 
     `vocabulary` is the exclusive upper bound of integer inputs, 0 for real ones.
@@ -53,7 +53,7 @@ class Input(Record, frozen=True):
     batch_size: int | None = None
 
 
-class Layer(Record, frozen=True):
+class Layer(CaseRecord, frozen=True):
     """A layer by Keras class name and constructor arguments (`config["name"]` is its name).
 
     A nested model is a layer whose `model` is set; its class name is `Sequential` or `Functional`.
@@ -79,7 +79,7 @@ class Layer(Record, frozen=True):
         return msgspec.structs.replace(self, config=config, model=model)
 
 
-class Call(Record, frozen=True):
+class Call(CaseRecord, frozen=True):
     """One call of a layer: names of the tensors it takes and of the tensor it gives.
 
     A shared layer has several calls; `output` is unique within the architecture.
@@ -90,7 +90,7 @@ class Call(Record, frozen=True):
     output: str
 
 
-class Architecture(Record, frozen=True):
+class Architecture(CaseRecord, frozen=True):
     """A model: inputs, layers, their calls in topological order, and the output tensors.
 
     A sequential architecture has one input, one call a layer, each on the tensor before it.
@@ -115,7 +115,7 @@ class Architecture(Record, frozen=True):
                 yield from layer.model.every_layer()
 
 
-class CompileSettings(Record, frozen=True):
+class CompileSettings(CaseRecord, frozen=True):
     """What `compile` is told; losses and metrics stand in the order of the outputs.
 
     A loss or metric is a Keras identifier (`"mse"`) or an object with arguments.
@@ -128,7 +128,7 @@ class CompileSettings(Record, frozen=True):
     run_eagerly: bool = True
 
 
-class Event(Record, frozen=True, tag_field="event", tag=True):
+class Event(CaseRecord, frozen=True, tag_field="event", tag=True):
     """One thing done to a model in the course of its life."""
 
 
@@ -216,14 +216,14 @@ AnyEvent = (
 )
 
 
-class TrainingHistory(Record, frozen=True):
+class TrainingHistory(CaseRecord, frozen=True):
     """What happens before the save, and what goes on after the load."""
 
     before: tuple[AnyEvent, ...]
     after: tuple[AnyEvent, ...]
 
 
-class Case(Record, frozen=True, dict=True):
+class Case(CaseRecord, frozen=True, dict=True):
     """One thing to try: architecture, compile settings, training history, data seed."""
 
     architecture: Architecture

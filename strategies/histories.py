@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from saveproof.strategies import optimizers
 from saveproof.strategies.architecture_builder import is_stateful
-from saveproof.strategies.byte_draws import Choices, choices
+from saveproof.strategies.byte_draws import ByteDraws, draw_bytes
 from saveproof.strategies.case import (
     AnyEvent,
     Architecture,
@@ -43,7 +43,7 @@ EVENT_COUNTS = st.integers(1, 3)
 
 
 @dataclass(slots=True)
-class Scene:
+class ModelState:
     """What events may rely on, and what has come of those before.
 
     `weightable`: one weight a row fits every output. `class_count` is 0 where there are no
@@ -77,27 +77,27 @@ def draw_history(
         hops: whether the model may go through a save path in the course of its life.
     """
     count = draw(EVENT_COUNTS)
-    start = choices(draw)
+    start = draw_bytes(draw)
     scene = _scene(architecture, settings, start, hops=hops)
     training = start.one_of(range(count))
     before: list[AnyEvent] = []
     for place in range(count):
-        choice = choices(draw)
+        choice = draw_bytes(draw)
         if place == training:
             before.append(_train(choice, scene))
         else:
             before += choice.one_of(_others(scene))(choice, scene)
-    if _thawed(scene) and start.rarely(8):
+    if _thawed(scene) and start.chance(8):
         before.append(SetTrainable(layer=start.one_of(_thawed(scene)), value=False))
     after: list[AnyEvent] = [_batches(start, scene, STEPS_AFTER)]
-    if start.rarely(8):
+    if start.chance(8):
         after += start.one_of(ENDINGS)(start, scene)
     return TrainingHistory(before=tuple(before), after=tuple(after))
 
 
 def _scene(
-    architecture: Architecture, settings: CompileSettings, choice: Choices, *, hops: bool
-) -> Scene:
+    architecture: Architecture, settings: CompileSettings, choice: ByteDraws, *, hops: bool
+) -> ModelState:
     shapes = tensor_shapes(architecture)
     outputs = [shapes[name] for name in architecture.outputs]
     weightable = all(len(shape) == 2 for shape in outputs)
@@ -105,7 +105,7 @@ def _scene(
     classed = weightable and targets in ([Target.CLASS], [Target.ONE_HOT])
     paths = _weighted_paths(architecture, "")
     ends = {call.layer for call in architecture.calls if call.output in architecture.outputs}
-    return Scene(
+    return ModelState(
         settings=settings,
         batch_size=architecture.inputs[0].batch_size or choice.one_of(BATCH_SIZES),
         dtypes=weight_dtypes(architecture),
@@ -131,11 +131,11 @@ def _weighted_paths(architecture: Architecture, outer: str) -> dict[str, Layer]:
     return paths
 
 
-def _train(choice: Choices, scene: Scene) -> AnyEvent:
-    return _fit(choice, scene) if choice.rarely(16) else _batches(choice, scene, BATCHES)
+def _train(choice: ByteDraws, scene: ModelState) -> AnyEvent:
+    return _fit(choice, scene) if choice.chance(16) else _batches(choice, scene, BATCHES)
 
 
-def _batches(choice: Choices, scene: Scene, steps: Sequence[int]) -> TrainOnBatch:
+def _batches(choice: ByteDraws, scene: ModelState, steps: Sequence[int]) -> TrainOnBatch:
     count = choice.one_of(steps)
     sample_weight, class_weight = _weights(choice, scene)
     return TrainOnBatch(
@@ -146,7 +146,7 @@ def _batches(choice: Choices, scene: Scene, steps: Sequence[int]) -> TrainOnBatc
     )
 
 
-def _fit(choice: Choices, scene: Scene) -> Fit:
+def _fit(choice: ByteDraws, scene: ModelState) -> Fit:
     sample_weight, class_weight = _weights(choice, scene)
     return Fit(
         epochs=choice.one_of((1, 2)),
@@ -157,16 +157,16 @@ def _fit(choice: Choices, scene: Scene) -> Fit:
     )
 
 
-def _weights(choice: Choices, scene: Scene) -> tuple[bool, tuple[float, ...]]:
+def _weights(choice: ByteDraws, scene: ModelState) -> tuple[bool, tuple[float, ...]]:
     """Return whether rows are weighted, and the weights of classes; never both."""
-    if not scene.weightable or not choice.rarely(4):
+    if not scene.weightable or not choice.chance(4):
         return False, ()
-    if scene.class_count and choice.rarely(2):
+    if scene.class_count and choice.chance(2):
         return False, CLASS_WEIGHTS[: scene.class_count]
     return True, ()
 
 
-def _others(scene: Scene) -> Sequence["Deed"]:
+def _others(scene: ModelState) -> Sequence["Deed"]:
     """Return what may happen to this model besides the training that every history has."""
     constant = not isinstance(scene.settings.optimizer.config["learning_rate"], dict)
     return (
@@ -178,31 +178,31 @@ def _others(scene: Scene) -> Sequence["Deed"]:
     )
 
 
-def _more_training(choice: Choices, scene: Scene) -> list[AnyEvent]:
+def _more_training(choice: ByteDraws, scene: ModelState) -> list[AnyEvent]:
     return [_train(choice, scene)]
 
 
-def _plain_fit(choice: Choices, scene: Scene) -> list[AnyEvent]:
+def _plain_fit(choice: ByteDraws, scene: ModelState) -> list[AnyEvent]:
     return [_fit(choice, scene)]
 
 
-def _shuffled_fit(choice: Choices, scene: Scene) -> list[AnyEvent]:
+def _shuffled_fit(choice: ByteDraws, scene: ModelState) -> list[AnyEvent]:
     return [msgspec.structs.replace(_fit(choice, scene), shuffle=True)]
 
 
-def _evaluate(_: Choices, scene: Scene) -> list[AnyEvent]:
+def _evaluate(_: ByteDraws, scene: ModelState) -> list[AnyEvent]:
     return [Evaluate(samples=scene.batch_size * 2, batch_size=scene.batch_size)]
 
 
-def _predict(_: Choices, scene: Scene) -> list[AnyEvent]:
+def _predict(_: ByteDraws, scene: ModelState) -> list[AnyEvent]:
     return [Predict(samples=scene.batch_size, batch_size=scene.batch_size)]
 
 
-def _set_learning_rate(choice: Choices, _: Scene) -> list[AnyEvent]:
+def _set_learning_rate(choice: ByteDraws, _: ModelState) -> list[AnyEvent]:
     return [SetLearningRate(value=choice.one_of(RATES))]
 
 
-def _thawed(scene: Scene) -> list[str]:
+def _thawed(scene: ModelState) -> list[str]:
     """Return the layers that train, with all that is in them: freezing them changes something.
 
     What the flags were before the freezing can be told from the event alone.
@@ -214,7 +214,7 @@ def _thawed(scene: Scene) -> list[str]:
     ]
 
 
-def _freeze(choice: Choices, scene: Scene) -> list[AnyEvent]:
+def _freeze(choice: ByteDraws, scene: ModelState) -> list[AnyEvent]:
     """Freeze a layer, or thaw a frozen one, and recompile for it to count."""
     path = choice.one_of([*scene.freezable, *sorted(scene.frozen.intersection(scene.freezable))])
     scene.frozen ^= {path}
@@ -222,28 +222,28 @@ def _freeze(choice: Choices, scene: Scene) -> list[AnyEvent]:
     return [turned, *_recompile(choice, scene)]
 
 
-def _recompile(choice: Choices, scene: Scene) -> list[AnyEvent]:
+def _recompile(choice: ByteDraws, scene: ModelState) -> list[AnyEvent]:
     """Recompile with another optimizer, and mostly train on; losses and metrics stay."""
-    idle = choice.rarely(8)
+    idle = choice.chance(8)
     training: list[AnyEvent] = [] if idle else [_batches(choice, scene, BATCHES)]
     optimizer = optimizers.optimizer(choice, dtypes=scene.dtypes)
     scene.settings = msgspec.structs.replace(scene.settings, optimizer=optimizer)
     return [Recompile(settings=scene.settings), *training]
 
 
-def _reset_metrics(_: Choices, __: Scene) -> list[AnyEvent]:
+def _reset_metrics(_: ByteDraws, __: ModelState) -> list[AnyEvent]:
     return [ResetMetrics()]
 
 
-def _reset_states(_: Choices, __: Scene) -> list[AnyEvent]:
+def _reset_states(_: ByteDraws, __: ModelState) -> list[AnyEvent]:
     return [ResetStates()]
 
 
-def _hop(_: Choices, __: Scene) -> list[AnyEvent]:
+def _hop(_: ByteDraws, __: ModelState) -> list[AnyEvent]:
     return [Hop()]
 
 
-Deed = Callable[[Choices, Scene], list[AnyEvent]]
+Deed = Callable[[ByteDraws, ModelState], list[AnyEvent]]
 
 ALWAYS: tuple[Deed, ...] = (
     *(_more_training,) * 5,

@@ -20,7 +20,7 @@ from saveproof.strategies.arguments import (
     recurrent_arguments,
     vector_arguments,
 )
-from saveproof.strategies.byte_draws import Choices
+from saveproof.strategies.byte_draws import ByteDraws
 from saveproof.strategies.case import Config
 from saveproof.strategies.names import Register
 
@@ -34,7 +34,7 @@ IMAGE_PADDINGS = (OMIT, "same")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LayerPosition:
     """Where a layer goes: its input's shape after the batch axis, and what the input allows.
 
     `vocabulary` is the bound of an integer input; `stateful` allows layers that keep states.
@@ -49,12 +49,12 @@ class Place:
 class Maker:
     """How a layer's arguments come about; whether it has weights; whether it takes a dtype."""
 
-    arguments: Callable[[Choices, Register, Place], Config]
+    arguments: Callable[[ByteDraws, Register, LayerPosition], Config]
     weighted: bool = False
     typed: bool = True
 
 
-def config(class_name: str, choice: Choices, register: Register, place: Place) -> Config:
+def config(class_name: str, choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
     """Return a layer's arguments but its name; shrinks towards those it cannot do without."""
     maker = LAYERS[class_name]
     arguments = maker.arguments(choice, register, place)
@@ -80,7 +80,7 @@ def _of_dtype(dtype: object, arguments: Config) -> Config:
     return given(kept | {"dtype": dtype})
 
 
-def head(choice: Choices, register: Register, units: int, activation: str | None) -> Config:
+def head(choice: ByteDraws, register: Register, units: int, activation: str | None) -> Config:
     """Return the arguments of a Dense layer that ends a model; shrinks as other layers do."""
     arguments: Config = {
         "units": units,
@@ -91,14 +91,14 @@ def head(choice: Choices, register: Register, units: int, activation: str | None
     return _of_dtype(choice.one_of(DTYPES), arguments)
 
 
-def fitting(place: Place) -> tuple[str, ...]:
+def fitting(place: LayerPosition) -> tuple[str, ...]:
     """Return the classes that take such an input, the likelier ones repeated, plainest first."""
     if place.vocabulary:
         return ("Embedding",)
     return FITTING[len(place.shape)]
 
 
-def _dense(choice: Choices, register: Register, _: Place) -> Config:
+def _dense(choice: ByteDraws, register: Register, _: LayerPosition) -> Config:
     return {
         "units": choice.one_of(UNITS),
         "activation": choice.one_of(ACTIVATIONS),
@@ -108,21 +108,21 @@ def _dense(choice: Choices, register: Register, _: Place) -> Config:
     }
 
 
-def _bias(choice: Choices, register: Register) -> Config:
+def _bias(choice: ByteDraws, register: Register) -> Config:
     if choice.one_of(FLAG_OFF) is False:
         return {"use_bias": False}
     return vector_arguments("bias", choice, register)
 
 
-def _activity(choice: Choices) -> Config:
+def _activity(choice: ByteDraws) -> Config:
     return {"activity_regularizer": choice.one_of(ACTIVITY_REGULARIZERS)}
 
 
-def _activation(choice: Choices, _: Register, __: Place) -> Config:
+def _activation(choice: ByteDraws, _: Register, __: LayerPosition) -> Config:
     return {"activation": choice.one_of(ACTIVATIONS[1:])}
 
 
-def _dropout(choice: Choices, register: Register, place: Place) -> Config:
+def _dropout(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
     """Return a dropout's arguments; a third of them drop along the axes between as one."""
     *between, last = place.shape
     broadcast = [None, *(1 for _ in between), last if between else 1]
@@ -133,11 +133,11 @@ def _dropout(choice: Choices, register: Register, place: Place) -> Config:
     }
 
 
-def _nothing(_: Choices, __: Register, ___: Place) -> Config:
+def _nothing(_: ByteDraws, __: Register, ___: LayerPosition) -> Config:
     return {}
 
 
-def _reshape(choice: Choices, _: Register, place: Place) -> Config:
+def _reshape(choice: ByteDraws, _: Register, place: LayerPosition) -> Config:
     return {"target_shape": list(choice.one_of(_targets(place.shape)))}
 
 
@@ -151,7 +151,7 @@ def _targets(shape: tuple[int, ...]) -> Sequence[tuple[int, ...]]:
     return [(shape[0], -1), (-1, last), (shape[0] * shape[1] * last,)]
 
 
-def _batch_normalization(choice: Choices, register: Register, place: Place) -> Config:
+def _batch_normalization(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
     axis = choice.one_of((OMIT, OMIT, 1)) if len(place.shape) == 2 else OMIT
     return {
         "axis": axis,
@@ -163,7 +163,7 @@ def _batch_normalization(choice: Choices, register: Register, place: Place) -> C
     }
 
 
-def _layer_normalization(choice: Choices, register: Register, place: Place) -> Config:
+def _layer_normalization(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
     everything = list(range(1, len(place.shape) + 1))
     # over an axis of length one the result is constant, and nothing before it would train
     axes = (OMIT, OMIT, everything) if place.shape[-1] > 1 else (everything,)
@@ -174,7 +174,7 @@ def _layer_normalization(choice: Choices, register: Register, place: Place) -> C
     }
 
 
-def _scale_and_center(choice: Choices, register: Register) -> Config:
+def _scale_and_center(choice: ByteDraws, register: Register) -> Config:
     arguments: Config = {"scale": choice.one_of(FLAG_OFF), "center": choice.one_of(FLAG_OFF)}
     if arguments["scale"] is OMIT:
         arguments |= vector_arguments("gamma", choice, register)
@@ -187,7 +187,7 @@ def _constant(value: float) -> Config:
     return {"class_name": "Constant", "config": {"value": value}}
 
 
-def _embedding(choice: Choices, register: Register, place: Place) -> Config:
+def _embedding(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
     return {
         "input_dim": place.vocabulary + choice.one_of((0, 0, 2)),
         "output_dim": choice.one_of(UNITS),
@@ -196,17 +196,17 @@ def _embedding(choice: Choices, register: Register, place: Place) -> Config:
     }
 
 
-def _conv1d(choice: Choices, register: Register, place: Place) -> Config:
+def _conv1d(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
     window = _window(choice, SEQUENCE_PADDINGS, _lengths(place), (2, [2]))
     return {"filters": choice.one_of(UNITS), **window, **_kernels(choice, register, "kernel")}
 
 
-def _conv2d(choice: Choices, register: Register, place: Place) -> Config:
+def _conv2d(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
     window = _window(choice, IMAGE_PADDINGS, _areas(place), (2, [1, 2]))
     return {"filters": choice.one_of(UNITS), **window, **_kernels(choice, register, "kernel")}
 
 
-def _depthwise(choice: Choices, register: Register, place: Place) -> Config:
+def _depthwise(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
     return {
         **_window(choice, IMAGE_PADDINGS, _sizes(place), (2,)),
         "depth_multiplier": choice.one_of((OMIT, OMIT, 2)),
@@ -214,7 +214,7 @@ def _depthwise(choice: Choices, register: Register, place: Place) -> Config:
     }
 
 
-def _separable(choice: Choices, register: Register, place: Place) -> Config:
+def _separable(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
     return {
         "filters": choice.one_of(UNITS),
         **_depthwise(choice, register, place),
@@ -222,21 +222,21 @@ def _separable(choice: Choices, register: Register, place: Place) -> Config:
     }
 
 
-def _sizes(place: Place) -> tuple[object, ...]:
+def _sizes(place: LayerPosition) -> tuple[object, ...]:
     return _lengths(place) if len(place.shape) == 2 else _areas(place)
 
 
-def _lengths(place: Place) -> tuple[object, ...]:
+def _lengths(place: LayerPosition) -> tuple[object, ...]:
     return (2, 1, 3, [2])[: place.shape[0]] if place.shape[0] > 1 else (1,)
 
 
-def _areas(place: Place) -> tuple[object, ...]:
+def _areas(place: LayerPosition) -> tuple[object, ...]:
     smallest = min(place.shape[:2])
     return ((1,), (1, 2, [2, 1]), (2, 1, 3, [2, 3], [3, 1]))[min(smallest, 3) - 1]
 
 
 def _window(
-    choice: Choices,
+    choice: ByteDraws,
     paddings: tuple[object, ...],
     sizes: tuple[object, ...],
     steps: tuple[object, ...],
@@ -258,7 +258,7 @@ def _window(
     return arguments
 
 
-def _kernels(choice: Choices, register: Register, kernel: str) -> Config:
+def _kernels(choice: ByteDraws, register: Register, kernel: str) -> Config:
     return {
         "activation": choice.one_of(ACTIVATIONS),
         **matrix_arguments(kernel, choice, register),
@@ -267,12 +267,12 @@ def _kernels(choice: Choices, register: Register, kernel: str) -> Config:
     }
 
 
-def _zero_padding(choice: Choices, _: Register, place: Place) -> Config:
+def _zero_padding(choice: ByteDraws, _: Register, place: LayerPosition) -> Config:
     flat = len(place.shape) == 2
     return {"padding": choice.one_of((1, [0, 1]) if flat else (1, [1, 0], [[0, 1], [1, 0]]))}
 
 
-def _pooling(choice: Choices, _: Register, place: Place) -> Config:
+def _pooling(choice: ByteDraws, _: Register, place: LayerPosition) -> Config:
     space = place.shape[:-1]
     images = (2, [2, 1], [1, 2])
     sizes = (1,) if min(space) == 1 else images if len(space) == 2 else (2, [2])
@@ -283,16 +283,16 @@ def _pooling(choice: Choices, _: Register, place: Place) -> Config:
     }
 
 
-def _average_pooling(choice: Choices, register: Register, place: Place) -> Config:
+def _average_pooling(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
     """Return arguments with which nothing is padded: Keras 3 on torch counts what is."""
     return {**_pooling(choice, register, place), "padding": OMIT}
 
 
-def _global_pooling(choice: Choices, _: Register, __: Place) -> Config:
+def _global_pooling(choice: ByteDraws, _: Register, __: LayerPosition) -> Config:
     return {"keepdims": choice.one_of((OMIT, OMIT, OMIT, True))}
 
 
-def _recurrent(choice: Choices, register: Register, place: Place) -> Config:
+def _recurrent(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
     return {
         "units": choice.one_of(UNITS),
         "activation": choice.one_of(RECURRENT_ACTIVATIONS),
@@ -309,22 +309,22 @@ def _recurrent(choice: Choices, register: Register, place: Place) -> Config:
     }
 
 
-def _gated(choice: Choices, register: Register, place: Place) -> Config:
+def _gated(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
     gates = choice.one_of((OMIT, OMIT, "hard_sigmoid", "tanh"))
     return {**_recurrent(choice, register, place), "recurrent_activation": gates}
 
 
-def _lstm(choice: Choices, register: Register, place: Place) -> Config:
+def _lstm(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
     forget = choice.one_of(FLAG_OFF)
     return {**_gated(choice, register, place), "unit_forget_bias": forget}
 
 
-def _gru(choice: Choices, register: Register, place: Place) -> Config:
+def _gru(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
     reset = choice.one_of(FLAG_OFF)
     return {**_gated(choice, register, place), "reset_after": reset}
 
 
-def _bidirectional(choice: Choices, register: Register, _: Place) -> Config:
+def _bidirectional(choice: ByteDraws, register: Register, _: LayerPosition) -> Config:
     """Return a recurrent layer to wrap, and how the outputs are merged."""
     wrapped = choice.one_of(("SimpleRNN", "LSTM", "GRU"))
     arguments = {
@@ -342,7 +342,7 @@ def _bidirectional(choice: Choices, register: Register, _: Place) -> Config:
     }
 
 
-def _relu(choice: Choices, _: Register, __: Place) -> Config:
+def _relu(choice: ByteDraws, _: Register, __: LayerPosition) -> Config:
     return {
         "max_value": choice.one_of((OMIT, OMIT, 0.75)),
         "negative_slope": choice.one_of((OMIT, OMIT, 0.25)),
@@ -350,11 +350,11 @@ def _relu(choice: Choices, _: Register, __: Place) -> Config:
     }
 
 
-def _leaky_relu(choice: Choices, _: Register, __: Place) -> Config:
+def _leaky_relu(choice: ByteDraws, _: Register, __: LayerPosition) -> Config:
     return {"alpha": choice.one_of((OMIT, 0.125))}
 
 
-def _prelu(choice: Choices, register: Register, place: Place) -> Config:
+def _prelu(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
     """Return how alpha starts; among axes of space it may be shared."""
     between = list(range(1, len(place.shape)))
     return {
@@ -363,7 +363,7 @@ def _prelu(choice: Choices, register: Register, place: Place) -> Config:
     }
 
 
-def _softmax(choice: Choices, _: Register, place: Place) -> Config:
+def _softmax(choice: ByteDraws, _: Register, place: LayerPosition) -> Config:
     everything = list(range(1, len(place.shape) + 1))
     # along an axis of length one the result is constant, and nothing before it would train
     return {"axis": choice.one_of((OMIT, OMIT, everything)) if place.shape[-1] > 1 else everything}

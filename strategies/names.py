@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from functools import cache
 
-from saveproof.strategies.byte_draws import Choices
+from saveproof.strategies.byte_draws import ByteDraws
 
 PLAIN = ("{kind}",) * 64
 ODD = (
@@ -52,7 +52,7 @@ class Register:
         return self._seeds
 
     def name(
-        self, class_name: str, choice: Choices, *, taken: set[str], non_ascii: bool = False
+        self, class_name: str, choice: ByteDraws, *, taken: set[str], non_ascii: bool = False
     ) -> str:
         r"""Return a name that is not in `taken`, and add it; shrinks towards `dense`, `dense_1`.
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from saveproof.strategies.arguments import OMIT, given
-from saveproof.strategies.byte_draws import Choices
+from saveproof.strategies.byte_draws import ByteDraws
 from saveproof.strategies.case import Config, Object
 
 RATES = (0.05, 0.02, 0.03, 0.008)
@@ -93,7 +93,7 @@ SCHEDULES: dict[str, dict[str, Sequence[object]]] = {
 CONSTANT = (None,) * 5
 
 
-def optimizer(choice: Choices, *, dtypes: frozenset[str] = frozenset()) -> Object:
+def optimizer(choice: ByteDraws, *, dtypes: frozenset[str] = frozenset()) -> Object:
     """Return an optimizer for weights of some dtypes; shrinks towards SGD at a constant rate."""
     one_dtype = len(dtypes) < 2
     class_name = choice.one_of(tuple(OPTIMIZERS) if one_dtype else OF_DTYPES)
@@ -109,9 +109,9 @@ def optimizer(choice: Choices, *, dtypes: frozenset[str] = frozenset()) -> Objec
     )
 
 
-def _schedule(class_name: str, choice: Choices) -> Config:
+def _schedule(class_name: str, choice: ByteDraws) -> Config:
     return {"class_name": class_name, "config": _chosen(SCHEDULES[class_name], choice)}
 
 
-def _chosen(table: Mapping[str, Sequence[object]], choice: Choices) -> Config:
+def _chosen(table: Mapping[str, Sequence[object]], choice: ByteDraws) -> Config:
     return given({key: choice.one_of(options) for key, options in table.items()})

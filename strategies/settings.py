@@ -1,7 +1,7 @@
 """Compile settings: the losses and metrics that fit the outputs, beside an optimizer."""
 
 from saveproof.strategies import optimizers
-from saveproof.strategies.byte_draws import Choices
+from saveproof.strategies.byte_draws import ByteDraws
 from saveproof.strategies.case import Architecture, CompileSettings, Layer, Object
 from saveproof.strategies.shapes import tensor_shapes
 from saveproof.strategies.targets import Target, target_of
@@ -68,7 +68,7 @@ METRICS = {
 LOSS_WEIGHTS = (None, None, (0.7, 1.3, 0.4))
 
 
-def compile_settings(architecture: Architecture, choice: Choices) -> CompileSettings:
+def compile_settings(architecture: Architecture, choice: ByteDraws) -> CompileSettings:
     """Return compile settings for the architecture; shrinks towards SGD and mean squared error.
 
     One case in twenty runs on the framework's default graph path, the others eagerly: that is
@@ -87,7 +87,7 @@ def compile_settings(architecture: Architecture, choice: Choices) -> CompileSett
         losses=losses,
         metrics=metrics if any(metrics) else (),
         loss_weights=weights and weights[: len(losses)],
-        run_eagerly=not choice.rarely(20) or not _is_ascii(architecture),
+        run_eagerly=not choice.chance(20) or not _is_ascii(architecture),
     )
 
 

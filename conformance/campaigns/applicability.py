@@ -8,7 +8,7 @@ from saveproof.conformance.campaigns.plan import Batch
 from saveproof.conformance.campaigns.process_failures import CARRIER
 from saveproof.conformance.campaigns.worker import Report
 from saveproof.conformance.checks import Defect, Judgement
-from saveproof.conformance.checks.check import gist
+from saveproof.conformance.checks.check import normalized_message
 from saveproof.conformance.model_state.contract import Promise
 from saveproof.conformance.model_state.snapshot import Difference
 from saveproof.reports.records import SEVERITY, Verdict
@@ -23,7 +23,7 @@ _TOLD = 3
 """Reasons that are told of, the most frequent ones."""
 
 
-class Silent(NamedTuple):
+class NothingJudged(NamedTuple):
     """What to say of a campaign, of how many cases, and the first case of the first reason."""
 
     judgement: Judgement
@@ -41,10 +41,10 @@ class _Reasons:
 
     def note(self, reason: str, case: Case, batch: Batch) -> None:
         """Count the reason."""
-        self.counts[gist(reason)] += 1
-        self.firsts.setdefault(gist(reason), (reason, case, batch))
+        self.counts[normalized_message(reason)] += 1
+        self.firsts.setdefault(normalized_message(reason), (reason, case, batch))
 
-    def silent(self, key: str, message: str, expected: str) -> Silent:
+    def silent(self, key: str, message: str, expected: str) -> NothingJudged:
         """Return what to say; `message` has room for the most frequent reasons."""
         most = self.counts.most_common(_TOLD)
         told = "; ".join(f"{times} times: {self.firsts[words][0]}" for words, times in most)
@@ -53,11 +53,11 @@ class _Reasons:
         parted = Difference("case", key, expected, reason)
         defect = Defect(key, message.format(told), parted)
         judgement = Judgement(CARRIER, Promise.MUST, Verdict.HARNESS_ERROR, (defect,))
-        return Silent(judgement, self.counts.total(), case, batch)
+        return NothingJudged(judgement, self.counts.total(), case, batch)
 
 
 @dataclass
-class Silence:
+class Applicability:
     """Why cases were not applicable, what the subject's own calls raised, and how often."""
 
     _unsupported: _Reasons = field(default_factory=_Reasons)
@@ -73,7 +73,7 @@ class Silence:
         elif report.unsupported:
             self._declared += 1
 
-    def of_all(self, cases: int) -> Silent | None:
+    def of_all(self, cases: int) -> NothingJudged | None:
         """Return what there is to say where too few of so many cases came to something."""
         if cases and self._unsupported.counts.total() >= cases:
             message = (

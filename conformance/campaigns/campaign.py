@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from hypothesis import Phase
 from msgspec.structs import replace as with_fields
 
-from saveproof.conformance.campaigns.applicability import Silence, as_errors
+from saveproof.conformance.campaigns.applicability import Applicability, as_errors
 from saveproof.conformance.campaigns.dispatch import confirmed, reports
 from saveproof.conformance.campaigns.known_issues import known_issue
 from saveproof.conformance.campaigns.plan import Batch, Examiner, Plan
@@ -28,7 +28,7 @@ EVERY = dict.fromkeys(Probe, 10) | dict.fromkeys((Probe.SECOND_GENERATION, Probe
 FINDINGS_A_CHECK = 5
 """Distinct defects of a check that are reduced; more are counted."""
 
-EARNED = frozenset(check.name for check in ALL_CHECKS if check.earned)
+EARNED = frozenset(check.name for check in ALL_CHECKS if check.needs_determinism)
 """Checks that ask for a subject that repeats itself."""
 
 
@@ -57,7 +57,7 @@ class Campaign:
     _distances: dict[str, float] = field(default_factory=dict)
     _sightings: dict[tuple[str, str], _Sighting] = field(default_factory=dict)
     _reduced: dict[tuple[str, str], Shown] = field(default_factory=dict)
-    _silence: Silence = field(default_factory=Silence)
+    _silence: Applicability = field(default_factory=Applicability)
     _seconds: float = 0.0
 
     def run(self) -> tuple[Result, ...]:

@@ -10,8 +10,8 @@ from saveproof.conformance.campaigns.plan import Examiner
 from saveproof.conformance.campaigns.process_failures import (
     CARRIER,
     DISASTERS,
-    disaster,
     on_carrier,
+    process_failure,
 )
 from saveproof.conformance.campaigns.worker import Report, Reports, Request
 from saveproof.conformance.processes import wire
@@ -33,7 +33,7 @@ def reports(examiner: Examiner, request: Request) -> Reports:
     except IsolationError as error:
         if len(request.questions) > 1:
             return tuple(_one_by_one(examiner, request, error))
-        return (Report((disaster(error),), seconds=time.monotonic() - start),)
+        return (Report((process_failure(error),), seconds=time.monotonic() - start),)
     return tuple(map(_told, wire.decode(answer, Reports)))
 
 

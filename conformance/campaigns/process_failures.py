@@ -32,12 +32,12 @@ def on_carrier(verdict: Verdict, reason: str) -> Judgement:
     return Judgement(CARRIER, Promise.MUST, verdict, reason=reason)
 
 
-def disaster(error: IsolationError) -> Judgement:
+def process_failure(error: IsolationError) -> Judgement:
     """Return what the end of the process that runs the case comes to."""
     return _told(error, "process", "")
 
 
-def disaster_elsewhere(error: IsolationError) -> Judgement:
+def other_process_failure(error: IsolationError) -> Judgement:
     """Return what the end of the other process, which loads the source, comes to."""
     return _told(error, Stage.ANOTHER_PROCESS, f"{Stage.ANOTHER_PROCESS}: ")
 
@@ -46,7 +46,7 @@ def _told(error: IsolationError, where: str, before: str) -> Judgement:
     verdict = DISASTERS[type(error)]
     first, _, words = str(error).partition("\n")
     last = str(error).rstrip().rsplit("\n", 1)[-1]
-    gist = before + (last if verdict is Verdict.HARNESS_ERROR else first)
-    parted = Difference(where, str(verdict), "an answer", gist)
-    defect = Defect(f"{verdict}: {gist[:80]}", gist, parted, words)
+    normalized_message = before + (last if verdict is Verdict.HARNESS_ERROR else first)
+    parted = Difference(where, str(verdict), "an answer", normalized_message)
+    defect = Defect(f"{verdict}: {normalized_message[:80]}", normalized_message, parted, words)
     return Judgement(CARRIER, Promise.MUST, verdict, (defect,))

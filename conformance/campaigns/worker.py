@@ -10,14 +10,14 @@ from pathlib import Path
 
 import msgspec
 
-from saveproof.conformance.campaigns.process_failures import CARRIER, disaster_elsewhere
+from saveproof.conformance.campaigns.process_failures import CARRIER, other_process_failure
 from saveproof.conformance.checks import ALL_CHECKS, Check, Judgement, judge
 from saveproof.conformance.execution import integrity
-from saveproof.conformance.execution.runner import Asked, record, relive
-from saveproof.conformance.execution.stages import Halted, Recorder, Undeclared, stage
+from saveproof.conformance.execution.runner import Asked, record, resume
+from saveproof.conformance.execution.stages import Stages, SubjectRaised, UndeclaredError, stage
 from saveproof.conformance.families import subjects
 from saveproof.conformance.model_state.subject import Offering, SavePath, Subject, Unsupported
-from saveproof.conformance.model_state.trace import Elsewhere, Probe, Raised, Stage, Trace
+from saveproof.conformance.model_state.trace import OtherProcess, Probe, Raised, Stage, Trace
 from saveproof.conformance.processes import wire
 from saveproof.conformance.processes.endings import Crashed, IsolationError, TimedOut, asked_again
 from saveproof.conformance.processes.isolation import Child
@@ -64,7 +64,7 @@ class Reload(msgspec.Struct, frozen=True):
 class Reloaded:
     """What another process answers: what it has seen, or what was raised there."""
 
-    seen: Elsewhere | None = None
+    seen: OtherProcess | None = None
     raised: Raised | None = None
 
 
@@ -120,8 +120,8 @@ def _examined(request: Request) -> Reports:
 
 def _brought_up(subject: Subject, case: Case, folder: Path) -> Reports:
     """Bring the model up as for any path; there is nothing to say of it."""
-    with suppress(Halted):
-        Recorder(subject, subject.paths()[0], case, folder).original()
+    with suppress(SubjectRaised):
+        Stages(subject, subject.paths()[0], case, folder).original()
     return ()
 
 
@@ -131,7 +131,7 @@ def _checks(question: Question) -> list[Check]:
 
 def _reloaded(
     request: Request, ended: dict[str, IsolationError], path: SavePath, source: Path
-) -> Elsewhere | None:
+) -> OtherProcess | None:
     """Have another process load the source; where that ends, note by the path how it did.
 
     Raises:
@@ -140,13 +140,13 @@ def _reloaded(
     order = Reload(request.subject, path.name, request.case, str(source))
     try:
         message = msgspec.json.encode(order)
-        answer = asked_again(lambda: _elsewhere().call(message, seconds=request.seconds))
+        answer = asked_again(lambda: _other_process().call(message, seconds=request.seconds))
     except (Crashed, TimedOut) as error:
         ended[path.name] = error
         return None
     reloaded = wire.decode(answer, Reloaded)
     if reloaded.raised is not None:
-        raise Halted(reloaded.raised)
+        raise SubjectRaised(reloaded.raised)
     return reloaded.seen
 
 
@@ -159,13 +159,13 @@ def _report(
     judgements = tuple(judge(seen, checks))
     if ended is not None:
         others = (judgement for judgement in judgements if judgement.check != CARRIER)
-        judgements = (disaster_elsewhere(ended), *others)
+        judgements = (other_process_failure(ended), *others)
     return Report(judgements, seconds=seen.seconds, fault=seen.fault)
 
 
 def _excused(unsupported: Unsupported) -> Report:
     reason = str(unsupported) or "Unsupported, without a reason"
-    return Report((), reason, fault=reason if isinstance(unsupported, Undeclared) else "")
+    return Report((), reason, fault=reason if isinstance(unsupported, UndeclaredError) else "")
 
 
 def reload(message: bytes) -> bytes:
@@ -173,15 +173,15 @@ def reload(message: bytes) -> bytes:
     request = msgspec.json.decode(message, type=Reload)
     try:
         with stage(Stage.ANOTHER_PROCESS):
-            return wire.encode(Reloaded(_relived(request)))
-    except Halted as halted:
+            return wire.encode(Reloaded(_resumed(request)))
+    except SubjectRaised as halted:
         return wire.encode(Reloaded(raised=halted.raised))
 
 
-def _relived(request: Reload) -> Elsewhere:
+def _resumed(request: Reload) -> OtherProcess:
     subject = _subject(request.subject)
     path = path_of(subject, request.path)
-    return relive(subject, path, request.case, Path(request.source))
+    return resume(subject, path, request.case, Path(request.source))
 
 
 def path_of(subject: Offering, name: str) -> SavePath:
@@ -215,5 +215,5 @@ def _subject(spec: str) -> Subject:
 
 
 @cache
-def _elsewhere() -> Child:
+def _other_process() -> Child:
     return Child(RELOAD)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from saveproof.conformance.execution.links import outward
-from saveproof.conformance.execution.stages import OWN, Halted, Recorder, stage
+from saveproof.conformance.execution.stages import OWN, Stages, SubjectRaised, stage
 from saveproof.conformance.execution.surroundings import (
     files,
     lay_bystanders,
@@ -16,7 +16,7 @@ from saveproof.conformance.execution.surroundings import (
 )
 from saveproof.conformance.model_state.snapshot import Inventory
 from saveproof.conformance.model_state.subject import Model
-from saveproof.conformance.model_state.trace import Change, Conduct, Stage
+from saveproof.conformance.model_state.trace import BeforeAndAfter, Conduct, Stage
 
 SEAL = b"left by the first save\n" * 64
 """What is put at the end of each file of the first save; a save over it leaves nothing of it."""
@@ -27,7 +27,7 @@ _MODE = 0o640
 T = TypeVar("T")
 
 
-def conduct(recorder: Recorder, original: Model, loaded: Model) -> Conduct:
+def conduct(recorder: Stages, original: Model, loaded: Model) -> Conduct:
     """Return what a second load did, and a save of the original over the first, with its load.
 
     Both models have lived since the first save, so that a load which hands out the first again and
@@ -42,11 +42,11 @@ def conduct(recorder: Recorder, original: Model, loaded: Model) -> Conduct:
         with stage(Stage.LOAD):
             replaced = recorder.look(recorder.load(source, compiled=False))
         return replace(seen, replaced=replaced, held=open_files(folder))
-    except Halted as halted:
+    except SubjectRaised as halted:
         return replace(seen, raised=halted.raised, held=open_files(folder))
 
 
-def _loaded_again(recorder: Recorder, loaded: Model, seen: Conduct) -> Conduct:
+def _loaded_again(recorder: Stages, loaded: Model, seen: Conduct) -> Conduct:
     for file in _regular(Path(recorder.source)):
         file.chmod(_MODE)
     with stage(Stage.LOAD):
@@ -57,7 +57,7 @@ def _loaded_again(recorder: Recorder, loaded: Model, seen: Conduct) -> Conduct:
     return replace(seen, loading=loading, again=snapshot, is_first=again is loaded)
 
 
-def _saved_over(recorder: Recorder, original: Model, source: Path, seen: Conduct) -> Conduct:
+def _saved_over(recorder: Stages, original: Model, source: Path, seen: Conduct) -> Conduct:
     kept = recorder.look(original)
     for file in _regular(source):
         file.chmod(_MODE)
@@ -75,17 +75,17 @@ def _saved_over(recorder: Recorder, original: Model, source: Path, seen: Conduct
         seen,
         kept=kept,
         saving=saving,
-        drawing=Change(drawn, states[0]),
+        drawing=BeforeAndAfter(drawn, states[0]),
         remnants=tuple(file.name for file in _regular(source) if SEAL in file.read_bytes()),
     )
 
 
-def _watched(do: Callable[[], T], folder: Path, *, but: str = "") -> tuple[T, Change]:
+def _watched(do: Callable[[], T], folder: Path, *, but: str = "") -> tuple[T, BeforeAndAfter]:
     """Do it in an unusual process, and return what came of it with how that and the folder were."""
     with unusual_process():
         before = _surroundings(folder, but)
         done = do()
-        return done, Change(before, _surroundings(folder, but))
+        return done, BeforeAndAfter(before, _surroundings(folder, but))
 
 
 def _surroundings(folder: Path, but: str) -> Inventory:

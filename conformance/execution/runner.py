@@ -9,13 +9,20 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from saveproof.conformance.execution.probing import conduct
-from saveproof.conformance.execution.stages import Halted, Original, Recorder, stage
+from saveproof.conformance.execution.stages import Original, Stages, SubjectRaised, stage
 from saveproof.conformance.model_state.snapshot import alike
 from saveproof.conformance.model_state.subject import Model, SavePath, Subject, Unsupported
-from saveproof.conformance.model_state.trace import Elsewhere, Life, Probe, Stage, Trace, same_life
+from saveproof.conformance.model_state.trace import (
+    OtherProcess,
+    Probe,
+    Stage,
+    Trace,
+    Trajectory,
+    same_trajectory,
+)
 from saveproof.strategies.case import Case, Kind
 
-LoadElsewhere = Callable[[SavePath, Path], Elsewhere | None]
+LoadElsewhere = Callable[[SavePath, Path], OtherProcess | None]
 """Has another process load what the path has saved, and live on; None where that process ended.
 
 It raises Halted where the subject raised there.
@@ -58,18 +65,18 @@ def record(
         _load(take)
     trains_on = any(one.trains_on for one in asked)
     for take in takes:
-        _live(take, trains_on=trains_on)
+        _continue_training(take, trains_on=trains_on)
     for take in takes:
         _probe(take, case, reload)
     shared = (perf_counter() - start - sum(take.seconds for take in takes)) / len(takes)
     return [take.unsupported or _trace(take, case, shared) for take in takes]
 
 
-def relive(subject: Subject, path: SavePath, case: Case, source: Path) -> Elsewhere:
+def resume(subject: Subject, path: SavePath, case: Case, source: Path) -> OtherProcess:
     """Load a source that another process wrote, live on, and return what was seen."""
-    recorder = Recorder(subject, path, case, source.parent)
+    recorder = Stages(subject, path, case, source.parent)
     loaded = recorder.load(source)
-    return Elsewhere(recorder.look(loaded), recorder.live(loaded))
+    return OtherProcess(recorder.look(loaded), recorder.continue_training(loaded))
 
 
 @dataclass(eq=False)
@@ -79,7 +86,7 @@ class _Take:
     `seen` has fields of the trace by name. `seconds` is what the path took by itself.
     """
 
-    recorder: Recorder
+    recorder: Stages
     asked: Asked
     seen: dict[str, Any] = field(default_factory=dict)
     original: Original | None = None
@@ -98,7 +105,7 @@ class _Take:
         start = perf_counter()
         try:
             yield
-        except Halted as halted:
+        except SubjectRaised as halted:
             self.seen["raised"] = halted.raised
         except Unsupported as unsupported:
             self.unsupported = unsupported
@@ -108,7 +115,7 @@ class _Take:
 
 def _take(subject: Subject, case: Case, asked: Asked, folder: Path) -> _Take:
     folder.mkdir()
-    return _Take(Recorder(subject, asked.path, case, folder), asked)
+    return _Take(Stages(subject, asked.path, case, folder), asked)
 
 
 def _save(take: _Take, original: Original | None) -> None:
@@ -129,7 +136,7 @@ def _left_by(take: _Take) -> Original | None:
     try:
         with stage(Stage.SAVE):
             saved = take.seen.get("saved") or take.recorder.look(original.model)
-    except Halted:
+    except SubjectRaised:
         return None
     return original if alike(original.before, saved) else None
 
@@ -148,19 +155,23 @@ def _load(take: _Take) -> None:
         take.loaded = loaded
 
 
-def _live(take: _Take, *, trains_on: bool) -> None:
+def _continue_training(take: _Take, *, trains_on: bool) -> None:
     """Have the original live on, once whoever saved it, and beside it what was loaded."""
     original = take.original
     if original is None or not take.goes_on:
         return
     with take.noting(own=False):
-        if original.life is None:
-            original.life = take.recorder.live(original.model, trains_on=trains_on)
-        take.seen["original"] = original.life
+        if original.trajectory is None:
+            original.trajectory = take.recorder.continue_training(
+                original.model, trains_on=trains_on
+            )
+        take.seen["original"] = original.trajectory
     if not take.goes_on:
         return
     with take.noting():
-        take.seen["resumed"] = take.recorder.live(take.loaded, trains_on=take.asked.trains_on)
+        take.seen["resumed"] = take.recorder.continue_training(
+            take.loaded, trains_on=take.asked.trains_on
+        )
 
 
 def _probe(take: _Take, case: Case, reload: LoadElsewhere | None) -> None:
@@ -193,14 +204,19 @@ def _reload(take: _Take, source: Path, reload: LoadElsewhere) -> None:
     if not take.goes_on:
         return
     with take.noting():
-        take.seen["elsewhere"] = reload(take.asked.path, source)
+        take.seen["other_process"] = reload(take.asked.path, source)
 
 
 def _strayed(seen: Mapping[str, object]) -> bool:
-    original, elsewhere = seen.get("original"), seen.get("elsewhere")
-    others = [seen.get("resumed"), elsewhere.life if isinstance(elsewhere, Elsewhere) else None]
-    lives = [life for life in others if isinstance(life, Life)]
-    return isinstance(original, Life) and not all(same_life(original, life) for life in lives)
+    original, other_process = seen.get("original"), seen.get("other_process")
+    others = [
+        seen.get("resumed"),
+        other_process.trajectory if isinstance(other_process, OtherProcess) else None,
+    ]
+    trajectories = [trajectory for trajectory in others if isinstance(trajectory, Trajectory)]
+    return isinstance(original, Trajectory) and not all(
+        same_trajectory(original, trajectory) for trajectory in trajectories
+    )
 
 
 def _trace(take: _Take, case: Case, shared: float) -> Trace:

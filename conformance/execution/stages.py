@@ -15,7 +15,7 @@ from saveproof.conformance.execution.adapter import Adapter, Misbehaved, handed,
 from saveproof.conformance.execution.surroundings import generators
 from saveproof.conformance.model_state.snapshot import Inventory, Snapshot
 from saveproof.conformance.model_state.subject import Model, SavePath, Source, Subject, Unsupported
-from saveproof.conformance.model_state.trace import Life, Raised, Stage, Step, same_life
+from saveproof.conformance.model_state.trace import Raised, Stage, Step, Trajectory, same_trajectory
 from saveproof.strategies import data
 from saveproof.strategies.case import AnyEvent, Case, Hop, TrainOnBatch
 from saveproof.strategies.data import Rows
@@ -24,7 +24,7 @@ OWN = "model_"
 """What the names of all targets begin with."""
 
 
-class Halted(Exception):
+class SubjectRaised(Exception):
     """The subject raised; nothing after it can be seen."""
 
     def __init__(self, raised: Raised) -> None:
@@ -32,7 +32,7 @@ class Halted(Exception):
         self.raised = raised
 
 
-class Undeclared(Unsupported):
+class UndeclaredError(Unsupported):
     """The subject raised something else while it built, trained or told of a model: no excuse."""
 
 
@@ -48,7 +48,7 @@ class Original:
     fresh: Snapshot
     before: Snapshot
     logs: tuple[Mapping[str, float], ...]
-    life: Life | None = None
+    trajectory: Trajectory | None = None
 
     @property
     def seen(self) -> dict[str, Any]:
@@ -58,10 +58,10 @@ class Original:
     @property
     def raises(self) -> bool:
         """Whether it raised in living on."""
-        return self.life is not None and self.life.raised is not None
+        return self.trajectory is not None and self.trajectory.raised is not None
 
 
-class Recorder:
+class Stages:
     """The stages of one trace: `folder` takes the files, `source` is what a save has left.
 
     Every file of a save has a name that begins with `OWN`.
@@ -152,7 +152,7 @@ class Recorder:
             self.compile(model)
         return model
 
-    def live(self, model: Model, *, trains_on: bool = True) -> Life:
+    def continue_training(self, model: Model, *, trains_on: bool = True) -> Trajectory:
         """Look at the outputs, then train on: the environment's randomness starts anew."""
         steps: list[Step] = []
         outputs: tuple[np.ndarray, ...] = ()
@@ -164,15 +164,15 @@ class Recorder:
                     logs = tuple(self._subject.perform(model, event, rows))
                     name = type(event).__name__
                     steps.append(Step(name, logs, self.look(model)))
-        except Halted as halted:
-            return Life(outputs, tuple(steps), halted.raised)
-        return Life(outputs, tuple(steps))
+        except SubjectRaised as halted:
+            return Trajectory(outputs, tuple(steps), halted.raised)
+        return Trajectory(outputs, tuple(steps))
 
-    def twin_agrees(self, life: Life, *, trains_on: bool) -> bool:
+    def twin_agrees(self, trajectory: Trajectory, *, trains_on: bool) -> bool:
         """Bring up a twin and save it, all as before; say whether it lives the original's life."""
         twin = self.brought_up()
         self._save(twin)
-        return same_life(life, self.live(twin, trains_on=trains_on))
+        return same_trajectory(trajectory, self.continue_training(twin, trains_on=trains_on))
 
     def spoiled(self) -> Raised | None:
         """Return what a twin raises in living on after a save, unless one raises without it too.
@@ -181,12 +181,12 @@ class Recorder:
             Unsupported: the subject can't build or train it.
             Halted: it raised while saving.
         """
-        if self.live(self.brought_up()).raised is not None:
+        if self.continue_training(self.brought_up()).raised is not None:
             return None
         twin = self.brought_up()
         with stage(Stage.SAVE):
             self._save(twin)
-        return self.live(twin).raised
+        return self.continue_training(twin).raised
 
     def save_unbuilt(self) -> Raised | None:
         """Try to save a model without weights; return how that was refused, if it was."""
@@ -195,7 +195,7 @@ class Recorder:
         try:
             with stage(Stage.SAVE):
                 self._save(model)
-        except Halted as halted:
+        except SubjectRaised as halted:
             return halted.raised
         return None
 
@@ -263,7 +263,7 @@ def _single_steps(event: TrainOnBatch, rows: Rows) -> Iterator[tuple[AnyEvent, R
 
 @contextmanager
 def stage(stage: Stage) -> Iterator[None]:
-    """Turn whatever is raised into `Halted`, with the stage.
+    """Turn whatever is raised into `SubjectRaised`, with the stage.
 
     So it is with `Unsupported`: whoever was built and trained can't be excused from saving.
 
@@ -272,10 +272,10 @@ def stage(stage: Stage) -> Iterator[None]:
     """
     try:
         yield
-    except (Halted, MemoryError):
+    except (SubjectRaised, MemoryError):
         raise
     except Exception as error:
-        raise Halted(raised_at(stage, error)) from error
+        raise SubjectRaised(raised_at(stage, error)) from error
 
 
 @contextmanager
@@ -285,7 +285,7 @@ def _unsupported(doing: str) -> Iterator[None]:
     except (Unsupported, MemoryError):
         raise
     except Exception as error:
-        raise Undeclared(f"{doing} raised {type(error).__name__}: {error}") from error
+        raise UndeclaredError(f"{doing} raised {type(error).__name__}: {error}") from error
 
 
 def raised_at(stage: Stage, error: Exception) -> Raised:

@@ -40,8 +40,8 @@ def unusual_process() -> Iterator[None]:
     folder, environment, mask = Path.cwd(), dict(os.environ), os.umask(_MASK)
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - put back below
     handlers = _handlers()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as elsewhere:
-        os.chdir(elsewhere)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as other_process:
+        os.chdir(other_process)
         for number in handlers:
             signal.signal(number, _nobody)
         try:

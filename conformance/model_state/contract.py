@@ -89,7 +89,7 @@ class Contract:
     refuses_unbuilt: bool = False
     exactness: Exactness = Exactness()
 
-    def firm(self, facet: Facet) -> Promise | None:
+    def file_promise(self, facet: Facet) -> Promise | None:
         """Return what the file itself promises of the facet: MUST, SHOULD, or nothing."""
         promise = self.facets.get(facet)
         return promise if promise in (Promise.MUST, Promise.SHOULD) else None
@@ -102,7 +102,7 @@ class Contract:
     def speaks_of(self, facets: tuple[Facet, ...]) -> bool:
         """Say whether the contract answers for the facets: one of the file alone, or several."""
         if len(facets) == 1:
-            return self.firm(*facets) is not None
+            return self.file_promise(*facets) is not None
         return not facets or self.promise(*facets) is not None
 
     def promise(self, *facets: Facet) -> Promise | None:

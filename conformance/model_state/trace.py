@@ -63,7 +63,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Life:
+class Trajectory:
     """A model from the moment of the save on: its outputs on the probe inputs, then its training.
 
     `outputs` has an array an output. `raised` ends the steps early.
@@ -80,15 +80,15 @@ class Life:
 
 
 @dataclass(frozen=True)
-class Elsewhere:
+class OtherProcess:
     """What another process saw of the source: the model as it came back, and its life."""
 
     loaded: Snapshot
-    life: Life
+    trajectory: Trajectory
 
 
 @dataclass(frozen=True)
-class Change:
+class BeforeAndAfter:
     """What was there before something was done, and after."""
 
     before: Inventory
@@ -109,12 +109,12 @@ class Conduct:
 
     links: Inventory
     litter: tuple[str, ...]
-    loading: Change | None = None
+    loading: BeforeAndAfter | None = None
     again: Snapshot | None = None
     is_first: bool = False
     kept: Snapshot | None = None
-    saving: Change | None = None
-    drawing: Change | None = None
+    saving: BeforeAndAfter | None = None
+    drawing: BeforeAndAfter | None = None
     remnants: tuple[str, ...] = ()
     replaced: Snapshot | None = None
     held: tuple[str, ...] = ()
@@ -142,9 +142,9 @@ class Trace:
     saved: Snapshot | None = None
     loaded: Snapshot | None = None
     second: Snapshot | None = None
-    original: Life | None = None
-    resumed: Life | None = None
-    elsewhere: Elsewhere | None = None
+    original: Trajectory | None = None
+    resumed: Trajectory | None = None
+    other_process: OtherProcess | None = None
     conduct: Conduct | None = None
     raised: Raised | None = None
     unbuilt: Raised | None = None
@@ -180,7 +180,7 @@ class Trace:
         return self.contract.exactness.of(self.case)
 
 
-def same_life(one: Life, other: Life) -> bool:
+def same_trajectory(one: Trajectory, other: Trajectory) -> bool:
     """Say whether two lives are equal to the last bit, what they raised included."""
     if (one.raised is None) != (other.raised is None) or len(one.steps) != len(other.steps):
         return False

@@ -24,7 +24,7 @@ from saveproof.conformance.runs.header import counted, header
 from saveproof.conformance.runs.item_failures import failure
 from saveproof.conformance.runs.run_folder import RunFolder
 from saveproof.conformance.runs.selection import Item, Selection, in_brackets
-from saveproof.conformance.runs.xdist_workers import told_of_subjects
+from saveproof.conformance.runs.xdist_workers import worker_subjects
 from saveproof.reports import store
 from saveproof.reports.files import Claimed, NotWritten
 from saveproof.reports.matrix import matrix
@@ -72,7 +72,7 @@ class Conformance:
             pytest.UsageError: an unknown subject, save path, kind or check, and the known ones;
                 a subject that is not installed or broken, or what no run can be made with.
         """
-        describe = told_of_subjects(self.config) if self.is_worker else described
+        describe = worker_subjects(self.config) if self.is_worker else described
         self._run_folder = RunFolder(self.out, FILES)
         self.selection = Selection(self._option, describe)
         try:
@@ -300,5 +300,5 @@ def _told_of(groups: Sequence[Group]) -> str:
 def _hops(path: SavePath, kind: str) -> bool:
     """Say whether the path brings back all that training on needs, without code."""
     contract = path.contract
-    whole = contract.firm(Facet.COMPILE) and contract.firm(Facet.SLOTS)
+    whole = contract.file_promise(Facet.COMPILE) and contract.file_promise(Facet.SLOTS)
     return bool(whole) and kind not in contract.refuses

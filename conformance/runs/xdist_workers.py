@@ -42,7 +42,7 @@ class Workers:
         node.workerinput[DESCRIBED] = {name: description.answer(name) for name in names}
 
 
-def told_of_subjects(worker: pytest.Config) -> Callable[[str], Described]:
+def worker_subjects(worker: pytest.Config) -> Callable[[str], Described]:
     """Return what a worker was told of the subjects, by their names."""
     told = worker.workerinput[DESCRIBED]  # type: ignore[attr-defined]  # xdist's
     known = {name: description.from_json(name, text) for name, text in told.items()}

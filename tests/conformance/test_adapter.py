@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from examples.linear_subject import Linear
-from saveproof.conformance.campaigns.applicability import Silence, as_errors
+from saveproof.conformance.campaigns.applicability import Applicability, as_errors
 from saveproof.conformance.campaigns.plan import Batch
 from saveproof.conformance.campaigns.worker import Report
 from saveproof.conformance.execution.adapter import Adapter, Misbehaved
@@ -67,9 +67,9 @@ def test_a_check_that_judged_nothing_has_shown_nothing(run):
 BATCH = Batch(0, 100)
 
 
-def silence(*, faults: int = 0, unsupported: int = 0) -> Silence:
+def silence(*, faults: int = 0, unsupported: int = 0) -> Applicability:
     """Return what was noted of so many cases."""
-    noted = Silence()
+    noted = Applicability()
     for number in range(faults):
         noted.note(Report((), fault=f"resume raised ValueError: shape {number}"), CASE, BATCH)
     for _ in range(unsupported):

@@ -9,7 +9,7 @@ from saveproof.conformance.execution.runner import Asked, record
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.snapshot import Snapshot
 from saveproof.conformance.model_state.subject import Unsupported
-from saveproof.conformance.model_state.trace import Elsewhere, Life, Probe
+from saveproof.conformance.model_state.trace import OtherProcess, Probe, Trajectory
 from saveproof.reports.records import Verdict
 from tests.conformance.test_checks import CASE
 
@@ -97,11 +97,11 @@ def test_a_model_that_can_not_train_on_anyway_is_not_spoiled(tmp_path):
 
 
 def test_outputs_that_the_original_does_not_give_are_no_pass(tmp_path):
-    class Silent(Linear):
+    class NothingJudged(Linear):
         def predict(self, *_):
             raise RuntimeError("there is none")
 
-    found = judged(Silent(), tmp_path)["outputs_survive"]
+    found = judged(NothingJudged(), tmp_path)["outputs_survive"]
 
     assert found.verdict is Verdict.NOT_APPLICABLE
 
@@ -163,7 +163,7 @@ def test_a_source_told_as_text_is_loaded_elsewhere_too(tmp_path):
 
     def reload(_, source):
         asked.append(source)
-        return Elsewhere(Snapshot({}), Life((), ()))
+        return OtherProcess(Snapshot({}), Trajectory((), ()))
 
     subject = through(save=lambda _, source: str(source))
     (path,) = subject.paths()

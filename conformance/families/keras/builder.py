@@ -115,7 +115,7 @@ def subclass(module: ModuleType) -> type:
     JSON, so nothing can rebuild it but its code.
     """
 
-    class Written(module.Model):  # type: ignore[misc, name-defined]  # the module is opaque
+    class SubclassedModel(module.Model):  # type: ignore[misc, name-defined]  # the module is opaque
         """A model as its author wrote it."""
 
         def __init__(self, architecture: Architecture) -> None:
@@ -137,7 +137,7 @@ def subclass(module: ModuleType) -> type:
                 tensors[call.output] = getattr(self, attribute)(taken, **more)
             return one_or_list(tensors[name] for name in written.outputs)
 
-    return Written
+    return SubclassedModel
 
 
 def _attributes(architecture: Architecture) -> list[tuple[Layer, str]]:

@@ -20,7 +20,7 @@ from saveproof.conformance.families.keras.builder import (
 )
 from saveproof.conformance.families.keras.generators import Generators
 from saveproof.conformance.families.keras.inspection import KERAS_API, Traits, snapshot
-from saveproof.conformance.families.keras.keras_path import Way
+from saveproof.conformance.families.keras.keras_path import SavePathSpec
 from saveproof.conformance.families.keras.save_paths import KERAS_2_API
 from saveproof.conformance.families.keras.training import perform
 from saveproof.conformance.model_state.snapshot import Snapshot
@@ -29,7 +29,7 @@ from saveproof.strategies.case import AnyEvent, Case, CompileSettings, Kind, Rec
 from saveproof.strategies.data import Rows
 
 
-class NotInstalled(RuntimeError):
+class FrameworkMissing(RuntimeError):
     """The subject's framework is not installed."""
 
 
@@ -56,7 +56,7 @@ class KerasSubject:
     name: str
     module: str
     traits: Traits = KERAS_API
-    ways: Sequence[Way] = KERAS_2_API
+    ways: Sequence[SavePathSpec] = KERAS_2_API
     packages: tuple[str, ...] = ()
     not_in_names: str = ""
     prepare: Callable[[], None] = _nothing
@@ -76,7 +76,7 @@ class KerasSubject:
             self.prepare()
             return import_module(self.module)
         except ModuleNotFoundError as error:
-            raise NotInstalled(
+            raise FrameworkMissing(
                 f"subject {self.name!r} needs {', '.join(self.packages) or self.module}: {error}"
             ) from error
 

@@ -29,7 +29,7 @@ class Family(Protocol):
 
 
 @dataclass(frozen=True)
-class Way:
+class SavePathSpec:
     """How a path writes and reads, whatever the subject; `write` returns what `read` takes.
 
     `format` names what it writes, and reads; `reads_too` has other formats that it takes, and how
@@ -56,7 +56,7 @@ class KerasPath:
     name: str
     in_memory: bool
     contract: Contract
-    way: Way
+    way: SavePathSpec
     subject: Family
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 
 from saveproof.conformance.families.keras import contracts as contracts
 from saveproof.conformance.families.keras import formats as formats
-from saveproof.conformance.families.keras.keras_path import Family, Way
+from saveproof.conformance.families.keras.keras_path import Family, SavePathSpec
 from saveproof.conformance.families.keras.tf_checkpoint import (
     load_checkpoint,
     save_checkpoint,
@@ -16,7 +16,7 @@ from saveproof.conformance.families.keras.tf_checkpoint import (
 from saveproof.conformance.model_state.subject import Model, Source
 from saveproof.strategies.case import Case
 
-__all__ = ["CHECKPOINT", "KERAS_2_API", "KERAS_3", "TF_KERAS", "Way"]
+__all__ = ["CHECKPOINT", "KERAS_2_API", "KERAS_3", "TF_KERAS", "SavePathSpec"]
 
 
 @dataclass(frozen=True)
@@ -151,20 +151,20 @@ def _clone(subject: Family, source: Model, _: Case) -> Model:
     return subject.keras.models.clone_model(source)
 
 
-_CONFIG = Way("config", contracts.CONFIG, _save_config, _load_config, in_memory=True)
-_JSON = Way("json", contracts.JSON, _save_json, _load_json, format=formats.JSON_KERAS_2)
-_WEIGHTS = Way(
+_CONFIG = SavePathSpec("config", contracts.CONFIG, _save_config, _load_config, in_memory=True)
+_JSON = SavePathSpec("json", contracts.JSON, _save_json, _load_json, format=formats.JSON_KERAS_2)
+_WEIGHTS = SavePathSpec(
     *("weights_in_memory", contracts.WEIGHTS_IN_MEMORY),
     *(_save_weights_in_memory, _load_weights_in_memory),
     in_memory=True,
 )
-_CONFIG_AND_WEIGHTS = Way(
+_CONFIG_AND_WEIGHTS = SavePathSpec(
     *("config_and_weights", contracts.CONFIG_AND_WEIGHTS, _save_config_and_weights, _load_config),
     in_memory=True,
 )
-_H5 = Way("h5", contracts.H5, _save_h5, _load_model, format=formats.H5_KERAS_2)
+_H5 = SavePathSpec("h5", contracts.H5, _save_h5, _load_model, format=formats.H5_KERAS_2)
 
-CHECKPOINT = Way(
+CHECKPOINT = SavePathSpec(
     *("checkpoint", replace(contracts.TF_CHECKPOINT, refuses_unbuilt=True)),
     *(save_checkpoint, load_checkpoint),
     format=formats.CHECKPOINT,
@@ -177,11 +177,11 @@ KERAS_2_API = (
     _WEIGHTS,
     _CONFIG_AND_WEIGHTS,
     _H5,
-    Way(
+    SavePathSpec(
         *("weights_h5", contracts.WEIGHTS_H5, _save_weights_h5, load_weights),
         format=formats.WEIGHTS_H5,
     ),
-    Way(
+    SavePathSpec(
         *("json_and_weights_h5", contracts.JSON_AND_WEIGHTS),
         *(_save_json_and_weights_h5, _load_json_and_weights_h5),
         format=formats.JSON_AND_WEIGHTS_H5,
@@ -190,19 +190,19 @@ KERAS_2_API = (
 """Every path of the guide that needs no TensorFlow."""
 
 
-def _taking_unbuilt(way: Way) -> Way:
+def _taking_unbuilt(way: SavePathSpec) -> SavePathSpec:
     """Return the path of tf_keras, whose documents don't say what comes of missing weights."""
     return replace(way, contract=replace(way.contract, refuses_unbuilt=False))
 
 
-SAVEDMODEL = Way(
+SAVEDMODEL = SavePathSpec(
     *("savedmodel", contracts.SAVEDMODEL, _save_savedmodel, _revive), format=formats.SAVEDMODEL
 )
 
 TF_KERAS = (
     _H5,
     SAVEDMODEL,
-    Way(
+    SavePathSpec(
         *("keras", contracts.KERAS_2_ARCHIVE, _save_keras, _load_model),
         format=formats.ARCHIVE_KERAS_2,
     ),
@@ -211,7 +211,7 @@ TF_KERAS = (
 )
 
 KERAS_3 = (
-    Way(
+    SavePathSpec(
         *("keras", contracts.KERAS_3_ARCHIVE, _save_keras, _load_model),
         format=formats.ARCHIVE_KERAS_3,
         reads_too=formats.OF_KERAS_2["archive"],
@@ -222,7 +222,7 @@ KERAS_3 = (
         format=formats.H5_KERAS_3,
         reads_too=formats.OF_KERAS_2["h5"],
     ),
-    Way(
+    SavePathSpec(
         *("weights_h5", contracts.KERAS_3_WEIGHTS, _save_weights_v3, load_weights),
         format=formats.WEIGHTS_V3_KERAS_3,
         reads_too=formats.OF_KERAS_2["weights"],
@@ -231,10 +231,10 @@ KERAS_3 = (
     replace(_JSON, contract=contracts.KERAS_3_JSON, format=formats.JSON_KERAS_3),
     replace(_WEIGHTS, contract=contracts.KERAS_3_WEIGHTS_IN_MEMORY),
     replace(_CONFIG_AND_WEIGHTS, contract=contracts.KERAS_3_CONFIG_AND_WEIGHTS),
-    Way(
+    SavePathSpec(
         *("json_and_weights", contracts.KERAS_3_JSON_AND_WEIGHTS),
         *(_save_json_and_weights, _load_json_and_weights),
         format=formats.JSON_AND_WEIGHTS_V3,
     ),
-    Way("clone", contracts.KERAS_3_CLONE, _save_nothing, _clone, in_memory=True),
+    SavePathSpec("clone", contracts.KERAS_3_CLONE, _save_nothing, _clone, in_memory=True),
 )

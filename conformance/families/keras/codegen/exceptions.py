@@ -7,7 +7,7 @@ from saveproof.conformance.families.keras.codegen.program import (
     ELSEWHERE,
     UNBUILT,
     Plot,
-    Scene,
+    Program,
     again,
     brought_up,
     builders,
@@ -22,17 +22,17 @@ from saveproof.conformance.model_state.trace import Stage
 from saveproof.strategies.case import Hop
 
 
-def raising(scene: Scene) -> Plot:
+def raising(program: Program) -> Plot:
     """Return the plot of a finding about an exception: that it came, or that none did."""
-    kind = _exception(scene.finding.key)
+    kind = _exception(program.finding.key)
     defect = f"raised == {literal(kind or 'nothing')}"
-    functions = [*builders(scene)]
-    before, tried = _tried(scene)
-    if scene.topic == "resume" or scene.topic == Stage.ANOTHER_PROCESS:
-        functions.append(train_on(scene, None, ""))
-    elsewhere = scene.topic == Stage.ANOTHER_PROCESS or scene.check == ELSEWHERE
-    if elsewhere:
-        functions.append(elsewhere_function(scene, "train_on", alive=True))
+    functions = [*builders(program)]
+    before, tried = _tried(program)
+    if program.topic == "resume" or program.topic == Stage.ANOTHER_PROCESS:
+        functions.append(train_on(program, None, ""))
+    other_process = program.topic == Stage.ANOTHER_PROCESS or program.check == ELSEWHERE
+    if other_process:
+        functions.append(elsewhere_function(program, "train_on", alive=True))
     body = [
         *before,
         'raised = "nothing"',
@@ -42,9 +42,9 @@ def raising(scene: Scene) -> Plot:
         '    raised = f"{type(error).__module__}.{type(error).__qualname__}"',
         '    print("message: ", error)',
     ]
-    if elsewhere:
+    if other_process:
         defect = 'raised != "nothing"'
-    return Plot(tuple(functions), body, defect, ("raised",), alive=True, parallel=elsewhere)
+    return Plot(tuple(functions), body, defect, ("raised",), alive=True, parallel=other_process)
 
 
 def _exception(key: str) -> str:
@@ -52,19 +52,19 @@ def _exception(key: str) -> str:
     return found[1] if found else ""
 
 
-def _tried(scene: Scene) -> tuple[Lines, Lines]:
+def _tried(program: Program) -> tuple[Lines, Lines]:
     """Return what goes before, and what is tried."""
-    save = [*scene.script.saving("model", "saved")]
-    load = [*scene.script.loading(scene.case, "model", "loaded", "saved")]
-    if scene.check == UNBUILT:
-        return new(scene), save
-    if scene.topic == "resume" and scene.check != ELSEWHERE:
-        ready = training_ready(scene.dialect, scene.path, scene.case, "loaded")
-        return [*brought_up(scene), *save, *load, *ready], ["train_on(loaded)"]
-    if scene.topic in (Stage.ANOTHER_PROCESS, "resume"):
-        return [*brought_up(scene), *save], list(pooled("tried"))
-    if scene.topic == Stage.SECOND_GENERATION:
-        return [*brought_up(scene), *save, *load], [*again(scene)]
-    if any(isinstance(event, Hop) for event in scene.case.history.before):
-        return new(scene), [*history(scene), *save, *load]
-    return brought_up(scene), [*save, *load]
+    save = [*program.script.saving("model", "saved")]
+    load = [*program.script.loading(program.case, "model", "loaded", "saved")]
+    if program.check == UNBUILT:
+        return new(program), save
+    if program.topic == "resume" and program.check != ELSEWHERE:
+        ready = training_ready(program.dialect, program.path, program.case, "loaded")
+        return [*brought_up(program), *save, *load, *ready], ["train_on(loaded)"]
+    if program.topic in (Stage.ANOTHER_PROCESS, "resume"):
+        return [*brought_up(program), *save], list(pooled("tried"))
+    if program.topic == Stage.SECOND_GENERATION:
+        return [*brought_up(program), *save, *load], [*again(program)]
+    if any(isinstance(event, Hop) for event in program.case.history.before):
+        return new(program), [*history(program), *save, *load]
+    return brought_up(program), [*save, *load]

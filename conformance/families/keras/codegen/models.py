@@ -11,7 +11,7 @@ from saveproof.conformance.families.keras.builder import (
     WRAPPED,
 )
 from saveproof.conformance.families.keras.codegen.source import (
-    Call,
+    CallExpression,
     Expression,
     Items,
     Lines,
@@ -74,7 +74,7 @@ def compiling(model: str, settings: CompileSettings) -> Iterator[str]:
         arguments["loss_weights"] = literal(list(settings.loss_weights))
     if settings.run_eagerly:
         arguments["run_eagerly"] = "True"
-    yield from lines("", Call(f"{model}.compile", keywords=arguments))
+    yield from lines("", CallExpression(f"{model}.compile", keywords=arguments))
 
 
 def layer_at(model: str, names: Sequence[str]) -> str:
@@ -103,7 +103,7 @@ def _weights(architecture: Architecture) -> Iterator[str]:
         f"np.zeros({literal((one.batch_size or 1, *one.shape))}, {literal(one.dtype)})"
         for one in architecture.inputs
     ]
-    yield from lines("", Call("model", (one_or_list(zeros),), {"training": "False"}))
+    yield from lines("", CallExpression("model", (one_or_list(zeros),), {"training": "False"}))
     yield from resetting("model", architecture)
 
 
@@ -142,7 +142,7 @@ def _model(architecture: Architecture, variable: str, name: str, prefix: str) ->
     if architecture.kind is Kind.SEQUENTIAL:
         stack = Items((_input(architecture.inputs[0]), *layers.values()))
         yield from lines(
-            f"{variable} = ", Call("keras.Sequential", (stack,), {"name": literal(name)})
+            f"{variable} = ", CallExpression("keras.Sequential", (stack,), {"name": literal(name)})
         )
         return
     tensors = _input_variables(architecture, prefix)
@@ -153,7 +153,7 @@ def _model(architecture: Architecture, variable: str, name: str, prefix: str) ->
         one_or_list([tensors[one] for one in names])
         for names in ([one.name for one in architecture.inputs], architecture.outputs)
     )
-    model = Call("keras.Model", (inputs, outputs), {"name": literal(name)})
+    model = CallExpression("keras.Model", (inputs, outputs), {"name": literal(name)})
     yield from lines(f"{variable} = ", model)
 
 
@@ -212,18 +212,18 @@ def _input_variables(architecture: Architecture, prefix: str) -> Tensors:
     return {name: f"{prefix}x{index}" for index, name in enumerate(names, 1)}
 
 
-def _input(one: Input) -> Call:
+def _input(one: Input) -> CallExpression:
     keywords = {"shape": literal(tuple(one.shape))}
     if one.batch_size is not None:
         keywords["batch_size"] = literal(one.batch_size)
     if one.dtype != "float32":
         keywords["dtype"] = literal(one.dtype)
-    return Call("keras.Input", keywords={**keywords, "name": literal(one.name)})
+    return CallExpression("keras.Input", keywords={**keywords, "name": literal(one.name)})
 
 
-def _layer(class_name: str, config: Mapping[str, Any]) -> Call:
+def _layer(class_name: str, config: Mapping[str, Any]) -> CallExpression:
     keywords = {name: _argument(name, value) for name, value in config.items()}
-    return Call(_class("layers", class_name), keywords=keywords)
+    return CallExpression(_class("layers", class_name), keywords=keywords)
 
 
 def _argument(name: str, value: Any) -> Expression:
@@ -235,20 +235,20 @@ def _argument(name: str, value: Any) -> Expression:
     return literal(value)
 
 
-def _optimizer(optimizer: Object) -> Call:
+def _optimizer(optimizer: Object) -> CallExpression:
     keywords = {
         name: _described("optimizers.schedules", value)
         if isinstance(value, Mapping)
         else literal(value)
         for name, value in optimizer.config.items()
     }
-    return Call(_class("optimizers", optimizer.class_name), keywords=keywords)
+    return CallExpression(_class("optimizers", optimizer.class_name), keywords=keywords)
 
 
 def _named(namespace: str, one: str | Object) -> Expression:
     if isinstance(one, str):
         return literal(one)
-    return Call(_class(namespace, one.class_name), keywords=literals(one.config))
+    return CallExpression(_class(namespace, one.class_name), keywords=literals(one.config))
 
 
 def _metric(one: str | Object) -> Expression:
@@ -259,8 +259,10 @@ def _metric(one: str | Object) -> Expression:
     return _named("metrics", Object(one.class_name, named))
 
 
-def _described(namespace: str, described: Mapping[str, Any]) -> Call:
-    return Call(_class(namespace, described["class_name"]), keywords=literals(described["config"]))
+def _described(namespace: str, described: Mapping[str, Any]) -> CallExpression:
+    return CallExpression(
+        _class(namespace, described["class_name"]), keywords=literals(described["config"])
+    )
 
 
 def _class(namespace: str, name: str) -> str:

@@ -7,7 +7,12 @@ from importlib.util import find_spec
 from saveproof.conformance.families.keras.codegen.models import compiling
 from saveproof.conformance.families.keras.codegen.training import first_batch
 from saveproof.conformance.families.keras.keras3 import BACKENDS
-from saveproof.conformance.families.keras.save_paths import KERAS_2_API, KERAS_3, TF_KERAS, Way
+from saveproof.conformance.families.keras.save_paths import (
+    KERAS_2_API,
+    KERAS_3,
+    TF_KERAS,
+    SavePathSpec,
+)
 from saveproof.conformance.model_state.contract import Contract, Facet, Promise
 from saveproof.reports.commands import SCRIPTED
 from saveproof.strategies.case import Case, Kind
@@ -28,7 +33,7 @@ class Dialect:
 
     backend: str
     module: str
-    ways: Sequence[Way]
+    ways: Sequence[SavePathSpec]
     scripts: Mapping[str, "PathScript"]
     generators: Sequence[str]
     framework: str = ""

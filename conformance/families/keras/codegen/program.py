@@ -45,7 +45,7 @@ class Plot:
 
 
 @dataclass(frozen=True)
-class Scene:
+class Program:
     """Where the finding was made: case, save path and check."""
 
     case: Case
@@ -76,38 +76,38 @@ class Scene:
         return told[1] if told else "missing"
 
 
-def train_on(scene: Scene, count: int | None, returned: str) -> Lines:
+def train_on(program: Program, count: int | None, returned: str) -> Lines:
     """Return the function that trains on for so many steps; for all without a count."""
-    case = scene.case
+    case = program.case
     name = "steps" if count is None else f"{count} step{'s' if count > 1 else ''}"
     stateful = case.is_stateful or count is None
-    opening = outputs_lines(scene) if stateful else iter([seeding(case, 3)])
+    opening = outputs_lines(program) if stateful else iter([seeding(case, 3)])
     return [
         "def train_on(model):",
         f'    """Train on, and return what comes of {name}."""',
         *indented(opening),
-        *indented(steps_lines(case, count, resets=scene.resets)),
+        *indented(steps_lines(case, count, resets=program.resets)),
         *([f"    return {returned}"] if returned else []),
     ]
 
 
-def outputs_lines(scene: Scene) -> Iterator[str]:
+def outputs_lines(program: Program) -> Iterator[str]:
     """Yield what leaves the model's outputs in `outputs`."""
-    yield seeding(scene.case, 3)
-    yield from predicting(scene.case, "model")
+    yield seeding(program.case, 3)
+    yield from predicting(program.case, "model")
 
 
-def again(scene: Scene) -> Iterator[str]:
+def again(program: Program) -> Iterator[str]:
     """Yield the save of the loaded model, and the load of that as `again`."""
-    yield from scene.script.saving("loaded", "saved_again")
-    yield from scene.script.loading(scene.case, "loaded", "again", "saved_again")
+    yield from program.script.saving("loaded", "saved_again")
+    yield from program.script.loading(program.case, "loaded", "again", "saved_again")
 
 
-def elsewhere_function(scene: Scene, name: str, *, alive: bool) -> Lines:
+def elsewhere_function(program: Program, name: str, *, alive: bool) -> Lines:
     """Return the function that loads in another process and gives what `name` returns."""
-    load = [*scene.script.loading(scene.case, "model", "loaded", "saved")]
+    load = [*program.script.loading(program.case, "model", "loaded", "saved")]
     if alive:
-        load += training_ready(scene.dialect, scene.path, scene.case, "loaded")
+        load += training_ready(program.dialect, program.path, program.case, "loaded")
     return [
         "def elsewhere(folder):",
         '    """Load in another process."""',
@@ -122,44 +122,44 @@ def pooled(variable: str) -> Iterator[str]:
     yield f"    {variable} = pool.submit(elsewhere, folder).result()"
 
 
-def builders(scene: Scene) -> Iterable[Lines]:
+def builders(program: Program) -> Iterable[Lines]:
     """Yield the functions that stand for the model's code."""
-    built = scene.check != UNBUILT
-    yield list(build_function("build", scene.case, built=built))
-    if _uses_code(scene) and rebuild(scene.case) == "rebuild":
-        yield list(build_function("rebuild", scene.case.in_force))
+    built = program.check != UNBUILT
+    yield list(build_function("build", program.case, built=built))
+    if _uses_code(program) and rebuild(program.case) == "rebuild":
+        yield list(build_function("rebuild", program.case.in_force))
 
 
-def _uses_code(scene: Scene) -> bool:
-    hops = [event.path for event in scene.case.history.before if isinstance(event, Hop)]
-    return any(scene.dialect.script(path).code for path in (scene.path, *hops))
+def _uses_code(program: Program) -> bool:
+    hops = [event.path for event in program.case.history.before if isinstance(event, Hop)]
+    return any(program.dialect.script(path).code for path in (program.path, *hops))
 
 
-def generators_function(scene: Scene, facet: Facet | None) -> Iterable[Lines]:
+def generators_function(program: Program, facet: Facet | None) -> Iterable[Lines]:
     """Yield what tells the state of random generators, where it is asked for."""
-    return [list(scene.dialect.generators)] if facet is Facet.RNG else []
+    return [list(program.dialect.generators)] if facet is Facet.RNG else []
 
 
-def brought_up(scene: Scene) -> Lines:
+def brought_up(program: Program) -> Lines:
     """Return the making of `model`, trained as the case says."""
-    return [*new(scene), *history(scene)]
+    return [*new(program), *history(program)]
 
 
-def new(scene: Scene) -> Lines:
+def new(program: Program) -> Lines:
     """Return the making of `model`."""
-    return [seeding(scene.case, 0), "model = build()"]
+    return [seeding(program.case, 0), "model = build()"]
 
 
-def history(scene: Scene) -> Iterator[str]:
+def history(program: Program) -> Iterator[str]:
     """Yield the events before the save."""
-    if scene.case.is_stochastic:
-        yield seeding(scene.case, 1)
-    for index, event in enumerate(scene.case.history.before):
+    if program.case.is_stochastic:
+        yield seeding(program.case, 1)
+    for index, event in enumerate(program.case.history.before):
         if isinstance(event, Hop):
-            script, stem = scene.dialect.script(event.path), f"hop_{index}"
+            script, stem = program.dialect.script(event.path), f"hop_{index}"
             yield from script.saving("model", stem)
-            yield from script.loading(scene.case, "model", "model", stem)
-            if scene.case.settings.run_eagerly:
+            yield from script.loading(program.case, "model", "model", stem)
+            if program.case.settings.run_eagerly:
                 yield "model.run_eagerly = True"
         else:
-            yield from event_lines(scene.case, index, resets=scene.resets)
+            yield from event_lines(program.case, index, resets=program.resets)

@@ -15,7 +15,7 @@ from saveproof.conformance.families.keras.codegen.program import (
     ELSEWHERE,
     SECOND,
     Plot,
-    Scene,
+    Program,
     again,
     brought_up,
     builders,
@@ -70,72 +70,77 @@ def plot(case: Case, subject: str, path: str, check: str, finding: Finding) -> P
     Raises:
         NotReproducible: no script is known for the subject, the path or this kind of finding.
     """
-    scene = Scene(case, dialect_of(subject), path, check, finding)
-    if scene.topic in set(Facet):
-        return _state(scene)
-    if scene.topic == "outputs":
-        return _outputs(scene)
-    if scene.topic == "resume":
-        return _resume(scene)
-    if scene.topic == "fresh":
-        return _fresh(scene)
-    if scene.topic == "refusal" or scene.topic in set(Stage):
-        return raising(scene)
+    program = Program(case, dialect_of(subject), path, check, finding)
+    if program.topic in set(Facet):
+        return _state(program)
+    if program.topic == "outputs":
+        return _outputs(program)
+    if program.topic == "resume":
+        return _resume(program)
+    if program.topic == "fresh":
+        return _fresh(program)
+    if program.topic == "refusal" or program.topic in set(Stage):
+        return raising(program)
     raise NotReproducible(
         f"finding {finding.key!r}: a script shows differences and exceptions, not the end of a "
         "process; use `saveproof replay`"
     )
 
 
-def _state(scene: Scene) -> Plot:
-    facet = Facet(scene.topic)
-    arrays = facet in ARRAYS and scene.what != "order"
-    observe = look(scene.case, facet, scene.finding.where, scene.what)
-    return _comparison(scene, observe, SAME if arrays else PLAIN, alive=False, facet=facet)
+def _state(program: Program) -> Plot:
+    facet = Facet(program.topic)
+    arrays = facet in ARRAYS and program.what != "order"
+    observe = look(program.case, facet, program.finding.where, program.what)
+    return _comparison(program, observe, SAME if arrays else PLAIN, alive=False, facet=facet)
 
 
-def _outputs(scene: Scene) -> Plot:
-    several = len(scene.case.architecture.outputs) > 1
-    index = scene.finding.where.rpartition(" ")[2]
+def _outputs(program: Program) -> Plot:
+    several = len(program.case.architecture.outputs) > 1
+    index = program.finding.where.rpartition(" ")[2]
     chosen = f"outputs[{index}]" if several and index.isdigit() else "outputs"
     observe = [
         "def look(model):",
         '    """Return the model\'s outputs."""',
-        *indented(outputs_lines(scene)),
-        f"    return {scene.dialect.array(chosen)}",
+        *indented(outputs_lines(program)),
+        f"    return {program.dialect.array(chosen)}",
     ]
-    return _comparison(scene, observe, _near(scene), alive=True)
+    return _comparison(program, observe, _near(program), alive=True)
 
 
-def _resume(scene: Scene) -> Plot:
-    found = re.match(r"step (\d+)(?: \(\w+\))?: (.*)", scene.finding.where)
+def _resume(program: Program) -> Plot:
+    found = re.match(r"step (\d+)(?: \(\w+\))?: (.*)", program.finding.where)
     if found is None:
-        return raising(scene)
+        return raising(program)
     count, rest = int(found[1]), found[2]
     facet = next((f for f in Facet if rest.startswith(f"{f}: ")), None)
     if facet is None:
-        observe = train_on(scene, count, f"np.array(logs.get({literal(rest)}))")
-        return _comparison(scene, observe, _near(scene), alive=True)
+        observe = train_on(program, count, f"np.array(logs.get({literal(rest)}))")
+        return _comparison(program, observe, _near(program), alive=True)
     where = rest.removeprefix(f"{facet}: ")
-    looking = look(scene.case, facet, where, "missing")
-    observe = [*looking, "", "", *train_on(scene, count, "look(model)")]
-    return _comparison(scene, observe, _near(scene), alive=True, facet=facet)
+    looking = look(program.case, facet, where, "missing")
+    observe = [*looking, "", "", *train_on(program, count, "look(model)")]
+    return _comparison(program, observe, _near(program), alive=True, facet=facet)
 
 
-def _fresh(scene: Scene) -> Plot:
-    facet = Facet(scene.finding.key.removeprefix("fresh: "))
-    observe = look(scene.case, facet, scene.finding.where, "missing")
+def _fresh(program: Program) -> Plot:
+    facet = Facet(program.finding.key.removeprefix("fresh: "))
+    observe = look(program.case, facet, program.finding.where, "missing")
     body = [
-        *new(scene),
+        *new(program),
         "fresh = look(model)",
-        *history(scene),
+        *history(program),
         "trained = look(model)",
-        *scene.script.saving("model", "saved"),
-        *scene.script.loading(scene.case, "model", "loaded", "saved"),
+        *program.script.saving("model", "saved"),
+        *program.script.loading(program.case, "model", "loaded", "saved"),
         "found = look(loaded)",
     ]
     return Plot(
-        functions=(*builders(scene), SAME.function, *generators_function(scene, facet), observe),
+        functions=(
+            *builders(program),
+            SAME.function,
+            *generators_function(program, facet),
+            observe,
+        ),
         body=body,
         defect="same(found, trained) and not same(trained, fresh)",
         values=("fresh", "trained", "found"),
@@ -143,39 +148,39 @@ def _fresh(scene: Scene) -> Plot:
 
 
 def _comparison(
-    scene: Scene, observe: Lines, equal: Equality, *, alive: bool, facet: Facet | None = None
+    program: Program, observe: Lines, equal: Equality, *, alive: bool, facet: Facet | None = None
 ) -> Plot:
     """Return the plot that compares what `observe` gives of two models; `alive` ones train on."""
     name = "train_on" if any(line.startswith("def train_on") for line in observe) else "look"
-    elsewhere = scene.check == ELSEWHERE
-    functions = [*builders(scene)]
+    other_process = program.check == ELSEWHERE
+    functions = [*builders(program)]
     if equal.function:
         functions.append(equal.function)
-    functions += [*generators_function(scene, facet), observe]
-    if elsewhere:
-        functions.append(elsewhere_function(scene, name, alive=alive))
+    functions += [*generators_function(program, facet), observe]
+    if other_process:
+        functions.append(elsewhere_function(program, name, alive=alive))
     return Plot(
         functions=tuple(functions),
-        body=[*brought_up(scene), *_observed(scene, name, alive=alive)],
+        body=[*brought_up(program), *_observed(program, name, alive=alive)],
         defect=equal.defect,
         values=("expected", "found"),
         alive=alive,
-        parallel=elsewhere,
+        parallel=other_process,
     )
 
 
-def _observed(scene: Scene, name: str, *, alive: bool) -> Iterator[str]:
+def _observed(program: Program, name: str, *, alive: bool) -> Iterator[str]:
     """Yield the save and the load, and the observations `expected` and `found`."""
-    save = [*scene.script.saving("model", "saved")]
-    load = [*scene.script.loading(scene.case, "model", "loaded", "saved")]
+    save = [*program.script.saving("model", "saved")]
+    load = [*program.script.loading(program.case, "model", "loaded", "saved")]
     if alive:
-        load += training_ready(scene.dialect, scene.path, scene.case, "loaded")
-    if scene.check == CHANGES_NOTHING:
+        load += training_ready(program.dialect, program.path, program.case, "loaded")
+    if program.check == CHANGES_NOTHING:
         yield from (f"expected = {name}(model)", *save, f"found = {name}(model)")
-    elif scene.check == SECOND:
-        yield from (*save, *load, f"expected = {name}(loaded)", *again(scene))
+    elif program.check == SECOND:
+        yield from (*save, *load, f"expected = {name}(loaded)", *again(program))
         yield f"found = {name}(again)"
-    elif scene.check == ELSEWHERE:
+    elif program.check == ELSEWHERE:
         yield from (*save, *load, f"expected = {name}(loaded)", *pooled("found"))
     elif alive:
         yield from (*save, *load, f"expected = {name}(model)", f"found = {name}(loaded)")
@@ -183,8 +188,8 @@ def _observed(scene: Scene, name: str, *, alive: bool) -> Iterator[str]:
         yield from (f"expected = {name}(model)", *save, *load, f"found = {name}(loaded)")
 
 
-def _near(scene: Scene) -> Equality:
-    exactness = scene.dialect.contract(scene.path).exactness.of(scene.case)
+def _near(program: Program) -> Equality:
+    exactness = program.dialect.contract(program.path).exactness.of(program.case)
     if exactness.rtol == exactness.atol == 0.0:
         return SAME
     tolerance = f"rtol={exactness.rtol}, atol={exactness.atol}, equal_nan=True"

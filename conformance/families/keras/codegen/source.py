@@ -24,7 +24,7 @@ class NotSource(ValueError):
 
 
 @dataclass(frozen=True)
-class Call:
+class CallExpression:
     """A call of what `function` names, as an expression."""
 
     function: str
@@ -39,7 +39,7 @@ class Items:
     items: "tuple[Expression, ...]"
 
 
-Expression = str | Call | Items
+Expression = str | CallExpression | Items
 """Source text, or something that knows where it may be broken."""
 
 
@@ -138,7 +138,7 @@ def literals(config: Mapping[str, Any]) -> dict[str, Expression]:
     return {name: literal(value) for name, value in config.items()}
 
 
-def _parts(expression: Call | Items) -> tuple[str, list[tuple[str, Expression]], str]:
+def _parts(expression: CallExpression | Items) -> tuple[str, list[tuple[str, Expression]], str]:
     if isinstance(expression, Items):
         return "[", [("", item) for item in expression.items], "]"
     named = [(f"{identifier(n)}=", value) for n, value in expression.keywords.items()]

@@ -22,7 +22,7 @@ MISSING = frozenset(("missing", "unexpected"))
 
 
 @dataclass(frozen=True)
-class Place:
+class EntryAddress:
     """An entry of a snapshot: the layer's path of names, and what follows it."""
 
     layer: tuple[str, ...]
@@ -66,15 +66,15 @@ def _entry(case: Case, facet: Facet, where: str) -> str:
     return _ENTRIES[facet](case, where)
 
 
-def _place(architecture: Architecture, where: str) -> Place:
+def _place(architecture: Architecture, where: str) -> EntryAddress:
     """Return the deepest layer that the place names; of a layer that is not there, the text's."""
     paths = sorted((path for path, _ in layer_paths(architecture)), key=len, reverse=True)
     for path in paths:
         joined = "/".join(path)
         if where == joined or where.startswith(f"{joined}/"):
-            return Place(path, where[len(joined) + 1 :])
+            return EntryAddress(path, where[len(joined) + 1 :])
     outer, _, rest = where.rpartition("/")
-    return Place(tuple(outer.split("/")), rest)
+    return EntryAddress(tuple(outer.split("/")), rest)
 
 
 def _keyed(keys: Sequence[str]) -> str:
@@ -145,7 +145,7 @@ def _weights(case: Case, where: str) -> str:
     return f"np.array({_weight(case, _place(case.architecture, where))})"
 
 
-def _weight(case: Case, place: Place) -> str:
+def _weight(case: Case, place: EntryAddress) -> str:
     """Return the expression of a layer's own weight; by name where states stand between them."""
     number, _, name = place.rest.partition(" ")
     layers = dict(layer_paths(case.architecture))

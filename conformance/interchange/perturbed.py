@@ -17,7 +17,7 @@ NUDGES = (1, 2, 3, 4, 5)
 """One nudge turns a sign that rounding alone decides half of the time."""
 
 
-class Nudged:
+class PerturbedSubject:
     """A subject whose data are changed in their last bits, in a way that seed and turn decide."""
 
     def __init__(self, subject: Subject, seed: int, *, turn: int = 1, nudge: float = NUDGE) -> None:
