@@ -129,7 +129,7 @@ def _check(spec: str, python: Path, shelf: str) -> None:
 def _shelf() -> "tempfile.TemporaryDirectory[str]":
     """Return a folder with our package and nothing else; it goes when this process does."""
     shelf = tempfile.TemporaryDirectory(prefix="saveproof-shelf-")
-    (Path(shelf.name) / PACKAGE).symlink_to(Path(__file__).parents[2], target_is_directory=True)
+    (Path(shelf.name) / PACKAGE).symlink_to(Path(__file__).parents[3], target_is_directory=True)
     return shelf
 
 
