@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from saveproof.conformance.mutants.seams import Fault, fault, put
+from saveproof.conformance.mutants.injection import Fault, fault, put
 from saveproof.reference_impl import models
 from saveproof.reference_impl.engine.trainer import Trainer
 from saveproof.reference_impl.saving import model_files

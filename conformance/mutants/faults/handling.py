@@ -11,7 +11,7 @@ from weakref import WeakSet
 import numpy as np
 
 from saveproof.conformance.mutants.edits import Config
-from saveproof.conformance.mutants.seams import (
+from saveproof.conformance.mutants.injection import (
     after,
     fault,
     instead,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from saveproof.conformance.mutants.edits import Config, with_extras, with_layers
-from saveproof.conformance.mutants.seams import after, state_read, state_written
+from saveproof.conformance.mutants.injection import after, state_read, state_written
 from saveproof.reference_impl import models
 from saveproof.reference_impl.engine.trainer import Trainer
 from saveproof.reference_impl.initializers import GlorotUniform
