@@ -1,4 +1,4 @@
-"""Model: a layer that can be compiled, trained, evaluated and saved; functional or subclassed."""
+"""A model without its files: functional, or a subclass that states `call`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Self
@@ -30,21 +30,12 @@ from saveproof.reference_impl.loading import at
 from saveproof.reference_impl.nest import Nested, leaves, map_leaves, shapes_in
 from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.plain import json_text
-from saveproof.reference_impl.saving import model_files
-from saveproof.reference_impl.saving.checkpoint.checkpoints import LoadStatus
 from saveproof.reference_impl.serialization import serialize_layer
 from saveproof.reference_impl.state import BACKEND, KERAS_VERSION
-from saveproof.reference_impl.targets import Target
 
 
-class Model(Network):
-    """A functional model, made of `inputs` and `outputs`, or a subclass that states `call`.
-
-    Args:
-        inputs: symbolic tensors of `keras.Input`, one or nested; none for a subclassed model.
-        outputs: symbolic tensors computed from them.
-        name: by default `model`, `model_1`…, or from the name of the subclass.
-    """
+class ModelBase(Network):
+    """All of `Model` but its files."""
 
     configured_by_layers = True
     _construction = Construction()
@@ -91,7 +82,7 @@ class Model(Network):
 
     def positions(self) -> tuple[str, ...]:
         """Return the names of what is taken by position after the inputs."""
-        return ("training",) if type(self).call is Model.call else super().positions()
+        return ("training",) if type(self).call is ModelBase.call else super().positions()
 
     def __call__(self, inputs: Nested, *others: Any, **arguments: Any) -> Nested:
         """Compute the outputs; a subclassed model notes what it is first called on."""
@@ -123,7 +114,7 @@ class Model(Network):
     @property
     def states_output_shape(self) -> bool:
         """Whether a graph or the class states the shape of the outputs."""
-        by_call = type(self).compute_output_shape is Model.compute_output_shape
+        by_call = type(self).compute_output_shape is ModelBase.compute_output_shape
         return self.graph is not None or not by_call
 
     def build(self, input_shape: Nested) -> None:
@@ -143,7 +134,7 @@ class Model(Network):
 
     def ensure_built(self, input_shape: Nested) -> None:
         """Count a subclassed model as built once it is called, by its own `build` if it has one."""
-        if not self.built and type(self).build is not Model.build:
+        if not self.built and type(self).build is not ModelBase.build:
             with calling(CallFrame()):
                 self.build(input_shape)
         self.built = True
@@ -208,7 +199,7 @@ class Model(Network):
         return self.graph_config()
 
     def check_config(self) -> None:
-        if type(self).get_config is Model.get_config:
+        if type(self).get_config is ModelBase.get_config:
             check_arguments(self, self._construction)
 
     @property
@@ -240,54 +231,18 @@ class Model(Network):
         entry = {**serialize_layer(self), "keras_version": KERAS_VERSION, "backend": BACKEND}
         return json_text(entry, **json_arguments)
 
-    def save(
-        self,
-        filepath: Target,
-        overwrite: bool = True,  # noqa: FBT001 (Keras's signature)
-        include_optimizer: bool = True,  # noqa: FBT001 (Keras's signature)
-        save_format: str | None = None,
-        *,
-        dialect: str | None = None,
-    ) -> None:
-        """Write the whole model to a file: see `model_files.save_model`."""
-        model_files.save_model(
-            self,
-            filepath,
-            overwrite=overwrite,
-            include_optimizer=include_optimizer,
-            save_format=save_format,
-            dialect=dialect,
-        )
-
-    def save_weights(
-        self,
-        filepath: Target,
-        overwrite: bool = True,  # noqa: FBT001 (Keras's signature)
-        save_format: str | None = None,
-        *,
-        dialect: str | None = None,
-    ) -> None:
-        """Write the weights to a file: see `model_files.save_weights`."""
-        model_files.save_weights(
-            self, filepath, overwrite=overwrite, save_format=save_format, dialect=dialect
-        )
-
-    def load_weights(
-        self,
-        filepath: Target,
-        by_name: bool = False,  # noqa: FBT001 (Keras's signature)
-        *,
-        skip_mismatch: bool = False,
-    ) -> LoadStatus | None:
-        """Read weights from a file, all or none: see `model_files.load_weights`."""
-        return model_files.load_weights(
-            self, filepath, by_name=by_name, skip_mismatch=skip_mismatch
-        )
-
     def summary(self, *, print_fn: Callable[[str], Any] = print_line) -> None:
         """Print the layers with their numbers of parameters, line by line."""
         for line in summary_lines(self):
             print_fn(line)
+
+
+def beyond_graph(model: ModelBase) -> list[str]:
+    """Return what the class of a model with a graph has besides: its call, layers and weights."""
+    graph = {id(layer) for layer in (model.graph.layers if model.graph else model.layers)}
+    held = [layer.name for layer in model.sublayers() if id(layer) not in graph]
+    own_call = [] if type(model).call is ModelBase.call else [f"{type(model).__name__}.call()"]
+    return [*own_call, *held, *(weight.name for weight in model.own_weights())]
 
 
 def _weights(held: Any) -> list[Variable]:

@@ -1,11 +1,11 @@
 """Saving and loading: a model, its state, a file, and the way back."""
 
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from saveproof.reference_impl.custom_objects import custom_object_scope
+from saveproof.reference_impl.engine.model import ModelBase
 from saveproof.reference_impl.engine.trainer import Trainer
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.loading import MalformedEntry, at, loading
@@ -53,6 +53,10 @@ from saveproof.reference_impl.saving.model_state.restore import (
     fitting_by_name,
     model_from_state,
 )
+from saveproof.reference_impl.saving.savedmodel.saved_models import (
+    load_saved_model,
+    save_saved_model,
+)
 from saveproof.reference_impl.serialization import deserialize_layer
 from saveproof.reference_impl.state import WeightsState
 from saveproof.reference_impl.targets import Target, named_file
@@ -72,7 +76,7 @@ class TargetExists(FileExistsError):
 
 
 def save_model(
-    model: Trainer,
+    model: ModelBase,
     target: Target,
     *,
     overwrite: bool = True,
@@ -104,7 +108,7 @@ def save_model(
     if extension == "tf" or (save_format is None and extension not in HDF5_FORMATS):
         check_complete(model)
         _check_target(file, overwrite=overwrite)
-        _saved_models().save_saved_model(model, file, include_optimizer=include_optimizer)
+        save_saved_model(model, file, include_optimizer=include_optimizer)
         return
     if extension not in ("h5", "hdf5", "keras"):
         raise FormatNotOffered(
@@ -145,10 +149,7 @@ def load_model(
     file = named_file(source, "load")
     with loading(file):
         if file.is_dir():
-            model: Trainer = _saved_models().load_saved_model(
-                file, custom_objects=custom_objects, compile_it=compile
-            )
-            return model
+            return load_saved_model(file, custom_objects=custom_objects, compile_it=compile)
         if is_archive(file):
             return load_archive(file, custom_objects=custom_objects, compile_it=compile)
         state = reader.read_model(file)
@@ -282,11 +283,6 @@ def model_from_json(text: str, custom_objects: Objects | None = None) -> Layer:
     """
     entry = json_value(text, where="model_from_json", error=MalformedEntry)
     return model_from_config(entry, custom_objects)
-
-
-def _saved_models() -> Any:
-    """Return the module of SavedModels, which knows the models, which save by way of this one."""
-    return import_module("saveproof.reference_impl.saving.savedmodel.saved_models")
 
 
 def _extension(file: Path, save_format: str | None) -> str:

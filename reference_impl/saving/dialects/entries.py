@@ -26,7 +26,7 @@ from saveproof.reference_impl.nest import map_leaves
 from saveproof.reference_impl.numerics.autodiff import Tensor
 from saveproof.reference_impl.plain import array_entry
 from saveproof.reference_impl.saving.dialects.dialect import Dialect
-from saveproof.reference_impl.serialization import built_in, class_name, name_beside
+from saveproof.reference_impl.serialization import built_in, class_name, is_built_in, name_beside
 from saveproof.reference_impl.stated import stated_config
 
 Entry = dict[str, Any]
@@ -89,7 +89,7 @@ def entry_of(layer: Layer, words: Words) -> Entry:
         registered = "Functional"
     elif _is(layer, "Sequential"):
         named["module"] = "keras"
-    elif built_in(kind.__name__) is not kind:
+    elif not is_built_in(kind):
         named["module"], registered = None, registered_name(kind)
     entry = {**named, "config": config, "registered_name": registered, **name}
     if id(layer) in words.shared:
