@@ -1,16 +1,15 @@
 """The public `Model` and `Sequential`: where models and their files meet."""
 
-from saveproof.reference_impl.engine.model import ModelBase
-from saveproof.reference_impl.engine.sequential import SequentialBase
+from saveproof.reference_impl.engine import model, sequential
 from saveproof.reference_impl.layers import LAYERS
 from saveproof.reference_impl.saving import model_files
 from saveproof.reference_impl.saving.checkpoint.checkpoints import LoadStatus
-from saveproof.reference_impl.saving.savedmodel.revived import RevivedBase
+from saveproof.reference_impl.saving.savedmodel import revived
 from saveproof.reference_impl.serialization import register_built_in
 from saveproof.reference_impl.targets import Target
 
 
-class Model(ModelBase):
+class Model(model.Model):
     """A functional model, made of `inputs` and `outputs`, or a subclass that states `call`.
 
     Args:
@@ -64,7 +63,7 @@ class Model(ModelBase):
         )
 
 
-class Sequential(SequentialBase, Model):
+class Sequential(sequential.Sequential, Model):
     """A stack of layers with one input and one output each.
 
     The input's shape is known from an `InputLayer` or `keras.Input` in front, from the first
@@ -72,7 +71,7 @@ class Sequential(SequentialBase, Model):
     """
 
 
-class Revived(RevivedBase, Model):
+class Revived(revived.Revived, Model):
     """A subclassed model that came back from a SavedModel without its class."""
 
 

@@ -1,4 +1,4 @@
-"""A model without its files: functional, or a subclass that states `call`."""
+"""Model, apart from its files: functional, or a subclass that states `call`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Self
@@ -34,8 +34,8 @@ from saveproof.reference_impl.serialization import serialize_layer
 from saveproof.reference_impl.state import BACKEND, KERAS_VERSION
 
 
-class ModelBase(Network):
-    """All of `Model` but its files."""
+class Model(Network):
+    """A model that can be compiled and trained; `reference_impl.model.Model` adds its files."""
 
     configured_by_layers = True
     _construction = Construction()
@@ -82,7 +82,7 @@ class ModelBase(Network):
 
     def positions(self) -> tuple[str, ...]:
         """Return the names of what is taken by position after the inputs."""
-        return ("training",) if type(self).call is ModelBase.call else super().positions()
+        return ("training",) if type(self).call is Model.call else super().positions()
 
     def __call__(self, inputs: Nested, *others: Any, **arguments: Any) -> Nested:
         """Compute the outputs; a subclassed model notes what it is first called on."""
@@ -114,7 +114,7 @@ class ModelBase(Network):
     @property
     def states_output_shape(self) -> bool:
         """Whether a graph or the class states the shape of the outputs."""
-        by_call = type(self).compute_output_shape is ModelBase.compute_output_shape
+        by_call = type(self).compute_output_shape is Model.compute_output_shape
         return self.graph is not None or not by_call
 
     def build(self, input_shape: Nested) -> None:
@@ -134,7 +134,7 @@ class ModelBase(Network):
 
     def ensure_built(self, input_shape: Nested) -> None:
         """Count a subclassed model as built once it is called, by its own `build` if it has one."""
-        if not self.built and type(self).build is not ModelBase.build:
+        if not self.built and type(self).build is not Model.build:
             with calling(CallFrame()):
                 self.build(input_shape)
         self.built = True
@@ -199,7 +199,7 @@ class ModelBase(Network):
         return self.graph_config()
 
     def check_config(self) -> None:
-        if type(self).get_config is ModelBase.get_config:
+        if type(self).get_config is Model.get_config:
             check_arguments(self, self._construction)
 
     @property
@@ -237,11 +237,11 @@ class ModelBase(Network):
             print_fn(line)
 
 
-def beyond_graph(model: ModelBase) -> list[str]:
+def beyond_graph(model: Model) -> list[str]:
     """Return what the class of a model with a graph has besides: its call, layers and weights."""
     graph = {id(layer) for layer in (model.graph.layers if model.graph else model.layers)}
     held = [layer.name for layer in model.sublayers() if id(layer) not in graph]
-    own_call = [] if type(model).call is ModelBase.call else [f"{type(model).__name__}.call()"]
+    own_call = [] if type(model).call is Model.call else [f"{type(model).__name__}.call()"]
     return [*own_call, *held, *(weight.name for weight in model.own_weights())]
 
 

@@ -1,4 +1,4 @@
-"""A model without its files whose layers are called one after the other."""
+"""Sequential, apart from its files: a model whose layers are called one after the other."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, Self
@@ -8,7 +8,7 @@ from saveproof.reference_impl.custom_objects import custom_object_scope
 from saveproof.reference_impl.engine.construction import takes
 from saveproof.reference_impl.engine.graph import graph_between
 from saveproof.reference_impl.engine.graph_checks import NetworkConfig
-from saveproof.reference_impl.engine.model import ModelBase
+from saveproof.reference_impl.engine.model import Model
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.input_layer import InputLayer
 from saveproof.reference_impl.layers.policy import FLOATX
@@ -26,8 +26,8 @@ class SequentialConfig(NetworkConfig):
     build_input_shape: NotRequired[Sequence[int | None] | None]
 
 
-class SequentialBase(ModelBase):
-    """All of `Sequential` but its files."""
+class Sequential(Model):
+    """A stack of layers; `reference_impl.model.Sequential` adds its files."""
 
     internals = frozenset({"_stack", "_tensors"})
     is_network = True
@@ -99,7 +99,7 @@ class SequentialBase(ModelBase):
     def _declared_input(self, layer: Layer) -> list[KerasTensor]:
         """Return the input that the first layer declares, if it does."""
         shape, dtype = layer.batch_input_shape, layer.dtype
-        if isinstance(layer, ModelBase) and layer.graph is not None:
+        if isinstance(layer, Model) and layer.graph is not None:
             inner = next(iter(layer.inputs or ()))
             shape, dtype = inner.shape, inner.dtype
         return [] if shape is None else [self._new_input(layer, shape, dtype)]
@@ -152,7 +152,7 @@ class SequentialBase(ModelBase):
 
     def check_config(self) -> None:
         """Refuse a class that can't be given the layers of a file."""
-        stated = type(self).get_config is not SequentialBase.get_config
+        stated = type(self).get_config is not Sequential.get_config
         if not stated and not takes(type(self).__init__, "layers", exactly=True):
             raise NotImplementedError(
                 f"model {self.name!r}: the constructor of {type(self).__name__} takes no layers: "

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from saveproof.reference_impl.custom_objects import custom_object_scope
-from saveproof.reference_impl.engine.model import ModelBase
+from saveproof.reference_impl.engine.model import Model
 from saveproof.reference_impl.engine.trainer import Trainer
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.loading import MalformedEntry, at, loading
@@ -76,7 +76,7 @@ class TargetExists(FileExistsError):
 
 
 def save_model(
-    model: ModelBase,
+    model: Model,
     target: Target,
     *,
     overwrite: bool = True,

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from saveproof.reference_impl.engine.model import ModelBase
-from saveproof.reference_impl.engine.sequential import SequentialBase
+from saveproof.reference_impl.engine.model import Model
+from saveproof.reference_impl.engine.sequential import Sequential
 from saveproof.reference_impl.layers import BatchNormalization, Dropout
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.input_layer import InputLayer
@@ -70,7 +70,7 @@ def held_by(root: Held, node: Node) -> dict[int, tuple[Held, Node]]:
     return found
 
 
-def objects_of(model: ModelBase, ends: Endpoints, *, include_optimizer: bool) -> Objects:
+def objects_of(model: Model, ends: Endpoints, *, include_optimizer: bool) -> Objects:
     """Return the objects of a model, with the functions that it is called and served by."""
     root = tree_of(model, view=children_and_states)
     if not include_optimizer:
@@ -105,16 +105,16 @@ def _kind(held: Held) -> str:
 
 def identifier(layer: Layer) -> str:
     """Return the word by which tf_keras knows what to make of a layer."""
-    if isinstance(layer, SequentialBase):
+    if isinstance(layer, Sequential):
         return keras_metadata.SEQUENTIAL
-    if isinstance(layer, ModelBase):
+    if isinstance(layer, Model):
         return keras_metadata.MODEL if layer.graph is None else keras_metadata.NETWORK
     if isinstance(layer, InputLayer):
         return keras_metadata.INPUT_LAYER
     return keras_metadata.RECURRENT if isinstance(layer, Recurrent) else keras_metadata.LAYER
 
 
-def _add_functions(objects: Objects, ends: Endpoints, model: ModelBase) -> None:
+def _add_functions(objects: Objects, ends: Endpoints, model: Model) -> None:
     """Add what the model is called and served by.
 
     tf_keras revives a class that it does not know from the call with losses. It is called in
@@ -139,13 +139,13 @@ def _add_functions(objects: Objects, ends: Endpoints, model: ModelBase) -> None:
     api.children[CALL_WITH_LOSSES] = with_losses
 
 
-def _alike(model: ModelBase) -> bool:
+def _alike(model: Model) -> bool:
     """Say whether the model computes the same in training as out of it."""
     return not any(_differs(layer) for layer in model.flatten_layers())
 
 
 def _differs(layer: Layer) -> bool:
-    known = isinstance(layer, Dropout | BatchNormalization | Recurrent | ModelBase)
+    known = isinstance(layer, Dropout | BatchNormalization | Recurrent | Model)
     if isinstance(layer, Recurrent):
         return bool(layer.dropout or layer.recurrent_dropout)
     if isinstance(layer, Dropout | BatchNormalization):
@@ -153,7 +153,7 @@ def _differs(layer: Layer) -> bool:
     return not known and _expects_training(layer)
 
 
-def _add_variables(objects: Objects, model: ModelBase, nodes: Mapping[int, Node]) -> None:
+def _add_variables(objects: Objects, model: Model, nodes: Mapping[int, Node]) -> None:
     lists = {"variables": model.weights, "trainable_variables": model.trainable_weights}
     for name, variables in lists.items():
         listed = [nodes[id(variable)] for variable in variables]
@@ -161,9 +161,7 @@ def _add_variables(objects: Objects, model: ModelBase, nodes: Mapping[int, Node]
     objects.root.children["regularization_losses"] = objects.list_of([])
 
 
-def metadata_of(
-    model: ModelBase, objects: Objects, *, include_optimizer: bool
-) -> list[ObjectMetadata]:
+def metadata_of(model: Model, objects: Objects, *, include_optimizer: bool) -> list[ObjectMetadata]:
     """Return what keras_metadata.pb keeps of the model and of every layer in it."""
     numbers = {id(node): number for number, node in enumerate(numbered(objects.root))}
     paths = _paths(objects.root)
@@ -210,7 +208,7 @@ def layer_metadata(layer: Layer) -> dict[str, Any]:
     if isinstance(layer, InputLayer):
         kept = ("class_name", "name", "dtype", "batch_input_shape", "config")
         return {key: found[key] for key in kept} | {"sparse": False, "ragged": False}
-    if isinstance(layer, ModelBase):
+    if isinstance(layer, Model):
         return found | _model_metadata(layer)
     shape = layer.built_shape
     return found | ({} if shape is None else {"build_input_shape": _shapes(shape)})
@@ -222,7 +220,7 @@ def _shapes(shape: Any) -> Any:
 
 
 def _expects_training(layer: Layer) -> bool:
-    return isinstance(layer, ModelBase) or "training" in inspect.signature(layer.call).parameters
+    return isinstance(layer, Model) or "training" in inspect.signature(layer.call).parameters
 
 
 def _policy(name: str) -> Any:
@@ -233,16 +231,16 @@ def _policy(name: str) -> Any:
 
 def config_of(layer: Layer) -> Any:
     """Return the config, an empty one where the class states none."""
-    inherited = type(layer).get_config in (ModelBase.get_config, SequentialBase.get_config)
+    inherited = type(layer).get_config in (Model.get_config, Sequential.get_config)
     try:
-        if isinstance(layer, ModelBase) and layer.graph is not None and inherited:
+        if isinstance(layer, Model) and layer.graph is not None and inherited:
             return layer.graph_config()
         return stated_config(layer, serialize_layer)
     except NotImplementedError:  # tf_keras, too, writes none where the class states none
         return {}
 
 
-def _model_metadata(model: ModelBase) -> dict[str, Any]:
+def _model_metadata(model: Model) -> dict[str, Any]:
     specs = input_specs(model)
     flat = list(leaves(specs))
     return {
@@ -258,7 +256,7 @@ def _model_metadata(model: ModelBase) -> dict[str, Any]:
     }
 
 
-def _root_metadata(model: ModelBase, *, include_optimizer: bool) -> dict[str, Any]:
+def _root_metadata(model: Model, *, include_optimizer: bool) -> dict[str, Any]:
     found = layer_metadata(model)
     if model.graph is not None:
         found["model_config"] = {key: found[key] for key in ("class_name", "config")}
@@ -267,7 +265,7 @@ def _root_metadata(model: ModelBase, *, include_optimizer: bool) -> dict[str, An
     return found
 
 
-def input_specs(model: ModelBase) -> Any:
+def input_specs(model: Model) -> Any:
     """Return what goes into a model, in the structure that it takes, by the signature's names."""
     symbols = model.called_on if model.graph is None else model.graph.inputs
     names = iter(input_names(model))
@@ -288,7 +286,7 @@ def _mapped(function: Any, structure: Any) -> Any:
     return [_mapped(function, one) for one in structure] if several else function(structure)
 
 
-def _fixed_batch(model: ModelBase) -> Iterator[int]:
+def _fixed_batch(model: Model) -> Iterator[int]:
     """Yield the numbers of samples that layers inside ask for."""
     for layer in model.flatten_layers():
         if isinstance(layer, Recurrent) and layer.states:
@@ -297,6 +295,6 @@ def _fixed_batch(model: ModelBase) -> Iterator[int]:
             yield from (size for size in layer.batch_input_shape[:1] if size is not None)
 
 
-def input_names(model: ModelBase) -> list[str]:
+def input_names(model: Model) -> list[str]:
     """Return the signature's names of the inputs: of their layers, else as tf_keras counts them."""
     return model.graph.input_names if model.graph else pseudo_names(model.called_on, "input_")

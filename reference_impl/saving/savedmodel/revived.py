@@ -9,8 +9,8 @@ import numpy as np
 
 from saveproof.reference_impl.config_types import fitted
 from saveproof.reference_impl.custom_objects import custom_object_scope
-from saveproof.reference_impl.engine.model import ModelBase, beyond_graph
-from saveproof.reference_impl.engine.sequential import SequentialBase
+from saveproof.reference_impl.engine.model import Model, beyond_graph
+from saveproof.reference_impl.engine.sequential import Sequential
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.limits import check_size
 from saveproof.reference_impl.loading import MalformedEntry, at
@@ -23,14 +23,11 @@ from saveproof.reference_impl.serialization import deserialize_layer, serialize_
 
 _MADE: ContextVar[dict[int, Layer] | None] = ContextVar("layers made by number", default=None)
 
-REVIVED = "Revived"
-"""The name of the class in an entry."""
-
 WEIGHT = "own weight"
 """Stands before the place of a weight among the model's own, in the structure of an attribute."""
 
 
-class RevivedBase(ModelBase):
+class Revived(Model):
     """A model that does what another one's `call` did, in training and out of it.
 
     Args:
@@ -95,7 +92,7 @@ def _made(entry: Mapping[str, Any]) -> Layer:
     return made[number]
 
 
-def revived_config(model: ModelBase, numbers: Mapping[int, int] | None = None) -> dict[str, Any]:
+def revived_config(model: Model, numbers: Mapping[int, int] | None = None) -> dict[str, Any]:
     """Return the config from which a subclassed model comes back without its class.
 
     Args:
@@ -114,15 +111,15 @@ def revived_config(model: ModelBase, numbers: Mapping[int, int] | None = None) -
 def _entry(layer: Layer, numbers: Mapping[int, int]) -> dict[str, Any]:
     """Return a layer's entry; of a subclassed model without a config, how to revive that."""
     number = {"number": numbers[id(layer)]}
-    if isinstance(layer, ModelBase) and layer.graph is None and not config_of(layer):
+    if isinstance(layer, Model) and layer.graph is None and not config_of(layer):
         config = revived_config(layer, numbers)
-        return {"class_name": REVIVED, "config": config, **number}
-    if isinstance(layer, ModelBase) and layer.graph is not None:
+        return {"class_name": Revived.__name__, "config": config, **number}
+    if isinstance(layer, Model) and layer.graph is not None:
         return {**graph_entry(layer), **number}
     return {**serialize_layer(layer), **number}
 
 
-def graph_entry(model: ModelBase) -> dict[str, Any]:
+def graph_entry(model: Model) -> dict[str, Any]:
     """Return the entry of a plain model with this one's graph.
 
     Raises:
@@ -130,7 +127,7 @@ def graph_entry(model: ModelBase) -> dict[str, Any]:
     """
     if beyond := beyond_graph(model):
         raise NotImplementedError(f"model {model.name!r}: it has more than its graph: {beyond}")
-    kind = "Sequential" if isinstance(model, SequentialBase) else "Functional"
+    kind = "Sequential" if isinstance(model, Sequential) else "Functional"
     return {"class_name": kind, "config": model.graph_config()}
 
 
@@ -140,7 +137,7 @@ def places_of(layers: Sequence[object], weights: Sequence[object]) -> dict[int, 
     return places | {id(weight): {WEIGHT: place} for place, weight in enumerate(weights)}
 
 
-def _description(model: ModelBase, numbers: Mapping[int, int]) -> dict[str, Any]:
+def _description(model: Model, numbers: Mapping[int, int]) -> dict[str, Any]:
     """Return a subclassed model as plain data: layers, attributes, own weights and programs."""
     layers, weights, inputs = model.sublayers(), model.own_weights(), input_specs(model)
     places = places_of(layers, weights)

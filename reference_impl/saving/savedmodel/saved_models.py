@@ -14,8 +14,8 @@ import numpy as np
 from saveproof.reference_impl.config_types import fitted
 from saveproof.reference_impl.custom_objects import custom_object_scope
 from saveproof.reference_impl.engine.flags import set_flags
-from saveproof.reference_impl.engine.model import ModelBase
-from saveproof.reference_impl.engine.sequential import SequentialBase
+from saveproof.reference_impl.engine.model import Model
+from saveproof.reference_impl.engine.sequential import Sequential
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.symbolic import KerasTensor
 from saveproof.reference_impl.limits import building
@@ -52,7 +52,7 @@ from saveproof.reference_impl.serialization import deserialize_layer, is_built_i
 _LOGGER = logging.getLogger(__name__)
 
 
-def save_saved_model(model: ModelBase, folder: Path, *, include_optimizer: bool = True) -> None:
+def save_saved_model(model: Model, folder: Path, *, include_optimizer: bool = True) -> None:
     """Write a model as a SavedModel: a folder in the target's place.
 
     Raises:
@@ -88,7 +88,7 @@ def _stored(ends: Endpoints, objects: Objects) -> list[StoredVariable]:
     ]
 
 
-def _index(model: ModelBase, *, include_optimizer: bool) -> dict[str, Any]:
+def _index(model: Model, *, include_optimizer: bool) -> dict[str, Any]:
     """Return what an exact resume needs and Keras has no place for, as far as JSON can hold it."""
     compiled = model.compiled if include_optimizer else None
     extras = extras_of(model, compiled)
@@ -104,9 +104,9 @@ def _index(model: ModelBase, *, include_optimizer: bool) -> dict[str, Any]:
     }
 
 
-def _arguments(model: ModelBase) -> dict[str, Any] | None:
+def _arguments(model: Model) -> dict[str, Any] | None:
     """Return what a class that makes its graph itself is called with, if a file can hold it."""
-    if not model.makes_own_graph or type(model).get_config is not ModelBase.get_config:
+    if not model.makes_own_graph or type(model).get_config is not Model.get_config:
         return None
     try:
         return model.get_config()
@@ -114,13 +114,13 @@ def _arguments(model: ModelBase) -> dict[str, Any] | None:
         return None
 
 
-def _revival(model: ModelBase) -> dict[str, Any] | None:
+def _revival(model: Model) -> dict[str, Any] | None:
     """Return how a model without a config comes back without its class, or why it can't.
 
     A graph has one, unless a layer in it has none, or its class states another.
     """
     try:
-        if model.graph is None and not isinstance(model, SequentialBase):
+        if model.graph is None and not isinstance(model, Sequential):
             return revived_config(model)
         plain = is_built_in(type(model)) and config_of(model)
         return None if plain else {"graph": graph_entry(model)}
@@ -133,7 +133,7 @@ def load_saved_model(
     *,
     custom_objects: Mapping[str, Any] | None = None,
     compile_it: bool = True,
-) -> ModelBase:
+) -> Model:
     """Return the model of a SavedModel that Keras's `model.save` wrote, or that is like it.
 
     A subclassed model whose class is not known comes back without it: its layers and weights, and a
@@ -160,18 +160,18 @@ def load_saved_model(
     return model
 
 
-def _made(saved: SavedModelContents) -> ModelBase:
+def _made(saved: SavedModelContents) -> Model:
     """Return the model with fresh weights."""
     with sharing_layers():
         model = deserialize_layer(entry_of(saved, saved.root))
-    if not isinstance(model, ModelBase):
+    if not isinstance(model, Model):
         raise MalformedEntry(f"{saved.folder}: expected a model, found {type(model).__name__}")
     if not model.built:
         _build(model, saved)
     return model
 
 
-def _build(model: ModelBase, saved: SavedModelContents) -> None:
+def _build(model: Model, saved: SavedModelContents) -> None:
     """Create the weights by a call on zeros of what the model was called on."""
     spec = saved.metadata.get("full_save_spec") or [[saved.metadata.get("save_spec")]]
     with at("full_save_spec"):
@@ -190,7 +190,7 @@ def _symbols_of(structure: Any) -> Any:
     return {key: _symbols_of(item) for key, item in structure.items()}
 
 
-def _set_flags(model: ModelBase, saved: SavedModelContents) -> None:
+def _set_flags(model: Model, saved: SavedModelContents) -> None:
     if saved.index:
         set_flags(paired_flags(model, saved.index["trainable"]))
         return
@@ -204,7 +204,7 @@ def _set_flags(model: ModelBase, saved: SavedModelContents) -> None:
             held.set_own_trainable(bool(told["trainable"]))
 
 
-def _restore(model: ModelBase, saved: SavedModelContents) -> None:
+def _restore(model: Model, saved: SavedModelContents) -> None:
     """Give every variable of the model its value.
 
     Raises:
@@ -232,7 +232,7 @@ def _restore(model: ModelBase, saved: SavedModelContents) -> None:
         restore_metrics(model, saved)
 
 
-def _restore_states(model: ModelBase, saved: SavedModelContents) -> None:
+def _restore_states(model: Model, saved: SavedModelContents) -> None:
     """Give stateful layers the states that tf_keras kept."""
     states = {id(state) for layer in model.flatten_layers() for state in layer.extra_state.values()}
     for held, node in held_by(model, saved.root).values():

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from saveproof.reference_impl.engine.model import ModelBase
+from saveproof.reference_impl.engine.model import Model
 from saveproof.reference_impl.layers.weights import each_once
 from saveproof.reference_impl.loading import at
 from saveproof.reference_impl.numerics.autodiff import Variable
@@ -24,7 +24,7 @@ from saveproof.reference_impl.state import Extras
 _LOGGER = logging.getLogger(__name__)
 
 
-def compile_as_saved(model: ModelBase, saved: SavedModelContents) -> None:
+def compile_as_saved(model: Model, saved: SavedModelContents) -> None:
     """Compile, and create the variables that take what was saved."""
     told, training = saved.index, saved.training or {}
     with at(saved.kept_in, "training_config"):
@@ -61,7 +61,7 @@ def _flags_told(index: Mapping[str, Any]) -> Extras:
     return Extras(compiled_trainable=flags, run_eagerly=index["run_eagerly"])
 
 
-def restore_metrics(model: ModelBase, saved: SavedModelContents) -> None:
+def restore_metrics(model: Model, saved: SavedModelContents) -> None:
     """Give the metrics the totals that tf_keras kept; with a warning where they do not fit."""
     compiled = model.compiled
     node = saved.root.children.get(KERAS_API, Node()).children.get("metrics", Node())

@@ -16,7 +16,7 @@ from saveproof.reference_impl.saving.savedmodel.graph_import.programs import (
 from saveproof.reference_impl.saving.savedmodel.model_objects import held_by
 from saveproof.reference_impl.saving.savedmodel.objects import DICT, KERAS_API, LIST
 from saveproof.reference_impl.saving.savedmodel.reader import SavedModelContents
-from saveproof.reference_impl.saving.savedmodel.revived import REVIVED, RevivedBase, places_of
+from saveproof.reference_impl.saving.savedmodel.revived import Revived, places_of
 from saveproof.reference_impl.serialization import UnknownLayer, layer_class, name_in
 
 LISTS = ("variables", "trainable_variables", "regularization_losses")
@@ -99,11 +99,11 @@ def _without_class(
     if "graph" in revival:
         return dict(revival["graph"])
     if "description" in revival:
-        return {"class_name": REVIVED, "config": revival}
+        return {"class_name": Revived.__name__, "config": revival}
     if saved.layers[id(node)]["is_graph_network"]:
         raise UnknownLayer(f"{error}; its config does not describe its graph")
     try:
-        return {"class_name": REVIVED, "config": _config(saved, node)}
+        return {"class_name": Revived.__name__, "config": _config(saved, node)}
     except NotReadHere as why:
         raise UnknownLayer(f"{error}; it can't come back without its class: {why}") from why
 
@@ -128,7 +128,7 @@ def _config(saved: SavedModelContents, node: Node) -> dict[str, Any]:
         "programs": {},
     }
     config = {"name": description["name"], "description": description}
-    description["programs"] = _programs(saved, node, RevivedBase.from_config(config))
+    description["programs"] = _programs(saved, node, Revived.from_config(config))
     return config
 
 
@@ -183,7 +183,7 @@ def _variable(saved: SavedModelContents, node: Node) -> dict[str, Any]:
     }
 
 
-def _programs(saved: SavedModelContents, node: Node, model: RevivedBase) -> dict[str, Any]:
+def _programs(saved: SavedModelContents, node: Node, model: Revived) -> dict[str, Any]:
     """Return what the model's call does out of training and in it."""
     if node.children.get(KERAS_API, Node()).children.get(OWN_PENALTIES, Node()).children:
         raise NotReadHere("there is a penalty on its own weights")
@@ -204,7 +204,7 @@ def _programs(saved: SavedModelContents, node: Node, model: RevivedBase) -> dict
     return programs
 
 
-def _callees(saved: SavedModelContents, node: Node, model: RevivedBase) -> Callees:
+def _callees(saved: SavedModelContents, node: Node, model: Revived) -> Callees:
     """Return the layers and weights that the graph may refer to, all layers built."""
     for held, place in held_by(model, node).values():
         shape = saved.layers.get(id(place), {}).get("build_input_shape")
