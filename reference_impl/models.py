@@ -2,12 +2,8 @@
 
 from saveproof.reference_impl.cloning import clone_model
 from saveproof.reference_impl.model import Model, Sequential
-from saveproof.reference_impl.saving.model_files import (
-    load_model,
-    model_from_config,
-    model_from_json,
-    save_model,
-)
+from saveproof.reference_impl.saving.dialects.from_config import model_from_config, model_from_json
+from saveproof.reference_impl.saving.model_files import load_model, save_model
 
 __all__ = [
     "Model",

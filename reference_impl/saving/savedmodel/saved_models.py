@@ -24,8 +24,9 @@ from saveproof.reference_impl.saving.checkpoint.checkpoints import extra_tensors
 from saveproof.reference_impl.saving.checkpoint.object_graph import Node, numbered, tensors_of
 from saveproof.reference_impl.saving.checkpoint.restoration import Restoration
 from saveproof.reference_impl.saving.errors import MissingPart
+from saveproof.reference_impl.saving.format import SaveOptions
 from saveproof.reference_impl.saving.model_state.assignments import WeightsMismatch
-from saveproof.reference_impl.saving.model_state.capture import check_complete, extras_of
+from saveproof.reference_impl.saving.model_state.capture import extras_of
 from saveproof.reference_impl.saving.model_state.restore_training import paired_flags
 from saveproof.reference_impl.saving.savedmodel.graph_import.models import entry_of
 from saveproof.reference_impl.saving.savedmodel.graphs.endpoints import Endpoints, endpoints
@@ -52,14 +53,13 @@ from saveproof.reference_impl.serialization import deserialize_layer, is_built_i
 _LOGGER = logging.getLogger(__name__)
 
 
-def save_saved_model(model: Model, folder: Path, *, include_optimizer: bool = True) -> None:
+def save_saved_model(model: Model, folder: Path, options: SaveOptions) -> None:
     """Write a model as a SavedModel: a folder in the target's place.
 
     Raises:
-        UnbuiltModel: if the model has no weights yet.
         UntraceableOperation: if a subclassed model's `call` does what a graph can't express.
     """
-    check_complete(model)
+    include_optimizer = options.include_optimizer
     names = input_names(model)
     ends = endpoints(model, input_specs(model), names, model.output_names)
     objects = objects_of(model, ends, include_optimizer=include_optimizer)
