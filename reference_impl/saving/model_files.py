@@ -1,6 +1,7 @@
 """Models and weights to and from files: one table from the names of formats to what they are."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from saveproof.reference_impl.saving.hdf5.weights_h5 import (
     save_weights_tree,
 )
 from saveproof.reference_impl.saving.model_state.capture import check_built
+from saveproof.reference_impl.saving.savedmodel.graph_import.models import config_of_graph
 from saveproof.reference_impl.saving.savedmodel.saved_models import (
     load_saved_model,
     save_saved_model,
@@ -42,7 +44,10 @@ class TargetExists(FileExistsError):
     """The target exists and `overwrite=False` was given."""
 
 
-SAVED_MODEL = Format(save_saved_model, load_saved_model, holds=Path.is_dir)
+SAVED_MODEL = Format(
+    *(save_saved_model, partial(load_saved_model, graph_import=config_of_graph)),
+    holds=Path.is_dir,
+)
 ARCHIVE = Format(save_archive, load_archive, holds=is_archive)
 HDF5 = Format(
     *(model_h5.save_model, model_h5.load_model),

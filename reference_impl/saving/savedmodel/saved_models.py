@@ -28,7 +28,7 @@ from saveproof.reference_impl.saving.format import SaveOptions
 from saveproof.reference_impl.saving.model_state.assignments import WeightsMismatch
 from saveproof.reference_impl.saving.model_state.capture import extras_of
 from saveproof.reference_impl.saving.model_state.restore_training import paired_flags
-from saveproof.reference_impl.saving.savedmodel.graph_import.models import entry_of
+from saveproof.reference_impl.saving.savedmodel.entries import GraphImport, entry_of
 from saveproof.reference_impl.saving.savedmodel.graphs.endpoints import Endpoints, endpoints
 from saveproof.reference_impl.saving.savedmodel.graphs.symbol import UntraceableOperation
 from saveproof.reference_impl.saving.savedmodel.meta_graph import StoredVariable, meta_graph
@@ -133,11 +133,13 @@ def load_saved_model(
     *,
     custom_objects: Mapping[str, Any] | None = None,
     compile_it: bool = True,
+    graph_import: GraphImport | None = None,
 ) -> Model:
     """Return the model of a SavedModel that Keras's `model.save` wrote, or that is like it.
 
     A subclassed model whose class is not known comes back without it: its layers and weights, and a
-    call that does what its own did.
+    call that does what its own did, as we described it, or as `graph_import` reads it from the
+    graph that another writer drew.
 
     Raises:
         FileNotFoundError: if there is no such folder.
@@ -150,7 +152,7 @@ def load_saved_model(
     held = sum(entry.size for entry in saved.bundle.entries.values())
     with building(held=held), custom_object_scope(custom_objects or {}):
         with at(saved.kept_in):
-            model = _made(saved)
+            model = _made(saved, graph_import)
         _set_flags(model, saved)
         if compile_it and saved.training is not None:
             compile_as_saved(model, saved)
@@ -160,10 +162,10 @@ def load_saved_model(
     return model
 
 
-def _made(saved: SavedModelContents) -> Model:
+def _made(saved: SavedModelContents, graph_import: GraphImport | None) -> Model:
     """Return the model with fresh weights."""
     with sharing_layers():
-        model = deserialize_layer(entry_of(saved, saved.root))
+        model = deserialize_layer(entry_of(saved, saved.root, graph_import))
     if not isinstance(model, Model):
         raise MalformedEntry(f"{saved.folder}: expected a model, found {type(model).__name__}")
     if not model.built:
