@@ -20,9 +20,6 @@ from saveproof.reference_impl.loading import MalformedEntry, at
 from saveproof.reference_impl.nest import Nested, leaves, map_leaves
 from saveproof.reference_impl.serialization import deserialize_layer, serialize_layer
 
-GRAPH_CLASSES = ("Functional", "Model", "Sequential")
-"""Models start with a call on their own inputs, so that their first call by others has index 1."""
-
 
 class Call(NamedTuple):
     """A call that a config describes.
@@ -80,8 +77,8 @@ def graph_config(
     ]
     return {
         "layers": layers,
-        "input_layers": _addresses(graph.inputs, address),
-        "output_layers": _addresses(graph.outputs, address),
+        "input_layers": addresses_of(graph.inputs, address),
+        "output_layers": addresses_of(graph.outputs, address),
     }
 
 
@@ -111,7 +108,8 @@ def graph_addresses(
     return address, kept
 
 
-def _addresses(structure: Nested, address: Any) -> Any:
+def addresses_of(structure: Nested, address: Callable[[KerasTensor], list[Any]]) -> Any:
+    """Return the address of each tensor in a structure; of a tensor alone, in a list."""
     return (
         [address(structure)]
         if isinstance(structure, KerasTensor)

@@ -8,9 +8,7 @@ from saveproof.reference_impl.saving.checkpoint.object_graph import Node
 from saveproof.reference_impl.saving.errors import NotReadHere, WrongPart
 from saveproof.reference_impl.saving.savedmodel.reader import SavedModelContents
 from saveproof.reference_impl.saving.savedmodel.revived import Revived
-from saveproof.reference_impl.serialization import UnknownLayer, layer_class, name_in
-
-Entry = dict[str, Any]
+from saveproof.reference_impl.serialization import Entry, UnknownLayer, layer_class, name_in
 
 GraphImport = Callable[[SavedModelContents, Node, Callable[[Node], Entry]], Entry]
 """Returns the config from which `Revived` is the model at a node, from the graph of its call.
