@@ -25,12 +25,7 @@ from saveproof.reference_impl.stated import plain_config
 
 
 def weights_state(model: Trainer) -> WeightsState:
-    """Return the model's weights.
-
-    Raises:
-        UnbuiltModel: if the model has none yet.
-    """
-    check_complete(model)
+    """Return the weights of a model that has them all."""
     return WeightsState(
         tuple(
             LayerWeights(layer.name, _named(saved_weights(layer))) for layer in saved_layers(model)
@@ -90,7 +85,6 @@ def model_state(model: Trainer, *, include_optimizer: bool = True) -> ModelState
     """Return everything that a whole-model file holds.
 
     Raises:
-        UnbuiltModel: if the model has no weights yet.
         NotImplementedError: if it has no configuration.
     """
     compiled = model.compiled if include_optimizer else None
