@@ -2,8 +2,9 @@
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import metadata
+from importlib.util import find_spec
 
 NOT_INSTALLED = "not installed"
 """Stands for the version of a package that is not there."""
@@ -27,3 +28,9 @@ def version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return NOT_INSTALLED
+
+
+def files(modules: Iterable[str]) -> Mapping[str, str]:
+    """Return by name the files of those modules that are there, without importing any."""
+    specs = {name: find_spec(name) for name in modules}
+    return {name: spec.origin for name, spec in specs.items() if spec and spec.origin}
