@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 
-from saveproof.conformance.families import subjects
+from saveproof.conformance.families import environment, subjects
 from saveproof.conformance.families.subjects import BrokenSubject, NotASubject, UnknownSubject
 from saveproof.conformance.model_state.subject import Located, Offering
 from saveproof.conformance.processes.endings import MEMORY, Crashed, Failed, TimedOut
@@ -110,18 +111,27 @@ def describe(message: bytes) -> bytes:
     spec = message.decode()
     subject = subjects.resolve(spec)
     with subjects.answering(spec, "telling versions and save paths"):
-        told = description_of(subject)
+        told = description_of(subject, files=_own_file(spec))
     try:
         return JSON.encode(told)
     except (TypeError, ValueError) as error:
         raise _undescribed(spec, error) from error
 
 
-def description_of(subject: Offering) -> SubjectDescription:
-    """Return what the subject tells of itself."""
+def description_of(
+    subject: Offering, *, files: Mapping[str, str] = MappingProxyType({})
+) -> SubjectDescription:
+    """Return what the subject tells of itself, its files beside those that are known."""
     paths = tuple(map(DescribedPath.of, subject.paths()))
-    files = dict(subject.files()) if isinstance(subject, Located) else {}
+    files = {**files, **(subject.files() if isinstance(subject, Located) else {})}
     return SubjectDescription(VERSION, subject.name, dict(subject.environment()), paths, files)
+
+
+def _own_file(spec: str) -> Mapping[str, str]:
+    """Return the file of the module that a user has named."""
+    if spec in subjects.SUBJECTS or launch(spec) is not None:
+        return {}
+    return environment.files([spec.partition(":")[0]])
 
 
 def _undescribed(spec: str, error: Exception) -> NotDescribed:

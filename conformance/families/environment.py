@@ -3,6 +3,7 @@
 import os
 import platform
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from importlib import metadata
 from importlib.util import find_spec
 
@@ -32,5 +33,10 @@ def version(package: str) -> str:
 
 def files(modules: Iterable[str]) -> Mapping[str, str]:
     """Return by name the files of those modules that are there, without importing any."""
-    specs = {name: find_spec(name) for name in modules}
-    return {name: spec.origin for name, spec in specs.items() if spec and spec.origin}
+    found: dict[str, str] = {}
+    for name in modules:
+        with suppress(ModuleNotFoundError, ValueError):  # a package that it is in is not there
+            spec = find_spec(name)
+            if spec is not None and spec.origin is not None:
+                found[name] = spec.origin
+    return found
