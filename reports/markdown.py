@@ -77,6 +77,7 @@ def _table(sheet: Sheet) -> str:
         f"## {escaped(sheet.subject.name)}",
         "",
         escaped(versions),
+        *(f"- {escaped(module)}: {escaped(file)}" for module, file in sheet.subject.files.items()),
         "",
         f"| check | {' | '.join(names)} |",
         f"|:--|{':-:|' * len(names)}",

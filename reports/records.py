@@ -81,6 +81,7 @@ class PathInfo(Part, frozen=True):
 class SubjectInfo(Part, frozen=True):
     """A subject of the run, with the versions that it reports.
 
+    `files` has by module name the files that its process imports.
     In a run of exchanges it is a pair: `writer` and `reader` name its subjects, its paths are the
     formats that both claim.
     """
@@ -90,6 +91,7 @@ class SubjectInfo(Part, frozen=True):
     paths: tuple[PathInfo, ...]
     writer: str = ""
     reader: str = ""
+    files: dict[str, str] = {}
 
 
 class CheckInfo(Part, frozen=True):

@@ -84,6 +84,8 @@ def _sheets(matrix: Matrix, numbers: Mapping[str, int], width: int) -> Iterable[
         versions = "  ".join(f"{name} {v}" for name, v in sheet.subject.environment.items())
         name = Text(printable(f"{sheet.subject.name}  "), style="bold")
         yield name.append(printable(versions), "dim")
+        for module, file in sheet.subject.files.items():
+            yield Text(printable(f"  {module}: {file}"), style="dim")
         yield from (_table(sheet, groups, numbers) for groups in _panels(matrix, width))
     yield _checks(matrix, numbers)
 

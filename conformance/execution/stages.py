@@ -1,6 +1,5 @@
 """The recorder: does what a trace is made of, stage by stage, and notes what is raised."""
 
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from saveproof.conformance.execution.surroundings import generators
 from saveproof.conformance.model_state.snapshot import Inventory, Snapshot
 from saveproof.conformance.model_state.subject import Model, SavePath, Source, Subject, Unsupported
 from saveproof.conformance.model_state.trace import Raised, Stage, Step, Trajectory, same_trajectory
+from saveproof.conformance.processes.endings import ENDING, fault_of
 from saveproof.strategies import data
 from saveproof.strategies.case import AnyEvent, Case, Hop, TrainOnBatch
 from saveproof.strategies.data import Rows
@@ -272,9 +272,9 @@ def stage(stage: Stage) -> Iterator[None]:
     """
     try:
         yield
-    except (SubjectRaised, MemoryError):
+    except (SubjectRaised, *ENDING):
         raise
-    except Exception as error:
+    except BaseException as error:
         raise SubjectRaised(raised_at(stage, error)) from error
 
 
@@ -282,14 +282,13 @@ def stage(stage: Stage) -> Iterator[None]:
 def _unsupported(doing: str) -> Iterator[None]:
     try:
         yield
-    except (Unsupported, MemoryError):
+    except (Unsupported, *ENDING):
         raise
-    except Exception as error:
+    except BaseException as error:
         raise UndeclaredError(f"{doing} raised {type(error).__name__}: {error}") from error
 
 
-def raised_at(stage: Stage, error: Exception) -> Raised:
+def raised_at(stage: Stage, error: BaseException) -> Raised:
     """Return what there is to tell of an exception."""
-    kind = f"{type(error).__module__}.{type(error).__qualname__}"
-    words = "".join(traceback.format_exception(error))
-    return Raised(stage, kind, str(error), words[-6000:], isinstance(error, Unsupported))
+    fault = fault_of(error)
+    return Raised(stage, fault.kind, fault.message, fault.traceback, fault.unsupported)

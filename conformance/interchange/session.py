@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
@@ -258,12 +258,14 @@ def _header(wanted: Wanted, found: Sequence[Exchange]) -> Header:
 
 
 def _pair_info(pair: Pair, found: Sequence[Exchange]) -> SubjectInfo:
-    sides = {"writer": pair.writer, "reader": pair.reader}
-    versions = {
-        f"{side}: {package}": version
-        for side, name in sides.items()
-        for package, version in described(name).environment().items()
-    }
+    writer, reader = described(pair.writer), described(pair.reader)
+    versions = _by_side(writer.environment(), reader.environment())
+    files = _by_side(writer.files(), reader.files())
     formats = [one for one in found if one.pair == pair]
     infos = tuple(path_info(one.format, one.contract) for one in formats)
-    return SubjectInfo(pair.name, versions, infos, pair.writer, pair.reader)
+    return SubjectInfo(pair.name, versions, infos, pair.writer, pair.reader, files)
+
+
+def _by_side(writer: Mapping[str, str], reader: Mapping[str, str]) -> dict[str, str]:
+    sides = {"writer": writer, "reader": reader}
+    return {f"{side}: {name}": told for side, one in sides.items() for name, told in one.items()}

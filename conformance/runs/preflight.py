@@ -100,7 +100,9 @@ def info(subject: Described) -> SubjectInfo:
         NotDescribed: it tells of itself what no header can hold.
     """
     paths = tuple(path_info(path.name, path.contract) for path in subject.paths())
-    told = SubjectInfo(subject.name, dict(subject.environment()), paths)
+    told = SubjectInfo(
+        subject.name, dict(subject.environment()), paths, files=dict(subject.files())
+    )
     try:
         return msgspec.json.decode(msgspec.json.encode(told), type=SubjectInfo)
     except (TypeError, ValueError) as error:

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from saveproof.conformance.campaigns.plan import side_by_side
 from saveproof.conformance.checks import ALL_CHECKS, Check, checks_for
-from saveproof.conformance.families.description import Described, DescribedPath
+from saveproof.conformance.families.description import Described
+from saveproof.conformance.processes.foreign.protocol import DescribedPath
 from saveproof.conformance.runs.preflight import (
     Unknown,
     admitted,

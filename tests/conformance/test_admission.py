@@ -97,7 +97,7 @@ def test_the_commands_refuse_what_no_run_can_be_made_with(arguments, told, tmp_p
         ("TwoOfOneName", "expected names of their own, found npz more than once"),
         ("NoPaths", "expected a save path at least, found none"),
         ("NoVersion", "Expected `str`, got `null` - at `$.environment[...]`"),
-        ("NoDocument", "Expected `str`, got `null` - at `$.paths[0].document`"),
+        ("NoDocument", "Expected `str`, got `null` - at `$.paths[0].contract.document`"),
         ("CannotBeMade", "being made raised ModuleNotFoundError: no licence"),
         ("PathsRaise", "telling versions and save paths raised KeyError: 'npz'"),
         ("Nameless", "found Nameless without name"),
@@ -132,7 +132,7 @@ def test_a_module_that_raises_is_told_with_what_it_raised(module, told, tmp_path
     ("command", "told"),
     [
         ("/nonexistent", "'/nonexistent' did not start"),
-        ("cat", "expected `result` or `error`, found ['call']"),
+        ("cat", """expected `result` or `error`, found b'{"call":"describe"}"""),
         ("'", "No closing quotation; quote as a shell has it"),
     ],
 )

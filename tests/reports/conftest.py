@@ -271,7 +271,7 @@ def hostile_run():
     )  # fmt: skip
     paths = (PathInfo(name=HOSTILE, document=f"javascript:{HOSTILE}", facets={HOSTILE: HOSTILE}),)
     header = a_header(
-        subjects=(SubjectInfo(name=HOSTILE, environment={HOSTILE: HOSTILE}, paths=paths),),
+        subjects=(SubjectInfo(HOSTILE, {HOSTILE: HOSTILE}, paths, files={HOSTILE: HOSTILE}),),
         checks=(CheckInfo(name=HOSTILE, statement=HOSTILE, facets=(HOSTILE,)),),
         environment={HOSTILE: HOSTILE},
         command=HOSTILE,
