@@ -46,7 +46,7 @@ Made = dict[tuple[str, int], list[KerasTensor]]
 def graph_config(
     graph: Graph, entry: Callable[[Layer], dict[str, Any]] = serialize_layer
 ) -> dict[str, Any]:
-    """Return `layers`, `input_layers` and `output_layers` as tf_keras writes them in HDF5.
+    """Return `layers`, `input_layers` and `output_layers` in the words of tf_keras.
 
     Layers are written by `entry`.
     """
