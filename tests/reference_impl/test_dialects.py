@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
+from saveproof.reference_impl.layers.serialization import deserialize_layer
 from saveproof.reference_impl.saving.dialects.dialect import Dialect, dialect_of_entry
 from saveproof.reference_impl.saving.dialects.entries import Words, entry_of, read_entry
 from saveproof.reference_impl.saving.dialects.training import (
@@ -12,7 +13,6 @@ from saveproof.reference_impl.saving.dialects.training import (
     optimizer_list,
     unlisted,
 )
-from saveproof.reference_impl.serialization import deserialize_layer
 
 layers, optimizers = keras.layers, keras.optimizers
 X = np.random.default_rng(1).normal(size=(6, 4)).astype("float32")
