@@ -2,10 +2,10 @@
 
 from saveproof.reference_impl.engine import model, sequential
 from saveproof.reference_impl.layers import LAYERS
+from saveproof.reference_impl.layers.serialization import register_built_in
 from saveproof.reference_impl.saving import model_files
 from saveproof.reference_impl.saving.checkpoint.checkpoints import LoadStatus
 from saveproof.reference_impl.saving.savedmodel import revived
-from saveproof.reference_impl.serialization import register_built_in
 from saveproof.reference_impl.targets import Target
 
 

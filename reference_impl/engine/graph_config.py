@@ -15,10 +15,10 @@ from saveproof.reference_impl.engine.graph import Graph
 from saveproof.reference_impl.engine.graph_checks import check_graph, is_address, map_addresses
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.input_layer import InputLayer
+from saveproof.reference_impl.layers.serialization import deserialize_layer, serialize_layer
 from saveproof.reference_impl.layers.symbolic import KerasTensor, Node
 from saveproof.reference_impl.loading import MalformedEntry, at
 from saveproof.reference_impl.nest import Nested, leaves, map_leaves
-from saveproof.reference_impl.serialization import deserialize_layer, serialize_layer
 
 
 class Call(NamedTuple):
@@ -46,7 +46,7 @@ Made = dict[tuple[str, int], list[KerasTensor]]
 def graph_config(
     graph: Graph, entry: Callable[[Layer], dict[str, Any]] = serialize_layer
 ) -> dict[str, Any]:
-    """Return `layers`, `input_layers` and `output_layers` as tf_keras writes them in HDF5.
+    """Return `layers`, `input_layers` and `output_layers` in the words of tf_keras.
 
     Layers are written by `entry`.
     """

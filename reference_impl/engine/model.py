@@ -23,6 +23,7 @@ from saveproof.reference_impl.engine.summary import print_line, summary_lines
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.call_context import CallFrame, calling
 from saveproof.reference_impl.layers.policy import is_floating
+from saveproof.reference_impl.layers.serialization import serialize_layer
 from saveproof.reference_impl.layers.symbolic import KerasTensor
 from saveproof.reference_impl.layers.weights import each_once
 from saveproof.reference_impl.limits import building
@@ -30,7 +31,6 @@ from saveproof.reference_impl.loading import at
 from saveproof.reference_impl.nest import Nested, leaves, map_leaves, shapes_in
 from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.plain import json_text
-from saveproof.reference_impl.serialization import serialize_layer
 from saveproof.reference_impl.state import BACKEND, KERAS_VERSION
 
 

@@ -12,11 +12,11 @@ from saveproof.reference_impl.engine.model import Model
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.input_layer import InputLayer
 from saveproof.reference_impl.layers.policy import FLOATX
+from saveproof.reference_impl.layers.serialization import deserialize_layer, serialize_layer
 from saveproof.reference_impl.layers.symbolic import KerasTensor
 from saveproof.reference_impl.limits import building
 from saveproof.reference_impl.loading import MalformedEntry, at
 from saveproof.reference_impl.nest import Nested, Shape, is_shape, map_shapes
-from saveproof.reference_impl.serialization import deserialize_layer, serialize_layer
 
 
 class SequentialConfig(NetworkConfig):

@@ -14,10 +14,6 @@ class FormatNotOffered(NotImplementedError):
     """A format of Keras that is not written or read here; the message names those that are."""
 
 
-HDF5_NAMES = ("h5", "hdf5", "keras")
-"""What TensorFlow 2.0 takes for HDF5, in `save_format` and as a file's extension."""
-
-
 @dataclass(frozen=True, slots=True)
 class SaveOptions:
     """How a format is written.

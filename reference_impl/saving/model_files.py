@@ -17,12 +17,12 @@ from saveproof.reference_impl.saving.archive.zip_archive import is_archive
 from saveproof.reference_impl.saving.checkpoint.bundle_writer import index_file
 from saveproof.reference_impl.saving.checkpoint.checkpoints import (
     LoadStatus,
-    is_checkpoint,
+    checkpoint_at,
     load_checkpoint,
     save_checkpoint,
 )
 from saveproof.reference_impl.saving.dialects.dialect import Dialect
-from saveproof.reference_impl.saving.format import HDF5_NAMES, Format, FormatNotOffered, SaveOptions
+from saveproof.reference_impl.saving.format import Format, FormatNotOffered, SaveOptions
 from saveproof.reference_impl.saving.hdf5 import model_h5
 from saveproof.reference_impl.saving.hdf5.weights_h5 import (
     is_index_of_shards,
@@ -44,35 +44,54 @@ class TargetExists(FileExistsError):
     """The target exists and `overwrite=False` was given."""
 
 
+def _anything(_: Path) -> bool:
+    """Return that a file is of this format, whose reader says what is wrong with it if it isn't."""
+    return True
+
+
 SAVED_MODEL = Format(
-    *(save_saved_model, partial(load_saved_model, graph_import=config_of_graph)),
+    save=save_saved_model,
+    load=partial(load_saved_model, graph_import=config_of_graph),
     holds=Path.is_dir,
 )
-ARCHIVE = Format(save_archive, load_archive, holds=is_archive)
 HDF5 = Format(
-    *(model_h5.save_model, model_h5.load_model),
-    holds=lambda _: True,
+    save=model_h5.save_model,
+    load=model_h5.load_model,
+    holds=_anything,
     check=model_h5.check_graph,
 )
-MODELS = {"tf": SAVED_MODEL, "keras": ARCHIVE, "h5": HDF5, "hdf5": HDF5}
+MODELS = {
+    "tf": SAVED_MODEL,
+    "keras": Format(save=save_archive, load=load_archive, holds=is_archive),
+    "h5": HDF5,
+    "hdf5": HDF5,
+}
 """How a whole model is kept, by `save_format` or extension; with any other, it is a SavedModel.
 
-A file is read as the first one that holds it.
+A file is read as the first of them that it is of.
 """
 
+
+def _is_checkpoint(file: Path) -> bool:
+    """Return whether a checkpoint has this name, unless a file of another format has it, too."""
+    other = WEIGHTS.get(_extension(file), CHECKPOINT) is not CHECKPOINT
+    return checkpoint_at(file) is not None and not (other and file.exists())
+
+
 CHECKPOINT = Format(
-    *(save_checkpoint, load_checkpoint),
-    holds=is_checkpoint,
+    save=save_checkpoint,
+    load=load_checkpoint,
+    holds=_is_checkpoint,
     written=index_file,
     deferred=True,
 )
-HDF5_WEIGHTS = Format(model_h5.save_weights, model_h5.load_weights, holds=lambda _: True)
+HDF5_WEIGHTS = Format(save=model_h5.save_weights, load=model_h5.load_weights, holds=_anything)
 WEIGHTS = {
     "tf": CHECKPOINT,
     "tensorflow": CHECKPOINT,
     # TensorFlow 2.0 takes this name for HDF5.
-    "keras": Format(model_h5.save_weights, load_archive_weights, holds=is_archive),
-    ".weights.h5": Format(save_weights_tree, load_shards, holds=is_index_of_shards),
+    "keras": Format(save=model_h5.save_weights, load=load_archive_weights, holds=is_archive),
+    ".weights.h5": Format(save=save_weights_tree, load=load_shards, holds=is_index_of_shards),
     "h5": HDF5_WEIGHTS,
     "hdf5": HDF5_WEIGHTS,
 }
@@ -229,7 +248,7 @@ def _weights_format(file: Path, save_format: str | None) -> Format:
             "or 'tf', or a name of HDF5 ('*.h5', '*.weights.h5') or without an extension"
         )
     wanted = WEIGHTS[save_format.lower()]
-    if wanted is CHECKPOINT and extension in HDF5_NAMES:
+    if wanted is CHECKPOINT and WEIGHTS.get(extension, wanted) is not wanted:
         raise FormatNotOffered(
             f"save_weights({str(file)!r}, save_format={save_format!r}): the name is one of an HDF5 "
             f"file; leave {file.suffix!r} out for a checkpoint"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
+from saveproof.reference_impl.layers.serialization import deserialize_layer
 from saveproof.reference_impl.saving.dialects.dialect import Dialect, dialect_of_entry
 from saveproof.reference_impl.saving.dialects.entries import Words, entry_of, read_entry
 from saveproof.reference_impl.saving.dialects.training import (
@@ -12,7 +13,6 @@ from saveproof.reference_impl.saving.dialects.training import (
     optimizer_list,
     unlisted,
 )
-from saveproof.reference_impl.serialization import deserialize_layer
 
 layers, optimizers = keras.layers, keras.optimizers
 X = np.random.default_rng(1).normal(size=(6, 4)).astype("float32")
@@ -181,3 +181,15 @@ def test_compile_settings_for_keras_3_have_its_words():
     assert "name" not in optimizer["learning_rate"]["config"]
     plain = compile_config(model.compiled, Dialect.KERAS, whole=False)
     assert plain["loss"][0] == "mean_squared_error"
+
+
+@pytest.mark.parametrize("name", ["m", "m.h5", "m.keras"])
+def test_an_unknown_dialect_is_refused_by_every_format(tmp_path, name):
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+
+    with pytest.raises(ValueError, match="keras_4"):
+        model.save(tmp_path / name, dialect="keras_4")
+    with pytest.raises(ValueError, match="keras_4"):
+        model.save_weights(tmp_path / name, dialect="keras_4")
+
+    assert list(tmp_path.iterdir()) == []

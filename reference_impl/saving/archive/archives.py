@@ -29,8 +29,8 @@ from saveproof.reference_impl.saving.dialects.training import compile_config
 from saveproof.reference_impl.saving.format import SaveOptions
 from saveproof.reference_impl.saving.hdf5.dialect_states import (
     extras_in_dialect,
+    from_dialect,
     hdf5_training,
-    ours,
 )
 from saveproof.reference_impl.saving.hdf5.restore_tree import fitting_tree
 from saveproof.reference_impl.saving.hdf5.weights_h5 import load_tree, optimizer_in, tree_of
@@ -76,7 +76,7 @@ def load_archive(
         told = fitted(archive.config, ModelEntry)
     dialect = _dialect_of(archive)
     tree = archive.weights
-    state = ours(
+    state = from_dialect(
         ModelState(
             architecture=archive.config,
             weights=WeightsState(()),

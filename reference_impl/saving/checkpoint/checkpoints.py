@@ -23,7 +23,7 @@ from saveproof.reference_impl.saving.checkpoint.object_graph import (
 from saveproof.reference_impl.saving.checkpoint.restoration import Restoration
 from saveproof.reference_impl.saving.checkpoint.trackable import extra_children, pruned, tree_of
 from saveproof.reference_impl.saving.errors import MissingPart, WrongPart
-from saveproof.reference_impl.saving.format import HDF5_NAMES, FormatNotOffered, SaveOptions
+from saveproof.reference_impl.saving.format import FormatNotOffered, SaveOptions
 from saveproof.reference_impl.saving.model_state.capture import optimized_places
 from saveproof.reference_impl.state import NamedArray
 
@@ -99,15 +99,8 @@ def extra_tensors(model: Trainer) -> list[NamedArray]:
 
 def checkpoint_at(source: Path) -> Path | None:
     """Return the prefix of the checkpoint of that name, or in a SavedModel's folder."""
-    if source.suffix.removeprefix(".").lower() in HDF5_NAMES and source.exists():
-        return None
     prefixes = (source, source / "variables" / "variables")
     return next((prefix for prefix in prefixes if index_file(prefix).exists()), None)
-
-
-def is_checkpoint(source: Path) -> bool:
-    """Return whether there is a checkpoint of that name."""
-    return checkpoint_at(source) is not None
 
 
 def load_checkpoint(

@@ -20,20 +20,20 @@ from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.depthwise import DepthwiseConvolution, SeparableConvolution
 from saveproof.reference_impl.layers.input_layer import InputLayer
 from saveproof.reference_impl.layers.recurrence import Recurrent
-from saveproof.reference_impl.layers.symbolic import KerasTensor, Node
-from saveproof.reference_impl.layers.wrappers import Bidirectional
-from saveproof.reference_impl.nest import map_leaves
-from saveproof.reference_impl.numerics.autodiff import Tensor
-from saveproof.reference_impl.plain import array_entry
-from saveproof.reference_impl.saving.dialects.dialect import Dialect
-from saveproof.reference_impl.serialization import (
+from saveproof.reference_impl.layers.serialization import (
     Entry,
     built_in,
     class_name,
     is_built_in,
     name_beside,
 )
-from saveproof.reference_impl.stated import stated_config
+from saveproof.reference_impl.layers.stated import stated_config
+from saveproof.reference_impl.layers.symbolic import KerasTensor, Node
+from saveproof.reference_impl.layers.wrappers import Bidirectional
+from saveproof.reference_impl.nest import map_leaves
+from saveproof.reference_impl.numerics.autodiff import Tensor
+from saveproof.reference_impl.plain import array_entry
+from saveproof.reference_impl.saving.dialects.dialect import Dialect
 
 FUNCTIONAL_MODULES = {
     Dialect.KERAS: "keras.src.models.functional",

@@ -5,11 +5,11 @@ from typing import Any
 
 from saveproof.reference_impl.custom_objects import custom_object_scope
 from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.serialization import deserialize_layer
 from saveproof.reference_impl.loading import MalformedEntry, at
 from saveproof.reference_impl.saving.dialects.dialect import dialect_of_entry
 from saveproof.reference_impl.saving.dialects.entries import read_entry
 from saveproof.reference_impl.saving.json_text import json_value
-from saveproof.reference_impl.serialization import deserialize_layer
 
 
 def model_from_config(

@@ -11,8 +11,9 @@ from saveproof.reference_impl.engine.compiled import Compiled
 from saveproof.reference_impl.nest import map_leaves
 from saveproof.reference_impl.optimizers import SGD, LegacyOptimizer, Nadam, Optimizer
 from saveproof.reference_impl.saving.dialects.dialect import Dialect
-from saveproof.reference_impl.serialization import Entry
 from saveproof.reference_impl.state import Array, NamedArray
+
+Entry = dict[str, Any]
 
 _UNKNOWN_TO_KERAS_3: Mapping[str, tuple[Any, ...]] = {
     "fn": (...,),

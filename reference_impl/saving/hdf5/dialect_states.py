@@ -90,7 +90,7 @@ def extras_in_dialect(model: Trainer, state: ModelState, dialect: Dialect, *writ
     return replace(extras, own=own, optimizer={**extras.optimizer, **left_out})
 
 
-def ours(state: ModelState, dialect: Dialect, *written: Any) -> ModelState:
+def from_dialect(state: ModelState, dialect: Dialect, *written: Any) -> ModelState:
     """Return a state that was read in our words: the file's own ones where it has them.
 
     They count as long as what is `written` in the dialect's words is as it was written with them.

@@ -10,10 +10,10 @@ from saveproof.reference_impl.saving.dialects.dialect import VERSIONS, Dialect, 
 from saveproof.reference_impl.saving.format import FormatNotOffered, SaveOptions
 from saveproof.reference_impl.saving.hdf5 import reader, writer
 from saveproof.reference_impl.saving.hdf5.dialect_states import (
+    from_dialect,
     keras_2_state,
     keras_3_state,
     keras_3_weights,
-    ours,
 )
 from saveproof.reference_impl.saving.hdf5.parts import opened
 from saveproof.reference_impl.saving.hdf5.weights_h5 import load_tree
@@ -57,7 +57,7 @@ def load_model(
     """Return the model of a file of either dialect."""
     state = reader.read_model(source)
     dialect = dialect_of_version(state.keras_version)
-    state = ours(state, dialect, state.architecture, state.training)
+    state = from_dialect(state, dialect, state.architecture, state.training)
     return model_from_state(state, custom_objects=custom_objects, compile_it=compile_it)
 
 

@@ -9,11 +9,12 @@ from saveproof.reference_impl.engine.errors import UnbuiltModel
 from saveproof.reference_impl.engine.flags import flags_in_order
 from saveproof.reference_impl.engine.trainer import Trainer
 from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.serialization import serialize_layer
+from saveproof.reference_impl.layers.stated import plain_config
 from saveproof.reference_impl.metrics import Metric
 from saveproof.reference_impl.nest import map_leaves
 from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.optimizers import Optimizer, UnknownVariableError
-from saveproof.reference_impl.serialization import serialize_layer
 from saveproof.reference_impl.state import (
     Extras,
     LayerWeights,
@@ -21,7 +22,6 @@ from saveproof.reference_impl.state import (
     NamedArray,
     WeightsState,
 )
-from saveproof.reference_impl.stated import plain_config
 
 
 def weights_state(model: Trainer) -> WeightsState:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from saveproof.reference_impl.custom_objects import active_custom_objects
+from saveproof.reference_impl.layers.serialization import Entry, UnknownLayer, layer_class, name_in
 from saveproof.reference_impl.saving.checkpoint.object_graph import Node
 from saveproof.reference_impl.saving.errors import NotReadHere, WrongPart
 from saveproof.reference_impl.saving.savedmodel.reader import SavedModelContents
 from saveproof.reference_impl.saving.savedmodel.revived import Revived
-from saveproof.reference_impl.serialization import Entry, UnknownLayer, layer_class, name_in
 
 GraphImport = Callable[[SavedModelContents, Node, Callable[[Node], Entry]], Entry]
 """Returns the config from which `Revived` is the model at a node, from the graph of its call.

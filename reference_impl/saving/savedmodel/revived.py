@@ -12,6 +12,7 @@ from saveproof.reference_impl.custom_objects import custom_object_scope
 from saveproof.reference_impl.engine.model import Model, beyond_graph
 from saveproof.reference_impl.engine.sequential import Sequential
 from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.serialization import deserialize_layer, serialize_layer
 from saveproof.reference_impl.limits import check_size
 from saveproof.reference_impl.loading import MalformedEntry, at
 from saveproof.reference_impl.nest import Nested, leaves
@@ -19,7 +20,6 @@ from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.saving.savedmodel.model_objects import config_of, input_specs
 from saveproof.reference_impl.saving.savedmodel.program import recorded, run
 from saveproof.reference_impl.saving.savedmodel.program_checks import Description, check_programs
-from saveproof.reference_impl.serialization import deserialize_layer, serialize_layer
 
 _MADE: ContextVar[dict[int, Layer] | None] = ContextVar("layers made by number", default=None)
 

@@ -17,6 +17,11 @@ from saveproof.reference_impl.engine.flags import set_flags
 from saveproof.reference_impl.engine.model import Model
 from saveproof.reference_impl.engine.sequential import Sequential
 from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.serialization import (
+    deserialize_layer,
+    is_built_in,
+    sharing_layers,
+)
 from saveproof.reference_impl.layers.symbolic import KerasTensor
 from saveproof.reference_impl.limits import building
 from saveproof.reference_impl.loading import MalformedEntry, at
@@ -48,7 +53,6 @@ from saveproof.reference_impl.saving.savedmodel.saved_training import (
     restore_metrics,
 )
 from saveproof.reference_impl.saving.savedmodel.writer import SavedModelParts, write_saved_model
-from saveproof.reference_impl.serialization import deserialize_layer, is_built_in, sharing_layers
 
 _LOGGER = logging.getLogger(__name__)
 

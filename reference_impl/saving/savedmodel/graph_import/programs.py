@@ -10,10 +10,7 @@ from typing import Any
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import leaves, map_leaves
 from saveproof.reference_impl.saving.errors import NotReadHere, WrongPart
-from saveproof.reference_impl.saving.savedmodel.functions import (
-    Functions,
-    Trace,
-)
+from saveproof.reference_impl.saving.savedmodel.functions import Functions, Trace
 from saveproof.reference_impl.saving.savedmodel.graph_import.definitions import (
     Definitions,
     base_name,

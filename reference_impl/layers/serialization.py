@@ -15,10 +15,10 @@ from saveproof.reference_impl.custom_objects import (
 )
 from saveproof.reference_impl.keras_names import advice, of_keras
 from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.stated import stated_config
 from saveproof.reference_impl.limits import building
 from saveproof.reference_impl.loading import LoadError, MalformedEntry, at
 from saveproof.reference_impl.plain import with_arrays
-from saveproof.reference_impl.stated import stated_config
 
 Entry = dict[str, Any]
 
