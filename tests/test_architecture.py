@@ -140,6 +140,26 @@ def test_a_framework_is_imported_by_its_subject_only():
     }
 
 
+def test_a_module_is_imported_by_a_name_in_a_string_only_where_that_is_no_one_s_own():
+    """A user or another process has said the name, or whoever has no use for it must not wait."""
+    calls = {
+        relative(file)
+        for file in sources("conformance", "reports", "strategies")
+        for node in ast.walk(parsed(file))
+        if isinstance(node, ast.Call) and _callee(node) == "import_module"
+    }
+
+    assert calls <= {
+        "conformance/families/keras/keras3.py",
+        "conformance/families/keras/keras_api.py",
+        "conformance/families/keras/tensorflow_determinism.py",
+        "conformance/families/subjects.py",
+        "conformance/processes/serving.py",
+        "conformance/runs/plugin.py",
+        "conformance/runs/xdist_workers.py",
+    }
+
+
 @pytest.mark.parametrize("package", ["reference_impl", "reports", "strategies"])
 def test_a_room_at_the_wall_imports_nothing_of_ours(package: str):
     ours = {*PACKAGES, *PROGRAMS, "tests"} - {package}

@@ -178,7 +178,7 @@ def test_a_server_without_memory_ends():
 @pytest.mark.parametrize(("words", "how"), [("", "exit code 7"), ("; time.sleep(9)", "SIGKILL")])
 def test_a_server_that_ends_or_hangs_is_told_in_time_where_it_has_forked(words, how, monkeypatch):
     """What it has forked holds the pipes still."""
-    monkeypatch.setattr(client, "PATIENCE", 2.5)
+    monkeypatch.setattr(client, "CALL_SECONDS", 2.5)
     forked = f"import os, time; os.fork() or (time.sleep(9), os._exit(0)){words}; os._exit(7)"
     subject = foreign_subject(f"forking{words}", launch(spoken(forked)))
     started = time.monotonic()
