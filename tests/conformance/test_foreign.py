@@ -246,6 +246,21 @@ def test_a_model_that_nobody_holds_is_forgotten(case):
     assert answers(b'{"call": "release", "models": [7]}') == [b'{"result":null}']
 
 
+def test_every_model_that_nobody_holds_is_released(monkeypatch):
+    """Those too that were held when others were released."""
+    asked = []
+    connection = client.Connection(Launch(("nothing",)))
+    monkeypatch.setattr(
+        connection, "_result", lambda name, given: asked.append((name, given)) or b"null"
+    )
+    held = {number: connection.held(number) for number in (1, 2)}
+    for number in (1, 2):
+        del held[number]
+        connection.call("seed", object, seed=number)
+
+    assert [given["models"] for name, given in asked if name == "release"] == [(1,), (2,)]
+
+
 def test_an_unknown_call_is_an_error_and_not_the_end():
     refused, told = answers(b'{"call": "dance"}', b'{"call": "describe"}')
 

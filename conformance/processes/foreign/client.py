@@ -85,8 +85,8 @@ class Connection:
             ForeignCrash: the process ended, or did not answer.
             ProtocolError: the result is none that the protocol knows.
         """
-        if self._released:
-            released, self._released = self._released, []
+        if released := tuple(self._released):
+            del self._released[: len(released)]  # handles that are still there append to this list
             self._result("release", {"models": released})
         result = self._result(name, arguments)
         try:
