@@ -139,7 +139,7 @@ def _reloaded(
     """Have another process load the source; where that ends, note by the path how it did.
 
     Raises:
-        Halted: the subject raised there.
+        SubjectRaised: the subject raised there.
     """
     order = Reload(request.subject, path.name, request.case, str(source))
     try:

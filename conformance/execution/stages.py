@@ -82,7 +82,7 @@ class Stages:
 
         Raises:
             Unsupported: the subject can't build or train it.
-            Halted: it raised on a hop.
+            SubjectRaised: it raised on a hop.
         """
         model = self._new()
         fresh = self._looked_at(model)
@@ -98,7 +98,7 @@ class Stages:
         """Save the model, and look at it; `source` has what was saved.
 
         Raises:
-            Halted: the subject raised.
+            SubjectRaised: the subject raised.
         """
         with stage(Stage.SAVE):
             self._first = self._target()
@@ -109,7 +109,7 @@ class Stages:
         """Save the model where the first was saved.
 
         Raises:
-            Halted: the subject raised.
+            SubjectRaised: the subject raised.
         """
         with stage(Stage.SAVE):
             self._path.save(model, self._first)
@@ -122,7 +122,7 @@ class Stages:
         """Save and load what came back, and look at what comes of it.
 
         Raises:
-            Halted: the subject raised.
+            SubjectRaised: the subject raised.
         """
         with stage(Stage.SECOND_GENERATION):
             return self.look(self.load(self._save(loaded), compiled=False))
@@ -179,7 +179,7 @@ class Stages:
 
         Raises:
             Unsupported: the subject can't build or train it.
-            Halted: it raised while saving.
+            SubjectRaised: it raised while saving.
         """
         if self.continue_training(self.brought_up()).raised is not None:
             return None
@@ -268,7 +268,7 @@ def stage(stage: Stage) -> Iterator[None]:
     So it is with `Unsupported`: whoever was built and trained can't be excused from saving.
 
     Raises:
-        Halted: the subject raised.
+        SubjectRaised: the subject raised.
     """
     try:
         yield

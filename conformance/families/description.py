@@ -70,6 +70,7 @@ def described(spec: str) -> Described:
     return from_json(spec, answer(spec))
 
 
+@cache
 def answer(spec: str) -> bytes:
     """Return the same as JSON, for another process to have.
 

@@ -19,12 +19,14 @@ from saveproof.conformance.processes.endings import Crashed, TimedOut, crash
 from saveproof.conformance.processes.framing import FRAMES, LINES, Framing
 
 _TAIL = 4000
-_GLANCE = 0.2
-"""Seconds between two looks at whether a silent process is still there."""
+_PIPE = 1 << 16
+"""Bytes that a pipe holds on Linux."""
+_POLL = 0.2
+"""Seconds between two looks at whether a process that sends nothing still runs."""
 _MARK = "TMPDIR"
 """The variable that every process which a child has started inherits, with a folder of its own."""
-_PARTING = 10.0
-"""Seconds that a process has to end once it has closed its pipe."""
+_GRACE = 10.0
+"""Seconds that a process that has closed its pipe has to end by itself."""
 
 
 class NotStarted(RuntimeError):
@@ -153,9 +155,10 @@ class _Running:
         """
         left = memoryview(message)
         while left:
-            self._wait([], [self._requests], deadline)
-            with suppress(BlockingIOError):
+            try:
                 left = left[os.write(self._requests.fileno(), left) :]
+            except BlockingIOError:
+                self._wait([], [self._requests], deadline)
 
     def result(self, number: int, deadline: float) -> bytes:
         """Read the result of that request.
@@ -166,7 +169,7 @@ class _Running:
         """
         while (message := self._framing.answer(self._received, number)) is None:
             self._wait([self._answers], [], deadline)
-            part = os.read(self._answers.fileno(), 1 << 20)
+            part = os.read(self._answers.fileno(), _PIPE)
             if not part:
                 raise BrokenPipeError
             self._received += part
@@ -175,7 +178,7 @@ class _Running:
     def exit_code(self) -> int:
         """Return how a process ended that has closed its pipe; one that goes on is killed."""
         with suppress(subprocess.TimeoutExpired):
-            return self._process.wait(_PARTING)
+            return self._process.wait(_GRACE)
         self._process.kill()
         return self._process.wait()
 
@@ -209,7 +212,7 @@ class _Running:
         while True:
             ended = self._process.poll() is not None
             left = max(0.0, deadline - time.monotonic())
-            if any(select.select(readable, writable, [], 0.0 if ended else min(left, _GLANCE))):
+            if any(select.select(readable, writable, [], 0.0 if ended else min(left, _POLL))):
                 return
             if ended:
                 raise BrokenPipeError

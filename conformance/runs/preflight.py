@@ -6,8 +6,6 @@ from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
 
-import msgspec
-
 from saveproof.conformance.families.description import Described, NotDescribed, described
 from saveproof.conformance.families.environment import NOT_INSTALLED
 from saveproof.conformance.runs.header import path_info
@@ -94,22 +92,10 @@ def admitted(names: Sequence[str]) -> list[SubjectInfo]:
 
 
 def info(subject: Described) -> SubjectInfo:
-    """Return what a run's header says of a subject, its every save path included.
-
-    Raises:
-        NotDescribed: it tells of itself what no header can hold.
-    """
+    """Return what a run's header says of a subject, its every save path included."""
     paths = tuple(path_info(path.name, path.contract) for path in subject.paths())
-    told = SubjectInfo(
-        subject.name, dict(subject.environment()), paths, files=dict(subject.files())
-    )
-    try:
-        return msgspec.json.decode(msgspec.json.encode(told), type=SubjectInfo)
-    except (TypeError, ValueError) as error:
-        raise NotDescribed(
-            f"subject {subject.name!r}: expected texts as versions, names and documents of save "
-            f"paths, found another: {error}; mend `environment` or `paths`"
-        ) from error
+    versions, files = dict(subject.environment()), dict(subject.files())
+    return SubjectInfo(subject.name, versions, paths, files=files)
 
 
 def _refuse_missing(info: SubjectInfo) -> None:

@@ -78,6 +78,7 @@ def test_files_are_those_of_the_subject_s_process(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
 
+    answer.cache_clear()
     told = from_json(LINEAR, answer(LINEAR)).files()
 
     assert told == {"examples.linear_subject": linear_subject.__file__}

@@ -178,7 +178,7 @@ def test_a_server_without_memory_ends():
 @pytest.mark.parametrize(("words", "how"), [("", "exit code 7"), ("; time.sleep(9)", "SIGKILL")])
 def test_a_server_that_ends_or_hangs_is_told_in_time_where_it_has_forked(words, how, monkeypatch):
     """What it has forked holds the pipes still."""
-    monkeypatch.setattr(client, "PATIENCE", 2.5)
+    monkeypatch.setattr(client, "CALL_SECONDS", 2.5)
     forked = f"import os, time; os.fork() or (time.sleep(9), os._exit(0)){words}; os._exit(7)"
     subject = foreign_subject(f"forking{words}", launch(spoken(forked)))
     started = time.monotonic()
@@ -244,6 +244,21 @@ def test_a_model_that_nobody_holds_is_forgotten(case):
 
     assert subject.build(case).number == number + 1
     assert answers(b'{"call": "release", "models": [7]}') == [b'{"result":null}']
+
+
+def test_every_model_that_nobody_holds_is_released(monkeypatch):
+    """Those too that were held when others were released."""
+    asked = []
+    connection = client.Connection(Launch(("nothing",)))
+    monkeypatch.setattr(
+        connection, "_result", lambda name, given: asked.append((name, given)) or b"null"
+    )
+    held = {number: connection.held(number) for number in (1, 2)}
+    for number in (1, 2):
+        del held[number]
+        connection.call("seed", object, seed=number)
+
+    assert [given["models"] for name, given in asked if name == "release"] == [(1,), (2,)]
 
 
 def test_an_unknown_call_is_an_error_and_not_the_end():

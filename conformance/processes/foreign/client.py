@@ -28,7 +28,7 @@ from saveproof.conformance.processes.wire import ProtocolError
 from saveproof.strategies.case import AnyEvent, Case
 from saveproof.strategies.data import Rows
 
-PATIENCE = 900.0
+CALL_SECONDS = 900.0
 """Seconds that one call may take; a campaign ends the whole process earlier."""
 
 T = TypeVar("T")
@@ -85,8 +85,8 @@ class Connection:
             ForeignCrash: the process ended, or did not answer.
             ProtocolError: the result is none that the protocol knows.
         """
-        if self._released:
-            released, self._released = self._released, []
+        if released := tuple(self._released):
+            del self._released[: len(released)]  # handles that are still there append to this list
             self._result("release", {"models": released})
         result = self._result(name, arguments)
         try:
@@ -105,7 +105,7 @@ class Connection:
             raise self._crash
         try:
             request = self._encoding.encode(CALLS[name](**arguments))
-            return self._host.call(request, seconds=PATIENCE)
+            return self._host.call(request, seconds=CALL_SECONDS)
         except NotStarted as error:
             raise NotReached(str(error)) from error
         except Failed as failed:
@@ -113,7 +113,7 @@ class Connection:
         except Crashed as crashed:
             self._crash = _crash(str(crashed), crashed.code)
         except TimedOut:
-            words = f"the server gave no answer in {PATIENCE:g} s: it ended with SIGKILL"
+            words = f"the server gave no answer in {CALL_SECONDS:g} s: it ended with SIGKILL"
             self._crash = _crash(words, -signal.SIGKILL)
         raise self._crash
 
