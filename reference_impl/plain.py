@@ -8,7 +8,7 @@ import inspect
 import json
 from collections.abc import Callable, Collection, Mapping
 from functools import wraps
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -92,24 +92,6 @@ def _names(function: Callable[..., Any]) -> list[str]:
 def is_ours(item: Any) -> bool:
     """Say whether a class or function is the project's own, not a user's."""
     return bool(item.__module__.startswith(f"{__package__}."))
-
-
-class PlainArguments:
-    """What every kind of object shares that has a configuration.
-
-    The constructors of the project's own classes take their arguments plain; a user's class takes
-    what it is given.
-    """
-
-    array_arguments: ClassVar[frozenset[str]] = frozenset()
-    """Arguments that stay arrays."""
-
-    def __init_subclass__(cls, **arguments: Any) -> None:
-        """Wrap the constructor, if the class is the project's and states one."""
-        super().__init_subclass__(**arguments)
-        if is_ours(cls) and "__init__" in cls.__dict__:
-            made: Any = with_plain_arguments(arrays=cls.array_arguments)(cls.__dict__["__init__"])
-            type.__setattr__(cls, "__init__", made)
 
 
 def json_text(value: Any, **arguments: Any) -> str:

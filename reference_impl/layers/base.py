@@ -13,6 +13,7 @@ from saveproof.reference_impl import constraints, initializers, regularizers
 from saveproof.reference_impl.autodiff import Tensor, Variable, cast
 from saveproof.reference_impl.config_types import made_from
 from saveproof.reference_impl.configuration import check_stated
+from saveproof.reference_impl.fields import Configured
 from saveproof.reference_impl.layers.arguments import length_of, shape_of
 from saveproof.reference_impl.layers.call_context import CallFrame, calling, current_frame
 from saveproof.reference_impl.layers.call_signature import by_name, positions, takes_training
@@ -35,7 +36,7 @@ from saveproof.reference_impl.layers.weights import assign_all, each_once
 from saveproof.reference_impl.limits import check_size
 from saveproof.reference_impl.naming import snake_case, unique_name
 from saveproof.reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
-from saveproof.reference_impl.plain import PlainArguments, is_ours, with_plain_arguments
+from saveproof.reference_impl.plain import is_ours, with_plain_arguments
 from saveproof.reference_impl.tape import current_tracer
 
 
@@ -48,7 +49,7 @@ class ShapeArguments(TypedDict, total=False):
     batch_size: int | None
 
 
-class Layer(PlainArguments):
+class Layer(Configured):
     """A function with weights, built when it first sees the shape of its input.
 
     A subclass states `build(input_shape)`, `call(inputs)` or `call(inputs, training)`,

@@ -9,15 +9,15 @@ from saveproof.reference_impl import autodiff as ad
 from saveproof.reference_impl.autodiff import Operand, Tensor
 from saveproof.reference_impl.catalogue import Config
 from saveproof.reference_impl.config_types import made_from
+from saveproof.reference_impl.fields import Configured
 from saveproof.reference_impl.losses.functions import FUNCTIONS, LossFunction, squeezed
 from saveproof.reference_impl.losses.shapes import check_repeats, fitted_weights
-from saveproof.reference_impl.plain import PlainArguments
 from saveproof.reference_impl.tape import value_of
 
 _REDUCTIONS = ("auto", "none", "sum", "sum_over_batch_size")
 
 
-class Loss(PlainArguments):
+class Loss(Configured):
     """A loss that is reduced to a number: the mean (`auto`) or sum over samples, or not at all.
 
     Subclasses state `call(y_true, y_pred)`, with one value a sample.

@@ -11,16 +11,16 @@ from saveproof.reference_impl.autodiff import Operand, Tensor, Variable
 from saveproof.reference_impl.catalogue import Config
 from saveproof.reference_impl.config_types import made_from
 from saveproof.reference_impl.custom_objects import registered_name
+from saveproof.reference_impl.fields import Configured
 from saveproof.reference_impl.losses.functions import squeezed
 from saveproof.reference_impl.losses.loss import weights_of_valid
 from saveproof.reference_impl.losses.shapes import check_repeats, fitted_weights, unfit
 from saveproof.reference_impl.metrics.functions import FUNCTIONS, MetricFunction
 from saveproof.reference_impl.naming import snake_case, unique_name
-from saveproof.reference_impl.plain import PlainArguments
 from saveproof.reference_impl.tape import value_of
 
 
-class Metric(PlainArguments):
+class Metric(Configured):
     """A figure that accumulates: update it batch by batch, read the result, reset it.
 
     Subclasses declare their state with `add_weight` and state `update_state` and `result`.

@@ -17,13 +17,13 @@ from saveproof.reference_impl.autodiff import Variable
 from saveproof.reference_impl.catalogue import Config
 from saveproof.reference_impl.config_types import made_from
 from saveproof.reference_impl.custom_objects import CustomObjects
+from saveproof.reference_impl.fields import Configured
 from saveproof.reference_impl.loading import at
 from saveproof.reference_impl.optimizers.clipping import (
     clipped_by_global_norm,
     clipped_by_norm,
     clipped_by_value,
 )
-from saveproof.reference_impl.plain import PlainArguments
 from saveproof.reference_impl.schedules import LearningRateSchedule
 
 _LOGGER = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class OptimizerStateError(ValueError):
     """State does not fit the optimizer: not built yet, another count, or another shape."""
 
 
-class Optimizer(PlainArguments, ABC):
+class Optimizer(Configured, ABC):
     """The steps around the update formula, in the order of tf_keras's new-style optimizers.
 
     Read the schedule, skip variables without gradient, clip, decay weights, update each variable,

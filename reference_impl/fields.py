@@ -1,0 +1,250 @@
+"""Fields: the arguments of a class, declared once; its constructor and configuration follow.
+
+As in a dataclass, an annotated name in the body of a `configurable` class is an argument, and one
+with a value has that as its default; those after `_: KW_ONLY` are given by name alone:
+
+    @configurable
+    class Scale(Layer):
+        factor: float = 1.0
+        _: KW_ONLY
+        kernel_regularizer: Any = argument(REGULARIZER, default=None)
+
+A user's own class is an ordinary one, with a constructor and a `get_config` of its own.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any, ClassVar, Self, TypeVar, cast, dataclass_transform, get_origin
+
+import numpy as np
+
+from saveproof.reference_impl.config_types import made_from
+from saveproof.reference_impl.plain import is_ours, plain, with_plain_arguments
+
+Class = TypeVar("Class", bound=type)
+Config = dict[str, Any]
+
+REQUIRED: Any = inspect.Parameter.empty
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How arguments of one kind are taken and stated.
+
+    Attributes:
+        convert: the value that an object keeps, from the object, the argument's name and what was
+            given; raises if that has no meaning.
+        state: the value in a configuration, from the object and the attribute's name.
+        takes: the type of what is given, if it is not that of the attribute.
+        optional: whether a configuration leaves it out while it is None.
+    """
+
+    convert: Callable[[Any, str, Any], Any] | None = None
+    state: Callable[[Any, str], Any] = getattr
+    takes: Any = REQUIRED
+    optional: bool = False
+
+
+AS_GIVEN = Form()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Argument:
+    """An argument of a class.
+
+    Attributes:
+        form: how it is taken and stated.
+        default: given if nothing is; without one it is required.
+        init: False for one of a class above that this class does not take.
+        kw_only: whether it is given by name alone.
+        kept: False if `__pre_init__` takes it, and no attribute is set.
+        stated: whether the configuration has it.
+        array: whether an array stays one.
+        alias: its name in the constructor and the configuration, if not the attribute's.
+        attribute: its name in the class.
+        annotation: the type of the attribute.
+    """
+
+    form: Form = AS_GIVEN
+    default: Any = REQUIRED
+    init: bool = True
+    kw_only: bool = False
+    kept: bool = True
+    stated: bool = True
+    array: bool = False
+    alias: str = ""
+    attribute: str = ""
+    annotation: Any = Any
+
+    @property
+    def has_default(self) -> bool:
+        """Whether it may be left out."""
+        return self.default is not REQUIRED
+
+    @property
+    def takes(self) -> Any:
+        """The type of what is given."""
+        return self.annotation if self.form.takes is REQUIRED else self.form.takes
+
+    def plainly(self, value: Any) -> Any:
+        """Return a given value as Python has it; an array stays one where it may be one."""
+        is_array = isinstance(value, np.ndarray) and value.ndim
+        return value if self.array and is_array else plain(value)
+
+
+def argument(
+    form: Form = AS_GIVEN,
+    *,
+    default: Any = REQUIRED,
+    init: bool = True,
+    kw_only: bool = False,
+    kept: bool = True,
+    stated: bool = True,
+    array: bool = False,
+    alias: str = "",
+) -> Any:
+    """Return an argument, as a dataclass's `field`: `Argument` says what is given here."""
+    return Argument(
+        form=form,
+        default=default,
+        init=init,
+        kw_only=kw_only,
+        kept=kept,
+        stated=stated,
+        array=array,
+        alias=alias,
+    )
+
+
+class Configured:
+    """What every kind of object shares that has a configuration.
+
+    The constructors of the project's own classes take their arguments plain; a user's class takes
+    what it is given.
+    """
+
+    __arguments__: ClassVar[Mapping[str, Argument]] = {}
+    """The arguments by the names of their attributes, those of the classes above first."""
+    first_in_config: ClassVar[tuple[str, ...]] = ()
+    """The arguments that a configuration begins with, where Keras has another order than here."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let a constructor that a class of the project writes out take its arguments plain."""
+        super().__init_subclass__(**options)
+        if is_ours(cls) and "__init__" in cls.__dict__:
+            arrays = {one.alias for one in cls.__arguments__.values() if one.array}
+            arrays |= getattr(cls, "array_arguments", frozenset())
+            made: Any = with_plain_arguments(arrays=arrays)(cls.__dict__["__init__"])
+            type.__setattr__(cls, "__init__", made)
+
+    def __pre_init__(self, given: Mapping[str, Any]) -> None:
+        """Take the arguments that become no attributes; called before the others are set."""
+
+    def __post_init__(self) -> None:
+        """Check the arguments against each other and create what follows from them."""
+
+    def get_config(self) -> Config:
+        """Return the arguments that the constructor needs to make this object again."""
+        return stated_arguments(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Return the object that `get_config` described, in its initial state."""
+        return made_from(cls, config)
+
+
+def stated_arguments(item: Configured) -> Config:
+    """Return what an object's configuration has of the arguments that its class declares."""
+    kind = type(item)
+    found: Config = dict.fromkeys(kind.first_in_config)
+    for name, one in kind.__arguments__.items():
+        if one.stated:
+            value = one.form.state(item, name)
+            if value is not None or not one.form.optional:
+                found[one.alias] = value
+    return found
+
+
+@dataclass_transform(eq_default=False, field_specifiers=(argument,))
+def configurable(cls: Class) -> Class:
+    """Return the class with the constructor that its fields and those of its bases declare."""
+    kind: Any = cls
+    own = _own_arguments(kind)
+    every = {name: one for name, one in {**kind.__arguments__, **own}.items() if one.init}
+    type.__setattr__(kind, "__arguments__", every)
+    type.__setattr__(kind, "__init__", _constructor(kind, own))
+    return cls
+
+
+def _own_arguments(kind: type) -> dict[str, Argument]:
+    """Return the arguments that a class's own body declares, which become no class attributes."""
+    found: dict[str, Argument] = {}
+    by_name = False
+    for name, annotation in inspect.get_annotations(kind).items():
+        origin: Any = get_origin(annotation)
+        if annotation == KW_ONLY:
+            by_name = True
+        elif origin is not ClassVar:
+            given = vars(kind).get(name, REQUIRED)
+            one = given if isinstance(given, Argument) else Argument(default=given)
+            kw_only, alias = one.kw_only or by_name, one.alias or name
+            found[name] = replace(
+                one, kw_only=kw_only, alias=alias, attribute=name, annotation=annotation
+            )
+            if isinstance(given, Argument):
+                type.__delattr__(kind, name)
+    return found
+
+
+def _constructor(kind: Any, own: Mapping[str, Argument]) -> Callable[..., None]:
+    """Return a constructor whose signature shows what may be given by position, and what is new.
+
+    The other arguments of the classes above are among its `**kwargs`. As in a dataclass it is
+    compiled from its text, so that Python itself binds the arguments.
+    """
+    every = list(kind.__arguments__.values())
+    shown = [one for one in every if not one.kw_only or one.attribute in own]
+    shown.sort(key=lambda one: one.kw_only)
+    rest = "**kwargs" if len(shown) < len(every) else ""
+    parameters = [f"{one.alias}{'=_' + one.alias if one.has_default else ''}" for one in shown]
+    first_by_name = sum(not one.kw_only for one in shown)
+    if first_by_name < len(shown):
+        parameters.insert(first_by_name, "*")
+    values = "".join(f"{one.alias}, " for one in shown)
+    text = (
+        f"def __init__({', '.join(['self', *parameters, *filter(None, [rest])])}):\n"
+        f"    _fill(self, ({values}), {'kwargs' if rest else '{}'})"
+    )
+    namespace: dict[str, Any] = {f"_{one.alias}": one.default for one in shown}
+    exec(text, namespace | {"_fill": _filler(every, shown)}, namespace)
+    made = namespace["__init__"]
+    made.__module__, made.__qualname__ = kind.__module__, f"{kind.__qualname__}.__init__"
+    made.__annotations__ = {one.alias: one.takes for one in shown}
+    made.__annotations__ |= {"kwargs": Any, "return": None} if rest else {"return": None}
+    return cast("Callable[..., None]", made)
+
+
+def _filler(every: Sequence[Argument], shown: Sequence[Argument]) -> Callable[..., None]:
+    """Return what sets an object's attributes from what its constructor was given."""
+    hidden = [one for one in every if one not in shown]
+    kept = [(one.attribute, one.alias, one.form.convert) for one in every if one.kept]
+
+    def fill(item: Configured, values: tuple[Any, ...], others: dict[str, Any]) -> None:
+        given = {
+            one.alias: value if value is one.default else one.plainly(value)
+            for one, value in zip(shown, values, strict=True)
+        }
+        for one in hidden:
+            given[one.alias] = (
+                one.plainly(others.pop(one.alias)) if one.alias in others else one.default
+            )
+        if others:
+            raise TypeError(f"Keyword argument not understood: {sorted(others)}")
+        item.__pre_init__(given)
+        for attribute, name, convert in kept:
+            value = given[name]
+            setattr(item, attribute, value if convert is None else convert(item, name, value))
+        item.__post_init__()
+
+    return fill
