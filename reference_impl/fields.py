@@ -56,7 +56,8 @@ class Argument:
     Attributes:
         form: how it is taken and stated.
         default: given if nothing is; without one it is required.
-        init: False for one of a class above that this class does not take.
+        init: False for what is no argument, or is one of a class above that this class does not
+            take: the class has the default.
         kw_only: whether it is given by name alone.
         kept: False if `__pre_init__` takes it, and no attribute is set.
         stated: whether the configuration has it.
@@ -157,13 +158,14 @@ class Configured:
 def stated_arguments(item: Configured) -> Config:
     """Return what an object's configuration has of the arguments that its class declares."""
     kind = type(item)
-    found: Config = dict.fromkeys(kind.first_in_config)
+    found: Config = {}
     for name, one in kind.__arguments__.items():
         if one.stated:
             value = one.form.state(item, name)
             if value is not None or not one.form.optional:
                 found[one.alias] = value
-    return found
+    first = kind.first_in_config
+    return {name: found[name] for name in first if name in found} | found if first else found
 
 
 @dataclass_transform(eq_default=False, field_specifiers=(argument,))
@@ -194,6 +196,8 @@ def _own_arguments(kind: type) -> dict[str, Argument]:
             )
             if isinstance(given, Argument):
                 type.__delattr__(kind, name)
+            if not one.init and one.has_default:
+                type.__setattr__(kind, name, one.default)
     return found
 
 
@@ -204,13 +208,14 @@ def _constructor(kind: Any, own: Mapping[str, Argument]) -> Callable[..., None]:
     compiled from its text, so that Python itself binds the arguments.
     """
     every = list(kind.__arguments__.values())
-    shown = [one for one in every if not one.kw_only or one.attribute in own]
-    shown.sort(key=lambda one: one.kw_only)
+    by_position = [one for one in every if not one.kw_only]
+    by_name = [one for one in own.values() if one.kw_only and one.init]
+    by_name += [one for one in every if not (one.has_default or one in by_position + by_name)]
+    shown = by_position + by_name
     rest = "**kwargs" if len(shown) < len(every) else ""
     parameters = [f"{one.alias}{'=_' + one.alias if one.has_default else ''}" for one in shown]
-    first_by_name = sum(not one.kw_only for one in shown)
-    if first_by_name < len(shown):
-        parameters.insert(first_by_name, "*")
+    if by_name:
+        parameters.insert(len(by_position), "*")
     values = "".join(f"{one.alias}, " for one in shown)
     text = (
         f"def __init__({', '.join(['self', *parameters, *filter(None, [rest])])}):\n"
