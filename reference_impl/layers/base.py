@@ -3,7 +3,7 @@
 Long because Keras's `Layer` is one class: tracking, calling and flags work on the same fields.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self, TypedDict, Unpack
 
@@ -13,7 +13,6 @@ from saveproof.reference_impl import constraints, initializers, regularizers
 from saveproof.reference_impl.autodiff import Tensor, Variable, cast
 from saveproof.reference_impl.config_types import made_from
 from saveproof.reference_impl.configuration import check_stated
-from saveproof.reference_impl.fields import Configured
 from saveproof.reference_impl.layers.arguments import length_of, shape_of
 from saveproof.reference_impl.layers.call_context import CallFrame, calling, current_frame
 from saveproof.reference_impl.layers.call_signature import by_name, positions, takes_training
@@ -24,15 +23,14 @@ from saveproof.reference_impl.layers.policy import (
     serialize_policy,
     variable_dtype,
 )
+from saveproof.reference_impl.layers.recorded_calls import RecordedCalls
 from saveproof.reference_impl.layers.stand_ins import open_shapes, zeros_for
 from saveproof.reference_impl.layers.symbolic import (
     KerasTensor,
-    Node,
-    alone,
     symbols_in,
     with_symbols,
 )
-from saveproof.reference_impl.layers.weights import assign_all, each_once
+from saveproof.reference_impl.layers.weight_lists import WeightLists
 from saveproof.reference_impl.limits import check_size
 from saveproof.reference_impl.naming import snake_case, unique_name
 from saveproof.reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
@@ -49,7 +47,7 @@ class ShapeArguments(TypedDict, total=False):
     batch_size: int | None
 
 
-class Layer(Configured):
+class Layer(RecordedCalls, WeightLists):
     """A function with weights, built when it first sees the shape of its input.
 
     A subclass states `build(input_shape)`, `call(inputs)` or `call(inputs, training)`,
@@ -102,16 +100,9 @@ class Layer(Configured):
     stateful = False
     internals: frozenset[str] = frozenset()
     """Attributes with what the class lists otherwise, which checkpoints don't list again."""
-    restoring: Callable[[], None] | None = None
-    """Gives what was created since a checkpoint was loaded the values that are held for it."""
     activity_regularizer: Any = None
     _activity: Sequence[Tensor] = ()
     _first_weights: Sequence[np.ndarray] | None = None
-    _tracked: dict[str, Any]
-    _own_weights: list[Variable]
-    _extra_state: dict[str, Variable]
-    _trainable: bool
-    inbound_nodes: list[Node]
     built: bool
     built_scope: tuple[str, ...]
     uncalled: str | None = None
@@ -217,34 +208,8 @@ class Layer(Configured):
         self._own_weights.append(variable)
         return variable
 
-    def add_state(self, name: str, value: np.ndarray) -> Variable:
-        """Keep state that Keras does not count as a weight (a generator's, a stateful layer's)."""
-        variable = Variable(value, name=f"{self.name}/{name}:0", trainable=False)
-        self._extra_state[name] = variable
-        return variable
-
     def reset_states(self) -> None:
         """Set the states of a stateful layer to zero; stated by those that have any."""
-
-    @property
-    def extra_state(self) -> dict[str, Variable]:
-        """State of this layer alone that is not a weight, by name."""
-        return self._extra_state
-
-    def __setattr__(self, attribute: str, value: Any) -> None:
-        """Track layers, weights and containers of layers in the order of assignment.
-
-        A weight whose attribute is given another one is the layer's no longer.
-        """
-        if isinstance(value, Layer | Variable | list | tuple | dict):
-            self._check_begun()
-            replaced = self._tracked.pop(attribute, None)
-            self._tracked[attribute] = value
-            if isinstance(replaced, Variable) and replaced is not value:
-                self._own_weights[:] = [one for one in self._own_weights if one is not replaced]
-        object.__setattr__(self, attribute, value)
-        if self.restoring is not None:
-            self.restoring()
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy takes, with the calls of the layers below instead of its own.
@@ -265,28 +230,6 @@ class Layer(Configured):
         self.__dict__.setdefault("inbound_nodes", [])
         for layer, inbound_nodes in calls:
             layer.__dict__["inbound_nodes"] = inbound_nodes
-
-    def _check_begun(self) -> None:
-        if "_tracked" not in self.__dict__:
-            raise RuntimeError(
-                f"{type(self).__name__}: its __init__ has not called super().__init__() yet; begin "
-                "with that"
-            )
-
-    def __delattr__(self, attribute: str) -> None:
-        """Stop tracking what the attribute held."""
-        self._tracked.pop(attribute, None)
-        object.__delattr__(self, attribute)
-
-    @property
-    def tracked(self) -> Mapping[str, Any]:
-        """The layers, weights and containers assigned to attributes, in the order of assignment."""
-        return self._tracked
-
-    @property
-    def created_weights(self) -> list[Variable]:
-        """The weights that this layer created with `add_weight`, in order."""
-        return list(self._own_weights)
 
     def sublayers(self) -> list["Layer"]:
         """Return the layers held directly by this one, in the order of assignment, each once."""
@@ -309,16 +252,6 @@ class Layer(Configured):
                 yield layer
                 stack.extend(reversed(layer.sublayers()))
 
-    def own_weights(self, *, trainable: bool | None = None) -> list[Variable]:
-        """Return this layer's own weights, all or those created as trainable or as not."""
-        assigned = [value for value in self._tracked.values() if isinstance(value, Variable)]
-        states = {id(variable) for variable in self._extra_state.values()}
-        return [
-            variable
-            for variable in each_once([*self._own_weights, *assigned])
-            if trainable in (None, variable.trainable) and id(variable) not in states
-        ]
-
     @property
     def trainable(self) -> bool:
         """Whether training may change the weights; setting it sets every layer below."""
@@ -334,45 +267,6 @@ class Layer(Configured):
         self._trainable = bool(value)
 
     @property
-    def trainable_weights(self) -> list[Variable]:
-        """The weights that training changes: none while the layer is frozen."""
-        if not self._trainable:
-            return []
-        below = [weight for layer in self.sublayers() for weight in layer.trainable_weights]
-        return each_once(self.own_weights(trainable=True) + below)
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The weights that training leaves alone: all of them while the layer is frozen."""
-        own = self.own_weights(trainable=False)
-        if self._trainable:
-            below = [weight for layer in self.sublayers() for weight in layer.non_trainable_weights]
-        else:
-            own = self.own_weights(trainable=True) + own
-            below = [weight for layer in self.sublayers() for weight in layer.weights]
-        return each_once(own + below)
-
-    @property
-    def weights(self) -> list[Variable]:
-        """All weights, the trainable ones first."""
-        return each_once(self.trainable_weights + self.non_trainable_weights)
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        """The same as `trainable_weights`, whatever the class takes them to be."""
-        return self.trainable_weights
-
-    @property
-    def non_trainable_variables(self) -> list[Variable]:
-        """The same as `non_trainable_weights`."""
-        return self.non_trainable_weights
-
-    @property
-    def variables(self) -> list[Variable]:
-        """The same as `weights`."""
-        return self.weights
-
-    @property
     def losses(self) -> list[Tensor]:
         """The regularization losses: of each regularized weight, then of activities.
 
@@ -385,58 +279,6 @@ class Layer(Configured):
             if variable.regularizer is not None
         ]
         return [*of_weights, *self._activity]
-
-    @property
-    def input(self) -> Nested:
-        """The symbolic tensors of the layer's first call: what went in."""
-        node = self._first_call("input")
-        return alone(node.inputs or node.outputs)
-
-    @property
-    def output(self) -> Nested:
-        """The symbolic tensors of the layer's first call: what came out."""
-        return alone(self._first_call("output").outputs)
-
-    @property
-    def input_shape(self) -> Nested:
-        """The shapes that go in, which must be the same in all symbolic calls."""
-        return self._shape_in_calls("input_shape", lambda node: node.inputs or node.outputs)
-
-    @property
-    def output_shape(self) -> Nested:
-        """The shapes that come out, which must be the same in all symbolic calls."""
-        return self._shape_in_calls("output_shape", lambda node: node.outputs)
-
-    def _first_call(self, asked: str) -> Node:
-        if not self.inbound_nodes:
-            raise AttributeError(
-                f"layer {self.name!r}: no {asked}: it has not been called on symbolic tensors yet; "
-                "call it on a keras.Input, or give the model an input shape"
-            )
-        return self.inbound_nodes[0]
-
-    def _shape_in_calls(self, asked: str, part: Callable[[Node], Nested]) -> Nested:
-        self._first_call(asked)
-        first, *others = [
-            map_leaves(lambda tensor: tensor.shape, part(node)) for node in self.inbound_nodes
-        ]
-        if any(other != first for other in others):
-            raise AttributeError(
-                f"layer {self.name!r}: no one {asked}: its calls have {[first, *others]}"
-            )
-        return alone(first)
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Return copies of the values of `weights`."""
-        return [np.array(weight.value) for weight in self.weights]
-
-    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
-        """Set the values of `weights`, after all of them were found to fit.
-
-        Raises:
-            ValueError: if the number of arrays or a shape does not fit; nothing is changed then.
-        """
-        assign_all(f"layer {self.name!r}", self.weights, [np.asarray(value) for value in weights])
 
     def check_config(self) -> None:
         """Refuse what the class was made with and its configuration can't hold."""
@@ -545,18 +387,6 @@ class Layer(Configured):
     def complete(self) -> bool:
         """Whether the layer and those in it have been built, so that all weights are there."""
         return self.uncalled is None and all(layer.built for layer in self.flatten_layers())
-
-    def record_node(
-        self, inputs: Nested, arguments: dict[str, Any], output_shapes: Nested
-    ) -> Nested:
-        """Record a symbolic call and return its outputs."""
-        node_index, count = len(self.inbound_nodes), iter(range(1 << 30))
-        outputs = map_shapes(
-            lambda shape: KerasTensor(shape, self.compute_dtype, self, node_index, next(count)),
-            output_shapes,
-        )
-        self.inbound_nodes.append(Node(self, inputs, arguments, outputs))
-        return outputs
 
     def ensure_built(self, input_shape: Nested) -> None:
         """Build the layer if it is not, naming its weights after the running calls."""
