@@ -15,12 +15,10 @@ A user's own class is an ordinary one, with a constructor and a `get_config` of 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, ClassVar, Self, TypeVar, cast, dataclass_transform, get_origin
-
-import numpy as np
+from typing import Any, ClassVar, Literal, Self, TypeVar, cast, dataclass_transform, get_origin
 
 from saveproof.reference_impl.config_types import made_from
-from saveproof.reference_impl.plain import is_ours, plain, with_plain_arguments
+from saveproof.reference_impl.plain import is_ours, plain, plain_but_arrays, with_plain_arguments
 
 Class = TypeVar("Class", bound=type)
 Config = dict[str, Any]
@@ -56,12 +54,11 @@ class Argument:
     Attributes:
         form: how it is taken and stated.
         default: given if nothing is; without one it is required.
-        init: False for what is no argument, or is one of a class above that this class does not
-            take: the class has the default.
+        init: False for what is no argument, but an attribute whose default the class has.
         kw_only: whether it is given by name alone.
         kept: False if `__pre_init__` takes it, and no attribute is set.
         stated: whether the configuration has it.
-        array: whether an array stays one.
+        array: whether an array, or a list of them, stays one.
         alias: its name in the constructor and the configuration, if not the attribute's.
         attribute: its name in the class.
         annotation: the type of the attribute.
@@ -89,16 +86,14 @@ class Argument:
         return self.annotation if self.form.takes is REQUIRED else self.form.takes
 
     def plainly(self, value: Any) -> Any:
-        """Return a given value as Python has it; an array stays one where it may be one."""
-        is_array = isinstance(value, np.ndarray) and value.ndim
-        return value if self.array and is_array else plain(value)
+        """Return a given value as Python has it; arrays stay such where they may be given."""
+        return plain_but_arrays(value) if self.array else plain(value)
 
 
 def argument(
     form: Form = AS_GIVEN,
     *,
     default: Any = REQUIRED,
-    init: bool = True,
     kw_only: bool = False,
     kept: bool = True,
     stated: bool = True,
@@ -109,13 +104,20 @@ def argument(
     return Argument(
         form=form,
         default=default,
-        init=init,
         kw_only=kw_only,
         kept=kept,
         stated=stated,
         array=array,
         alias=alias,
     )
+
+
+def attribute(*, default: Any = REQUIRED, init: Literal[False] = False) -> Any:
+    """Return what is no argument: an attribute with a value that the class has.
+
+    One of the same name in a class above is no argument of this class.
+    """
+    return Argument(default=default, init=init)
 
 
 class Configured:
@@ -135,7 +137,6 @@ class Configured:
         super().__init_subclass__(**options)
         if is_ours(cls) and "__init__" in cls.__dict__:
             arrays = {one.alias for one in cls.__arguments__.values() if one.array}
-            arrays |= getattr(cls, "array_arguments", frozenset())
             made: Any = with_plain_arguments(arrays=arrays)(cls.__dict__["__init__"])
             type.__setattr__(cls, "__init__", made)
 
@@ -168,15 +169,21 @@ def stated_arguments(item: Configured) -> Config:
     return {name: found[name] for name in first if name in found} | found if first else found
 
 
-@dataclass_transform(eq_default=False, field_specifiers=(argument,))
+@dataclass_transform(eq_default=False, field_specifiers=(argument, attribute))
 def configurable(cls: Class) -> Class:
     """Return the class with the constructor that its fields and those of its bases declare."""
     kind: Any = cls
-    own = _own_arguments(kind)
-    every = {name: one for name, one in {**kind.__arguments__, **own}.items() if one.init}
+    above, own = kind.__arguments__, _own_arguments(kind)
+    every = {name: one for name, one in {**above, **own}.items() if one.init}
+    new = [one for name, one in own.items() if one.init and not _is_repeated(one, above.get(name))]
     type.__setattr__(kind, "__arguments__", every)
-    type.__setattr__(kind, "__init__", _constructor(kind, own))
+    type.__setattr__(kind, "__init__", _constructor(kind, new))
     return cls
+
+
+def _is_repeated(one: Argument, other: Argument | None) -> bool:
+    """Return whether a class takes an argument as the class above does, and states it otherwise."""
+    return other is not None and one.default is other.default and one.takes == other.takes
 
 
 def _own_arguments(kind: type) -> dict[str, Argument]:
@@ -201,7 +208,7 @@ def _own_arguments(kind: type) -> dict[str, Argument]:
     return found
 
 
-def _constructor(kind: Any, own: Mapping[str, Argument]) -> Callable[..., None]:
+def _constructor(kind: Any, own: Sequence[Argument]) -> Callable[..., None]:
     """Return a constructor whose signature shows what may be given by position, and what is new.
 
     The other arguments of the classes above are among its `**kwargs`. As in a dataclass it is
@@ -209,7 +216,7 @@ def _constructor(kind: Any, own: Mapping[str, Argument]) -> Callable[..., None]:
     """
     every = list(kind.__arguments__.values())
     by_position = [one for one in every if not one.kw_only]
-    by_name = [one for one in own.values() if one.kw_only and one.init]
+    by_name = [one for one in own if one.kw_only]
     by_name += [one for one in every if not (one.has_default or one in by_position + by_name)]
     shown = by_position + by_name
     rest = "**kwargs" if len(shown) < len(every) else ""

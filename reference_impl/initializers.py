@@ -13,7 +13,7 @@ import numpy as np
 
 from saveproof.reference_impl.catalogue import Catalogue, Config
 from saveproof.reference_impl.custom_objects import CustomObjects
-from saveproof.reference_impl.fields import Configured, Form, argument, configurable
+from saveproof.reference_impl.fields import Configured, Form, argument, attribute, configurable
 from saveproof.reference_impl.plain import array_entry
 from saveproof.reference_impl.random import Generator, process_generator
 
@@ -174,9 +174,9 @@ class VarianceScaling(Initializer):
 class _SeededOnly(VarianceScaling):
     """A variance scaling whose seed is its only argument; the others are the class's."""
 
-    scale: float = argument(init=False)
-    mode: str = argument(init=False)
-    distribution: str = argument(init=False)
+    scale: float = attribute()
+    mode: str = attribute()
+    distribution: str = attribute()
 
 
 class GlorotUniform(_SeededOnly):

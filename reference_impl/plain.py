@@ -56,7 +56,7 @@ def _plain_scalar(value: Any) -> Any:
     return value.item()
 
 
-def _but_arrays(value: Any) -> Any:
+def plain_but_arrays(value: Any) -> Any:
     """Return a number plain, and all else itself."""
     return plain(value) if isinstance(value, np.generic | np.ndarray) and not value.ndim else value
 
@@ -65,14 +65,14 @@ def with_plain_arguments(*, arrays: Collection[str] = ()) -> Callable[[Function]
     """Return a decorator that has a function take its arguments plain, `arrays` as they are."""
 
     def decorated(function: Function) -> Function:
-        ways = [_but_arrays if name in arrays else plain for name in _names(function)]
+        ways = [plain_but_arrays if name in arrays else plain for name in _names(function)]
 
         @wraps(function)
         def taking(*args: Any, **kwargs: Any) -> Any:
             more = [plain] * (len(args) - len(ways))
             given = [way(value) for way, value in zip([*ways, *more], args, strict=False)]
             named = {
-                name: _but_arrays(value) if name in arrays else plain(value)
+                name: plain_but_arrays(value) if name in arrays else plain(value)
                 for name, value in kwargs.items()
             }
             return function(*given, **named)

@@ -5,17 +5,19 @@ Long because Keras's `Layer` is one class: tracking, calling and flags work on t
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Self, TypedDict, Unpack
+from dataclasses import KW_ONLY
+from typing import Any, ClassVar
 
 import numpy as np
 
 from saveproof.reference_impl import constraints, initializers, regularizers
 from saveproof.reference_impl.autodiff import Tensor, Variable, cast
-from saveproof.reference_impl.config_types import made_from
 from saveproof.reference_impl.configuration import check_stated
-from saveproof.reference_impl.layers.arguments import length_of, shape_of
+from saveproof.reference_impl.fields import Form, argument, attribute, configurable
+from saveproof.reference_impl.layers.arguments import shape_of
 from saveproof.reference_impl.layers.call_context import CallFrame, calling, current_frame
 from saveproof.reference_impl.layers.call_signature import by_name, positions, takes_training
+from saveproof.reference_impl.layers.input_shape import InputShape
 from saveproof.reference_impl.layers.policy import (
     compute_dtype,
     is_floating,
@@ -33,21 +35,16 @@ from saveproof.reference_impl.layers.symbolic import (
 from saveproof.reference_impl.layers.weight_lists import WeightLists
 from saveproof.reference_impl.limits import check_size
 from saveproof.reference_impl.naming import snake_case, unique_name
-from saveproof.reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
+from saveproof.reference_impl.nest import Nested, leaves, map_leaves, map_shapes
 from saveproof.reference_impl.plain import is_ours, with_plain_arguments
 from saveproof.reference_impl.tape import current_tracer
 
-
-class ShapeArguments(TypedDict, total=False):
-    """How the first layer of a Sequential says the shape of its input."""
-
-    input_shape: Sequence[int | None] | None
-    batch_input_shape: Sequence[int | None] | None
-    input_dim: int | None
-    batch_size: int | None
+NAME = Form(state=lambda layer, _: layer.name)
+POLICY = Form(state=lambda layer, _: serialize_policy(layer.dtype_policy))
 
 
-class Layer(RecordedCalls, WeightLists):
+@configurable
+class Layer(InputShape, RecordedCalls, WeightLists):
     """A function with weights, built when it first sees the shape of its input.
 
     A subclass states `build(input_shape)`, `call(inputs)` or `call(inputs, training)`,
@@ -65,53 +62,49 @@ class Layer(RecordedCalls, WeightLists):
             `batch_input_shape` with the batch; anything else is refused.
     """
 
-    def __init__(
-        self,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: object = None,
-        weights: Sequence[np.ndarray] | None = None,
-        **shape_arguments: Unpack[ShapeArguments],
-    ) -> None:
+    _: KW_ONLY
+    _given_name: str | None = argument(NAME, default=None, alias="name", kept=False)
+    _trainable: bool = argument(default=True, alias="trainable", kept=False)
+    _given_dtype: object = argument(POLICY, default=None, alias="dtype", kept=False)
+    _first_weights: Sequence[np.ndarray] | None = argument(
+        default=None, alias="weights", kept=False, stated=False, array=True
+    )
+    first_in_config: ClassVar[tuple[str, ...]] = ("name", "trainable", "batch_input_shape", "dtype")
+
+    is_graph_network = False
+    takes_list = False
+    """Whether a list of one tensor stays a list: configurations write both as a list of one."""
+    stateful = False
+    internals: ClassVar[frozenset[str]] = frozenset()
+    """Attributes with what the class lists otherwise, which checkpoints don't list again."""
+    activity_regularizer: Any = attribute(default=None)
+    _activity: Sequence[Tensor] = attribute(default=())
+    built: bool = attribute(default=False)
+    built_scope: tuple[str, ...] = attribute(default=())
+    uncalled: str | None = attribute(default=None)
+    """Why the user's own call has not worked on zeros, so that weights in it may not exist yet."""
+    built_shape: Nested = attribute(default=None)
+    """The shape of the input that the layer was built for."""
+
+    def __pre_init__(self, given: Mapping[str, Any]) -> None:
+        name, trainable = given["name"], given["trainable"]
         if name is not None and not isinstance(name, str):
             raise TypeError(f"{type(self).__name__}: name: expected a text, found {name!r}")
         if not isinstance(trainable, bool | np.bool_):
             raise TypeError(
                 f"{type(self).__name__}: trainable: expected True or False, found {trainable!r}"
             )
-        set_field = object.__setattr__
-        set_field(self, "_tracked", {})
-        set_field(self, "_own_weights", [])
-        set_field(self, "_extra_state", {})
-        set_field(self, "_trainable", bool(trainable))
-        set_field(self, "inbound_nodes", [])
-        set_field(self, "built", False)
-        set_field(self, "built_scope", ())
-        set_field(self, "name", name or self._default_name())
-        set_field(self, "dtype_policy", policy_name(dtype))
-        set_field(self, "batch_input_shape", _batch_input_shape(self.name, shape_arguments))
-        set_field(self, "_first_weights", weights)
-
-    array_arguments = frozenset({"weights"})
-    is_graph_network = False
-    takes_list = False
-    """Whether a list of one tensor stays a list: configurations write both as a list of one."""
-    stateful = False
-    internals: frozenset[str] = frozenset()
-    """Attributes with what the class lists otherwise, which checkpoints don't list again."""
-    activity_regularizer: Any = None
-    _activity: Sequence[Tensor] = ()
-    _first_weights: Sequence[np.ndarray] | None = None
-    built: bool
-    built_scope: tuple[str, ...]
-    uncalled: str | None = None
-    """Why the user's own call has not worked on zeros, so that weights in it may not exist yet."""
-    built_shape: Nested = None
-    """The shape of the input that the layer was built for."""
-    name: str
-    dtype_policy: str
-    batch_input_shape: Shape | None
+        vars(self).update(
+            _tracked={},
+            _own_weights=[],
+            _extra_state={},
+            _trainable=bool(trainable),
+            inbound_nodes=[],
+            name=name or self._default_name(),
+            dtype_policy=policy_name(given["dtype"]),
+            _first_weights=given["weights"],
+        )
+        super().__pre_init__({**given, "name": self.name})
 
     def _default_name(self) -> str:
         return unique_name(snake_case(type(self).__name__))
@@ -294,18 +287,11 @@ class Layer(RecordedCalls, WeightLists):
         Raises:
             NotImplementedError: if the class takes arguments of its own and states no `get_config`.
         """
-        config: dict[str, Any] = {"name": self.name, "trainable": self._trainable}
-        if self.batch_input_shape is not None:
-            config["batch_input_shape"] = self.batch_input_shape
-        config["dtype"] = serialize_policy(self.dtype_policy)
-        if type(self).get_config is Layer.get_config:
+        config = super().get_config()
+        kind = type(self)
+        if kind.get_config is Layer.get_config and kind.__arguments__ is Layer.__arguments__:
             check_stated(self, config)
         return config
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make a layer from what `get_config` returned, with fresh weights."""
-        return made_from(cls, config)
 
     def positions(self) -> tuple[str, ...]:
         """Return the names of what `call` takes by position after the inputs."""
@@ -424,20 +410,3 @@ def _values_kept(layer: Layer) -> Iterator[None]:
         for each in layer.flatten_layers():
             if each.stateful and not known.issuperset(each.extra_state.values()):
                 each.reset_states()
-
-
-def _batch_input_shape(layer: str, arguments: Mapping[str, Any]) -> Shape | None:
-    unknown = set(arguments) - {"input_shape", "batch_input_shape", "input_dim", "batch_size"}
-    if unknown:
-        raise TypeError(f"Keyword argument not understood: {sorted(unknown)}")
-    given = {name: value for name, value in arguments.items() if value is not None}
-    where = f"layer {layer!r}: "
-    if "batch_input_shape" in given:
-        return shape_of(given["batch_input_shape"], where + "batch_input_shape")
-    if "input_shape" in given:
-        sample = shape_of(given["input_shape"], where + "input_shape")
-    elif "input_dim" in given:
-        sample = (length_of(given["input_dim"], where + "input_dim"),)
-    else:
-        return None
-    return length_of(given.get("batch_size"), where + "batch_size"), *sample

@@ -14,6 +14,7 @@ class Tracking(Configured):
     """An object that tracks what is assigned to its attributes, in the order of assignment."""
 
     name: str
+    dtype_policy: str
     restoring: Callable[[], None] | None = None
     """Gives what was created since a checkpoint was loaded the values that are held for it."""
     _tracked: dict[str, Any]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from saveproof.reference_impl import schedules
 from saveproof.reference_impl.autodiff import Variable
 from saveproof.reference_impl.custom_objects import CustomObjects
-from saveproof.reference_impl.fields import Form, argument, configurable
+from saveproof.reference_impl.fields import Form, argument, attribute, configurable
 from saveproof.reference_impl.loading import at
 from saveproof.reference_impl.optimizers.clipping import (
     clipped_by_global_norm,
@@ -62,7 +62,7 @@ class Optimizer(LearningRate, ABC):
     Subclasses create their slots in `build_slots` and state their formula in `update_step`.
     """
 
-    restoring: Callable[[], None] | None = argument(init=False, default=None)
+    restoring: Callable[[], None] | None = attribute(default=None)
     """Gives slots just created the values that a checkpoint, loaded before, holds for them."""
 
     learning_rate: Any = argument(RATE)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from saveproof.reference_impl.fields import Configured, Form, argument, configurable
+from saveproof.reference_impl.fields import Configured, Form, argument, attribute, configurable
 
 
 def doubled(owner: Any, name: str, value: float) -> float:
@@ -31,7 +31,7 @@ class Shape(Configured):
 
 @configurable
 class Square(Shape):
-    sides: int = argument(init=False)
+    sides: int = attribute()
     size: Any = argument(DOUBLED, default=3.0)
     _: KW_ONLY
     table: Any = argument(default=None, array=True, stated=False)

@@ -13,7 +13,7 @@ import numpy as np
 
 from saveproof.reference_impl.autodiff import Variable
 from saveproof.reference_impl.custom_objects import CustomObjects
-from saveproof.reference_impl.fields import Form, argument, configurable
+from saveproof.reference_impl.fields import Form, argument, attribute, configurable
 from saveproof.reference_impl.gathered import Gathered
 from saveproof.reference_impl.optimizers.clipping import (
     clipped_by_global_norm,
@@ -70,19 +70,19 @@ class LegacyOptimizer(Optimizer):
     old_list: ClassVar[OldList] = OldList()
     possible_slots: ClassVar[tuple[str, ...]] = ()
     single_names: ClassVar[tuple[str, ...]] = (ITERATION,)
-    lazy_slots: bool = argument(init=False, default=False)
-    lazy_weights: bool = argument(init=False, default=False)
+    lazy_slots: bool = attribute(default=False)
+    lazy_weights: bool = attribute(default=False)
 
     decay: float = argument(default=0.0, kw_only=True)
     clipnorm: float | None = argument(UNLESS_NONE, default=None, kw_only=True)
     clipvalue: float | None = argument(UNLESS_NONE, default=None, kw_only=True)
     global_clipnorm: float | None = argument(UNLESS_NONE, default=None, kw_only=True)
-    weight_decay: float | None = argument(init=False, default=None)
-    use_ema: bool = argument(init=False, default=False)
-    ema_momentum: float = argument(init=False, default=0.99)
-    ema_overwrite_frequency: int | None = argument(init=False, default=None)
-    jit_compile: bool = argument(init=False, default=False)
-    is_legacy_optimizer: bool = argument(init=False, default=True)
+    weight_decay: float | None = attribute(default=None)
+    use_ema: bool = attribute(default=False)
+    ema_momentum: float = attribute(default=0.99)
+    ema_overwrite_frequency: int | None = attribute(default=None)
+    jit_compile: bool = attribute(default=False)
+    is_legacy_optimizer: bool = attribute(default=True)
 
     first_in_config = ("name", "clipnorm", "clipvalue", "global_clipnorm", RATE_NAME, DECAY)
 
