@@ -53,14 +53,13 @@ def _own_arguments(kind: type) -> frozenset[str]:
     The configuration of a graph is its layers, whatever the class that made it takes; that of a
     class with fields follows from them.
     """
-    if getattr(kind, "configured_by_layers", False):
+    level = _level(kind, "__init__")
+    owner = vars(kind.__mro__[level])
+    if "__arguments__" in owner or getattr(kind, "configured_by_layers", False):
         return frozenset()
-    if _level(kind, "__init__") >= _level(kind, "get_config"):
+    if level >= _level(kind, "get_config"):
         return frozenset()
-    owner = kind.__mro__[_level(kind, "__init__")]
-    if "__arguments__" in vars(owner):
-        return frozenset()
-    constructor: Callable[..., Any] = vars(owner)["__init__"]
+    constructor: Callable[..., Any] = owner["__init__"]
     _, *given = inspect.signature(constructor).parameters.values()
     open_ended = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return frozenset(one.name for one in given if one.kind not in open_ended)

@@ -129,6 +129,8 @@ class Configured:
 
     __arguments__: ClassVar[Mapping[str, Argument]] = {}
     """The arguments by the names of their attributes, those of the classes above first."""
+    __stated__: ClassVar[Sequence[tuple[str, str, Callable[[Any, str], Any], bool]]] = ()
+    """Name, attribute, `state` and `optional` of those that a configuration has, in its order."""
     first_in_config: ClassVar[tuple[str, ...]] = ()
     """The arguments that a configuration begins with, where Keras has another order than here."""
 
@@ -158,15 +160,11 @@ class Configured:
 
 def stated_arguments(item: Configured) -> Config:
     """Return what an object's configuration has of the arguments that its class declares."""
-    kind = type(item)
-    found: Config = {}
-    for name, one in kind.__arguments__.items():
-        if one.stated:
-            value = one.form.state(item, name)
-            if value is not None or not one.form.optional:
-                found[one.alias] = value
-    first = kind.first_in_config
-    return {name: found[name] for name in first if name in found} | found if first else found
+    return {
+        name: value
+        for name, attribute, state, optional in type(item).__stated__
+        if (value := state(item, attribute)) is not None or not optional
+    }
 
 
 @dataclass_transform(eq_default=False, field_specifiers=(argument, attribute))
@@ -177,6 +175,13 @@ def configurable(cls: Class) -> Class:
     every = {name: one for name, one in {**above, **own}.items() if one.init}
     new = [one for name, one in own.items() if one.init and not _is_repeated(one, above.get(name))]
     type.__setattr__(kind, "__arguments__", every)
+    stated = {
+        one.alias: (one.alias, one.attribute, one.form.state, one.form.optional)
+        for one in every.values()
+        if one.stated
+    }
+    first = {name: stated[name] for name in kind.first_in_config if name in stated}
+    type.__setattr__(kind, "__stated__", tuple((first | stated).values()))
     type.__setattr__(kind, "__init__", _constructor(kind, new))
     return cls
 

@@ -136,11 +136,12 @@ def axes(axis: int | Sequence[int], rank: int, layer: str) -> list[int]:
 
 def _named(get: Callable[[Any], Any], serialize: Callable[[Any], Any]) -> Form:
     """Return the form of an argument that is a name, an entry or an object of a catalogue."""
-    return Form(
-        lambda _, __, value: get(value),
-        lambda layer, name: serialize(getattr(layer, name)),
-        takes=object,
-    )
+
+    def state(layer: Any, name: str) -> Any:
+        value = getattr(layer, name)
+        return None if value is None else serialize(value)
+
+    return Form(lambda _, __, value: get(value), state, takes=object)
 
 
 ACTIVATION = _named(activations.get, activations.serialize)
