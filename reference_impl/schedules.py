@@ -1,7 +1,4 @@
-"""Learning-rate schedules: the rate as a function of the step, in float32 as TensorFlow does.
-
-Long because Keras has that many, each with its formula and its config beside it.
-"""
+"""Learning-rate schedules: the rate as a function of the step, in float32 as TensorFlow does."""
 
 import math
 from abc import ABC, abstractmethod

@@ -120,13 +120,7 @@ class PReLU(Elementwise):
                 f"every open length among them, found {self.shared_axes} for an input of shape "
                 f"{input_shape}"
             )
-        self.alpha = self.add_weight(
-            "alpha",
-            [size for size in shape if size is not None],
-            initializer=self.alpha_initializer,
-            regularizer=self.alpha_regularizer,
-            constraint=self.alpha_constraint,
-        )
+        self.alpha = self.add_weight_of("alpha", [size for size in shape if size is not None])
         self.built = True
 
     def call(self, inputs: Tensor) -> Tensor:

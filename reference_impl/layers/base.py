@@ -1,23 +1,18 @@
-"""Layer: what every layer and model shares, and the nodes by which symbolic calls are recorded.
-
-Long because Keras's `Layer` is one class: tracking, calling and flags work on the same fields.
-"""
+"""Layer: what every layer and model shares: its arguments, its calls and the layers below it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import KW_ONLY
 from typing import Any, ClassVar
 
 import numpy as np
 
-from saveproof.reference_impl import constraints, initializers, regularizers
-from saveproof.reference_impl.autodiff import Tensor, Variable, cast
+from saveproof.reference_impl.autodiff import Tensor, cast
 from saveproof.reference_impl.configuration import check_stated
 from saveproof.reference_impl.fields import Form, argument, attribute, configurable
-from saveproof.reference_impl.layers.arguments import shape_of
 from saveproof.reference_impl.layers.call_context import CallFrame, calling, current_frame
 from saveproof.reference_impl.layers.call_signature import by_name, positions, takes_training
 from saveproof.reference_impl.layers.input_shape import InputShape
+from saveproof.reference_impl.layers.output_shapes import OutputShapes
 from saveproof.reference_impl.layers.policy import (
     compute_dtype,
     is_floating,
@@ -25,18 +20,15 @@ from saveproof.reference_impl.layers.policy import (
     serialize_policy,
     variable_dtype,
 )
-from saveproof.reference_impl.layers.recorded_calls import RecordedCalls
-from saveproof.reference_impl.layers.stand_ins import open_shapes, zeros_for
 from saveproof.reference_impl.layers.symbolic import (
     KerasTensor,
     symbols_in,
-    with_symbols,
 )
+from saveproof.reference_impl.layers.weight_creation import WeightCreation
 from saveproof.reference_impl.layers.weight_lists import WeightLists
-from saveproof.reference_impl.limits import check_size
 from saveproof.reference_impl.naming import snake_case, unique_name
-from saveproof.reference_impl.nest import Nested, leaves, map_leaves, map_shapes
-from saveproof.reference_impl.plain import is_ours, with_plain_arguments
+from saveproof.reference_impl.nest import Nested, leaves, map_leaves
+from saveproof.reference_impl.plain import is_ours
 from saveproof.reference_impl.tape import current_tracer
 
 NAME = Form(state=lambda layer, _: layer.name)
@@ -44,7 +36,7 @@ POLICY = Form(state=lambda layer, _: serialize_policy(layer.dtype_policy))
 
 
 @configurable
-class Layer(InputShape, RecordedCalls, WeightLists):
+class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
     """A function with weights, built when it first sees the shape of its input.
 
     A subclass states `build(input_shape)`, `call(inputs)` or `call(inputs, training)`,
@@ -130,76 +122,6 @@ class Layer(InputShape, RecordedCalls, WeightLists):
     def call(self, inputs: Nested) -> Nested:
         """Return the outputs: stated by each layer."""
         raise NotImplementedError(f"layer {self.name!r} ({type(self).__name__}) states no call()")
-
-    def compute_output_shape(self, input_shape: Nested) -> Nested:
-        """Return the shape that `call` gives, by calling it on zeros unless a layer states it."""
-        return self._shape_by_call(self._symbols(input_shape), {})
-
-    def output_shape_of_call(self, input_shape: Nested, arguments: Mapping[str, Any]) -> Nested:
-        """Return the shape that a call with these other arguments gives.
-
-        Symbolic tensors among them stand for their shapes.
-        """
-        if symbols_in(arguments) and not self.states_output_shape:
-            return self._shape_by_call(self._symbols(input_shape), arguments)
-        return self.compute_output_shape(input_shape)
-
-    @property
-    def states_output_shape(self) -> bool:
-        """Whether the class states the shape of its outputs, so that no call is needed for it."""
-        return type(self).compute_output_shape is not Layer.compute_output_shape
-
-    def _shape_by_call(self, inputs: Nested, arguments: Mapping[str, Any]) -> Nested:
-        found = self._called_on_zeros(inputs, arguments)
-        return map_shapes(lambda shape: (None, *shape[1:]), found)
-
-    def _called_on_zeros(self, inputs: Nested, arguments: Mapping[str, Any]) -> Nested:
-        """Return the shapes of the outputs for zeros; no value that there is changes.
-
-        The zeros stand for symbolic tensors: the inputs, and those among the arguments.
-        """
-
-        def called(length: int) -> Nested:
-            others = with_symbols(arguments, lambda symbol: zeros_for(symbol, length))
-            with calling(CallFrame()), np.errstate(all="ignore"), _values_kept(self):
-                outputs = self(zeros_for(inputs, length), **{"training": False, **others})
-            return map_leaves(lambda tensor: tuple(tensor.shape), outputs)
-
-        given = [symbol.shape for symbol in (*leaves(inputs), *symbols_in(arguments))]
-        return open_shapes(called, given, where=f"layer {self.name!r}")
-
-    def _symbols(self, shapes: Nested) -> Nested:
-        return map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), shapes)
-
-    @with_plain_arguments()
-    def add_weight(
-        self,
-        name: str | None = None,
-        shape: Sequence[int] | None = None,
-        *,
-        initializer: Any = None,
-        regularizer: Any = None,
-        constraint: Any = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ) -> Variable:
-        """Create a weight, named `<layer>/<name>:0`, and return it."""
-        dtype = dtype or self.dtype
-        default = "glorot_uniform" if is_floating(dtype) else "zeros"
-        made: Any = initializers.get(initializer or default)
-        scope = self.built_scope or (self.name,)
-        where = f"layer {self.name!r}: weight {name!r}"
-        sizes = shape_of(() if shape is None else shape, f"{where}: shape", unknown=())
-        check_size(sizes, dtype, where=where)
-        variable = Variable(
-            made(sizes, dtype=dtype),
-            name="/".join((*scope, name or "variable")) + ":0",
-            trainable=trainable,
-            constraint=constraints.get(constraint),
-            regularizer=regularizers.get(regularizer),
-        )
-        self._own_weights.append(variable)
-        return variable
 
     def reset_states(self) -> None:
         """Set the states of a stateful layer to zero; stated by those that have any."""
@@ -391,22 +313,3 @@ class Layer(InputShape, RecordedCalls, WeightLists):
         if tensor.dtype != target and is_floating(tensor.dtype) and is_floating(target):
             return cast(tensor, target)
         return tensor
-
-
-@contextmanager
-def _values_kept(layer: Layer) -> Iterator[None]:
-    """Put the values of weights and states back, and new states to their start."""
-    before = [
-        (variable, variable.value)
-        for each in layer.flatten_layers()
-        for variable in (*each.own_weights(), *each.extra_state.values())
-    ]
-    known = {variable for variable, _ in before}
-    try:
-        yield
-    finally:
-        for variable, value in before:
-            variable.value = value
-        for each in layer.flatten_layers():
-            if each.stateful and not known.issuperset(each.extra_state.values()):
-                each.reset_states()

@@ -81,22 +81,12 @@ class Convolution(Layer):
         self.compute_output_shape(input_shape)
         self._add_kernels(channels)
         if self.use_bias:
-            self.bias = self.add_kernel("bias", (self._made(channels),))
+            self.bias = self.add_weight_of("bias", (self._made(channels),))
         self.built = True
 
     def _add_kernels(self, channels: int) -> None:
         shape = (*self.kernel_size, channels // self.groups, self.filters)
-        self.kernel = self.add_kernel("kernel", shape)
-
-    def add_kernel(self, role: str, shape: Shape, *, name: str | None = None) -> Variable:
-        """Create a weight with the three arguments that concern its role."""
-        return self.add_weight(
-            name or role,
-            tuple(shape),  # type: ignore[arg-type]  # every length is known by now
-            initializer=getattr(self, f"{role}_initializer"),
-            regularizer=getattr(self, f"{role}_regularizer"),
-            constraint=getattr(self, f"{role}_constraint"),
-        )
+        self.kernel = self.add_weight_of("kernel", shape)
 
     def _made(self, channels: int | None) -> int | None:  # noqa: ARG002 (for those that need it)
         """Return how many channels come of so many."""

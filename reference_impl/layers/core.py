@@ -94,21 +94,9 @@ class Dense(Layer):
                 f"layer {self.name!r}: expected an input of shape (batch, ..., features) with a "
                 f"known number of features, found {input_shape}"
             )
-        self.kernel = self.add_weight(
-            "kernel",
-            (features, self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.kernel = self.add_weight_of("kernel", (features, self.units))
         if self.use_bias:
-            self.bias = self.add_weight(
-                "bias",
-                (self.units,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.bias = self.add_weight_of("bias", (self.units,))
         self.built = True
 
     def call(self, inputs: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ class DepthwiseConvolution(Convolution):
 
     def _add_kernels(self, channels: int) -> None:
         shape = (*self.kernel_size, channels, self.depth_multiplier)
-        self.depthwise_kernel = self.add_kernel("depthwise", shape, name="depthwise_kernel")
+        self.depthwise_kernel = self.add_weight_of("depthwise", shape, name="depthwise_kernel")
 
     def _correlation(self, inputs: Tensor) -> Tensor:
         return self._convolved(inputs, cast(self.depthwise_kernel, inputs.dtype))
@@ -82,8 +82,8 @@ class SeparableConvolution(Convolution):
         made = channels * self.depth_multiplier
         depthwise = (*self.kernel_size, channels, self.depth_multiplier)
         pointwise = (*(1,) * self.rank, made, self.filters)
-        self.depthwise_kernel = self.add_kernel("depthwise", depthwise, name="depthwise_kernel")
-        self.pointwise_kernel = self.add_kernel("pointwise", pointwise, name="pointwise_kernel")
+        self.depthwise_kernel = self.add_weight_of("depthwise", depthwise, name="depthwise_kernel")
+        self.pointwise_kernel = self.add_weight_of("pointwise", pointwise, name="pointwise_kernel")
 
     def _correlation(self, inputs: Tensor) -> Tensor:
         return self.mixed(self._convolved(inputs, cast(self.depthwise_kernel, inputs.dtype)))

@@ -62,13 +62,7 @@ class Embedding(Layer):
 
     def build(self, input_shape: Shape) -> None:  # noqa: ARG002 (Layer's signature)
         """Create the table."""
-        self.embeddings = self.add_weight(
-            "embeddings",
-            (self.input_dim, self.output_dim),
-            initializer=self.embeddings_initializer,
-            regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-        )
+        self.embeddings = self.add_weight_of("embeddings", (self.input_dim, self.output_dim))
         self.built = True
 
     def call(self, inputs: Tensor) -> Tensor:

@@ -80,36 +80,12 @@ class BatchNormalization(Layer):
         shape = (kept[self.axis[0]],) if len(self.axis) == 1 else self.broadcast_shape
         dtype = "float64" if self.dtype == "float64" else "float32"
         if self.scale:
-            self.gamma = self.add_weight(
-                "gamma",
-                shape,
-                dtype=dtype,
-                initializer=self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-            )
+            self.gamma = self.add_weight_of("gamma", shape, dtype=dtype)
         if self.center:
-            self.beta = self.add_weight(
-                "beta",
-                shape,
-                dtype=dtype,
-                initializer=self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-            )
-        self.moving_mean = self.add_weight(
-            "moving_mean",
-            shape,
-            dtype=dtype,
-            initializer=self.moving_mean_initializer,
-            trainable=False,
-        )
-        self.moving_variance = self.add_weight(
-            "moving_variance",
-            shape,
-            dtype=dtype,
-            initializer=self.moving_variance_initializer,
-            trainable=False,
+            self.beta = self.add_weight_of("beta", shape, dtype=dtype)
+        self.moving_mean = self.add_weight_of("moving_mean", shape, dtype=dtype, trainable=False)
+        self.moving_variance = self.add_weight_of(
+            "moving_variance", shape, dtype=dtype, trainable=False
         )
         self.built = True
 
@@ -200,21 +176,9 @@ class LayerNormalization(Layer):
         kept = [size or 1 if a in self.axis else 1 for a, size in enumerate(input_shape)]
         self.broadcast_shape = tuple(kept)
         if self.scale:
-            self.gamma = self.add_weight(
-                "gamma",
-                shape,
-                initializer=self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-            )
+            self.gamma = self.add_weight_of("gamma", shape)
         if self.center:
-            self.beta = self.add_weight(
-                "beta",
-                shape,
-                initializer=self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-            )
+            self.beta = self.add_weight_of("beta", shape)
         self.built = True
 
     def call(self, inputs: Tensor) -> Tensor:

@@ -116,27 +116,14 @@ class Recurrent(Layer):
                 f"known number of features, found {shape}"
             )
         width = self.gates * self.units
-        self.kernel = self.add_weight(
-            f"{self.cell_name}/kernel",
-            (shape[-1], width),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.recurrent_kernel = self.add_weight(
-            f"{self.cell_name}/recurrent_kernel",
-            (self.units, width),
-            initializer=self.recurrent_initializer,
-            regularizer=self.recurrent_regularizer,
-            constraint=self.recurrent_constraint,
+        cell = self.cell_name
+        self.kernel = self.add_weight_of("kernel", (shape[-1], width), name=f"{cell}/kernel")
+        self.recurrent_kernel = self.add_weight_of(
+            "recurrent", (self.units, width), name=f"{cell}/recurrent_kernel"
         )
         if self.use_bias:
-            self.bias = self.add_weight(
-                f"{self.cell_name}/bias",
-                self._bias_shape,
-                initializer=self._initial_bias,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
+            self.bias = self.add_weight_of(
+                "bias", self._bias_shape, name=f"{cell}/bias", initializer=self._initial_bias
             )
         if self.stateful:
             self._create_states(shape[0])

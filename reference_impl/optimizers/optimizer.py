@@ -1,7 +1,4 @@
-"""Optimizer: what every optimizer shares around its update formula.
-
-Long because what every optimizer shares (slots, clipping, decay, averages, config) is one update.
-"""
+"""Optimizer: what every optimizer shares around its update formula."""
 
 import logging
 import re
