@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from saveproof.reference_impl.fields import Configured, Form, argument, attribute, configurable
+from saveproof.reference_impl.layers import Layer
+from tests.reference_impl.test_plain import CLASSES
 
 
 def doubled(owner: Any, name: str, value: float) -> float:
@@ -109,3 +111,75 @@ def test_a_users_class_inherits_the_fields_and_has_a_constructor_of_its_own():
 
     assert made.get_config() == {"name": "own", "size": 4.0}
     assert type(made.table) is float
+
+
+EVERY_LAYER = {"weights", "input_shape", "input_dim", "batch_size"}
+"""Arguments of each layer that its configuration does not have: they are of its start."""
+
+OF_THE_KERNEL = frozenset({"kernel_initializer", "kernel_regularizer", "kernel_constraint"})
+
+NOT_STATED = {
+    "LeakyReLU": frozenset({"negative_slope"}),
+    "ZeroPadding1D": frozenset({"data_format"}),
+    "DepthwiseConv1D": OF_THE_KERNEL,
+    "DepthwiseConv2D": OF_THE_KERNEL,
+}
+"""What tf_keras's configurations don't have either, or what is another name of an argument."""
+
+
+@pytest.mark.parametrize("kind", CLASSES.values(), ids=CLASSES)
+def test_a_configuration_has_every_argument_but_these(kind):
+    arguments = {one.alias for one in kind.__arguments__.values()}
+    stated = {name for name, *_ in kind.__stated__}
+    of_layer = EVERY_LAYER if issubclass(kind, Layer) else set()
+
+    assert arguments - stated - of_layer == NOT_STATED.get(kind.__name__, set())
+
+
+NOT_OFFERED = {
+    ("Adam", "adaptive_epsilon"),
+    ("BatchNormalization", "synchronized"),
+    ("Embedding", "sparse"),
+    ("Softmax", "robust_masking"),
+}
+"""Arguments of tf_keras that ask for nothing that there is here."""
+
+BY_HAND = {"Bidirectional", "InputLayer", "LossFunctionWrapper", "MeanMetricWrapper"}
+"""Classes whose constructor is written out: their arguments become other things."""
+
+
+def same_default(name: str, ours: Any, theirs: Any) -> bool:
+    """Return whether two defaults mean the same: None is the class's own, and one size all."""
+    one = theirs[0] if isinstance(theirs, tuple) else theirs
+    return (
+        ours == one or name == "jit_compile" or (name in ("name", "data_format") and ours is None)
+    )
+
+
+@pytest.mark.frameworks
+def test_arguments_and_defaults_are_those_of_tf_keras():
+    keras = pytest.importorskip("tf_keras")
+    modules = {
+        "constraint": keras.constraints,
+        "initializer": keras.initializers,
+        "layer": keras.layers,
+        "loss": keras.losses,
+        "metric": keras.metrics,
+        "optimizer": keras.optimizers,
+        "regularizer": keras.regularizers,
+        "schedule": keras.optimizers.schedules,
+    }
+    compared = 0
+    for title, kind in CLASSES.items():
+        *_, what, name = title.split()
+        if name in BY_HAND or not hasattr(modules[what], name):
+            continue
+        ours = {one.alias: one.default for one in kind.__arguments__.values()}
+        for taken, theirs in inspect.signature(getattr(modules[what], name)).parameters.items():
+            if theirs.kind in (theirs.VAR_KEYWORD, theirs.VAR_POSITIONAL):
+                continue
+            assert taken in ours or (name, taken) in NOT_OFFERED, f"{title}: {taken}"
+            if taken in ours:
+                assert same_default(taken, ours[taken], theirs.default), f"{title}: {taken}"
+                compared += 1
+    assert compared > 400
