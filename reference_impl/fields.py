@@ -25,15 +25,18 @@ Config = dict[str, Any]
 
 REQUIRED: Any = inspect.Parameter.empty
 
+Statement = tuple[str, str, Callable[[Any, str], Any], bool]
+"""An argument in a configuration: its name, its attribute, and its form's `state`, `optional`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How arguments of one kind are taken and stated.
+    """How arguments of one kind are checked, kept and written to a configuration.
 
     Attributes:
-        convert: the value that an object keeps, from the object, the argument's name and what was
-            given; raises if that has no meaning.
-        state: the value in a configuration, from the object and the attribute's name.
+        convert: returns the value that the object keeps, from the object, the argument's name and
+            the value given; raises if that is not allowed.
+        state: returns the value for the configuration, from the object and the attribute's name.
         takes: the type of what is given, if it is not that of the attribute.
         optional: whether a configuration leaves it out while it is None.
     """
@@ -129,8 +132,8 @@ class Configured:
 
     __arguments__: ClassVar[Mapping[str, Argument]] = {}
     """The arguments by the names of their attributes, those of the classes above first."""
-    __stated__: ClassVar[Sequence[tuple[str, str, Callable[[Any, str], Any], bool]]] = ()
-    """Name, attribute, `state` and `optional` of those that a configuration has, in its order."""
+    __stated__: ClassVar[Sequence[Statement]] = ()
+    """Those that a configuration has, in its order."""
     first_in_config: ClassVar[tuple[str, ...]] = ()
     """The arguments that a configuration begins with, where Keras has another order than here."""
 
@@ -174,15 +177,12 @@ def configurable(cls: Class) -> Class:
     above, own = kind.__arguments__, _own_arguments(kind)
     every = {name: one for name, one in {**above, **own}.items() if one.init}
     new = [one for name, one in own.items() if one.init and not _is_repeated(one, above.get(name))]
-    type.__setattr__(kind, "__arguments__", every)
-    stated = {
-        one.alias: (one.alias, one.attribute, one.form.state, one.form.optional)
-        for one in every.values()
-        if one.stated
-    }
-    first = {name: stated[name] for name in kind.first_in_config if name in stated}
-    type.__setattr__(kind, "__stated__", tuple((first | stated).values()))
-    type.__setattr__(kind, "__init__", _constructor(kind, new))
+    for name, value in (
+        ("__arguments__", every),
+        ("__stated__", _stated(every, kind.first_in_config)),
+        ("__init__", _constructor(kind, list(every.values()), new)),
+    ):
+        type.__setattr__(kind, name, value)
     return cls
 
 
@@ -213,15 +213,26 @@ def _own_arguments(kind: type) -> dict[str, Argument]:
     return found
 
 
-def _constructor(kind: Any, own: Sequence[Argument]) -> Callable[..., None]:
+def _stated(every: Mapping[str, Argument], first: Sequence[str]) -> tuple[Statement, ...]:
+    """Return what a configuration has, in its order, as tuples: they are read again and again."""
+    found = {
+        one.alias: (one.alias, one.attribute, one.form.state, one.form.optional)
+        for one in every.values()
+        if one.stated
+    }
+    return tuple(({name: found[name] for name in first if name in found} | found).values())
+
+
+def _constructor(
+    kind: type, every: Sequence[Argument], new: Sequence[Argument]
+) -> Callable[..., None]:
     """Return a constructor whose signature shows what may be given by position, and what is new.
 
     The other arguments of the classes above are among its `**kwargs`. As in a dataclass it is
     compiled from its text, so that Python itself binds the arguments.
     """
-    every = list(kind.__arguments__.values())
     by_position = [one for one in every if not one.kw_only]
-    by_name = [one for one in own if one.kw_only]
+    by_name = [one for one in new if one.kw_only]
     by_name += [one for one in every if not (one.has_default or one in by_position + by_name)]
     shown = by_position + by_name
     rest = "**kwargs" if len(shown) < len(every) else ""
