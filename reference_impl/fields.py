@@ -25,8 +25,8 @@ Config = dict[str, Any]
 
 REQUIRED: Any = inspect.Parameter.empty
 
-Statement = tuple[str, str, Callable[[Any, str], Any], bool]
-"""An argument in a configuration: its name, its attribute, and its form's `state`, `optional`."""
+ConfigEntry = tuple[str, str, Callable[[Any, str], Any], bool]
+"""An argument in a configuration: name, attribute, and `to_config` and `optional` of its form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,14 @@ class Form:
     Attributes:
         convert: returns the value that the object keeps, from the object, the argument's name and
             the value given; raises if that is not allowed.
-        state: returns the value for the configuration, from the object and the attribute's name.
+        to_config: returns the value for the configuration, from the object and the attribute's
+            name.
         takes: the type of what is given, if it is not that of the attribute.
         optional: whether a configuration leaves it out while it is None.
     """
 
     convert: Callable[[Any, str, Any], Any] | None = None
-    state: Callable[[Any, str], Any] = getattr
+    to_config: Callable[[Any, str], Any] = getattr
     takes: Any = REQUIRED
     optional: bool = False
 
@@ -55,12 +56,12 @@ class Argument:
     """An argument of a class.
 
     Attributes:
-        form: how it is taken and stated.
-        default: given if nothing is; without one it is required.
-        init: False for what is no argument, but an attribute whose default the class has.
+        form: how it is checked, kept and written to a configuration.
+        default: its value if none is given; without one it is required.
+        init: False for an attribute that is no argument; the class has its default.
         kw_only: whether it is given by name alone.
-        kept: False if `__pre_init__` takes it, and no attribute is set.
-        stated: whether the configuration has it.
+        kept: whether the attribute is set; if not, `__pre_init__` uses the value.
+        in_config: whether the configuration has it.
         array: whether an array, or a list of them, stays one.
         alias: its name in the constructor and the configuration, if not the attribute's.
         attribute: its name in the class.
@@ -72,7 +73,7 @@ class Argument:
     init: bool = True
     kw_only: bool = False
     kept: bool = True
-    stated: bool = True
+    in_config: bool = True
     array: bool = False
     alias: str = ""
     attribute: str = ""
@@ -88,8 +89,8 @@ class Argument:
         """The type of what is given."""
         return self.annotation if self.form.takes is REQUIRED else self.form.takes
 
-    def plainly(self, value: Any) -> Any:
-        """Return a given value as Python has it; arrays stay such where they may be given."""
+    def as_plain(self, value: Any) -> Any:
+        """Return a value with NumPy's numbers as Python's; arrays stay if they are allowed."""
         return plain_but_arrays(value) if self.array else plain(value)
 
 
@@ -99,46 +100,46 @@ def argument(
     default: Any = REQUIRED,
     kw_only: bool = False,
     kept: bool = True,
-    stated: bool = True,
+    in_config: bool = True,
     array: bool = False,
     alias: str = "",
 ) -> Any:
-    """Return an argument, as a dataclass's `field`: `Argument` says what is given here."""
+    """Return an argument of a class, like `field` in a dataclass; `Argument` explains the options."""
     return Argument(
         form=form,
         default=default,
         kw_only=kw_only,
         kept=kept,
-        stated=stated,
+        in_config=in_config,
         array=array,
         alias=alias,
     )
 
 
 def attribute(*, default: Any = REQUIRED, init: Literal[False] = False) -> Any:
-    """Return what is no argument: an attribute with a value that the class has.
+    """Return an attribute that is no argument, with its default.
 
-    One of the same name in a class above is no argument of this class.
+    It also removes an argument of this name that a base class has.
     """
     return Argument(default=default, init=init)
 
 
 class Configured:
-    """What every kind of object shares that has a configuration.
+    """Base class of everything that has a configuration.
 
-    The constructors of the project's own classes take their arguments plain; a user's class takes
-    what it is given.
+    Constructors of built-in classes convert NumPy's numbers to Python's; a constructor of a user's
+    class receives its arguments unchanged.
     """
 
     __arguments__: ClassVar[Mapping[str, Argument]] = {}
-    """The arguments by the names of their attributes, those of the classes above first."""
-    __stated__: ClassVar[Sequence[Statement]] = ()
-    """Those that a configuration has, in its order."""
+    """The arguments by the names of their attributes, those of base classes first."""
+    __config_entries__: ClassVar[Sequence[ConfigEntry]] = ()
+    """The arguments in the configuration, in its order."""
     first_in_config: ClassVar[tuple[str, ...]] = ()
-    """The arguments that a configuration begins with, where Keras has another order than here."""
+    """Arguments that the configuration begins with, where Keras orders them otherwise."""
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Let a constructor that a class of the project writes out take its arguments plain."""
+        """Convert NumPy's numbers for a built-in class that writes its constructor by hand."""
         super().__init_subclass__(**options)
         if is_ours(cls) and "__init__" in cls.__dict__:
             arrays = {one.alias for one in cls.__arguments__.values() if one.array}
@@ -146,14 +147,14 @@ class Configured:
             type.__setattr__(cls, "__init__", made)
 
     def __pre_init__(self, given: Mapping[str, Any]) -> None:
-        """Take the arguments that become no attributes; called before the others are set."""
+        """Use the arguments that are not kept; runs before attributes are set."""
 
     def __post_init__(self) -> None:
-        """Check the arguments against each other and create what follows from them."""
+        """Check arguments that depend on each other; runs after attributes are set."""
 
     def get_config(self) -> Config:
         """Return the arguments that the constructor needs to make this object again."""
-        return stated_arguments(self)
+        return config_of_fields(self)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
@@ -161,25 +162,25 @@ class Configured:
         return made_from(cls, config)
 
 
-def stated_arguments(item: Configured) -> Config:
-    """Return what an object's configuration has of the arguments that its class declares."""
+def config_of_fields(item: Configured) -> Config:
+    """Return the declared arguments of an object, as its configuration has them."""
     return {
         name: value
-        for name, attribute, state, optional in type(item).__stated__
-        if (value := state(item, attribute)) is not None or not optional
+        for name, attribute, to_config, optional in type(item).__config_entries__
+        if (value := to_config(item, attribute)) is not None or not optional
     }
 
 
 @dataclass_transform(eq_default=False, field_specifiers=(argument, attribute))
 def configurable(cls: Class) -> Class:
-    """Return the class with the constructor that its fields and those of its bases declare."""
+    """Give a class the constructor and configuration that follow from its fields."""
     kind: Any = cls
     above, own = kind.__arguments__, _own_arguments(kind)
     every = {name: one for name, one in {**above, **own}.items() if one.init}
     new = [one for name, one in own.items() if one.init and not _is_repeated(one, above.get(name))]
     for name, value in (
         ("__arguments__", every),
-        ("__stated__", _stated(every, kind.first_in_config)),
+        ("__config_entries__", _config_entries(every, kind.first_in_config)),
         ("__init__", _constructor(kind, list(every.values()), new)),
     ):
         type.__setattr__(kind, name, value)
@@ -187,12 +188,12 @@ def configurable(cls: Class) -> Class:
 
 
 def _is_repeated(one: Argument, other: Argument | None) -> bool:
-    """Return whether a class takes an argument as the class above does, and states it otherwise."""
+    """Return whether a class declares an argument anew with the default and type of its base."""
     return other is not None and one.default is other.default and one.takes == other.takes
 
 
 def _own_arguments(kind: type) -> dict[str, Argument]:
-    """Return the arguments that a class's own body declares, which become no class attributes."""
+    """Return the arguments in a class's own body, and remove their markers from the class."""
     found: dict[str, Argument] = {}
     by_name = False
     for name, annotation in inspect.get_annotations(kind).items():
@@ -213,12 +214,12 @@ def _own_arguments(kind: type) -> dict[str, Argument]:
     return found
 
 
-def _stated(every: Mapping[str, Argument], first: Sequence[str]) -> tuple[Statement, ...]:
-    """Return what a configuration has, in its order, as tuples: they are read again and again."""
+def _config_entries(every: Mapping[str, Argument], first: Sequence[str]) -> tuple[ConfigEntry, ...]:
+    """Return the arguments in the configuration, in its order."""
     found = {
-        one.alias: (one.alias, one.attribute, one.form.state, one.form.optional)
+        one.alias: (one.alias, one.attribute, one.form.to_config, one.form.optional)
         for one in every.values()
-        if one.stated
+        if one.in_config
     }
     return tuple(({name: found[name] for name in first if name in found} | found).values())
 
@@ -226,10 +227,11 @@ def _stated(every: Mapping[str, Argument], first: Sequence[str]) -> tuple[Statem
 def _constructor(
     kind: type, every: Sequence[Argument], new: Sequence[Argument]
 ) -> Callable[..., None]:
-    """Return a constructor whose signature shows what may be given by position, and what is new.
+    """Return the constructor of a class.
 
-    The other arguments of the classes above are among its `**kwargs`. As in a dataclass it is
-    compiled from its text, so that Python itself binds the arguments.
+    Its signature shows the arguments that may be given by position and those that the class adds;
+    the others of its base classes are in `**kwargs`. As in a dataclass it is compiled from source,
+    so that Python binds the arguments.
     """
     by_position = [one for one in every if not one.kw_only]
     by_name = [one for one in new if one.kw_only]
@@ -254,18 +256,18 @@ def _constructor(
 
 
 def _filler(every: Sequence[Argument], shown: Sequence[Argument]) -> Callable[..., None]:
-    """Return what sets an object's attributes from what its constructor was given."""
+    """Return the function that sets an object's attributes from the arguments given."""
     hidden = [one for one in every if one not in shown]
     kept = [(one.attribute, one.alias, one.form.convert) for one in every if one.kept]
 
     def fill(item: Configured, values: tuple[Any, ...], others: dict[str, Any]) -> None:
         given = {
-            one.alias: value if value is one.default else one.plainly(value)
+            one.alias: value if value is one.default else one.as_plain(value)
             for one, value in zip(shown, values, strict=True)
         }
         for one in hidden:
             given[one.alias] = (
-                one.plainly(others.pop(one.alias)) if one.alias in others else one.default
+                one.as_plain(others.pop(one.alias)) if one.alias in others else one.default
             )
         if others:
             raise TypeError(f"Keyword argument not understood: {sorted(others)}")

@@ -61,7 +61,7 @@ def _number_or_entry(owner: Initializer, name: str) -> Any:
 class Constant(Initializer):
     """One number, or an array of the weight's shape."""
 
-    value: Any = argument(Form(state=_number_or_entry), default=0, array=True)
+    value: Any = argument(Form(to_config=_number_or_entry), default=0, array=True)
 
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
         return np.broadcast_to(np.asarray(self.value), tuple(shape)).astype(as_dtype(dtype))

@@ -80,7 +80,7 @@ class LeakyReLU(Elementwise):
 
     alpha: float = 0.3
     _: KW_ONLY
-    negative_slope: float | None = argument(default=None, stated=False)
+    negative_slope: float | None = argument(default=None, in_config=False)
 
     def __post_init__(self) -> None:
         slope = self.alpha if self.negative_slope is None else self.negative_slope

@@ -135,13 +135,13 @@ def axes(axis: int | Sequence[int], rank: int, layer: str) -> list[int]:
 
 
 def _named(get: Callable[[Any], Any], serialize: Callable[[Any], Any]) -> Form:
-    """Return the form of an argument that is a name, an entry or an object of a catalogue."""
+    """Return the form of an argument that may be a name, an entry or an object of a catalogue."""
 
-    def state(layer: Any, name: str) -> Any:
+    def to_config(layer: Any, name: str) -> Any:
         value = getattr(layer, name)
         return None if value is None else serialize(value)
 
-    return Form(lambda _, __, value: get(value), state, takes=object)
+    return Form(lambda _, __, value: get(value), to_config, takes=object)
 
 
 ACTIVATION = _named(activations.get, activations.serialize)
@@ -151,7 +151,7 @@ CONSTRAINT = _named(constraints.get, constraints.serialize)
 
 
 def where(layer: Any, name: str) -> str:
-    """Return what a message calls an argument of a layer."""
+    """Return the name of a layer and its argument, for messages."""
     return f"layer {layer.name!r}: {name}"
 
 

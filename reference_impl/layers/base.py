@@ -31,8 +31,8 @@ from saveproof.reference_impl.nest import Nested, leaves, map_leaves
 from saveproof.reference_impl.plain import is_ours
 from saveproof.reference_impl.tape import current_tracer
 
-NAME = Form(state=lambda layer, _: layer.name)
-POLICY = Form(state=lambda layer, _: serialize_policy(layer.dtype_policy))
+NAME = Form(to_config=lambda layer, _: layer.name)
+POLICY = Form(to_config=lambda layer, _: serialize_policy(layer.dtype_policy))
 
 
 @configurable
@@ -59,7 +59,7 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
     _trainable: bool = argument(default=True, alias="trainable", kept=False)
     _given_dtype: object = argument(POLICY, default=None, alias="dtype", kept=False)
     _first_weights: Sequence[np.ndarray] | None = argument(
-        default=None, alias="weights", kept=False, stated=False, array=True
+        default=None, alias="weights", kept=False, in_config=False, array=True
     )
     first_in_config: ClassVar[tuple[str, ...]] = ("name", "trainable", "batch_input_shape", "dtype")
 

@@ -23,9 +23,9 @@ class DepthwiseConvolution(Convolution):
     filters: int = attribute()
     depth_multiplier: int = argument(WHOLE, default=1)
     _: KW_ONLY
-    kernel_initializer: Any = argument(INITIALIZER, default="glorot_uniform", stated=False)
-    kernel_regularizer: Any = argument(REGULARIZER, default=None, stated=False)
-    kernel_constraint: Any = argument(CONSTRAINT, default=None, stated=False)
+    kernel_initializer: Any = argument(INITIALIZER, default="glorot_uniform", in_config=False)
+    kernel_regularizer: Any = argument(REGULARIZER, default=None, in_config=False)
+    kernel_constraint: Any = argument(CONSTRAINT, default=None, in_config=False)
     depthwise_initializer: Any = argument(INITIALIZER, default="glorot_uniform")
     depthwise_regularizer: Any = argument(REGULARIZER, default=None)
     depthwise_constraint: Any = argument(CONSTRAINT, default=None)

@@ -18,11 +18,15 @@ class InputShape(Configured):
 
     _: KW_ONLY
     _sample_shape: Any = argument(
-        _SHAPE, default=None, alias="input_shape", kept=False, stated=False
+        _SHAPE, default=None, alias="input_shape", kept=False, in_config=False
     )
     batch_input_shape: Any = argument(_BATCH_SHAPE, default=None, kept=False)
-    _sample_length: int | None = argument(default=None, alias="input_dim", kept=False, stated=False)
-    _batch_size: int | None = argument(default=None, alias="batch_size", kept=False, stated=False)
+    _sample_length: int | None = argument(
+        default=None, alias="input_dim", kept=False, in_config=False
+    )
+    _batch_size: int | None = argument(
+        default=None, alias="batch_size", kept=False, in_config=False
+    )
 
     def __pre_init__(self, given: Mapping[str, Any]) -> None:
         vars(self)["batch_input_shape"] = _batch_input_shape(f"layer {given['name']!r}: ", given)

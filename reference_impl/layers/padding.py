@@ -74,7 +74,7 @@ class ZeroPadding1D(ZeroPadding):
     """Zeros before and after the steps of x (batch, steps, channels)."""
 
     rank = 1
-    data_format: str = argument(CHANNELS_LAST, default=None, stated=False)
+    data_format: str = argument(CHANNELS_LAST, default=None, in_config=False)
 
     @property
     def padding(self) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """The built-in losses as classes."""
 
-from saveproof.reference_impl.fields import Form, argument, configurable, stated_arguments
+from saveproof.reference_impl.fields import Form, argument, config_of_fields, configurable
 from saveproof.reference_impl.losses.functions import (
     binary_crossentropy,
     categorical_crossentropy,
@@ -25,8 +25,8 @@ class _FunctionLoss(LossFunctionWrapper):
     """A loss whose own arguments, beside those of every loss, are those of its function."""
 
     def __post_init__(self) -> None:
-        stated = stated_arguments(self)
-        self.kwargs = {key: stated[key] for key in stated if key not in ("reduction", "name")}
+        config = config_of_fields(self)
+        self.kwargs = {key: config[key] for key in config if key not in ("reduction", "name")}
 
 
 def _or_that_of_the_function(owner: LossFunctionWrapper, _: str, value: str | None) -> str:

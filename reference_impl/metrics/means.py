@@ -3,7 +3,7 @@
 from dataclasses import KW_ONLY
 from typing import Any, ClassVar
 
-from saveproof.reference_impl.fields import Form, argument, configurable, stated_arguments
+from saveproof.reference_impl.fields import Form, argument, config_of_fields, configurable
 from saveproof.reference_impl.losses import functions as lf
 from saveproof.reference_impl.metrics import functions as mf
 from saveproof.reference_impl.metrics.metric import DTYPE, NAME, MeanMetricWrapper
@@ -14,8 +14,8 @@ class _FunctionMean(MeanMetricWrapper):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        stated = stated_arguments(self)
-        self.kwargs = {key: stated[key] for key in stated if key not in ("name", "dtype")}
+        config = config_of_fields(self)
+        self.kwargs = {key: config[key] for key in config if key not in ("name", "dtype")}
 
 
 def _or_default(owner: Any, _: str, value: str | None) -> str:

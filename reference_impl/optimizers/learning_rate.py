@@ -61,14 +61,14 @@ class LearningRate(Configured):
         return self._rate.value.astype(dtype)
 
 
-def _stated_rate(owner: LearningRate, _: str) -> Any:
+def _rate_to_config(owner: LearningRate, _: str) -> Any:
     """Return the entry of a schedule, or the number, which is float32, widened."""
     if owner.schedule is not None:
         return schedules.serialize(owner.schedule)
     return float(owner.learning_rate.value)
 
 
-RATE = Form(state=_stated_rate, takes=Rate)
+RATE = Form(to_config=_rate_to_config, takes=Rate)
 
 
 def as_cast(number: float, dtype: np.dtype) -> np.ndarray:

@@ -36,7 +36,7 @@ class Square(Shape):
     sides: int = attribute()
     size: Any = argument(DOUBLED, default=3.0)
     _: KW_ONLY
-    table: Any = argument(default=None, array=True, stated=False)
+    table: Any = argument(default=None, array=True, in_config=False)
     first_in_config = ("name",)
 
     def __post_init__(self) -> None:
@@ -60,7 +60,7 @@ def test_the_signature_shows_what_a_class_declares_and_what_may_be_given_by_posi
     )
 
 
-def test_arguments_are_converted_and_stated_in_the_order_of_the_classes():
+def test_a_configuration_lists_arguments_in_the_order_of_the_classes():
     assert Shape(3, 2.0, note="n").get_config() == {
         "sides": 3,
         "size": 2.0,
@@ -118,7 +118,7 @@ EVERY_LAYER = {"weights", "input_shape", "input_dim", "batch_size"}
 
 OF_THE_KERNEL = frozenset({"kernel_initializer", "kernel_regularizer", "kernel_constraint"})
 
-NOT_STATED = {
+NOT_IN_CONFIG = {
     "LeakyReLU": frozenset({"negative_slope"}),
     "ZeroPadding1D": frozenset({"data_format"}),
     "DepthwiseConv1D": OF_THE_KERNEL,
@@ -130,10 +130,10 @@ NOT_STATED = {
 @pytest.mark.parametrize("kind", CLASSES.values(), ids=CLASSES)
 def test_a_configuration_has_every_argument_but_these(kind):
     arguments = {one.alias for one in kind.__arguments__.values()}
-    stated = {name for name, *_ in kind.__stated__}
+    in_config = {name for name, *_ in kind.__config_entries__}
     of_layer = EVERY_LAYER if issubclass(kind, Layer) else set()
 
-    assert arguments - stated - of_layer == NOT_STATED.get(kind.__name__, set())
+    assert arguments - in_config - of_layer == NOT_IN_CONFIG.get(kind.__name__, set())
 
 
 NOT_OFFERED = {

@@ -54,7 +54,7 @@ def _single(owner: "LegacyOptimizer", name: str) -> float:
     return float(owner.hypers[name].value)
 
 
-HYPER = Form(state=_single)
+HYPER = Form(to_config=_single)
 EPSILON = Form(lambda _, __, value: value or DEFAULT_EPSILON, takes=float | None)
 UNLESS_NONE = Form(optional=True)
 
