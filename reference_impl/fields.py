@@ -104,7 +104,7 @@ def argument(
     array: bool = False,
     alias: str = "",
 ) -> Any:
-    """Return an argument of a class, like `field` in a dataclass; `Argument` explains the options."""
+    """Return an argument of a class, as a dataclass's `field`; `Argument` explains its options."""
     return Argument(
         form=form,
         default=default,
