@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from hypothesis.strategies import SearchStrategy
 
-from saveproof.conformance.campaign import Campaign, run_together
+from saveproof.conformance.campaigns.campaign import Campaign, run_together
+from saveproof.conformance.campaigns.plan import Examiner, Plan
+from saveproof.conformance.campaigns.progress import Progress
 from saveproof.conformance.checks import ALL_CHECKS, Check
-from saveproof.conformance.plan import Examiner, Plan
-from saveproof.conformance.progress import Progress
 from saveproof.reports.records import Verdict
 from saveproof.strategies.case import Case
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from benchmarks import timed_subject
 from benchmarks.figures import Figure, cost
 from benchmarks.generated import examine_many
-from saveproof.conformance.examine import examine
+from saveproof.conformance.campaigns.worker import examine
 from saveproof.strategies.cases import cases
 
 GOAL = 0.005

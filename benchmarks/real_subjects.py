@@ -17,11 +17,11 @@ from msgspec.structs import replace
 from benchmarks import average_test
 from benchmarks.figures import Figure, in_turns, ratio
 from benchmarks.generated import SECONDS, examine_many
+from saveproof.conformance.campaigns.plan import side_by_side
+from saveproof.conformance.campaigns.worker import EXAMINE
 from saveproof.conformance.checks import ALL_CHECKS, Check
-from saveproof.conformance.examine import EXAMINE
-from saveproof.conformance.isolation import Child
-from saveproof.conformance.plan import side_by_side
-from saveproof.conformance.subjects import resolve
+from saveproof.conformance.families.subjects import resolve
+from saveproof.conformance.processes.isolation import Child
 from saveproof.strategies.case import Case, Kind
 from saveproof.strategies.cases import cases
 

@@ -10,7 +10,7 @@ from benchmarks import weight_files
 from benchmarks.figures import Figure, ratio
 from benchmarks.raw_files import PROGRAMS, Arrays, Program
 from benchmarks.weight_files import FORMATS, SERVE, Order, Seconds, timed
-from saveproof.conformance.isolation import Child
+from saveproof.conformance.processes.isolation import Child
 
 OF_RAW = 0.8
 OF_OTHERS = 1.0

@@ -9,10 +9,10 @@ from time import process_time
 
 import numpy as np
 
-from saveproof.conformance import subjects
-from saveproof.conformance.contract import Contract
-from saveproof.conformance.snapshot import Snapshot
-from saveproof.conformance.subject import Logs, Model, SavePath, Source, Subject
+from saveproof.conformance.families import subjects
+from saveproof.conformance.model_state.contract import Contract
+from saveproof.conformance.model_state.snapshot import Snapshot
+from saveproof.conformance.model_state.subject import Logs, Model, SavePath, Source, Subject
 from saveproof.strategies.case import AnyEvent, Case
 from saveproof.strategies.data import Rows
 

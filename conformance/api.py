@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from saveproof.conformance.isolation import importable
+from saveproof.conformance.processes.isolation import importable
 from saveproof.reports.store import Run, read
 
 

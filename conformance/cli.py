@@ -80,7 +80,7 @@ def run(
     """Run the suite. Exit 0: nothing unexpected; 1: findings; 2: it could not be finished."""
     import pytest
 
-    from saveproof.conformance import suite
+    from saveproof.conformance.runs import suite
 
     options: list[tuple[str, object]] = [
         *(("subject", name) for name in subjects),
@@ -159,7 +159,7 @@ def replay(
 ) -> None:
     """Run one case again, with every check and probe. Exit codes are those of `run`."""
     from saveproof.conformance import replay as replaying
-    from saveproof.conformance.admission import refuse_numbers
+    from saveproof.conformance.runs.preflight import refuse_numbers
     from saveproof.reports.records import Verdict
 
     _or_error(lambda: refuse_numbers({"timeout": timeout}, {"memory": memory}))

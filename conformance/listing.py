@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from functools import partial
 
-from saveproof.conformance import subjects as registry
+from saveproof.conformance import doctor as examination
 from saveproof.conformance.checks import ALL_CHECKS
-from saveproof.conformance.contract import Promise
-from saveproof.conformance.description import described
-from saveproof.conformance.endings import MEMORY
-from saveproof.conformance.environment import NOT_INSTALLED
-from saveproof.conformance.interchange.pairs import Crossing, Pair, crossings
-from saveproof.conformance.isolation import Child
-from saveproof.conformance.subject import SavePath
-from saveproof.conformance.subjects import doctor as examination
+from saveproof.conformance.families import subjects as registry
+from saveproof.conformance.families.description import described
+from saveproof.conformance.families.environment import NOT_INSTALLED
+from saveproof.conformance.interchange.pairs import Exchange, Pair, exchanges
+from saveproof.conformance.model_state.contract import Promise
+from saveproof.conformance.model_state.subject import SavePath
+from saveproof.conformance.processes.endings import MEMORY
+from saveproof.conformance.processes.isolation import Child
 
 
 def subjects() -> str:
@@ -43,7 +43,7 @@ def formats(names: Sequence[str]) -> str:
     Raises:
         UnknownSubject: there is no such subject.
     """
-    found = [one for w in names for r in names for one in crossings(Pair(w, r), described)]
+    found = [one for w in names for r in names for one in exchanges(Pair(w, r), described)]
     return "\n".join(_format_line(name, found) for name in dict.fromkeys(c.format for c in found))
 
 
@@ -60,7 +60,7 @@ def doctor(subject: str) -> tuple[str, bool]:
     return "\n".join(lines), all(ok for _, ok, _ in seen)
 
 
-def _format_line(name: str, found: Sequence[Crossing]) -> str:
+def _format_line(name: str, found: Sequence[Exchange]) -> str:
     same = [one for one in found if one.format == name]
     readers = [c.pair.reader if c.claim is Promise.MUST else f"({c.pair.reader})" for c in same]
     writers = dict.fromkeys(one.pair.writer for one in same)

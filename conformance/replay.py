@@ -8,17 +8,17 @@ from pathlib import Path
 
 import msgspec
 
-from saveproof.conformance import subjects
-from saveproof.conformance.asking import reports
+from saveproof.conformance.campaigns.dispatch import reports
+from saveproof.conformance.campaigns.process_failures import DISASTERS
+from saveproof.conformance.campaigns.worker import EXAMINE, Question, Report, Request, path_of
 from saveproof.conformance.checks import ALL_CHECKS
-from saveproof.conformance.description import described
-from saveproof.conformance.disasters import DISASTERS
-from saveproof.conformance.endings import MEMORY
-from saveproof.conformance.examine import EXAMINE, Question, Report, Request, path_of
+from saveproof.conformance.families import subjects
+from saveproof.conformance.families.description import described
 from saveproof.conformance.interchange.exchange import EXCHANGE
-from saveproof.conformance.interchange.pairs import Pair, crossing, crossings, is_pair
-from saveproof.conformance.isolation import Child
-from saveproof.conformance.trace import Probe
+from saveproof.conformance.interchange.pairs import Pair, exchange_of, exchanges, is_pair
+from saveproof.conformance.model_state.trace import Probe
+from saveproof.conformance.processes.endings import MEMORY
+from saveproof.conformance.processes.isolation import Child
 from saveproof.reports import store
 from saveproof.reports.merging import merge
 from saveproof.reports.records import Finding, Result, Verdict
@@ -143,8 +143,8 @@ def _names(subject: str, wanted: Sequence[str]) -> Sequence[str]:
     """Return the save paths or formats to replay, those that were asked for or all of them."""
     if is_pair(subject):
         pair = Pair.of(subject)
-        every = [one.format for one in crossings(pair, described)]
-        return [crossing(pair, name, described).format for name in wanted] or every
+        every = [one.format for one in exchanges(pair, described)]
+        return [exchange_of(pair, name, described).format for name in wanted] or every
     one = described(subject)
     return [path_of(one, name).name for name in wanted] or [path.name for path in one.paths()]
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from saveproof.conformance import replay
 from saveproof.conformance.checks import ALL_CHECKS
-from saveproof.conformance.endings import MEMORY, limit_memory
-from saveproof.conformance.reproduction.paths import NotReproducible, dialect_of
-from saveproof.conformance.reproduction.plots import plot
-from saveproof.conformance.reproduction.scene import Plot
-from saveproof.conformance.reproduction.source import Lines, indented, literal
+from saveproof.conformance.families.keras.codegen.paths import NotReproducible, dialect_of
+from saveproof.conformance.families.keras.codegen.program import Plot
+from saveproof.conformance.families.keras.codegen.scripts import plot
+from saveproof.conformance.families.keras.codegen.source import Lines, indented, literal
+from saveproof.conformance.processes.endings import MEMORY, limit_memory
 from saveproof.reports.records import Finding
 from saveproof.strategies.case import Case
 

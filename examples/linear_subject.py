@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from saveproof.conformance.contract import Contract, Facet, Promise, promises
-from saveproof.conformance.snapshot import Snapshot
-from saveproof.conformance.subject import Logs, Unsupported
+from saveproof.conformance.model_state.contract import Contract, Facet, Promise, promises
+from saveproof.conformance.model_state.snapshot import Snapshot
+from saveproof.conformance.model_state.subject import Logs, Unsupported
 from saveproof.strategies.case import AnyEvent, Case, TrainOnBatch
 from saveproof.strategies.data import Rows
 

@@ -9,7 +9,7 @@ import numpy as np
 from saveproof.reference_impl.catalogue import Catalogue, Config
 from saveproof.reference_impl.custom_objects import CustomObjects
 from saveproof.reference_impl.fields import Configured, configurable
-from saveproof.reference_impl.tape import Operand, value_of
+from saveproof.reference_impl.numerics.tape import Operand, value_of
 
 _EPSILON = 1e-7
 Axis = int | Sequence[int]

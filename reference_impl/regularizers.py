@@ -6,11 +6,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from saveproof.reference_impl import autodiff as ad
-from saveproof.reference_impl.autodiff import Tensor
 from saveproof.reference_impl.catalogue import Catalogue, Config
 from saveproof.reference_impl.custom_objects import CustomObjects
 from saveproof.reference_impl.fields import Configured, Form, argument, configurable
+from saveproof.reference_impl.numerics import autodiff as ad
+from saveproof.reference_impl.numerics.autodiff import Tensor
 
 
 class Regularizer(Configured, ABC):

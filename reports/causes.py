@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from saveproof.reports.keys import loss, told
-from saveproof.reports.matrix import Defect, Matrix
+from saveproof.reports.matrix import CellDefect, Matrix
 from saveproof.reports.records import SEVERITY, UNEXPECTED, Finding, Verdict
 
 
@@ -18,10 +18,10 @@ class Cause:
 
     verdict: Verdict
     title: str
-    defects: tuple[tuple[Defect, ...], ...]
+    defects: tuple[tuple[CellDefect, ...], ...]
 
     @property
-    def smallest(self) -> Defect:
+    def smallest(self) -> CellDefect:
         """The defect with the smallest case that can be run again."""
         every = (defect for same in self.defects for defect in same)
         return min(every, key=lambda d: (not d.finding.case_id, len(d.finding.drawing)))
@@ -95,8 +95,8 @@ def sections(matrix: Matrix) -> tuple[Section, ...]:
     )
 
 
-def _causes(defects: Iterable[Defect]) -> tuple[Cause, ...]:
-    by_cause: dict[object, dict[object, list[Defect]]] = {}
+def _causes(defects: Iterable[CellDefect]) -> tuple[Cause, ...]:
+    by_cause: dict[object, dict[object, list[CellDefect]]] = {}
     for defect in defects:
         same = by_cause.setdefault(_cause(defect), {})
         same.setdefault(defect.identity, []).append(defect)
@@ -104,7 +104,7 @@ def _causes(defects: Iterable[Defect]) -> tuple[Cause, ...]:
     return tuple(Cause(found[0][0].verdict, _title(found), found) for found in gathered)
 
 
-def _cause(defect: Defect) -> object:
+def _cause(defect: CellDefect) -> object:
     finding = defect.finding
     if defect.verdict is Verdict.KNOWN:
         return finding.known
@@ -118,12 +118,12 @@ def _root(finding: Finding) -> str:
     return found.facet if found else finding.key
 
 
-def _conduct(defect: Defect) -> str:
+def _conduct(defect: CellDefect) -> str:
     """Return the name of a check that rests on no state: what it sees is another matter."""
     return "" if defect.check.facets else defect.check.name
 
 
-def _title(found: Sequence[Sequence[Defect]]) -> str:
+def _title(found: Sequence[Sequence[CellDefect]]) -> str:
     first = found[0][0]
     if first.verdict is Verdict.KNOWN:
         return first.finding.known

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from saveproof.reports.markdown import escaped
-from saveproof.reports.matrix import Cell, Defect, Matrix, matrix
+from saveproof.reports.matrix import Cell, CellDefect, Matrix, matrix
 from saveproof.reports.records import Place, Verdict
 from saveproof.reports.store import Run
 from saveproof.reports.wording import SYMBOLS, explained, printable, shown
 
 
 @dataclass(frozen=True)
-class Change:
+class ChangedCell:
     """A cell whose verdict is another."""
 
     place: Place
@@ -31,11 +31,11 @@ class Comparison:
     old: str
     new: str
     complete: bool
-    added: tuple[Defect, ...]
-    gone: tuple[Defect, ...]
+    added: tuple[CellDefect, ...]
+    gone: tuple[CellDefect, ...]
     dropped: tuple[tuple[str, ...], ...]
     begun: tuple[tuple[str, ...], ...]
-    changed: tuple[Change, ...]
+    changed: tuple[ChangedCell, ...]
     versions: tuple[tuple[str, str, str, str], ...]
 
     @property
@@ -70,9 +70,7 @@ def comparison_markdown(comparison: Comparison) -> str:
         verdict = f"{len(comparison.added)} new, {len(comparison.gone)} gone"
     blocks = [f"# saveproof: {verdict}", escaped(f"From {comparison.old} to {comparison.new}.")]
     if not comparison.complete:
-        blocks.append(
-            "> [!CAUTION]\n> A run did not come to its end: what is missing was not shown."
-        )
+        blocks.append("> [!CAUTION]\n> A run is incomplete: a missing result is not a pass.")
     blocks += _block("New defects", (_line(defect) for defect in comparison.added))
     blocks += _block("Gone", (_line(defect) for defect in comparison.gone))
     blocks += _block("Not run any more", map(" · ".join, comparison.dropped))
@@ -111,15 +109,15 @@ def _cells(figures: Matrix) -> dict[Place, Cell]:
     }
 
 
-def _defects(figures: Matrix) -> dict[object, Defect]:
+def _defects(figures: Matrix) -> dict[object, CellDefect]:
     found = (defect for sheet in figures.sheets for same in sheet.defects for defect in same)
     return {(defect.path, *defect.identity): defect for defect in found}
 
 
-def _changes(old: Mapping[Place, Cell], new: Mapping[Place, Cell]) -> Iterable[Change]:
+def _changes(old: Mapping[Place, Cell], new: Mapping[Place, Cell]) -> Iterable[ChangedCell]:
     for place, cell in new.items():
         if cell.results and old[place].verdict != cell.verdict:
-            yield Change(place, old[place].verdict, cell.verdict)
+            yield ChangedCell(place, old[place].verdict, cell.verdict)
 
 
 def _versions(old: Matrix, new: Matrix) -> Iterable[tuple[str, str, str, str]]:
@@ -132,7 +130,7 @@ def _versions(old: Matrix, new: Matrix) -> Iterable[tuple[str, str, str, str]]:
                 yield (sheet.subject.name, name, one, other)
 
 
-def _line(defect: Defect) -> str:
+def _line(defect: CellDefect) -> str:
     place = f"{defect.subject} · {defect.path} · {defect.check.name}"
     return f"{SYMBOLS[defect.verdict]} {shown(defect.verdict)}: {place}: {explained(defect)}"
 

@@ -20,7 +20,7 @@ class Lost:
 
 
 @dataclass(frozen=True)
-class Exchange:
+class ExchangeResult:
     """A format from a writer to a reader: the worst of its checks, all kinds of model together.
 
     `examples` is the number of cases that were run. `distances` are the greatest differences among
@@ -49,9 +49,9 @@ class Grid:
     formats: tuple[str, ...]
     writers: tuple[str, ...]
     readers: tuple[str, ...]
-    exchanges: Mapping[tuple[str, str, str], Exchange]
+    exchanges: Mapping[tuple[str, str, str], ExchangeResult]
 
-    def at(self, name: str, writer: str, reader: str) -> Exchange | None:
+    def at(self, name: str, writer: str, reader: str) -> ExchangeResult | None:
         """Return the exchange of a format; None where one side does not claim it."""
         return self.exchanges.get((name, writer, reader))
 
@@ -92,8 +92,8 @@ def measured(distance: float | None) -> str:
     return "exact" if distance == 0.0 else f"{distance:.0e}"
 
 
-def _exchange(number: int, sheet: Sheet, row: Row) -> Exchange:
-    return Exchange(
+def _exchange(number: int, sheet: Sheet, row: Row) -> ExchangeResult:
+    return ExchangeResult(
         writer=sheet.subject.writer,
         reader=sheet.subject.reader,
         format=row.path.name,

@@ -5,11 +5,20 @@ from collections.abc import Sequence
 
 from saveproof.reports.causes import Cause, Section, sections
 from saveproof.reports.commands import commands
-from saveproof.reports.interchange import Exchange, Grid, grid, measured, unpaired
+from saveproof.reports.interchange import ExchangeResult, Grid, grid, measured, unpaired
 from saveproof.reports.keys import told
-from saveproof.reports.matrix import Cell, Defect, Matrix, Sheet
+from saveproof.reports.matrix import Cell, CellDefect, Matrix, Sheet
 from saveproof.reports.records import ENDS, Verdict
-from saveproof.reports.wording import MEANINGS, SYMBOLS, counted, listed, placed, printable, shown
+from saveproof.reports.wording import (
+    INCOMPLETE,
+    MEANINGS,
+    SYMBOLS,
+    counted,
+    listed,
+    placed,
+    printable,
+    shown,
+)
 
 LIMIT = 50
 """Causes that are written out: GitHub cuts a job's summary at 1 MiB."""
@@ -49,7 +58,7 @@ def fenced(text: str, *, language: str = "text") -> str:
 def _banner(matrix: Matrix) -> list[str]:
     if matrix.complete:
         return []
-    return ["> [!CAUTION]\n> The run did not come to its end: what is missing here was not shown."]
+    return [f"> [!CAUTION]\n> {INCOMPLETE}"]
 
 
 def _origin(matrix: Matrix) -> str:
@@ -87,7 +96,7 @@ def _exchanges(grid: Grid) -> list[str]:
     return ["\n".join(lines)]
 
 
-def _exchange(one: Exchange | None) -> str:
+def _exchange(one: ExchangeResult | None) -> str:
     if one is None:
         return ""
     return f"{SYMBOLS[one.verdict]} {one.examples} {measured(one.distance)}".strip()
@@ -131,13 +140,13 @@ def _cause(cause: Cause, sources: Sequence[str]) -> str:
     )
 
 
-def _line(same: Sequence[Defect]) -> str:
+def _line(same: Sequence[CellDefect]) -> str:
     first, paths = same[0], {defect.path: defect.kinds for defect in same}
     said = f"{first.check.name}: {told(first.finding)}; {listed(paths)}; key: {first.finding.key}"
     return f"- {escaped(said)}"
 
 
-def _evidence(defect: Defect, sources: Sequence[str]) -> list[str]:
+def _evidence(defect: CellDefect, sources: Sequence[str]) -> list[str]:
     finding = defect.finding
     parts = [fenced(finding.drawing)] if finding.drawing else []
     if finding.expected or finding.found:

@@ -28,7 +28,7 @@ BEHAVIOUR, STATE, CONDUCT = "Behaviour", "State", "Conduct"
 
 
 @dataclass(frozen=True)
-class Defect:
+class CellDefect:
     """One defect in one cell: the finding with the smallest case, and the kinds that have it.
 
     `verdict` is known where a listed issue explains it.
@@ -64,7 +64,7 @@ class Cell:
     results: tuple[Result, ...]
     verdict: Verdict | None
     tally: Mapping[Verdict, int]
-    defects: tuple[Defect, ...]
+    defects: tuple[CellDefect, ...]
     unpromised: tuple[str, ...]
 
     @property
@@ -95,7 +95,7 @@ class Sheet:
 
     subject: SubjectInfo
     rows: tuple[Row, ...]
-    defects: tuple[tuple[Defect, ...], ...]
+    defects: tuple[tuple[CellDefect, ...], ...]
     figures: Mapping[Verdict, int]
 
 
@@ -192,8 +192,8 @@ def _figures(cells: Iterable[Cell]) -> dict[Verdict, int]:
     return _ordered(Counter(cell.verdict for cell in cells if cell.verdict is not None))
 
 
-def _gathered(defects: Iterable[Defect]) -> tuple[tuple[Defect, ...], ...]:
-    by_identity: dict[object, list[Defect]] = {}
+def _gathered(defects: Iterable[CellDefect]) -> tuple[tuple[CellDefect, ...], ...]:
+    by_identity: dict[object, list[CellDefect]] = {}
     for defect in defects:
         if defect.verdict in NEWS:
             by_identity.setdefault(defect.identity, []).append(defect)
@@ -218,14 +218,14 @@ def _cell(path: PathInfo, check: CheckInfo, results: Sequence[Result]) -> Cell:
     )
 
 
-def _defects(check: CheckInfo, results: Sequence[Result]) -> tuple[Defect, ...]:
+def _defects(check: CheckInfo, results: Sequence[Result]) -> tuple[CellDefect, ...]:
     same: dict[tuple[Verdict, str], list[tuple[Result, Finding]]] = {}
     for result in results:
         for finding in result.findings or _unexplained(result):
             verdict = Verdict.KNOWN if finding.known else finding.verdict or result.verdict
             same.setdefault((verdict, finding.key), []).append((result, finding))
     return tuple(
-        Defect(
+        CellDefect(
             subject=seen[0][0].subject,
             path=seen[0][0].path,
             check=check,

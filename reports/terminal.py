@@ -12,10 +12,18 @@ from rich.text import Text
 
 from saveproof.reports.causes import Cause, Section, sections
 from saveproof.reports.commands import commands
-from saveproof.reports.interchange import Exchange, Grid, grid, measured, unpaired
+from saveproof.reports.interchange import ExchangeResult, Grid, grid, measured, unpaired
 from saveproof.reports.matrix import Cell, Matrix, Sheet
 from saveproof.reports.records import UNEXPECTED, CheckInfo, Verdict
-from saveproof.reports.wording import MEANINGS, SYMBOLS, counted, placed, printable, shown
+from saveproof.reports.wording import (
+    INCOMPLETE,
+    MEANINGS,
+    SYMBOLS,
+    counted,
+    placed,
+    printable,
+    shown,
+)
 
 STYLES: Mapping[Verdict | None, str] = {
     Verdict.PASS: "green",
@@ -91,7 +99,7 @@ def _exchanges(grid: Grid) -> Iterable[RenderableType]:
     yield Padding(table, (0, 0, 1, 0))
 
 
-def _exchange(one: Exchange | None) -> Text:
+def _exchange(one: ExchangeResult | None) -> Text:
     if one is None:
         return Text("")
     text = Text(SYMBOLS[one.verdict], STYLES[one.verdict])
@@ -211,5 +219,5 @@ def _conclusion(matrix: Matrix) -> RenderableType:
     style = "bold green" if matrix.clean else "bold red"
     line = Text(matrix.headline, style)
     if not matrix.complete:
-        line.append("\nThe run did not come to its end: what is missing was not shown.", "red")
+        line.append(f"\n{INCOMPLETE}", "red")
     return line

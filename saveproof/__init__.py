@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what the names are; at run time `__getattr__` finds them
     from saveproof.conformance.api import NotRun, check
-    from saveproof.conformance.contract import Contract, Facet, Promise, promises
-    from saveproof.conformance.snapshot import Snapshot
-    from saveproof.conformance.subject import Exchanged, SavePath, Subject, Unsupported
+    from saveproof.conformance.model_state.contract import Contract, Facet, Promise, promises
+    from saveproof.conformance.model_state.snapshot import Snapshot
+    from saveproof.conformance.model_state.subject import Exchanged, SavePath, Subject, Unsupported
     from saveproof.reports.store import Run
 
 __version__: str
 
 _MODULES = {
     "saveproof.conformance.api": ("NotRun", "check"),
-    "saveproof.conformance.contract": ("Contract", "Facet", "Promise", "promises"),
-    "saveproof.conformance.snapshot": ("Snapshot",),
-    "saveproof.conformance.subject": ("Exchanged", "SavePath", "Subject", "Unsupported"),
+    "saveproof.conformance.model_state.contract": ("Contract", "Facet", "Promise", "promises"),
+    "saveproof.conformance.model_state.snapshot": ("Snapshot",),
+    "saveproof.conformance.model_state.subject": (
+        "Exchanged",
+        "SavePath",
+        "Subject",
+        "Unsupported",
+    ),
     "saveproof.reports.store": ("Run",),
 }
 

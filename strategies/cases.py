@@ -1,12 +1,12 @@
-"""Cases: the one entry point to everything that is generated."""
+"""Cases: the one entry point to everything that saveproof generates."""
 
 from collections.abc import Collection, Sequence
 
 from hypothesis import strategies as st
 
 from saveproof.strategies.architectures import draw_architecture
+from saveproof.strategies.byte_draws import draw_bytes
 from saveproof.strategies.case import Case, Kind
-from saveproof.strategies.choices import choices
 from saveproof.strategies.histories import draw_history
 from saveproof.strategies.layers import ALL
 from saveproof.strategies.settings import compile_settings
@@ -37,6 +37,6 @@ def cases(
     architecture = draw_architecture(
         draw, kinds=kinds, layers=layers, max_layers=max_layers, non_ascii=non_ascii
     )
-    settings = compile_settings(architecture, choices(draw))
+    settings = compile_settings(architecture, draw_bytes(draw))
     history = draw_history(draw, architecture, settings, hops=hops)
     return Case(architecture=architecture, settings=settings, history=history, seed=draw(SEEDS))

@@ -132,8 +132,8 @@ def test_a_framework_is_imported_by_its_subject_only():
     importing = {relative(file) for file in sources(*PACKAGES) if FRAMEWORKS & set(imported(file))}
 
     assert importing == {
-        "conformance/subjects/keras3.py",
-        "conformance/subjects/still_tensorflow.py",
+        "conformance/families/keras/keras3.py",
+        "conformance/families/keras/tensorflow_determinism.py",
     }
 
 
@@ -150,11 +150,11 @@ def test_the_reference_is_seen_by_its_subject_and_the_mutants_only():
     }
     elsewhere = {name for name in seeing if not name.startswith("conformance/mutants/")}
 
-    assert elsewhere == {"conformance/subjects/reference.py"}
+    assert elsewhere == {"conformance/families/keras/reference.py"}
 
 
 def test_subjects_know_no_check_and_no_verdict():
-    for file in sources("conformance/subjects", "conformance/paths"):
+    for file in (ROOT / "conformance/families/keras").glob("*.py"):
         text = file.read_text(encoding="utf-8")
 
         assert "saveproof.conformance.checks" not in text
@@ -183,7 +183,8 @@ def test_naming_every_subject_imports_no_framework():
     """Save paths and versions are told without the framework, installed or not."""
     program = (
         "import sys\n"
-        "from saveproof.conformance import listing, subjects\n"
+        "from saveproof.conformance import listing\n"
+        "from saveproof.conformance.families import subjects\n"
         "listing.subjects()\n"
         "for name in subjects.SUBJECTS:\n"
         "    listing.paths(name)\n"
@@ -194,3 +195,13 @@ def test_naming_every_subject_imports_no_framework():
     )
 
     assert done.stdout.strip() == "[]"
+
+
+def test_a_class_name_stands_for_one_thing():
+    places: dict[str, set[str]] = {}
+    for file in sources("conformance", "strategies", "reports"):
+        for node in ast.walk(parsed(file)):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, set()).add(relative(file))
+
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}

@@ -4,12 +4,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from saveproof.conformance.checks.behaviour import BEHAVIOUR_CHECKS
-from saveproof.conformance.checks.check import Check, Defect, NotApplicable, Refused, Seen, Vacuous
+from saveproof.conformance.checks.check import (
+    Check,
+    Defect,
+    NotApplicable,
+    Outcome,
+    Refused,
+    Vacuous,
+)
 from saveproof.conformance.checks.conduct import CONDUCT_CHECKS
 from saveproof.conformance.checks.facets import FACET_CHECKS
 from saveproof.conformance.checks.handling import HANDLING_CHECKS
-from saveproof.conformance.contract import Contract, Promise
-from saveproof.conformance.trace import Trace
+from saveproof.conformance.model_state.contract import Contract, Promise
+from saveproof.conformance.model_state.trace import Trace
 from saveproof.reports.records import Verdict
 
 __all__ = [
@@ -54,7 +61,7 @@ def judge(trace: Trace, checks: Sequence[Check] = ALL_CHECKS) -> Iterator[Judgem
         yield _judgement(trace, check, promise, check.find(trace))
 
 
-def _judgement(trace: Trace, check: Check, promise: Promise, seen: Seen) -> Judgement:
+def _judgement(trace: Trace, check: Check, promise: Promise, seen: Outcome) -> Judgement:
     match seen:
         case NotApplicable(reason):
             return Judgement(check.name, promise, Verdict.NOT_APPLICABLE, reason=reason)
@@ -65,7 +72,7 @@ def _judgement(trace: Trace, check: Check, promise: Promise, seen: Seen) -> Judg
     defects = tuple(seen)
     if not defects:
         return Judgement(check.name, promise, Verdict.PASS)
-    if check.earned and not trace.steady:
+    if check.needs_determinism and not trace.steady:
         reason = "the subject does not repeat itself on this case"
         return Judgement(check.name, promise, Verdict.UNSTABLE, reason=reason)
     verdict = Verdict.GAP if promise is Promise.SHOULD else Verdict.FAIL

@@ -9,14 +9,14 @@ from saveproof.conformance.checks.check import (
     Check,
     Defect,
     NotApplicable,
-    Seen,
+    Outcome,
     Vacuous,
     circumstance,
     raised_defect,
 )
 from saveproof.conformance.checks.facets import inventory_defects, untrained
-from saveproof.conformance.contract import Exactness, Facet, Promise
-from saveproof.conformance.snapshot import (
+from saveproof.conformance.model_state.contract import Exactness, Facet, Promise
+from saveproof.conformance.model_state.snapshot import (
     Difference,
     Snapshot,
     differences,
@@ -24,7 +24,7 @@ from saveproof.conformance.snapshot import (
     same,
     shown,
 )
-from saveproof.conformance.trace import Life, Step, Trace
+from saveproof.conformance.model_state.trace import Step, Trace, Trajectory
 
 FORWARD = (Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.ARCHITECTURE, Facet.DTYPE_POLICY)
 TRAINED_ON = (
@@ -56,12 +56,12 @@ LOG_NAMES = " log names"
 """The end of a key that says that a log has other names: it hides nothing that parts besides."""
 
 
-def outputs_survive(trace: Trace) -> Seen:
+def outputs_survive(trace: Trace) -> Outcome:
     """Hold the loaded model's outputs against the original's, on the probe inputs."""
-    lives = _lives(trace)
-    if isinstance(lives, NotApplicable):
-        return lives
-    original, resumed = lives
+    trajectories = _lives(trace)
+    if isinstance(trajectories, NotApplicable):
+        return trajectories
+    original, resumed = trajectories
     if not original.outputs:
         return NotApplicable("the original itself gives no outputs")
     found = tuple(output_defects(original, resumed, trace.exactness))
@@ -73,12 +73,12 @@ def outputs_survive(trace: Trace) -> Seen:
     return tuple(replace(defect, key=defect.key + origin) for defect in found)
 
 
-def first_batch_loss_is_identical(trace: Trace) -> Seen:
+def first_batch_loss_is_identical(trace: Trace) -> Outcome:
     """Hold the first loss after the load against the original's: the guide's assertion."""
-    lives = _lives(trace)
-    if isinstance(lives, NotApplicable):
-        return lives
-    original, resumed = lives
+    trajectories = _lives(trace)
+    if isinstance(trajectories, NotApplicable):
+        return trajectories
+    original, resumed = trajectories
     if not original.steps:
         return NotApplicable("the original raised in its first step")
     if not resumed.steps:
@@ -91,15 +91,15 @@ def first_batch_loss_is_identical(trace: Trace) -> Seen:
     return tuple(_explained(trace, each, LOSS_ORIGINS, circumstance(trace)) for each in found)
 
 
-def resume_trajectory_is_identical(trace: Trace) -> Seen:
+def resume_trajectory_is_identical(trace: Trace) -> Outcome:
     """Hold the training after the load against the original's, step by step, state included."""
-    lives = _lives(trace)
-    if isinstance(lives, NotApplicable):
-        return lives
-    original, resumed = lives
+    trajectories = _lives(trace)
+    if isinstance(trajectories, NotApplicable):
+        return trajectories
+    original, resumed = trajectories
     if original.raised is not None:
         return NotApplicable("the original itself can't train on")
-    found = _firsts(life_defects(original, resumed, trace.exactness))
+    found = _firsts(trajectory_defects(original, resumed, trace.exactness))
     if found:
         course = _course(trace, resumed)
         return tuple(_explained(trace, defect, ORIGINS, course) for defect in found)
@@ -110,7 +110,9 @@ def resume_trajectory_is_identical(trace: Trace) -> Seen:
     return ()
 
 
-def life_defects(original: Life, resumed: Life, exactness: Exactness) -> Iterator[Defect]:
+def trajectory_defects(
+    original: Trajectory, resumed: Trajectory, exactness: Exactness
+) -> Iterator[Defect]:
     """Yield where the second life leaves the first, the first step and variable first.
 
     Two lives that both end in an error do not part there.
@@ -122,7 +124,9 @@ def life_defects(original: Life, resumed: Life, exactness: Exactness) -> Iterato
         yield _raised(resumed)
 
 
-def output_defects(original: Life, resumed: Life, exactness: Exactness) -> Iterator[Defect]:
+def output_defects(
+    original: Trajectory, resumed: Trajectory, exactness: Exactness
+) -> Iterator[Defect]:
     """Yield the outputs that part by more than the contract allows."""
     if not resumed.outputs and original.outputs:
         yield _raised(resumed)
@@ -158,7 +162,7 @@ def _origin(trace: Trace, facets: Sequence[Facet]) -> str:
     lost = (
         defect.key
         for facet in facets
-        if trace.contract.firm(facet)
+        if trace.contract.file_promise(facet)
         for defect in inventory_defects(trace, facet, before[facet], loaded[facet])
         if not defect.difference.where.endswith("/trainable")
     )
@@ -184,7 +188,7 @@ def _explained(trace: Trace, defect: Defect, origins: Sequence[Facet], course: s
     return replace(defect, key=defect.key + (_origin(trace, origins) or course))
 
 
-def _course(trace: Trace, resumed: Life) -> str:
+def _course(trace: Trace, resumed: Trajectory) -> str:
     """Return what the steps were, where the load lost nothing, to be part of a key."""
     optimizer = trace.case.final_settings.optimizer
     steps = "" if resumed.raised else f" with {optimizer.class_name}"
@@ -193,14 +197,14 @@ def _course(trace: Trace, resumed: Life) -> str:
     return steps + circumstance(trace)
 
 
-def _lives(trace: Trace) -> tuple[Life, Life] | NotApplicable:
+def _lives(trace: Trace) -> tuple[Trajectory, Trajectory] | NotApplicable:
     if trace.original is None or trace.resumed is None:
         return NotApplicable("there is no loaded model to look at")
     return trace.original, trace.resumed
 
 
-def _raised(life: Life) -> Defect:
-    raised = life.raised
+def _raised(trajectory: Trajectory) -> Defect:
+    raised = trajectory.raised
     if raised is None:
         parted = Difference("training", "missing", "a step", "none")
         return Defect("resume: missing", "the loaded model did not train", parted)
@@ -266,7 +270,7 @@ def loss_facets(trace: Trace) -> tuple[Facet, ...]:
 
     Where the contract does not speak of compile settings, the harness compiles.
     """
-    compiled = (Facet.COMPILE,) if trace.contract.firm(Facet.COMPILE) else ()
+    compiled = (Facet.COMPILE,) if trace.contract.file_promise(Facet.COMPILE) else ()
     random = (Facet.RNG,) if trace.case.is_stochastic else ()
     return (*forward_facets(trace), Facet.TRAINABLE, *compiled, *random)
 
@@ -282,7 +286,7 @@ BEHAVIOUR_CHECKS = (
         FORWARD,
         promise=lambda trace: trace.contract.promise(*forward_facets(trace)),
         find=outputs_survive,
-        earned=True,
+        needs_determinism=True,
     ),
     Check(
         "first_batch_loss_is_identical",
@@ -290,7 +294,7 @@ BEHAVIOUR_CHECKS = (
         FORWARD,
         promise=lambda trace: trace.contract.promise(*loss_facets(trace)),
         find=first_batch_loss_is_identical,
-        earned=True,
+        needs_determinism=True,
         trains_on=True,
     ),
     Check(
@@ -300,7 +304,7 @@ BEHAVIOUR_CHECKS = (
         (*FORWARD, Facet.COMPILE, *RESUMED),
         promise=_trajectory_promise,
         find=resume_trajectory_is_identical,
-        earned=True,
+        needs_determinism=True,
         trains_on=True,
     ),
 )

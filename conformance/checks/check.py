@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from saveproof.conformance.contract import Facet, Promise
-from saveproof.conformance.snapshot import Difference
-from saveproof.conformance.trace import Probe, Raised, Trace
+from saveproof.conformance.model_state.contract import Facet, Promise
+from saveproof.conformance.model_state.snapshot import Difference
+from saveproof.conformance.model_state.trace import Probe, Raised, Trace
 
 _TRACED = re.compile(r"^\s*\w+(?:Error|Exception): (.*)$", re.MULTILINE)
 
@@ -42,7 +42,7 @@ class NotApplicable:
     reason: str
 
 
-Seen = Iterable[Defect] | Vacuous | Refused | NotApplicable
+Outcome = Iterable[Defect] | Vacuous | Refused | NotApplicable
 """What comes of a check on a trace; no defect is a pass."""
 
 
@@ -51,17 +51,18 @@ class Check:
     """One sentence that must hold wherever a contract promises what it needs.
 
     `promise` says how firmly the trace's contract answers for the sentence, None where it doesn't.
-    `probe` is what the trace must have looked at. `earned` asks for a subject that repeats itself.
-    `trains_on` asks for the training after the load, without which outputs are all that is seen.
+    `probe` is what the trace must have looked at. `needs_determinism` asks for a
+    subject that repeats itself. `trains_on` asks for the training after the load, without which
+    outputs are all that is seen.
     """
 
     name: str
     statement: str
     facets: tuple[Facet, ...]
     promise: Callable[[Trace], Promise | None]
-    find: Callable[[Trace], Seen]
+    find: Callable[[Trace], Outcome]
     probe: Probe | None = None
-    earned: bool = False
+    needs_determinism: bool = False
     trains_on: bool = False
 
 
@@ -76,7 +77,7 @@ def anonymous(trace: Trace, where: str) -> str:
     return "/".join(word for word in words if word)
 
 
-def gist(message: str) -> str:
+def normalized_message(message: str) -> str:
     """Return what an error message says first, without what varies from case to case.
 
     TensorFlow puts `in user code:` and tracebacks before it where a graph was traced.
@@ -89,7 +90,7 @@ def gist(message: str) -> str:
 def raised_defect(raised: Raised, *, doing: str, who: str, where: str, expected: str) -> Defect:
     """Return the defect that an exception is, where something else was expected of whom."""
     parted = Difference(where, "raised", expected, f"{raised.kind}: {raised.message}")
-    key = f"{doing}: raised {raised.kind}: {gist(raised.message)}"
+    key = f"{doing}: raised {raised.kind}: {normalized_message(raised.message)}"
     return Defect(key, f"{who} raised {raised.kind}", parted, raised.traceback)
 
 

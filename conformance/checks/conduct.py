@@ -6,18 +6,18 @@ from saveproof.conformance.checks.check import (
     Check,
     Defect,
     NotApplicable,
-    Seen,
+    Outcome,
     Vacuous,
     raised_defect,
 )
-from saveproof.conformance.contract import STATE, Facet, Promise
-from saveproof.conformance.snapshot import Difference, Snapshot, differences, same
-from saveproof.conformance.trace import Change, Conduct, Probe, Stage, Trace
+from saveproof.conformance.model_state.contract import STATE, Facet, Promise
+from saveproof.conformance.model_state.snapshot import Difference, Snapshot, differences, same
+from saveproof.conformance.model_state.trace import BeforeAndAfter, Conduct, Probe, Stage, Trace
 
 NOT_LOOKED_AT = NotApplicable("no model was loaded, trained on and saved again")
 
 
-def surroundings_stay(trace: Trace) -> Seen:
+def surroundings_stay(trace: Trace) -> Outcome:
     """Hold the process and the folder after a save and a load against those before."""
     seen = trace.conduct
     if seen is None:
@@ -30,7 +30,7 @@ def surroundings_stay(trace: Trace) -> Seen:
     )
 
 
-def saving_draws_nothing(trace: Trace) -> Seen:
+def saving_draws_nothing(trace: Trace) -> Outcome:
     """Hold the process-wide generators after a save against those before it."""
     seen = trace.conduct
     if seen is None or seen.drawing is None:
@@ -41,7 +41,7 @@ def saving_draws_nothing(trace: Trace) -> Seen:
     )
 
 
-def source_stands_alone(trace: Trace) -> Seen:
+def source_stands_alone(trace: Trace) -> Outcome:
     """Report what in a saved file or folder refers to another file."""
     if trace.conduct is None:
         return NOT_LOOKED_AT
@@ -55,7 +55,7 @@ def source_stands_alone(trace: Trace) -> Seen:
     )
 
 
-def loads_are_independent(trace: Trace) -> Seen:
+def loads_are_independent(trace: Trace) -> Outcome:
     """Hold what a second load gives against what the first gave, which has lived since."""
     seen = trace.conduct
     if seen is None or trace.loaded is None:
@@ -72,7 +72,7 @@ def loads_are_independent(trace: Trace) -> Seen:
     return found
 
 
-def save_over_another_replaces_it(trace: Trace) -> Seen:
+def save_over_another_replaces_it(trace: Trace) -> Outcome:
     """Hold what loads after a save over an earlier one against the model that was saved last.
 
     A path that raises there has refused, and lost nothing.
@@ -95,7 +95,7 @@ def save_over_another_replaces_it(trace: Trace) -> Seen:
     return (*remnants, *found)
 
 
-def _changed(doing: str, change: Change | None) -> Iterator[Defect]:
+def _changed(doing: str, change: BeforeAndAfter | None) -> Iterator[Defect]:
     if change is None:
         return
     for parted in differences(change.before, change.after):
@@ -116,7 +116,7 @@ def _brought_back(trace: Trace) -> tuple[Facet, ...]:
     before, loaded = trace.before, trace.loaded
     if before is None or loaded is None:
         return ()
-    return tuple(f for f in STATE if trace.contract.firm(f) and same(before[f], loaded[f]))
+    return tuple(f for f in STATE if trace.contract.file_promise(f) and same(before[f], loaded[f]))
 
 
 def _moved(one: Snapshot, other: Snapshot | None, facets: tuple[Facet, ...]) -> bool:

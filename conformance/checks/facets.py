@@ -6,14 +6,20 @@ from saveproof.conformance.checks.check import (
     Check,
     Defect,
     NotApplicable,
-    Seen,
+    Outcome,
     Vacuous,
     anonymous,
     circumstance,
 )
-from saveproof.conformance.contract import Facet
-from saveproof.conformance.snapshot import UNTOLD, Difference, Inventory, differences, same
-from saveproof.conformance.trace import Trace
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.model_state.snapshot import (
+    UNTOLD,
+    Difference,
+    Inventory,
+    differences,
+    same,
+)
+from saveproof.conformance.model_state.trace import Trace
 
 MOVED_BY_TRAINING = (
     Facet.WEIGHTS,
@@ -92,7 +98,7 @@ def facet_check(facet: Facet) -> Check:
         name,
         statement,
         (facet,),
-        promise=lambda trace: trace.contract.firm(facet),
+        promise=lambda trace: trace.contract.file_promise(facet),
         find=lambda trace: survives(trace, facet),
     )
 
@@ -100,7 +106,7 @@ def facet_check(facet: Facet) -> Check:
 FACET_CHECKS = tuple(facet_check(facet) for facet in Facet)
 
 
-def survives(trace: Trace, facet: Facet) -> Seen:
+def survives(trace: Trace, facet: Facet) -> Outcome:
     """Return how the facet of the loaded model parts from that of the saved one."""
     if trace.before is None or trace.loaded is None or trace.fresh is None:
         return NotApplicable("there is no round trip to look at")

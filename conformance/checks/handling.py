@@ -4,20 +4,20 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from saveproof.conformance.checks.behaviour import life_defects, output_defects
+from saveproof.conformance.checks.behaviour import output_defects, trajectory_defects
 from saveproof.conformance.checks.check import (
     Check,
     Defect,
     NotApplicable,
+    Outcome,
     Refused,
-    Seen,
     Vacuous,
     raised_defect,
 )
 from saveproof.conformance.checks.facets import inventory_defects
-from saveproof.conformance.contract import Facet, Promise
-from saveproof.conformance.snapshot import Difference, Snapshot, Value, equal
-from saveproof.conformance.trace import Probe, Raised, Trace
+from saveproof.conformance.model_state.contract import Facet, Promise
+from saveproof.conformance.model_state.snapshot import Difference, Snapshot, Value, equal
+from saveproof.conformance.model_state.trace import Probe, Raised, Trace
 from saveproof.strategies.case import Kind
 
 UNCLEAR = frozenset(
@@ -35,7 +35,7 @@ _OF_STEPS = frozenset({Facet.SLOTS, Facet.ITERATION})
 """What an optimizer that has taken no step holds is fresh, whichever optimizer came before it."""
 
 
-def round_trip_completes(trace: Trace) -> Seen:
+def round_trip_completes(trace: Trace) -> Outcome:
     """Report what a save or a load raised where the contract has it succeed."""
     if trace.contract.refuses.get(trace.case.architecture.kind):
         return NotApplicable("the contract has this kind of model refused")
@@ -44,7 +44,7 @@ def round_trip_completes(trace: Trace) -> Seen:
     return (_unexpected(trace.raised),)
 
 
-def refusal_says_why(trace: Trace) -> Seen:
+def refusal_says_why(trace: Trace) -> Outcome:
     """Hold a refusal that the contract asks for to its clarity; and that it is refused at all."""
     about = trace.contract.refuses.get(trace.case.architecture.kind)
     if about is None:
@@ -52,14 +52,14 @@ def refusal_says_why(trace: Trace) -> Seen:
     return _refusal(trace.raised, about)
 
 
-def unbuilt_model_is_refused(trace: Trace) -> Seen:
+def unbuilt_model_is_refused(trace: Trace) -> Outcome:
     """Hold the refusal of a model without weights to its clarity."""
     if trace.case.architecture.kind is not Kind.SUBCLASSED:
         return NotApplicable("only a subclassed model can be without weights")
     return _refusal(trace.unbuilt, "the model has no weights yet")
 
 
-def saving_changes_nothing(trace: Trace) -> Seen:
+def saving_changes_nothing(trace: Trace) -> Outcome:
     """Hold the live model after the save against the same model before it."""
     if trace.before is None or trace.saved is None:
         return NotApplicable("the model was not saved")
@@ -79,7 +79,7 @@ def _spoiled(raised: Raised) -> Defect:
     )
 
 
-def second_generation_equals_first(trace: Trace) -> Seen:
+def second_generation_equals_first(trace: Trace) -> Outcome:
     """Hold what comes of saving the loaded model against the loaded model."""
     if trace.loaded is None or trace.second is None:
         return NotApplicable("the loaded model was not saved again")
@@ -89,19 +89,19 @@ def second_generation_equals_first(trace: Trace) -> Seen:
     return _snapshot_defects(trace, trace.loaded, trace.second, promised)
 
 
-def another_process_loads_the_same(trace: Trace) -> Seen:
+def another_process_loads_the_same(trace: Trace) -> Outcome:
     """Hold what another process loads, and how it trains on, against what this one does."""
-    elsewhere = trace.elsewhere
-    if elsewhere is None or trace.loaded is None or trace.resumed is None:
+    other_process = trace.other_process
+    if other_process is None or trace.loaded is None or trace.resumed is None:
         return NotApplicable("no other process loaded the source")
-    state = _snapshot_defects(trace, trace.loaded, elsewhere.loaded, _promised(trace))
+    state = _snapshot_defects(trace, trace.loaded, other_process.loaded, _promised(trace))
     exactness = trace.exactness
-    outputs = output_defects(trace.resumed, elsewhere.life, exactness)
-    onward = next(life_defects(trace.resumed, elsewhere.life, exactness), None)
+    outputs = output_defects(trace.resumed, other_process.trajectory, exactness)
+    onward = next(trajectory_defects(trace.resumed, other_process.trajectory, exactness), None)
     return (*state, *outputs, *(() if onward is None else (onward,)))
 
 
-def what_must_be_fresh_is_fresh(trace: Trace) -> Seen:
+def what_must_be_fresh_is_fresh(trace: Trace) -> Outcome:
     """Hold what must not come back against the trained state: it must not be there."""
     fresh, before, loaded = trace.fresh, trace.before, trace.loaded
     if fresh is None or before is None or loaded is None:
@@ -150,10 +150,10 @@ def _snapshot_defects(
 
 
 def _promised(trace: Trace) -> tuple[Facet, ...]:
-    return tuple(facet for facet in Facet if trace.contract.firm(facet))
+    return tuple(facet for facet in Facet if trace.contract.file_promise(facet))
 
 
-def _refusal(raised: Raised | None, about: str) -> Seen:
+def _refusal(raised: Raised | None, about: str) -> Outcome:
     if raised is None:
         parted = Difference("refusal", "missing", f"an error that says: {about}", "none")
         return (Defect("refusal: missing", "what must be refused was accepted", parted),)
@@ -177,7 +177,7 @@ def _always(trace: Trace) -> Promise:  # noqa: ARG001 - a promise is asked of ev
 def _refuses_unbuilt(trace: Trace) -> Promise | None:
     if trace.contract.refuses_unbuilt:
         return Promise.MUST
-    return Promise.SHOULD if trace.contract.firm(Facet.WEIGHTS) else None
+    return Promise.SHOULD if trace.contract.file_promise(Facet.WEIGHTS) else None
 
 
 def _reloads_elsewhere(trace: Trace) -> Promise | None:
@@ -240,7 +240,7 @@ HANDLING_CHECKS = (
         promise=_reloads_elsewhere,
         find=another_process_loads_the_same,
         probe=Probe.ANOTHER_PROCESS,
-        earned=True,
+        needs_determinism=True,
         trains_on=True,
     ),
 )

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from saveproof.conformance.contract import Facet, Promise
-from saveproof.conformance.interchange.pairs import KERAS_3, Crossing
+from saveproof.conformance.interchange.pairs import KERAS_3, Exchange
+from saveproof.conformance.model_state.contract import Facet, Promise
 from saveproof.strategies.case import Architecture, Case, Layer
 from saveproof.strategies.shapes import tensor_shapes
 
@@ -11,7 +11,7 @@ CLIPPING = ("clipnorm", "clipvalue", "global_clipnorm")
 IMAGE_AXES = 4
 
 
-def another_model(case: Case, at: Crossing) -> str:
+def another_model(case: Case, at: Exchange) -> str:
     """Return why the case is another model to the reader than to the writer; empty if it isn't."""
     if not at.dialects_differ:
         return ""
@@ -27,7 +27,7 @@ def another_model(case: Case, at: Crossing) -> str:
     return ""
 
 
-def other_losses(case: Case, at: Crossing) -> str:
+def other_losses(case: Case, at: Exchange) -> str:
     """Return why the two sides' losses differ on the same weights; empty if they don't."""
     frozen = case.in_force.architecture.layers
     if at.dialects_differ and any(_penalties(layer, frozen=False) for layer in frozen):
@@ -35,7 +35,7 @@ def other_losses(case: Case, at: Crossing) -> str:
     return ""
 
 
-def other_steps(case: Case, at: Crossing) -> str:
+def other_steps(case: Case, at: Exchange) -> str:
     """Return why the two sides' steps differ from the same loss; empty if they don't."""
     images = any(len(shape) >= IMAGE_AXES for shape in _normalized(case.architecture))
     if at.dialects_differ and images:
@@ -44,7 +44,7 @@ def other_steps(case: Case, at: Crossing) -> str:
     return _words(case, at) if any(layer.class_name == "Embedding" for layer in layers) else ""
 
 
-def _words(case: Case, at: Crossing) -> str:
+def _words(case: Case, at: Exchange) -> str:
     """Return why a word that occurs twice is trained in two ways."""
     optimizer = case.final_settings.optimizer
     clipped = any(optimizer.config.get(name) for name in CLIPPING)

@@ -11,21 +11,30 @@ from typing import Any
 
 import msgspec
 
-from saveproof.conformance import integrity, subjects, wire
-from saveproof.conformance.checks.behaviour import life_defects, output_defects
-from saveproof.conformance.contract import Exactness
-from saveproof.conformance.endings import Crashed, TimedOut, asked_again
-from saveproof.conformance.examine import Question, Report, Request, path_of
+from saveproof.conformance.campaigns.worker import Question, Report, Request, path_of
+from saveproof.conformance.checks.behaviour import output_defects, trajectory_defects
+from saveproof.conformance.execution import integrity
+from saveproof.conformance.execution.stages import Stages, SubjectRaised, stage
+from saveproof.conformance.families import subjects
 from saveproof.conformance.interchange.dialects import another_model
 from saveproof.conformance.interchange.judging import CHECKS, judged
-from saveproof.conformance.interchange.nudged import NUDGE, NUDGE_HALF, NUDGES, Nudged
-from saveproof.conformance.interchange.pairs import Crossing, Pair, crossing
-from saveproof.conformance.interchange.words import comparable, in_common, lives_in_common
-from saveproof.conformance.isolation import Child
-from saveproof.conformance.recorder import Halted, Recorder, stage
-from saveproof.conformance.snapshot import Snapshot
-from saveproof.conformance.subject import Subject, Unsupported
-from saveproof.conformance.trace import Life, Probe, Raised, Stage, Trace, same_life
+from saveproof.conformance.interchange.pairs import Exchange, Pair, exchange_of
+from saveproof.conformance.interchange.perturbed import NUDGE, NUDGE_HALF, NUDGES, PerturbedSubject
+from saveproof.conformance.interchange.words import comparable, in_common, trajectories_in_common
+from saveproof.conformance.model_state.contract import Exactness
+from saveproof.conformance.model_state.snapshot import Snapshot
+from saveproof.conformance.model_state.subject import Subject, Unsupported
+from saveproof.conformance.model_state.trace import (
+    Probe,
+    Raised,
+    Stage,
+    Trace,
+    Trajectory,
+    same_trajectory,
+)
+from saveproof.conformance.processes import wire
+from saveproof.conformance.processes.endings import Crashed, TimedOut, asked_again
+from saveproof.conformance.processes.isolation import Child
 from saveproof.strategies.case import Case
 
 EXCHANGE = "saveproof.conformance.interchange.exchange:exchange"
@@ -36,25 +45,25 @@ KEPT = 256
 
 
 @dataclass(frozen=True)
-class Written:
+class WriterOutcome:
     """What was seen of the writer; `source` is the file or folder that it left."""
 
     fresh: Snapshot | None = None
     before: Snapshot | None = None
     logs: tuple[Mapping[str, float], ...] = ()
     saved: Snapshot | None = None
-    original: Life | None = None
+    original: Trajectory | None = None
     source: str = ""
     raised: Raised | None = None
     unsupported: str = ""
 
 
 @dataclass(frozen=True)
-class Read:
+class ReaderOutcome:
     """What was seen of the reader."""
 
     loaded: Snapshot | None = None
-    resumed: Life | None = None
+    resumed: Trajectory | None = None
     raised: Raised | None = None
     unsupported: str = ""
 
@@ -70,7 +79,7 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 def exchange(message: bytes) -> bytes:
-    """Run one case from writer to reader and judge it; a request of `conformance/examine.py`.
+    """Run one case from writer to reader and judge it; a request of `campaigns/worker.py`.
 
     The request's subject is the name of a pair, its paths are formats.
     """
@@ -87,11 +96,11 @@ def _timed(request: Request, question: Question) -> Report:
 
 
 def _report(request: Request, question: Question) -> Report:
-    at = _crossing(request.subject, question.path)
+    at = _exchange(request.subject, question.path)
     if why := another_model(request.case, at):
         return Report((), why)
     written = _written(at, request.case)
-    seen = Read()
+    seen = ReaderOutcome()
     if not written.unsupported and written.raised is None:
         seen = _asked(at, request, written)
     unsupported = written.unsupported or seen.unsupported
@@ -110,19 +119,19 @@ def read(message: bytes) -> bytes:
     subject = _subject(request.subject)
     lived = _nudged(subject, request.case, request.turn) if request.turn else subject
     source = Path(request.source)
-    recorder = Recorder(lived, path_of(subject, request.path), request.case, source.parent)
+    recorder = Stages(lived, path_of(subject, request.path), request.case, source.parent)
     seen: dict[str, Any] = {}
     try:
         with stage(Stage.LOAD):
             loaded = recorder.load(source, compiled=False)
             seen["loaded"] = recorder.look(loaded)
             recorder.compile(loaded)
-        seen["resumed"] = recorder.live(loaded)
-    except Halted as halted:
+        seen["resumed"] = recorder.continue_training(loaded)
+    except SubjectRaised as halted:
         seen["raised"] = halted.raised
     except Unsupported as unsupported:
         seen["unsupported"] = str(unsupported)
-    told = Read(**seen)
+    told = ReaderOutcome(**seen)
     if told.raised or (told.resumed and told.resumed.raised):
         told = replace(told, unsupported=_own_limits(recorder))
     return wire.encode(told)
@@ -130,10 +139,10 @@ def read(message: bytes) -> bytes:
 
 def _nudged(subject: Subject, case: Case, turn: int) -> Subject:
     nudge = NUDGE_HALF if case.in_half_precision else NUDGE
-    return Nudged(subject, case.seed, turn=turn, nudge=nudge)
+    return PerturbedSubject(subject, case.seed, turn=turn, nudge=nudge)
 
 
-def _own_limits(recorder: Recorder) -> str:
+def _own_limits(recorder: Stages) -> str:
     """Return why the reader can't build or train the case by itself, if it can't.
 
     What it raises on a file is then no news of the file.
@@ -142,7 +151,7 @@ def _own_limits(recorder: Recorder) -> str:
         recorder.brought_up()
     except Unsupported as unsupported:
         return str(unsupported)
-    except Halted:
+    except SubjectRaised:
         return ""
     return ""
 
@@ -151,9 +160,9 @@ class _Shelf:
     """What this process has written, by path and case; the folders go with the records."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, str], tuple[Written, Any]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], tuple[WriterOutcome, Any]] = OrderedDict()
 
-    def written(self, at: Crossing, case: Case) -> Written:
+    def written(self, at: Exchange, case: Case) -> WriterOutcome:
         """Return what writing the case gave, now or before."""
         key = (f"{at.pair.writer} {at.write.name}", case.id)
         if key not in self._kept:
@@ -165,23 +174,25 @@ class _Shelf:
         return self._kept[key][0]
 
 
-def _write(at: Crossing, case: Case, folder: Path) -> Written:
-    recorder = Recorder(_subject(at.pair.writer), at.write, case, folder)
+def _write(at: Exchange, case: Case, folder: Path) -> WriterOutcome:
+    recorder = Stages(_subject(at.pair.writer), at.write, case, folder)
     seen: dict[str, Any] = {}
     try:
         original = recorder.original()
         seen |= original.seen
         seen["saved"] = recorder.save(original.model)
         seen["source"] = str(recorder.source)
-        seen["original"] = recorder.live(original.model)
-    except Halted as halted:
+        seen["original"] = recorder.continue_training(original.model)
+    except SubjectRaised as halted:
         seen["raised"] = halted.raised
     except Unsupported as unsupported:
         seen["unsupported"] = str(unsupported)
-    return Written(**seen)
+    return WriterOutcome(**seen)
 
 
-def _asked(at: Crossing, request: Request, written: Written, *, turn: int = 0) -> Read:
+def _asked(
+    at: Exchange, request: Request, written: WriterOutcome, *, turn: int = 0
+) -> ReaderOutcome:
     """Return what the reader's process sees; where it ends, that is what loading came to."""
     reading = Reading(at.pair.reader, at.read.name, request.case, written.source, turn)
     try:
@@ -189,11 +200,11 @@ def _asked(at: Crossing, request: Request, written: Written, *, turn: int = 0) -
         answer = asked_again(lambda: reader.call(message, seconds=request.seconds))
     except (Crashed, TimedOut) as ended:
         kind = f"{type(ended).__module__}.{type(ended).__qualname__}"
-        return Read(raised=Raised(Stage.LOAD, kind, str(ended), ""))
-    return wire.decode(answer, Read)
+        return ReaderOutcome(raised=Raised(Stage.LOAD, kind, str(ended), ""))
+    return wire.decode(answer, ReaderOutcome)
 
 
-def _trace(at: Crossing, case: Case, written: Written, read: Read) -> Trace:
+def _trace(at: Exchange, case: Case, written: WriterOutcome, read: ReaderOutcome) -> Trace:
     trace = Trace(
         case,
         at.format,
@@ -219,7 +230,7 @@ def _translated(trace: Trace) -> Trace:
     told = replace(trace, fresh=comparable(trace.fresh), before=before, loaded=loaded)
     if trace.original is None or trace.resumed is None:
         return told
-    original, resumed = lives_in_common(trace.original, trace.resumed)
+    original, resumed = trajectories_in_common(trace.original, trace.resumed)
     return replace(told, original=original, resumed=resumed)
 
 
@@ -229,11 +240,11 @@ def _strayed(trace: Trace) -> bool:
     return one is not None and other is not None and _parted(near, one, other)
 
 
-def _parted(near: Exactness, one: Life, other: Life) -> bool:
-    return any((*output_defects(one, other, near), *life_defects(one, other, near)))
+def _parted(near: Exactness, one: Trajectory, other: Trajectory) -> bool:
+    return any((*output_defects(one, other, near), *trajectory_defects(one, other, near)))
 
 
-def _steady(at: Crossing, request: Request, written: Written, read: Read) -> bool:
+def _steady(at: Exchange, request: Request, written: WriterOutcome, read: ReaderOutcome) -> bool:
     """Say whether the comparison is fair: the same again for one implementation, nudged for two.
 
     A case that turns a change in the last bits of its data into what parts writer and reader
@@ -242,21 +253,27 @@ def _steady(at: Crossing, request: Request, written: Written, read: Read) -> boo
     if not at.across:
         with tempfile.TemporaryDirectory(prefix="saveproof-") as folder:
             twin = _write(at, request.case, Path(folder))
-        lives = (written.original, twin.original)
-        return lives[0] is not None and lives[1] is not None and same_life(lives[0], lives[1])
+        trajectories = (written.original, twin.original)
+        return (
+            trajectories[0] is not None
+            and trajectories[1] is not None
+            and same_trajectory(trajectories[0], trajectories[1])
+        )
     near = at.contract.exactness.of(request.case)
     again = (_asked(at, request, written, turn=turn).resumed for turn in NUDGES)
-    return not any(_parts(near, read.resumed, life) for life in again)
+    return not any(_parts(near, read.resumed, trajectory) for trajectory in again)
 
 
-def _parts(near: Exactness, one: Life | None, other: Life | None) -> bool:
-    return one is not None and other is not None and _parted(near, *lives_in_common(one, other))
+def _parts(near: Exactness, one: Trajectory | None, other: Trajectory | None) -> bool:
+    return (
+        one is not None and other is not None and _parted(near, *trajectories_in_common(one, other))
+    )
 
 
 @cache
-def _crossing(pair: str, name: str) -> Crossing:
+def _exchange(pair: str, name: str) -> Exchange:
     integrity.guard()
-    return crossing(Pair.of(pair), name)
+    return exchange_of(Pair.of(pair), name)
 
 
 @cache
@@ -275,5 +292,5 @@ def _shelf() -> _Shelf:
     return _Shelf()
 
 
-def _written(at: Crossing, case: Case) -> Written:
+def _written(at: Exchange, case: Case) -> WriterOutcome:
     return _shelf().written(at, case)

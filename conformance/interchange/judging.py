@@ -6,11 +6,11 @@ from dataclasses import replace
 from saveproof.conformance.checks import ALL_CHECKS, Check, Judgement, judge
 from saveproof.conformance.checks.behaviour import BEHAVIOUR_CHECKS
 from saveproof.conformance.checks.facets import FACET_CHECKS
-from saveproof.conformance.contract import Promise
 from saveproof.conformance.interchange.dialects import other_losses, other_steps
-from saveproof.conformance.interchange.pairs import Crossing
-from saveproof.conformance.snapshot import distance
-from saveproof.conformance.trace import Life, Trace
+from saveproof.conformance.interchange.pairs import Exchange
+from saveproof.conformance.model_state.contract import Promise
+from saveproof.conformance.model_state.snapshot import distance
+from saveproof.conformance.model_state.trace import Trace, Trajectory
 from saveproof.reports.records import Verdict
 
 COMPLETES = "round_trip_completes"
@@ -26,7 +26,7 @@ OUTPUTS, FIRST_LOSS, TRAJECTORY = (check.name for check in BEHAVIOUR_CHECKS)
 AMPLIFIES = "the case amplifies the last bits: data nudged by 1e-6 part the reader's own lives"
 
 
-def judged(trace: Trace, checks: Sequence[Check], at: Crossing) -> Iterator[Judgement]:
+def judged(trace: Trace, checks: Sequence[Check], at: Exchange) -> Iterator[Judgement]:
     """Yield what each check says of the exchange, with the distance where it holds.
 
     Between implementations, what chance or a carried state decides can't be equal: it is vacuous.
@@ -56,7 +56,7 @@ def _weakened(judgement: Judgement, claim: Promise) -> Judgement:
     return replace(judgement, promise=Promise.SHOULD, verdict=verdict)
 
 
-def _beyond_comparison(trace: Trace, check: Check, at: Crossing) -> str:
+def _beyond_comparison(trace: Trace, check: Check, at: Exchange) -> str:
     if check.name not in (OUTPUTS, FIRST_LOSS, TRAJECTORY):
         return ""
     if trace.contract.promise(*check.facets) is None:
@@ -83,7 +83,7 @@ def _distance(trace: Trace, check: str) -> float | None:
     return _between_losses(one, other, steps=len(one.steps)) if check == TRAJECTORY else None
 
 
-def _between_losses(one: Life, other: Life, *, steps: int) -> float:
+def _between_losses(one: Trajectory, other: Trajectory, *, steps: int) -> float:
     gaps = [
         abs(a[name] - b[name])
         for left, right in zip(one.steps[:steps], other.steps[:steps], strict=False)

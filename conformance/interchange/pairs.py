@@ -5,9 +5,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from saveproof.conformance import subjects
-from saveproof.conformance.contract import RESUME_ONLY, Contract, Exactness, Facet, Promise
-from saveproof.conformance.subject import Exchanged, Offering
+from saveproof.conformance.families import subjects
+from saveproof.conformance.model_state.contract import (
+    RESUME_ONLY,
+    Contract,
+    Exactness,
+    Facet,
+    Promise,
+)
+from saveproof.conformance.model_state.subject import Exchanged, Offering
 from saveproof.strategies.case import Kind
 
 ARROW = " → "
@@ -62,7 +68,7 @@ def is_pair(name: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Crossing:
+class Exchange:
     """A format between a writer's save path and a reader's.
 
     `claim` is how firmly the reader answers for the format.
@@ -138,7 +144,7 @@ class Crossing:
         return min(weaker, self.claim, key=_WEAKEST_FIRST.index)
 
 
-def crossings(pair: Pair, of: Callable[[str], Offering] = subjects.resolve) -> Iterator[Crossing]:
+def exchanges(pair: Pair, of: Callable[[str], Offering] = subjects.resolve) -> Iterator[Exchange]:
     """Yield what the writer writes and the reader reads, in the writer's order.
 
     `of` returns what a subject says of itself.
@@ -154,16 +160,18 @@ def crossings(pair: Pair, of: Callable[[str], Offering] = subjects.resolve) -> I
         if write.writes and reading:
             read = next((path for path in reading if path.writes == write.writes), reading[0])
             claim = Promise.SHOULD if newer else read.reads[write.writes]
-            yield Crossing(pair, write.writes, write, read, claim)
+            yield Exchange(pair, write.writes, write, read, claim)
 
 
-def crossing(pair: Pair, name: str, of: Callable[[str], Offering] = subjects.resolve) -> Crossing:
+def exchange_of(
+    pair: Pair, name: str, of: Callable[[str], Offering] = subjects.resolve
+) -> Exchange:
     """Return the pair's exchange of that format.
 
     Raises:
         UnknownFormat: there is none; the message lists those that there are.
     """
-    found = {one.format: one for one in crossings(pair, of)}
+    found = {one.format: one for one in exchanges(pair, of)}
     if name not in found:
         raise UnknownFormat(f"{pair.name}: expected one of {sorted(found)}, found {name!r}")
     return found[name]

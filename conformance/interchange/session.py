@@ -10,23 +10,28 @@ from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
 
-from saveproof.conformance.admission import admitted, refuse_numbers, refuse_out, refuse_unknown
-from saveproof.conformance.campaign import Campaign
-from saveproof.conformance.description import described
-from saveproof.conformance.endings import MEMORY
-from saveproof.conformance.header import header, path_info
+from saveproof.conformance.campaigns.campaign import Campaign
+from saveproof.conformance.campaigns.plan import Plan
+from saveproof.conformance.families.description import described
 from saveproof.conformance.interchange.exchange import EXCHANGE
 from saveproof.conformance.interchange.judging import CHECKS, COMPLETES
 from saveproof.conformance.interchange.pairs import (
-    Crossing,
+    Exchange,
     Pair,
     UnknownFormat,
-    crossing,
-    crossings,
+    exchange_of,
+    exchanges,
 )
-from saveproof.conformance.isolation import Child
-from saveproof.conformance.plan import Plan
-from saveproof.conformance.run_folder import RunFolder
+from saveproof.conformance.processes.endings import MEMORY
+from saveproof.conformance.processes.isolation import Child
+from saveproof.conformance.runs.header import header, path_info
+from saveproof.conformance.runs.preflight import (
+    admitted,
+    refuse_numbers,
+    refuse_out,
+    refuse_unknown,
+)
+from saveproof.conformance.runs.run_folder import RunFolder
 from saveproof.reports import store
 from saveproof.reports.records import Header, Result, SubjectInfo, Verdict
 from saveproof.reports.store import Run
@@ -83,7 +88,7 @@ def run(wanted: Wanted, tell: Callable[[str], None]) -> Run:
     """
     folder = RunFolder(wanted.out, FILES)
     _refuse(wanted)
-    found = _crossings(wanted)
+    found = _exchanges(wanted)
     head = _header(wanted, found)
     tasks = list(_tasks(wanted, found))
     folder.begin(head)
@@ -172,7 +177,7 @@ def _folder(out: Path) -> RunFolder:
 
 
 def _campaign(task: Task, reader: str, child: Child) -> str:
-    at = crossing(Pair(task.writer, reader), task.format, described)
+    at = exchange_of(Pair(task.writer, reader), task.format, described)
     wanted = task.wanted
     plan = Plan(
         *(at.pair.name, at.format, task.kind),
@@ -196,7 +201,7 @@ def _campaign(task: Task, reader: str, child: Child) -> str:
         keep(running.results())
 
 
-def _told(at: Crossing, kind: str, results: Sequence[Result]) -> str:
+def _told(at: Exchange, kind: str, results: Sequence[Result]) -> str:
     cases_by_verdict = next((r.tally for r in results if r.check == COMPLETES), {})
     news = Counter(r.verdict for r in results for f in r.findings if not f.known)
     words = [f"{n} {verdict}" for verdict, n in cases_by_verdict.items()]
@@ -214,9 +219,9 @@ def _refuse(wanted: Wanted) -> None:
     admitted(wanted.subjects)
 
 
-def _crossings(wanted: Wanted) -> list[Crossing]:
+def _exchanges(wanted: Wanted) -> list[Exchange]:
     pairs = [Pair(writer, reader) for writer in wanted.subjects for reader in wanted.subjects]
-    every = [one for pair in pairs for one in crossings(pair, described)]
+    every = [one for pair in pairs for one in exchanges(pair, described)]
     found = [one for one in every if one.across or not wanted.across]
     formats = {one.format for one in found}
     unknown = sorted(set(wanted.formats) - formats)
@@ -227,8 +232,8 @@ def _crossings(wanted: Wanted) -> list[Crossing]:
     return [one for one in found if not wanted.formats or one.format in wanted.formats]
 
 
-def _tasks(wanted: Wanted, found: Sequence[Crossing]) -> Iterator[Task]:
-    def place(one: Crossing) -> tuple[int, str]:
+def _tasks(wanted: Wanted, found: Sequence[Exchange]) -> Iterator[Task]:
+    def place(one: Exchange) -> tuple[int, str]:
         return wanted.subjects.index(one.pair.writer), one.format
 
     for (writer, name), group in groupby(sorted(found, key=place), key=place):
@@ -241,7 +246,7 @@ def _tasks(wanted: Wanted, found: Sequence[Crossing]) -> Iterator[Task]:
                 yield Task(wanted, wanted.subjects[writer], name, str(kind), readers)
 
 
-def _header(wanted: Wanted, found: Sequence[Crossing]) -> Header:
+def _header(wanted: Wanted, found: Sequence[Exchange]) -> Header:
     pairs = list(dict.fromkeys(one.pair for one in found))
     return header(
         (_pair_info(pair, found) for pair in pairs),
@@ -252,7 +257,7 @@ def _header(wanted: Wanted, found: Sequence[Crossing]) -> Header:
     )
 
 
-def _pair_info(pair: Pair, found: Sequence[Crossing]) -> SubjectInfo:
+def _pair_info(pair: Pair, found: Sequence[Exchange]) -> SubjectInfo:
     sides = {"writer": pair.writer, "reader": pair.reader}
     versions = {
         f"{side}: {package}": version

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from saveproof.conformance.contract import Facet
-from saveproof.conformance.snapshot import Inventory, Snapshot, Value
-from saveproof.conformance.trace import Life
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.model_state.snapshot import Inventory, Snapshot, Value
+from saveproof.conformance.model_state.trace import Trajectory
 
 _LAYER = re.compile(r"(?:layers/\d+/config/)*layers/\d+/(?:class_name|config/name)")
 _CALL = re.compile(r"/call \d+$")
@@ -70,7 +70,9 @@ def in_common(expected: Snapshot, found: Snapshot) -> tuple[Snapshot, Snapshot]:
     return Snapshot(one), Snapshot(other)
 
 
-def lives_in_common(original: Life, resumed: Life) -> tuple[Life, Life]:
+def trajectories_in_common(
+    original: Trajectory, resumed: Trajectory
+) -> tuple[Trajectory, Trajectory]:
     """Return two lives in shared words: logs by the names that both have, state translated.
 
     Of a metric both log the batch's own value; a loss by output only Keras 2 logs.

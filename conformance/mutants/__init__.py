@@ -12,7 +12,7 @@ from saveproof.conformance.mutants.faults import (
     training,
     weights,
 )
-from saveproof.conformance.mutants.seams import Fault
+from saveproof.conformance.mutants.injection import Fault
 from saveproof.strategies.case import Kind
 
 SEQUENTIAL, FUNCTIONAL, SUBCLASSED = Kind.SEQUENTIAL, Kind.FUNCTIONAL, Kind.SUBCLASSED
@@ -44,7 +44,7 @@ class Mutant:
 
     @property
     def spec(self) -> str:
-        """What `saveproof.conformance.subjects.resolve` makes the mutant of."""
+        """What `saveproof.conformance.families.subjects.resolve` makes the mutant of."""
         return f"{self.seed.__module__}:{self.seed.__name__}"
 
 

@@ -5,13 +5,13 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
 
-from saveproof.conformance.campaign import Campaign
+from saveproof.conformance.campaigns.campaign import Campaign
+from saveproof.conformance.campaigns.plan import Plan
+from saveproof.conformance.campaigns.worker import EXAMINE
 from saveproof.conformance.checks import ALL_CHECKS
-from saveproof.conformance.endings import MEMORY
-from saveproof.conformance.examine import EXAMINE
-from saveproof.conformance.isolation import Child
 from saveproof.conformance.mutants import Mutant
-from saveproof.conformance.plan import Plan
+from saveproof.conformance.processes.endings import MEMORY
+from saveproof.conformance.processes.isolation import Child
 from saveproof.reports.records import ENDS, Result, Verdict
 from saveproof.strategies.case import Kind
 from saveproof.strategies.cases import cases

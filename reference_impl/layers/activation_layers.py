@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from saveproof.reference_impl import activations
-from saveproof.reference_impl.autodiff import Tensor, cast, exp, log, max, negative, relu, sum
 from saveproof.reference_impl.fields import Form, argument, configurable
 from saveproof.reference_impl.layers.arguments import (
     CONSTRAINT,
@@ -18,6 +17,16 @@ from saveproof.reference_impl.layers.arguments import (
 )
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import Shape
+from saveproof.reference_impl.numerics.autodiff import (
+    Tensor,
+    cast,
+    exp,
+    log,
+    max,
+    negative,
+    relu,
+    sum,
+)
 
 
 class Elementwise(Layer):

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from saveproof.reference_impl.autodiff import Tensor, cast
 from saveproof.reference_impl.configuration import check_stated
 from saveproof.reference_impl.fields import Form, argument, attribute, configurable
 from saveproof.reference_impl.layers.call_context import CallFrame, calling, current_frame
@@ -28,8 +27,9 @@ from saveproof.reference_impl.layers.weight_creation import WeightCreation
 from saveproof.reference_impl.layers.weight_lists import WeightLists
 from saveproof.reference_impl.naming import snake_case, unique_name
 from saveproof.reference_impl.nest import Nested, leaves, map_leaves
+from saveproof.reference_impl.numerics.autodiff import Tensor, cast
+from saveproof.reference_impl.numerics.tape import current_tracer
 from saveproof.reference_impl.plain import is_ours
-from saveproof.reference_impl.tape import current_tracer
 
 NAME = Form(to_config=lambda layer, _: layer.name)
 POLICY = Form(to_config=lambda layer, _: serialize_policy(layer.dtype_policy))

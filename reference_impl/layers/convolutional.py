@@ -3,7 +3,6 @@
 from dataclasses import KW_ONLY
 from typing import Any, ClassVar
 
-from saveproof.reference_impl.autodiff import Tensor, Variable, cast, concatenate, conv
 from saveproof.reference_impl.fields import Form, argument, attribute, configurable
 from saveproof.reference_impl.layers.arguments import (
     ACTIVATION,
@@ -18,7 +17,8 @@ from saveproof.reference_impl.layers.arguments import (
 )
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import Shape
-from saveproof.reference_impl.windows import output_length
+from saveproof.reference_impl.numerics.autodiff import Tensor, Variable, cast, concatenate, conv
+from saveproof.reference_impl.numerics.windows import output_length
 
 GROUPS = Form(lambda _, __, value: value or 1)
 

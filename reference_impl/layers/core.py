@@ -5,16 +5,6 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY
 from typing import Any
 
-from saveproof.reference_impl.autodiff import (
-    Tensor,
-    Variable,
-    cast,
-    identity,
-    matmul,
-    multiply,
-    reshape,
-    transpose,
-)
 from saveproof.reference_impl.fields import Form, argument, attribute, configurable
 from saveproof.reference_impl.layers.arguments import (
     ACTIVATION,
@@ -28,6 +18,16 @@ from saveproof.reference_impl.layers.arguments import (
 )
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import Shape
+from saveproof.reference_impl.numerics.autodiff import (
+    Tensor,
+    Variable,
+    cast,
+    identity,
+    matmul,
+    multiply,
+    reshape,
+    transpose,
+)
 from saveproof.reference_impl.random import Generator, process_generator
 
 

@@ -3,10 +3,10 @@
 from dataclasses import KW_ONLY
 from typing import Any
 
-from saveproof.reference_impl.autodiff import Tensor, cast, conv
 from saveproof.reference_impl.fields import argument, attribute, configurable
 from saveproof.reference_impl.layers.arguments import CONSTRAINT, INITIALIZER, REGULARIZER, WHOLE
 from saveproof.reference_impl.layers.convolutional import Convolution
+from saveproof.reference_impl.numerics.autodiff import Tensor, cast, conv
 
 
 @configurable

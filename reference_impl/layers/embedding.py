@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from saveproof.reference_impl.autodiff import Tensor, cast, take
 from saveproof.reference_impl.fields import argument, attribute, configurable
 from saveproof.reference_impl.layers.arguments import (
     CONSTRAINT,
@@ -18,6 +17,7 @@ from saveproof.reference_impl.layers.arguments import (
 )
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import Shape
+from saveproof.reference_impl.numerics.autodiff import Tensor, cast, take
 
 
 class IndexRangeError(ValueError):

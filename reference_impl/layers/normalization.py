@@ -5,16 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from saveproof.reference_impl.autodiff import (
-    Tensor,
-    Variable,
-    cast,
-    mean,
-    reshape,
-    sqrt,
-    square,
-    stop_gradient,
-)
 from saveproof.reference_impl.fields import argument, attribute, configurable
 from saveproof.reference_impl.layers.arguments import (
     AXES,
@@ -26,6 +16,16 @@ from saveproof.reference_impl.layers.arguments import (
 )
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import Shape
+from saveproof.reference_impl.numerics.autodiff import (
+    Tensor,
+    Variable,
+    cast,
+    mean,
+    reshape,
+    sqrt,
+    square,
+    stop_gradient,
+)
 
 
 @configurable

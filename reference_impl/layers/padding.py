@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from saveproof.reference_impl.autodiff import Tensor, pad
 from saveproof.reference_impl.fields import Form, argument, configurable
 from saveproof.reference_impl.layers.arguments import (
     CHANNELS_LAST,
@@ -13,6 +12,7 @@ from saveproof.reference_impl.layers.arguments import (
 )
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import Shape
+from saveproof.reference_impl.numerics.autodiff import Tensor, pad
 
 Padding = int | Sequence[int | Sequence[int]]
 

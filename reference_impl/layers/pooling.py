@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY
 from typing import Any, ClassVar
 
-from saveproof.reference_impl.autodiff import Tensor, average_pool, max_pool, mean
 from saveproof.reference_impl.fields import Form, argument, configurable
 from saveproof.reference_impl.layers.arguments import (
     CHANNELS_LAST,
@@ -18,7 +17,8 @@ from saveproof.reference_impl.layers.arguments import (
 )
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import Shape
-from saveproof.reference_impl.windows import output_length
+from saveproof.reference_impl.numerics.autodiff import Tensor, average_pool, max_pool, mean
+from saveproof.reference_impl.numerics.windows import output_length
 
 
 def _sizes_or_pool_size(layer: "Pooling", name: str, value: Any) -> tuple[int, ...]:

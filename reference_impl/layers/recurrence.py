@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from saveproof.reference_impl import initializers
-from saveproof.reference_impl.autodiff import Tensor, Variable, cast, matmul, multiply, stack
 from saveproof.reference_impl.fields import Form, argument, attribute, configurable
 from saveproof.reference_impl.layers.arguments import (
     ACTIVATION,
@@ -21,6 +20,14 @@ from saveproof.reference_impl.layers.arguments import (
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.limits import check_size
 from saveproof.reference_impl.nest import Nested, Shape, is_shape
+from saveproof.reference_impl.numerics.autodiff import (
+    Tensor,
+    Variable,
+    cast,
+    matmul,
+    multiply,
+    stack,
+)
 from saveproof.reference_impl.random import Generator, process_generator
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from saveproof.reference_impl.autodiff import Tensor, cast, matmul
 from saveproof.reference_impl.fields import Form, argument, configurable
 from saveproof.reference_impl.layers.arguments import ACTIVATION
 from saveproof.reference_impl.layers.recurrence import Recurrent
+from saveproof.reference_impl.numerics.autodiff import Tensor, cast, matmul
 
 
 class SimpleRNN(Recurrent):

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from saveproof.reference_impl.autodiff import Variable
 from saveproof.reference_impl.fields import Configured
 from saveproof.reference_impl.layers.weights import each_once
+from saveproof.reference_impl.numerics.autodiff import Variable
 
 
 class Tracking(Configured):

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from saveproof.reference_impl import constraints, initializers, regularizers
-from saveproof.reference_impl.autodiff import Variable
 from saveproof.reference_impl.layers.arguments import shape_of
 from saveproof.reference_impl.layers.policy import is_floating
 from saveproof.reference_impl.layers.tracking import Tracking
 from saveproof.reference_impl.limits import check_size
+from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.plain import with_plain_arguments
 
 

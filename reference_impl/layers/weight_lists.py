@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from saveproof.reference_impl.autodiff import Variable
 from saveproof.reference_impl.layers.tracking import Tracking
 from saveproof.reference_impl.layers.weights import assign_all, each_once
+from saveproof.reference_impl.numerics.autodiff import Variable
 
 
 class WeightLists(Tracking):

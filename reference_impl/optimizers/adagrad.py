@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from saveproof.reference_impl.autodiff import Variable
 from saveproof.reference_impl.fields import argument, configurable
+from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.optimizers.learning_rate import RATE
 from saveproof.reference_impl.optimizers.optimizer import Optimizer
 

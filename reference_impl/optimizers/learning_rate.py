@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from saveproof.reference_impl import schedules
-from saveproof.reference_impl.autodiff import Variable
 from saveproof.reference_impl.fields import Configured, Form
+from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.schedules import LearningRateSchedule
 
 Rate = float | LearningRateSchedule

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from saveproof.reference_impl.autodiff import Variable
 from saveproof.reference_impl.fields import argument, configurable
+from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.optimizers.learning_rate import RATE, as_cast
 from saveproof.reference_impl.optimizers.optimizer import Optimizer
 

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from saveproof.reference_impl import schedules
-from saveproof.reference_impl.autodiff import Variable
 from saveproof.reference_impl.custom_objects import CustomObjects
 from saveproof.reference_impl.fields import Form, argument, attribute, configurable
 from saveproof.reference_impl.loading import at
+from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.optimizers.clipping import (
     clipped_by_global_norm,
     clipped_by_norm,

@@ -6,9 +6,9 @@ import numpy as np
 
 from examples.linear_subject import Linear, Model
 from saveproof.conformance.checks import facets
-from saveproof.conformance.contract import Facet
-from saveproof.conformance.snapshot import Snapshot
-from saveproof.conformance.subject import Logs
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.model_state.snapshot import Snapshot
+from saveproof.conformance.model_state.subject import Logs
 from saveproof.strategies.case import AnyEvent, Case
 from saveproof.strategies.data import Rows
 from tests.conformance.faulty import LosesMomentum

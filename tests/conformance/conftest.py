@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from saveproof.conformance.campaign import Campaign
-from saveproof.conformance.examine import EXAMINE
-from saveproof.conformance.isolation import Child
-from saveproof.conformance.plan import Plan
+from saveproof.conformance.campaigns.campaign import Campaign
+from saveproof.conformance.campaigns.plan import Plan
+from saveproof.conformance.campaigns.worker import EXAMINE
+from saveproof.conformance.processes.isolation import Child
 from saveproof.reports.records import Result
 from saveproof.strategies.case import Call, Case, Kind, TrainingHistory, TrainOnBatch
 from saveproof.strategies.cases import cases

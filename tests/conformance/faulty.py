@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from examples.linear_subject import Linear, Model, Npz
-from saveproof.conformance.snapshot import Snapshot
-from saveproof.conformance.subject import Logs, Unsupported
+from saveproof.conformance.model_state.snapshot import Snapshot
+from saveproof.conformance.model_state.subject import Logs, Unsupported
 from saveproof.strategies.case import AnyEvent, Case
 from saveproof.strategies.data import Rows
 

@@ -1,7 +1,7 @@
 """Linear subjects that do not say what they are, for tests of what is refused before a run."""
 
 from examples.linear_subject import Linear, Npz
-from saveproof.conformance.contract import Contract
+from saveproof.conformance.model_state.contract import Contract
 
 
 class TwoOfOneName(Linear):

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from examples.linear_subject import Linear
-from saveproof.conformance.adapter import Adapter, Misbehaved
-from saveproof.conformance.contract import Facet
-from saveproof.conformance.examine import Report
-from saveproof.conformance.plan import Batch
-from saveproof.conformance.silence import Silence, as_errors
-from saveproof.conformance.snapshot import Snapshot
+from saveproof.conformance.campaigns.applicability import Applicability, as_errors
+from saveproof.conformance.campaigns.plan import Batch
+from saveproof.conformance.campaigns.worker import Report
+from saveproof.conformance.execution.adapter import Adapter, Misbehaved
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.model_state.snapshot import Snapshot
 from saveproof.reports.records import SHOWN_NOTHING, Verdict
 from saveproof.strategies import data
 from tests.conformance.test_checks import CASE
@@ -67,9 +67,9 @@ def test_a_check_that_judged_nothing_has_shown_nothing(run):
 BATCH = Batch(0, 100)
 
 
-def silence(*, faults: int = 0, unsupported: int = 0) -> Silence:
+def silence(*, faults: int = 0, unsupported: int = 0) -> Applicability:
     """Return what was noted of so many cases."""
-    noted = Silence()
+    noted = Applicability()
     for number in range(faults):
         noted.note(Report((), fault=f"resume raised ValueError: shape {number}"), CASE, BATCH)
     for _ in range(unsupported):

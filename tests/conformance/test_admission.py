@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from saveproof.conformance.cli import app
 from saveproof.conformance.interchange import session as interchange
-from saveproof.conformance.session import Conformance
+from saveproof.conformance.runs.session import Conformance
 
 LINEAR = "examples.linear_subject:Linear"
 

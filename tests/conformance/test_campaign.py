@@ -7,15 +7,15 @@ import pytest
 from hypothesis import find, given, settings
 from msgspec.structs import replace
 
-from saveproof.conformance import subjects
-from saveproof.conformance.asking import reports
-from saveproof.conformance.campaign import Campaign
+from saveproof.conformance.campaigns.campaign import Campaign
+from saveproof.conformance.campaigns.dispatch import reports
+from saveproof.conformance.campaigns.plan import Plan
+from saveproof.conformance.campaigns.worker import EXAMINE, Question, Request, path_of
 from saveproof.conformance.checks import ALL_CHECKS
-from saveproof.conformance.examine import EXAMINE, Question, Request, path_of
-from saveproof.conformance.isolation import Child
-from saveproof.conformance.plan import Plan
-from saveproof.conformance.recording import Asked, record
-from saveproof.conformance.trace import Probe
+from saveproof.conformance.execution.runner import Asked, record
+from saveproof.conformance.families import subjects
+from saveproof.conformance.model_state.trace import Probe
+from saveproof.conformance.processes.isolation import Child
 from saveproof.reports.records import Verdict
 from tests.conformance.conftest import LINEAR_CASES
 from tests.conformance.test_reduction import Noting

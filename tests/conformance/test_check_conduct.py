@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from saveproof.conformance.contract import STATE, Facet
-from saveproof.conformance.snapshot import Snapshot
-from saveproof.conformance.trace import Change, Raised, Stage
+from saveproof.conformance.model_state.contract import STATE, Facet
+from saveproof.conformance.model_state.snapshot import Snapshot
+from saveproof.conformance.model_state.trace import BeforeAndAfter, Raised, Stage
 from saveproof.reports.records import Verdict
 from tests.conformance.test_checks import GOOD, keys, snapshot, verdicts
 
@@ -32,19 +32,19 @@ def failing(trace) -> set[str]:
     ("changes", "check", "key"),
     [
         (
-            {"saving": Change({"umask": "0027"}, {"umask": "0000"})},
+            {"saving": BeforeAndAfter({"umask": "0027"}, {"umask": "0000"})},
             "surroundings_stay",
             "save: umask",
         ),
         (
-            {"loading": Change({}, {"files/a.lock": "file 0640"})},
+            {"loading": BeforeAndAfter({}, {"files/a.lock": "file 0640"})},
             "surroundings_stay",
             "load: files unexpected",
         ),
         ({"litter": ("tmp1",)}, "surroundings_stay", "save: litter"),
         ({"held": ("model_1.h5",)}, "surroundings_stay", "open file"),
         (
-            {"drawing": Change({"Python": "1"}, {"Python": "2"})},
+            {"drawing": BeforeAndAfter({"Python": "1"}, {"Python": "2"})},
             "saving_draws_nothing",
             "save: drew from Python",
         ),

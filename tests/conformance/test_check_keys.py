@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from msgspec.structs import replace as replace_fields
 
-from saveproof.conformance.trace import Raised, Stage, Trace
+from saveproof.conformance.model_state.trace import Raised, Stage, Trace
 from saveproof.strategies.case import CompileSettings, Object, Recompile
-from tests.conformance.test_checks import CASE, EVERYTHING, GOOD, keys, life
+from tests.conformance.test_checks import CASE, EVERYTHING, GOOD, keys, trajectory
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_metric_that_comes_back_renamed_is_no_loss_that_differs():
 
 
 def test_a_metric_that_comes_back_renamed_hides_no_other_difference():
-    steps = tuple(replace(step, logs=({"renamed": 1},)) for step in life(2, 4).steps)
+    steps = tuple(replace(step, logs=({"renamed": 1},)) for step in trajectory(2, 4).steps)
     parted = replace(GOOD, resumed=replace(GOOD.resumed, steps=steps))
 
     assert keys(parted, "resume_trajectory_is_identical") == {
@@ -65,7 +65,7 @@ def test_averages_that_have_not_begun_are_told(use_ema, said):
     anew = Recompile(settings=CompileSettings(optimizer, ("mse", "mse")))
     before = (*CASE.history.before, anew)
     case = replace_fields(CASE, history=replace_fields(CASE.history, before=before))
-    parted = replace(GOOD, case=case, resumed=life(2, 4))
+    parted = replace(GOOD, case=case, resumed=trajectory(2, 4))
 
     assert keys(parted, "resume_trajectory_is_identical") == {
         f"resume: later step loss with Adam{said}"

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import msgspec
 
-from saveproof.conformance.contract import Facet, Promise
-from saveproof.conformance.snapshot import Snapshot
-from saveproof.conformance.trace import Elsewhere
+from saveproof.conformance.model_state.contract import Facet, Promise
+from saveproof.conformance.model_state.snapshot import Snapshot
+from saveproof.conformance.model_state.trace import OtherProcess
 from saveproof.reports.records import Verdict
 from saveproof.strategies.case import Architecture
-from tests.conformance.test_checks import CASE, EVERYTHING, GOOD, life, snapshot, verdicts
+from tests.conformance.test_checks import CASE, EVERYTHING, GOOD, snapshot, trajectory, verdicts
 
 
 def test_missed_should_is_a_gap():
@@ -24,7 +24,9 @@ def test_missed_should_is_a_gap():
 def test_other_process_may_draw_otherwise_where_no_document_has_generators_come_back():
     contract = replace(EVERYTHING, facets=dict(EVERYTHING.facets) | {Facet.RNG: Promise.SHOULD})
     drawing = msgspec.structs.replace(CASE, architecture=_with_dropout(CASE.architecture))
-    trace = replace(GOOD, contract=contract, elsewhere=Elsewhere(snapshot(1), life(2, 5)))
+    trace = replace(
+        GOOD, contract=contract, other_process=OtherProcess(snapshot(1), trajectory(2, 5))
+    )
 
     check = "another_process_loads_the_same"
     assert verdicts(trace)[check] is Verdict.FAIL

@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 from msgspec.structs import replace as replace_fields
 
-from saveproof.conformance.contract import Exactness
+from saveproof.conformance.model_state.contract import Exactness
 from saveproof.reports.records import Verdict
 from saveproof.strategies.case import Layer
-from tests.conformance.test_checks import CASE, EVERYTHING, GOOD, life, verdicts
+from tests.conformance.test_checks import CASE, EVERYTHING, GOOD, trajectory, verdicts
 
 
 def test_tolerance_is_the_contracts():
-    near = replace(GOOD, resumed=life(2 + 1e-8, 3))
+    near = replace(GOOD, resumed=trajectory(2 + 1e-8, 3))
     allowed = replace(EVERYTHING, exactness=Exactness(1e-6, 1e-6, "another program"))
 
     assert verdicts(near)["first_batch_loss_is_identical"] is Verdict.FAIL
@@ -31,8 +31,8 @@ def test_another_program_may_round_otherwise_in_half_precision(dtype, verdict):
     allowed = replace(EVERYTHING, exactness=Exactness(1e-6, 1e-6, "another program", half=2e-2))
     trace = replace(GOOD, case=case, contract=allowed)
 
-    near = verdicts(replace(trace, resumed=life(2 + 1e-2, 3)))
-    far = verdicts(replace(trace, resumed=life(2 + 1e-1, 3)))
+    near = verdicts(replace(trace, resumed=trajectory(2 + 1e-2, 3)))
+    far = verdicts(replace(trace, resumed=trajectory(2 + 1e-1, 3)))
 
     assert near["first_batch_loss_is_identical"] is verdict
     assert far["first_batch_loss_is_identical"] is Verdict.FAIL

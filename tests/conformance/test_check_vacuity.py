@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from saveproof.conformance.contract import Facet
-from saveproof.conformance.snapshot import UNTOLD, Snapshot
-from saveproof.conformance.trace import Trace
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.model_state.snapshot import UNTOLD, Snapshot
+from saveproof.conformance.model_state.trace import Trace
 from saveproof.reports.records import Verdict
-from tests.conformance.test_checks import GOOD, life, verdicts
+from tests.conformance.test_checks import GOOD, trajectory, verdicts
 
 
 def with_inventory(facet: Facet, inventory, *, of: tuple[str, ...]) -> Trace:
@@ -48,6 +48,6 @@ def test_outputs_that_hang_on_no_input_are_vacuous():
 
 
 def test_logs_that_are_always_the_same_are_vacuous():
-    found = verdicts(replace(GOOD, original=life(2, 2), resumed=life(2, 2)))
+    found = verdicts(replace(GOOD, original=trajectory(2, 2), resumed=trajectory(2, 2)))
 
     assert found["first_batch_loss_is_identical"] is Verdict.VACUOUS

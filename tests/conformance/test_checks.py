@@ -7,18 +7,18 @@ import pytest
 
 from saveproof.conformance.checks import ALL_CHECKS, checks_for, judge
 from saveproof.conformance.checks.facets import FACET_CHECKS
-from saveproof.conformance.contract import Contract, Facet, Promise, promises
-from saveproof.conformance.snapshot import Snapshot
-from saveproof.conformance.trace import (
-    Change,
+from saveproof.conformance.model_state.contract import Contract, Facet, Promise, promises
+from saveproof.conformance.model_state.snapshot import Snapshot
+from saveproof.conformance.model_state.trace import (
+    BeforeAndAfter,
     Conduct,
-    Elsewhere,
-    Life,
+    OtherProcess,
     Probe,
     Raised,
     Stage,
     Step,
     Trace,
+    Trajectory,
 )
 from saveproof.reports.records import Verdict
 from saveproof.strategies.case import (
@@ -59,13 +59,13 @@ def snapshot(number: float) -> Snapshot:
     return Snapshot(inventories)
 
 
-def life(*losses: float) -> Life:
+def trajectory(*losses: float) -> Trajectory:
     """Return a life with those losses, its weights moving along."""
     steps = tuple(Step("TrainOnBatch", ({"loss": x},), snapshot(10 * x)) for x in losses)
-    return Life((np.array([losses[0]]),), steps)
+    return Trajectory((np.array([losses[0]]),), steps)
 
 
-SAME = Change({"umask": "0027"}, {"umask": "0027"})
+SAME = BeforeAndAfter({"umask": "0027"}, {"umask": "0027"})
 GOOD = Trace(
     CASE,
     "h5",
@@ -76,9 +76,9 @@ GOOD = Trace(
     saved=snapshot(1),
     loaded=snapshot(1),
     second=snapshot(1),
-    original=life(2, 3),
-    resumed=life(2, 3),
-    elsewhere=Elsewhere(snapshot(1), life(2, 3)),
+    original=trajectory(2, 3),
+    resumed=trajectory(2, 3),
+    other_process=OtherProcess(snapshot(1), trajectory(2, 3)),
     conduct=Conduct({}, (), SAME, snapshot(1), False, snapshot(30), SAME, SAME, (), snapshot(30)),
 )
 
@@ -104,7 +104,7 @@ def test_faultless_trace_passes_every_check_that_applies():
 def test_facet_that_comes_back_different_fails_its_own_check_alone(facet):
     facets = dict(GOOD.loaded.facets) | {facet: snapshot(7)[facet]}
     trace = replace(GOOD, loaded=Snapshot(facets), second=Snapshot(facets))
-    trace = replace(trace, elsewhere=Elsewhere(Snapshot(facets), life(2, 3)))
+    trace = replace(trace, other_process=OtherProcess(Snapshot(facets), trajectory(2, 3)))
 
     found = verdicts(trace)
 
@@ -138,9 +138,9 @@ def test_contract_that_promises_nothing_is_held_to_its_conduct_only():
 @pytest.mark.parametrize(
     ("resumed", "check", "where"),
     [
-        (replace(life(2, 3), outputs=(np.array([9.0]),)), "outputs_survive", "output 0"),
-        (life(5, 3), "first_batch_loss_is_identical", "step 1 (TrainOnBatch): loss"),
-        (life(2, 4), "resume_trajectory_is_identical", "step 2 (TrainOnBatch): loss"),
+        (replace(trajectory(2, 3), outputs=(np.array([9.0]),)), "outputs_survive", "output 0"),
+        (trajectory(5, 3), "first_batch_loss_is_identical", "step 1 (TrainOnBatch): loss"),
+        (trajectory(2, 4), "resume_trajectory_is_identical", "step 2 (TrainOnBatch): loss"),
     ],
 )
 def test_difference_in_behaviour_names_the_first_place(resumed, check, where):
@@ -151,7 +151,7 @@ def test_difference_in_behaviour_names_the_first_place(resumed, check, where):
 
 
 def test_subject_that_does_not_repeat_itself_is_unstable():
-    found = verdicts(replace(GOOD, resumed=life(2, 4), steady=False))
+    found = verdicts(replace(GOOD, resumed=trajectory(2, 4), steady=False))
 
     assert found["resume_trajectory_is_identical"] is Verdict.UNSTABLE
 
@@ -162,7 +162,7 @@ def test_save_that_changes_the_model_fails():
 
 def test_second_generation_and_other_process_are_held_against_the_first():
     found = verdicts(
-        replace(GOOD, second=snapshot(2), elsewhere=Elsewhere(snapshot(1), life(2, 5)))
+        replace(GOOD, second=snapshot(2), other_process=OtherProcess(snapshot(1), trajectory(2, 5)))
     )
 
     assert found["second_generation_equals_first"] is Verdict.FAIL
@@ -172,7 +172,7 @@ def test_second_generation_and_other_process_are_held_against_the_first():
 def test_a_step_that_parts_is_named_by_what_the_load_had_lost():
     lost = Snapshot({**GOOD.loaded.facets, Facet.SLOTS: {"0 m": np.array([0.0])}})
     kept = Snapshot({**GOOD.before.facets, Facet.SLOTS: {"0 m": np.array([1.0])}})
-    parted = replace(GOOD, resumed=life(2, 4))
+    parted = replace(GOOD, resumed=trajectory(2, 4))
 
     assert keys(parted, "resume_trajectory_is_identical") == {"resume: later step loss with Adam"}
     assert keys(replace(parted, before=kept, loaded=lost), "resume_trajectory_is_identical") == {
@@ -183,7 +183,7 @@ def test_a_step_that_parts_is_named_by_what_the_load_had_lost():
 def test_outputs_and_a_first_loss_that_part_are_named_by_what_the_load_had_lost():
     lost = Snapshot({**GOOD.loaded.facets, Facet.ARGUMENTS: {"dense/units": 4.0}})
     kept = Snapshot({**GOOD.before.facets, Facet.ARGUMENTS: {"dense/units": 3.0}})
-    parted = replace(GOOD, before=kept, loaded=lost, resumed=life(4, 3))
+    parted = replace(GOOD, before=kept, loaded=lost, resumed=trajectory(4, 3))
     origin = ", from arguments: Dense/units value"
 
     assert keys(parted, "outputs_survive") == {"outputs: value" + origin}
@@ -210,8 +210,8 @@ def test_what_varies_in_an_error_is_no_part_of_its_key():
 
 def test_two_lives_that_end_in_the_same_error_do_not_part():
     error = Raised(Stage.RESUME, "builtins.ValueError", "Unknown variable", "")
-    ended = replace(life(2), raised=error)
-    both = replace(GOOD, resumed=ended, elsewhere=Elsewhere(snapshot(1), ended))
+    ended = replace(trajectory(2), raised=error)
+    both = replace(GOOD, resumed=ended, other_process=OtherProcess(snapshot(1), ended))
 
     found = verdicts(both)
 

@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from saveproof.conformance.subjects import resolve
+from saveproof.conformance.families.subjects import resolve
 from saveproof.strategies.case import SetTrainable
 from saveproof.strategies.cases import cases
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from saveproof.conformance.isolation import Child, Crashed
+from saveproof.conformance.processes.isolation import Child, Crashed
 from tests.conformance.test_isolation import all_end, lives
 
 HERE = "tests.conformance.test_descendants"

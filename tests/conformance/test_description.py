@@ -4,11 +4,11 @@ import pytest
 from hypothesis import find
 from typer.testing import CliRunner
 
-from saveproof.conformance import description
 from saveproof.conformance.cli import app
-from saveproof.conformance.description import NotHere, answer, described, from_json
-from saveproof.conformance.subject import Exchanged
-from saveproof.conformance.subjects import SUBJECTS, BrokenSubject, UnknownSubject, resolve
+from saveproof.conformance.families import description
+from saveproof.conformance.families.description import NotHere, answer, described, from_json
+from saveproof.conformance.families.subjects import SUBJECTS, BrokenSubject, UnknownSubject, resolve
+from saveproof.conformance.model_state.subject import Exchanged
 from saveproof.strategies.case import to_json
 from tests.conformance.conftest import LINEAR_CASES
 from tests.conformance.test_admission import LINEAR, refusal, refusal_of_interchange

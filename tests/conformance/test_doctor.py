@@ -5,11 +5,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from saveproof.conformance.contract import Facet
-from saveproof.conformance.snapshot import Snapshot
-from saveproof.conformance.subjects import resolve
-from saveproof.conformance.subjects.doctor import doctor, tried
-from saveproof.conformance.subjects.keras_api import KerasSubject
+from saveproof.conformance.doctor import doctor, tried
+from saveproof.conformance.families.keras.keras_api import KerasSubject
+from saveproof.conformance.families.subjects import resolve
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.model_state.snapshot import Snapshot
 
 
 def test_everything_that_the_doctor_tries_works_on_the_reference():

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import find
 
 from examples.linear_subject import Linear, Model, Npz
-from saveproof.conformance import wire
-from saveproof.conformance.asking import reports
+from saveproof.conformance.campaigns.dispatch import reports
+from saveproof.conformance.campaigns.worker import EXAMINE, Question, Report, Request
 from saveproof.conformance.checks import ALL_CHECKS
-from saveproof.conformance.endings import (
+from saveproof.conformance.model_state.trace import Probe
+from saveproof.conformance.processes import wire
+from saveproof.conformance.processes.endings import (
     Crashed,
     Failed,
     IsolationError,
@@ -22,9 +24,7 @@ from saveproof.conformance.endings import (
     asked_again,
     crash,
 )
-from saveproof.conformance.examine import EXAMINE, Question, Report, Request
-from saveproof.conformance.isolation import Child
-from saveproof.conformance.trace import Probe
+from saveproof.conformance.processes.isolation import Child
 from saveproof.reports.records import Verdict
 from saveproof.strategies.case import Case
 from tests.conformance.conftest import LINEAR_CASES

@@ -10,16 +10,16 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from saveproof.conformance.contract import Contract, Exactness, Facet, Promise
-from saveproof.conformance.foreign import protocol
-from saveproof.conformance.foreign.client import ForeignCrash, NotReached, foreign_subject
-from saveproof.conformance.foreign.environments import Launch, NoEnvironment, launch
-from saveproof.conformance.foreign.protocol import Misspoken
-from saveproof.conformance.foreign.server import Server
-from saveproof.conformance.snapshot import Snapshot, differences
-from saveproof.conformance.subject import Unsupported
-from saveproof.conformance.subjects import resolve
-from saveproof.conformance.subjects.doctor import doctor, tried
+from saveproof.conformance.doctor import doctor, tried
+from saveproof.conformance.families.server import Server
+from saveproof.conformance.families.subjects import resolve
+from saveproof.conformance.model_state.contract import Contract, Exactness, Facet, Promise
+from saveproof.conformance.model_state.snapshot import Snapshot, differences
+from saveproof.conformance.model_state.subject import Unsupported
+from saveproof.conformance.processes.foreign import protocol
+from saveproof.conformance.processes.foreign.client import ForeignCrash, NotReached, foreign_subject
+from saveproof.conformance.processes.foreign.environments import Launch, NoEnvironment, launch
+from saveproof.conformance.processes.foreign.protocol import Misspoken
 from saveproof.reports.records import Verdict
 from saveproof.strategies import data
 from saveproof.strategies.case import from_json
@@ -126,7 +126,7 @@ def test_a_server_in_plain_python_passes_the_suite(run: Run):
 def test_the_reference_served_sees_what_the_reference_sees(case, monkeypatch):
     """The server of a built-in subject: what crosses the protocol is not changed by it."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    command = f"exec:{sys.executable} -m saveproof.conformance.foreign.server reference"
+    command = f"exec:{sys.executable} -m saveproof.conformance.families.server reference"
     lives = []
     for subject in (resolve("reference"), resolve(command)):
         subject.seed(3)
@@ -206,7 +206,7 @@ def test_a_server_without_memory_ends():
 @pytest.mark.parametrize(("words", "how"), [("", "exit code 7"), ("; time.sleep(9)", "SIGKILL")])
 def test_a_server_that_ends_or_hangs_is_told_in_time_where_it_has_forked(words, how, monkeypatch):
     """What it has forked holds the pipes still."""
-    monkeypatch.setattr("saveproof.conformance.foreign.client.PATIENCE", 2.5)
+    monkeypatch.setattr("saveproof.conformance.processes.foreign.client.PATIENCE", 2.5)
     forked = f"import os, time; os.fork() or (time.sleep(9), os._exit(0)){words}; os._exit(7)"
     subject = foreign_subject(f"forking{words}", launch(spoken(forked)))
     started = time.monotonic()

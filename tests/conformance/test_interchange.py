@@ -4,27 +4,27 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from saveproof.conformance.campaign import Campaign
+from saveproof.conformance.campaigns.campaign import Campaign
+from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.cli import app
-from saveproof.conformance.contract import Facet, Promise
+from saveproof.conformance.families.keras.keras_api import KerasSubject
+from saveproof.conformance.families.subjects import resolve
 from saveproof.conformance.interchange import session
 from saveproof.conformance.interchange.exchange import EXCHANGE
 from saveproof.conformance.interchange.judging import CHECKS
-from saveproof.conformance.interchange.nudged import NUDGE, Nudged
 from saveproof.conformance.interchange.pairs import (
     ACROSS,
-    Crossing,
+    Exchange,
     Pair,
     UnknownFormat,
-    crossing,
-    crossings,
+    exchange_of,
+    exchanges,
 )
+from saveproof.conformance.interchange.perturbed import NUDGE, PerturbedSubject
 from saveproof.conformance.interchange.words import comparable, in_common
-from saveproof.conformance.isolation import Child
-from saveproof.conformance.plan import Plan
-from saveproof.conformance.snapshot import Snapshot
-from saveproof.conformance.subjects import resolve
-from saveproof.conformance.subjects.keras_api import KerasSubject
+from saveproof.conformance.model_state.contract import Facet, Promise
+from saveproof.conformance.model_state.snapshot import Snapshot
+from saveproof.conformance.processes.isolation import Child
 from saveproof.reports import store
 from saveproof.reports.records import Result, Verdict
 from saveproof.strategies import data
@@ -47,7 +47,7 @@ def exchanged(child):
     """Return the results, by check, of some cases written by one subject and read by another."""
 
     def exchanged(reader: str, *, writer: str = "exact", examples: int = 8) -> dict[str, Result]:
-        at = crossing(Pair(f"{HERE}:{writer}", f"{HERE}:{reader}"), "npz")
+        at = exchange_of(Pair(f"{HERE}:{writer}", f"{HERE}:{reader}"), "npz")
         plan = Plan(
             *(at.pair.name, "npz", "sequential", LINEAR_CASES),
             checks=tuple(c for c in CHECKS if at.contract.speaks_of(c.facets)),
@@ -59,9 +59,9 @@ def exchanged(child):
     return exchanged
 
 
-def between(writer: str, reader: str) -> dict[str, Crossing]:
+def between(writer: str, reader: str) -> dict[str, Exchange]:
     """Return what two built-in subjects exchange, by format."""
-    return {one.format: one for one in crossings(Pair(writer, reader))}
+    return {one.format: one for one in exchanges(Pair(writer, reader))}
 
 
 def test_one_implementation_in_two_processes_is_exact(exchanged):
@@ -119,21 +119,21 @@ def test_a_format_is_exchanged_where_one_writes_and_the_other_reads_it():
 
 def test_a_format_that_nobody_exchanges_is_refused_with_those_that_there_are():
     with pytest.raises(UnknownFormat, match=r"archive-keras2.*'zarr'"):
-        crossing(Pair("tf_keras", "keras"), "zarr")
+        exchange_of(Pair("tf_keras", "keras"), "zarr")
 
 
 def test_a_path_that_nobody_else_reads_is_no_exchange():
-    assert not list(crossings(Pair(f"{HERE}:keeps_to_itself", EXACT)))
+    assert not list(exchanges(Pair(f"{HERE}:keeps_to_itself", EXACT)))
 
 
 def test_the_contract_is_the_weaker_of_both_sides():
     foreign = between("tf_keras", "keras")["h5-keras2"].contract
     own = between("tf_keras", "tf_keras")["h5-keras2"].contract
 
-    assert foreign.firm(Facet.WEIGHTS) is Promise.SHOULD
-    assert own.firm(Facet.WEIGHTS) is Promise.MUST
-    assert own.firm(Facet.RNG) is Promise.SHOULD
-    assert foreign.firm(Facet.RNG) is None
+    assert foreign.file_promise(Facet.WEIGHTS) is Promise.SHOULD
+    assert own.file_promise(Facet.WEIGHTS) is Promise.MUST
+    assert own.file_promise(Facet.RNG) is Promise.SHOULD
+    assert foreign.file_promise(Facet.RNG) is None
     assert foreign.exactness is ACROSS
     assert own.exactness.atol == 0.0
 
@@ -219,7 +219,7 @@ def test_an_optimizer_that_is_gone_is_missed():
 
 def test_nudged_data_differ_in_their_last_bits_and_always_alike():
     case = from_json((ROOT / "tests/strategies/minimal_case.json").read_bytes())
-    subject, turned = (Nudged(resolve(EXACT), seed=1, turn=turn) for turn in (1, 2))
+    subject, turned = (PerturbedSubject(resolve(EXACT), seed=1, turn=turn) for turn in (1, 2))
     plain = resolve(EXACT)
     model = plain.build(case)
     inputs = data.probe(case)

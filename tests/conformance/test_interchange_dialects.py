@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
-from saveproof.conformance.contract import Facet, Promise
+from saveproof.conformance.families.keras.keras_api import KerasSubject
 from saveproof.conformance.interchange.dialects import another_model, other_losses, other_steps
-from saveproof.conformance.interchange.pairs import KERAS_2, KERAS_3, Pair, crossing
-from saveproof.conformance.subjects.keras_api import KerasSubject
+from saveproof.conformance.interchange.pairs import KERAS_2, KERAS_3, Pair, exchange_of
+from saveproof.conformance.model_state.contract import Facet, Promise
 from saveproof.strategies.case import Call, Case, Layer, Object, from_json
 from tests.conformance.test_foreign import ROOT
 
@@ -135,7 +135,7 @@ def test_a_pair_knows_what_its_sides_speak(monkeypatch):
     monkeypatch.setattr(KerasSubject, "environment", lambda self: told[self.name])
     pairs = (Pair("keras:tensorflow", "keras:torch"), Pair("reference", "keras:tensorflow"))
 
-    alike, across = (crossing(pair, "archive-keras3") for pair in pairs)
+    alike, across = (exchange_of(pair, "archive-keras3") for pair in pairs)
 
     assert (alike.dialects_differ, alike.squares_occurrences) == (False, (True, False))
     assert (across.dialects, across.squares_occurrences) == ((KERAS_2, KERAS_3), (False, True))

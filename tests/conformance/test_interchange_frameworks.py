@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from saveproof.conformance.doctor import doctor, tried
+from saveproof.conformance.families.subjects import resolve
 from saveproof.conformance.interchange import session
-from saveproof.conformance.subjects import resolve
-from saveproof.conformance.subjects.doctor import doctor, tried
 from saveproof.reports.interchange import grid
 from saveproof.reports.matrix import matrix
 from saveproof.reports.records import UNEXPECTED

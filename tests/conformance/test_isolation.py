@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from saveproof.conformance.endings import Crashed, Failed, TimedOut
-from saveproof.conformance.isolation import Child
+from saveproof.conformance.processes.endings import Crashed, Failed, TimedOut
+from saveproof.conformance.processes.isolation import Child
 
 HERE = "tests.conformance.test_isolation"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from saveproof.conformance.known_issues import KNOWN_ISSUES, known_issue
+from saveproof.conformance.campaigns.known_issues import KNOWN_ISSUES, known_issue
 
 ROOT = Path(__file__).parents[2]
 SINCE = " after freezing without compile"

@@ -4,8 +4,8 @@ from inspect import getmembers
 
 import pytest
 
-from saveproof.conformance import subjects
 from saveproof.conformance.checks import ALL_CHECKS
+from saveproof.conformance.families import subjects
 from saveproof.conformance.mutants import MUTANTS, Mutant
 from saveproof.conformance.mutants.__main__ import matrix
 from saveproof.conformance.mutants.faults import (

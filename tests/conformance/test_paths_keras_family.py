@@ -3,10 +3,10 @@
 import pytest
 from msgspec.structs import replace
 
-from saveproof.conformance.contract import Facet, Promise
-from saveproof.conformance.paths.keras_family import KERAS_2_API, KERAS_3, TF_KERAS
-from saveproof.conformance.snapshot import differences
-from saveproof.conformance.subjects import resolve
+from saveproof.conformance.families.keras.save_paths import KERAS_2_API, KERAS_3, TF_KERAS
+from saveproof.conformance.families.subjects import resolve
+from saveproof.conformance.model_state.contract import Facet, Promise
+from saveproof.conformance.model_state.snapshot import differences
 from saveproof.strategies import data
 from saveproof.strategies.case import Kind
 from tests.conformance.keras_cases import ARCHITECTURE, CASE, STEPS

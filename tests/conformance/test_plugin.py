@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from saveproof.conformance import plugin
+from saveproof.conformance.runs import plugin
 from tests.test_documents import Parser
 
 LINEAR = ("examples.linear_subject:Linear", "--kind", "sequential", "--check", "weights_survive")

@@ -11,16 +11,16 @@ import pytest
 
 from examples.linear_subject import Linear, Npz
 from saveproof.conformance.checks import judge
-from saveproof.conformance.links import outward
-from saveproof.conformance.recording import Asked, record
-from saveproof.conformance.surroundings import (
+from saveproof.conformance.execution.links import outward
+from saveproof.conformance.execution.runner import Asked, record
+from saveproof.conformance.execution.surroundings import (
     files,
     generators,
     open_files,
     process,
     unusual_process,
 )
-from saveproof.conformance.trace import Probe
+from saveproof.conformance.model_state.trace import Probe
 from saveproof.reports.records import Verdict
 from tests.conformance.test_checks import CASE
 

@@ -1,6 +1,6 @@
 """Progress: told now and then, and how far it has come."""
 
-from saveproof.conformance.progress import EVERY, Progress
+from saveproof.conformance.campaigns.progress import EVERY, Progress
 
 
 def lines_of(total, *times):

@@ -5,11 +5,11 @@ import pytest
 
 from examples.linear_subject import Linear, Npz
 from saveproof.conformance.checks import judge
-from saveproof.conformance.contract import Facet
-from saveproof.conformance.recording import Asked, record
-from saveproof.conformance.snapshot import Snapshot
-from saveproof.conformance.subject import Unsupported
-from saveproof.conformance.trace import Elsewhere, Life, Probe
+from saveproof.conformance.execution.runner import Asked, record
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.model_state.snapshot import Snapshot
+from saveproof.conformance.model_state.subject import Unsupported
+from saveproof.conformance.model_state.trace import OtherProcess, Probe, Trajectory
 from saveproof.reports.records import Verdict
 from tests.conformance.test_checks import CASE
 
@@ -51,7 +51,10 @@ def test_what_was_trained_is_not_excused_from_a_save_or_load(stage, tmp_path):
     found = judged(through(**{stage: excused}), tmp_path)["round_trip_completes"]
 
     assert found.verdict is Verdict.FAIL
-    assert f"{stage} raised saveproof.conformance.subject.Unsupported" in found.defects[0].message
+    assert (
+        f"{stage} raised saveproof.conformance.model_state.subject.Unsupported"
+        in found.defects[0].message
+    )
 
 
 class Spoiled(Linear):
@@ -94,11 +97,11 @@ def test_a_model_that_can_not_train_on_anyway_is_not_spoiled(tmp_path):
 
 
 def test_outputs_that_the_original_does_not_give_are_no_pass(tmp_path):
-    class Silent(Linear):
+    class NothingJudged(Linear):
         def predict(self, *_):
             raise RuntimeError("there is none")
 
-    found = judged(Silent(), tmp_path)["outputs_survive"]
+    found = judged(NothingJudged(), tmp_path)["outputs_survive"]
 
     assert found.verdict is Verdict.NOT_APPLICABLE
 
@@ -160,7 +163,7 @@ def test_a_source_told_as_text_is_loaded_elsewhere_too(tmp_path):
 
     def reload(_, source):
         asked.append(source)
-        return Elsewhere(Snapshot({}), Life((), ()))
+        return OtherProcess(Snapshot({}), Trajectory((), ()))
 
     subject = through(save=lambda _, source: str(source))
     (path,) = subject.paths()

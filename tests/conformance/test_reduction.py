@@ -4,16 +4,16 @@ from contextlib import suppress
 
 import pytest
 
-from saveproof.conformance import wire
-from saveproof.conformance.campaign import Campaign
+from saveproof.conformance.campaigns.campaign import Campaign
+from saveproof.conformance.campaigns.known_issues import KnownIssue
+from saveproof.conformance.campaigns.plan import Plan
+from saveproof.conformance.campaigns.worker import Report, Request, examine
 from saveproof.conformance.checks import ALL_CHECKS, Defect, Judgement
-from saveproof.conformance.contract import Promise
-from saveproof.conformance.endings import Crashed
-from saveproof.conformance.examine import Report, Request, examine
-from saveproof.conformance.known_issues import KnownIssue
-from saveproof.conformance.plan import Plan
-from saveproof.conformance.snapshot import Difference
-from saveproof.conformance.trace import Probe
+from saveproof.conformance.model_state.contract import Promise
+from saveproof.conformance.model_state.snapshot import Difference
+from saveproof.conformance.model_state.trace import Probe
+from saveproof.conformance.processes import wire
+from saveproof.conformance.processes.endings import Crashed
 from saveproof.reports.records import Result, Verdict
 from saveproof.strategies.case import to_json
 from tests.conformance.conftest import LINEAR_CASES
@@ -136,7 +136,7 @@ def test_a_defect_is_as_grave_as_it_was_ever_seen(examiner):
 
 def test_a_gap_that_is_listed_is_known(monkeypatch):
     issue = KnownIssue("*", "npz", "weights_survive", "weights: kernel", "No kernel comes back.")
-    monkeypatch.setattr("saveproof.conformance.campaign.known_issue", lambda *_: issue)
+    monkeypatch.setattr("saveproof.conformance.campaigns.campaign.known_issue", lambda *_: issue)
 
     result = _of_gaps(_Gaps())
 

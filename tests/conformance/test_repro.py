@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from saveproof.conformance import replay, repro
-from saveproof.conformance.contract import Facet
+from saveproof.conformance.families.keras.codegen.paths import NotReproducible, dialect_of
+from saveproof.conformance.families.keras.codegen.source import WIDTH, Call, lines, literal
+from saveproof.conformance.families.keras.codegen.state import look
+from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.replay import At, NoSuchCase
-from saveproof.conformance.reproduction.looks import look
-from saveproof.conformance.reproduction.paths import NotReproducible, dialect_of
-from saveproof.conformance.reproduction.source import WIDTH, Call, lines, literal
 from saveproof.reports.commands import SCRIPTED
 from saveproof.reports.records import (
     CheckInfo,

@@ -9,9 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from saveproof.conformance import repro
-from saveproof.conformance.contract import Facet
-from saveproof.conformance.replay import NotBuiltIn, told
-from saveproof.conformance.reproduction.source import (
+from saveproof.conformance.families.keras.codegen.source import (
     Call,
     NotSource,
     docstring,
@@ -20,6 +18,8 @@ from saveproof.conformance.reproduction.source import (
     index,
     literal,
 )
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.replay import NotBuiltIn, told
 from saveproof.reports.records import Finding
 from saveproof.strategies.case import (
     Case,

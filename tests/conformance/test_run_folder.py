@@ -5,8 +5,8 @@ from typer.testing import CliRunner
 
 from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.conformance.cli import app
-from saveproof.conformance.header import header
-from saveproof.conformance.run_folder import RunFolder
+from saveproof.conformance.runs.header import header
+from saveproof.conformance.runs.run_folder import RunFolder
 from saveproof.reports import store
 from saveproof.reports.files import Claim, NotWritten
 from tests.conformance.travelling import HERE

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import Phase
 from msgspec.structs import replace
 
-from saveproof.conformance.failures import failure
-from saveproof.conformance.plan import Batch, Plan
-from saveproof.conformance.session import Conformance
+from saveproof.conformance.campaigns.plan import Batch, Plan
+from saveproof.conformance.runs.item_failures import failure
+from saveproof.conformance.runs.session import Conformance
 from saveproof.reports import store
 from saveproof.reports.files import Claim, NotWritten
 from saveproof.reports.records import SHOWN_NOTHING, Finding, Result, Verdict
@@ -64,7 +64,7 @@ def test_a_sentence_that_no_case_could_break_is_skipped_and_never_passes(verdict
 
 
 def test_what_runs_side_by_side_stays_on_one_worker(tmp_path):
-    command = ["-m", "pytest", "--pyargs", "saveproof.conformance.suite", "-v"]
+    command = ["-m", "pytest", "--pyargs", "saveproof.conformance.runs.suite", "-v"]
     asked = ["subject=reference", "path=json", "kind=sequential", "kind=functional", "examples=1"]
     out = ["--saveproof-out", str(tmp_path / "run"), "-n", "2", "-p", "no:cacheprovider"]
 
@@ -108,7 +108,7 @@ def suite(*options, folder, room=resource.RLIM_INFINITY):
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
 
     asked = ["subject=examples.linear_subject:Linear", "kind=sequential", "examples=1"]
-    command = ["-m", "pytest", "--pyargs", "saveproof.conformance.suite"]
+    command = ["-m", "pytest", "--pyargs", "saveproof.conformance.runs.suite"]
     command += [f"--saveproof-{one}" for one in asked]
     return subprocess.run(
         [sys.executable, *command, "-p", "no:cacheprovider", *options],
@@ -157,7 +157,7 @@ def test_an_earlier_run_stays_where_nothing_runs(option, tmp_path):
 
 INTERRUPTED_TWICE = """
 import pytest
-from saveproof.conformance.campaign import Campaign
+from saveproof.conformance.campaigns.campaign import Campaign
 
 book = Campaign.book
 

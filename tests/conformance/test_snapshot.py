@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from saveproof.conformance.snapshot import differences, distance, equal_arrays, same
+from saveproof.conformance.model_state.snapshot import differences, distance, equal_arrays, same
 
 ONE = {"kernel": np.ones((2, 3), np.float32), "bias": np.zeros(3, np.float32)}
 

@@ -14,8 +14,8 @@ pytestmark = [pytest.mark.frameworks, pytest.mark.timeout(300)]
 DRAWS = """
 import json, sys, tempfile
 from pathlib import Path
-from saveproof.conformance.contract import Facet
-from saveproof.conformance.subjects import resolve
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.families.subjects import resolve
 from saveproof.strategies import data
 from saveproof.strategies.case import TrainOnBatch, from_json
 

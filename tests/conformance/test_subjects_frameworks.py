@@ -28,9 +28,9 @@ SUBJECTS = ("tf_keras", "keras:tensorflow", "keras:torch", "keras:jax")
 ROUND_TRIPS = """
 import json, sys, tempfile
 from pathlib import Path
-from saveproof.conformance.contract import Facet, Promise
-from saveproof.conformance.snapshot import differences
-from saveproof.conformance.subjects import resolve
+from saveproof.conformance.model_state.contract import Facet, Promise
+from saveproof.conformance.model_state.snapshot import differences
+from saveproof.conformance.families.subjects import resolve
 from saveproof.strategies import data
 from saveproof.strategies.case import from_json
 
@@ -114,7 +114,7 @@ def test_a_second_backend_in_one_process_is_refused():
     told = run(
         """
 import json
-from saveproof.conformance.subjects import resolve
+from saveproof.conformance.families.subjects import resolve
 resolve("keras:torch").seed(1)
 try:
     resolve("keras:tensorflow").seed(1)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from saveproof.conformance.contract import Facet
-from saveproof.conformance.snapshot import differences
-from saveproof.conformance.subject import Unsupported
-from saveproof.conformance.subjects import resolve
-from saveproof.conformance.subjects.keras3 import _loopless
-from saveproof.conformance.subjects.keras_api import KerasSubject
+from saveproof.conformance.families.keras.keras3 import _loopless
+from saveproof.conformance.families.keras.keras_api import KerasSubject
+from saveproof.conformance.families.subjects import resolve
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.model_state.snapshot import differences
+from saveproof.conformance.model_state.subject import Unsupported
 from saveproof.strategies import data
 from saveproof.strategies.case import (
     Evaluate,

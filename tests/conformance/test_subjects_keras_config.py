@@ -2,9 +2,9 @@
 
 import pytest
 
-from saveproof.conformance.subjects.keras_arguments import flat, plain
-from saveproof.conformance.subjects.keras_compile import compile_settings
-from saveproof.conformance.subjects.keras_graph import calls, canonical
+from saveproof.conformance.families.keras.arguments import flat, plain
+from saveproof.conformance.families.keras.compile_settings import compile_settings
+from saveproof.conformance.families.keras.layer_graph import calls, canonical
 
 TENSOR = "__keras_tensor__"
 

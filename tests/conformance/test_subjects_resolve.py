@@ -4,9 +4,10 @@ import sys
 
 import pytest
 
-from saveproof.conformance.reproduction import paths
-from saveproof.conformance.subjects import SUBJECTS, NotASubject, UnknownSubject, keras3, resolve
-from saveproof.conformance.subjects.keras_api import KerasSubject, NotInstalled
+from saveproof.conformance.families.keras import keras3
+from saveproof.conformance.families.keras.codegen import paths
+from saveproof.conformance.families.keras.keras_api import FrameworkMissing, KerasSubject
+from saveproof.conformance.families.subjects import SUBJECTS, NotASubject, UnknownSubject, resolve
 
 
 def test_every_built_in_subject_is_there_without_its_framework():
@@ -51,7 +52,7 @@ def test_a_module_that_speaks_the_keras_api_is_a_subject(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "spec", ["tf_kears", "saveproof.conformance.subjects", ":reference", "a.b:"]
+    "spec", ["tf_kears", "saveproof.conformance.families.subjects", ":reference", "a.b:"]
 )
 def test_an_unknown_name_is_refused_with_those_that_there_are(spec):
     with pytest.raises(UnknownSubject, match="tf_keras"):
@@ -65,17 +66,17 @@ def test_a_module_that_is_not_there_is_named():
 
 def test_an_attribute_that_is_not_there_is_named():
     with pytest.raises(UnknownSubject, match="no_such_thing"):
-        resolve("saveproof.conformance.subjects:no_such_thing")
+        resolve("saveproof.conformance.families.subjects:no_such_thing")
 
 
 def test_what_lacks_methods_is_refused_with_their_names():
     with pytest.raises(NotASubject, match=r"without build, compile"):
-        resolve("saveproof.conformance.contract:STATE")
+        resolve("saveproof.conformance.model_state.contract:STATE")
 
 
 def test_a_framework_that_is_not_installed_is_named_when_it_is_needed():
     subject = KerasSubject("mine", "no_such_framework", packages=("no_such_framework",))
 
     assert subject.environment() == {"no_such_framework": "not installed"}
-    with pytest.raises(NotInstalled, match=r"subject 'mine' needs no_such_framework"):
+    with pytest.raises(FrameworkMissing, match=r"subject 'mine' needs no_such_framework"):
         subject.seed(1)

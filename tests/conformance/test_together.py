@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 
-from saveproof.conformance import wire
-from saveproof.conformance.asking import confirmed
-from saveproof.conformance.campaign import Campaign, run_together
+from saveproof.conformance.campaigns.campaign import Campaign, run_together
+from saveproof.conformance.campaigns.dispatch import confirmed
+from saveproof.conformance.campaigns.plan import Plan
+from saveproof.conformance.campaigns.progress import Progress
+from saveproof.conformance.campaigns.worker import EXAMINE, Report, Reports, Request, examine
 from saveproof.conformance.checks import Judgement
-from saveproof.conformance.contract import Promise
-from saveproof.conformance.endings import Crashed, TimedOut
-from saveproof.conformance.examine import EXAMINE, Report, Reports, Request, examine
-from saveproof.conformance.isolation import Child
-from saveproof.conformance.plan import Plan
-from saveproof.conformance.progress import Progress
+from saveproof.conformance.model_state.contract import Promise
+from saveproof.conformance.processes import wire
+from saveproof.conformance.processes.endings import Crashed, TimedOut
+from saveproof.conformance.processes.isolation import Child
 from saveproof.reports.records import Verdict
 from saveproof.strategies.case import Hop, Kind
 from saveproof.strategies.cases import cases

@@ -4,10 +4,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from saveproof.conformance import wire
-from saveproof.conformance.contract import Facet
-from saveproof.conformance.snapshot import Snapshot, same
-from saveproof.conformance.trace import Elsewhere, Life, Step
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.model_state.snapshot import Snapshot, same
+from saveproof.conformance.model_state.trace import OtherProcess, Step, Trajectory
+from saveproof.conformance.processes import wire
 
 
 def test_life_comes_back_to_the_byte():
@@ -19,13 +19,13 @@ def test_life_comes_back_to_the_byte():
         "json": {"a": [1, 2.5, None, "é"]},
     }
     snapshot = Snapshot({Facet.WEIGHTS: arrays})
-    life = Life((arrays["f"],), (Step("Fit", ({"loss": 0.1},), snapshot),))
+    trajectory = Trajectory((arrays["f"],), (Step("Fit", ({"loss": 0.1},), snapshot),))
 
-    found = wire.decode(wire.encode(Elsewhere(snapshot, life)), Elsewhere)
+    found = wire.decode(wire.encode(OtherProcess(snapshot, trajectory)), OtherProcess)
 
     assert same(found.loaded[Facet.WEIGHTS], arrays)
-    assert same(found.life.steps[0].snapshot[Facet.WEIGHTS], arrays)
-    assert found.life.steps[0].logs == ({"loss": 0.1},)
+    assert same(found.trajectory.steps[0].snapshot[Facet.WEIGHTS], arrays)
+    assert found.trajectory.steps[0].logs == ({"loss": 0.1},)
 
 
 def test_what_is_neither_array_nor_json_is_refused():

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from examples.linear_subject import Linear, Model, Npz
-from saveproof.conformance.contract import Contract, Promise
-from saveproof.conformance.subject import Logs
+from saveproof.conformance.model_state.contract import Contract, Promise
+from saveproof.conformance.model_state.subject import Logs
 from saveproof.strategies.case import AnyEvent, Case
 from saveproof.strategies.data import Rows
 

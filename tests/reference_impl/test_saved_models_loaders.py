@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from saveproof.conformance.subject import Unsupported
-from saveproof.conformance.subjects.reference import reference
+from saveproof.conformance.families.keras.reference import reference
+from saveproof.conformance.model_state.subject import Unsupported
 from saveproof.reference_impl.nest import leaves
 from saveproof.strategies import data
 from saveproof.strategies.case import Hop

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from saveproof.reports.compare import Change, compare, comparison_markdown
+from saveproof.reports.compare import ChangedCell, compare, comparison_markdown
 from saveproof.reports.records import Verdict
 
 PLACE = ("tf_keras", "h5", "weights_survive")
@@ -24,7 +24,7 @@ def test_a_new_defect_is_new_and_changes_its_cell(one_cell, failing):
 
     assert [defect.finding.key for defect in comparison.added] == ["slot:missing"]
     assert comparison.gone == ()
-    assert comparison.changed == (Change(PLACE, Verdict.PASS, Verdict.FAIL),)
+    assert comparison.changed == (ChangedCell(PLACE, Verdict.PASS, Verdict.FAIL),)
     assert "## New defects\n\n- ✗ fail: tf_keras · h5" in comparison_markdown(comparison)
 
 
@@ -99,4 +99,4 @@ def test_a_run_cut_short_is_never_the_same(one_cell, a_run):
     cut = a_run(header=run.header, results=run.results, cut=True)
 
     assert not compare(run, cut).same
-    assert "did not come to its end" in comparison_markdown(compare(run, cut))
+    assert "is incomplete" in comparison_markdown(compare(run, cut))

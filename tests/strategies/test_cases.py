@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 
+from saveproof.strategies.architecture_builder import is_stateful
 from saveproof.strategies.case import (
     Case,
     Hop,
@@ -22,7 +23,6 @@ from saveproof.strategies.case import (
     to_json,
 )
 from saveproof.strategies.cases import cases
-from saveproof.strategies.growth import is_stateful
 from saveproof.strategies.layers import ALL
 from saveproof.strategies.optimizers import OPTIMIZERS, SCHEDULES
 from saveproof.strategies.shapes import tensor_shapes

@@ -13,7 +13,7 @@ from saveproof.conformance.mutants.edits import (
     with_slots,
     with_training,
 )
-from saveproof.conformance.mutants.seams import state_read, state_written
+from saveproof.conformance.mutants.injection import state_read, state_written
 from saveproof.reference_impl import optimizers
 from saveproof.reference_impl.state import ModelState, NamedArray
 

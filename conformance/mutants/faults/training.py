@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from saveproof.conformance.mutants.edits import with_extras, with_training
-from saveproof.conformance.mutants.seams import state_read, state_written
+from saveproof.conformance.mutants.injection import state_read, state_written
 from saveproof.reference_impl.state import ModelState
 
 GENERATOR = "seed_generator_state"

@@ -11,10 +11,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from saveproof.reference_impl.autodiff import Variable
 from saveproof.reference_impl.custom_objects import CustomObjects
 from saveproof.reference_impl.fields import Form, argument, attribute, configurable
-from saveproof.reference_impl.gathered import Gathered
+from saveproof.reference_impl.numerics.autodiff import Variable
+from saveproof.reference_impl.numerics.indexed_slices import Gathered
 from saveproof.reference_impl.optimizers.clipping import (
     clipped_by_global_norm,
     clipped_by_norm,

@@ -1,0 +1,1 @@
+"""Many cases: what is run, in which process, and what a defect shrinks to."""

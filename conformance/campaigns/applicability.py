@@ -1,0 +1,104 @@
+"""Campaigns whose subject could do little of what was asked for, which is no pass."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from saveproof.conformance.campaigns.plan import Batch
+from saveproof.conformance.campaigns.process_failures import CARRIER
+from saveproof.conformance.campaigns.worker import Report
+from saveproof.conformance.checks import Defect, Judgement
+from saveproof.conformance.checks.check import normalized_message
+from saveproof.conformance.model_state.contract import Promise
+from saveproof.conformance.model_state.snapshot import Difference
+from saveproof.reports.records import SEVERITY, Verdict
+from saveproof.strategies.case import Case
+
+FEW = 3
+FEW_IN_A_HUNDRED = 5
+"""So many cases, and so many in a hundred of those that it does not declare unsupported, may a
+subject's own calls raise on: a framework has defects of its own; more is the adapter's."""
+
+_TOLD = 3
+"""Reasons that are told of, the most frequent ones."""
+
+
+class NothingJudged(NamedTuple):
+    """What to say of a campaign, of how many cases, and the first case of the first reason."""
+
+    judgement: Judgement
+    cases: int
+    case: Case
+    batch: Batch
+
+
+@dataclass
+class _Reasons:
+    """Reasons by what they have in common, how often each came, and the first case of each."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    firsts: dict[str, tuple[str, Case, Batch]] = field(default_factory=dict)
+
+    def note(self, reason: str, case: Case, batch: Batch) -> None:
+        """Count the reason."""
+        self.counts[normalized_message(reason)] += 1
+        self.firsts.setdefault(normalized_message(reason), (reason, case, batch))
+
+    def silent(self, key: str, message: str, expected: str) -> NothingJudged:
+        """Return what to say; `message` has room for the most frequent reasons."""
+        most = self.counts.most_common(_TOLD)
+        told = "; ".join(f"{times} times: {self.firsts[words][0]}" for words, times in most)
+        ((frequent, _),) = self.counts.most_common(1)
+        reason, case, batch = self.firsts[frequent]
+        parted = Difference("case", key, expected, reason)
+        defect = Defect(key, message.format(told), parted)
+        judgement = Judgement(CARRIER, Promise.MUST, Verdict.HARNESS_ERROR, (defect,))
+        return NothingJudged(judgement, self.counts.total(), case, batch)
+
+
+@dataclass
+class Applicability:
+    """Why cases were not applicable, what the subject's own calls raised, and how often."""
+
+    _unsupported: _Reasons = field(default_factory=_Reasons)
+    _faults: _Reasons = field(default_factory=_Reasons)
+    _declared: int = 0
+
+    def note(self, report: Report, case: Case, batch: Batch) -> None:
+        """Note why the case was not applicable, and what the subject raised of itself."""
+        if report.unsupported:
+            self._unsupported.note(report.unsupported, case, batch)
+        if report.fault:
+            self._faults.note(report.fault, case, batch)
+        elif report.unsupported:
+            self._declared += 1
+
+    def of_all(self, cases: int) -> NothingJudged | None:
+        """Return what there is to say where too few of so many cases came to something."""
+        if cases and self._unsupported.counts.total() >= cases:
+            message = (
+                f"nothing was checked, as none of {cases} cases was applicable; {{}}; "
+                "mend the adapter, or leave out with --kind what the subject does not have"
+            )
+            return self._unsupported.silent(
+                "no case was applicable", message, "a case that the subject can do"
+            )
+        faults = self._faults.counts.total()
+        tried = cases - self._declared
+        if not faults or (faults < tried and _few(faults, tried)):
+            return None
+        message = (
+            f"the subject's own calls raised, saving apart, on {faults} of {tried} cases; {{}}; "
+            "mend the adapter, or have it raise Unsupported for what the subject does not have"
+        )
+        return self._faults.silent("the subject's own calls raise", message, "no error")
+
+
+def _few(faults: int, cases: int) -> bool:
+    return faults <= FEW or 100 * faults <= FEW_IN_A_HUNDRED * cases
+
+
+def as_errors(tally: Counter[Verdict], cases: int) -> Counter[Verdict]:
+    """Return the tally with so many of its cases as harness errors: those that said least."""
+    verdicts = sorted(tally.elements(), key=SEVERITY.index, reverse=True)
+    return Counter([Verdict.HARNESS_ERROR] * cases + verdicts[cases:])

@@ -1,0 +1,298 @@
+"""Campaigns: many cases through save paths, and the minimal case of each defect."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import dataclass, field, replace
+
+from hypothesis import Phase
+from msgspec.structs import replace as with_fields
+
+from saveproof.conformance.campaigns.applicability import Applicability, as_errors
+from saveproof.conformance.campaigns.dispatch import confirmed, reports
+from saveproof.conformance.campaigns.known_issues import known_issue
+from saveproof.conformance.campaigns.plan import Batch, Examiner, Plan
+from saveproof.conformance.campaigns.process_failures import DISASTERS
+from saveproof.conformance.campaigns.progress import Progress
+from saveproof.conformance.campaigns.shrinking import Shown, reduce
+from saveproof.conformance.campaigns.worker import Question, Report, Reports, Request
+from saveproof.conformance.checks import ALL_CHECKS, Defect, Judgement
+from saveproof.conformance.model_state.contract import Promise
+from saveproof.conformance.model_state.trace import Probe
+from saveproof.reports.records import UNEXPECTED, Result, Verdict, worst
+from saveproof.strategies.case import Case
+
+EVERY = dict.fromkeys(Probe, 10) | dict.fromkeys((Probe.SECOND_GENERATION, Probe.UNBUILT), 5)
+"""A probe is made on one example in so many, the first one included; twins are for what is news."""
+
+FINDINGS_A_CHECK = 5
+"""Distinct defects of a check that are reduced; more are counted."""
+
+EARNED = frozenset(check.name for check in ALL_CHECKS if check.needs_determinism)
+"""Checks that ask for a subject that repeats itself."""
+
+
+@dataclass(frozen=True)
+class _Sighting:
+    """Where a defect was first seen at its worst, and the batch that will give that case again."""
+
+    first: Shown
+    batch: Batch
+
+
+@dataclass
+class Campaign:
+    """A plan being run: tallies by check, defects by key.
+
+    `found` is called with the results so far whenever a new defect turns up, and `examined` is how
+    many cases were asked about.
+    """
+
+    plan: Plan
+    examiner: Examiner
+    found: Callable[[Sequence[Result]], None]
+    examined: int = 0
+    _tallies: dict[str, Counter[Verdict]] = field(default_factory=dict)
+    _promises: dict[str, set[Promise]] = field(default_factory=dict)
+    _distances: dict[str, float] = field(default_factory=dict)
+    _sightings: dict[tuple[str, str], _Sighting] = field(default_factory=dict)
+    _reduced: dict[tuple[str, str], Shown] = field(default_factory=dict)
+    _silence: Applicability = field(default_factory=Applicability)
+    _seconds: float = 0.0
+
+    def run(self) -> tuple[Result, ...]:
+        """Run the plan and return a result a check that had something to say."""
+        run_together([self], Progress(self.plan.path, self.plan.examples, lambda _: None))
+        return self.results()
+
+    def results(self) -> tuple[Result, ...]:
+        """Return the results as they stand."""
+        return tuple(self._result(c.name) for c in self.plan.checks if c.name in self._tallies)
+
+    def question(self) -> Question:
+        """Return what to ask about the next case, and count it."""
+        wanted = {check.probe for check in self.plan.checks}
+        probes = {p for p, every in EVERY.items() if self.examined % every == 0 and p in wanted}
+        self.examined += 1
+        return self._question(probes)
+
+    def ask(self, case: Case, *questions: Question) -> Reports:
+        """Return what there is to say of the case on each path."""
+        plan = self.plan
+        return reports(self.examiner, Request(plan.subject, case, questions, plan.timeout))
+
+    def book(
+        self, report: Report, case: Case, batch: Batch, question: Question, *, together: bool
+    ) -> None:
+        """Book what was reported, once what is news in it has shown again."""
+        self._seconds += report.seconds
+        self._silence.note(report, case, batch)
+        settled = self._settled(report, case, question, together=together)
+        for judgement in self._by_check(settled):
+            self._book(judgement, case, batch)
+
+    @property
+    def unexpected(self) -> int:
+        """How many distinct defects were found that make a run fail."""
+        return sum(
+            self._shown(*at).verdict in UNEXPECTED and not self._known(*at)
+            for at in self._sightings
+        )
+
+    def finish(self, progress: Progress) -> None:
+        """Note the checks that had nothing to say, or that none had; reduce what was found."""
+        for check in self.plan.checks:
+            self._tallies.setdefault(check.name, Counter({Verdict.NOT_APPLICABLE: self.examined}))
+        if worth := list(self._worth_reducing()):
+            progress.reducing(len(worth), self.plan.path)
+            self._reduce_all(worth)
+        self._book_silence()
+
+    def _book_silence(self) -> None:
+        """Book a harness error where the subject could do too little, as those cases' verdict."""
+        silent = self._silence.of_all(self.examined)
+        if silent is None:
+            return
+        for judgement in self._by_check(Report((silent.judgement,))):
+            tally = as_errors(self._tallies[judgement.check], silent.cases)
+            self._book(judgement, silent.case, silent.batch)
+            self._tallies[judgement.check] = tally
+
+    def _by_check(self, report: Report) -> Iterator[Judgement]:
+        """Yield the judgements; what is said of a whole case is said of each check that is silent.
+
+        So it is where the check that speaks of whole cases was not asked for.
+        """
+        wanted = [check.name for check in self.plan.checks]
+        heard = {judgement.check for judgement in report.judgements}
+        for judgement in report.judgements:
+            if judgement.check in wanted:
+                yield judgement
+            else:
+                silent = (check for check in wanted if check not in heard)
+                yield from (replace(judgement, check=check) for check in silent)
+
+    def _settled(self, report: Report, case: Case, question: Question, *, together: bool) -> Report:
+        """Return the report, asked for again of this path alone as long as it needs to be.
+
+        What is news may be owed to what other paths did; and where a check asks for a subject that
+        repeats itself, a twin must show that it does.
+        """
+        news = self._news(report)
+        doubted = bool(news & EARNED) and Probe.TWIN not in question.probes
+        if not doubted and not (news and together):
+            return report
+        twin = {Probe.TWIN} if doubted else set()
+        alone = with_fields(question, probes=question.probes | twin)
+        again = confirmed(report, self._ask(case, alone))
+        return self._settled(again, case, alone, together=False)
+
+    def _question(self, probes: Set[Probe], *checks: str) -> Question:
+        wanted = checks or (check.name for check in self.plan.checks)
+        return Question(self.plan.path, frozenset(wanted), frozenset(probes))
+
+    def _ask(self, case: Case, question: Question) -> Report:
+        (report,) = self.ask(case, question)
+        self._seconds += report.seconds
+        return report
+
+    def _news(self, report: Report) -> Set[str]:
+        """Return the checks that show a defect which is not listed, and was never seen so grave."""
+        return {
+            judgement.check
+            for judgement in report.judgements
+            if judgement.verdict not in DISASTERS.values()
+            for defect in judgement.defects
+            if self._is_graver(judgement, defect) and not self._known(judgement.check, defect.key)
+        }
+
+    def _is_graver(self, judgement: Judgement, defect: Defect) -> bool:
+        """Say whether the defect was never seen, or never with so grave a verdict."""
+        seen = self._sightings.get((judgement.check, defect.key))
+        return seen is None or worst((judgement.verdict, seen.first.verdict)) != seen.first.verdict
+
+    def _book(self, judgement: Judgement, case: Case, batch: Batch) -> None:
+        check = judgement.check
+        self._promises.setdefault(check, set()).add(judgement.promise)
+        if judgement.distance is not None:
+            self._distances[check] = max(judgement.distance, self._distances.get(check, 0.0))
+        new = [defect for defect in judgement.defects if self._is_graver(judgement, defect)]
+        for defect in new:
+            shown = Shown(case, defect, judgement.verdict)
+            self._sightings[check, defect.key] = _Sighting(shown, batch)
+        self._tallies.setdefault(check, Counter())[self._verdict(judgement)] += 1
+        if new:
+            self.found(self.results())
+
+    def _verdict(self, judgement: Judgement) -> Verdict:
+        """Return known where every defect is listed, whatever the promise and however it ended."""
+        known = [self._known(judgement.check, defect.key) for defect in judgement.defects]
+        return Verdict.KNOWN if known and all(known) else judgement.verdict
+
+    def _known(self, check: str, key: str) -> str:
+        places = self.plan.places or ((self.plan.subject, self.plan.path),)
+        issues = (known_issue(*place, check, key) for place in places)
+        return next((issue.statement for issue in issues if issue is not None), "")
+
+    def _reduce_all(self, worth: Sequence[tuple[str, str]]) -> None:
+        """Reduce the failures, then the gaps in a quarter of the time; known issues are small."""
+        gaps = [at for at in worth if self._shown(*at).verdict is Verdict.GAP]
+        self._reduce_each([at for at in worth if at not in gaps], self.plan.shrink_seconds)
+        self._reduce_each(gaps, self.plan.shrink_seconds / 4)
+
+    def _reduce_each(self, worth: Sequence[tuple[str, str]], seconds: float) -> None:
+        """Reduce the defects in turn, each in a fair share of the time that is left."""
+        end = time.monotonic() + seconds
+        for index, (check, key) in enumerate(worth):
+            now = time.monotonic()
+            self._reduce(check, key, now + max(0.0, end - now) / (len(worth) - index))
+
+    def _worth_reducing(self) -> Iterator[tuple[str, str]]:
+        reduced: Counter[str] = Counter()
+        for check, key in self._sightings:
+            reduced[check] += 1
+            if reduced[check] <= FINDINGS_A_CHECK and not self._known(check, key):
+                yield check, key
+
+    def _reduce(self, check: str, key: str, deadline: float) -> None:
+        sighting = self._sightings[check, key]
+        anything = sighting.first.verdict in DISASTERS.values()
+        probes = {c.probe for c in self.plan.checks if c.name == check and c.probe}
+        probes |= {probe for probe in Probe if probe in key}  # what it raised in
+        if check in EARNED:
+            probes.add(Probe.TWIN)
+        question = self._question(probes, *(() if anything else (check,)))
+
+        def shows(case: Case) -> Shown | None:
+            judgements = self._by_check(self._ask(case, question))
+            defects = ((d, j.verdict) for j in judgements if j.check == check for d in j.defects)
+            seen = (Shown(case, d, verdict) for d, verdict in defects if d.key == key)
+            return next((s for s in seen if not s.milder(self._shown(check, key))), None)
+
+        def keep(shown: Shown) -> None:
+            before = self._shown(check, key)
+            if before.milder(shown):
+                self._tallies[check][shown.verdict] += 1  # no example was so grave
+            if not shown.milder(before):
+                self._reduced[check, key] = shown
+
+        reduce(self.plan, sighting.batch, sighting.first, shows, keep, deadline=deadline)
+
+    def _shown(self, check: str, key: str) -> Shown:
+        """Return the smallest case so far of those on which the defect is gravest."""
+        return self._reduced.get((check, key), self._sightings[check, key].first)
+
+    def _result(self, check: str) -> Result:
+        tally, promises = self._tallies[check], self._promises.get(check, set())
+        return Result(
+            subject=self.plan.subject,
+            path=self.plan.path,
+            kind=self.plan.kind,
+            check=check,
+            promise=Promise.MUST if Promise.MUST in promises else Promise.SHOULD,
+            verdict=worst(tally),
+            tally=dict(tally),
+            findings=tuple(
+                self._shown(name, key).finding(known=self._known(name, key))
+                for name, key in self._sightings
+                if name == check
+            ),
+            seconds=round(self._seconds, 3),
+            distance=self._distances.get(check),
+        )
+
+
+def run_together(campaigns: Sequence[Campaign], progress: Progress) -> None:
+    """Run campaigns that differ in their save paths alone: a case is brought up once for all."""
+    plan = campaigns[0].plan
+    seconds = None if plan.seconds is None else plan.seconds * len(campaigns)
+    for batch in plan.batches(seconds=seconds):
+        plan.generate(batch, _exploring(campaigns, batch, progress), Phase.generate)
+    for campaign in campaigns:
+        campaign.finish(progress)
+
+
+def _exploring(
+    campaigns: Sequence[Campaign], batch: Batch, progress: Progress
+) -> Callable[[Case], None]:
+    def explore(generated: Case) -> None:
+        for case, several in _by_case(campaigns, generated):
+            first = several[0].examined % len(several)
+            in_turn = [*several[first:], *several[:first]]  # each path is the first at times
+            questions = [campaign.question() for campaign in in_turn]
+            answers = in_turn[0].ask(case, *questions)
+            together = len(several) > 1
+            for campaign, question, report in zip(in_turn, questions, answers, strict=True):
+                campaign.book(report, case, batch, question, together=together)
+        progress.case_done(lambda: sum(campaign.unexpected for campaign in campaigns))
+
+    return explore
+
+
+def _by_case(
+    campaigns: Sequence[Campaign], generated: Case
+) -> Iterator[tuple[Case, Sequence[Campaign]]]:
+    """Yield the case as it is examined, with the campaigns that examine it so."""
+    own = [(campaign.plan.own(generated), campaign) for campaign in campaigns]
+    for case in {case.id: case for case, _ in own}.values():
+        yield case, [campaign for other, campaign in own if other.id == case.id]

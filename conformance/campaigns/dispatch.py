@@ -1,0 +1,95 @@
+"""Asking a child process for reports, and what to report where it gives no answer."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from msgspec.structs import replace as with_fields
+
+from saveproof.conformance.campaigns.plan import Examiner
+from saveproof.conformance.campaigns.process_failures import (
+    CARRIER,
+    DISASTERS,
+    on_carrier,
+    process_failure,
+)
+from saveproof.conformance.campaigns.worker import Report, Reports, Request
+from saveproof.conformance.processes import wire
+from saveproof.conformance.processes.endings import IsolationError, TimedOut, asked_again
+from saveproof.reports.records import Verdict
+
+
+def reports(examiner: Examiner, request: Request) -> Reports:
+    """Return what there is to say of each path; of a case that can't be had, that it can't.
+
+    Where the process was ended from outside, it is asked once more. Where it gives no answer on
+    several paths, it is asked about each by itself; they have
+    the time of one together, so that a hang is not waited for as often as there are paths.
+    """
+    start = time.monotonic()
+    try:
+        message, seconds = wire.encode(request), _limit(request)
+        answer = asked_again(lambda: examiner.call(message, seconds=seconds))
+    except IsolationError as error:
+        if len(request.questions) > 1:
+            return tuple(_one_by_one(examiner, request, error))
+        return (Report((process_failure(error),), seconds=time.monotonic() - start),)
+    return tuple(map(_told, wire.decode(answer, Reports)))
+
+
+def confirmed(seen: Report, alone: Report) -> Report:
+    """Return the report on the path by itself; a defect that it doesn't show is no defect of it."""
+    shown = {j.check for j in seen.judgements if j.defects or j.verdict is Verdict.UNSTABLE}
+    reason = "the subject does not repeat itself: a defect was seen once, and not again"
+    judgements = tuple(
+        replace(judgement, verdict=Verdict.UNSTABLE, reason=reason)
+        if judgement.check in shown and judgement.verdict is Verdict.PASS
+        else judgement
+        for judgement in alone.judgements
+    )
+    return replace(alone, judgements=judgements)
+
+
+def _limit(request: Request) -> float:
+    """Return the seconds that an answer may take: another process has as many as the first."""
+    return 2 * request.seconds
+
+
+def _told(report: Report) -> Report:
+    if not report.unsupported:
+        return report
+    return replace(report, judgements=(on_carrier(Verdict.NOT_APPLICABLE, report.unsupported),))
+
+
+def _one_by_one(examiner: Examiner, request: Request, error: IsolationError) -> Iterator[Report]:
+    """Yield reports on each path alone; what then comes on none of them is unstable on all.
+
+    What hangs again while the model is brought up, without any path, is not asked for on each.
+    Paths that alone take half of the time in all may need all of it together: that is no hang.
+    """
+    hung = isinstance(error, TimedOut) and _hung_without_a_path(examiner, request)
+    if hung:
+        yield from hung * len(request.questions)
+        return
+    alone = [
+        report
+        for question in request.questions
+        for report in reports(examiner, with_fields(request, questions=(question,)))
+    ]
+    ended = {judgement.verdict for report in alone for judgement in report.judgements}
+    slow = isinstance(error, TimedOut) and sum(r.seconds for r in alone) >= _limit(request) / 2
+    if slow or ended.intersection(DISASTERS.values()):
+        yield from alone
+        return
+    names = ", ".join(question.path for question in request.questions)
+    once = on_carrier(Verdict.UNSTABLE, f"once, through {names} in turn: {error}")
+    for report in alone:
+        kept = [j for j in report.judgements if j.check != CARRIER or j.defects]
+        told = any(judgement.check == CARRIER for judgement in kept)
+        yield replace(report, judgements=tuple(kept) if told else (*kept, once))
+
+
+def _hung_without_a_path(examiner: Examiner, request: Request) -> Reports:
+    """Return what is said of a model that can't be brought up in time; nothing of another."""
+    told = reports(examiner, with_fields(request, questions=()))
+    return tuple(r for r in told for j in r.judgements if j.verdict is Verdict.TIMEOUT)

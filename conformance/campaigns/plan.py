@@ -1,0 +1,126 @@
+"""Plans of campaigns: what to run, how much of it, and who examines the cases."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import NamedTuple, Protocol, TypeVar
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis.strategies import SearchStrategy
+
+from saveproof.conformance.checks import ALL_CHECKS, Check
+from saveproof.conformance.model_state.subject import SavePath
+from saveproof.reports.files import NotWritten
+from saveproof.strategies.case import Case
+
+Named = TypeVar("Named", bound=SavePath)
+
+BATCH = 100
+"""Examples of one seed; a long campaign is many batches, each with a seed of its own."""
+
+SIZE_OF_A_TIMED_BATCH = 10
+
+SIDE_BY_SIDE = 5
+"""Save paths that share what is brought up, and with it a worker: more would leave workers idle."""
+
+
+class Batch(NamedTuple):
+    """So many examples of one seed."""
+
+    number: int
+    size: int
+
+
+def side_by_side(paths: Sequence[Named]) -> list[Mapping[str, Named]]:
+    """Return the paths by name, in sets that share what is brought up."""
+    starts = range(0, len(paths), SIDE_BY_SIDE)
+    return [{path.name: path for path in paths[at : at + SIDE_BY_SIDE]} for at in starts]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run: one subject, one save path, one kind of model, and for how long.
+
+    `examples` is a number of cases; with `seconds`, batches are run until the time is up instead.
+    `timeout` bounds one example, and again where another process loads what it has saved;
+    `shrink_seconds` the reduction of all defects together. `places` are the subjects and save paths
+    whose known issues count; without them, the plan's own. Where it `hops`, a case's model may go
+    through the path before its history ends.
+    """
+
+    subject: str
+    path: str
+    kind: str
+    cases: SearchStrategy[Case]
+    checks: tuple[Check, ...] = ALL_CHECKS
+    examples: int = 30
+    seconds: float | None = None
+    seed: int = 0
+    timeout: float = 120.0
+    shrink_seconds: float = 60.0
+    places: tuple[tuple[str, str], ...] = ()
+    hops: bool = False
+
+    def own(self, case: Case) -> Case:
+        """Return a generated case as it is examined through the plan's path."""
+        return case.through(self.path, hops=self.hops)
+
+    def batches(self, *, seconds: float | None) -> Iterator[Batch]:
+        """Yield the batches; with `seconds`, one and as many more as they have room for."""
+        if seconds is None:
+            sizes = [BATCH] * (self.examples // BATCH) + [self.examples % BATCH]
+            yield from (Batch(number, size) for number, size in enumerate(sizes) if size)
+            return
+        end = time.monotonic() + seconds
+        for number in count():
+            yield Batch(number, SIZE_OF_A_TIMED_BATCH)
+            if time.monotonic() >= end:
+                return
+
+    def generate(self, batch: Batch, test: Callable[[Case], None], *phases: Phase) -> None:
+        """Call the test with the batch's cases, always the same; with `Phase.shrink`, reduce.
+
+        Raises:
+            NotWritten: the test could not write down what it has found.
+        """
+        profile = settings(
+            max_examples=batch.size,
+            phases=phases,
+            database=None,
+            deadline=None,
+            verbosity=Verbosity.quiet,
+            suppress_health_check=list(HealthCheck),
+            report_multiple_bugs=False,
+            print_blob=False,
+        )
+
+        def told(case: Case) -> None:
+            try:
+                test(case)
+            except NotWritten as error:
+                raise _Unwritten(error) from error
+
+        try:
+            seed(self.seed + batch.number)(profile(given(self.cases)(told)))()
+        except _Unwritten as unwritten:
+            raise unwritten.error from None
+
+
+class _Unwritten(BaseException):
+    """A file can't be written; no `Exception`, which Hypothesis would take for a finding."""
+
+    def __init__(self, error: NotWritten) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Examiner(Protocol):
+    """Serves `saveproof.conformance.campaigns.worker:examine`, as a child process does."""
+
+    def call(self, request: bytes, *, seconds: float) -> bytes:
+        """Return the encoded report on an encoded request.
+
+        Raises:
+            Crashed, TimedOut, Failed: there is none.
+        """

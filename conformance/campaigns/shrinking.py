@@ -1,0 +1,86 @@
+"""Reduction: the smallest case to show a defect that Hypothesis finds in the time that it has."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple
+
+import msgspec
+from hypothesis import Phase
+
+from saveproof.conformance.campaigns.plan import Batch, Plan
+from saveproof.conformance.checks import Defect
+from saveproof.reports.records import SEVERITY, Finding, Verdict
+from saveproof.strategies.case import Case, to_json
+from saveproof.strategies.drawing import drawing
+
+
+class Shown(NamedTuple):
+    """A case, the defect as it shows on it, and how grave it is there.
+
+    One defect may break a document's promise on one case and leave a gap on another, where the
+    sentence rests on state that no document promises.
+    """
+
+    case: Case
+    defect: Defect
+    verdict: Verdict
+
+    def finding(self, *, known: str) -> Finding:
+        """Return it as a run records it; `known` is why it is expected, if it is."""
+        return Finding(
+            key=self.defect.key,
+            message=self.defect.message,
+            where=self.defect.difference.where,
+            expected=self.defect.difference.expected,
+            found=self.defect.difference.found,
+            case_id=self.case.id,
+            case=msgspec.json.decode(to_json(self.case)),
+            drawing=drawing(self.case),
+            traceback=self.defect.traceback,
+            known=known,
+            verdict=self.verdict,
+        )
+
+    def milder(self, other: "Shown") -> bool:
+        """Say whether the defect is less grave here than on the other case."""
+        return SEVERITY.index(self.verdict) > SEVERITY.index(other.verdict)
+
+
+class _Found(Exception):
+    """The case shows the defect that is being reduced."""
+
+
+class _OutOfTime(BaseException):
+    """The time for reducing is up; no `Exception`, which Hypothesis would take for a finding."""
+
+
+def reduce(
+    plan: Plan,
+    batch: Batch,
+    first: Shown,
+    shows: Callable[[Case], Shown | None],
+    keep: Callable[[Shown], None],
+    *,
+    deadline: float,
+) -> None:
+    """Run the batch again, raising on this defect alone, so that Hypothesis reduces it.
+
+    `shows` says how the defect shows on a case, if it does; `keep` is called with each smaller
+    case, so that an interrupt loses none. `deadline` is of `time.monotonic`.
+    """
+    seen: dict[str, Shown | None] = {first.case.id: first}
+
+    def test(generated: Case) -> None:
+        case = plan.own(generated)
+        if case.id not in seen:
+            if time.monotonic() > deadline:
+                raise _OutOfTime
+            seen[case.id] = shows(case)
+        shown = seen[case.id]
+        if shown is not None:
+            keep(shown)
+            raise _Found
+
+    with suppress(_Found, _OutOfTime):
+        plan.generate(batch, test, Phase.generate, Phase.shrink)

@@ -1,0 +1,1 @@
+"""One case on its save paths, stage by stage, in one process."""

@@ -1,0 +1,178 @@
+"""The adapter: a subject whose every call is held to the protocol, and handed nothing of ours."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+
+import numpy as np
+
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.model_state.snapshot import Inventory, Snapshot, Value
+from saveproof.conformance.model_state.subject import Drawing, Logs, Model, Subject
+from saveproof.strategies.case import AnyEvent, Case, Fit, TrainOnBatch, from_json, to_json
+from saveproof.strategies.data import Rows
+
+_SCALARS: Set[type] = frozenset((bool, float, int, str, type(None)))
+_PLAIN: Set[type] = _SCALARS | {list, np.ndarray}
+"""Classes of values that need no closer look, and those that are looked into now and then."""
+
+
+class Misbehaved(Exception):
+    """The subject does not keep to the protocol of `saveproof.conformance.model_state.subject`."""
+
+
+class Adapter:
+    """A subject that is handed copies, and whose answers are plain data of their own.
+
+    Each call raises what the subject raises, and `Misbehaved` where its answer is none, or where it
+    has changed what it was handed.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+
+    def seed(self, seed: int) -> None:
+        """Seed the process-wide generators."""
+        self._subject.seed(seed)
+
+    def generators(self) -> Mapping[str, str]:
+        """Return the states of the framework's process-wide generators, if it tells of any."""
+        return self._subject.generators() if isinstance(self._subject, Drawing) else {}
+
+    def build(self, case: Case, *, built: bool = True) -> Model:
+        """Return a new compiled model."""
+        with handed(case) as copy:
+            return self._subject.build(copy, built=built)
+
+    def compile(self, model: Model, case: Case) -> None:
+        """Compile a model that came back uncompiled."""
+        with handed(case) as copy:
+            self._subject.compile(model, copy)
+
+    def perform(self, model: Model, event: AnyEvent, rows: Rows | None) -> Logs:
+        """Do one event of a history; what trains has a log."""
+        with _left_alone("perform", () if rows is None else _arrays(rows)):
+            told = self._subject.perform(model, event, rows)
+        logs = tuple(_logs(told))
+        if isinstance(event, TrainOnBatch | Fit) and not any(logs):
+            raise Misbehaved(f"perform: expected a log of {type(event).__name__}, found {told!r}")
+        return logs
+
+    def predict(self, model: Model, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        """Return the model's outputs, at least one, copied."""
+        with _left_alone("predict", inputs):
+            told = self._subject.predict(model, inputs)
+        outputs = tuple(np.array(output) for output in told)
+        if not outputs or any(output.dtype.hasobject for output in outputs):
+            raise Misbehaved(f"predict: expected arrays of numbers, one an output, found {told!r}")
+        return outputs
+
+    def snapshot(self, model: Model, *, closely: bool = False) -> Snapshot:
+        """Return everything that can be told of the model, which is something.
+
+        `closely` looks into arrays and lists too, which costs more than to look at their classes.
+        """
+        told: object = self._subject.snapshot(model)
+        if not isinstance(told, Snapshot):
+            raise Misbehaved(f"snapshot: expected a Snapshot, found {type(told).__name__}")
+        plain = _SCALARS if closely else _PLAIN
+        seen = Snapshot({f: _inventory(f, told.facets[f], plain) for f in told.facets})
+        if not any(seen.facets.values()):
+            raise Misbehaved("snapshot: expected something of at least one facet, found nothing")
+        return seen
+
+
+@contextmanager
+def handed(case: Case) -> Iterator[Case]:
+    """Hand out a copy of the case.
+
+    Raises:
+        Misbehaved: it was changed.
+    """
+    told = to_json(case)
+    copy = from_json(told)
+    yield copy
+    if to_json(copy) != told:
+        raise Misbehaved("expected the case as it was handed out, found it changed: copy it first")
+
+
+def shared(one: Snapshot, other: Snapshot) -> str:
+    """Return the place of an array that two snapshots share, and that can change; or nothing."""
+    for facet, inventory in one.facets.items():
+        later = other[facet]
+        for name, value in inventory.items():
+            if isinstance(value, np.ndarray) and _is_shared(value, later.get(name)):
+                return f"{facet}: {name}"
+    return ""
+
+
+def _is_shared(one: np.ndarray, other: Value) -> bool:
+    if one is other:
+        return bool(one.size and one.flags.writeable)
+    if one.base is None or not isinstance(other, np.ndarray) or other.base is None:
+        return False
+    return bool(one.flags.writeable and np.may_share_memory(one, other))
+
+
+@contextmanager
+def _left_alone(call: str, arrays: Sequence[np.ndarray]) -> Iterator[None]:
+    before = [array.tobytes() for array in arrays]
+    yield
+    if before != [array.tobytes() for array in arrays]:
+        raise Misbehaved(f"{call}: expected the rows as they were handed out, found them changed")
+
+
+def _arrays(rows: Rows) -> tuple[np.ndarray, ...]:
+    return (*rows.inputs, *rows.targets, *(rows.sample_weight or ()))
+
+
+def _logs(told: object) -> Iterator[Mapping[str, float]]:
+    """Yield the logs; a subject may say nothing of an event that trains nothing."""
+    for log in _elements(told):
+        if not isinstance(log, Mapping):
+            raise Misbehaved(f"perform: expected logs by name, found {log!r}")
+        yield {str(name): float(value) for name, value in log.items()}
+
+
+def _elements(told: object) -> Iterable[object]:
+    if told is None:
+        return ()
+    if not isinstance(told, Iterable) or isinstance(told, str | Mapping):
+        raise Misbehaved(f"perform: expected a list of logs, found {told!r}")
+    return told
+
+
+def _inventory(facet: Facet, told: object, plain: Set[type]) -> Inventory:
+    if not isinstance(told, dict | Mapping):
+        raise Misbehaved(f"snapshot: {facet}: expected values by name, found {told!r}")
+    if plain >= set(map(type, told.values())):
+        return told
+    odd = [name for name, one in told.items() if type(one) not in plain and not _is_plain(one)]
+    return {**told, **{name: _value(told[name], facet, name) for name in odd}} if odd else told
+
+
+def _is_plain(value: Value) -> bool:
+    if type(value) is np.ndarray:
+        return not value.dtype.hasobject
+    return type(value) is list and set(map(type, value)) <= _SCALARS
+
+
+def _value(value: Value, facet: Facet, name: str) -> Value:
+    """Return the value as a message has it; a NumPy scalar is an array without axes."""
+    if isinstance(value, np.ndarray | np.generic):
+        if not value.dtype.hasobject:
+            return value if isinstance(value, np.ndarray) else np.asarray(value)
+    elif value is None or isinstance(value, bool | int | float | str):
+        return value
+    elif isinstance(value, list):
+        return [_element(inner, facet, name) for inner in value]
+    elif isinstance(value, Mapping):
+        return {str(key): _element(inner, facet, name) for key, inner in value.items()}
+    raise Misbehaved(
+        f"snapshot: {facet}: {name}: expected an array of numbers, or a JSON value (lists, no "
+        f"tuples), found {value!r}"
+    )
+
+
+def _element(value: Value, facet: Facet, name: str) -> Value:
+    inner = _value(value, facet, name)
+    return inner.tolist() if isinstance(inner, np.ndarray) else inner

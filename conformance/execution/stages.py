@@ -1,0 +1,295 @@
+"""The recorder: does what a trace is made of, stage by stage, and notes what is raised."""
+
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec.structs import replace
+
+from saveproof.conformance.execution.adapter import Adapter, Misbehaved, handed, shared
+from saveproof.conformance.execution.surroundings import generators
+from saveproof.conformance.model_state.snapshot import Inventory, Snapshot
+from saveproof.conformance.model_state.subject import Model, SavePath, Source, Subject, Unsupported
+from saveproof.conformance.model_state.trace import Raised, Stage, Step, Trajectory, same_trajectory
+from saveproof.strategies import data
+from saveproof.strategies.case import AnyEvent, Case, Hop, TrainOnBatch
+from saveproof.strategies.data import Rows
+
+OWN = "model_"
+"""What the names of all targets begin with."""
+
+
+class SubjectRaised(Exception):
+    """The subject raised; nothing after it can be seen."""
+
+    def __init__(self, raised: Raised) -> None:
+        super().__init__(raised.message)
+        self.raised = raised
+
+
+class UndeclaredError(Unsupported):
+    """The subject raised something else while it built, trained or told of a model: no excuse."""
+
+
+@dataclass(eq=False)
+class Original:
+    """A model at the end of the case's history before the save, and what was seen of it.
+
+    `fresh` was seen before its training, `before` after; `logs` is what the training told.
+    `life` is what it did from then on, once that was asked for: nothing can save it after that.
+    """
+
+    model: Model
+    fresh: Snapshot
+    before: Snapshot
+    logs: tuple[Mapping[str, float], ...]
+    trajectory: Trajectory | None = None
+
+    @property
+    def seen(self) -> dict[str, Any]:
+        """What a trace has of it, by field."""
+        return {"fresh": self.fresh, "before": self.before, "logs": self.logs}
+
+    @property
+    def raises(self) -> bool:
+        """Whether it raised in living on."""
+        return self.trajectory is not None and self.trajectory.raised is not None
+
+
+class Stages:
+    """The stages of one trace: `folder` takes the files, `source` is what a save has left.
+
+    Every file of a save has a name that begins with `OWN`.
+    """
+
+    def __init__(self, subject: Subject, path: SavePath, case: Case, folder: Path) -> None:
+        self._subject = Adapter(subject)
+        self._paths = subject.paths
+        self._path = path
+        self._case = case
+        self.folder = folder
+        self._files = 0
+        self._first = folder
+        self.source: Source = None
+
+    def original(self) -> Original:
+        """Bring a model up, looking at it before and after.
+
+        Raises:
+            Unsupported: the subject can't build or train it.
+            Halted: it raised on a hop.
+        """
+        model = self._new()
+        fresh = self._looked_at(model)
+        logs: list[Mapping[str, float]] = []
+        model = self._bring_up(model, logs)
+        before = self._looked_at(model)
+        with _unsupported("telling of the model"):
+            if place := shared(fresh, before):
+                raise Misbehaved(f"snapshot: {place}: expected a copy, found the live array")
+        return Original(model, fresh, before, tuple(logs))
+
+    def save(self, model: Model) -> Snapshot:
+        """Save the model, and look at it; `source` has what was saved.
+
+        Raises:
+            Halted: the subject raised.
+        """
+        with stage(Stage.SAVE):
+            self._first = self._target()
+            self.source = self._save_at(model, self._first)
+            return self.look(model)
+
+    def save_over(self, model: Model) -> None:
+        """Save the model where the first was saved.
+
+        Raises:
+            Halted: the subject raised.
+        """
+        with stage(Stage.SAVE):
+            self._path.save(model, self._first)
+
+    def generators(self) -> Inventory:
+        """Return the states of the process-wide generators by name, the framework's among them."""
+        return {**generators(), **self._subject.generators()}
+
+    def second_generation(self, loaded: Model) -> Snapshot:
+        """Save and load what came back, and look at what comes of it.
+
+        Raises:
+            Halted: the subject raised.
+        """
+        with stage(Stage.SECOND_GENERATION):
+            return self.look(self.load(self._save(loaded), compiled=False))
+
+    def look(self, model: Model) -> Snapshot:
+        """Return what can be told of the model."""
+        return self._subject.snapshot(model)
+
+    def _looked_at(self, model: Model) -> Snapshot:
+        with _unsupported("telling of the model"):
+            return self._subject.snapshot(model, closely=True)
+
+    def brought_up(self) -> Model:
+        """Return a model at the end of the case's history before the save.
+
+        Raises:
+            Unsupported: the subject can't build or train it.
+        """
+        return self._bring_up(self._new(), [])
+
+    def load(self, source: Source, *, compiled: bool = True) -> Model:
+        """Return the model that comes back, `case` standing for the code in force at the save."""
+        self._subject.seed(self._case.seed + 2)
+        with handed(self._case.in_force) as case:
+            model = self._path.load(source, case)
+        if compiled:
+            self.compile(model)
+        return model
+
+    def continue_training(self, model: Model, *, trains_on: bool = True) -> Trajectory:
+        """Look at the outputs, then train on: the environment's randomness starts anew."""
+        steps: list[Step] = []
+        outputs: tuple[np.ndarray, ...] = ()
+        try:
+            with stage(Stage.RESUME):
+                self._subject.seed(self._case.seed + 3)
+                outputs = self._subject.predict(model, data.probe(self._case))
+                for event, rows in self._after() if trains_on else ():
+                    logs = tuple(self._subject.perform(model, event, rows))
+                    name = type(event).__name__
+                    steps.append(Step(name, logs, self.look(model)))
+        except SubjectRaised as halted:
+            return Trajectory(outputs, tuple(steps), halted.raised)
+        return Trajectory(outputs, tuple(steps))
+
+    def twin_agrees(self, trajectory: Trajectory, *, trains_on: bool) -> bool:
+        """Bring up a twin and save it, all as before; say whether it lives the original's life."""
+        twin = self.brought_up()
+        self._save(twin)
+        return same_trajectory(trajectory, self.continue_training(twin, trains_on=trains_on))
+
+    def spoiled(self) -> Raised | None:
+        """Return what a twin raises in living on after a save, unless one raises without it too.
+
+        Raises:
+            Unsupported: the subject can't build or train it.
+            Halted: it raised while saving.
+        """
+        if self.continue_training(self.brought_up()).raised is not None:
+            return None
+        twin = self.brought_up()
+        with stage(Stage.SAVE):
+            self._save(twin)
+        return self.continue_training(twin).raised
+
+    def save_unbuilt(self) -> Raised | None:
+        """Try to save a model without weights; return how that was refused, if it was."""
+        with _unsupported("building without weights"):
+            model = self._subject.build(self._case, built=False)
+        try:
+            with stage(Stage.SAVE):
+                self._save(model)
+        except SubjectRaised as halted:
+            return halted.raised
+        return None
+
+    def _new(self) -> Model:
+        with _unsupported("building"):
+            self._subject.seed(self._case.seed)
+            return self._subject.build(self._case)
+
+    def _bring_up(self, model: Model, logs: list[Mapping[str, float]]) -> Model:
+        with _unsupported("seeding"):
+            self._subject.seed(self._case.seed + 1)
+        for index, event in enumerate(self._case.history.before):
+            if isinstance(event, Hop):
+                model = self._hop(model, event)
+            else:
+                with _unsupported("training"):
+                    logs += self._subject.perform(model, event, data.rows(self._case, index))
+        return model
+
+    def _hop(self, model: Model, event: Hop) -> Model:
+        path = next(path for path in self._paths() if path.name == event.path)
+        with stage(Stage.SAVE):
+            source = path.save(model, self._target())
+        with stage(Stage.LOAD), handed(self._case.in_force) as case:
+            return path.load(source, case)
+
+    def _after(self) -> Iterator[tuple[AnyEvent, Rows | None]]:
+        start = len(self._case.history.before)
+        for index, event in enumerate(self._case.history.after, start):
+            rows = data.rows(self._case, index)
+            if isinstance(event, TrainOnBatch) and rows is not None:
+                yield from _single_steps(event, rows)
+            else:
+                yield event, rows
+
+    def _save(self, model: Model) -> Source:
+        return self._save_at(model, self._target())
+
+    def _save_at(self, model: Model, target: Path) -> Source:
+        source = self._path.save(model, target)
+        return source if self._path.in_memory else Path(source)
+
+    def compile(self, model: Model) -> None:
+        """Compile what came back where the contract doesn't have the compile settings come back.
+
+        What was frozen since the original was compiled is frozen after that here, too.
+        """
+        if self._path.contract.comes_uncompiled:
+            late = self._case.set_since_compile
+            for event in reversed(late):
+                self._subject.perform(model, replace(event, value=not event.value), None)
+            self._subject.compile(model, self._case)
+            for event in late:
+                self._subject.perform(model, event, None)
+
+    def _target(self) -> Path:
+        self._files += 1
+        return self.folder / f"{OWN}{self._files}"
+
+
+def _single_steps(event: TrainOnBatch, rows: Rows) -> Iterator[tuple[AnyEvent, Rows]]:
+    step = msgspec.structs.replace(event, steps=1)
+    yield from ((step, batch) for batch in rows.batches(event.batch_size))
+
+
+@contextmanager
+def stage(stage: Stage) -> Iterator[None]:
+    """Turn whatever is raised into `SubjectRaised`, with the stage.
+
+    So it is with `Unsupported`: whoever was built and trained can't be excused from saving.
+
+    Raises:
+        Halted: the subject raised.
+    """
+    try:
+        yield
+    except (SubjectRaised, MemoryError):
+        raise
+    except Exception as error:
+        raise SubjectRaised(raised_at(stage, error)) from error
+
+
+@contextmanager
+def _unsupported(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except (Unsupported, MemoryError):
+        raise
+    except Exception as error:
+        raise UndeclaredError(f"{doing} raised {type(error).__name__}: {error}") from error
+
+
+def raised_at(stage: Stage, error: Exception) -> Raised:
+    """Return what there is to tell of an exception."""
+    kind = f"{type(error).__module__}.{type(error).__qualname__}"
+    words = "".join(traceback.format_exception(error))
+    return Raised(stage, kind, str(error), words[-6000:], isinstance(error, Unsupported))

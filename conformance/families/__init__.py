@@ -1,0 +1,1 @@
+"""The subjects: everything that knows a framework, a folder a family."""

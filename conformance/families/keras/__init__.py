@@ -1,0 +1,1 @@
+"""Keras, in every version: its subjects, their save paths and contracts."""

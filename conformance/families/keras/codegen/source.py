@@ -1,0 +1,146 @@
+"""Python source: calls and lists that break over lines, and literals as one would type them.
+
+What a run's file or a case holds goes into a program through `literal`, `identifier`, `index` and
+`docstring` alone: as a value, or as a name that can be no other code.
+"""
+
+import keyword
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+WIDTH = 88
+"""Columns of an unindented line; two levels of indentation more make 96."""
+
+Lines = list[str]
+
+_NUMBER = re.compile("[0-9]+")
+
+
+class NotSource(ValueError):
+    """What a case or a finding holds can't stand in a program as a value or a name."""
+
+
+@dataclass(frozen=True)
+class CallExpression:
+    """A call of what `function` names, as an expression."""
+
+    function: str
+    positional: "tuple[Expression, ...]" = ()
+    keywords: "Mapping[str, Expression]" = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list, as an expression."""
+
+    items: "tuple[Expression, ...]"
+
+
+Expression = str | CallExpression | Items
+"""Source text, or something that knows where it may be broken."""
+
+
+def lines(before: str, expression: Expression, after: str = "") -> Iterator[str]:
+    """Yield `before expression after` on one line, or an argument a line where that is too wide."""
+    one = before + flat(expression) + after
+    if isinstance(expression, str) or len(one) <= WIDTH:
+        yield one
+        return
+    opening, parts, closing = _parts(expression)
+    yield before + opening
+    for name, part in parts:
+        yield from indented(lines(name, part, ","))
+    yield closing + after
+
+
+def flat(expression: Expression) -> str:
+    """Return the expression on one line."""
+    if isinstance(expression, str):
+        return expression
+    opening, parts, closing = _parts(expression)
+    return opening + ", ".join(name + flat(part) for name, part in parts) + closing
+
+
+def indented(block: Iterable[str]) -> Iterator[str]:
+    """Yield the lines one level deeper."""
+    return (f"    {line}" if line else line for line in block)
+
+
+def one_or_list(sources: Sequence[Expression]) -> Expression:
+    """Return the only expression, or several as a list."""
+    return sources[0] if len(sources) == 1 else Items(tuple(sources))
+
+
+def literal(value: Any) -> str:
+    """Return a JSON value (or tuple) as Python source, strings in double quotes.
+
+    Raises:
+        NotSource: it is a value of another type.
+    """
+    if isinstance(value, str):
+        return f'"{"".join(map(_escaped, value))}"'
+    if isinstance(value, list):
+        return f"[{', '.join(map(literal, value))}]"
+    if isinstance(value, tuple):
+        inner = ", ".join(map(literal, value))
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{literal(k)}: {literal(v)}' for k, v in value.items())}}}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    if value is None or isinstance(value, bool | int | float):
+        return repr(value)
+    raise NotSource(f"expected a JSON value, found a {type(value).__name__}: {value!r}")
+
+
+def _escaped(character: str) -> str:
+    if character in ('"', "\\"):
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    return repr(character)[1:-1]
+
+
+def identifier(name: str) -> str:
+    """Return a name that stands in a program as it is; a path of names, with dots between them.
+
+    Raises:
+        NotSource: it is none, or a private one.
+    """
+    for part in name.split("."):
+        if not part.isidentifier() or keyword.iskeyword(part) or part.startswith("_"):
+            raise NotSource(f"expected a name that Python takes, found {name!r}")
+    return name
+
+
+def index(number: str) -> str:
+    """Return a number that stands in brackets.
+
+    Raises:
+        NotSource: it is none.
+    """
+    if not _NUMBER.fullmatch(number):
+        raise NotSource(f"expected the number of an entry, found {number!r}")
+    return str(int(number))
+
+
+def docstring(text: str) -> str:
+    """Return a docstring of one line; nothing in the text can end it."""
+    words = " ".join(text.replace("\\", "/").replace('"', "'").split())
+    return f'"""{"".join(one for one in words if one.isprintable())}"""'
+
+
+def literals(config: Mapping[str, Any]) -> dict[str, Expression]:
+    """Return keyword arguments that are plain values."""
+    return {name: literal(value) for name, value in config.items()}
+
+
+def _parts(expression: CallExpression | Items) -> tuple[str, list[tuple[str, Expression]], str]:
+    if isinstance(expression, Items):
+        return "[", [("", item) for item in expression.items], "]"
+    named = [(f"{identifier(n)}=", value) for n, value in expression.keywords.items()]
+    positional = [("", one) for one in expression.positional]
+    return f"{identifier(expression.function)}(", positional + named, ")"

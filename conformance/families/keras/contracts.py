@@ -1,0 +1,94 @@
+"""What the Keras family's documentation promises of each way to save."""
+
+from collections.abc import Mapping
+
+from saveproof.conformance.model_state.contract import (
+    RESUME_ONLY,
+    STATE,
+    STRUCTURE,
+    TRAINING,
+    Contract,
+    Exactness,
+    Facet,
+    Promise,
+    promises,
+)
+from saveproof.strategies.case import Kind
+
+GUIDE = "https://www.tensorflow.org/guide/keras/save_and_serialize"
+KERAS_2 = "https://keras.io/2/api/models/model_saving_apis"
+KERAS_3 = "https://keras.io/api/models/model_saving_apis"
+KERAS_3_GUIDE = "https://keras.io/guides/serialization_and_saving"
+
+NO_CONFIG: Mapping[Kind, str] = {
+    Kind.SUBCLASSED: "a subclassed model without `get_config` has no config to rebuild it from"
+}
+NO_HDF5: Mapping[Kind, str] = {
+    Kind.SUBCLASSED: "the config of a subclassed model, which HDF5 can't hold, is its code"
+}
+
+WHOLE = promises(Promise.MUST, STRUCTURE, Facet.TRAINABLE, STATE, TRAINING) | promises(
+    Promise.SHOULD, RESUME_ONLY
+)
+"""Everything "in the exact same state"; no document speaks of what only an exact resume needs."""
+
+ARCHITECTURE = promises(Promise.MUST, STRUCTURE, Facet.TRAINABLE) | promises(
+    Promise.FRESH, STATE, TRAINING
+)
+ARCHITECTURE_AND_WEIGHTS = ARCHITECTURE | promises(Promise.MUST, STATE)
+
+_FROM_CODE = promises(
+    Promise.CODE, STRUCTURE, Facet.TRAINABLE, Facet.COMPILE, Facet.OPTIMIZER, Facet.LEARNING_RATE
+)
+WEIGHTS = _FROM_CODE | promises(Promise.MUST, STATE)
+WEIGHTS_ALONE = WEIGHTS | promises(Promise.FRESH, Facet.SLOTS, Facet.ITERATION)
+CHECKPOINT = (
+    _FROM_CODE
+    | promises(Promise.MUST, STATE, Facet.SLOTS, Facet.ITERATION, Facet.LEARNING_RATE)
+    | promises(Promise.SHOULD, RESUME_ONLY)
+)
+
+AS_THE_GUIDE = Exactness(
+    rtol=1e-6,
+    atol=1e-6,
+    reason="a revived model may run as a graph, which fuses operations: the guide's own tolerance",
+    half=2e-2,
+)
+
+H5 = Contract(f"{KERAS_2}/model_saving_and_loading", WHOLE, NO_HDF5, refuses_unbuilt=True)
+SAVEDMODEL = Contract(
+    f"{KERAS_2}/model_saving_and_loading", WHOLE, refuses_unbuilt=True, exactness=AS_THE_GUIDE
+)
+KERAS_2_ARCHIVE = Contract(GUIDE, WHOLE, NO_CONFIG)
+CONFIG = Contract(f"{KERAS_2}/model_config_serialization", ARCHITECTURE, NO_CONFIG)
+JSON = Contract(GUIDE, ARCHITECTURE, NO_CONFIG)
+WEIGHTS_IN_MEMORY = Contract(
+    f"{KERAS_2}/weights_saving_and_loading", WEIGHTS_ALONE, refuses_unbuilt=True
+)
+CONFIG_AND_WEIGHTS = Contract(GUIDE, ARCHITECTURE_AND_WEIGHTS, NO_CONFIG, refuses_unbuilt=True)
+WEIGHTS_H5 = Contract(f"{KERAS_2}/weights_saving_and_loading", WEIGHTS_ALONE, refuses_unbuilt=True)
+JSON_AND_WEIGHTS = Contract(GUIDE, ARCHITECTURE_AND_WEIGHTS, NO_CONFIG, refuses_unbuilt=True)
+TF_CHECKPOINT = Contract(GUIDE, CHECKPOINT)
+
+_KERAS_3_LEGACY = promises(
+    *(Promise.MUST, STRUCTURE, Facet.TRAINABLE, STATE),
+    *(Facet.COMPILE, Facet.OPTIMIZER, Facet.LEARNING_RATE),
+) | promises(Promise.SHOULD, Facet.SLOTS, Facet.ITERATION, RESUME_ONLY)
+"""`load_model` gives back a model, compiled if it was; only `.keras` promises the exact state."""
+
+_KERAS_3_ARCHITECTURE = promises(Promise.MUST, STRUCTURE, Facet.TRAINABLE) | promises(
+    Promise.FRESH, STATE, Facet.SLOTS, Facet.ITERATION
+)
+"""No document of Keras 3 says whether JSON and clones keep the compile settings; they do."""
+
+KERAS_3_ARCHIVE = Contract(f"{KERAS_3}/model_saving_and_loading", WHOLE, NO_CONFIG)
+KERAS_3_H5 = Contract(f"{KERAS_3}/model_saving_and_loading", _KERAS_3_LEGACY, NO_HDF5)
+KERAS_3_CONFIG = Contract(f"{KERAS_3}/model_config_serialization", ARCHITECTURE, NO_CONFIG)
+KERAS_3_JSON = Contract(KERAS_3_GUIDE, _KERAS_3_ARCHITECTURE, NO_CONFIG)
+KERAS_3_WEIGHTS_IN_MEMORY = Contract(KERAS_3_GUIDE, WEIGHTS_ALONE)
+KERAS_3_CONFIG_AND_WEIGHTS = Contract(KERAS_3_GUIDE, ARCHITECTURE_AND_WEIGHTS, NO_CONFIG)
+KERAS_3_WEIGHTS = Contract(f"{KERAS_3}/weights_saving_and_loading", WEIGHTS, refuses_unbuilt=True)
+KERAS_3_JSON_AND_WEIGHTS = Contract(
+    KERAS_3_GUIDE, promises(Promise.MUST, STRUCTURE, Facet.TRAINABLE, STATE), NO_CONFIG
+)
+KERAS_3_CLONE = Contract(f"{KERAS_3}/model_config_serialization", _KERAS_3_ARCHITECTURE, NO_CONFIG)

@@ -1,0 +1,270 @@
+"""Tells everything of a live model of a module that speaks the Keras API, as plain named data."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from saveproof.conformance.families.keras.arguments import WITHOUT_FLAG, flat, layer_arguments
+from saveproof.conformance.families.keras.compile_settings import compile_settings, leaves
+from saveproof.conformance.families.keras.layer_graph import calls, canonical
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.model_state.snapshot import UNTOLD, Inventory, Snapshot, Value
+from saveproof.conformance.model_state.subject import Model
+
+Variable = Any
+"""A variable of the framework: it has a name, and NumPy can be told its value."""
+
+STATISTICS = frozenset(("moving_mean", "moving_variance"))
+"""Weights that training sets without a gradient."""
+
+NO_SLOTS = frozenset(("iter", "iteration", "iterations", "learning_rate"))
+"""Variables of an optimizer that have a facet of their own."""
+
+SLOTS = (
+    *("accumulated_delta_var", "accumulated_grad", "accumulator", "average_gradient", "average"),
+    *("m", "momentum", "norm", "u", "v", "velocity_hat", "velocity", "vhat"),
+)
+"""Names of slots: Keras 2 puts them before the weight's name in a variable's, Keras 3 after it."""
+
+GRAPHS = frozenset(("Functional", "Model", "Sequential"))
+"""Classes of models that are a graph of layers, and so have a config."""
+
+ENVELOPE = frozenset(("build_config", "module", "registered_name", "shared_object_id"))
+"""Keys of a config that say how to write it down; they vary between formats."""
+
+
+@dataclass(frozen=True)
+class Traits:
+    """Where a dialect of the Keras API keeps what the API itself does not show.
+
+    `array` copies a variable or tensor. `loss_arguments` returns what a live loss was made with,
+    which its config may forget. Three return variables: a layer's random generators, a
+    recurrent layer's states, and what an optimizer holds beside `variables`.
+    """
+
+    array: Callable[[Variable], np.ndarray] = lambda variable: np.array(variable.numpy())
+    generators: Callable[[Any], Sequence[Variable]] = lambda _: ()
+    recurrent: Callable[[Any], Sequence[Variable]] = lambda _: ()
+    beside_slots: Callable[[Any], Mapping[str, Variable]] = lambda _: {}
+    policy: Callable[[Any], str] = lambda layer: str(
+        getattr(layer.dtype_policy, "name", layer.dtype_policy)
+    )
+    compiled: Callable[[Model], Mapping[str, Any] | None] = lambda model: getattr(
+        model, "get_compile_config", lambda: None
+    )()
+    loss_arguments: Callable[[Any], Mapping[str, Any]] = lambda _: {}
+
+
+KERAS_API = Traits()
+"""A dialect that keeps nothing elsewhere."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A model as the inventories see it: its module, traits, config and layers by path."""
+
+    module: ModuleType
+    traits: Traits
+    model: Model
+
+    @cached_property
+    def config(self) -> Mapping[str, Any]:
+        """The model's config, the same for the same graph."""
+        return _config(self.model)
+
+    @cached_property
+    def layers(self) -> Sequence[tuple[str, Any]]:
+        """The layers, those of nested models too."""
+        return tuple(_walk(self.module, self.model, ""))
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer; None of a model not compiled, which may lack the attribute."""
+        return getattr(self.model, "optimizer", None)
+
+
+def snapshot(module: ModuleType, traits: Traits, model: Model) -> Snapshot:
+    """Return an inventory of every facet, arrays copied.
+
+    What a model makes of it is told, whatever it is: where an inventory comes to an end in an
+    error, that is its last entry, as `UNTOLD`.
+    """
+    view = View(module, traits, model)
+    return Snapshot({facet: _told(inventory, view) for facet, inventory in INVENTORIES.items()})
+
+
+def _told(inventory: Callable[[View], Any], view: View) -> Inventory:
+    told: dict[str, Value] = {}
+    try:
+        told.update(inventory(view))
+    except Exception as error:  # noqa: BLE001 - any release, and any model that came back, may be odd
+        words = re.sub(r"0x[0-9a-f]+", "…", str(error))
+        told[UNTOLD] = f"{type(error).__name__}: {words}"
+    return told
+
+
+def _walk(module: ModuleType, model: Model, prefix: str) -> Iterator[tuple[str, Any]]:
+    for layer in model.layers:
+        path = prefix + layer.name
+        yield path, layer
+        if isinstance(layer, module.Model):
+            yield from _walk(module, layer, f"{path}/")
+
+
+def _config(model: Model) -> Mapping[str, Any]:
+    if type(model).__name__ in GRAPHS:
+        return canonical(model.get_config())
+    layers = [
+        {"class_name": type(one).__name__, "config": one.get_config()} for one in model.layers
+    ]
+    return {"name": model.name, "layers": layers}
+
+
+def _architecture(view: View) -> Iterator[tuple[str, Value]]:
+    return flat(_without_envelopes(view.config))
+
+
+def _without_envelopes(config: Any) -> Any:
+    if isinstance(config, Mapping):
+        return {k: _without_envelopes(v) for k, v in config.items() if k not in ENVELOPE}
+    if isinstance(config, list | tuple):
+        return [_without_envelopes(inner) for inner in config]
+    return config
+
+
+def _arguments(view: View) -> Iterator[tuple[str, Value]]:
+    for path, layer in view.layers:
+        for name, value in layer_arguments(view.module, layer):
+            yield f"{path}/{name}", value
+
+
+def _sharing(view: View) -> Iterator[tuple[str, Value]]:
+    first: dict[int, str] = {}
+    for path, layer in view.layers:
+        yield path, first.setdefault(id(layer), path)
+    for path, _, index, variable in _weights(view):
+        yield f"{path}/{index}", first.setdefault(id(variable), f"{path}/{index}")
+    yield from calls(view.config)
+
+
+def _names(view: View) -> Iterator[tuple[str, Value]]:
+    yield "model", view.model.name
+    yield "layers", [path for path, _ in view.layers]
+    for path, _, index, variable in _weights(view):
+        yield f"{path}/{index}", base_name(variable.name)
+
+
+def _weights(view: View) -> Iterator[tuple[str, Any, int, Variable]]:
+    for path, layer in view.layers:
+        if not isinstance(layer, view.module.Model):
+            states = {id(state) for state in view.traits.recurrent(layer)}
+            own = [weight for weight in layer.weights if id(weight) not in states]
+            for index, weight in enumerate(own):
+                yield path, layer, index, weight
+
+
+def base_name(name: str) -> str:
+    """Return the last part of a variable's name: `kernel` of `dense/kernel:0`."""
+    return name.rpartition("/")[2].partition(":")[0]
+
+
+def _values(view: View, *, statistics: bool) -> Iterator[tuple[str, Value]]:
+    for path, _, index, variable in _weights(view):
+        name = base_name(variable.name)
+        if (name in STATISTICS) is statistics:
+            yield f"{path}/{index} {name}", view.traits.array(variable)
+
+
+def _trainable(view: View) -> Iterator[tuple[str, Value]]:
+    yield "", view.model.trainable
+    for path, layer in view.layers:
+        if type(layer).__name__ not in WITHOUT_FLAG:
+            yield path, layer.trainable
+
+
+def _policies(view: View) -> Iterator[tuple[str, Value]]:
+    for path, layer in view.layers:
+        yield path, view.traits.policy(layer)
+
+
+def _compile(view: View) -> Iterator[tuple[str, Value]]:
+    yield from compile_settings(view.traits.compiled(view.model))
+    for index, loss in enumerate(leaves(getattr(view.model, "loss", None))):
+        yield from flat(view.traits.loss_arguments(loss), f"loss/{index}/")
+
+
+def _optimizer(view: View) -> Iterator[tuple[str, Value]]:
+    optimizer = view.optimizer
+    if optimizer is not None:
+        yield "class_name", type(optimizer).__name__
+        config = optimizer.get_config()
+        yield from flat({key: config[key] for key in config if key != "learning_rate"})
+
+
+def _learning_rate(view: View) -> Iterator[tuple[str, Value]]:
+    if view.optimizer is not None:
+        yield from flat({"learning_rate": view.optimizer.get_config()["learning_rate"]})
+
+
+def _slots(view: View) -> Iterator[tuple[str, Value]]:
+    optimizer = view.optimizer
+    if optimizer is None:
+        return
+    slots = [v for v in optimizer.variables if base_name(v.name) not in NO_SLOTS]
+    for index, slot in enumerate(slots):
+        yield f"{index} {_slot(slot.name)}", view.traits.array(slot)
+    for name, variable in view.traits.beside_slots(optimizer).items():
+        yield name, view.traits.array(variable)
+
+
+def _slot(name: str) -> str:
+    """Return the slot's own name: the rest of a variable's name varies with how it was made."""
+    before = [part for part in name.split("/")[:2] if part in SLOTS]
+    after = [slot for slot in SLOTS if name.endswith(f"_{slot}")]
+    return next(iter((*before, *after)), "")
+
+
+def _iteration(view: View) -> Iterator[tuple[str, Value]]:
+    if view.optimizer is not None:
+        yield "iterations", view.traits.array(view.optimizer.iterations)
+
+
+def _of_layers(view: View, variables: Callable[[Any], Sequence[Variable]]) -> dict[str, Value]:
+    return {
+        f"{path}/{index}": view.traits.array(variable)
+        for path, layer in view.layers
+        if not isinstance(layer, view.module.Model)
+        for index, variable in enumerate(variables(layer))
+    }
+
+
+def _metrics(view: View) -> Iterator[tuple[str, Value]]:
+    for place, metric in enumerate(view.model.metrics):
+        for index, variable in enumerate(metric.variables):
+            yield f"{place} {metric.name}/{index}", view.traits.array(variable)
+
+
+INVENTORIES: Mapping[Facet, Callable[[View], Any]] = {
+    Facet.ARCHITECTURE: _architecture,
+    Facet.ARGUMENTS: _arguments,
+    Facet.SHARING: _sharing,
+    Facet.NAMES: _names,
+    Facet.WEIGHTS: lambda view: _values(view, statistics=False),
+    Facet.NON_TRAINABLE: lambda view: _values(view, statistics=True),
+    Facet.TRAINABLE: _trainable,
+    Facet.DTYPE_POLICY: _policies,
+    Facet.COMPILE: _compile,
+    Facet.OPTIMIZER: _optimizer,
+    Facet.SLOTS: _slots,
+    Facet.ITERATION: _iteration,
+    Facet.LEARNING_RATE: _learning_rate,
+    Facet.RNG: lambda view: _of_layers(view, view.traits.generators),
+    Facet.METRICS: _metrics,
+    Facet.RECURRENT: lambda view: _of_layers(view, view.traits.recurrent),
+}
+"""What each facet is told from."""

@@ -1,0 +1,156 @@
+"""The subjects `keras` and `keras:<backend>`: Keras 3, asked for deterministic operations."""
+
+import atexit
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from saveproof.conformance.families.keras.builder import RECURRENT
+from saveproof.conformance.families.keras.generators import Generators
+from saveproof.conformance.families.keras.inspection import Traits
+from saveproof.conformance.families.keras.keras_api import KerasSubject, always
+from saveproof.conformance.families.keras.save_paths import KERAS_3
+from saveproof.conformance.families.keras.tensorflow_determinism import (
+    still_tensorflow,
+    tensorflow_generators,
+)
+
+
+class TorchGenerators(Generators):
+    """Keras on torch draws from torch's generator what no generator of a layer's own gives."""
+
+    def states(self) -> Mapping[str, str]:
+        """Return the state of torch's generator."""
+        state: np.ndarray = import_module("torch").get_rng_state().numpy()
+        return {"torch": state.tobytes().hex()}
+
+
+class AnotherBackend(RuntimeError):
+    """This process runs Keras on another backend already."""
+
+
+def keras() -> KerasSubject:
+    """Return Keras on the first backend that is installed."""
+    installed = [backend for backend in BACKENDS if find_spec(backend) is not None]
+    return _subject("keras", next(iter(installed), "tensorflow"))
+
+
+def keras_jax() -> KerasSubject:
+    """Return Keras on JAX."""
+    return _subject("keras:jax", "jax")
+
+
+def keras_tensorflow() -> KerasSubject:
+    """Return Keras on TensorFlow."""
+    return _subject("keras:tensorflow", "tensorflow")
+
+
+def keras_torch() -> KerasSubject:
+    """Return Keras on torch."""
+    return _subject("keras:torch", "torch")
+
+
+def _subject(name: str, backend: str) -> KerasSubject:
+    traits = Traits(
+        array=_array,
+        generators=_generators,
+        recurrent=_recurrent,
+        loss_arguments=_loss_arguments,
+    )
+    return KerasSubject(
+        *(name, "keras", traits, KERAS_3, ("keras", backend)),
+        not_in_names=NOT_IN_NAMES.get(backend, ""),
+        prepare=partial(_prepare, backend),
+        process=GENERATORS.get(backend, Generators)(),
+        eager=_loopless if backend == "jax" else always,
+    )
+
+
+def _prepare(backend: str) -> None:
+    loaded = sys.modules.get("keras")
+    if loaded is not None and loaded.backend.backend() != backend:
+        raise AnotherBackend(
+            f"expected Keras on {backend}, found Keras on {loaded.backend.backend()} in this "
+            "process; a process has one backend: run the other in a process of its own"
+        )
+    os.environ["KERAS_BACKEND"] = backend
+    BACKENDS[backend]()
+
+
+def _still_jax() -> None:
+    """Ask XLA for one thread, and to keep what it compiled, before JAX starts it.
+
+    Programs are compiled anew for each model and each shape, though they are the same: with what
+    was compiled kept for the process's life, an example costs a tenth.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="compiled")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+    flags = os.environ.get("XLA_FLAGS", "")
+    if "xla_cpu_multi_thread_eigen" not in flags:
+        one_thread = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+        os.environ["XLA_FLAGS"] = f"{flags} {one_thread}".strip()
+
+
+def _loopless(model: Any) -> bool:
+    """Say whether a model has no recurrent layer, whose loop JAX compiles anew at each eager call.
+
+    The operations of other layers recur from one model to the next, which whole programs do not.
+    """
+    return not any(type(part).__name__ in RECURRENT for part in model._flatten_layers())
+
+
+def _still_torch() -> None:
+    torch = import_module("torch")
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+
+
+BACKENDS: Mapping[str, Callable[[], None]] = {
+    "tensorflow": still_tensorflow,
+    "jax": _still_jax,
+    "torch": _still_torch,
+}
+"""Backends in the order of preference, with what makes each repeat itself bit for bit."""
+
+
+GENERATORS: Mapping[str, Callable[[], Generators]] = {
+    "tensorflow": tensorflow_generators,
+    "torch": TorchGenerators,
+}
+"""Backends that have process-wide generators of their own."""
+
+NOT_IN_NAMES = {"torch": "."}
+"""Torch keeps a layer's variables as parameters of a module, whose names have no dots."""
+
+
+def _array(variable: Any) -> np.ndarray:
+    return np.array(import_module("keras").ops.convert_to_numpy(variable))
+
+
+def _generators(layer: Any) -> Sequence[Any]:
+    parts = layer._flatten_layers(include_self=True, recursive=True)
+    return [generator.state for part in parts for generator in part._seed_generators]
+
+
+def _recurrent(layer: Any) -> Sequence[Any]:
+    if type(layer).__name__ not in RECURRENT or not layer.stateful or layer.states is None:
+        return ()
+    return list(layer.states)
+
+
+def _loss_arguments(loss: Any) -> Mapping[str, Any]:
+    """Return what a loss's function is called with; a name or a function has nothing of it."""
+    held: Mapping[str, Any] = getattr(loss, "_fn_kwargs", {})
+    return held

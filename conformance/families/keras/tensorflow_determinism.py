@@ -1,0 +1,79 @@
+"""TensorFlow asked to repeat itself: deterministic operations, one thread, kernels by seed."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+
+from saveproof.conformance.families.keras.generators import Generators
+
+MOST_SEEDS = 1000
+"""Seeds drawn from after which kernels are forgotten all the same: they would pile up."""
+
+
+def still_tensorflow() -> None:
+    """Ask TensorFlow for what makes a program repeat itself bit for bit: one thread above all.
+
+    `tf.data` in debug mode runs in order in that thread too; otherwise `train_on_batch` waits for
+    the threads that the pipeline of its one batch had started, longer than for its step.
+
+    Raises:
+        RuntimeError: TensorFlow has run already, with more threads.
+    """
+    tensorflow = import_module("tensorflow")
+    tensorflow.get_logger().setLevel("ERROR")
+    tensorflow.config.threading.set_intra_op_parallelism_threads(1)
+    tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+    tensorflow.config.experimental.enable_op_determinism()
+    tensorflow.data.experimental.enable_debug_mode()
+
+
+class TensorFlowGenerators(Generators):
+    """Seeded as the module itself does it, at a fraction of what comes after that.
+
+    TensorFlow forgets every kernel that it has made whenever it is seeded, for a random kernel
+    counts its draws; what comes next makes them anew, a third of an example's time. But a random
+    kernel is of one seed: only where a seed comes again that was drawn from must it start again.
+    """
+
+    def __init__(self) -> None:
+        self._seed: int | None = None
+        self._drawn: set[int | None] = set()
+
+    def start(self, keras: ModuleType, seed: int) -> None:
+        """Seed the process; kernels are forgotten where one of this seed has drawn."""
+        if seed in self._drawn or len(self._drawn) >= MOST_SEEDS:
+            self._drawn.clear()
+            super().start(keras, seed)
+        else:
+            with _kernels_kept():
+                super().start(keras, seed)
+        self._seed = seed
+
+    def draw(self) -> None:
+        """Note that what runs now may draw."""
+        self._drawn.add(self._seed)
+
+    def states(self) -> Mapping[str, str]:
+        """Return the state of the generator that seeds operations."""
+        context = import_module("tensorflow.python.eager.context").context()
+        return {"TensorFlow": repr(context._rng.getstate())}
+
+
+@cache
+def tensorflow_generators() -> TensorFlowGenerators:
+    """Return this process's one account: its kernels are one process's too."""
+    return TensorFlowGenerators()
+
+
+@contextmanager
+def _kernels_kept() -> Iterator[None]:
+    """Have TensorFlow take itself for not started yet: it has no kernels to forget then."""
+    context = import_module("tensorflow.python.eager.context").context()
+    handle = context._context_handle
+    context._context_handle = None
+    try:
+        yield
+    finally:
+        context._context_handle = handle

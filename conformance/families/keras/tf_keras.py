@@ -1,0 +1,58 @@
+"""The subject `tf_keras`: Keras 2 on TensorFlow, asked for deterministic operations."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from saveproof.conformance.families.keras.builder import RECURRENT
+from saveproof.conformance.families.keras.inspection import Traits
+from saveproof.conformance.families.keras.keras_api import KerasSubject
+from saveproof.conformance.families.keras.save_paths import TF_KERAS
+from saveproof.conformance.families.keras.tensorflow_determinism import (
+    still_tensorflow,
+    tensorflow_generators,
+)
+
+BESIDE_SLOTS = {"Nadam": ("_u_product",)}
+"""Variables by optimizer class that `variables` leaves out though every step reads them."""
+
+RANDOM = RECURRENT | {"Dropout"}
+"""Layers that draw random numbers, or whose cells do."""
+
+
+def tf_keras() -> KerasSubject:
+    """Return the subject."""
+    traits = Traits(
+        array=np.array,
+        generators=_generators,
+        recurrent=_recurrent,
+        beside_slots=_beside_slots,
+    )
+    return KerasSubject(
+        *("tf_keras", "tf_keras", traits, TF_KERAS, ("tensorflow", "tf_keras")),
+        prepare=still_tensorflow,
+        process=tensorflow_generators(),
+    )
+
+
+def _generators(layer: Any) -> Sequence[Any]:
+    """Return the generator's state; without a generator, the count that seeds the next draw."""
+    kind = type(layer).__name__
+    if kind not in RANDOM:
+        return ()
+    drawn = (layer.cell if kind in RECURRENT else layer)._random_generator
+    state = drawn._seed if drawn._generator is None else drawn._generator.state
+    return () if state is None else (state,)
+
+
+def _recurrent(layer: Any) -> Sequence[Any]:
+    if type(layer).__name__ not in RECURRENT or not layer.stateful:
+        return ()
+    return [state for state in layer.states if state is not None]
+
+
+def _beside_slots(optimizer: Any) -> Mapping[str, Any]:
+    built = len(optimizer.variables) > 1
+    names = BESIDE_SLOTS.get(type(optimizer).__name__, ()) if built else ()
+    return {name: getattr(optimizer, name) for name in names}

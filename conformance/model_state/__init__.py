@@ -1,0 +1,1 @@
+"""What a save path promises, what a model holds, and what was seen of one case."""

@@ -1,0 +1,122 @@
+"""Contracts: which kinds of state a save path promises to keep, and what it must refuse."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from saveproof.strategies.case import Case, Kind
+
+
+class Facet(StrEnum):
+    """One kind of state."""
+
+    ARCHITECTURE = "architecture"
+    ARGUMENTS = "arguments"
+    SHARING = "layer sharing"
+    NAMES = "names"
+    WEIGHTS = "weights"
+    NON_TRAINABLE = "non-trainable state"
+    TRAINABLE = "trainable flags"
+    DTYPE_POLICY = "dtype policy"
+    COMPILE = "compile settings"
+    OPTIMIZER = "optimizer config"
+    SLOTS = "optimizer slots"
+    ITERATION = "iteration"
+    LEARNING_RATE = "learning rate"
+    RNG = "RNG state"
+    METRICS = "metric state"
+    RECURRENT = "recurrent state"
+
+
+class Promise(StrEnum):
+    """How firmly a path answers for a facet."""
+
+    MUST = "must"
+    """The framework's documentation promises it."""
+    SHOULD = "should"
+    """An exact resume needs it; no document promises it. Missed, it is a gap, not a failure."""
+    FRESH = "fresh"
+    """It must not come back: the model's own initial state stands in its place."""
+    CODE = "code"
+    """The model's code supplies it: nothing is promised of the file."""
+
+
+STRUCTURE = (Facet.ARCHITECTURE, Facet.ARGUMENTS, Facet.SHARING, Facet.NAMES, Facet.DTYPE_POLICY)
+STATE = (Facet.WEIGHTS, Facet.NON_TRAINABLE)
+TRAINING = (
+    Facet.COMPILE,
+    Facet.OPTIMIZER,
+    Facet.SLOTS,
+    Facet.ITERATION,
+    Facet.LEARNING_RATE,
+)
+RESUME_ONLY = (Facet.RNG, Facet.METRICS, Facet.RECURRENT)
+
+
+@dataclass(frozen=True)
+class Exactness:
+    """How near is near enough: 0 asks for equal dtype, shape and bytes.
+
+    Applies to outputs, losses and the state that training on them leads to. The state that comes
+    back from the file is always held to the bytes. `half` stands for both tolerances where a layer
+    computes in float16 or bfloat16.
+    """
+
+    rtol: float = 0.0
+    atol: float = 0.0
+    reason: str = "the same program on the same state: to the last bit"
+    half: float = 0.0
+
+    def of(self, case: Case) -> "Exactness":
+        """Return how near is near enough for the case, in its own precision."""
+        if not (self.half and case.in_half_precision):
+            return self
+        return replace(self, rtol=self.half, atol=self.half)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a save path promises, and the document that promises it.
+
+    Facets that are absent are promised nothing. `refuses` gives, by kind of architecture, what the
+    refusal must be about; `refuses_unbuilt` says that a model without weights must be refused:
+    without it, a path that saves weights and takes such a model has a gap.
+    """
+
+    document: str
+    facets: Mapping[Facet, Promise]
+    refuses: Mapping[Kind, str] = field(default_factory=dict)
+    refuses_unbuilt: bool = False
+    exactness: Exactness = Exactness()
+
+    def file_promise(self, facet: Facet) -> Promise | None:
+        """Return what the file itself promises of the facet: MUST, SHOULD, or nothing."""
+        promise = self.facets.get(facet)
+        return promise if promise in (Promise.MUST, Promise.SHOULD) else None
+
+    @property
+    def comes_uncompiled(self) -> bool:
+        """Whether neither the file nor the model's code compiles what comes back."""
+        return self.facets.get(Facet.COMPILE) in (None, Promise.FRESH)
+
+    def speaks_of(self, facets: tuple[Facet, ...]) -> bool:
+        """Say whether the contract answers for the facets: one of the file alone, or several."""
+        if len(facets) == 1:
+            return self.file_promise(*facets) is not None
+        return not facets or self.promise(*facets) is not None
+
+    def promise(self, *facets: Facet) -> Promise | None:
+        """Return the weakest promise over the facets; None where one is not promised at all.
+
+        Code-supplied facets count as promised: they are there, whatever the file holds.
+        """
+        promises = [self.facets.get(facet) for facet in facets]
+        if any(promise in (None, Promise.FRESH) for promise in promises):
+            return None
+        return Promise.SHOULD if Promise.SHOULD in promises else Promise.MUST
+
+
+def promises(promise: Promise, *groups: Facet | tuple[Facet, ...]) -> dict[Facet, Promise]:
+    """Return one promise for every facet of the groups, to be merged with `|`."""
+    facets = [f for group in groups for f in (group if isinstance(group, tuple) else (group,))]
+    return dict.fromkeys(facets, promise)

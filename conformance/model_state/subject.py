@@ -1,0 +1,113 @@
+"""Subjects and save paths: the small protocol that an implementation under test speaks."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from saveproof.conformance.model_state.contract import Contract, Promise
+from saveproof.conformance.model_state.snapshot import Snapshot
+from saveproof.strategies.case import AnyEvent, Case
+from saveproof.strategies.data import Rows
+
+Model = Any
+"""A live model of the subject: opaque to everything but the subject and its paths."""
+
+Source = Any
+"""What `save` leaves for `load`: the target's path, or an in-memory object."""
+
+Logs = Sequence[Mapping[str, float]]
+"""Loss and metrics by name: an entry a step for `train_on_batch`, an epoch for `fit`."""
+
+
+class Unsupported(Exception):
+    """The subject can't build or train this case, saving apart: the case says nothing of saving."""
+
+
+class SavePath(Protocol):
+    """One way to write a model and read it back.
+
+    `in_memory` paths have no file: their source dies with the process.
+    """
+
+    @property
+    def name(self) -> str:
+        """What the path is called."""
+
+    @property
+    def in_memory(self) -> bool:
+        """Say whether the source is an object of this process, no file."""
+
+    @property
+    def contract(self) -> Contract:
+        """What the path promises."""
+
+    def save(self, model: Model, target: Path) -> Source:
+        """Save the model at (or beside) the target, which does not exist yet."""
+
+    def load(self, source: Source, case: Case) -> Model:
+        """Return the model that comes back; `case` stands for the model's code."""
+
+
+@runtime_checkable
+class Exchanged(SavePath, Protocol):
+    """A save path whose files travel: other subjects read what it writes, or it reads theirs."""
+
+    @property
+    def writes(self) -> str:
+        """The name of the format that `save` writes; empty where no other subject reads it."""
+
+    @property
+    def reads(self) -> Mapping[str, Promise]:
+        """The formats that `load` reads, and how firmly the path answers for what comes back."""
+
+
+@runtime_checkable
+class Drawing(Protocol):
+    """A subject whose framework draws from process-wide generators of its own."""
+
+    def generators(self) -> Mapping[str, str]:
+        """Return what tells one state of each generator from another, by the generator's name."""
+
+
+class Offering(Protocol):
+    """What a subject says of itself."""
+
+    @property
+    def name(self) -> str:
+        """What the subject is called."""
+
+    def environment(self) -> Mapping[str, str]:
+        """Return versions by package name."""
+
+    def paths(self) -> Sequence[SavePath]:
+        """Return every save path that the implementation offers."""
+
+
+class Subject(Offering, Protocol):
+    """The implementation under test: builds, trains and describes models. It never sees a check."""
+
+    def seed(self, seed: int) -> None:
+        """Seed the process-wide generators: the environment's randomness, not the model's."""
+
+    def build(self, case: Case, *, built: bool = True) -> Model:
+        """Return a new compiled model with weights.
+
+        `built=False` leaves a subclassed model without.
+
+        Raises:
+            Unsupported: the implementation lacks something that the case asks for.
+        """
+
+    def compile(self, model: Model, case: Case) -> None:
+        """Compile with the case's final settings a model that came back uncompiled."""
+
+    def perform(self, model: Model, event: AnyEvent, rows: Rows | None) -> Logs:
+        """Do one event of a training history (all but `Hop`), with the rows that it implies."""
+
+    def predict(self, model: Model, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the model's outputs in inference mode, one array an output."""
+
+    def snapshot(self, model: Model) -> Snapshot:
+        """Return everything that can be told of the model, in copies."""

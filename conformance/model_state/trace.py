@@ -1,0 +1,199 @@
+"""Traces: one case through one save path, and everything that was seen on the way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from saveproof.conformance.model_state.contract import Contract, Exactness, Facet
+from saveproof.conformance.model_state.snapshot import (
+    Inventory,
+    Snapshot,
+    equal_arrays,
+    is_constant,
+    same,
+)
+from saveproof.strategies.case import Case
+
+
+class Probe(StrEnum):
+    """What a trace may look at beyond the round trip itself; each costs a good part of another."""
+
+    SECOND_GENERATION = "second generation"
+    ANOTHER_PROCESS = "another process"
+    UNBUILT = "unbuilt"
+    TWIN = "twin"
+    CONDUCT = "conduct"
+
+
+class Stage(StrEnum):
+    """Where a subject raised."""
+
+    BUILD = "build"
+    TRAIN = "train"
+    SAVE = "save"
+    LOAD = "load"
+    RESUME = "resume"
+    SECOND_GENERATION = "second generation"
+    ANOTHER_PROCESS = "another process"
+
+
+@dataclass(frozen=True)
+class Raised:
+    """An exception of the subject: its stage, class, message and traceback.
+
+    It is `declared` where it says that the subject can't do what the case asks for.
+    """
+
+    stage: Stage
+    kind: str
+    message: str
+    traceback: str
+    declared: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of training after the save: what it returned, and the model after it."""
+
+    event: str
+    logs: tuple[Mapping[str, float], ...]
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A model from the moment of the save on: its outputs on the probe inputs, then its training.
+
+    `outputs` has an array an output. `raised` ends the steps early.
+    """
+
+    outputs: tuple[np.ndarray, ...]
+    steps: tuple[Step, ...]
+    raised: Raised | None = None
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether no output hangs on its row."""
+        return all(map(is_constant, self.outputs))
+
+
+@dataclass(frozen=True)
+class OtherProcess:
+    """What another process saw of the source: the model as it came back, and its life."""
+
+    loaded: Snapshot
+    trajectory: Trajectory
+
+
+@dataclass(frozen=True)
+class BeforeAndAfter:
+    """What was there before something was done, and after."""
+
+    before: Inventory
+    after: Inventory
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """What further loads, and a save over the first one, did beside their work.
+
+    `links` has what in the source refers to another file, `litter` what lies beside the source,
+    `held` which of its files stayed open. `loading` and `saving` have the process and the folder,
+    `drawing` the process-wide generators around the save. `again` is what a second load gave, the
+    first model itself where it `is_first`; `kept` is the original at the save over the first one,
+    `replaced` what was loaded then, `remnants` the files in which something of the first is left.
+    `raised` ended it early.
+    """
+
+    links: Inventory
+    litter: tuple[str, ...]
+    loading: BeforeAndAfter | None = None
+    again: Snapshot | None = None
+    is_first: bool = False
+    kept: Snapshot | None = None
+    saving: BeforeAndAfter | None = None
+    drawing: BeforeAndAfter | None = None
+    remnants: tuple[str, ...] = ()
+    replaced: Snapshot | None = None
+    held: tuple[str, ...] = ()
+    raised: Raised | None = None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One case through one save path.
+
+    `fresh` was seen before training, `before` before the save, `saved` after it, all of the
+    original model, and `logs` is what its training before the save told; `loaded` is the model that
+    came back, `second` what came of saving that one.
+    What was not reached or not asked for is None. `seconds` is what it took.
+    """
+
+    case: Case
+    path: str
+    contract: Contract
+    probes: frozenset[Probe]
+    in_memory: bool = False
+    fresh: Snapshot | None = None
+    before: Snapshot | None = None
+    logs: tuple[Mapping[str, float], ...] = ()
+    saved: Snapshot | None = None
+    loaded: Snapshot | None = None
+    second: Snapshot | None = None
+    original: Trajectory | None = None
+    resumed: Trajectory | None = None
+    other_process: OtherProcess | None = None
+    conduct: Conduct | None = None
+    raised: Raised | None = None
+    unbuilt: Raised | None = None
+    spoiled: Raised | None = None
+    """What the saved model raises in living on, where one that was never saved does not."""
+    steady: bool = True
+    """False where a twin, brought up alike and saved alike, did not live as the original did.
+
+    The twin is brought up only where it was asked for and the lives that were seen differ.
+    """
+    seconds: float = 0.0
+
+    @property
+    def fault(self) -> str:
+        """What the original model raised of itself, no save being to blame; nothing if declared."""
+        raised = None if self.original is None else self.original.raised
+        if raised is None or raised.declared or self.spoiled is not None:
+            return ""
+        return f"{raised.stage} raised {raised.kind}: {raised.message}"
+
+    @property
+    def logs_are_alike(self) -> bool:
+        """Whether the original told the same numbers of all its rows, or told none."""
+        steps = () if self.original is None else self.original.steps
+        logs = [*self.logs, *(log for step in steps for log in step.logs)]
+        return not any(logs) or (
+            len(logs) > 1 and len({repr(sorted(log.items())) for log in logs}) == 1
+        )
+
+    @property
+    def exactness(self) -> Exactness:
+        """How near outputs, losses and what training leads to must be on this case."""
+        return self.contract.exactness.of(self.case)
+
+
+def same_trajectory(one: Trajectory, other: Trajectory) -> bool:
+    """Say whether two lives are equal to the last bit, what they raised included."""
+    if (one.raised is None) != (other.raised is None) or len(one.steps) != len(other.steps):
+        return False
+    return equal_arrays(one.outputs, other.outputs) and all(
+        _same_logs(a, b) and not _apart(a.snapshot, b.snapshot)
+        for a, b in zip(one.steps, other.steps, strict=True)
+    )
+
+
+def _same_logs(one: Step, other: Step) -> bool:
+    return len(one.logs) == len(other.logs) and all(map(same, one.logs, other.logs))
+
+
+def _apart(one: Snapshot, other: Snapshot) -> bool:
+    facets = (Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.SLOTS)
+    return not all(same(one[facet], other[facet]) for facet in facets)

@@ -1,1 +1,0 @@
-"""Save paths: the ways to write a model and read it back, with the contract of each."""

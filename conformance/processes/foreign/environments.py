@@ -1,0 +1,160 @@
+"""Where a foreign subject runs: another virtual environment, a requirement's own, or a command."""
+
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+PACKAGE = "saveproof"
+"""What is lent to another environment; nothing else of this one is seen there."""
+
+NEEDS = ("h5py", "ml_dtypes", "msgspec", "numpy")
+"""What it needs there, beside the framework."""
+
+REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
+    "keras": ("keras=={version}", "torch"),
+    "keras:jax": ("keras=={version}", "jax"),
+    "keras:tensorflow": ("keras=={version}", "tensorflow-cpu"),
+    "keras:torch": ("keras=={version}", "torch"),
+    "tf_keras": ("tf_keras=={version}", "tensorflow-cpu=={minor}.*"),
+}
+"""What a release of a built-in subject is installed as; `minor` is the first two parts."""
+
+COMMAND = "exec:"
+SECONDS = 60.0
+"""How long another environment's Python may take to say what it lacks."""
+VENVS = Path("~/.cache/saveproof/venvs")
+_COMPLETE = "complete"
+
+
+class NoEnvironment(LookupError):
+    """A foreign subject's environment is not there, can't be made, or lacks something."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How a server is started: a command, and what is added to the environment's variables."""
+
+    command: tuple[str, ...]
+    added: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables by name."""
+        return dict(self.added)
+
+
+@cache
+def launch(spec: str) -> Launch | None:
+    """Return how the server of a foreign subject is started; None where the spec is not foreign.
+
+    `NAME@FOLDER` is a subject of the virtual environment in the folder, `NAME==VERSION` a release
+    of a built-in subject, whose environment is made once, and `exec:COMMAND` any server at all.
+
+    Raises:
+        NoEnvironment: it is not there, can't be made, or lacks something; the message says what.
+    """
+    if spec.startswith(COMMAND):
+        return _command(spec)
+    name, at, folder = spec.partition("@")
+    if at:
+        return _served(spec, name, Path(folder).expanduser())
+    name, equal, version = spec.partition("==")
+    if equal:
+        return _served(spec, name, _made(spec, name, version))
+    return None
+
+
+def _command(spec: str) -> Launch:
+    try:
+        words = shlex.split(spec.removeprefix(COMMAND))
+    except ValueError as error:
+        raise NoEnvironment(f"subject {spec!r}: {error}; quote as a shell has it") from error
+    if not words:
+        raise NoEnvironment(f"subject {spec!r}: expected a command after {COMMAND!r}")
+    return Launch(tuple(words))
+
+
+def _served(spec: str, name: str, folder: Path) -> Launch:
+    python = _python(folder)
+    if not python.is_file():
+        raise NoEnvironment(
+            f"subject {spec!r}: expected a virtual environment in {str(folder)!r}, found no "
+            f"{python.relative_to(folder)} there; make it with `python -m venv {folder}`"
+        )
+    shelf = _shelf().name
+    _check(spec, python, shelf)
+    return Launch(
+        (str(python.absolute()), "-m", "saveproof.conformance.families.server", name),
+        (("PYTHONPATH", shelf), ("PYTHONSAFEPATH", "1")),
+    )
+
+
+def _python(folder: Path) -> Path:
+    windows = sys.platform == "win32"
+    return folder / ("Scripts/python.exe" if windows else "bin/python")
+
+
+def _check(spec: str, python: Path, shelf: str) -> None:
+    """Have the other Python say what it lacks before anything is asked of it."""
+    program = (
+        "import sys; from importlib.util import find_spec\n"
+        f"sys.exit(', '.join(n for n in {NEEDS!r} if find_spec(n) is None)\n"
+        "  or (sys.version_info < (3, 11) and 'Python 3.11 or newer') or 0)"
+    )
+    try:
+        done = subprocess.run(
+            [str(python), "-c", program],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"PYTHONPATH": shelf},
+            timeout=SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise NoEnvironment(
+            f"subject {spec!r}: {python} gave no answer in {SECONDS:g} s; mend it"
+        ) from error
+    if done.returncode != 0:
+        raise NoEnvironment(
+            f"subject {spec!r}: {python} lacks {done.stderr.strip()}; install it there"
+        )
+
+
+@cache
+def _shelf() -> "tempfile.TemporaryDirectory[str]":
+    """Return a folder with our package and nothing else; it goes when this process does."""
+    shelf = tempfile.TemporaryDirectory(prefix="saveproof-shelf-")
+    (Path(shelf.name) / PACKAGE).symlink_to(Path(__file__).parents[3], target_is_directory=True)
+    return shelf
+
+
+def _made(spec: str, name: str, version: str) -> Path:
+    """Return the requirement's own environment, made where it is not there yet."""
+    wanted = REQUIREMENTS.get(name)
+    if wanted is None:
+        raise NoEnvironment(
+            f"subject {spec!r}: expected a release of one of {', '.join(REQUIREMENTS)}; others can "
+            "be reached in an environment of yours: NAME@/path/to/venv"
+        )
+    folder = VENVS.expanduser() / spec.replace(":", "-")
+    if (folder / _COMPLETE).is_file():
+        return folder
+    minor = ".".join(version.split(".")[:2])
+    packages = [one.format(version=version, minor=minor) for one in wanted]
+    sys.stderr.write(f"saveproof: making {folder} with {', '.join(packages)}\n")
+    _run(spec, sys.executable, "-m", "venv", "--clear", str(folder))
+    _run(spec, str(_python(folder)), "-m", "pip", "install", "--quiet", *packages, *NEEDS)
+    (folder / _COMPLETE).touch()
+    return folder
+
+
+def _run(spec: str, *command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = "\n".join((done.stderr or done.stdout).strip().splitlines()[-5:])
+        raise NoEnvironment(f"subject {spec!r}: `{shlex.join(command)}` failed:\n{last}")

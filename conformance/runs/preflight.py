@@ -1,0 +1,128 @@
+"""What a run refuses before anything runs: numbers, names and subjects that make none."""
+
+import os
+from collections.abc import Mapping, Sequence, Set
+from math import isfinite
+from pathlib import Path
+from types import MappingProxyType
+
+import msgspec
+
+from saveproof.conformance.families.description import Described, NotDescribed, described
+from saveproof.conformance.families.environment import NOT_INSTALLED
+from saveproof.conformance.runs.header import path_info
+from saveproof.reports.records import SubjectInfo
+
+
+class OutOfRange(ValueError):
+    """A number that no run can be made with."""
+
+
+class Unknown(LookupError):
+    """A name of something that there is not."""
+
+
+class NotAFolder(ValueError):
+    """A run's folder can't be where it should be."""
+
+
+class NotInstalled(LookupError):
+    """A subject's framework is not installed."""
+
+
+class SameName(ValueError):
+    """Two subjects, or two save paths of one, that a run could not tell apart."""
+
+
+def refuse_numbers(
+    above_zero: Mapping[str, float | None], not_below: Mapping[str, float] = MappingProxyType({})
+) -> None:
+    """Refuse numbers, by what they are, that are no finite number above 0; None is no number.
+
+    Raises:
+        OutOfRange: one is not; or one that may be 0 is below or not finite.
+    """
+    for what, number in above_zero.items():
+        if number is not None and not (isfinite(number) and number > 0):
+            raise OutOfRange(f"{what}: expected a number above 0, found {number}")
+    for what, number in not_below.items():
+        if not (isfinite(number) and number >= 0):
+            raise OutOfRange(f"{what}: expected a number of 0 or above, found {number}")
+
+
+def refuse_unknown(what: str, wanted: Sequence[str], known: Set[str]) -> None:
+    """Refuse names that are not among the known ones.
+
+    Raises:
+        Unknown: one is not; the message lists those that are.
+    """
+    unknown = sorted(set(wanted) - known)
+    if unknown:
+        raise Unknown(f"unknown {what} {', '.join(unknown)}; expected one of {sorted(known)}")
+
+
+def refuse_out(folder: Path) -> None:
+    """Refuse a run's place where no folder can be made or written into.
+
+    Raises:
+        NotAFolder: a file is there, or on the way to it, or a folder that others alone may change.
+    """
+    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise NotAFolder(
+            f"out: expected a folder to write into, or nothing yet, found {str(there)!r}"
+        )
+
+
+def admitted(names: Sequence[str]) -> list[SubjectInfo]:
+    """Return what a run's header says of each subject, its every save path included.
+
+    Raises:
+        UnknownSubject, NoEnvironment, NotASubject, BrokenSubject: as `subjects.resolve` says.
+        NotInstalled: a subject's framework is not there.
+        SameName: a subject is named twice, or two save paths of one have one name.
+        NotDescribed: a subject tells of itself what no header can hold.
+    """
+    _refuse_twice("the subjects", names)
+    infos = [info(described(name)) for name in names]
+    for one in infos:
+        _refuse_missing(one)
+        if not one.paths:
+            raise NotDescribed(f"subject {one.name!r}: expected a save path at least, found none")
+        _refuse_twice(f"the save paths of subject {one.name!r}", [p.name for p in one.paths])
+    return infos
+
+
+def info(subject: Described) -> SubjectInfo:
+    """Return what a run's header says of a subject, its every save path included.
+
+    Raises:
+        NotDescribed: it tells of itself what no header can hold.
+    """
+    paths = tuple(path_info(path.name, path.contract) for path in subject.paths())
+    told = SubjectInfo(subject.name, dict(subject.environment()), paths)
+    try:
+        return msgspec.json.decode(msgspec.json.encode(told), type=SubjectInfo)
+    except (TypeError, ValueError) as error:
+        raise NotDescribed(
+            f"subject {subject.name!r}: expected texts as versions, names and documents of save "
+            f"paths, found another: {error}; mend `environment` or `paths`"
+        ) from error
+
+
+def _refuse_missing(info: SubjectInfo) -> None:
+    missing = [at for at, version in info.environment.items() if version == NOT_INSTALLED]
+    if missing:
+        raise NotInstalled(
+            f"subject {info.name!r} needs {', '.join(missing)}, not installed here; install it "
+            f"(saveproof's extras are tf and keras), or name an environment that has it: "
+            f"{info.name}@/path/to/venv"
+        )
+
+
+def _refuse_twice(of: str, names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SameName(
+            f"{of}: expected names of their own, found {', '.join(twice)} more than once"
+        )

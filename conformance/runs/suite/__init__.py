@@ -1,0 +1,1 @@
+"""The suite: `pytest --pyargs saveproof.conformance.runs.suite --saveproof-subject SUBJECT`."""

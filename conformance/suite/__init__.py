@@ -1,1 +1,0 @@
-"""The suite: `pytest --pyargs saveproof.conformance.suite --saveproof-subject SUBJECT`."""

@@ -1,0 +1,152 @@
+"""Builds an architecture, one layer after the other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from saveproof.strategies.byte_draws import ByteDraws
+from saveproof.strategies.case import Architecture, Call, Config, Input, Kind, Layer
+from saveproof.strategies.layers import LayerPosition
+from saveproof.strategies.names import Register
+from saveproof.strategies.shapes import layer_shape
+
+TRAINING = frozenset(
+    {
+        *("Dense", "Embedding", "Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D"),
+        *("SeparableConv1D", "SeparableConv2D", "SimpleRNN", "LSTM", "GRU", "Bidirectional"),
+    }
+)
+
+
+@dataclass(slots=True)
+class ArchitectureBuilder:
+    """The layers, calls and tensors so far; no layer takes the `loose` tensors yet.
+
+    `depth` counts the models around this one, `trained` holds the tensors whose last layer always
+    has a gradient, `batch_size` is the fixed one of the inputs, `non_ascii` the kinds of model in
+    which names may leave ASCII.
+    """
+
+    kind: Kind
+    register: Register
+    classes: frozenset[str]
+    non_ascii: frozenset[Kind]
+    batch_size: int | None = None
+    depth: int = 0
+    taken: set[str] = field(default_factory=set)
+    inputs: list[Input] = field(default_factory=list)
+    layers: list[Layer] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    positions: dict[str, LayerPosition] = field(default_factory=dict)
+    loose: list[str] = field(default_factory=list)
+    trained: set[str] = field(default_factory=set)
+
+    def name(self, class_name: str, draws: ByteDraws) -> str:
+        """Return a name that nothing in this architecture has yet."""
+        non_ascii = self.kind in self.non_ascii
+        return self.register.name(class_name, draws, taken=self.taken, non_ascii=non_ascii)
+
+    def add_input(self, position: LayerPosition, dtype: str, name: ByteDraws) -> None:
+        """Add an input tensor."""
+        input_ = Input(
+            name=self.name("Input", name),
+            shape=position.shape,
+            dtype=dtype,
+            vocabulary=position.vocabulary,
+            batch_size=self.batch_size,
+        )
+        self.inputs.append(input_)
+        self._add_tensor(input_.name, position.shape, position.vocabulary)
+
+    def add_layer(
+        self,
+        class_name: str,
+        config: Config,
+        inputs: Sequence[str],
+        *,
+        name: ByteDraws,
+    ) -> str:
+        """Add a layer and its first call; return the tensor that it gives."""
+        named: Config = {"name": self.name(class_name, name)}
+        return self._add(Layer(class_name=class_name, config=named | config), inputs)
+
+    def add_model(self, model: Architecture, config: Config, inputs: Sequence[str]) -> str:
+        """Add a model as a layer, under its own name, and its first call; return its tensor."""
+        class_name = model.kind.capitalize()
+        named: Config = {"name": model.name}
+        return self._add(Layer(class_name=class_name, config=named | config, model=model), inputs)
+
+    def _add(self, layer: Layer, inputs: Sequence[str]) -> str:
+        self.layers.append(layer)
+        return self._call(layer, inputs, layer.name)
+
+    def call_again(self, layer: Layer, inputs: Sequence[str]) -> str:
+        """Call a layer that is there already; return the tensor that it gives."""
+        number = sum(call.layer == layer.name for call in self.calls) + 1
+        return self._call(layer, inputs, f"{layer.name}#{number}")
+
+    def _call(self, layer: Layer, inputs: Sequence[str], output: str) -> str:
+        self.calls.append(Call(layer=layer.name, inputs=tuple(inputs), output=output))
+        shape = layer_shape(layer, [(None, *self.positions[name].shape) for name in inputs])
+        self.loose = [name for name in self.loose if name not in inputs]
+        self._add_tensor(output, tuple(n for n in shape[1:] if n is not None), 0)
+        config = layer.config
+        if (
+            layer.class_name in TRAINING
+            and config.get("trainable", True)
+            and config.get("activation") != "relu"  # may be zero for every row
+        ):
+            self.trained.add(output)
+        return output
+
+    def _add_tensor(self, name: str, shape: tuple[int, ...], vocabulary: int) -> None:
+        stateful = self.batch_size is not None
+        self.positions[name] = LayerPosition(shape, vocabulary=vocabulary, stateful=stateful)
+        self.loose.append(name)
+
+    def partners(self, source: str) -> list[str]:
+        """Return the tensors that can be joined with `source` along the last axis, loose first."""
+        shape = self.positions[source].shape
+        if self.positions[source].vocabulary:
+            return []
+        found = [
+            name
+            for name, position in self.positions.items()
+            if name != source and not position.vocabulary and position.shape[:-1] == shape[:-1]
+            and len(position.shape) == len(shape)
+        ]  # fmt: skip
+        return sorted(found, key=lambda name: name not in self.loose)
+
+    def shareable(self, source: str) -> list[Layer]:
+        """Return the stateless layers that already took one tensor of such a shape."""
+        position = self.positions[source]
+        seen = {
+            call.layer: None
+            for call in reversed(self.calls)
+            if len(call.inputs) == 1 and self.positions[call.inputs[0]] == position
+        }
+        by_name = {layer.name: layer for layer in self.layers}
+        return [by_name[name] for name in seen if not is_stateful(by_name[name])]
+
+    def alike(self, source: str) -> list[str]:
+        """Return the tensors of the same shape and kind, including this one, oldest first."""
+        return [
+            name for name, position in self.positions.items() if position == self.positions[source]
+        ]
+
+    def architecture(self, name: str, outputs: Sequence[str]) -> Architecture:
+        """Return the finished architecture."""
+        return Architecture(
+            kind=self.kind,
+            name=name,
+            inputs=tuple(self.inputs),
+            layers=tuple(self.layers),
+            calls=tuple(self.calls),
+            outputs=tuple(outputs),
+        )
+
+
+def is_stateful(layer: Layer) -> bool:
+    """Return whether a layer, or one inside a nested model, keeps states between batches."""
+    if layer.model is not None:
+        return any(is_stateful(inner) for inner in layer.model.layers)
+    return bool(layer.config.get("stateful"))
