@@ -50,8 +50,8 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
         trainable: whether training may change the weights.
         dtype: a dtype name or a policy such as 'mixed_bfloat16'.
         weights: arrays that the weights start with, in their order.
-        shape_arguments: `input_shape` of one sample, for the first layer of a Sequential, or
-            `batch_input_shape` with the batch; anything else is refused.
+        input_shape: of one sample, for the first layer of a Sequential; or `input_dim`, its one
+            length; or `batch_input_shape`, with the batch.
     """
 
     _: KW_ONLY

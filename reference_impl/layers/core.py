@@ -56,12 +56,6 @@ def _target_shape(layer: Layer, name: str, value: Sequence[int]) -> tuple[int, .
     return shape_of(value, where(layer, name), unknown=(-1,))
 
 
-UNITS = Form(_units)
-RATE = Form(_rate)
-NOISE_SHAPE = Form(_noise_shape)
-TARGET_SHAPE = Form(_target_shape, takes=Sequence[int])
-
-
 @configurable
 class Dense(Layer):
     """activation(x @ kernel + bias), along the last axis of x.
@@ -69,7 +63,7 @@ class Dense(Layer):
     x (batch, ..., features), kernel (features, units), bias (units,).
     """
 
-    units: int = argument(UNITS)
+    units: int = argument(Form(_units))
     activation: Any = argument(ACTIVATION, default=None)
     _: KW_ONLY
     use_bias: bool = True
@@ -138,8 +132,8 @@ class Dropout(Layer):
     Source: Srivastava et al. (2014). The masks are not TensorFlow's.
     """
 
-    rate: float = argument(RATE)
-    noise_shape: Sequence[int | None] | None = argument(NOISE_SHAPE, default=None)
+    rate: float = argument(Form(_rate))
+    noise_shape: Sequence[int | None] | None = argument(Form(_noise_shape), default=None)
     seed: int | None = None
 
     def __post_init__(self) -> None:
@@ -184,7 +178,7 @@ class Flatten(Layer):
 class Reshape(Layer):
     """The elements of each sample in another shape; one length may be -1."""
 
-    target_shape: tuple[int, ...] = argument(TARGET_SHAPE)
+    target_shape: tuple[int, ...] = argument(Form(_target_shape, takes=Sequence[int]))
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the inputs as (batch, *target_shape)."""

@@ -46,8 +46,6 @@ def _not_time_major(layer: Layer, name: str, value: bool) -> bool:  # noqa: FBT0
     return value
 
 
-UNITS = Form(_at_least_one)
-NOT_TIME_MAJOR = Form(_not_time_major)
 SHARE = Form(lambda _, __, value: min(1.0, max(0.0, value)))
 
 
@@ -68,7 +66,7 @@ class Recurrent(Layer):
     gates = 1
     state_count = 1
 
-    units: int = argument(UNITS)
+    units: int = argument(Form(_at_least_one))
     activation: Any = argument(ACTIVATION, default="tanh")
     _: KW_ONLY
     use_bias: bool = True
@@ -89,7 +87,7 @@ class Recurrent(Layer):
     go_backwards: bool = False
     stateful: bool = False
     unroll: bool = False
-    time_major: bool = argument(NOT_TIME_MAJOR, default=False)
+    time_major: bool = argument(Form(_not_time_major), default=False)
     bias: Variable | None = attribute(default=None)
     first_in_config = (
         *(*Layer.first_in_config, "return_sequences", "return_state", "go_backwards", "stateful"),

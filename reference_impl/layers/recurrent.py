@@ -27,16 +27,13 @@ def _implementation(layer: Recurrent, _: str, value: int) -> int:
     return 1 if layer.recurrent_dropout else value
 
 
-IMPLEMENTATION = Form(_implementation)
-
-
 @configurable
 class Gated(Recurrent):
     """A recurrent layer whose gates have an activation of their own."""
 
     recurrent_activation: Any = argument(ACTIVATION, default="sigmoid")
     _: KW_ONLY
-    implementation: int = argument(IMPLEMENTATION, default=2)
+    implementation: int = argument(Form(_implementation), default=2)
 
 
 @configurable

@@ -43,7 +43,6 @@ def _new_style(owner: Any, name: str, value: bool) -> bool:  # noqa: FBT001 (wha
     return False
 
 
-NEW_STYLE = Form(_new_style)
 NOT_COMPILED = Form(lambda *_: False)
 """Keras saves whether a step is compiled; nothing is here."""
 
@@ -73,7 +72,7 @@ class Optimizer(LearningRate, ABC):
     ema_momentum: float = 0.99
     ema_overwrite_frequency: int | None = None
     jit_compile: bool = argument(NOT_COMPILED, default=False)
-    is_legacy_optimizer: bool = argument(NEW_STYLE, default=False)
+    is_legacy_optimizer: bool = argument(Form(_new_style), default=False)
 
     first_in_config: ClassVar[tuple[str, ...]] = (
         *("name", "weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema"),

@@ -18,9 +18,6 @@ def _up_to_one(owner: Optimizer, name: str, value: float) -> float:
     return value
 
 
-MOMENTUM = Form(_up_to_one)
-
-
 @configurable
 class SGD(Optimizer):
     """Gradient descent with classical or Nesterov momentum.
@@ -31,7 +28,7 @@ class SGD(Optimizer):
     """
 
     learning_rate: Any = argument(RATE, default=0.01)
-    momentum: float = argument(MOMENTUM, default=0.0)
+    momentum: float = argument(Form(_up_to_one), default=0.0)
     _: KW_ONLY
     nesterov: bool = False
     name: str = "SGD"
