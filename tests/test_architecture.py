@@ -23,9 +23,6 @@ LONGEST = 300
 TOO_LONG = frozenset(
     {
         "reference_impl/initializers.py",
-        "reference_impl/layers/base.py",
-        "reference_impl/optimizers/optimizer.py",
-        "reference_impl/schedules.py",
         "strategies/case.py",
         "strategies/layers.py",
         "tests/conformance/test_repro.py",
