@@ -15,16 +15,12 @@ TARGET, KILLED, SURVIVED, NOTHING = "#", "x", "!", "·"
 def main(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME...")] = None,
     examples: Annotated[
-        int | None, typer.Option(help="Cases a mutant, in place of its own number.")
+        int | None, typer.Option(min=1, help="Cases a mutant, in place of its own number.")
     ] = None,
 ) -> None:
     """Hunt the mutants, or those named; exit 1 if one survives or a check has killed none."""
     mutants = _chosen(names or [])
-    kills: list[Kill] = []
-    for done in kill(mutants, examples=examples):
-        kills.append(done)
-        typer.echo(f"[{len(kills)}/{len(mutants)}] {_line(done)}", err=True)
-    kills.sort(key=lambda one: mutants.index(one.mutant))
+    kills = kill(mutants, examples=examples)
     typer.echo(matrix(kills))
     complaints = [*_survivors(kills), *(() if names else _idle(kills))]
     typer.echo("\n".join(complaints) or f"all {len(kills)} mutants killed by their targets")
@@ -56,11 +52,6 @@ def _mark(one: Kill, check: str) -> str:
     if check in one.mutant.targets:
         return SURVIVED if check in one.survived else TARGET
     return KILLED if check in one.checks else NOTHING
-
-
-def _line(one: Kill) -> str:
-    by = ", ".join(one.checks) or "nothing"
-    return f"{one.mutant.name} ({one.mutant.path}, {one.mutant.kind}; {one.seconds:.0f} s): {by}"
 
 
 def _survivors(kills: Sequence[Kill]) -> list[str]:
