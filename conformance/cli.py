@@ -11,6 +11,7 @@ import typer
 from msgspec.structs import replace
 
 from saveproof.conformance.runs import options as declared
+from saveproof.conformance.runs.exit_codes import FINDINGS, NOT_FINISHED
 from saveproof.conformance.runs.options import InterchangeOptions, Limits, SuiteOptions
 
 SHORT = {"workers": "-n"}
@@ -24,8 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-EXIT_FINDINGS, EXIT_ERROR = 1, 2
-OUT = Path("saveproof-report")
+OUT = declared.DEFAULTS.out
 
 Subjects = Annotated[list[str], typer.Argument(metavar="SUBJECT...")]
 Paths = Annotated[list[str] | None, typer.Option("--path", help="Only this save path.")]
@@ -45,8 +45,7 @@ def takes(record: type[msgspec.Struct]) -> Callable[[Command], Command]:
 
         @functools.wraps(command)
         def parsed(**given: Any) -> None:
-            chosen = {name: given.pop(name) or () for name in named if named[name].many}
-            chosen |= {name: given.pop(name) for name in named if not named[name].many}
+            chosen = {name: given.pop(name) for name in named}
             command(**given, options=_or_error(lambda: declared.validated(record, chosen)))
 
         parameters = [*(p for p in own if p.name != "options"), *map(_parameter, named.values())]
@@ -58,14 +57,15 @@ def takes(record: type[msgspec.Struct]) -> Callable[[Command], Command]:
 
 def _parameter(option: declared.Option) -> inspect.Parameter:
     """Return an option as a parameter that Typer reads."""
-    many, keyword = option.many, inspect.Parameter.KEYWORD_ONLY
-    kind: Any = list[option.type] | None if many else option.type  # type: ignore[name-defined]
+    kind: Any = list[option.type] if option.many else option.type  # type: ignore[name-defined]
     shown: Any = typer.Option(SHORT.get(option.name, f"--{option.name}"), help=option.help)
     if option.name == "subject":
         shown = typer.Argument(metavar="SUBJECT", help=option.help)
-    default = ... if option.required else None if many else option.default
     return inspect.Parameter(
-        option.name, keyword, default=default, annotation=Annotated[kind, shown]
+        option.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=... if option.required else option.default,
+        annotation=Annotated[kind, shown],
     )
 
 
@@ -129,8 +129,8 @@ def replay(
     told = _or_error(lambda: replaying.told(case, run or [OUT], subject, path or (), options))
     _echo(told.text)
     if Verdict.HARNESS_ERROR in told.verdicts:
-        raise typer.Exit(EXIT_ERROR)
-    raise typer.Exit(EXIT_FINDINGS if told.verdicts else 0)
+        raise typer.Exit(NOT_FINISHED)
+    raise typer.Exit(FINDINGS if told.verdicts else 0)
 
 
 @app.command()
@@ -188,7 +188,7 @@ def doctor(subject: Annotated[str, typer.Argument(metavar="SUBJECT")]) -> None:
 
     text, well = _or_error(lambda: listing.doctor(subject))
     typer.echo(text)
-    raise typer.Exit(0 if well else EXIT_FINDINGS)
+    raise typer.Exit(0 if well else FINDINGS)
 
 
 @app.command()
@@ -231,7 +231,7 @@ def _or_error(ask: Callable[[], Any]) -> Any:
         return ask()
     except (LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
         _echo(f"saveproof: {error}", err=True)
-        raise typer.Exit(EXIT_ERROR) from error
+        raise typer.Exit(NOT_FINISHED) from error
 
 
 def _echo(text: str, *, err: bool = False) -> None:

@@ -14,7 +14,7 @@ from saveproof.conformance.mutants import Mutant
 from saveproof.conformance.runs import runner
 from saveproof.conformance.runs.header import header
 from saveproof.conformance.runs.job import CampaignSet, CampaignSpec, Job
-from saveproof.conformance.runs.options import Limits
+from saveproof.conformance.runs.options import DEFAULTS
 from saveproof.conformance.runs.preflight import info
 from saveproof.reports.records import ENDS, Result, Verdict
 from saveproof.reports.store import Run, read
@@ -22,8 +22,6 @@ from saveproof.reports.store import Run, read
 WORKERS = "2"
 
 REFERENCE = "reference"
-
-LIMITS = Limits()
 
 KILLS = frozenset({Verdict.FAIL, Verdict.GAP, *ENDS})
 
@@ -70,7 +68,7 @@ def hunt(mutants: Sequence[Mutant], out: Path, examples: int | None = None) -> J
     own = [_campaign(mutant, examples) for mutant in mutants]
     smallest_first = sorted(own, key=lambda one: one.examples)
     controls = {
-        _ground(c): replace(c, subject=REFERENCE, timeout=LIMITS.timeout) for c in smallest_first
+        _ground(c): replace(c, subject=REFERENCE, timeout=DEFAULTS.timeout) for c in smallest_first
     }
     reference = info(described(REFERENCE))
     return Job(
@@ -83,7 +81,7 @@ def hunt(mutants: Sequence[Mutant], out: Path, examples: int | None = None) -> J
         ),
         tuple(CampaignSet(EXAMINE, one.subject, (one,)) for one in (*controls.values(), *own)),
         str(out),
-        LIMITS.memory,
+        DEFAULTS.memory,
     )
 
 

@@ -22,7 +22,7 @@ class CampaignSpec(msgspec.Struct, frozen=True):
     seed: int
     timeout: float
     seconds: float | None = None
-    shrink_seconds: float = 60.0
+    shrink_seconds: float = Plan.shrink_seconds
     places: tuple[tuple[str, str], ...] = ()
     hops: bool = False
 

@@ -64,6 +64,9 @@ class SuiteOptions(RunOptions, frozen=True, kw_only=True):
     ] = None
 
 
+DEFAULTS = SuiteOptions(subject=())
+
+
 class InterchangeOptions(RunOptions, frozen=True, kw_only=True):
     """What a run of exchanges between subjects takes."""
 

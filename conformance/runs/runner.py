@@ -9,11 +9,9 @@ from pathlib import Path
 import pytest
 
 from saveproof.conformance.runs import suite
+from saveproof.conformance.runs.exit_codes import FINDINGS, NOT_FINISHED, NOTHING_UNEXPECTED
 from saveproof.conformance.runs.job import Job
 from saveproof.conformance.runs.session import Conformance
-
-NOTHING_UNEXPECTED, FINDINGS, NOT_FINISHED = 0, 1, 2
-"""Exit codes."""
 
 
 def run(job: Job, workers: str, *arguments: str) -> int:
