@@ -7,8 +7,8 @@ from saveproof.conformance.families.description import described
 from saveproof.conformance.interchange.exchange import EXCHANGE
 from saveproof.conformance.interchange.judging import CHECKS
 from saveproof.conformance.interchange.pairs import Exchange, Pair, UnknownFormat, exchanges
-from saveproof.conformance.runs.header import header, path_info
-from saveproof.conformance.runs.job import CampaignSet, CampaignSpec, Job
+from saveproof.conformance.runs.header import path_info
+from saveproof.conformance.runs.job import CampaignSet, CampaignSpec, Job, job
 from saveproof.conformance.runs.options import InterchangeOptions
 from saveproof.conformance.runs.preflight import admitted, refuse_out, refuse_unknown
 from saveproof.reports.records import SubjectInfo
@@ -28,19 +28,8 @@ def interchange_job(options: InterchangeOptions, command: str) -> Job:
     refuse_out(options.out)
     admitted(options.subject)
     found = _exchanges(options)
-    pairs = dict.fromkeys(one.pair for one in found)
-    return Job(
-        header(
-            (_pair_info(pair, found) for pair in pairs),
-            CHECKS,
-            command=command,
-            seed=options.seed,
-            examples=options.examples,
-        ),
-        tuple(_sets(found, options)),
-        str(options.out.absolute()),
-        options.memory,
-    )
+    infos = (_pair_info(pair, found) for pair in dict.fromkeys(one.pair for one in found))
+    return job(options, command, infos, CHECKS, _sets(found, options))
 
 
 def _exchanges(options: InterchangeOptions) -> list[Exchange]:

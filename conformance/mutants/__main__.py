@@ -7,7 +7,8 @@ import typer
 
 from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.conformance.mutants import MUTANTS, Mutant
-from saveproof.conformance.mutants.killing import Kill, kill, killers
+from saveproof.conformance.mutants.killing import Kill, NotFinished, kill, killers
+from saveproof.conformance.runs.exit_codes import NOT_FINISHED
 
 TARGET, KILLED, SURVIVED, NOTHING = "#", "x", "!", "·"
 
@@ -18,9 +19,16 @@ def main(
         int | None, typer.Option(min=1, help="Cases a mutant, in place of its own number.")
     ] = None,
 ) -> None:
-    """Hunt the mutants, or those named; exit 1 if one survives or a check has killed none."""
+    """Hunt the mutants, or those named.
+
+    Exit 1 if one survives or a check has killed none, 2 if the hunt was cut short.
+    """
     mutants = _chosen(names or [])
-    kills = kill(mutants, examples=examples)
+    try:
+        kills = kill(mutants, examples=examples)
+    except NotFinished as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(NOT_FINISHED) from error
     typer.echo(matrix(kills))
     complaints = [*_survivors(kills), *(() if names else _idle(kills))]
     typer.echo("\n".join(complaints) or f"all {len(kills)} mutants killed by their targets")

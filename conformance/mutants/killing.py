@@ -12,8 +12,7 @@ from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.conformance.families.description import described
 from saveproof.conformance.mutants import Mutant
 from saveproof.conformance.runs import runner
-from saveproof.conformance.runs.header import header
-from saveproof.conformance.runs.job import CampaignSet, CampaignSpec, Job
+from saveproof.conformance.runs.job import CampaignSet, CampaignSpec, Job, job
 from saveproof.conformance.runs.options import DEFAULTS
 from saveproof.conformance.runs.preflight import info
 from saveproof.reports.records import ENDS, Result, Verdict
@@ -35,11 +34,10 @@ class NotFinished(RuntimeError):
 
 @dataclass(frozen=True)
 class Kill:
-    """Which checks killed a mutant, and how long the hunt took."""
+    """Which checks killed a mutant."""
 
     mutant: Mutant
     checks: tuple[str, ...]
-    seconds: float
 
     @property
     def survived(self) -> tuple[str, ...]:
@@ -71,18 +69,10 @@ def hunt(mutants: Sequence[Mutant], out: Path, examples: int | None = None) -> J
         _ground(c): replace(c, subject=REFERENCE, timeout=DEFAULTS.timeout) for c in smallest_first
     }
     reference = info(described(REFERENCE))
-    return Job(
-        header(
-            (replace(reference, name=name) for name in (REFERENCE, *(c.subject for c in own))),
-            ALL_CHECKS,
-            command=runner.command(),
-            seed=0,
-            examples=examples or 0,
-        ),
-        tuple(CampaignSet(EXAMINE, one.subject, (one,)) for one in (*controls.values(), *own)),
-        str(out),
-        DEFAULTS.memory,
-    )
+    infos = (replace(reference, name=name) for name in (REFERENCE, *(c.subject for c in own)))
+    sets = (CampaignSet(EXAMINE, one.subject, (one,)) for one in (*controls.values(), *own))
+    options = replace(DEFAULTS, out=out)
+    return job(options, runner.command(), infos, ALL_CHECKS, sets)
 
 
 def _campaign(mutant: Mutant, examples: int | None) -> CampaignSpec:
@@ -92,8 +82,8 @@ def _campaign(mutant: Mutant, examples: int | None) -> CampaignSpec:
         str(mutant.kind),
         tuple(check.name for check in ALL_CHECKS),
         examples or mutant.examples,
-        seed=0,
-        timeout=mutant.timeout,
+        DEFAULTS.seed,
+        mutant.timeout,
         shrink_seconds=0.0,
     )
 
@@ -103,18 +93,17 @@ def _ground(of: CampaignSpec | Result) -> Ground:
 
 
 def _kills(mutants: Sequence[Mutant], run: Run) -> Iterator[Kill]:
-    controls = {(_ground(r), *defect) for r in run.results for defect in _defects(r, REFERENCE)}
+    controls = set(_defects(run, REFERENCE))
     for mutant in mutants:
-        results = [result for result in run.results if result.subject == mutant.spec]
-        found = {(_ground(r), *defect) for r in results for defect in _defects(r, mutant.spec)}
-        checks = in_order({check for _, check, _ in found - controls})
-        yield Kill(mutant, checks, max(result.seconds for result in results))
+        own = set(_defects(run, mutant.spec)) - controls
+        yield Kill(mutant, in_order(check for _, check, _ in own))
 
 
-def _defects(result: Result, subject: str) -> Iterator[tuple[str, str]]:
-    """Yield the check and the key of each defect of the subject."""
-    if result.subject == subject and KILLS.intersection(result.tally):
-        yield from ((result.check, finding.key) for finding in result.findings)
+def _defects(run: Run, subject: str) -> Iterator[tuple[Ground, str, str]]:
+    """Yield the ground, the check and the key of each defect of the subject."""
+    for result in run.results:
+        if result.subject == subject and KILLS.intersection(result.tally):
+            yield from ((_ground(result), result.check, f.key) for f in result.findings)
 
 
 def in_order(checks: Iterable[str]) -> tuple[str, ...]:

@@ -1,12 +1,16 @@
 """Jobs: all that a run does, as plain data that any process can take part in."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import msgspec
+from msgspec.structs import asdict, replace
 
 from saveproof.conformance.campaigns.plan import Plan
-from saveproof.conformance.checks import ALL_CHECKS
-from saveproof.reports.records import Header
+from saveproof.conformance.checks import ALL_CHECKS, Check
+from saveproof.conformance.runs.header import header
+from saveproof.conformance.runs.options import RunOptions
+from saveproof.reports.records import Header, SubjectInfo
 from saveproof.strategies.case import Kind
 from saveproof.strategies.cases import cases
 
@@ -59,26 +63,33 @@ class Job(msgspec.Struct, frozen=True):
     memory: float
 
     @property
+    def campaigns(self) -> list[CampaignSpec]:
+        """The campaigns of all sets."""
+        return [campaign for each in self.sets for campaign in each.campaigns]
+
+    @property
     def timed(self) -> bool:
         """Whether campaigns run for a time, so that their end shows how many cases there were."""
-        return any(campaign.seconds for each in self.sets for campaign in each.campaigns)
+        return any(campaign.seconds for campaign in self.campaigns)
 
 
-def plans(campaigns: tuple[CampaignSpec, ...]) -> Iterator[Plan]:
+def job(
+    options: RunOptions,
+    command: str,
+    subjects: Iterable[SubjectInfo],
+    checks: Iterable[Check],
+    sets: Iterable[CampaignSet],
+) -> Job:
+    """Return the job of the sets, where and as the options have it."""
+    head = header(subjects, checks, command=command, seed=options.seed, examples=options.examples)
+    made = Job(head, tuple(sets), str(options.out.absolute()), options.memory)
+    return replace(made, header=replace(head, examples=0)) if made.timed else made
+
+
+def plans(campaigns: Sequence[CampaignSpec]) -> Iterator[Plan]:
     """Yield the plan of each campaign of a set; where one takes hops, the cases have some."""
     hops = any(campaign.hops for campaign in campaigns)
     for one in campaigns:
-        yield Plan(
-            one.subject,
-            one.path,
-            one.kind,
-            cases(kinds=(Kind(one.kind),), hops=hops),
-            checks=tuple(check for check in ALL_CHECKS if check.name in one.checks),
-            examples=one.examples,
-            seconds=one.seconds,
-            seed=one.seed,
-            timeout=one.timeout,
-            shrink_seconds=one.shrink_seconds,
-            places=one.places,
-            hops=one.hops,
-        )
+        own: dict[str, Any] = asdict(one)
+        own["checks"] = tuple(check for check in ALL_CHECKS if check.name in one.checks)
+        yield Plan(cases=cases(kinds=(Kind(one.kind),), hops=hops), **own)

@@ -16,7 +16,15 @@ Names = tuple[str, ...]
 AtLeastOne = Annotated[int, Meta(ge=1, title="a number above 0")]
 AboveZero = Annotated[float, Meta(gt=0, le=sys.float_info.max, title="a number above 0")]
 NotNegative = Annotated[float, Meta(ge=0, le=sys.float_info.max, title="a number of 0 or above")]
-Workers = Annotated[str, Meta(pattern=r"^(auto|logical|\d+)$", title="a number, or auto")]
+Workers = Annotated[
+    str,
+    Meta(
+        pattern=r"^(auto|logical|\d+)$",
+        title="a number, or auto",
+        description="Worker processes: a number, or auto.",
+    ),
+]
+Out = Annotated[Path, Meta(description="Where the run and its report go.")]
 
 
 class InvalidOption(ValueError):
@@ -48,10 +56,8 @@ class RunOptions(Limits, frozen=True, kw_only=True):
         AtLeastOne, Meta(description="Cases a save path (or format of a pair) and kind.")
     ] = 30
     seed: Annotated[int, Meta(description="Seed of the cases.")] = 0
-    workers: Annotated[Workers, Meta(description="Worker processes: a number, or auto.")] = "auto"
-    out: Annotated[Path, Meta(description="Where the run and its report go.")] = Path(
-        "saveproof-report"
-    )
+    workers: Workers = "auto"
+    out: Out = Path("saveproof-report")
 
 
 class SuiteOptions(RunOptions, frozen=True, kw_only=True):
@@ -74,10 +80,8 @@ class InterchangeOptions(RunOptions, frozen=True, kw_only=True):
     format: Annotated[Names, Meta(description="Only this format.")] = ()
     across: Annotated[bool, Meta(description="Only what another subject has written.")] = False
     shrink: Annotated[NotNegative, Meta(description="Seconds to reduce what a pair loses.")] = 60.0
-    workers: Annotated[Workers, Meta(description="Worker processes: a number, or auto.")] = "1"
-    out: Annotated[Path, Meta(description="Where the run and its report go.")] = Path(
-        "saveproof-interchange"
-    )
+    workers: Workers = "1"
+    out: Out = Path("saveproof-interchange")
 
 
 class Option(NamedTuple):

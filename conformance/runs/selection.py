@@ -9,8 +9,7 @@ from saveproof.conformance.campaigns.worker import EXAMINE
 from saveproof.conformance.checks import ALL_CHECKS, checks_for
 from saveproof.conformance.families.description import Described, DescribedPath, described
 from saveproof.conformance.model_state.contract import Contract, Facet
-from saveproof.conformance.runs.header import header
-from saveproof.conformance.runs.job import CampaignSet, CampaignSpec, Job
+from saveproof.conformance.runs.job import CampaignSet, CampaignSpec, Job, job
 from saveproof.conformance.runs.options import SuiteOptions
 from saveproof.conformance.runs.preflight import Unknown, admitted, refuse_out, refuse_unknown
 from saveproof.reports.records import SubjectInfo
@@ -30,21 +29,11 @@ def suite_job(options: SuiteOptions, command: str) -> Job:
     refuse_out(options.out)
     infos = admitted(options.subject)
     refuse_unknown("save path", options.path, {p.name for s in infos for p in s.paths})
-    sets = tuple(each for name in options.subject for each in _sets(described(name), options))
+    sets = [each for name in options.subject for each in _sets(described(name), options)]
     if not sets:
         raise Unknown("no save path and check is left of what was asked for")
-    return Job(
-        header(
-            (_wanted_info(info, options) for info in infos),
-            ALL_CHECKS,
-            command=command,
-            seed=options.seed,
-            examples=0 if options.seconds else options.examples,
-        ),
-        sets,
-        str(options.out.absolute()),
-        options.memory,
-    )
+    wanted = (_wanted_info(info, options) for info in infos)
+    return job(options, command, wanted, ALL_CHECKS, sets)
 
 
 def _sets(subject: Described, options: SuiteOptions) -> Iterator[CampaignSet]:

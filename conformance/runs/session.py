@@ -1,8 +1,6 @@
 """A job in a pytest session: its campaigns, in this process or a worker's, and the run's file."""
 
-import os
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -13,12 +11,9 @@ import msgspec
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from saveproof.conformance.campaigns.campaign import Campaign, run_together
-from saveproof.conformance.campaigns.process_failures import CARRIER
-from saveproof.conformance.campaigns.progress import Progress
-from saveproof.conformance.processes.isolation import Child
 from saveproof.conformance.runs.header import counted
-from saveproof.conformance.runs.job import CampaignSet, CampaignSpec, Job, plans
+from saveproof.conformance.runs.job import CampaignSet, CampaignSpec, Job
+from saveproof.conformance.runs.local_campaigns import LocalCampaigns
 from saveproof.conformance.runs.plugin import JOB
 from saveproof.conformance.runs.run_folder import RunFolder
 from saveproof.reports import store
@@ -47,8 +42,7 @@ class Conformance:
     config: pytest.Config = field(init=False)
     _folder: RunFolder = field(init=False)
     _items: tuple[str, ...] = field(init=False)
-    _results: dict[CampaignSpec, tuple[Result, ...]] = field(default_factory=dict)
-    _child: tuple[tuple[str, str], Child] | None = None
+    _campaigns: LocalCampaigns = field(init=False)
     _wanted: int = 0
     _unfinished: set[str] = field(default_factory=set)
     _kept: dict[str, int] = field(default_factory=dict)
@@ -58,7 +52,8 @@ class Conformance:
 
     def __post_init__(self) -> None:
         self._folder = RunFolder(self.out, FILES)
-        self._items = tuple(one.item for each in self.job.sets for one in each.campaigns)
+        self._items = tuple(campaign.item for campaign in self.job.campaigns)
+        self._campaigns = LocalCampaigns(self.job, self._tell)
 
     @classmethod
     def of(cls, config: pytest.Config) -> Optional["Conformance"]:
@@ -90,6 +85,7 @@ class Conformance:
         """Keep a set on one worker, unless another distribution than the default was asked for."""
         if config.getoption("dist") not in ("load", "loadgroup"):
             return None
+        config.option.loadscopereorder = False  # another subject's set starts another process
         return LoadScopeScheduling(config, log)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -98,6 +94,7 @@ class Conformance:
         failed = session.testsfailed and not option("continue_on_collection_errors")
         if not option("collectonly") and not failed:
             self._want([item.nodeid for item in session.items])
+            self._campaigns.choose(item.name for item in session.items)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
@@ -119,52 +116,15 @@ class Conformance:
             raise pytest.UsageError(f"saveproof: {error}") from error
         self._begun = True
 
-    def results(
-        self, of: CampaignSet, wanted: CampaignSpec, campaigns: Sequence[CampaignSpec]
-    ) -> tuple[Result, ...]:
-        """Return a campaign's results: run now, with those that share its cases, or before.
-
-        Where they can't be written down, the session ends.
-        """
+    def results(self, of: CampaignSet, wanted: CampaignSpec) -> tuple[Result, ...]:
+        """Return a campaign's results; where they can't be written down, the session ends."""
         try:
             if self.is_worker:
                 self._folder.join()
-            if wanted not in self._results:
-                self._run(of, tuple(campaigns) if of.together else (wanted,))
+            return self._campaigns.results(of, wanted)
         except (Claimed, NotWritten) as error:
             self._tell(f"saveproof: {error}")
             pytest.exit(f"saveproof: {error}", returncode=pytest.ExitCode.INTERRUPTED)
-        return self._results[wanted]
-
-    def _run(self, of: CampaignSet, specs: tuple[CampaignSpec, ...]) -> None:
-        child = self._child_of(of)
-        running = [Campaign(plan, child, self._keep) for plan in plans(specs)]
-        total = None if specs[0].seconds else specs[0].examples
-        try:
-            run_together(running, Progress(_described(specs), total, self._tell))
-        finally:
-            for campaign in running:
-                self._keep(campaign.results())
-        for spec, campaign in zip(specs, running, strict=True):
-            self._results[spec] = campaign.results()
-
-    def _child_of(self, of: CampaignSet) -> Child:
-        """Return the child process that serves the set; it takes the place of another's."""
-        key = (of.procedure, of.owner)
-        if self._child is None or self._child[0] != key:
-            self._end_child()
-            self._child = (key, Child(of.procedure, memory=self.job.memory))
-        return self._child[1]
-
-    def _end_child(self) -> None:
-        if self._child is not None:
-            self._child[1].close()
-        self._child = None
-
-    def _keep(self, results: Sequence[Result]) -> None:
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-        for result in results:
-            store.append(store.shard(self.out, worker), result)
 
     def _tell(self, line: str) -> None:
         """Write a line to standard error at once, a worker's past what it captures."""
@@ -203,7 +163,7 @@ class Conformance:
         A harness error is no finding about the subject: the session's exit status is 3. That of a
         run which was cut short, lacks a result that was kept or can't be written is 2.
         """
-        self._end_child()
+        self._campaigns.close()
         if not self._begun:
             self._folder.release()
             return
@@ -242,17 +202,3 @@ class Conformance:
             terminalreporter.write_line("")
             terminalreporter.write(terminal(figures, color=terminalreporter.hasmarkup))
             terminalreporter.write_line(f"report: {self.out / FILES['html']}")
-
-
-def summary(spec: CampaignSpec, results: Sequence[Result]) -> str:
-    """Return what a campaign came to, in a line: cases by verdict, and findings that are new."""
-    said = next((r for r in results if r.check == CARRIER), results[0])
-    unknown = Counter(r.verdict for r in results for finding in r.findings if not finding.known)
-    words = [f"{cases} {verdict}" for verdict, cases in said.tally.items()]
-    words += [f"{findings} found: {verdict}" for verdict, findings in unknown.items()]
-    return f"{spec.name}: {', '.join(words)}"
-
-
-def _described(specs: Sequence[CampaignSpec]) -> str:
-    first = specs[0]
-    return f"{first.subject}, {first.kind} models through {', '.join(s.path for s in specs)}"

@@ -69,7 +69,7 @@ def test_hunting_mutants_leaves_the_reference_as_it_is(tmp_path):
 def test_the_reference_is_tried_on_as_many_cases_as_any_mutant(tmp_path):
     mutants = [Mutant(MUTANTS["lost_slots"].seed, (), examples=n) for n in (30, 100)]
 
-    campaigns = [one for each in hunt(mutants, tmp_path).sets for one in each.campaigns]
+    campaigns = hunt(mutants, tmp_path).campaigns
 
     assert [one.examples for one in campaigns if one.subject == "reference"] == [100]
 
@@ -106,7 +106,7 @@ def test_mutant_that_its_target_does_not_find_survives():
 
 
 def killed(*checks):
-    return Kill(MUTANTS["lost_averages"], checks, 1.0)
+    return Kill(MUTANTS["lost_averages"], checks)
 
 
 def test_matrix_marks_who_killed_and_who_had_to():

@@ -241,7 +241,7 @@ def report_of(*properties):
 
 def test_a_campaign_that_was_not_run_to_its_end_makes_the_run_incomplete():
     """Whatever results of it there are."""
-    plugin = Conformance(SimpleNamespace(out="my run", sets=()))
+    plugin = Conformance(SimpleNamespace(out="my run", campaigns=()))
     plugin.config = SimpleNamespace()
     plugin._unfinished = {"an item"}
     plugin._tell = lambda _: None
@@ -277,17 +277,17 @@ def test_a_folder_without_room_is_told_in_a_line_and_is_no_finding(tmp_path):
 
 
 def test_a_result_that_cannot_be_kept_ends_the_session():
-    plugin = Conformance(SimpleNamespace(out="my run", sets=()))
+    plugin = Conformance(SimpleNamespace(out="my run", campaigns=()))
     plugin.config = SimpleNamespace()
     told = []
     plugin._tell = told.append
 
-    def run(*_):
+    def results(*_):
         raise NotWritten("no room")
 
-    plugin._run = run
+    plugin._campaigns.results = results
     with pytest.raises(pytest.exit.Exception, match="saveproof: no room"):
-        plugin.results(SimpleNamespace(together=False), "a campaign", [])
+        plugin.results("a set", "a campaign")
 
     assert told == ["saveproof: no room"]
 

@@ -8,7 +8,8 @@ import pytest
 
 from saveproof.conformance.runs.item_failures import failure
 from saveproof.conformance.runs.job import CampaignSet, CampaignSpec
-from saveproof.conformance.runs.session import CAMPAIGN, RESULTS, Conformance, summary
+from saveproof.conformance.runs.local_campaigns import summary
+from saveproof.conformance.runs.session import CAMPAIGN, RESULTS, Conformance
 from saveproof.reports.records import SHOWN_NOTHING, UNEXPECTED, Result
 
 
@@ -40,11 +41,6 @@ class SetNode(pytest.Collector):
         for one in self.campaigns.campaigns:
             yield CampaignItem.from_parent(self, name=one.item, spec=one)
 
-    def wanted(self) -> Sequence[CampaignSpec]:
-        """Return the campaigns whose items were not deselected."""
-        items = [item for item in self.session.items if isinstance(item, CampaignItem)]
-        return [item.spec for item in items if item.parent is self]
-
 
 class CampaignItem(pytest.Item):
     """A campaign: its checks' sentences hold for every case that was tried."""
@@ -58,9 +54,9 @@ class CampaignItem(pytest.Item):
     def runtest(self) -> None:
         """Run the campaign, if it has not run beside another; fail with its checks' findings."""
         at = self.parent
-        results = at.session_.results(at.campaigns, self.spec, at.wanted())
-        properties = (CAMPAIGN, summary(self.spec, results)), (RESULTS, len(results))
-        self.user_properties[:] = properties
+        results = at.session_.results(at.campaigns, self.spec)
+        self.user_properties.append((CAMPAIGN, summary(self.spec, results)))
+        self.user_properties.append((RESULTS, len(results)))
         outcome(results, at.session_.job.out)
 
     def reportinfo(self) -> tuple[Any, None, str]:
