@@ -11,7 +11,7 @@ def failure(result: Result, out: Path) -> str:
     """Return the findings of a result that are no known issues, in words."""
     news = [finding for finding in result.findings if not finding.known]
     told = (_finding_text(f, commands(f, result.place, [str(out)])) for f in news)
-    return "\n\n".join(told)
+    return "\n\n".join([result.check, *told])
 
 
 def _finding_text(finding: Finding, again: Sequence[str]) -> str:
