@@ -209,10 +209,10 @@ def _lines(report: Report) -> Iterator[str]:
             continue
         yield f"  {judgement.verdict:14} {judgement.check}  {judgement.reason}".rstrip()
         for defect in judgement.defects:
-            parted = defect.difference
-            yield f"      at       {parted.where} ({parted.what})"
-            yield f"      expected {parted.expected}"
-            yield f"      found    {parted.found}"
+            yield f"      {defect.title}"
+            yield f"      at       {defect.where}"
+            yield f"      expected {defect.difference.expected}"
+            yield f"      found    {defect.difference.found}"
             if judgement.verdict in DISASTERS.values():
                 yield from textwrap.indent(defect.traceback, " " * 6).splitlines()
 

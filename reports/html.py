@@ -6,7 +6,6 @@ from saveproof.reports.causes import sections
 from saveproof.reports.commands import commands
 from saveproof.reports.glossary import GLOSSARY
 from saveproof.reports.interchange import grid, measured
-from saveproof.reports.keys import told
 from saveproof.reports.matrix import NEWS, Cell, Matrix
 from saveproof.reports.records import PathInfo
 from saveproof.reports.rendering import rendered
@@ -38,7 +37,6 @@ def html(matrix: Matrix) -> str:
             "meanings": MEANINGS,
             "promised": promised,
             "tallied": tallied,
-            "told": told,
             "placed": placed,
             "counted": counted,
             "word": word,

@@ -123,7 +123,7 @@ def _distances(row: Row) -> Mapping[str, float]:
 
 def _lost(row: Row) -> tuple[Lost, ...]:
     lost = {
-        Lost(defect.verdict, cell.check.name, defect.finding.key): None
+        Lost(defect.verdict, cell.check.name, defect.key): None
         for cell in row.cells
         for defect in cell.defects
         if defect.verdict in NEWS

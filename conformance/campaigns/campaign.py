@@ -16,9 +16,10 @@ from saveproof.conformance.campaigns.process_failures import DISASTERS
 from saveproof.conformance.campaigns.progress import Progress
 from saveproof.conformance.campaigns.shrinking import Shown, reduce
 from saveproof.conformance.campaigns.worker import Question, Report, Reports, Request
-from saveproof.conformance.checks import ALL_CHECKS, Defect, Judgement
+from saveproof.conformance.checks import ALL_CHECKS, Judgement
 from saveproof.conformance.model_state.contract import Promise
 from saveproof.conformance.model_state.trace import Probe
+from saveproof.reports.findings import Defect
 from saveproof.reports.records import UNEXPECTED, Result, Verdict, worst
 from saveproof.strategies.case import Case
 
@@ -95,8 +96,8 @@ class Campaign:
     def unexpected(self) -> int:
         """How many distinct defects were found that make a run fail."""
         return sum(
-            self._shown(*at).verdict in UNEXPECTED and not self._known(*at)
-            for at in self._sightings
+            shown.verdict in UNEXPECTED and not self._known(check, shown.defect)
+            for (check, _), shown in self._all_shown()
         )
 
     def finish(self, progress: Progress) -> None:
@@ -163,7 +164,7 @@ class Campaign:
             for judgement in report.judgements
             if judgement.verdict not in DISASTERS.values()
             for defect in judgement.defects
-            if self._is_graver(judgement, defect) and not self._known(judgement.check, defect.key)
+            if self._is_graver(judgement, defect) and not self._known(judgement.check, defect)
         }
 
     def _is_graver(self, judgement: Judgement, defect: Defect) -> bool:
@@ -186,12 +187,13 @@ class Campaign:
 
     def _verdict(self, judgement: Judgement) -> Verdict:
         """Return known where every defect is listed, whatever the promise and however it ended."""
-        known = [self._known(judgement.check, defect.key) for defect in judgement.defects]
+        known = [self._known(judgement.check, defect) for defect in judgement.defects]
         return Verdict.KNOWN if known and all(known) else judgement.verdict
 
-    def _known(self, check: str, key: str) -> str:
+    def _known(self, check: str, defect: Defect) -> str:
+        """Return the statement of the known issue that explains the defect; empty without one."""
         places = self.plan.places or ((self.plan.subject, self.plan.path),)
-        issues = (known_issue(*place, check, key) for place in places)
+        issues = (known_issue(*place, check, defect) for place in places)
         return next((issue.statement for issue in issues if issue is not None), "")
 
     def _reduce_all(self, worth: Sequence[tuple[str, str]]) -> None:
@@ -211,14 +213,17 @@ class Campaign:
         reduced: Counter[str] = Counter()
         for check, key in self._sightings:
             reduced[check] += 1
-            if reduced[check] <= FINDINGS_A_CHECK and not self._known(check, key):
+            if reduced[check] <= FINDINGS_A_CHECK and not self._known(
+                check, self._shown(check, key).defect
+            ):
                 yield check, key
 
     def _reduce(self, check: str, key: str, deadline: float) -> None:
         sighting = self._sightings[check, key]
         anything = sighting.first.verdict in DISASTERS.values()
         probes = {c.probe for c in self.plan.checks if c.name == check and c.probe}
-        probes |= {probe for probe in Probe if probe in key}  # what it raised in
+        if sighting.first.defect.probe:
+            probes.add(Probe(sighting.first.defect.probe))
         if check in EARNED:
             probes.add(Probe.TWIN)
         question = self._question(probes, *(() if anything else (check,)))
@@ -242,6 +247,9 @@ class Campaign:
         """Return the smallest case so far of those on which the defect is gravest."""
         return self._reduced.get((check, key), self._sightings[check, key].first)
 
+    def _all_shown(self) -> Iterator[tuple[tuple[str, str], Shown]]:
+        return ((at, self._shown(*at)) for at in self._sightings)
+
     def _result(self, check: str) -> Result:
         tally, promises = self._tallies[check], self._promises.get(check, set())
         return Result(
@@ -253,8 +261,8 @@ class Campaign:
             verdict=worst(tally),
             tally=dict(tally),
             findings=tuple(
-                self._shown(name, key).finding(known=self._known(name, key))
-                for name, key in self._sightings
+                shown.finding(known=self._known(check, shown.defect))
+                for (name, _), shown in self._all_shown()
                 if name == check
             ),
             seconds=round(self._seconds, 3),

@@ -1,9 +1,8 @@
 """Disasters: what is said of a case where a process ended or gave no answer."""
 
-from saveproof.conformance.checks import Defect, Judgement
+from saveproof.conformance.checks import Judgement
 from saveproof.conformance.model_state.contract import Promise
-from saveproof.conformance.model_state.snapshot import Difference
-from saveproof.conformance.model_state.trace import Stage
+from saveproof.conformance.model_state.trace import Probe
 from saveproof.conformance.processes.endings import (
     Crashed,
     Failed,
@@ -12,6 +11,7 @@ from saveproof.conformance.processes.endings import (
     OutOfMemory,
     TimedOut,
 )
+from saveproof.reports.findings import Defect, DefectKind, Difference
 from saveproof.reports.records import Verdict
 
 DISASTERS = {
@@ -34,19 +34,25 @@ def on_carrier(verdict: Verdict, reason: str) -> Judgement:
 
 def process_failure(error: IsolationError) -> Judgement:
     """Return what the end of the process that runs the case comes to."""
-    return _told(error, "process", "")
+    return _ended(error, "process")
 
 
 def other_process_failure(error: IsolationError) -> Judgement:
     """Return what the end of the other process, which loads the source, comes to."""
-    return _told(error, Stage.ANOTHER_PROCESS, f"{Stage.ANOTHER_PROCESS}: ")
+    return _ended(error, Probe.ANOTHER_PROCESS, f"{Probe.ANOTHER_PROCESS}: ")
 
 
-def _told(error: IsolationError, where: str, before: str) -> Judgement:
+def _ended(error: IsolationError, where: str, before: str = "") -> Judgement:
     verdict = DISASTERS[type(error)]
-    first, _, words = str(error).partition("\n")
+    first, _, output = str(error).partition("\n")
     last = str(error).rstrip().rsplit("\n", 1)[-1]
-    normalized_message = before + (last if verdict is Verdict.HARNESS_ERROR else first)
-    parted = Difference(where, str(verdict), "an answer", normalized_message)
-    defect = Defect(f"{verdict}: {normalized_message[:80]}", normalized_message, parted, words)
+    words = before + (last if verdict is Verdict.HARNESS_ERROR else first)
+    defect = Defect(
+        DefectKind.ENDED,
+        Difference(where, "an answer", words),
+        name=verdict,
+        probe=where if before else "",
+        words=words,
+        traceback=output,
+    )
     return Judgement(CARRIER, Promise.MUST, verdict, (defect,))

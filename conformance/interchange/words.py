@@ -52,7 +52,8 @@ def comparable(snapshot: Snapshot) -> Snapshot:
             facet: dict(_TRANSLATIONS[facet](snapshot))
             for facet in snapshot.facets
             if facet in _TRANSLATIONS
-        }
+        },
+        snapshot.classes,
     )
 
 
@@ -67,7 +68,7 @@ def in_common(expected: Snapshot, found: Snapshot) -> tuple[Snapshot, Snapshot]:
         a, b = expected[facet], found[facet]
         if a and b:
             one[facet], other[facet] = _known_to(a, b), _known_to(b, a)
-    return Snapshot(one), Snapshot(other)
+    return Snapshot(one, expected.classes), Snapshot(other, found.classes)
 
 
 def trajectories_in_common(

@@ -84,7 +84,7 @@ def found(subject: str, ground: Ground, *, timeout: float = 120.0) -> tuple[Defe
 def _defects(results: Iterable[Result]) -> Iterator[tuple[str, str]]:
     for result in results:
         if KILLS.intersection(result.tally):
-            yield from ((result.check, finding.key) for finding in result.findings)
+            yield from ((result.check, finding.defect.key) for finding in result.findings)
 
 
 def in_order(checks: Iterable[str]) -> tuple[str, ...]:

@@ -16,7 +16,6 @@ from saveproof.conformance.campaigns.worker import EXAMINE
 from saveproof.conformance.mutants import MUTANTS, Mutant
 from saveproof.conformance.processes.endings import MEMORY
 from saveproof.conformance.processes.isolation import Child
-from saveproof.reports.keys import told
 from saveproof.strategies.cases import cases
 
 RECORD = Path(__file__).with_name("mutant_findings.json")
@@ -42,7 +41,7 @@ def findings_of(mutant: Mutant) -> Found:
     )
     with Child(EXAMINE, memory=MEMORY) as child:
         results = Campaign(plan, child, lambda _: None).run()
-    return [(r.check, f.key, told(f)) for r in results for f in r.findings]
+    return [(r.check, f.defect.key, f.defect.title) for r in results for f in r.findings]
 
 
 def recorded() -> dict[str, Found]:

@@ -1,6 +1,8 @@
 """Known issues of Keras 3: docs/findings/keras.md has each, reduced and confirmed."""
 
-from saveproof.conformance.campaigns.known_issues.known_issue import KnownIssue
+from saveproof.conformance.campaigns.known_issues.known_issue import Begins, KnownIssue, Like
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.reports.findings import DefectKind
 
 _WHERE = "Keras 3.15.1: docs/findings/keras.md"
 
@@ -35,74 +37,113 @@ _NESTED_GRAPH = (
 _CONFIGS = ("keras", "h5", "config", "json", "config_and_weights", "json_and_weights", "clone")
 """Paths whose architecture comes from a config."""
 
-_FLAG_KEYS = (
-    ("architecture_survives", "architecture: trainable value"),
-    ("arguments_survive", "arguments: *Sequential/trainable value"),
-    ("trainable_flags_survive", "trainable flags: *Sequential value"),
+_FLAGS = (
+    ("architecture_survives", Like(facet=Facet.ARCHITECTURE, name="trainable", how="value")),
+    (
+        "arguments_survive",
+        Like(facet=Facet.ARGUMENTS, owner="Sequential", name="trainable", how="value"),
+    ),
+    (
+        "trainable_flags_survive",
+        Like(facet=Facet.TRAINABLE, owner="Sequential", name="", how="value"),
+    ),
 )
-_FROZEN_KEYS = (
-    ("optimizer_slots_survive", "optimizer slots: * lost"),
-    ("iteration_survives", "iteration: iterations value"),
-    ("resume_trajectory_is_identical", "resume: *, from optimizer slots: * lost"),
-    ("resume_trajectory_is_identical", "resume: *, from iteration: iterations value"),
+_NEW_SLOTS = Like(facet=Facet.SLOTS, how="lost", frozen_since_compile=True)
+_NEW_ITERATION = Like(
+    facet=Facet.ITERATION, name="iterations", how="value", frozen_since_compile=True
 )
-_LOSS_KEYS = (
-    ("compile_settings_survive", "compile settings: delta value"),
-    ("first_batch_loss_is_identical", "resume: *, from compile settings: delta value"),
-    ("resume_trajectory_is_identical", "resume: *, from compile settings: delta value"),
+_LOST_OPTIMIZER = (
+    ("optimizer_slots_survive", _NEW_SLOTS),
+    ("iteration_survives", _NEW_ITERATION),
+    ("resume_trajectory_is_identical", Like(origin=_NEW_SLOTS)),
+    ("resume_trajectory_is_identical", Like(origin=_NEW_ITERATION)),
 )
-_SHORT_NAME = "Could not deserialize … because it is not a KerasSaveable subclass"
-_HDF5_KEYS = (
+_DELTA = Like(facet=Facet.COMPILE, name="delta", how="value")
+_LOST_DELTA = (
+    ("compile_settings_survive", _DELTA),
+    ("first_batch_loss_is_identical", Like(origin=_DELTA)),
+    ("resume_trajectory_is_identical", Like(origin=_DELTA)),
+)
+_AXIS = Like(
+    facet=Facet.ARGUMENTS,
+    owner=frozenset({"LayerNormalization", "Softmax"}),
+    name="axis",
+    how="value",
+)
+
+
+def _raises(action: str, exception: str, words: object, **fields: object) -> Like:
+    return Like(
+        kind=DefectKind.RAISED,
+        action=action,
+        exception=f"builtins.{exception}",
+        words=words,
+        **fields,
+    )
+
+
+_HDF5 = (
     (
         "first_batch_loss_is_identical",
-        "resume: raised builtins.ValueError: Unknown variable: …",
+        _raises("resume", "ValueError", "Unknown variable: …", circumstances="", origin=None),
         _HDF5_TRAINING,
     ),
     (
         "first_batch_loss_is_identical",
-        "resume: raised builtins.ValueError: Argument … must be a list of tensors corresponding *",
+        _raises(
+            "resume",
+            "ValueError",
+            Begins("Argument … must be a list of tensors corresponding "),
+        ),
         _HDF5_TRAINING,
     ),
     (
         "round_trip_completes",
-        f"load: raised builtins.ValueError: {_SHORT_NAME}",
+        _raises(
+            "load",
+            "ValueError",
+            "Could not deserialize … because it is not a KerasSaveable subclass",
+        ),
         _HDF5_LOSS,
     ),
     (
         "round_trip_completes",
-        "load: raised builtins.TypeError: int() argument must be a string, a bytes-like object*",
+        _raises(
+            "load", "TypeError", Begins("int() argument must be a string, a bytes-like object")
+        ),
         _NESTED_GRAPH,
     ),
-    ("compile_settings_survive", "compile settings: name unexpected", _HDF5_METRICS),
-    ("compile_settings_survive", "compile settings: from_logits unexpected", _HDF5_METRICS),
-    ("compile_settings_survive", "compile settings: label_smoothing unexpected", _HDF5_METRICS),
-    ("architecture_survives", "architecture: axis *", _HDF5_AXIS),
-    *(
-        (check, f"{key}*{layer}/axis value", _HDF5_AXIS)
-        for layer in ("LayerNormalization", "Softmax")
-        for check, key in (
-            ("arguments_survive", "arguments: "),
-            ("outputs_survive", "outputs: *, from arguments: "),
-        )
+    (
+        "compile_settings_survive",
+        Like(
+            facet=Facet.COMPILE,
+            name=frozenset({"name", "from_logits", "label_smoothing"}),
+            how="unexpected",
+        ),
+        _HDF5_METRICS,
     ),
-    ("round_trip_completes", "load: raised builtins.ValueError: Shape mismatch in *", _HDF5_AXIS),
+    ("architecture_survives", Like(facet=Facet.ARCHITECTURE, name="axis"), _HDF5_AXIS),
+    ("arguments_survive", _AXIS, _HDF5_AXIS),
+    (
+        "outputs_survive",
+        Like(kind=frozenset({DefectKind.OUTPUT, DefectKind.OUTPUT_COUNT}), origin=_AXIS),
+        _HDF5_AXIS,
+    ),
+    (
+        "round_trip_completes",
+        _raises("load", "ValueError", Begins("Shape mismatch in ")),
+        _HDF5_AXIS,
+    ),
 )
 
 
-def _issue(path: str, check: str, key: str, statement: str) -> KnownIssue:
-    return KnownIssue("keras*", path, check, key, statement)
+def _issue(path: str, check: str, defect: Like, statement: str) -> KnownIssue:
+    return KnownIssue("keras", path, check, defect, statement)
 
 
 KERAS_3: tuple[KnownIssue, ...] = (
-    *(_issue(path, check, key, _NESTED_FLAG) for path in _CONFIGS for check, key in _FLAG_KEYS),
-    *(
-        _issue("keras", check, f"{key} after freezing without compile", _FROZEN)
-        for check, key in _FROZEN_KEYS
-    ),
-    *(
-        _issue(path, check, key, _LOSS_ARGUMENTS)
-        for path in ("keras", "h5")
-        for check, key in _LOSS_KEYS
-    ),
-    *(_issue("h5", check, key, statement) for check, key, statement in _HDF5_KEYS),
+    *(_issue(path, *flag, _NESTED_FLAG) for path in _CONFIGS for flag in _FLAGS),
+    *(_issue("keras", *lost, _FROZEN) for lost in _LOST_OPTIMIZER),
+    *(_issue(path, *lost, _LOSS_ARGUMENTS) for path in ("keras", "h5") for lost in _LOST_DELTA),
+    *(_issue("h5", *found) for found in _HDF5),
 )

@@ -1,6 +1,8 @@
 """Known issues of tf_keras: docs/findings/tf_keras.md has each, reduced and confirmed."""
 
-from saveproof.conformance.campaigns.known_issues.known_issue import KnownIssue
+from saveproof.conformance.campaigns.known_issues.known_issue import Begins, KnownIssue, Like
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.reports.findings import DefectKind
 
 _WHERE = "tf_keras 2.21.0, TensorFlow 2.21.0: docs/findings/tf_keras.md"
 
@@ -51,36 +53,64 @@ _AVERAGES = (
 _CONFIGS = ("h5", "keras", "config", "json", "config_and_weights", "json_and_weights_h5")
 """Paths whose architecture comes from a config."""
 
-_FLAG_KEYS = (
-    ("architecture_survives", "architecture: trainable value"),
-    ("arguments_survive", "arguments: *Functional/trainable value"),
-    ("arguments_survive", "arguments: *Sequential/trainable value"),
-    ("trainable_flags_survive", "trainable flags: *Functional value"),
-    ("trainable_flags_survive", "trainable flags: *Sequential value"),
+_MODELS = frozenset({"Functional", "Sequential"})
+_FLAGS = (
+    ("architecture_survives", Like(facet=Facet.ARCHITECTURE, name="trainable", how="value")),
+    (
+        "arguments_survive",
+        Like(facet=Facet.ARGUMENTS, owner=_MODELS, name="trainable", how="value"),
+    ),
+    ("trainable_flags_survive", Like(facet=Facet.TRAINABLE, owner=_MODELS, name="", how="value")),
 )
 
-_SINCE = " after freezing without compile"
+
+def _lost_optimizer(**fields: object) -> tuple[tuple[str, Like], ...]:
+    """Return what shows that slots and iteration are lost, where defects have the fields."""
+    slots = Like(facet=Facet.SLOTS, how="lost", **fields)
+    iteration = Like(facet=Facet.ITERATION, name="iterations", how="value", **fields)
+    return (
+        ("optimizer_slots_survive", slots),
+        ("iteration_survives", iteration),
+        ("resume_trajectory_is_identical", Like(origin=slots)),
+        ("resume_trajectory_is_identical", Like(origin=iteration)),
+    )
 
 
-def _issue(path: str, check: str, key: str, statement: str) -> KnownIssue:
-    return KnownIssue("tf_keras", path, check, key, statement)
+_MOMENTA = Like(facet=Facet.SLOTS, name="_u_product", how="lost")
+_DIVERGES = (
+    Like(kind=DefectKind.LOG, frozen_since_compile=True),
+    Like(
+        kind=DefectKind.TRAINED_STATE,
+        facet=frozenset({Facet.WEIGHTS, Facet.NON_TRAINABLE}),
+        frozen_since_compile=True,
+    ),
+)
+
+
+def _raises(action: str, words: str) -> Like:
+    return Like(
+        kind=DefectKind.RAISED, action=action, exception="builtins.ValueError", words=Begins(words)
+    )
+
+
+def _issue(path: str, check: str, defect: Like, statement: str) -> KnownIssue:
+    return KnownIssue("tf_keras", path, check, defect, statement)
 
 
 TF_KERAS: tuple[KnownIssue, ...] = (
-    *(
-        _issue("savedmodel", check, key, _SAVEDMODEL_OPTIMIZER)
-        for check, key in (
-            ("optimizer_slots_survive", "optimizer slots: * lost*"),
-            ("iteration_survives", "iteration: iterations value*"),
-            ("resume_trajectory_is_identical", "resume: *, from optimizer slots: * lost*"),
-            ("resume_trajectory_is_identical", "resume: *, from iteration: iterations value*"),
-        )
+    *(_issue("savedmodel", *lost, _SAVEDMODEL_OPTIMIZER) for lost in _lost_optimizer()),
+    _issue(
+        "savedmodel",
+        "saving_changes_nothing",
+        Like(facet=Facet.RNG, how="value"),
+        _SAVEDMODEL_SEED,
     ),
-    _issue("savedmodel", "saving_changes_nothing", "RNG state: * value", _SAVEDMODEL_SEED),
     *(
-        _issue("savedmodel", check, f"{key}*", _SAVEDMODEL_INPUTS)
-        for key in (
-            "resume: raised builtins.ValueError: Could not find matching concrete function",
+        _issue(
+            "savedmodel",
+            check,
+            _raises("resume", "Could not find matching concrete function"),
+            _SAVEDMODEL_INPUTS,
         )
         for check in (
             "outputs_survive",
@@ -92,48 +122,48 @@ TF_KERAS: tuple[KnownIssue, ...] = (
         _issue(
             "savedmodel",
             "round_trip_completes",
-            f"save: raised builtins.ValueError: … is not a valid {kind} name*",
+            _raises("save", f"… is not a valid {kind} name"),
             _SAVEDMODEL_NAMES,
         )
         for kind in ("scope", "root scope")
     ),
     *(
-        _issue(path, check, key, _NADAM)
+        _issue(path, check, defect, _NADAM)
         for path in ("h5", "keras")
-        for check, key in (
-            ("optimizer_slots_survive", "optimizer slots: _u_product lost*"),
-            ("resume_trajectory_is_identical", "resume: *, from optimizer slots: _u_product lost*"),
+        for check, defect in (
+            ("optimizer_slots_survive", _MOMENTA),
+            ("resume_trajectory_is_identical", Like(origin=_MOMENTA)),
         )
     ),
     *(
-        _issue(path, "resume_trajectory_is_identical", "resume: * with Nadam*", _NADAM_STEPS)
+        _issue(path, "resume_trajectory_is_identical", Like(optimizer="Nadam"), _NADAM_STEPS)
         for path in ("checkpoint", "h5", "keras", "savedmodel")
     ),
     *(
-        _issue(path, check, key + _SINCE, _FROZEN)
+        _issue(path, *lost, _FROZEN)
         for path in ("h5", "keras")
-        for check, key in (
-            ("optimizer_slots_survive", "optimizer slots: * lost"),
-            ("iteration_survives", "iteration: iterations value"),
-            ("resume_trajectory_is_identical", "resume: *, from optimizer slots: * lost"),
-            ("resume_trajectory_is_identical", "resume: *, from iteration: iterations value"),
-        )
+        for lost in _lost_optimizer(frozen_since_compile=True)
     ),
     *(
-        _issue(path, check, f"resume: * {what}*{_SINCE}", _COMPILED_FLAGS)
+        _issue(path, check, diverges, _COMPILED_FLAGS)
         for path in ("h5", "keras", "savedmodel")
         for check in ("first_batch_loss_is_identical", "resume_trajectory_is_identical")
-        for what in ("loss", "weights", "non-trainable state")
+        for diverges in _DIVERGES
     ),
-    *(_issue(path, check, key, _NESTED_FLAG) for path in _CONFIGS for check, key in _FLAG_KEYS),
+    *(_issue(path, *flag, _NESTED_FLAG) for path in _CONFIGS for flag in _FLAGS),
     *(
-        _issue("keras", check, "resume: first step log names", _RENAMED)
+        _issue(
+            "keras",
+            check,
+            Like(kind=DefectKind.LOG_NAMES, when="first step", origin=None),
+            _RENAMED,
+        )
         for check in ("first_batch_loss_is_identical", "resume_trajectory_is_identical")
     ),
     _issue(
         "keras",
         "resume_trajectory_is_identical",
-        "resume: * with * before its first average*",
+        Like(before_first_average=True),
         _AVERAGES,
     ),
 )

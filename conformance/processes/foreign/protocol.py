@@ -23,6 +23,9 @@ ARRAY, FLOAT = "__array__", "__float__"
 EXTENDED = {"bfloat16": np.dtype(ml_dtypes.bfloat16)}
 """Dtypes by name that NumPy alone does not know."""
 
+CLASSES = "classes"
+"""Key of a snapshot that holds no facet: the class of a layer by its name."""
+
 Json = Any
 """A JSON value."""
 
@@ -98,11 +101,12 @@ def rows_from_json(told: Json) -> Rows | None:
 
 
 def snapshot_to_json(snapshot: Snapshot) -> Json:
-    """Return the snapshot: by facet, pairs of a name and a value, in order."""
-    return {
+    """Return the snapshot: by facet, pairs of a name and a value, in order; classes, if any."""
+    facets = {
         str(facet): [[name, to_json(value)] for name, value in inventory.items()]
         for facet, inventory in snapshot.facets.items()
     }
+    return facets | ({CLASSES: dict(snapshot.classes)} if snapshot.classes else {})
 
 
 def snapshot_from_json(told: Json) -> Snapshot:
@@ -111,7 +115,8 @@ def snapshot_from_json(told: Json) -> Snapshot:
     Raises:
         Misspoken: a facet that there is not.
     """
-    return Snapshot({_facet(name): _inventory(pairs) for name, pairs in told.items()})
+    facets = {_facet(name): _inventory(told[name]) for name in told if name != CLASSES}
+    return Snapshot(facets, told.get(CLASSES, {}))
 
 
 def _inventory(pairs: Sequence[Sequence[Json]]) -> Inventory:
