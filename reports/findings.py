@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple
 
 import msgspec
 
@@ -46,80 +45,78 @@ class Difference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 
 
 class DefectKind(StrEnum):
-    """What went wrong."""
+    """What went wrong; with the key and the message of such a defect, which have room for fields.
 
-    STATE = "state differs"
-    OUTPUT = "output differs"
-    OUTPUT_COUNT = "number of outputs differs"
-    LOG = "log differs"
-    LOG_COUNT = "number of logs differs"
-    LOG_NAMES = "names of logs differ"
-    TRAINED_STATE = "state differs in training"
-    RAISED = "exception"
-    NO_TRAINING = "no training"
-    NOT_REFUSED = "not refused"
-    UNCLEAR_REFUSAL = "unclear refusal"
-    NOT_FRESH = "state not fresh"
-    LITTER = "file left beside the target"
-    OPEN_FILE = "file left open"
-    REMNANT = "remnant of an earlier save"
-    SETTING = "setting of the process changed"
-    SURROUNDINGS = "surroundings changed"
-    DRAW = "random numbers drawn"
-    LINK = "link to another file"
-    SAME_MODEL = "same model loaded twice"
-    OTHER_MODEL = "state of another model"
-    ENDED = "process ended"
-    NOT_JUDGED = "not judged"
-    UNEXPLAINED = "unexplained"
-    RECORDED = "recorded as text"
+    These are all the keys that there are, and all that is said of a minimal case.
+    """
 
+    STATE = (
+        "state differs",
+        "{d.facet}: {d.entry}",
+        "{d.facet}: {d.where} ({d.difference.change})",
+    )
+    OUTPUT = ("output differs", "outputs: value", "{d.where} differs")
+    OUTPUT_COUNT = ("number of outputs differs", "outputs: count", "number of outputs")
+    LOG = ("log differs", "resume: {d.when} loss", "{d.name} differs in step {d.step}")
+    LOG_COUNT = ("number of logs differs", "resume: {d.when} logs", "step {d.step} has other logs")
+    LOG_NAMES = (
+        "names of logs differ",
+        "resume: {d.when} log names",
+        "{d.name} differs in step {d.step}",
+    )
+    TRAINED_STATE = (
+        "state differs in training",
+        "resume: {d.when} {d.facet}",
+        "{d.facet} part in step {d.step}",
+    )
+    RAISED = (
+        "exception",
+        "{d.action}: raised {d.exception}: {d.words}",
+        "{d.actor} raised {d.exception}",
+    )
+    NO_TRAINING = ("no training", "resume: missing", "the loaded model did not train")
+    NOT_REFUSED = ("not refused", "refusal: missing", "what must be refused was accepted")
+    UNCLEAR_REFUSAL = (
+        "unclear refusal",
+        "refusal: unclear {d.exception}",
+        "the refusal does not say why",
+    )
+    NOT_FRESH = ("state not fresh", "fresh: {d.facet}", "{d.facet} came back")
+    LITTER = ("file left beside the target", "save: litter", "save: litter: {d.where}")
+    OPEN_FILE = ("file left open", "open file", "open file: {d.where}")
+    REMNANT = ("remnant of an earlier save", "over: remnants", "over: remnants: {d.where}")
+    SETTING = (
+        "setting of the process changed",
+        "{d.action}: {d.name}",
+        "a {d.action} changed what was there: {d.where}",
+    )
+    SURROUNDINGS = (
+        "surroundings changed",
+        "{d.action}: {d.entry}",
+        "a {d.action} changed what was there: {d.where}",
+    )
+    DRAW = ("random numbers drawn", "save: drew from {d.name}", "a save drew from {d.name}")
+    LINK = ("link to another file", "link: {d.name}", "{d.where} is {d.difference.found}")
+    SAME_MODEL = (
+        "same model loaded twice",
+        "again: the same model",
+        "a second load gave the first model",
+    )
+    OTHER_MODEL = ("state of another model", "{d.action}: {d.facet}", "{d.facet} of another model")
+    ENDED = ("process ended", "{d.name}: {d.words:.80}", "{d.words}")
+    NOT_JUDGED = ("not judged", "{d.name}", "{d.words}")
+    UNEXPLAINED = ("unexplained", "unexplained", "{d.name}, and the run recorded no finding")
+    RECORDED = ("recorded as text", "{d.name}", "{d.words}")
 
-class Words(NamedTuple):
-    """The key and the message of one kind of defect, with room for the defect's fields."""
+    def __new__(cls, name: str, key: str, message: str) -> "DefectKind":
+        """Return the kind of that name."""
+        kind = str.__new__(cls, name)
+        kind._value_, kind.key, kind.message = name, key, message
+        return kind
 
     key: str
     message: str
 
-
-WORDS: Mapping[DefectKind, Words] = {
-    DefectKind.STATE: Words("{d.facet}: {d.entry}", "{d.facet}: {d.where} ({d.difference.change})"),
-    DefectKind.OUTPUT: Words("outputs: value", "{d.where} differs"),
-    DefectKind.OUTPUT_COUNT: Words("outputs: count", "number of outputs"),
-    DefectKind.LOG: Words("resume: {d.when} loss", "{d.name} differs in step {d.step}"),
-    DefectKind.LOG_COUNT: Words("resume: {d.when} logs", "step {d.step} has other logs"),
-    DefectKind.LOG_NAMES: Words("resume: {d.when} log names", "{d.name} differs in step {d.step}"),
-    DefectKind.TRAINED_STATE: Words(
-        "resume: {d.when} {d.facet}", "{d.facet} part in step {d.step}"
-    ),
-    DefectKind.RAISED: Words(
-        "{d.action}: raised {d.exception}: {d.words}", "{d.actor} raised {d.exception}"
-    ),
-    DefectKind.NO_TRAINING: Words("resume: missing", "the loaded model did not train"),
-    DefectKind.NOT_REFUSED: Words("refusal: missing", "what must be refused was accepted"),
-    DefectKind.UNCLEAR_REFUSAL: Words(
-        "refusal: unclear {d.exception}", "the refusal does not say why"
-    ),
-    DefectKind.NOT_FRESH: Words("fresh: {d.facet}", "{d.facet} came back"),
-    DefectKind.LITTER: Words("save: litter", "save: litter: {d.where}"),
-    DefectKind.OPEN_FILE: Words("open file", "open file: {d.where}"),
-    DefectKind.REMNANT: Words("over: remnants", "over: remnants: {d.where}"),
-    DefectKind.SETTING: Words(
-        "{d.action}: {d.name}", "a {d.action} changed what was there: {d.where}"
-    ),
-    DefectKind.SURROUNDINGS: Words(
-        "{d.action}: {d.entry}", "a {d.action} changed what was there: {d.where}"
-    ),
-    DefectKind.DRAW: Words("save: drew from {d.name}", "a save drew from {d.name}"),
-    DefectKind.LINK: Words("link: {d.name}", "{d.where} is {d.difference.found}"),
-    DefectKind.SAME_MODEL: Words("again: the same model", "a second load gave the first model"),
-    DefectKind.OTHER_MODEL: Words("{d.action}: {d.facet}", "{d.facet} of another model"),
-    DefectKind.ENDED: Words("{d.name}: {d.words:.80}", "{d.words}"),
-    DefectKind.NOT_JUDGED: Words("{d.name}", "{d.words}"),
-    DefectKind.UNEXPLAINED: Words("unexplained", "{d.name}, and the run recorded no finding"),
-    DefectKind.RECORDED: Words("{d.name}", "{d.words}"),
-}
-"""Every key of a defect, and what is said of the minimal case, in one place."""
 
 MEASURED = frozenset({DefectKind.OUTPUT, DefectKind.LOG, DefectKind.TRAINED_STATE})
 """Kinds whose title gives the distance."""
@@ -166,12 +163,12 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     def key(self) -> str:
         """What names the defect: the same on every case, model and layer that shows it."""
         comes_from = f", from {self.origin.key}" if self.origin else ""
-        return WORDS[self.kind].key.format(d=self) + self.circumstances + comes_from
+        return self.kind.key.format(d=self) + self.circumstances + comes_from
 
     @property
     def message(self) -> str:
         """What is wrong on the minimal case."""
-        return WORDS[self.kind].message.format(d=self)
+        return self.kind.message.format(d=self)
 
     @property
     def title(self) -> str:
