@@ -134,6 +134,11 @@ def test_an_issue_of_tf_keras_matches_its_own_defect_alone(subject, path, check,
     assert known_issue("reference", path, check, defect) is None
 
 
+def on(release):
+    """Return what tells this release of every subject."""
+    return lambda *_: release
+
+
 NOT_A_SIZE = "int() argument must be a string, a bytes-like object or a real number, not …"
 NOT_SERIALIZABLE = "Could not deserialize … because it is not a KerasSaveable subclass"
 NOT_A_LIST = "Argument … must be a list of tensors corresponding to the trainable variables list"
@@ -197,7 +202,8 @@ OF_KERAS_3 = (
 @pytest.mark.parametrize(("path", "check", "defect", "anchor"), OF_KERAS_3)
 @pytest.mark.parametrize("subject", ["keras", "keras:jax", "keras:torch==3.4.1", "keras@/venv"])
 def test_an_issue_of_keras_3_matches_its_own_defect_alone(subject, path, check, defect, anchor):
-    found = known_issue(subject, path, check, defect)
+    release = "3.4.1" if anchor == "nested-graph" else "3.15.1"
+    found = known_issue(subject, path, check, defect, release=on(release))
 
     assert (found and anchor_of(found)) == anchor
     assert known_issue("reference", path, check, defect) is None
@@ -206,12 +212,19 @@ def test_an_issue_of_keras_3_matches_its_own_defect_alone(subject, path, check, 
 def test_every_issue_matches_a_defect_of_these_tests():
     """An issue that matches nothing would stay listed unseen."""
     seen = [
-        known_issue(subject, path, check, defect)
+        known_issue(subject, path, check, defect, release=on("3.4.1"))
         for subject, rows in (("tf_keras", OF_TF_KERAS), ("keras", OF_KERAS_3))
         for path, check, defect, _ in rows
     ]
 
     assert {one.statement for one in seen if one} == {one.statement for one in KNOWN_ISSUES}
+
+
+@pytest.mark.parametrize(("release", "listed"), [("3.4.1", True), ("3.15.1", True), ("4.0", False)])
+def test_an_issue_that_a_release_has_mended_is_no_longer_known(release, listed):
+    found = known_issue("keras", "keras", "compile_settings_survive", DELTA, release=on(release))
+
+    assert (found is not None) is listed
 
 
 def test_an_issue_can_ask_for_no_field_that_a_defect_lacks():

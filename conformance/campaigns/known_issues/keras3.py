@@ -112,6 +112,7 @@ _HDF5 = (
             "load", "TypeError", Begins("int() argument must be a string, a bytes-like object")
         ),
         _NESTED_GRAPH,
+        "<3.15.1",
     ),
     (
         "compile_settings_survive",
@@ -137,13 +138,17 @@ _HDF5 = (
 )
 
 
-def _issue(path: str, check: str, defect: Like, statement: str) -> KnownIssue:
-    return KnownIssue("keras", path, check, defect, statement)
+def _issue(path: str, check: str, defect: Like, statement: str, releases: str = "") -> KnownIssue:
+    return KnownIssue("keras", path, check, defect, statement, releases)
 
 
 KERAS_3: tuple[KnownIssue, ...] = (
     *(_issue(path, *flag, _NESTED_FLAG) for path in _CONFIGS for flag in _FLAGS),
     *(_issue("keras", *lost, _FROZEN) for lost in _LOST_OPTIMIZER),
-    *(_issue(path, *lost, _LOSS_ARGUMENTS) for path in ("keras", "h5") for lost in _LOST_DELTA),
+    *(
+        _issue(path, *lost, _LOSS_ARGUMENTS, "<=3.15.1")
+        for path in ("keras", "h5")
+        for lost in _LOST_DELTA
+    ),
     *(_issue("h5", *found) for found in _HDF5),
 )

@@ -1,16 +1,15 @@
 """What a known issue is: a finding on a real subject that was reduced, confirmed and listed."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from inspect import getmembers
+
+from packaging.specifiers import SpecifierSet
 
 from saveproof.reports.findings import Defect
 
 FIELDS = frozenset(name for name, _ in getmembers(Defect) if not name.startswith("_"))
 """What a known issue may ask of a defect: its fields, and what is derived from them."""
-
-_FRAMEWORK = re.compile(r"[^:=@]*")
 
 
 class UnknownField(TypeError):
@@ -50,9 +49,10 @@ def _fits(value: object, wanted: object) -> bool:
 
 @dataclass(frozen=True)
 class KnownIssue:
-    """A finding that is expected, of any backend or release of a framework, and why.
+    """A finding that is expected of a framework, whatever its backend, and why.
 
     `statement` says what is lost, with the versions; it leads the reader to docs/findings.md.
+    `releases` is a range (PEP 440) of those that have the issue; empty where no end is known.
     """
 
     framework: str
@@ -60,9 +60,13 @@ class KnownIssue:
     check: str
     defect: Like
     statement: str
+    releases: str = ""
 
-    def matches(self, subject: str, path: str, check: str, defect: Defect) -> bool:
-        """Say whether the finding is this one."""
-        framework = _FRAMEWORK.match(subject)
-        place = (framework and framework[0], path, check)
+    def matches(self, framework: str, path: str, check: str, defect: Defect) -> bool:
+        """Say whether the finding is this one, whatever the release."""
+        place = (framework, path, check)
         return place == (self.framework, self.path, self.check) and self.defect.matches(defect)
+
+    def is_of(self, release: str) -> bool:
+        """Say whether the release has the issue."""
+        return SpecifierSet(self.releases).contains(release, prereleases=True)
