@@ -50,7 +50,7 @@ class Cause:
 
 @dataclass(frozen=True)
 class Section:
-    """The causes that are news of one sort. `defects` counts as the headline does."""
+    """The causes of one section of a report. `defects` counts as the headline does."""
 
     name: str
     meaning: str

@@ -56,18 +56,22 @@ class DefectKind(StrEnum):
         "{d.facet}: {d.where} ({d.difference.change})",
     )
     OUTPUT = ("output differs", "outputs: value", "{d.where} differs")
-    OUTPUT_COUNT = ("number of outputs differs", "outputs: count", "number of outputs")
+    OUTPUT_COUNT = ("number of outputs differs", "outputs: count", "another number of outputs")
     LOG = ("log differs", "resume: {d.when} loss", "{d.name} differs in step {d.step}")
-    LOG_COUNT = ("number of logs differs", "resume: {d.when} logs", "step {d.step} has other logs")
+    LOG_COUNT = (
+        "number of logs differs",
+        "resume: {d.when} logs",
+        "another number of logs in step {d.step}",
+    )
     LOG_NAMES = (
         "names of logs differ",
         "resume: {d.when} log names",
-        "{d.name} differs in step {d.step}",
+        "only one of the models logs {d.name} in step {d.step}",
     )
     TRAINED_STATE = (
         "state differs in training",
         "resume: {d.when} {d.facet}",
-        "{d.facet} part in step {d.step}",
+        "different {d.facet} after step {d.step}",
     )
     RAISED = (
         "exception",
@@ -81,28 +85,44 @@ class DefectKind(StrEnum):
         "refusal: unclear {d.exception}",
         "the refusal does not say why",
     )
-    NOT_FRESH = ("state not fresh", "fresh: {d.facet}", "{d.facet} came back")
-    LITTER = ("file left beside the target", "save: litter", "save: litter: {d.where}")
-    OPEN_FILE = ("file left open", "open file", "open file: {d.where}")
-    REMNANT = ("remnant of an earlier save", "over: remnants", "over: remnants: {d.where}")
+    NOT_FRESH = ("state not fresh", "fresh: {d.facet}", "{d.facet} came back, expected fresh")
+    LITTER = (
+        "file left beside the target",
+        "save: litter",
+        "a save left {d.where} beside its target",
+    )
+    OPEN_FILE = ("file left open", "open file", "{d.where} was left open")
+    REMNANT = (
+        "remnant of an earlier save",
+        "over: remnants",
+        "a save over an earlier file left data of that in {d.where}",
+    )
     SETTING = (
         "setting of the process changed",
         "{d.action}: {d.name}",
-        "a {d.action} changed what was there: {d.where}",
+        "a {d.action} changed {d.where}",
     )
     SURROUNDINGS = (
         "surroundings changed",
         "{d.action}: {d.entry}",
-        "a {d.action} changed what was there: {d.where}",
+        "a {d.action} changed {d.where}",
     )
-    DRAW = ("random numbers drawn", "save: drew from {d.name}", "a save drew from {d.name}")
+    DRAW = (
+        "random numbers drawn",
+        "save: drew from {d.name}",
+        "a save drew random numbers from {d.name}",
+    )
     LINK = ("link to another file", "link: {d.name}", "{d.where} is {d.difference.found}")
     SAME_MODEL = (
         "same model loaded twice",
         "again: the same model",
         "a second load gave the first model",
     )
-    OTHER_MODEL = ("state of another model", "{d.action}: {d.facet}", "{d.facet} of another model")
+    OTHER_MODEL = (
+        "state of another model",
+        "{d.action}: {d.facet}",
+        "a further load gave {d.facet} of another model",
+    )
     ENDED = ("process ended", "{d.name}: {d.words:.80}", "{d.words}")
     NOT_JUDGED = ("not judged", "{d.name}", "{d.words}")
     UNEXPLAINED = ("unexplained", "unexplained", "{d.name}, and the run recorded no finding")
@@ -238,4 +258,4 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         distance, magnitude = self.difference.distance, self.difference.magnitude
         if self.kind not in MEASURED or not distance or magnitude is None:
             return ""
-        return f" by {distance:.2g} of {magnitude:.2g}"
+        return f" by up to {distance:.2g} (expected values up to {magnitude:.2g})"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from saveproof.reports.matrix import NEWS, Matrix, Row, Sheet
+from saveproof.reports.matrix import DEFECTIVE, Matrix, Row, Sheet
 from saveproof.reports.records import SEVERITY, Verdict, worst
 
 SHOWN_NOTHING = frozenset({Verdict.VACUOUS, Verdict.NOT_APPLICABLE, Verdict.REFUSED})
@@ -126,6 +126,6 @@ def _lost(row: Row) -> tuple[Lost, ...]:
         Lost(defect.verdict, cell.check.name, defect.key): None
         for cell in row.cells
         for defect in cell.defects
-        if defect.verdict in NEWS
+        if defect.verdict in DEFECTIVE
     }
     return tuple(sorted(lost, key=lambda one: SEVERITY.index(one.verdict)))

@@ -21,7 +21,7 @@ from saveproof.reports.records import (
 )
 from saveproof.reports.store import Run
 
-NEWS = UNEXPECTED | {Verdict.GAP, Verdict.KNOWN}
+DEFECTIVE = UNEXPECTED | {Verdict.GAP, Verdict.KNOWN}
 """Verdicts whose findings are defects: of the subject, of its promises, or of the harness."""
 
 BEHAVIOUR, STATE, CONDUCT = "Behaviour", "State", "Conduct"
@@ -198,7 +198,7 @@ def _figures(cells: Iterable[Cell]) -> dict[Verdict, int]:
 def _gathered(defects: Iterable[CellDefect]) -> tuple[tuple[CellDefect, ...], ...]:
     by_identity: dict[object, list[CellDefect]] = {}
     for defect in defects:
-        if defect.verdict in NEWS:
+        if defect.verdict in DEFECTIVE:
             by_identity.setdefault(defect.identity, []).append(defect)
     worst_first = sorted(by_identity.values(), key=lambda same: SEVERITY.index(same[0].verdict))
     return tuple(tuple(same) for same in worst_first)
@@ -243,7 +243,7 @@ def _defects(check: CheckInfo, results: Sequence[Result]) -> tuple[CellDefect, .
 
 
 def _unexplained(result: Result) -> tuple[Finding, ...]:
-    if result.verdict not in NEWS:
+    if result.verdict not in DEFECTIVE:
         return ()
     defect = Defect(DefectKind.UNEXPLAINED, Difference("", "", ""), name=str(result.verdict))
     return (Finding(defect, case_id="", case={}, drawing=""),)

@@ -12,7 +12,7 @@ from saveproof.conformance.campaigns.applicability import Applicability, as_erro
 from saveproof.conformance.campaigns.dispatch import confirmed, reports
 from saveproof.conformance.campaigns.known_issues import known_issue
 from saveproof.conformance.campaigns.plan import Batch, Examiner, Plan
-from saveproof.conformance.campaigns.process_failures import DISASTERS
+from saveproof.conformance.campaigns.process_failures import END_VERDICTS
 from saveproof.conformance.campaigns.progress import Progress
 from saveproof.conformance.campaigns.shrinking import Shown, reduce
 from saveproof.conformance.campaigns.worker import Question, Report, Reports, Request
@@ -24,12 +24,12 @@ from saveproof.reports.records import UNEXPECTED, Result, Verdict, worst
 from saveproof.strategies.case import Case
 
 EVERY = dict.fromkeys(Probe, 10) | dict.fromkeys((Probe.SECOND_GENERATION, Probe.UNBUILT), 5)
-"""A probe is made on one example in so many, the first one included; twins are for what is news."""
+"""A probe is made on one example in so many, the first one included; twins are for new defects."""
 
 FINDINGS_A_CHECK = 5
 """Distinct defects of a check that are reduced; more are counted."""
 
-EARNED = frozenset(check.name for check in ALL_CHECKS if check.needs_determinism)
+NEED_DETERMINISM = frozenset(check.name for check in ALL_CHECKS if check.needs_determinism)
 """Checks that ask for a subject that repeats itself."""
 
 
@@ -85,7 +85,7 @@ class Campaign:
     def book(
         self, report: Report, case: Case, batch: Batch, question: Question, *, together: bool
     ) -> None:
-        """Book what was reported, once what is news in it has shown again."""
+        """Record what was reported, once each new defect in it has shown again."""
         self._seconds += report.seconds
         self._silence.note(report, case, batch)
         settled = self._settled(report, case, question, together=together)
@@ -136,12 +136,12 @@ class Campaign:
     def _settled(self, report: Report, case: Case, question: Question, *, together: bool) -> Report:
         """Return the report, asked for again of this path alone as long as it needs to be.
 
-        What is news may be owed to what other paths did; and where a check asks for a subject that
+        A new defect may come from what other paths did; and where a check asks for a subject that
         repeats itself, a twin must show that it does.
         """
-        news = self._news(report)
-        doubted = bool(news & EARNED) and Probe.TWIN not in question.probes
-        if not doubted and not (news and together):
+        new = self._new_defects(report)
+        doubted = bool(new & NEED_DETERMINISM) and Probe.TWIN not in question.probes
+        if not doubted and not (new and together):
             return report
         twin = {Probe.TWIN} if doubted else set()
         alone = with_fields(question, probes=question.probes | twin)
@@ -157,12 +157,12 @@ class Campaign:
         self._seconds += report.seconds
         return report
 
-    def _news(self, report: Report) -> Set[str]:
+    def _new_defects(self, report: Report) -> Set[str]:
         """Return the checks that show a defect which is not listed, and was never seen so grave."""
         return {
             judgement.check
             for judgement in report.judgements
-            if judgement.verdict not in DISASTERS.values()
+            if judgement.verdict not in END_VERDICTS.values()
             for defect in judgement.defects
             if self._is_graver(judgement, defect) and not self._known(judgement.check, defect)
         }
@@ -220,11 +220,11 @@ class Campaign:
 
     def _reduce(self, check: str, key: str, deadline: float) -> None:
         sighting = self._sightings[check, key]
-        anything = sighting.first.verdict in DISASTERS.values()
+        anything = sighting.first.verdict in END_VERDICTS.values()
         probes = {c.probe for c in self.plan.checks if c.name == check and c.probe}
         if sighting.first.defect.probe:
             probes.add(Probe(sighting.first.defect.probe))
-        if check in EARNED:
+        if check in NEED_DETERMINISM:
             probes.add(Probe.TWIN)
         question = self._question(probes, *(() if anything else (check,)))
 

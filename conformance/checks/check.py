@@ -33,7 +33,7 @@ class NotApplicable:
 
 
 Outcome = Iterable[Defect] | Vacuous | Refused | NotApplicable
-"""What comes of a check on a trace; no defect is a pass."""
+"""What a check returns for a trace; no defect is a pass."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ def normalized_message(message: str) -> str:
     TensorFlow puts `in user code:` and tracebacks before it where a graph was traced.
     """
     innermost = _TRACED.findall(message)[-1:] if message.startswith("in user code:") else []
-    told = innermost[0] if innermost else message
-    return re.sub(r"""<.*|['"`].*?['"`]|\S*\d\S*""", "…", told).split("\n")[0][:80]
+    words = innermost[0] if innermost else message
+    return re.sub(r"""<.*|['"`].*?['"`]|\S*\d\S*""", "…", words).split("\n")[0][:80]
 
 
 def raised_defect(raised: Raised, action: str, *, where: str, expected: str) -> Defect:

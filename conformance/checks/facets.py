@@ -113,7 +113,7 @@ def survives(trace: Trace, facet: Facet) -> Outcome:
     if trace.before is None or trace.loaded is None or trace.fresh is None:
         return NotApplicable("there is no round trip to look at")
     if facet not in trace.before.facets:
-        return NotApplicable(f"the subject tells nothing of its {facet}")
+        return NotApplicable(f"the subject does not show its {facet}")
     before, loaded = trace.before[facet], trace.loaded[facet]
     if UNTOLD in before:
         return NotApplicable(f"the {facet} {UNTOLD}: {before[UNTOLD]}")

@@ -29,7 +29,7 @@ UNCLEAR = frozenset(
 _FEWEST_WORDS = 4
 
 
-NOTHING_TOLD = "the subject tells nothing of what would be compared"
+NOTHING_SEEN = "the subject shows nothing of what would be compared"
 
 _OF_STEPS = frozenset({Facet.SLOTS, Facet.ITERATION})
 """What an optimizer that has taken no step holds is fresh, whichever optimizer came before it."""
@@ -64,7 +64,7 @@ def saving_changes_nothing(trace: Trace) -> Outcome:
     if trace.before is None or trace.saved is None:
         return NotApplicable("the model was not saved")
     if not any(trace.before.facets.values()):
-        return Vacuous(NOTHING_TOLD)
+        return Vacuous(NOTHING_SEEN)
     found = _snapshot_defects(trace, trace.before, trace.saved, tuple(Facet))
     return found if trace.spoiled is None else (*found, _spoiled(trace.spoiled))
 
@@ -80,7 +80,7 @@ def second_generation_equals_first(trace: Trace) -> Outcome:
         return NotApplicable("the loaded model was not saved again")
     promised = _promised(trace)
     if not any(trace.loaded[facet] for facet in promised):
-        return Vacuous(NOTHING_TOLD)
+        return Vacuous(NOTHING_SEEN)
     return _snapshot_defects(trace, trace.loaded, trace.second, promised)
 
 

@@ -63,11 +63,11 @@ def _classes(trace: Trace) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield the classes that lead to each layer, by its name."""
     yield from _in_case(trace.case.architecture, "", ())
     for snapshot in (trace.before, trace.loaded):
-        told = {} if snapshot is None else snapshot.classes
-        for name in told:
+        classes = {} if snapshot is None else snapshot.classes
+        for name in classes:
             parts = name.split("/")
             outer = ("/".join(parts[:length]) for length in range(1, len(parts) + 1))
-            yield name, tuple(told[one] for one in outer if one in told)
+            yield name, tuple(classes[one] for one in outer if one in classes)
 
 
 def _in_case(

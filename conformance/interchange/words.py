@@ -1,4 +1,4 @@
-"""What two implementations tell of a model, in words that they share: what can be compared."""
+"""What two implementations show of a model, in words that they share: what can be compared."""
 
 import re
 from collections import Counter
@@ -74,7 +74,7 @@ def in_common(expected: Snapshot, found: Snapshot) -> tuple[Snapshot, Snapshot]:
 def trajectories_in_common(
     original: Trajectory, resumed: Trajectory
 ) -> tuple[Trajectory, Trajectory]:
-    """Return two lives in shared words: logs by the names that both have, state translated.
+    """Return two trajectories in shared words: logs by the names that both have, state translated.
 
     Of a metric both log the batch's own value; a loss by output only Keras 2 logs.
     """

@@ -36,7 +36,7 @@ from tests.conformance.defects import log, of_kind, output, raised, state, train
         (
             trained_state("weights", step=2, optimizer="Nadam", before_first_average=True),
             "resume: later step weights with Nadam before its first average",
-            "weights part in step 2 with Nadam before its first average",
+            "different weights after step 2 with Nadam before its first average",
         ),
         (
             raised("load", words="Could not read …"),
@@ -78,7 +78,11 @@ def test_every_kind_has_its_words(kind):
 @pytest.mark.parametrize("defect", [output(), log(), trained_state("weights")])
 @pytest.mark.parametrize(
     ("distance", "magnitude", "end"),
-    [(0.00777, 1.131, " by 0.0078 of 1.1"), (0.0, 1.0, ""), (None, None, "")],
+    [
+        (0.00777, 1.131, " by up to 0.0078 (expected values up to 1.1)"),
+        (0.0, 1.0, ""),
+        (None, None, ""),
+    ],
 )
 def test_a_difference_of_numbers_says_how_great_it_is(defect, distance, magnitude, end):
     difference = replace(defect.difference, distance=distance, magnitude=magnitude)
