@@ -42,10 +42,9 @@ def place(trace: Trace, facet: Facet, entry: str) -> Place:
         words = _words(entry)
         return Place((), "/".join(words[-1:] if facet in BY_LAST_PART else words))
     classes, rest = _of_layer(trace, entry)
-    words = _words(rest)
     if not classes:
-        words = [] if facet in LAYERS_ALONE else words[-1:]
-    return Place(classes, "/".join(words))
+        rest = "" if facet in LAYERS_ALONE else rest.rpartition("/")[2]
+    return Place(classes, "/".join(_words(rest)))
 
 
 def _of_layer(trace: Trace, entry: str) -> tuple[tuple[str, ...], str]:
