@@ -39,12 +39,12 @@ def place(trace: Trace, facet: Facet, entry: str) -> Place:
     if facet in (Facet.COMPILE, Facet.OPTIMIZER):
         return Place((), entry.rpartition("/")[2])
     if facet not in OF_LAYERS:
-        words = _words(entry)
+        words = words_of(entry)
         return Place((), "/".join(words[-1:] if facet in BY_LAST_PART else words))
     classes, rest = _of_layer(trace, entry)
     if not classes:
         rest = "" if facet in LAYERS_ALONE else rest.rpartition("/")[2]
-    return Place(classes, "/".join(_words(rest)))
+    return Place(classes, "/".join(words_of(rest)))
 
 
 def _of_layer(trace: Trace, entry: str) -> tuple[tuple[str, ...], str]:
@@ -79,7 +79,7 @@ def _in_case(
             yield from _in_case(layer.model, f"{name}/", path)
 
 
-def _words(entry: str) -> list[str]:
+def words_of(entry: str) -> list[str]:
     """Return the parts of the entry without the positions before them; a position alone is none."""
     words = (part.lstrip("0123456789").strip() for part in entry.split("/"))
     return [word for word in words if word]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from saveproof.conformance.checks.places import words_of
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.snapshot import Inventory, Snapshot, Value
 from saveproof.conformance.model_state.trace import Trajectory
@@ -161,7 +162,7 @@ def _slots(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
     before the first step, it says again when the slots are made.
     """
     idle = not snapshot[Facet.OPTIMIZER].get("momentum", 1.0)
-    words = [name.lstrip("0123456789").strip() for name in snapshot[Facet.SLOTS]]
+    words = ("/".join(words_of(name)) for name in snapshot[Facet.SLOTS])
     slots = [SLOTS.get(word, word) for word in words]
     if set(slots) == {MOMENTA}:
         return

@@ -78,8 +78,8 @@ def plot(case: Case, subject: str, path: str, check: str, defect: Defect) -> Plo
 
 def _not_reproducible(defect: Defect) -> NotReproducible:
     return NotReproducible(
-        f"finding {defect.key!r}: a script shows differences and exceptions, not the end of a "
-        "process; use `saveproof replay`"
+        f"finding {defect.key!r}: no script shows such a finding ({defect.kind}); use "
+        "`saveproof replay`"
     )
 
 
