@@ -50,26 +50,18 @@ class DefectKind(StrEnum):
     These are all the keys that there are, and all that is said of a minimal case.
     """
 
-    STATE = (
-        "state differs",
-        "{d.facet}: {d.entry}",
-        "{d.facet}: {d.where} ({d.difference.change})",
-    )
-    OUTPUT = ("output differs", "outputs: value", "{d.where} differs")
-    OUTPUT_COUNT = ("number of outputs differs", "outputs: count", "another number of outputs")
-    LOG = ("log differs", "resume: {d.when} loss", "{d.name} differs in step {d.step}")
-    LOG_COUNT = (
-        "number of logs differs",
-        "resume: {d.when} logs",
-        "another number of logs in step {d.step}",
-    )
+    STATE = ("state", "{d.facet}: {d.entry}", "{d.facet}: {d.where} ({d.difference.change})")
+    OUTPUT = ("output", "outputs: value", "{d.where} differs")
+    OUTPUT_COUNT = ("outputs", "outputs: count", "another number of outputs")
+    LOG = ("log", "resume: {d.when} loss", "{d.name} differs in step {d.step}")
+    LOG_COUNT = ("logs", "resume: {d.when} logs", "another number of logs in step {d.step}")
     LOG_NAMES = (
-        "names of logs differ",
+        "log names",
         "resume: {d.when} log names",
         "only one of the models logs {d.name} in step {d.step}",
     )
     TRAINED_STATE = (
-        "state differs in training",
+        "trained state",
         "resume: {d.when} {d.facet}",
         "different {d.facet} after step {d.step}",
     )
@@ -85,48 +77,28 @@ class DefectKind(StrEnum):
         "refusal: unclear {d.exception}",
         "the refusal does not say why",
     )
-    NOT_FRESH = ("state not fresh", "fresh: {d.facet}", "{d.facet} came back, expected fresh")
-    LITTER = (
-        "file left beside the target",
-        "save: litter",
-        "a save left {d.where} beside its target",
-    )
-    OPEN_FILE = ("file left open", "open file", "{d.where} was left open")
+    NOT_FRESH = ("not fresh", "fresh: {d.facet}", "{d.facet} came back, expected fresh")
+    LITTER = ("litter", "save: litter", "a save left {d.where} beside its target")
+    OPEN_FILE = ("open file", "open file", "{d.where} was left open")
     REMNANT = (
-        "remnant of an earlier save",
+        "remnant",
         "over: remnants",
         "a save over an earlier file left data of that in {d.where}",
     )
-    SETTING = (
-        "setting of the process changed",
-        "{d.action}: {d.name}",
-        "a {d.action} changed {d.where}",
-    )
-    SURROUNDINGS = (
-        "surroundings changed",
-        "{d.action}: {d.entry}",
-        "a {d.action} changed {d.where}",
-    )
-    DRAW = (
-        "random numbers drawn",
-        "save: drew from {d.name}",
-        "a save drew random numbers from {d.name}",
-    )
-    LINK = ("link to another file", "link: {d.name}", "{d.where} is {d.difference.found}")
-    SAME_MODEL = (
-        "same model loaded twice",
-        "again: the same model",
-        "a second load gave the first model",
-    )
+    SETTING = ("setting", "{d.action}: {d.name}", "a {d.action} changed {d.where}")
+    SURROUNDINGS = ("surroundings", "{d.action}: {d.entry}", "a {d.action} changed {d.where}")
+    DRAW = ("draw", "save: drew from {d.name}", "a save drew random numbers from {d.name}")
+    LINK = ("link", "link: {d.name}", "{d.where} is {d.difference.found}")
+    SAME_MODEL = ("same model", "again: the same model", "a second load gave the first model")
     OTHER_MODEL = (
-        "state of another model",
+        "other model",
         "{d.action}: {d.facet}",
         "a further load gave {d.facet} of another model",
     )
-    ENDED = ("process ended", "{d.name}: {d.words:.80}", "{d.words}")
+    ENDED = ("ended", "{d.name}: {d.words:.80}", "{d.words}")
     NOT_JUDGED = ("not judged", "{d.name}", "{d.words}")
     UNEXPLAINED = ("unexplained", "unexplained", "{d.name}, and the run recorded no finding")
-    RECORDED = ("recorded as text", "{d.name}", "{d.words}")
+    RECORDED = ("text", "{d.name}", "{d.words}")
 
     def __new__(cls, name: str, key: str, message: str) -> "DefectKind":
         """Return the kind of that name."""
