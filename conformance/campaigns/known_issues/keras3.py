@@ -1,6 +1,12 @@
 """Known issues of Keras 3: docs/findings/keras.md has each, reduced and confirmed."""
 
-from saveproof.conformance.campaigns.known_issues.known_issue import Begins, KnownIssue, Like
+from saveproof.conformance.campaigns.known_issues.known_issue import (
+    Begins,
+    KnownIssue,
+    Like,
+    raised,
+    state,
+)
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.reports.findings import DefectKind
 
@@ -38,103 +44,44 @@ _CONFIGS = ("keras", "h5", "config", "json", "config_and_weights", "json_and_wei
 """Paths whose architecture comes from a config."""
 
 _FLAGS = (
-    ("architecture_survives", Like(facet=Facet.ARCHITECTURE, name="trainable", how="value")),
-    (
-        "arguments_survive",
-        Like(facet=Facet.ARGUMENTS, owner="Sequential", name="trainable", how="value"),
-    ),
-    (
-        "trainable_flags_survive",
-        Like(facet=Facet.TRAINABLE, owner="Sequential", name="", how="value"),
-    ),
+    ("architecture_survives", state(Facet.ARCHITECTURE, "trainable")),
+    ("arguments_survive", state(Facet.ARGUMENTS, "trainable", owner="Sequential")),
+    ("trainable_flags_survive", state(Facet.TRAINABLE, owner="Sequential")),
 )
 _NEW_SLOTS = Like(facet=Facet.SLOTS, how="lost", frozen_since_compile=True)
-_NEW_ITERATION = Like(
-    facet=Facet.ITERATION, name="iterations", how="value", frozen_since_compile=True
-)
+_NEW_ITERATION = state(Facet.ITERATION, "iterations", frozen_since_compile=True)
 _LOST_OPTIMIZER = (
     ("optimizer_slots_survive", _NEW_SLOTS),
     ("iteration_survives", _NEW_ITERATION),
     ("resume_trajectory_is_identical", Like(origin=_NEW_SLOTS)),
     ("resume_trajectory_is_identical", Like(origin=_NEW_ITERATION)),
 )
-_DELTA = Like(facet=Facet.COMPILE, name="delta", how="value")
+_DELTA = state(Facet.COMPILE, "delta")
 _LOST_DELTA = (
     ("compile_settings_survive", _DELTA),
     ("first_batch_loss_is_identical", Like(origin=_DELTA)),
     ("resume_trajectory_is_identical", Like(origin=_DELTA)),
 )
-_AXIS = Like(
-    facet=Facet.ARGUMENTS,
-    owner=frozenset({"LayerNormalization", "Softmax"}),
-    name="axis",
-    how="value",
+
+_UNKNOWN = raised("resume", "Unknown variable: …", circumstances="", origin=None)
+_NO_LIST = raised("resume", Begins("Argument … must be a list of tensors corresponding "))
+_UNSAVEABLE = raised("load", "Could not deserialize … because it is not a KerasSaveable subclass")
+_NO_SIZE = raised(
+    "load", Begins("int() argument must be a string, a bytes-like object"), "TypeError"
 )
-
-
-def _raises(action: str, exception: str, words: object, **fields: object) -> Like:
-    return Like(
-        kind=DefectKind.RAISED,
-        action=action,
-        exception=f"builtins.{exception}",
-        words=words,
-        **fields,
-    )
-
-
+_METRICS = state(Facet.COMPILE, frozenset({"name", "from_logits", "label_smoothing"}), "unexpected")
+_AXIS = state(Facet.ARGUMENTS, "axis", owner=frozenset({"LayerNormalization", "Softmax"}))
+_OUTPUTS = frozenset({DefectKind.OUTPUT, DefectKind.OUTPUT_COUNT})
 _HDF5 = (
-    (
-        "first_batch_loss_is_identical",
-        _raises("resume", "ValueError", "Unknown variable: …", circumstances="", origin=None),
-        _HDF5_TRAINING,
-    ),
-    (
-        "first_batch_loss_is_identical",
-        _raises(
-            "resume",
-            "ValueError",
-            Begins("Argument … must be a list of tensors corresponding "),
-        ),
-        _HDF5_TRAINING,
-    ),
-    (
-        "round_trip_completes",
-        _raises(
-            "load",
-            "ValueError",
-            "Could not deserialize … because it is not a KerasSaveable subclass",
-        ),
-        _HDF5_LOSS,
-    ),
-    (
-        "round_trip_completes",
-        _raises(
-            "load", "TypeError", Begins("int() argument must be a string, a bytes-like object")
-        ),
-        _NESTED_GRAPH,
-        "<3.15.1",
-    ),
-    (
-        "compile_settings_survive",
-        Like(
-            facet=Facet.COMPILE,
-            name=frozenset({"name", "from_logits", "label_smoothing"}),
-            how="unexpected",
-        ),
-        _HDF5_METRICS,
-    ),
+    ("first_batch_loss_is_identical", _UNKNOWN, _HDF5_TRAINING),
+    ("first_batch_loss_is_identical", _NO_LIST, _HDF5_TRAINING),
+    ("round_trip_completes", _UNSAVEABLE, _HDF5_LOSS),
+    ("round_trip_completes", _NO_SIZE, _NESTED_GRAPH, "<3.15.1"),
+    ("compile_settings_survive", _METRICS, _HDF5_METRICS),
     ("architecture_survives", Like(facet=Facet.ARCHITECTURE, name="axis"), _HDF5_AXIS),
     ("arguments_survive", _AXIS, _HDF5_AXIS),
-    (
-        "outputs_survive",
-        Like(kind=frozenset({DefectKind.OUTPUT, DefectKind.OUTPUT_COUNT}), origin=_AXIS),
-        _HDF5_AXIS,
-    ),
-    (
-        "round_trip_completes",
-        _raises("load", "ValueError", Begins("Shape mismatch in ")),
-        _HDF5_AXIS,
-    ),
+    ("outputs_survive", Like(kind=_OUTPUTS, origin=_AXIS), _HDF5_AXIS),
+    ("round_trip_completes", raised("load", Begins("Shape mismatch in ")), _HDF5_AXIS),
 )
 
 

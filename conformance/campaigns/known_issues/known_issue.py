@@ -6,7 +6,7 @@ from inspect import getmembers
 
 from packaging.specifiers import SpecifierSet
 
-from saveproof.reports.findings import Defect
+from saveproof.reports.findings import Defect, DefectKind
 
 FIELDS = frozenset(name for name, _ in getmembers(Defect) if not name.startswith("_"))
 """What a known issue may ask of a defect: its fields, and what is derived from them."""
@@ -37,6 +37,17 @@ class Like:
     def matches(self, defect: Defect) -> bool:
         """Say whether the defect has all of the fields."""
         return all(_fits(getattr(defect, name), wanted) for name, wanted in self.fields.items())
+
+
+def state(facet: str, name: object = "", how: object = "value", **fields: object) -> Like:
+    """Return what an entry of a facet that differs is like."""
+    return Like(kind=DefectKind.STATE, facet=facet, name=name, how=how, **fields)
+
+
+def raised(action: str, words: object, exception: str = "ValueError", **fields: object) -> Like:
+    """Return what an exception of Python's own is like."""
+    kind = f"builtins.{exception}"
+    return Like(kind=DefectKind.RAISED, action=action, exception=kind, words=words, **fields)
 
 
 def _fits(value: object, wanted: object) -> bool:

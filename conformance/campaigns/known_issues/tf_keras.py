@@ -1,6 +1,12 @@
 """Known issues of tf_keras: docs/findings/tf_keras.md has each, reduced and confirmed."""
 
-from saveproof.conformance.campaigns.known_issues.known_issue import Begins, KnownIssue, Like
+from saveproof.conformance.campaigns.known_issues.known_issue import (
+    Begins,
+    KnownIssue,
+    Like,
+    raised,
+    state,
+)
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.reports.findings import DefectKind
 
@@ -55,19 +61,16 @@ _CONFIGS = ("h5", "keras", "config", "json", "config_and_weights", "json_and_wei
 
 _MODELS = frozenset({"Functional", "Sequential"})
 _FLAGS = (
-    ("architecture_survives", Like(facet=Facet.ARCHITECTURE, name="trainable", how="value")),
-    (
-        "arguments_survive",
-        Like(facet=Facet.ARGUMENTS, owner=_MODELS, name="trainable", how="value"),
-    ),
-    ("trainable_flags_survive", Like(facet=Facet.TRAINABLE, owner=_MODELS, name="", how="value")),
+    ("architecture_survives", state(Facet.ARCHITECTURE, "trainable")),
+    ("arguments_survive", state(Facet.ARGUMENTS, "trainable", owner=_MODELS)),
+    ("trainable_flags_survive", state(Facet.TRAINABLE, owner=_MODELS)),
 )
 
 
 def _lost_optimizer(**fields: object) -> tuple[tuple[str, Like], ...]:
     """Return what shows that slots and iteration are lost, where defects have the fields."""
     slots = Like(facet=Facet.SLOTS, how="lost", **fields)
-    iteration = Like(facet=Facet.ITERATION, name="iterations", how="value", **fields)
+    iteration = state(Facet.ITERATION, "iterations", **fields)
     return (
         ("optimizer_slots_survive", slots),
         ("iteration_survives", iteration),
@@ -76,21 +79,19 @@ def _lost_optimizer(**fields: object) -> tuple[tuple[str, Like], ...]:
     )
 
 
-_MOMENTA = Like(facet=Facet.SLOTS, name="_u_product", how="lost")
+_MOMENTA = state(Facet.SLOTS, "_u_product", "lost")
+_LOST_MOMENTA = (
+    ("optimizer_slots_survive", _MOMENTA),
+    ("resume_trajectory_is_identical", Like(origin=_MOMENTA)),
+)
+_STATE = frozenset({Facet.WEIGHTS, Facet.NON_TRAINABLE})
 _DIVERGES = (
     Like(kind=DefectKind.LOG, frozen_since_compile=True),
-    Like(
-        kind=DefectKind.TRAINED_STATE,
-        facet=frozenset({Facet.WEIGHTS, Facet.NON_TRAINABLE}),
-        frozen_since_compile=True,
-    ),
+    Like(kind=DefectKind.TRAINED_STATE, facet=_STATE, frozen_since_compile=True),
 )
-
-
-def _raises(action: str, words: str) -> Like:
-    return Like(
-        kind=DefectKind.RAISED, action=action, exception="builtins.ValueError", words=Begins(words)
-    )
+_RENAMED_LOGS = Like(kind=DefectKind.LOG_NAMES, when="first step", origin=None)
+_NO_FUNCTION = raised("resume", Begins("Could not find matching concrete function"))
+_LOSSES = ("first_batch_loss_is_identical", "resume_trajectory_is_identical")
 
 
 def _issue(path: str, check: str, defect: Like, statement: str) -> KnownIssue:
@@ -100,41 +101,19 @@ def _issue(path: str, check: str, defect: Like, statement: str) -> KnownIssue:
 TF_KERAS: tuple[KnownIssue, ...] = (
     *(_issue("savedmodel", *lost, _SAVEDMODEL_OPTIMIZER) for lost in _lost_optimizer()),
     _issue(
-        "savedmodel",
-        "saving_changes_nothing",
-        Like(facet=Facet.RNG, how="value"),
-        _SAVEDMODEL_SEED,
+        "savedmodel", "saving_changes_nothing", Like(facet=Facet.RNG, how="value"), _SAVEDMODEL_SEED
+    ),
+    *(
+        _issue("savedmodel", check, _NO_FUNCTION, _SAVEDMODEL_INPUTS)
+        for check in ("outputs_survive", *_LOSSES)
     ),
     *(
         _issue(
-            "savedmodel",
-            check,
-            _raises("resume", "Could not find matching concrete function"),
-            _SAVEDMODEL_INPUTS,
+            "savedmodel", "round_trip_completes", raised("save", Begins(words)), _SAVEDMODEL_NAMES
         )
-        for check in (
-            "outputs_survive",
-            "first_batch_loss_is_identical",
-            "resume_trajectory_is_identical",
-        )
+        for words in ("… is not a valid scope name", "… is not a valid root scope name")
     ),
-    *(
-        _issue(
-            "savedmodel",
-            "round_trip_completes",
-            _raises("save", f"… is not a valid {kind} name"),
-            _SAVEDMODEL_NAMES,
-        )
-        for kind in ("scope", "root scope")
-    ),
-    *(
-        _issue(path, check, defect, _NADAM)
-        for path in ("h5", "keras")
-        for check, defect in (
-            ("optimizer_slots_survive", _MOMENTA),
-            ("resume_trajectory_is_identical", Like(origin=_MOMENTA)),
-        )
-    ),
+    *(_issue(path, *lost, _NADAM) for path in ("h5", "keras") for lost in _LOST_MOMENTA),
     *(
         _issue(path, "resume_trajectory_is_identical", Like(optimizer="Nadam"), _NADAM_STEPS)
         for path in ("checkpoint", "h5", "keras", "savedmodel")
@@ -147,23 +126,10 @@ TF_KERAS: tuple[KnownIssue, ...] = (
     *(
         _issue(path, check, diverges, _COMPILED_FLAGS)
         for path in ("h5", "keras", "savedmodel")
-        for check in ("first_batch_loss_is_identical", "resume_trajectory_is_identical")
+        for check in _LOSSES
         for diverges in _DIVERGES
     ),
     *(_issue(path, *flag, _NESTED_FLAG) for path in _CONFIGS for flag in _FLAGS),
-    *(
-        _issue(
-            "keras",
-            check,
-            Like(kind=DefectKind.LOG_NAMES, when="first step", origin=None),
-            _RENAMED,
-        )
-        for check in ("first_batch_loss_is_identical", "resume_trajectory_is_identical")
-    ),
-    _issue(
-        "keras",
-        "resume_trajectory_is_identical",
-        Like(before_first_average=True),
-        _AVERAGES,
-    ),
+    *(_issue("keras", check, _RENAMED_LOGS, _RENAMED) for check in _LOSSES),
+    _issue("keras", "resume_trajectory_is_identical", Like(before_first_average=True), _AVERAGES),
 )
