@@ -4,6 +4,7 @@
 a change does to keys and titles.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from saveproof.conformance.campaigns.worker import EXAMINE
 from saveproof.conformance.mutants import MUTANTS, Mutant
 from saveproof.conformance.processes.endings import MEMORY
 from saveproof.conformance.processes.isolation import Child
+from saveproof.reports.findings import Defect
 from saveproof.strategies.cases import cases
 
 RECORD = Path(__file__).with_name("mutant_findings.json")
@@ -26,6 +28,9 @@ SOON = (
     "saving_in_place",
 )
 """Mutants that are hunted in each run of the tests; `--every-mutant` hunts all."""
+
+VARYING = re.compile(r"saveproof\.[\w.]*\.(?P<name>\w+)|/tmp/saveproof-\S*|tmp[a-z0-9_]{8}")
+"""Where a class of ours lies, of which the name is kept, and names of temporary files."""
 
 Found = Sequence[tuple[str, str, str]]
 """Check, key and title of each finding."""
@@ -41,7 +46,16 @@ def findings_of(mutant: Mutant) -> Found:
     )
     with Child(EXAMINE, memory=MEMORY) as child:
         results = Campaign(plan, child, lambda _: None).run()
-    return [(r.check, f.defect.key, f.defect.title) for r in results for f in r.findings]
+    return [found(r.check, f.defect) for r in results for f in r.findings]
+
+
+def found(check: str, defect: Defect) -> tuple[str, str, str]:
+    """Return what is recorded of a finding."""
+    return (check, *(VARYING.sub(_without_place, text) for text in (defect.key, defect.title)))
+
+
+def _without_place(varying: re.Match[str]) -> str:
+    return varying["name"] or "…"
 
 
 def recorded() -> dict[str, Found]:
