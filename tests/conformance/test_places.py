@@ -5,9 +5,13 @@ from msgspec.structs import replace
 
 from saveproof.conformance.checks.facets import inventory_defects
 from saveproof.conformance.checks.places import OF_LAYERS, place
+from saveproof.conformance.execution.adapter import Adapter
+from saveproof.conformance.interchange.words import comparable
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.snapshot import Snapshot
 from saveproof.conformance.model_state.trace import Trace
+from saveproof.conformance.processes import wire
+from saveproof.conformance.processes.foreign import protocol
 from saveproof.strategies.case import Layer
 from tests.conformance.test_checks import CASE, EVERYTHING
 
@@ -84,3 +88,16 @@ def test_keys_have_no_name_of_a_layer_whatever_differs():
 
     assert found
     assert not [key for key in found if "dense" in key or "odd" in key or "block" in key]
+
+
+def test_classes_of_layers_reach_the_checks_from_wherever_the_subject_is():
+    snapshot = Snapshot({Facet.WEIGHTS: {"net/0 weight": 1.0}}, {"net": "Linear"})
+
+    class Foreign:
+        def snapshot(self, model):
+            return model
+
+    assert protocol.snapshot_from_json(protocol.snapshot_to_json(snapshot)) == snapshot
+    assert wire.decode(wire.encode(snapshot), Snapshot) == snapshot
+    assert Adapter(Foreign()).snapshot(snapshot) == snapshot
+    assert comparable(snapshot).classes == snapshot.classes
