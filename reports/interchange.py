@@ -107,8 +107,8 @@ def _exchange(number: int, sheet: Sheet, row: Row) -> ExchangeResult:
 
 def _verdict(verdicts: Iterable[Verdict | None]) -> Verdict | None:
     seen = [verdict for verdict in verdicts if verdict is not None]
-    told = [verdict for verdict in seen if verdict not in SHOWN_NOTHING]
-    return worst(told or seen) if seen else None
+    judged = [verdict for verdict in seen if verdict not in SHOWN_NOTHING]
+    return worst(judged or seen) if seen else None
 
 
 def _distances(row: Row) -> Mapping[str, float]:
