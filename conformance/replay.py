@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from saveproof.conformance.campaigns.dispatch import reports
-from saveproof.conformance.campaigns.process_failures import DISASTERS
+from saveproof.conformance.campaigns.process_failures import END_VERDICTS
 from saveproof.conformance.campaigns.worker import EXAMINE, Question, Report, Request, path_of
 from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.conformance.families import subjects
@@ -207,11 +207,11 @@ def _lines(report: Report) -> Iterator[str]:
             continue
         yield f"  {judgement.verdict:14} {judgement.check}  {judgement.reason}".rstrip()
         for defect in judgement.defects:
-            parted = defect.difference
-            yield f"      at       {parted.where} ({parted.what})"
-            yield f"      expected {parted.expected}"
-            yield f"      found    {parted.found}"
-            if judgement.verdict in DISASTERS.values():
+            yield f"      {defect.title}"
+            yield f"      at       {defect.where}"
+            yield f"      expected {defect.difference.expected}"
+            yield f"      found    {defect.difference.found}"
+            if judgement.verdict in END_VERDICTS.values():
                 yield from textwrap.indent(defect.traceback, " " * 6).splitlines()
 
 

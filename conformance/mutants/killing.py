@@ -103,7 +103,7 @@ def _defects(run: Run, subject: str) -> Iterator[tuple[Ground, str, str]]:
     """Yield the ground, the check and the key of each defect of the subject."""
     for result in run.results:
         if result.subject == subject and KILLS.intersection(result.tally):
-            yield from ((_ground(result), result.check, f.key) for f in result.findings)
+            yield from ((_ground(result), result.check, f.defect.key) for f in result.findings)
 
 
 def in_order(checks: Iterable[str]) -> tuple[str, ...]:

@@ -15,7 +15,9 @@ def failure(result: Result, out: Path) -> str:
 
 
 def _finding_text(finding: Finding, again: Sequence[str]) -> str:
-    parted = f"  expected {finding.expected}\n  found    {finding.found}\n\n{finding.drawing}\n"
+    defect = finding.defect
+    expected, found = defect.difference.expected, defect.difference.found
+    difference = f"  expected {expected}\n  found    {found}\n\n{finding.drawing}\n"
     return "\n".join(
-        [finding.message, f"  at       {finding.where}", parted, *again, finding.traceback]
+        [defect.message, f"  at       {defect.where}", difference, *again, defect.traceback]
     )

@@ -37,7 +37,7 @@ def test_a_broken_adapter_is_a_harness_error_that_says_why(subject, words, run):
     result = run(f"{BROKEN}:{subject}", examples=3)["round_trip_completes"]
 
     assert result.tally == {Verdict.HARNESS_ERROR: 3}
-    assert re.search(words, result.findings[0].message)
+    assert re.search(words, result.findings[0].defect.message)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,9 @@ def test_a_subject_that_patches_the_judges_is_a_harness_error(subject, patched, 
     result = run(f"{BROKEN}:{subject}", examples=3)["round_trip_completes"]
 
     assert result.verdict is Verdict.HARNESS_ERROR
-    assert f"expected saveproof.conformance.{patched} as it was" in result.findings[0].message
+    assert (
+        f"expected saveproof.conformance.{patched} as it was" in result.findings[0].defect.message
+    )
 
 
 def test_outputs_and_losses_that_are_always_the_same_are_never_a_pass(run):

@@ -89,7 +89,7 @@ def test_a_reader_that_loses_momentum_is_found_by_name(exchanged):
 
     slots = results["optimizer_slots_survive"]
     assert slots.verdict is Verdict.FAIL
-    assert [finding.where for finding in slots.findings] == ["momentum/0"]
+    assert [finding.defect.where for finding in slots.findings] == ["momentum/0"]
     assert results["resume_trajectory_is_identical"].verdict is Verdict.FAIL
     assert results["weights_survive"].verdict is Verdict.PASS
 
@@ -99,7 +99,7 @@ def test_a_load_that_raises_is_a_failure_where_the_reader_claims_the_format(exch
     missed = exchanged("hopes")["round_trip_completes"]
 
     assert failed.verdict is Verdict.FAIL
-    assert "reads no file of that version" in failed.findings[0].found
+    assert "reads no file of that version" in failed.findings[0].defect.difference.found
     assert missed.verdict is Verdict.GAP
 
 
@@ -107,7 +107,7 @@ def test_a_reader_that_dies_is_told_from_a_harness_error(exchanged):
     result = exchanged("dies")["round_trip_completes"]
 
     assert result.verdict is Verdict.FAIL
-    assert "exit code 7" in result.findings[0].found
+    assert "exit code 7" in result.findings[0].defect.difference.found
 
 
 def test_a_format_is_exchanged_where_one_writes_and_the_other_reads_it():

@@ -17,6 +17,7 @@ from saveproof.reports import store
 from saveproof.reports.files import Claim, NotWritten
 from saveproof.reports.records import SHOWN_NOTHING, Finding, Result, Verdict
 from tests.conformance.conftest import LINEAR_CASES
+from tests.conformance.defects import state
 
 
 def test_the_suite_can_be_a_plugin_beside_conftest_files():
@@ -43,7 +44,7 @@ def test_progress_is_told_where_pytest_captures_nothing(capsys):
 
 
 def test_a_failed_test_says_how_to_run_its_case_again(tmp_path):
-    finding = Finding("k", "kernel differs", "kernel", "1", "2", "9f2c", {}, "a dense layer")
+    finding = Finding(state("weights", "kernel"), "9f2c", {}, "a dense layer")
     place = ("tf_keras", "h5", "sequential", "weights_survive")
     result = Result(*place, "must", Verdict.FAIL, {Verdict.FAIL: 1}, (finding,))
 

@@ -37,8 +37,11 @@ CALLS: Mapping[str, type[msgspec.Struct]] = {
 }
 """The record of each call by its name; models, and sources in memory, go by number."""
 
-Pairs = dict[str, list[tuple[str, Value]]]
-"""A snapshot in a message: by facet, pairs of a name and a value, in order."""
+CLASSES = "classes"
+"""The key in a message's snapshot that is no facet: classes of layers by name."""
+
+Pairs = dict[str, list[tuple[str, Value]] | dict[str, str]]
+"""A snapshot in a message: by facet, pairs of a name and a value, in order; and `CLASSES`."""
 
 
 class NotHere(RuntimeError):
@@ -92,7 +95,8 @@ class SubjectDescription(msgspec.Struct, frozen=True):
 
 def pairs(snapshot: Snapshot) -> Pairs:
     """Return the snapshot as a message has it."""
-    return {str(facet): list(inventory.items()) for facet, inventory in snapshot.facets.items()}
+    facets: Pairs = {str(f): list(inventory.items()) for f, inventory in snapshot.facets.items()}
+    return facets | ({CLASSES: dict(snapshot.classes)} if snapshot.classes else {})
 
 
 def snapshot_of(told: Pairs) -> Snapshot:
@@ -101,7 +105,8 @@ def snapshot_of(told: Pairs) -> Snapshot:
     Raises:
         ProtocolError: a facet that there is not.
     """
-    unknown = sorted(set(told) - set(Facet))
+    unknown = sorted(set(told) - {CLASSES, *Facet})
     if unknown:
         raise ProtocolError(f"facet: expected one of {sorted(Facet)}, found {unknown[0]!r}")
-    return Snapshot({Facet(name): dict(inventory) for name, inventory in told.items()})
+    facets = {Facet(name): dict(told[name]) for name in told if name != CLASSES}
+    return Snapshot(facets, dict(told.get(CLASSES, {})))
