@@ -30,6 +30,9 @@ _LOGGER = logging.getLogger(__name__)
 
 Rate = float | LearningRateSchedule
 
+AVERAGE = "average"
+"""The slot of a variable's moving average."""
+
 
 class SharedOptions(TypedDict, total=False):
     """The keyword arguments that every optimizer takes in the same way."""
@@ -113,7 +116,7 @@ class Optimizer(PlainArguments, ABC):
         self.schedule: LearningRateSchedule | None = None
         self._rate = Variable(np.zeros((), np.float32), name="learning_rate:0", trainable=False)
         self._tracked: dict[Variable, int] = {}
-        self._averages: list[Variable] = []
+        self.slots: dict[str, list[Variable]] = {}
         self._undecayed: tuple[list[Variable], list[str]] = ([], [])
         self._set_rate(learning_rate)
 
@@ -151,7 +154,8 @@ class Optimizer(PlainArguments, ABC):
             return
         self._tracked = {variable: i for i, variable in enumerate(var_list)}
         if self.use_ema:
-            self._averages = [self.slot(v, "average", initial_value=v.value) for v in var_list]
+            for variable in var_list:
+                self.slot(variable, AVERAGE, initial_value=variable.value)
         self.build_slots(var_list)
         self.built = True
         if self.restoring is not None:
@@ -160,7 +164,7 @@ class Optimizer(PlainArguments, ABC):
     def unbuild(self) -> None:
         """Be as before the first step: without slots, which the next one creates anew."""
         del self.variables[1:]
-        self._tracked, self._averages = {}, []
+        self._tracked, self.slots = {}, {}
         self.built = False
 
     @abstractmethod
@@ -174,13 +178,22 @@ class Optimizer(PlainArguments, ABC):
     def slot(
         self, variable: Variable, name: str, *, initial_value: npt.ArrayLike | None = None
     ) -> Variable:
-        """Append to `variables` a slot of the variable's shape and dtype, zeros by default."""
+        """Append to `variables`, and to `slots` by name, a slot of the variable's shape and dtype.
+
+        It is zeros by default.
+        """
         value = np.zeros_like(variable.value)
         if initial_value is not None:
             value[...] = initial_value
         made = Variable(value, name=f"{self.name}/{name}/{variable.name}", trainable=False)
         self.variables.append(made)
+        self.slots.setdefault(name, []).append(made)
         return made
+
+    @property
+    def built_for(self) -> list[Variable]:
+        """The variables that the optimizer was built with, in order; each slot has one for each."""
+        return list(self._tracked)
 
     def index_of(self, variable: Variable) -> int:
         """The position of a variable among those that the optimizer was built with.
@@ -251,7 +264,7 @@ class Optimizer(PlainArguments, ABC):
         """Give the variables their moving averages, if there are any, as at the end of fit."""
         if self.use_ema:
             for variable in var_list:
-                variable.assign(self._averages[self.index_of(variable)].value)
+                variable.assign(self.slots[AVERAGE][self.index_of(variable)].value)
 
     def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
         """Assign all of `variables`, in order; nothing is changed if one does not fit.
@@ -336,7 +349,7 @@ class Optimizer(PlainArguments, ABC):
         frequency = self.ema_overwrite_frequency
         overwrite = bool(frequency) and (int(self.iterations.value) + 1) % (frequency or 1) == 0
         for variable in variables:
-            average = self._averages[self.index_of(variable)]
+            average = self.slots[AVERAGE][self.index_of(variable)]
             momentum = np.asarray(self.ema_momentum, average.dtype)
             rest = np.asarray(1 - self.ema_momentum, average.dtype)
             # average := momentum * average + (1 - momentum) * w

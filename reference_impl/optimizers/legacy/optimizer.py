@@ -99,8 +99,6 @@ class LegacyOptimizer(Optimizer):
         values = {**hypers, DECAY: decay}
         made = {key: self._single(key, values[key], np.float32) for key in values}
         self._hypers = made if self.schedule is not None else {**made, RATE: self._rate}
-        self.slots: dict[str, list[Variable]] = {}
-        self._weights: tuple[Variable, ...] = ()
         self._touched: dict[int, np.ndarray] = {}
 
     @property
@@ -137,7 +135,6 @@ class LegacyOptimizer(Optimizer):
         return 0.0
 
     def build_slots(self, variables: Sequence[Variable]) -> None:
-        self._weights = tuple(variables)
         self.slots = {name: [] for name in self.slot_names()}
         for name, listed in self.slots.items():
             for variable in variables:
@@ -152,7 +149,7 @@ class LegacyOptimizer(Optimizer):
     def slots_by_variable(self) -> Iterator[tuple[str, Variable, Variable]]:
         """Yield the name of each slot, the variable that it is of, and the slot itself."""
         for name, listed in self.slots.items():
-            for variable, slot in zip(self._weights, listed, strict=True):
+            for variable, slot in zip(self.built_for, listed, strict=True):
                 yield name, variable, slot
 
     def apply_gradients(
@@ -205,7 +202,7 @@ class LegacyOptimizer(Optimizer):
             return listed if _shapes(listed) == expected else None
         if old.unused and old.unused not in self.slots:
             fixed = old.unused_shape
-            unused = [of.shape if fixed is None else fixed for of in self._weights]
+            unused = [of.shape if fixed is None else fixed for of in self.built_for]
             return list(arrays[: len(expected)]) if found == expected + unused else None
         return None
 
