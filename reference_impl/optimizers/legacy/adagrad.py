@@ -8,10 +8,8 @@ import numpy as np
 from saveproof.reference_impl.catalogue import Config
 from saveproof.reference_impl.optimizers.legacy.optimizer import (
     DEFAULT_EPSILON,
-    ITERATION,
     LegacyOptimizer,
     LegacyOptions,
-    OldList,
     Slots,
 )
 from saveproof.reference_impl.optimizers.optimizer import Rate
@@ -20,7 +18,6 @@ from saveproof.reference_impl.optimizers.optimizer import Rate
 class Adagrad(LegacyOptimizer):
     """Adagrad; epsilon stands outside of the root."""
 
-    old_list = OldList(lacks=ITERATION)
     possible_slots = ("accumulator",)
 
     def __init__(
@@ -62,7 +59,6 @@ class Adagrad(LegacyOptimizer):
 class Adadelta(LegacyOptimizer):
     """Adadelta."""
 
-    old_list = OldList(lacks=ITERATION)
     possible_slots = ("accum_grad", "accum_var")
     lazy_slots = True
     lazy_weights = True
@@ -102,7 +98,6 @@ class Adadelta(LegacyOptimizer):
 class RMSprop(LegacyOptimizer):
     """RMSprop; without momentum, epsilon stands outside of the root."""
 
-    old_list = OldList(lacks=ITERATION)
     possible_slots = ("rms", "momentum", "mg")
     lazy_weights = True
 

@@ -10,7 +10,6 @@ from saveproof.reference_impl.optimizers.legacy.optimizer import (
     DEFAULT_EPSILON,
     LegacyOptimizer,
     LegacyOptions,
-    OldList,
     Slots,
 )
 from saveproof.reference_impl.optimizers.optimizer import Rate
@@ -19,7 +18,6 @@ from saveproof.reference_impl.optimizers.optimizer import Rate
 class Adam(LegacyOptimizer):
     """Adam. Keras 2.1 and 2.2 list a third slot that is of use for `amsgrad` alone."""
 
-    old_list = OldList(unused="vhat", unused_shape=(1,))
     possible_slots = ("m", "v", "vhat")
 
     def __init__(

@@ -12,7 +12,6 @@ from saveproof.reference_impl.optimizers.legacy.optimizer import (
     ITERATION,
     LegacyOptimizer,
     LegacyOptions,
-    OldList,
     Slots,
 )
 from saveproof.reference_impl.optimizers.optimizer import Optimizer, Rate, as_cast
@@ -27,7 +26,6 @@ class Nadam(LegacyOptimizer):
     list, but for those before TensorFlow 2.0.
     """
 
-    old_list = OldList(lacks=MOMENTUM_CACHE, start=1.0)
     possible_slots = ("m", "v")
     single_names = (ITERATION, MOMENTUM_CACHE)
     lazy_weights = True

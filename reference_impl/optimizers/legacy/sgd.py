@@ -9,7 +9,6 @@ from saveproof.reference_impl.catalogue import Config
 from saveproof.reference_impl.optimizers.legacy.optimizer import (
     LegacyOptimizer,
     LegacyOptions,
-    OldList,
     Slots,
 )
 from saveproof.reference_impl.optimizers.optimizer import Rate
@@ -18,7 +17,6 @@ from saveproof.reference_impl.optimizers.optimizer import Rate
 class SGD(LegacyOptimizer):
     """Gradient descent; without momentum it has no slots, but in lists before TensorFlow 2.0."""
 
-    old_list = OldList(unused="momentum")
     possible_slots = ("momentum",)
     lazy_slots = True
     lazy_weights = True

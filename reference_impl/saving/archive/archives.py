@@ -36,11 +36,7 @@ from saveproof.reference_impl.saving.dialects.entries import (
     read_entry,
     shared_layers,
 )
-from saveproof.reference_impl.saving.dialects.training import (
-    compile_config,
-    optimizer_list,
-    unlisted,
-)
+from saveproof.reference_impl.saving.dialects.training import compile_config
 from saveproof.reference_impl.saving.hdf5.extras import OWN
 from saveproof.reference_impl.saving.hdf5.object_paths import numbered, places_of
 from saveproof.reference_impl.saving.hdf5.restore_tree import fitting_training, fitting_tree
@@ -53,6 +49,7 @@ from saveproof.reference_impl.saving.hdf5.weights_tree import (
 )
 from saveproof.reference_impl.saving.model_state.assignments import commit
 from saveproof.reference_impl.saving.model_state.capture import check_complete, extras_of
+from saveproof.reference_impl.saving.model_state.optimizer_lists import optimizer_list, unlisted
 from saveproof.reference_impl.saving.model_state.restore import model_from_state, set_states
 from saveproof.reference_impl.state import (
     Entry,

@@ -14,7 +14,7 @@ from saveproof.reference_impl.optimizers import LegacyOptimizer, Optimizer, Unkn
 from saveproof.reference_impl.optimizers.slot_lists import AVERAGES, slot_lists, slot_names
 from saveproof.reference_impl.saving.checkpoint.object_graph import Node
 from saveproof.reference_impl.saving.model_state.capture import optimized_places
-from saveproof.reference_impl.saving.model_state.optimized import OptimizerMismatch
+from saveproof.reference_impl.saving.model_state.optimizer_lists import OptimizerMismatch
 
 Pairs = list[tuple[Variable, Node]]
 """A variable, and the saved object whose value it takes."""
