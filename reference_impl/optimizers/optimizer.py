@@ -178,10 +178,7 @@ class Optimizer(PlainArguments, ABC):
     def slot(
         self, variable: Variable, name: str, *, initial_value: npt.ArrayLike | None = None
     ) -> Variable:
-        """Append to `variables`, and to `slots` by name, a slot of the variable's shape and dtype.
-
-        It is zeros by default.
-        """
+        """Add a slot of the variable's shape and dtype, zeros by default, and return it."""
         value = np.zeros_like(variable.value)
         if initial_value is not None:
             value[...] = initial_value

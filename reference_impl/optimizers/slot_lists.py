@@ -38,11 +38,6 @@ class SlotNames:
     differs: str = ""
     alike_with: str = ""
 
-    @property
-    def required(self) -> set[str]:
-        """The slots that are always there once the optimizer is built."""
-        return set(self.lists) - self.optional
-
 
 _EPSILON = "its epsilon stands outside of the root"
 

@@ -1,4 +1,4 @@
-"""Compile settings and the optimizer's list in either dialect."""
+"""Compile settings in either dialect."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -38,19 +38,13 @@ def weights_at(model: Trainer, places: Sequence[int]) -> Weights:
 def weights_of_list(
     model: Trainer, optimizer: Optimizer, names: Sequence[str], shapes: Shapes
 ) -> Weights:
-    """Return the weights that an optimizer's list is of, where the file states no places.
+    """Return the weights that the list of an optimizer, not built yet, is of.
 
-    The names of the slots say so, where they are those that our optimizer gives them. Otherwise the
-    shapes do: the list is of the weights that train; if these do not fit, of those that would train
-    if no layer were frozen; if these do not either, of those that train and of the frozen layers
-    that fit: tf_keras keeps the slots of a layer that is frozen after training. Where nothing fits
-    it is what trains: the list is compared with that before it is taken, and refused.
-
-    Args:
-        model: the model.
-        optimizer: its optimizer, not built.
-        names: of the list.
-        shapes: of the list.
+    The `names` in the list decide, where they are those of our optimizer's slots. Otherwise the
+    first of these that has the `shapes` does: all weights that train; all that would if no layer
+    were frozen; those that train and those of some frozen layers, since tf_keras keeps the slots of
+    a layer that is frozen after training. If none does, the weights that train are returned, and
+    the comparison of the list with their slots says what is wrong.
 
     Raises:
         OptimizerMismatch: if several choices of frozen layers fit, or a weight that trains has no

@@ -119,13 +119,11 @@ def optimizer_list(optimizer: Optimizer, dialect: Dialect) -> tuple[NamedArray, 
 
 def unlisted(optimizer: Optimizer, dialect: Dialect) -> dict[str, np.ndarray]:
     """Return the variables that the dialect's list leaves out, by the names they have in extras."""
-    keras_3 = dialect is Dialect.KERAS and not isinstance(optimizer, LegacyOptimizer)
-    missing = _missing(optimizer, listed(KERAS_3, optimizer)) if keras_3 else []
+    if dialect is Dialect.TF_KERAS or isinstance(optimizer, LegacyOptimizer):
+        return {}
+    held = listed(KERAS_3, optimizer)
+    missing = [variable for variable in optimizer.variables if variable not in held]
     return {f"{SLOT}{number}": variable.value for number, variable in enumerate(missing)}
-
-
-def _missing(optimizer: Optimizer, variables: Mapping[Variable, object]) -> list[Variable]:
-    return [variable for variable in optimizer.variables if variable not in variables]
 
 
 def values_by_variable(
@@ -145,7 +143,7 @@ def values_by_variable(
     found: dict[str, dict[Variable, NamedArray]] = {}
     for layout in layouts_of(optimizer):
         variables = listed(layout, optimizer)
-        missing = _missing(optimizer, variables)
+        missing = [variable for variable in optimizer.variables if variable not in variables]
         starts = [NamedArray("", np.full_like(each.value, layout.start)) for each in missing]
         taking, given = [*variables, *missing], [*arrays, *(kept or starts)]
         if [variable.shape for variable in taking] == [array.held.shape for array in given]:
