@@ -14,12 +14,9 @@ from saveproof.reference_impl.saving.dialects.entries import (
     read_entry,
     shared_layers,
 )
-from saveproof.reference_impl.saving.dialects.training import (
-    compile_config,
-    optimizer_list,
-    unlisted,
-)
+from saveproof.reference_impl.saving.dialects.training import compile_config
 from saveproof.reference_impl.saving.hdf5.extras import OWN
+from saveproof.reference_impl.saving.model_state.optimizer_lists import optimizer_list, unlisted
 from saveproof.reference_impl.state import (
     Entry,
     Extras,

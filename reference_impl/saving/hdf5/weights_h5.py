@@ -12,7 +12,6 @@ from saveproof.reference_impl.metrics import Metric
 from saveproof.reference_impl.naming import snake_case
 from saveproof.reference_impl.optimizers import LegacyOptimizer, Optimizer
 from saveproof.reference_impl.saving.dialects.dialect import Dialect
-from saveproof.reference_impl.saving.dialects.training import optimizer_list, unlisted
 from saveproof.reference_impl.saving.format import FormatNotOffered, SaveOptions
 from saveproof.reference_impl.saving.hdf5.object_paths import numbered, places_of
 from saveproof.reference_impl.saving.hdf5.restore_tree import fitting_training, fitting_tree
@@ -26,6 +25,7 @@ from saveproof.reference_impl.saving.hdf5.weights_tree import (
 )
 from saveproof.reference_impl.saving.model_state.assignments import commit
 from saveproof.reference_impl.saving.model_state.capture import extras_of
+from saveproof.reference_impl.saving.model_state.optimizer_lists import optimizer_list, unlisted
 from saveproof.reference_impl.saving.model_state.restore import set_states
 from saveproof.reference_impl.state import Extras, NamedArray
 

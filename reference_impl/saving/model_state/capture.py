@@ -14,7 +14,7 @@ from saveproof.reference_impl.layers.stated import plain_config
 from saveproof.reference_impl.metrics import Metric
 from saveproof.reference_impl.nest import map_leaves
 from saveproof.reference_impl.numerics.autodiff import Variable
-from saveproof.reference_impl.optimizers import Optimizer, UnknownVariableError
+from saveproof.reference_impl.optimizers import Optimizer
 from saveproof.reference_impl.state import (
     Extras,
     LayerWeights,
@@ -160,12 +160,5 @@ def extras_of(model: Trainer, compiled: Compiled | None) -> Extras:
 
 def optimized_places(optimizer: Optimizer, weights: Sequence[Variable]) -> tuple[int, ...]:
     """Return the positions among `weights` of what the optimizer was built with, in its order."""
-    if not optimizer.built:
-        return ()
-    places: dict[int, int] = {}
-    for position, weight in enumerate(weights):
-        try:
-            places[optimizer.index_of(weight)] = position
-        except UnknownVariableError:
-            continue
-    return tuple(places[index] for index in sorted(places))
+    places = {weight: place for place, weight in enumerate(weights)}
+    return tuple(places[weight] for weight in optimizer.built_for if weight in places)
