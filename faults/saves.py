@@ -13,7 +13,7 @@ import numpy as np
 
 from faults.operations import Disk, watched
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.formats import durable
+from saveproof.reference_impl.saving import atomic_file
 
 Model = Any
 
@@ -122,7 +122,7 @@ def save_under(disk: Disk, way: Format, folder: Path, units: int) -> tuple[int, 
 def _save_and_exit(disk: Disk, way: Format, model: Model, folder: Path, told: int) -> None:
     end = End.OTHER
     try:
-        durable.AT_ONCE = 1 << 20
+        atomic_file.AT_ONCE = 1 << 20
         with watched(disk):
             way.save(model, folder / way.name)
         end = End.SAVED

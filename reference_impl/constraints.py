@@ -9,8 +9,8 @@ import numpy as np
 from saveproof.reference_impl.catalogue import Catalogue, Config
 from saveproof.reference_impl.config_types import made_from
 from saveproof.reference_impl.custom_objects import CustomObjects
+from saveproof.reference_impl.numerics.tape import Operand, value_of
 from saveproof.reference_impl.plain import PlainArguments
-from saveproof.reference_impl.tape import Operand, value_of
 
 _EPSILON = 1e-7
 Axis = int | Sequence[int]

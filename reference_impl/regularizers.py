@@ -6,11 +6,11 @@ from typing import Any, Self, cast
 
 import numpy as np
 
-from saveproof.reference_impl import autodiff as ad
-from saveproof.reference_impl.autodiff import Tensor
 from saveproof.reference_impl.catalogue import Catalogue, Config
 from saveproof.reference_impl.config_types import made_from
 from saveproof.reference_impl.custom_objects import CustomObjects
+from saveproof.reference_impl.numerics import autodiff as ad
+from saveproof.reference_impl.numerics.autodiff import Tensor
 from saveproof.reference_impl.plain import PlainArguments
 
 

@@ -25,10 +25,10 @@ Entry = dict[str, Any]
 
 # The models import this module to read the layers inside them, so they are named, not imported.
 MODELS: Mapping[str, tuple[str, str]] = {
-    "Functional": ("saveproof.reference_impl.models.model", "Model"),
-    "Model": ("saveproof.reference_impl.models.model", "Model"),
-    "Revived": ("saveproof.reference_impl.models.revived", "Revived"),
-    "Sequential": ("saveproof.reference_impl.models.sequential", "Sequential"),
+    "Functional": ("saveproof.reference_impl.engine.model", "Model"),
+    "Model": ("saveproof.reference_impl.engine.model", "Model"),
+    "Revived": ("saveproof.reference_impl.saving.savedmodel.revived", "Revived"),
+    "Sequential": ("saveproof.reference_impl.engine.sequential", "Sequential"),
 }
 
 # Arguments that Keras 3 writes and Keras 2 lacks, with the values that ask for nothing.

@@ -4,12 +4,14 @@ import msgspec
 
 from saveproof.reports.causes import sections
 from saveproof.reports.commands import commands
+from saveproof.reports.glossary import GLOSSARY
 from saveproof.reports.interchange import grid, measured
 from saveproof.reports.keys import told
 from saveproof.reports.matrix import NEWS, Cell, Matrix
 from saveproof.reports.records import PathInfo
 from saveproof.reports.rendering import rendered
 from saveproof.reports.wording import (
+    INCOMPLETE,
     MEANINGS,
     SYMBOLS,
     counted,
@@ -31,6 +33,8 @@ def html(matrix: Matrix) -> str:
             "grid": grid(matrix),
             "measured": measured,
             "symbols": SYMBOLS,
+            "glossary": GLOSSARY,
+            "incomplete": INCOMPLETE,
             "meanings": MEANINGS,
             "promised": promised,
             "tallied": tallied,

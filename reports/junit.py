@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 from saveproof.reports.commands import commands
 from saveproof.reports.matrix import Matrix, Sheet
 from saveproof.reports.records import Finding, Place, Result, Verdict
-from saveproof.reports.wording import MEANINGS, printable
+from saveproof.reports.wording import INCOMPLETE, MEANINGS, printable
 
 OUTCOMES = {
     Verdict.FAIL: "failure",
@@ -85,7 +85,7 @@ def _story(finding: Finding, place: Place, sources: Sequence[str]) -> str:
 def _cut_short() -> ET.Element:
     suite = ET.Element("testsuite", name="saveproof")
     case = ET.SubElement(suite, "testcase", classname="saveproof", name="run comes to its end")
-    ET.SubElement(case, "error", type="incomplete", message="the run did not come to its end")
+    ET.SubElement(case, "error", type="incomplete", message=INCOMPLETE)
     _count(suite, 0.0)
     return suite
 

@@ -9,7 +9,16 @@ from saveproof.reports.interchange import ExchangeResult, Grid, grid, measured, 
 from saveproof.reports.keys import told
 from saveproof.reports.matrix import Cell, CellDefect, Matrix, Sheet
 from saveproof.reports.records import ENDS, Verdict
-from saveproof.reports.wording import MEANINGS, SYMBOLS, counted, listed, placed, printable, shown
+from saveproof.reports.wording import (
+    INCOMPLETE,
+    MEANINGS,
+    SYMBOLS,
+    counted,
+    listed,
+    placed,
+    printable,
+    shown,
+)
 
 LIMIT = 50
 """Causes that are written out: GitHub cuts a job's summary at 1 MiB."""
@@ -49,7 +58,7 @@ def fenced(text: str, *, language: str = "text") -> str:
 def _banner(matrix: Matrix) -> list[str]:
     if matrix.complete:
         return []
-    return ["> [!CAUTION]\n> The run did not come to its end: what is missing here was not shown."]
+    return [f"> [!CAUTION]\n> {INCOMPLETE}"]
 
 
 def _origin(matrix: Matrix) -> str:

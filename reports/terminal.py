@@ -15,7 +15,15 @@ from saveproof.reports.commands import commands
 from saveproof.reports.interchange import ExchangeResult, Grid, grid, measured, unpaired
 from saveproof.reports.matrix import Cell, Matrix, Sheet
 from saveproof.reports.records import UNEXPECTED, CheckInfo, Verdict
-from saveproof.reports.wording import MEANINGS, SYMBOLS, counted, placed, printable, shown
+from saveproof.reports.wording import (
+    INCOMPLETE,
+    MEANINGS,
+    SYMBOLS,
+    counted,
+    placed,
+    printable,
+    shown,
+)
 
 STYLES: Mapping[Verdict | None, str] = {
     Verdict.PASS: "green",
@@ -213,5 +221,5 @@ def _conclusion(matrix: Matrix) -> RenderableType:
     style = "bold green" if matrix.clean else "bold red"
     line = Text(matrix.headline, style)
     if not matrix.complete:
-        line.append("\nThe run did not come to its end: what is missing was not shown.", "red")
+        line.append(f"\n{INCOMPLETE}", "red")
     return line

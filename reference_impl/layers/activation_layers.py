@@ -6,10 +6,19 @@ from typing import Any
 import numpy as np
 
 from saveproof.reference_impl import activations, constraints, initializers, regularizers
-from saveproof.reference_impl.autodiff import Tensor, cast, exp, log, max, negative, relu, sum
 from saveproof.reference_impl.layers.arguments import LayerArgumentError
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import Shape
+from saveproof.reference_impl.numerics.autodiff import (
+    Tensor,
+    cast,
+    exp,
+    log,
+    max,
+    negative,
+    relu,
+    sum,
+)
 
 
 class Elementwise(Layer):

@@ -10,7 +10,6 @@ from typing import Any, Self, TypedDict, Unpack
 import numpy as np
 
 from saveproof.reference_impl import constraints, initializers, regularizers
-from saveproof.reference_impl.autodiff import Tensor, Variable, cast
 from saveproof.reference_impl.config_types import made_from
 from saveproof.reference_impl.configuration import check_stated
 from saveproof.reference_impl.layers.arguments import length_of, shape_of
@@ -35,8 +34,9 @@ from saveproof.reference_impl.layers.weights import assign_all, each_once
 from saveproof.reference_impl.limits import check_size
 from saveproof.reference_impl.naming import snake_case, unique_name
 from saveproof.reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
+from saveproof.reference_impl.numerics.autodiff import Tensor, Variable, cast
+from saveproof.reference_impl.numerics.tape import current_tracer
 from saveproof.reference_impl.plain import PlainArguments, is_ours, with_plain_arguments
-from saveproof.reference_impl.tape import current_tracer
 
 
 class ShapeArguments(TypedDict, total=False):

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from saveproof.reference_impl import activations, constraints, initializers, regularizers
-from saveproof.reference_impl.autodiff import Tensor, Variable, cast, concatenate, conv
 from saveproof.reference_impl.layers.arguments import (
     LayerArgumentError,
     channels_last,
@@ -13,7 +12,8 @@ from saveproof.reference_impl.layers.arguments import (
 )
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import Shape
-from saveproof.reference_impl.windows import output_length
+from saveproof.reference_impl.numerics.autodiff import Tensor, Variable, cast, concatenate, conv
+from saveproof.reference_impl.numerics.windows import output_length
 
 
 class Convolution(Layer):

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from saveproof.reference_impl import activations, constraints, initializers, regularizers
-from saveproof.reference_impl.autodiff import (
+from saveproof.reference_impl.layers.arguments import (
+    DATA_FORMATS,
+    LayerArgumentError,
+    one_of,
+    shape_of,
+)
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.nest import Shape
+from saveproof.reference_impl.numerics.autodiff import (
     Tensor,
     Variable,
     cast,
@@ -15,14 +23,6 @@ from saveproof.reference_impl.autodiff import (
     reshape,
     transpose,
 )
-from saveproof.reference_impl.layers.arguments import (
-    DATA_FORMATS,
-    LayerArgumentError,
-    one_of,
-    shape_of,
-)
-from saveproof.reference_impl.layers.base import Layer
-from saveproof.reference_impl.nest import Shape
 from saveproof.reference_impl.random import Generator, process_generator
 
 

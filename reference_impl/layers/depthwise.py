@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from saveproof.reference_impl import constraints, initializers, regularizers
-from saveproof.reference_impl.autodiff import Tensor, cast, conv
 from saveproof.reference_impl.layers.convolutional import Convolution
+from saveproof.reference_impl.numerics.autodiff import Tensor, cast, conv
 
 
 class DepthwiseConvolution(Convolution):

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from saveproof.reference_impl import constraints, initializers, regularizers
-from saveproof.reference_impl.autodiff import Tensor, cast, take
 from saveproof.reference_impl.layers.arguments import (
     LayerArgumentError,
     UnsupportedArgumentError,
@@ -13,6 +12,7 @@ from saveproof.reference_impl.layers.arguments import (
 )
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import Shape
+from saveproof.reference_impl.numerics.autodiff import Tensor, cast, take
 
 
 class IndexRangeError(ValueError):

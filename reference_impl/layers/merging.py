@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
-from saveproof.reference_impl import autodiff as ad
-from saveproof.reference_impl.autodiff import Tensor
 from saveproof.reference_impl.layers.arguments import LayerArgumentError
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import Shape, is_shape
+from saveproof.reference_impl.numerics import autodiff as ad
+from saveproof.reference_impl.numerics.autodiff import Tensor
 
 
 class Merging(Layer):

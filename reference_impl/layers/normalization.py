@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 
 from saveproof.reference_impl import constraints, initializers, regularizers
-from saveproof.reference_impl.autodiff import (
+from saveproof.reference_impl.layers.arguments import LayerArgumentError, axes, given_axes
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.nest import Shape
+from saveproof.reference_impl.numerics.autodiff import (
     Tensor,
     Variable,
     cast,
@@ -16,9 +19,6 @@ from saveproof.reference_impl.autodiff import (
     square,
     stop_gradient,
 )
-from saveproof.reference_impl.layers.arguments import LayerArgumentError, axes, given_axes
-from saveproof.reference_impl.layers.base import Layer
-from saveproof.reference_impl.nest import Shape
 
 
 class BatchNormalization(Layer):

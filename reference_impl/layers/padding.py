@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from saveproof.reference_impl.autodiff import Tensor, pad
 from saveproof.reference_impl.layers.arguments import LayerArgumentError, channels_last, check_rank
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import Shape
+from saveproof.reference_impl.numerics.autodiff import Tensor, pad
 
 Padding = int | Sequence[int | Sequence[int]]
 

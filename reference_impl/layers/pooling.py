@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from saveproof.reference_impl.autodiff import Tensor, average_pool, max_pool, mean
 from saveproof.reference_impl.layers.arguments import (
     DATA_FORMATS,
     LayerArgumentError,
@@ -14,7 +13,8 @@ from saveproof.reference_impl.layers.arguments import (
 )
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import Shape
-from saveproof.reference_impl.windows import output_length
+from saveproof.reference_impl.numerics.autodiff import Tensor, average_pool, max_pool, mean
+from saveproof.reference_impl.numerics.windows import output_length
 
 
 class Pooling(Layer):

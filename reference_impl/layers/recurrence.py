@@ -6,11 +6,18 @@ from typing import Any
 import numpy as np
 
 from saveproof.reference_impl import activations, constraints, initializers, regularizers
-from saveproof.reference_impl.autodiff import Tensor, Variable, cast, matmul, multiply, stack
 from saveproof.reference_impl.layers.arguments import LayerArgumentError, UnsupportedArgumentError
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.limits import check_size
 from saveproof.reference_impl.nest import Nested, Shape, is_shape
+from saveproof.reference_impl.numerics.autodiff import (
+    Tensor,
+    Variable,
+    cast,
+    matmul,
+    multiply,
+    stack,
+)
 from saveproof.reference_impl.random import Generator, process_generator
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from saveproof.reference_impl import activations
-from saveproof.reference_impl.autodiff import Tensor, cast, matmul
 from saveproof.reference_impl.layers.recurrence import Recurrent
+from saveproof.reference_impl.numerics.autodiff import Tensor, cast, matmul
 
 
 class SimpleRNN(Recurrent):

@@ -5,14 +5,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from saveproof.reference_impl import autodiff as ad
-from saveproof.reference_impl.autodiff import Operand, Tensor
 from saveproof.reference_impl.catalogue import Config
 from saveproof.reference_impl.config_types import made_from
 from saveproof.reference_impl.losses.functions import FUNCTIONS, LossFunction, squeezed
 from saveproof.reference_impl.losses.shapes import check_repeats, fitted_weights
+from saveproof.reference_impl.numerics import autodiff as ad
+from saveproof.reference_impl.numerics.autodiff import Operand, Tensor
+from saveproof.reference_impl.numerics.tape import value_of
 from saveproof.reference_impl.plain import PlainArguments
-from saveproof.reference_impl.tape import value_of
 
 _REDUCTIONS = ("auto", "none", "sum", "sum_over_batch_size")
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from saveproof.reference_impl.autodiff import Operand, Tensor, Variable
 from saveproof.reference_impl.catalogue import Config
 from saveproof.reference_impl.initializers import as_dtype
 from saveproof.reference_impl.losses.functions import squeezed
 from saveproof.reference_impl.losses.shapes import check_same
 from saveproof.reference_impl.metrics.metric import Metric, ratio, spread_weights
-from saveproof.reference_impl.tape import value_of
+from saveproof.reference_impl.numerics.autodiff import Operand, Tensor, Variable
+from saveproof.reference_impl.numerics.tape import value_of
 
 # What stands in for the scores that are not among the top k, as in Keras.
 _NEVER = -1e10

@@ -5,9 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from saveproof.reference_impl import autodiff as ad
 from saveproof.reference_impl import initializers
-from saveproof.reference_impl.autodiff import Operand, Tensor, Variable
 from saveproof.reference_impl.catalogue import Config
 from saveproof.reference_impl.config_types import made_from
 from saveproof.reference_impl.custom_objects import registered_name
@@ -16,8 +14,10 @@ from saveproof.reference_impl.losses.loss import weights_of_valid
 from saveproof.reference_impl.losses.shapes import check_repeats, fitted_weights, unfit
 from saveproof.reference_impl.metrics.functions import FUNCTIONS, MetricFunction
 from saveproof.reference_impl.naming import snake_case, unique_name
+from saveproof.reference_impl.numerics import autodiff as ad
+from saveproof.reference_impl.numerics.autodiff import Operand, Tensor, Variable
+from saveproof.reference_impl.numerics.tape import value_of
 from saveproof.reference_impl.plain import PlainArguments
-from saveproof.reference_impl.tape import value_of
 
 
 class Metric(PlainArguments):

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from saveproof.reference_impl import schedules
-from saveproof.reference_impl.autodiff import Variable
 from saveproof.reference_impl.catalogue import Config
 from saveproof.reference_impl.config_types import made_from
 from saveproof.reference_impl.custom_objects import CustomObjects
 from saveproof.reference_impl.loading import at
+from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.optimizers.clipping import (
     clipped_by_global_norm,
     clipped_by_norm,

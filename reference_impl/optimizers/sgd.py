@@ -5,8 +5,8 @@ from typing import Unpack
 
 import numpy as np
 
-from saveproof.reference_impl.autodiff import Variable
 from saveproof.reference_impl.catalogue import Config
+from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.optimizers.optimizer import Optimizer, Options, Rate, as_cast
 
 

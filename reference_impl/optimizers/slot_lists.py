@@ -6,7 +6,7 @@ Source: tf_keras's optimizer modules, and checkpoints that tf_keras 2.21 wrote.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.optimizers import legacy
 from saveproof.reference_impl.optimizers.adagrad import Adadelta, Adagrad, RMSprop
 from saveproof.reference_impl.optimizers.adam import Adam, Adamax

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.formats.errors import (
+from saveproof.reference_impl.engine.errors import UnbuiltModel
+from saveproof.reference_impl.saving.errors import (
     MissingPart,
     NotReadHere,
     UnreadableFile,
     WrongPart,
 )
-from saveproof.reference_impl.models.errors import UnbuiltModel
 from saveproof.reference_impl.serialization import UnknownLayer
 
 layers = keras.layers

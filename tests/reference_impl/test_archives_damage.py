@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.formats.archive import MAGIC, read_archive
-from saveproof.reference_impl.formats.errors import UnreadableFile, WrongChecksum
-from saveproof.reference_impl.formats.hdf5_parts import Hdf5File
-from saveproof.reference_impl.formats.hdf5_read import read_model
-from saveproof.reference_impl.formats.pieces import Content
-from saveproof.reference_impl.formats.seal import LENGTH, unsealed
-from saveproof.reference_impl.formats.weights_h5 import read_weights_tree
+from saveproof.reference_impl.saving.archive.zip_archive import MAGIC, read_archive
+from saveproof.reference_impl.saving.errors import UnreadableFile, WrongChecksum
+from saveproof.reference_impl.saving.extents import Content
+from saveproof.reference_impl.saving.hdf5.checksum_trailer import LENGTH, unsealed
+from saveproof.reference_impl.saving.hdf5.parts import Hdf5File
+from saveproof.reference_impl.saving.hdf5.reader import read_model
+from saveproof.reference_impl.saving.hdf5.weights_tree import read_weights_tree
 
 RANDOM = np.random.default_rng(5)
 

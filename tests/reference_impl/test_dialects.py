@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.models.dialect_entries import Words, entry_of, read_entry
-from saveproof.reference_impl.models.dialect_training import (
+from saveproof.reference_impl.saving.dialects.dialect import Dialect, dialect_of_entry
+from saveproof.reference_impl.saving.dialects.entries import Words, entry_of, read_entry
+from saveproof.reference_impl.saving.dialects.training import (
     compile_config,
     in_our_order,
     optimizer_list,
     unlisted,
 )
-from saveproof.reference_impl.models.dialects import Dialect, dialect_of_entry
 from saveproof.reference_impl.serialization import deserialize_layer
 
 layers, optimizers = keras.layers, keras.optimizers

@@ -8,14 +8,9 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.formats.errors import (
-    LeadsOutside,
-    MissingPart,
-    NotReadHere,
-    WrongPart,
-)
-from saveproof.reference_impl.formats.hdf5_parts import IN_MEMORY
-from saveproof.reference_impl.models.restore import WeightsMismatch
+from saveproof.reference_impl.saving.errors import LeadsOutside, MissingPart, NotReadHere, WrongPart
+from saveproof.reference_impl.saving.hdf5.parts import IN_MEMORY
+from saveproof.reference_impl.saving.model_state.restore import WeightsMismatch
 
 KERAS_2, KERAS_3 = "d/d/kernel:0", "layers/dense/vars/0"
 WHOLE, EXTRAS = f"model_weights/{KERAS_2}", "saveproof_state/arrays"
@@ -298,7 +293,7 @@ def test_a_dataset_of_another_shape_is_refused_before_it_is_read(tmp_path, monke
         KERAS_2,
         lambda group, name: group.create_dataset(name, (4, 4), "f4", chunks=(4, 4)),
     )
-    monkeypatch.setattr("saveproof.reference_impl.formats.hdf5_parts.read_dataset", None)
+    monkeypatch.setattr("saveproof.reference_impl.saving.hdf5.parts.read_dataset", None)
 
     with pytest.raises(WeightsMismatch, match=r"\(4, 3\), found .* of shape \(4, 4\)"):
         weights(tmp_path / "w.h5")

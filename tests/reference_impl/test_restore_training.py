@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.models.restore_training import OptimizerMismatch, restore_training
+from saveproof.reference_impl.saving.model_state.restore_training import (
+    OptimizerMismatch,
+    restore_training,
+)
 from saveproof.reference_impl.state import Extras, NamedArray
 
 X = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)

@@ -7,15 +7,15 @@ import pytest
 
 from saveproof import reference_impl as keras
 from saveproof.reference_impl.activations import elu
-from saveproof.reference_impl.formats.errors import (
+from saveproof.reference_impl.saving.errors import (
     MissingPart,
     NotReadHere,
     UnreadableFile,
     WrongChecksum,
     WrongPart,
 )
-from saveproof.reference_impl.formats.saved_model_read import read_saved_model
-from saveproof.reference_impl.models.revived import Revived
+from saveproof.reference_impl.saving.savedmodel.reader import read_saved_model
+from saveproof.reference_impl.saving.savedmodel.revived import Revived
 from saveproof.reference_impl.serialization import UnknownLayer
 
 layers = keras.layers

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.formats.errors import MissingPart, UnreadableFile, WrongPart
-from saveproof.reference_impl.models.errors import UnbuiltModel
-from saveproof.reference_impl.models.restore import WeightsMismatch
-from saveproof.reference_impl.models.restore_training import OptimizerMismatch
-from saveproof.reference_impl.saving import FormatNotOffered, TargetExists
+from saveproof.reference_impl.engine.errors import UnbuiltModel
+from saveproof.reference_impl.saving.errors import MissingPart, UnreadableFile, WrongPart
+from saveproof.reference_impl.saving.model_files import FormatNotOffered, TargetExists
+from saveproof.reference_impl.saving.model_state.restore import WeightsMismatch
+from saveproof.reference_impl.saving.model_state.restore_training import OptimizerMismatch
 from saveproof.reference_impl.serialization import MalformedEntry, UnknownLayer
 
 RANDOM = np.random.default_rng(2)

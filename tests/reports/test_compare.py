@@ -99,4 +99,4 @@ def test_a_run_cut_short_is_never_the_same(one_cell, a_run):
     cut = a_run(header=run.header, results=run.results, cut=True)
 
     assert not compare(run, cut).same
-    assert "did not come to its end" in comparison_markdown(compare(run, cut))
+    assert "is incomplete" in comparison_markdown(compare(run, cut))

@@ -12,10 +12,10 @@ from typing import Any, ClassVar, Self, TypedDict
 import numpy as np
 
 from saveproof.reference_impl import schedules
-from saveproof.reference_impl.autodiff import Variable
 from saveproof.reference_impl.catalogue import Config
 from saveproof.reference_impl.custom_objects import CustomObjects
-from saveproof.reference_impl.gathered import Gathered
+from saveproof.reference_impl.numerics.autodiff import Variable
+from saveproof.reference_impl.numerics.indexed_slices import Gathered
 from saveproof.reference_impl.optimizers.clipping import (
     clipped_by_global_norm,
     clipped_by_norm,

@@ -1,0 +1,21 @@
+"""Keras's namespace `keras.models`: models, and how they are read, written and cloned."""
+
+from saveproof.reference_impl.engine.cloning import clone_model
+from saveproof.reference_impl.engine.model import Model
+from saveproof.reference_impl.engine.sequential import Sequential
+from saveproof.reference_impl.saving.model_files import (
+    load_model,
+    model_from_config,
+    model_from_json,
+    save_model,
+)
+
+__all__ = [
+    "Model",
+    "Sequential",
+    "clone_model",
+    "load_model",
+    "model_from_config",
+    "model_from_json",
+    "save_model",
+]
