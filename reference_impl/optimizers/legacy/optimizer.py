@@ -69,7 +69,6 @@ class LegacyOptimizer(Optimizer):
 
     def __pre_init__(self, given: Mapping[str, Any]) -> None:
         super().__pre_init__(given)
-        self._weights: tuple[Variable, ...] = ()
         self._touched: dict[int, np.ndarray] = {}
 
     def __post_init__(self) -> None:
