@@ -16,7 +16,7 @@ from saveproof.conformance.families.keras.codegen.paths import NotReproducible, 
 from saveproof.conformance.families.keras.codegen.program import Plot
 from saveproof.conformance.families.keras.codegen.scripts import plot
 from saveproof.conformance.families.keras.codegen.source import Lines, indented, literal
-from saveproof.conformance.processes.endings import MEMORY, limit_memory
+from saveproof.conformance.processes.memory import MEMORY, limit_memory
 from saveproof.reports.findings import Defect
 from saveproof.strategies.case import Case
 

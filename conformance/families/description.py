@@ -8,7 +8,7 @@ from types import MappingProxyType
 from saveproof.conformance.families import environment, subjects
 from saveproof.conformance.families.subjects import BrokenSubject, NotASubject, UnknownSubject
 from saveproof.conformance.model_state.subject import Located, Offering
-from saveproof.conformance.processes.endings import MEMORY, Crashed, Failed, TimedOut
+from saveproof.conformance.processes.endings import Crashed, Failed, TimedOut
 from saveproof.conformance.processes.foreign.client import NotReached
 from saveproof.conformance.processes.foreign.environments import NoEnvironment, launch
 from saveproof.conformance.processes.foreign.protocol import (
@@ -17,6 +17,7 @@ from saveproof.conformance.processes.foreign.protocol import (
     SubjectDescription,
 )
 from saveproof.conformance.processes.isolation import Child
+from saveproof.conformance.processes.memory import MEMORY
 from saveproof.conformance.processes.wire import JSON
 
 DESCRIBE = "saveproof.conformance.families.description:describe"

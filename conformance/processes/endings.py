@@ -1,25 +1,16 @@
-"""How a child process may end instead of answering, and the memory limit that it has."""
+"""How a child process may end instead of answering."""
 
-import resource
 import signal
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
 
 from saveproof.conformance.model_state.subject import Unsupported
+from saveproof.conformance.processes.memory import in_words
 
 T = TypeVar("T")
-
-GIB = 1 << 30
-
-MEMORY = 8.0
-"""GiB of data that the process of a subject may have, unless a run says otherwise.
-
-TensorFlow, JAX and torch have half a GiB with a small model, and 8 MiB more for each thread.
-"""
 
 OUT_OF_MEMORY = ("MemoryError", "std::bad_alloc", "memory allocation of ")
 """What Python, C++ and Rust say last where they get no memory."""
@@ -95,16 +86,10 @@ def crash(code: int, words: str, *, memory: float, called: str = "process") -> C
     how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     told, kind = f"the {called} ended with {how}", Crashed
     if any(sign in words for sign in OUT_OF_MEMORY):
-        told, kind = f"the {called} reached its memory limit{_size(memory)}", OutOfMemory
+        told, kind = f"the {called} reached its memory limit{in_words(memory)}", OutOfMemory
     elif code in FROM_OUTSIDE:
         kind = Killed
     return kind(f"{told}\n{words}".rstrip(), code)
-
-
-def _size(memory: float) -> str:
-    own = resource.getrlimit(resource.RLIMIT_DATA)[0]
-    limit = memory or (0 if own == resource.RLIM_INFINITY else own / GIB)
-    return f" of {limit:.3g} GiB (--memory)" if limit else ""
 
 
 def asked_again(ask: Callable[[], T]) -> T:
@@ -117,17 +102,3 @@ def asked_again(ask: Callable[[], T]) -> T:
         return ask()
     except Killed:
         return ask()
-
-
-def limit_memory(memory: float) -> None:
-    """Bound the GiB that this process may have, and each that it starts; 0 is no bound.
-
-    Of data alone: frameworks reserve addresses that they never use. Systems other than Linux may
-    not hold to it.
-    """
-    most = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    wanted = int(memory * GIB)
-    least = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
-    if memory:
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_DATA, (least, least))

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import IO
 
 from saveproof.conformance.processes.descendants import end_descendants, keep_descendants
-from saveproof.conformance.processes.endings import fault_of, limit_memory
+from saveproof.conformance.processes.endings import fault_of
 from saveproof.conformance.processes.framing import FRAMES, Framing
+from saveproof.conformance.processes.memory import limit_memory
 
 Served = Callable[[bytes], bytes]
 """What a process serves: from a request to its result."""

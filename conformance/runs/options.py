@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar, get_args
 import msgspec
 from msgspec import Meta
 
-from saveproof.conformance.processes.endings import MEMORY
+from saveproof.conformance.processes.memory import MEMORY
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -21,7 +21,7 @@ Workers = Annotated[
     Meta(
         pattern=r"^(auto|logical|\d+)$",
         title="a number, or auto",
-        description="Worker processes: a number, or auto.",
+        description="Worker processes: a number, or auto; 0 for this process alone.",
     ),
 ]
 Out = Annotated[Path, Meta(description="Where the run and its report go.")]
@@ -80,7 +80,7 @@ class InterchangeOptions(RunOptions, frozen=True, kw_only=True):
     format: Annotated[Names, Meta(description="Only this format.")] = ()
     across: Annotated[bool, Meta(description="Only what another subject has written.")] = False
     shrink: Annotated[NotNegative, Meta(description="Seconds to reduce what a pair loses.")] = 60.0
-    workers: Workers = "1"
+    workers: Workers = "0"
     out: Out = Path("saveproof-interchange")
 
 

@@ -15,8 +15,8 @@ from saveproof.conformance.campaigns.campaign import Campaign
 from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.campaigns.worker import EXAMINE
 from saveproof.conformance.mutants import MUTANTS, Mutant
-from saveproof.conformance.processes.endings import MEMORY
 from saveproof.conformance.processes.isolation import Child
+from saveproof.conformance.processes.memory import MEMORY
 from saveproof.reports.findings import Defect
 from saveproof.strategies.cases import cases
 

@@ -97,7 +97,7 @@ def test_classes_of_layers_reach_the_checks_from_wherever_the_subject_is():
         def snapshot(self, model):
             return model
 
-    assert protocol.snapshot_from_json(protocol.snapshot_to_json(snapshot)) == snapshot
+    assert protocol.snapshot_of(protocol.pairs(snapshot)) == snapshot
     assert wire.decode(wire.encode(snapshot), Snapshot) == snapshot
     assert Adapter(Foreign()).snapshot(snapshot) == snapshot
     assert comparable(snapshot).classes == snapshot.classes

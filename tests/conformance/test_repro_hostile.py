@@ -20,6 +20,7 @@ from saveproof.conformance.families.keras.codegen.source import (
 )
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.replay import NotBuiltIn, told
+from saveproof.conformance.runs.options import Limits
 from saveproof.reports.findings import Defect, DefectKind
 from saveproof.strategies.case import (
     Case,
@@ -267,6 +268,6 @@ def test_a_run_does_not_say_what_subject_a_replay_starts(subject, tmp_path):
     )
 
     with pytest.raises(NotBuiltIn, match=r"not built in; .* say so: --subject "):
-        told(case.id, [run], None, (), seconds=10.0)
+        told(case.id, [run], None, (), Limits(timeout=10.0))
 
     assert not mark.exists()
