@@ -1,6 +1,8 @@
 """What is written is compared with what the disk has; what goes wrong there is an error here."""
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -84,3 +86,33 @@ def test_bytes_that_are_written_again_are_compared_with_the_latter(tmp_path):
         file.to_disk()
 
     assert (tmp_path / "file").read_bytes() == b"again" + content
+
+
+def test_interrupted_saves_and_loads_do_not_end_the_process(tmp_path):
+    """An interrupt in the midst of a call of h5py leaves what it has opened open."""
+    code = """if True:
+        import random, signal, sys
+        from saveproof import reference_impl as keras
+
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        signal.signal(signal.SIGALRM, interrupt)
+        layers = [keras.layers.Dense(8) for _ in range(9)]
+        model = keras.Sequential([keras.Input((8,)), *layers])
+        model.save_weights(sys.argv[1])
+        draw, interrupted = random.Random(0), 0
+        for deed in 100 * [model.save_weights, model.load_weights]:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, draw.uniform(0.0001, 0.003))
+                deed(sys.argv[1])
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:
+                interrupted += 1
+        model.load_weights(sys.argv[1])
+        print("interrupted", interrupted > 20)
+        """
+    run = [sys.executable, "-c", code, str(tmp_path / "w.h5")]
+    ended = subprocess.run(run, check=False, capture_output=True, text=True)
+
+    assert (ended.returncode, ended.stdout) == (0, "interrupted True\n")
