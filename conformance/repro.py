@@ -17,7 +17,7 @@ from saveproof.conformance.families.keras.codegen.program import Plot
 from saveproof.conformance.families.keras.codegen.scripts import plot
 from saveproof.conformance.families.keras.codegen.source import Lines, indented, literal
 from saveproof.conformance.processes.endings import MEMORY, limit_memory
-from saveproof.reports.records import Finding
+from saveproof.reports.findings import Defect
 from saveproof.strategies.case import Case
 
 SECONDS = 300.0
@@ -52,21 +52,21 @@ def confirmed(reference: str, runs: Sequence[Path], at: replay.At = replay.ANYWH
     """
     result, finding = replay.found(reference, runs, at)
     case = replay.case_of(finding)
-    text = script(case, result.subject, result.path, result.check, finding)
+    text = script(case, result.subject, result.path, result.check, finding.defect)
     confirm(text, subject=result.subject)
     return text
 
 
-def script(case: Case, subject: str, path: str, check: str, finding: Finding) -> str:
+def script(case: Case, subject: str, path: str, check: str, defect: Defect) -> str:
     """Return a program that prints what was expected and found, and exits 1 on the defect.
 
     Raises:
         NotReproducible: no script is known for the subject, the check or this kind of finding.
         NotSource: the case or the finding names what no program can say.
     """
-    scenes = plot(case, subject, path, check, finding)
+    scenes = plot(case, subject, path, check, defect)
     dialect = dialect_of(subject)
-    main = [*scenes.body, *_verdict(scenes, f"{subject} {path}: {finding.message}")]
+    main = [*scenes.body, *_verdict(scenes, f"{subject} {path}: {defect.message}")]
     if any("{folder}" in line or "folder)" in line for line in main):
         main = ["folder = tempfile.mkdtemp()", *main]
     functions = [line for function in scenes.functions for line in (*function, "", "")]

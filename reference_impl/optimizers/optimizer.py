@@ -24,6 +24,9 @@ from saveproof.reference_impl.optimizers.learning_rate import RATE, LearningRate
 
 _LOGGER = logging.getLogger(__name__)
 
+AVERAGE = "average"
+"""The slot of a variable's moving average."""
+
 
 class MissingGradientsError(ValueError):
     """No variable has a gradient."""
@@ -84,7 +87,7 @@ class Optimizer(LearningRate, ABC):
         self.built = False
         self.variables: list[Variable] = [self.iterations]
         self._tracked: dict[Variable, int] = {}
-        self._averages: list[Variable] = []
+        self.slots: dict[str, list[Variable]] = {}
         self._undecayed: tuple[list[Variable], list[str]] = ([], [])
 
     def __post_init__(self) -> None:
@@ -109,7 +112,8 @@ class Optimizer(LearningRate, ABC):
             return
         self._tracked = {variable: i for i, variable in enumerate(var_list)}
         if self.use_ema:
-            self._averages = [self.slot(v, "average", initial_value=v.value) for v in var_list]
+            for variable in var_list:
+                self.slot(variable, AVERAGE, initial_value=variable.value)
         self.build_slots(var_list)
         self.built = True
         if self.restoring is not None:
@@ -118,7 +122,7 @@ class Optimizer(LearningRate, ABC):
     def unbuild(self) -> None:
         """Be as before the first step: without slots, which the next one creates anew."""
         del self.variables[1:]
-        self._tracked, self._averages = {}, []
+        self._tracked, self.slots = {}, {}
         self.built = False
 
     @abstractmethod
@@ -132,13 +136,19 @@ class Optimizer(LearningRate, ABC):
     def slot(
         self, variable: Variable, name: str, *, initial_value: npt.ArrayLike | None = None
     ) -> Variable:
-        """Append to `variables` a slot of the variable's shape and dtype, zeros by default."""
+        """Add a slot of the variable's shape and dtype, zeros by default, and return it."""
         value = np.zeros_like(variable.value)
         if initial_value is not None:
             value[...] = initial_value
         made = Variable(value, name=f"{self.name}/{name}/{variable.name}", trainable=False)
         self.variables.append(made)
+        self.slots.setdefault(name, []).append(made)
         return made
+
+    @property
+    def built_for(self) -> list[Variable]:
+        """The variables that the optimizer was built with, in order; each slot has one for each."""
+        return list(self._tracked)
 
     def index_of(self, variable: Variable) -> int:
         """The position of a variable among those that the optimizer was built with.
@@ -204,7 +214,7 @@ class Optimizer(LearningRate, ABC):
         """Give the variables their moving averages, if there are any, as at the end of fit."""
         if self.use_ema:
             for variable in var_list:
-                variable.assign(self._averages[self.index_of(variable)].value)
+                variable.assign(self.slots[AVERAGE][self.index_of(variable)].value)
 
     def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
         """Assign all of `variables`, in order; nothing is changed if one does not fit.
@@ -264,7 +274,7 @@ class Optimizer(LearningRate, ABC):
         frequency = self.ema_overwrite_frequency
         overwrite = bool(frequency) and (int(self.iterations.value) + 1) % (frequency or 1) == 0
         for variable in variables:
-            average = self._averages[self.index_of(variable)]
+            average = self.slots[AVERAGE][self.index_of(variable)]
             momentum = np.asarray(self.ema_momentum, average.dtype)
             rest = np.asarray(1 - self.ema_momentum, average.dtype)
             # average := momentum * average + (1 - momentum) * w

@@ -6,8 +6,7 @@ All bytes of all formats are written here, and each is compared with what the di
 import errno
 import os
 import stat
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
@@ -16,16 +15,13 @@ from typing import Any, NamedTuple
 import google_crc32c
 import numpy as np
 
-from saveproof.reference_impl.saving.extents import CHUNK
+from saveproof.reference_impl.saving.extents import CHUNK, read_into
 from saveproof.reference_impl.saving.temporaries import (
     open_new,
     put_on_disk,
     remove_left,
     temporary,
 )
-
-AT_ONCE = 1 << 26
-"""Bytes that go to the disk together while more are written: as many as keep it busy."""
 
 _ANYONES, _OWNERS = 0o666, 0o600
 """Who may read and write a new file: anyone whom the umask lets, or its owner alone at first."""
@@ -50,8 +46,6 @@ class _Written(NamedTuple):
 class DurableFile(FileIO):
     """A new, unbuffered file, whose bytes are compared with what was to be written.
 
-    It does not leave all of the disk's work to the end.
-
     Args:
         name: of the file, of which there is none yet.
         like: the status of an old file, the permissions of which it has once it is on the disk,
@@ -62,17 +56,13 @@ class DurableFile(FileIO):
         permissions = _ANYONES if like is None else _OWNERS
         super().__init__(name, "x+", opener=lambda file, _: open_new(Path(file), permissions))
         self._like = like
-        self._flushing: ThreadPoolExecutor | None = None
-        self._flushed: Future[None] | None = None
         self._written: dict[int, _Written] = {}
-        self._since = 0
-        self._end = 0
 
     def write(self, content: Any) -> int:
         """Write all bytes of the content, and return how many they are.
 
         Raises:
-            OSError: if they can't be written, or some of before could not.
+            OSError: if they can't be written.
         """
         whole = np.frombuffer(content, np.uint8)
         self.extend(0, whole)
@@ -82,31 +72,16 @@ class DurableFile(FileIO):
         """Write bytes (uint8), and return the CRC-32C of those that had the checksum and these.
 
         Raises:
-            OSError: if they can't be written, or some of before could not.
+            OSError: if they can't be written.
         """
         at = self.tell()
-        if at < self._end:
-            # What is written again must not be looked at meanwhile.
-            self._wait()
         for start in range(0, content.size, CHUNK):
             chunk = content[start : start + CHUNK]
             before, checksum = checksum, google_crc32c.extend(checksum, chunk)
             self._written[at + start] = _Written(chunk.size, before, checksum)
-            self._since += chunk.size
             while chunk.size:
                 chunk = chunk[os.write(self.fileno(), chunk.data) :]
-            if self._since >= AT_ONCE and (self._flushed is None or self._flushed.done()):
-                self._flush()
-        self._end = max(self._end, at + content.size)
         return checksum
-
-    def _flush(self) -> None:
-        """Have the disk take what was written, while more is."""
-        self._wait()
-        self._flushing = self._flushing or ThreadPoolExecutor(1)
-        self._flushed = self._flushing.submit(self._settle, self._written)
-        self._written = {}
-        self._since = 0
 
     def to_disk(self) -> None:
         """Return when everything that was written is on the disk, as it was to be.
@@ -115,37 +90,22 @@ class DurableFile(FileIO):
             OSError: if it can't be.
             WrittenWrong: if the disk has other bytes.
         """
-        self._wait()
-        self._settle(self._written)
-        self._written = {}
-        if self._like is not None:
-            make_like(self.fileno(), self._like)
-
-    def close(self) -> None:
-        """Close the file once nothing flushes it any more."""
-        if self._flushing is not None:
-            self._flushing.shutdown()
-        super().close()
-
-    def _wait(self) -> None:
-        if self._flushed is not None:
-            self._flushed.result()
-
-    def _settle(self, written: Mapping[int, _Written]) -> None:
-        """Have the disk take the bytes, and compare what the system then reads."""
         os.fsync(self.fileno())
         buffer = np.empty(CHUNK, np.uint8)
         with FileIO(self.name) as file:
-            for at, expected in written.items():
-                file.seek(at)
-                size = file.readinto(buffer[: expected.size].data)
-                found = google_crc32c.extend(expected.before, buffer[:size])
-                if size != expected.size or found != expected.after:
+            for at, expected in self._written.items():
+                part = buffer[: expected.size]
+                size, found = read_into(
+                    part, file.fileno(), at, google_crc32c.extend, expected.before
+                )
+                if (size, found) != (expected.size, expected.after):
                     raise WrittenWrong(
                         errno.EIO,
                         f"the disk has other bytes than the {expected.size} written at {at}; "
                         "what was there before is kept",
                     )
+        if self._like is not None:
+            make_like(self.fileno(), self._like)
 
 
 @contextmanager

@@ -26,6 +26,36 @@ def opened_source(source: Path) -> FileIO:
     return FileIO(os.fspath(source), "rb", opener=open_regular)
 
 
+class Section(FileIO):
+    """A part of a regular file, as h5py reads it.
+
+    Args:
+        source: the file.
+        start: where in it the part starts.
+        size: of the part in bytes; by default it ends with the file.
+
+    Raises:
+        FileNotFoundError, UnreadableFile: as for `opened_source`.
+    """
+
+    def __init__(self, source: Path, *, start: int = 0, size: int | None = None) -> None:
+        super().__init__(os.fspath(source), "rb", opener=open_regular)
+        self._start = start
+        self._end = os.fstat(self.fileno()).st_size if size is None else start + size
+
+    def __del__(self) -> None:
+        """Close the file: what h5py reads later keeps it open until then."""
+        self.close()
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Go to a place, counted from the part's start, or its end."""
+        return super().seek((self._end if whence == os.SEEK_END else self._start) + offset)
+
+    def tell(self) -> int:
+        """Return the place, counted from the part's start."""
+        return super().tell() - self._start
+
+
 def open_regular(name: str, flags: int) -> int:
     """Return the number of a regular file, opened: an `opener`.
 

@@ -271,6 +271,36 @@ def test_half_of_a_pair_of_surrogates_is_in_no_format(tmp_path, name):
     assert names(tmp_path) == []
 
 
+def test_interrupted_saves_and_loads_do_not_end_the_process(tmp_path):
+    """An interrupt in the midst of a call of h5py leaves what it has opened open."""
+    code = """if True:
+        import random, signal, sys
+        from saveproof import reference_impl as keras
+
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        signal.signal(signal.SIGALRM, interrupt)
+        layers = [keras.layers.Dense(8) for _ in range(9)]
+        model = keras.Sequential([keras.Input((8,)), *layers])
+        model.save_weights(sys.argv[1])
+        draw, interrupted = random.Random(0), 0
+        for deed in 100 * [model.save_weights, model.load_weights]:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, draw.uniform(0.0001, 0.003))
+                deed(sys.argv[1])
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:
+                interrupted += 1
+        model.load_weights(sys.argv[1])
+        print("interrupted", interrupted > 20)
+        """
+    run = [sys.executable, "-c", code, str(tmp_path / "w.h5")]
+    ended = subprocess.run(run, check=False, capture_output=True, text=True)
+
+    assert (ended.returncode, ended.stdout) == (0, "interrupted True\n")
+
+
 def test_a_folder_that_was_taken_for_left_before_it_was_locked_is_made_again(tmp_path, monkeypatch):
     """Another's cleaning can come between making it and locking it."""
     name, cleaned = temporary(tmp_path / "sm"), []

@@ -12,9 +12,7 @@ from saveproof.reference_impl.optimizers.legacy.optimizer import (
     DEFAULT_EPSILON,
     EPSILON,
     HYPER,
-    ITERATION,
     LegacyOptimizer,
-    OldList,
     Slots,
 )
 
@@ -23,7 +21,6 @@ from saveproof.reference_impl.optimizers.legacy.optimizer import (
 class Adagrad(LegacyOptimizer):
     """Adagrad; epsilon stands outside of the root."""
 
-    old_list = OldList(lacks=ITERATION)
     possible_slots = ("accumulator",)
 
     learning_rate: Any = argument(RATE, default=0.001)
@@ -53,7 +50,6 @@ class Adagrad(LegacyOptimizer):
 class Adadelta(LegacyOptimizer):
     """Adadelta."""
 
-    old_list = OldList(lacks=ITERATION)
     possible_slots = ("accum_grad", "accum_var")
     lazy_slots = True
     lazy_weights = True
@@ -85,7 +81,6 @@ class Adadelta(LegacyOptimizer):
 class RMSprop(LegacyOptimizer):
     """RMSprop; without momentum, epsilon stands outside of the root."""
 
-    old_list = OldList(lacks=ITERATION)
     possible_slots = ("rms", "momentum", "mg")
     lazy_weights = True
 

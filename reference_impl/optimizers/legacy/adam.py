@@ -13,7 +13,6 @@ from saveproof.reference_impl.optimizers.legacy.optimizer import (
     EPSILON,
     HYPER,
     LegacyOptimizer,
-    OldList,
     Slots,
 )
 
@@ -22,7 +21,6 @@ from saveproof.reference_impl.optimizers.legacy.optimizer import (
 class Adam(LegacyOptimizer):
     """Adam. Keras 2.1 and 2.2 list a third slot that is of use for `amsgrad` alone."""
 
-    old_list = OldList(unused="vhat", unused_shape=(1,))
     possible_slots = ("m", "v", "vhat")
 
     learning_rate: Any = argument(RATE, default=0.001)

@@ -15,7 +15,6 @@ from saveproof.reference_impl.optimizers.legacy.optimizer import (
     HYPER,
     ITERATION,
     LegacyOptimizer,
-    OldList,
     Slots,
 )
 from saveproof.reference_impl.optimizers.optimizer import Optimizer
@@ -31,7 +30,6 @@ class Nadam(LegacyOptimizer):
     list, but for those before TensorFlow 2.0.
     """
 
-    old_list = OldList(lacks=MOMENTUM_CACHE, start=1.0)
     possible_slots = ("m", "v")
     single_names = (ITERATION, MOMENTUM_CACHE)
     lazy_weights = True

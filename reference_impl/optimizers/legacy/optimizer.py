@@ -6,7 +6,6 @@ https://github.com/tensorflow/tensorflow/blob/v2.15.0/tensorflow/core/kernels/tr
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -22,7 +21,6 @@ from saveproof.reference_impl.optimizers.clipping import (
 )
 from saveproof.reference_impl.optimizers.learning_rate import as_cast
 from saveproof.reference_impl.optimizers.optimizer import Optimizer
-from saveproof.reference_impl.state import Array
 
 OLD_ARGUMENTS = ("lr", "schedule_decay", "decay")
 """Arguments that only an optimizer before TensorFlow 2.11 has: its configs are told by them."""
@@ -31,22 +29,6 @@ ITERATION, RATE_NAME, DECAY = "iter", "learning_rate", "decay"
 DEFAULT_EPSILON = 1e-7
 
 Slots = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True, slots=True)
-class OldList:
-    """How the list of an optimizer's state before TensorFlow 2.0 differs from the later one.
-
-    Attributes:
-        lacks: the single value that is not in it, and is `start`.
-        unused: a slot at its end, one a variable, that nothing is read from.
-        unused_shape: of that slot; None if it is the variable's.
-    """
-
-    lacks: str = ""
-    start: float = 0.0
-    unused: str = ""
-    unused_shape: tuple[int, ...] | None = None
 
 
 def _single(owner: "LegacyOptimizer", name: str) -> float:
@@ -67,7 +49,6 @@ class LegacyOptimizer(Optimizer):
     `lazy_weights`, the slots if `lazy_slots`.
     """
 
-    old_list: ClassVar[OldList] = OldList()
     possible_slots: ClassVar[tuple[str, ...]] = ()
     single_names: ClassVar[tuple[str, ...]] = (ITERATION,)
     lazy_slots: bool = attribute(default=False)
@@ -88,8 +69,6 @@ class LegacyOptimizer(Optimizer):
 
     def __pre_init__(self, given: Mapping[str, Any]) -> None:
         super().__pre_init__(given)
-        self.slots: dict[str, list[Variable]] = {}
-        self._weights: tuple[Variable, ...] = ()
         self._touched: dict[int, np.ndarray] = {}
 
     def __post_init__(self) -> None:
@@ -145,7 +124,6 @@ class LegacyOptimizer(Optimizer):
         return 0.0
 
     def build_slots(self, variables: Sequence[Variable]) -> None:
-        self._weights = tuple(variables)
         self.slots = {name: [] for name in self.slot_names()}
         for name, listed in self.slots.items():
             for variable in variables:
@@ -160,7 +138,7 @@ class LegacyOptimizer(Optimizer):
     def slots_by_variable(self) -> Iterator[tuple[str, Variable, Variable]]:
         """Yield the name of each slot, the variable that it is of, and the slot itself."""
         for name, listed in self.slots.items():
-            for variable, slot in zip(self._weights, listed, strict=True):
+            for variable, slot in zip(self.built_for, listed, strict=True):
                 yield name, variable, slot
 
     def apply_gradients(
@@ -200,23 +178,6 @@ class LegacyOptimizer(Optimizer):
         """A hyper-parameter as a 0-d array of `dtype`; it has float32 precision at most."""
         return self._hypers[name].value.astype(dtype)
 
-    def listed(self, arrays: Sequence[Array]) -> list[Array] | None:
-        """Return a list as `variables` has it from that of any release; None if it is none."""
-        expected = [variable.shape for variable in self.variables]
-        old, singles, found = self.old_list, self.singles, _shapes(arrays)
-        if found == expected:
-            return list(arrays)
-        if old.lacks:
-            place = list(singles).index(old.lacks)
-            start = np.full_like(singles[old.lacks].value, old.start)
-            listed = [*arrays[:place], start, *arrays[place:]]
-            return listed if _shapes(listed) == expected else None
-        if old.unused and old.unused not in self.slots:
-            fixed = old.unused_shape
-            unused = [of.shape if fixed is None else fixed for of in self._weights]
-            return list(arrays[: len(expected)]) if found == expected + unused else None
-        return None
-
     @classmethod
     def from_config(
         cls, config: Mapping[str, Any], *, custom_objects: CustomObjects | None = None
@@ -238,10 +199,6 @@ class LegacyOptimizer(Optimizer):
         if self.global_clipnorm is not None:
             gradients = clipped_by_global_norm(gradients, self.global_clipnorm)
         return gradients
-
-
-def _shapes(arrays: Sequence[Array]) -> list[tuple[int, ...]]:
-    return [array.shape for array in arrays]
 
 
 def _in_rows(rows: np.ndarray | None, new: np.ndarray, old: np.ndarray) -> np.ndarray:

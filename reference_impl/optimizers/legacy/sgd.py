@@ -11,7 +11,6 @@ from saveproof.reference_impl.optimizers.learning_rate import RATE
 from saveproof.reference_impl.optimizers.legacy.optimizer import (
     HYPER,
     LegacyOptimizer,
-    OldList,
     Slots,
 )
 
@@ -20,7 +19,6 @@ from saveproof.reference_impl.optimizers.legacy.optimizer import (
 class SGD(LegacyOptimizer):
     """Gradient descent; without momentum it has no slots, but in lists before TensorFlow 2.0."""
 
-    old_list = OldList(unused="momentum")
     possible_slots = ("momentum",)
     lazy_slots = True
     lazy_weights = True

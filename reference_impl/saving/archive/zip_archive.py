@@ -4,14 +4,15 @@ Source: https://github.com/keras-team/keras/blob/v3.15.1/keras/src/saving/saving
 """
 
 import lzma
+import os
 import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import FileIO
+from io import BytesIO, FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from zlib_ng import zlib_ng
@@ -25,19 +26,12 @@ from saveproof.reference_impl.saving.errors import (
     UnreadableFile,
     WrongPart,
 )
-from saveproof.reference_impl.saving.extents import (
-    CHUNK,
-    Content,
-    Piece,
-    mapped,
-    pieces_of,
-    taken_apart,
-)
+from saveproof.reference_impl.saving.extents import Extent, compare
 from saveproof.reference_impl.saving.hdf5.memory import composed
-from saveproof.reference_impl.saving.hdf5.parts import Hdf5File
+from saveproof.reference_impl.saving.hdf5.parts import Content, root_of
 from saveproof.reference_impl.saving.hdf5.weights_tree import WeightsTree, read_tree, write_tree
 from saveproof.reference_impl.saving.json_text import json_value
-from saveproof.reference_impl.saving.sources import open_regular, opened_source
+from saveproof.reference_impl.saving.sources import Section, open_regular, opened_source
 from saveproof.reference_impl.state import Entry
 
 METADATA = "metadata.json"
@@ -58,15 +52,6 @@ _TIME = (1980, 1, 1, 0, 0, 0)
 _LARGE = 1 << 31
 _LOCAL_HEADER = struct.Struct("<4s22x2H")
 """Of a member: its magic, and the lengths of its name and of what follows before its content."""
-
-_EXTRA = struct.Struct("<2H")
-"""Of a part of what a zip file says of a member beyond what all do: its kind and its size."""
-
-_PIECES = 0x5053
-"""The kind that says how long the pieces of the weights are; others pass over it."""
-
-_MOST_PIECES = 8000
-"""As many as there is space for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,34 +82,21 @@ def _write_weights(
     members: zipfile.ZipFile, file: DurableFile, parts: Sequence[np.ndarray]
 ) -> None:
     """Write the weights as a member, in less time than zipfile would take to sum them."""
-    pieces = pieces_of(parts, _crc32)
     info = _info(WEIGHTS)
     info.header_offset = members.start_dir
-    info.file_size = info.compress_size = sum(piece.size for piece in pieces)
-    info.CRC = _joined(pieces)
+    info.CRC = 0
+    for part in parts:
+        info.CRC = zlib_ng.crc32(part, info.CRC)
+        info.file_size += part.size
+    info.compress_size = info.file_size
     file.seek(info.header_offset)
     file.write(info.FileHeader(zip64=info.file_size >= _LARGE))
     for part in parts:
         file.write(part)
-    if 1 < len(pieces) <= _MOST_PIECES:
-        sizes = struct.pack(f"<{len(pieces)}Q", *(piece.size for piece in pieces))
-        info.extra = _EXTRA.pack(_PIECES, len(sizes)) + sizes
     # What zipfile does when a member is closed, for one that it has not written.
     members.filelist.append(info)
     members.NameToInfo[info.filename] = info
     members.start_dir = file.tell()
-
-
-def _crc32(checksum: int, content: np.ndarray) -> int:
-    return zlib_ng.crc32(content, checksum)
-
-
-def _joined(pieces: Sequence[Piece]) -> int:
-    """Return the CRC-32 of all pieces together."""
-    joined = 0
-    for piece in pieces:
-        joined = zlib_ng.crc32_combine(joined, piece.checksum, piece.size)
-    return joined
 
 
 def is_archive(source: Path) -> bool:
@@ -154,31 +126,34 @@ def read_archive(source: Path) -> Archive:
         WrongPart: if a member is there twice, or is not JSON.
         NotReadHere: for weights in NumPy's format.
     """
-    members = _members(source)
-    if CONFIG not in members:
-        raise MissingPart(f"{source}: no member {CONFIG!r}; it has {sorted(members)[:20]}")
-    if WEIGHTS_IN_NPZ in members and WEIGHTS not in members:
+    texts, weights = _members(source)
+    listed = f"it has {sorted(texts)[:20]}"
+    if CONFIG not in texts:
+        raise MissingPart(f"{source}: no member {CONFIG!r}; {listed}")
+    if weights is None and WEIGHTS_IN_NPZ in texts:
         raise NotReadHere(f"{source}: weights in {WEIGHTS_IN_NPZ!r}; those in {WEIGHTS!r} are read")
-    if WEIGHTS not in members:
-        raise MissingPart(f"{source}: no member {WEIGHTS!r}; it has {sorted(members)[:20]}")
-    metadata = _json(members, METADATA, source) if METADATA in members else {}
-    with Hdf5File(members[WEIGHTS], source / WEIGHTS) as root:
-        return Archive(_json(members, CONFIG, source), read_tree(root), metadata)
+    if weights is None:
+        raise MissingPart(f"{source}: no member {WEIGHTS!r}; {listed}")
+    metadata = _json(texts, METADATA, source) if METADATA in texts else {}
+    with root_of(weights, source / WEIGHTS) as root:
+        return Archive(_json(texts, CONFIG, source), read_tree(root), metadata)
 
 
-def _members(source: Path) -> dict[str, Content]:
-    """Return the content of each member that is read, found to have its checksum; empty others."""
-    whole = mapped(source)
-    found: dict[str, Content] = {}
+def _members(source: Path) -> tuple[dict[str, bytes], Content | None]:
+    """Return the members but the weights, those empty that are not read, and the weights."""
+    texts: dict[str, bytes] = {}
+    weights = None
     try:
         with _Directory(source, opener=open_regular) as file, zipfile.ZipFile(file) as members:
             for info in members.infolist():
-                if info.filename in found:
+                if info.filename in texts or (info.filename == WEIGHTS and weights is not None):
                     raise WrongPart(f"{source}: {info.filename!r} is in it twice")
-                if info.filename in (METADATA, CONFIG, WEIGHTS):
-                    found[info.filename] = _content(members, info, source, whole)
+                if info.filename == WEIGHTS:
+                    weights = _weights(members, info, file, source)
+                elif info.filename in (METADATA, CONFIG):
+                    texts[info.filename] = _content(members, info, file, source)
                 elif not info.is_dir():
-                    found[info.filename] = Content([whole[:0]])
+                    texts[info.filename] = b""
     except (TooLarge, NotReadHere):
         raise
     except (
@@ -186,7 +161,7 @@ def _members(source: Path) -> dict[str, Content]:
         *(NotImplementedError, OverflowError, UnicodeError, struct.error),
     ) as error:
         raise UnreadableFile(f"{source}: not a whole zip file: {error}") from error
-    return found
+    return texts, weights
 
 
 class _Directory(FileIO):
@@ -201,68 +176,46 @@ class _Directory(FileIO):
         return super().read(-1 if size is None else size)
 
 
-def _content(
-    members: zipfile.ZipFile, info: zipfile.ZipInfo, source: Path, whole: np.ndarray
+def _weights(
+    members: zipfile.ZipFile, info: zipfile.ZipInfo, file: FileIO, source: Path
 ) -> Content:
-    """Return a member's bytes: those of the file itself if they are as they were."""
-    with members.open(info) as member:
-        if info.compress_type != zipfile.ZIP_STORED:
-            return Content([_expanded(member, info, source, whole.size)])
-    header = whole[info.header_offset : info.header_offset + _LOCAL_HEADER.size]
-    _, name, extra = _LOCAL_HEADER.unpack(header.tobytes())
+    """Return the weights, found to have their checksum; from the file itself if they are stored."""
+    if info.compress_type != zipfile.ZIP_STORED:
+        return BytesIO(_content(members, info, file, source))
+    members.open(info).close()  # which checks what stands before them
+    file.seek(info.header_offset)
+    _, name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
     start = info.header_offset + _LOCAL_HEADER.size + name + extra
-    if start + info.file_size > whole.size:
-        raise zipfile.BadZipFile(
-            f"member {info.filename!r}: expected {info.file_size} bytes from {start} on, the file "
-            f"has {whole.size}"
-        )
-    found = taken_apart(source, whole, _sizes(info), _crc32, start=start)
-    size = sum(part.size for part, _ in found)
-    checksum = _joined([Piece(part.size, checksum) for part, checksum in found])
-    if size != info.file_size or checksum != info.CRC:
-        raise zipfile.BadZipFile(
-            f"member {info.filename!r}: expected {info.file_size} bytes with CRC-32 "
-            f"{info.CRC:#010x}, found {size} with {checksum:#010x}"
-        )
-    return Content([part for part, _ in found])
+    content = Section(source, start=start, size=info.file_size)
+    expected = [(start, Extent(info.file_size, info.CRC))]
+    compare(content.fileno(), expected, _crc32, source=source / WEIGHTS)
+    return content
 
 
-def _expanded(member: IO[bytes], info: zipfile.ZipInfo, source: Path, stored: int) -> np.ndarray:
-    """Return the bytes of a compressed member, which are not more than it says."""
+def _crc32(checksum: int, content: np.ndarray) -> int:
+    return zlib_ng.crc32(content, checksum)
+
+
+def _content(members: zipfile.ZipFile, info: zipfile.ZipInfo, file: FileIO, source: Path) -> bytes:
+    """Return a member's bytes, which are not more than it says and have its checksum."""
     where = f"{source}: member {info.filename!r}"
-    if info.compress_type != zipfile.ZIP_DEFLATED:
-        raise NotReadHere(
-            f"{where}: expected it stored, as Keras does, or deflated, found method "
-            f"{info.compress_type} of zip; write the archive anew"
-        )
-    check_expansion(info.file_size, stored, where=where)
-    found = np.empty(info.file_size, np.uint8)
-    done = 0
-    while done < found.size and (part := member.read(CHUNK)):
-        found[done : done + len(part)] = np.frombuffer(part, np.uint8)
-        done += len(part)
-    if done != found.size:
+    with members.open(info) as member:
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise NotReadHere(
+                f"{where}: expected it stored, as Keras does, or deflated, found method "
+                f"{info.compress_type} of zip; write the archive anew"
+            )
+        check_expansion(info.file_size, os.fstat(file.fileno()).st_size, where=where)
+        found = member.read(info.file_size)
+    if len(found) != info.file_size:
         raise zipfile.BadZipFile(
-            f"member {info.filename!r}: expected {info.file_size} bytes, found {done}"
+            f"member {info.filename!r}: expected {info.file_size} bytes, found {len(found)}"
         )
     return found
 
 
-def _sizes(info: zipfile.ZipInfo) -> tuple[int, ...]:
-    """Return the sizes of a member's pieces, as it was written; of one if nothing tells."""
-    extra = info.extra
-    while len(extra) >= _EXTRA.size:
-        kind, length = _EXTRA.unpack_from(extra)
-        told, extra = extra[_EXTRA.size :][:length], extra[_EXTRA.size + length :]
-        sizes = struct.unpack(f"<{len(told) // 8}Q", told[: len(told) // 8 * 8])
-        if kind == _PIECES and sum(sizes) == info.file_size:
-            return sizes
-    return (info.file_size,)
-
-
-def _json(members: Mapping[str, Content], name: str, source: Path) -> dict[str, Any]:
-    content = members[name]
-    value = json_value(content.part(0, content.size).tobytes(), where=f"{source}: {name}")
+def _json(texts: Mapping[str, bytes], name: str, source: Path) -> dict[str, Any]:
+    value = json_value(texts[name], where=f"{source}: {name}")
     if not isinstance(value, dict):
         raise WrongPart(f"{source}: {name}: expected a JSON object")
     return value

@@ -34,8 +34,8 @@ from saveproof.reference_impl.saving.errors import (
     WrongChecksum,
     WrongPart,
 )
-from saveproof.reference_impl.saving.extents import copied, side_by_side
-from saveproof.reference_impl.saving.sources import bytes_of, size_of
+from saveproof.reference_impl.saving.extents import read_into
+from saveproof.reference_impl.saving.sources import bytes_of, opened_source, size_of
 
 PRODUCER = 1
 """The newest version of the format that is known."""
@@ -76,7 +76,9 @@ class Bundle:
         entry = self.entries[key]
         where = f"{self.prefix}: {key!r}"
         file = data_file(self.prefix, entry.shard, self.shards)
-        raw, crc = copied(file, entry.offset, entry.size, google_crc32c.extend)
+        raw = np.empty(entry.size, np.uint8)
+        with opened_source(file) as data:
+            _, crc = read_into(raw, data.fileno(), entry.offset, google_crc32c.extend)
         if entry.dtype.kind == "O":
             return _strings(raw.tobytes(), entry, where)
         _check(crc, entry, where)
@@ -91,9 +93,7 @@ class Bundle:
         Raises:
             MissingPart, WrongChecksum, WrongPart: as for `read`.
         """
-        wanted = list(keys)
-        size = sum(entry.size for entry in self.entries.values())
-        return dict(zip(wanted, side_by_side(self.read, wanted, size=size), strict=True))
+        return {key: self.read(key) for key in keys}
 
 
 def open_bundle(prefix: Path) -> Bundle:

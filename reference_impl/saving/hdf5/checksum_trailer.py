@@ -1,81 +1,83 @@
-"""The seal of a file: checksums of all its bytes, behind the end that its format gives it."""
+"""The checksum trailer: checksums of all bytes of a file, behind the end that HDF5 gives it.
 
+HDF5 knows where a file ends and ignores what follows; whoever opens it to write cuts it off.
+"""
+
+import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import google_crc32c
-import numpy as np
 
 from saveproof.reference_impl.saving.errors import WrongChecksum
-from saveproof.reference_impl.saving.extents import LARGE, Content, Piece, taken_apart
+from saveproof.reference_impl.saving.extents import LARGE, Extent, compare, placed
 
 MARK = b"saveproof CRC-32C"
-"""What stands in the seal between the pieces and their number."""
+"""What stands in the trailer between the extents and their number."""
 
-_PIECE = struct.Struct("<QI")
-"""A piece of the file: its size, and its checksum."""
+_EXTENT = struct.Struct("<QI")
+"""An extent of the file: its size, and its checksum."""
 
 _END = struct.Struct("<II")
-"""The number of pieces, and the checksum of all before it in the seal but the mark."""
+"""The number of extents, and the checksum of all before it in the trailer but the mark."""
 
-LENGTH = _PIECE.size + len(MARK) + _END.size
-"""Bytes of the seal of a file in one piece."""
+LENGTH = _EXTENT.size + len(MARK) + _END.size
+"""Bytes of the trailer of a file in one extent."""
 
 
-def seal_of(pieces: Sequence[Piece]) -> bytes:
-    """Return what seals a file of these pieces, every other of which is read by itself.
-
-    HDF5 knows where a file ends and ignores what follows; whoever opens it to write cuts it off.
-    """
-    listed = b"".join(_PIECE.pack(*piece) for piece in pieces)
-    return listed + MARK + _END.pack(len(pieces), _checksum(listed, len(pieces)))
+def trailer_of(extents: Sequence[Extent]) -> bytes:
+    """Return the trailer of a file of these extents."""
+    listed = b"".join(_EXTENT.pack(*extent) for extent in extents)
+    return listed + MARK + _END.pack(len(extents), _checksum(listed, len(extents)))
 
 
 def _checksum(listed: bytes, count: int) -> int:
     return int(google_crc32c.value(listed + struct.pack("<I", count)))
 
 
-def unsealed(content: np.ndarray, source: Path) -> Content:
-    """Return a file's content without its seal, found to be as it was; as it is without one.
+@contextmanager
+def compared(descriptor: int, source: Path) -> Iterator[None]:
+    """Compare an open file with its trailer, if it has one: all bytes by the end of the block.
 
-    Args:
-        content: all bytes of the file (uint8), mapped.
-        source: the file.
+    Before the block those are compared that tell HDF5 where what is; within it, in another thread,
+    the large arrays, which are numbers only.
 
     Raises:
-        WrongChecksum: if a byte is not what it was.
+        WrongChecksum: if a byte is not as it was written.
     """
-    if content[-_END.size - len(MARK) : -_END.size].tobytes() != MARK:
-        return Content([content])
-    listed = _pieces(content, source)
-    found = []
-    for expected, (part, checksum) in zip(
-        listed,
-        taken_apart(source, content, [piece.size for piece in listed], google_crc32c.extend),
-        strict=True,
-    ):
-        if checksum != expected.checksum:
-            raise WrongChecksum(
-                f"{source}: damaged: of its {content.size} bytes {expected.size} were written with "
-                f"CRC-32C {expected.checksum:#010x}, and have {checksum:#010x}; take another copy"
-            )
-        found.append(part)
-    return Content(found)
+    extents = _extents(descriptor, source)
+    compare(descriptor, extents[::2], google_crc32c.extend, source=source)
+    if not extents[1::2]:
+        yield
+        return
+    with ThreadPoolExecutor(1) as beside:
+        arrays = (descriptor, extents[1::2], google_crc32c.extend)
+        result = beside.submit(compare, *arrays, source=source)
+        yield
+        result.result()
 
 
-def _pieces(content: np.ndarray, source: Path) -> list[Piece]:
-    count, expected = _END.unpack(content[-_END.size :].tobytes())
-    end = content.size - _END.size - len(MARK)
-    start = max(0, end - count * _PIECE.size)
-    # Every other piece is a large one; an array for each of many small ones would take memory.
-    listed = content[start:end].tobytes() if count <= 2 * (start // LARGE) + 1 else b""
-    if _checksum(listed, count) != expected or len(listed) != count * _PIECE.size:
-        raise WrongChecksum(f"{source}: damaged: its seal is not as it was; take another copy")
-    pieces = [Piece(*found) for found in _PIECE.iter_unpack(listed)]
-    if sum(piece.size for piece in pieces) != start:
+def _extents(descriptor: int, source: Path) -> list[tuple[int, Extent]]:
+    """Return the extents that the trailer lists, with their places; none if there is no trailer."""
+    end = os.fstat(descriptor).st_size - len(MARK) - _END.size
+    found = os.pread(descriptor, len(MARK) + _END.size, max(0, end))
+    if not found.startswith(MARK) or end < 0:
+        return []
+    count, expected = _END.unpack_from(found, len(MARK))
+    start = max(0, end - count * _EXTENT.size)
+    # Every other extent is a large one: more of them than fit the file would take memory.
+    listed = os.pread(descriptor, end - start, start) if count <= 2 * (start // LARGE) + 1 else b""
+    if _checksum(listed, count) != expected or len(listed) != count * _EXTENT.size:
         raise WrongChecksum(
-            f"{source}: damaged: expected {sum(piece.size for piece in pieces)} bytes before the "
-            f"seal, found {start}; take another copy"
+            f"{source}: damaged: its checksum trailer is not as it was; take another copy"
         )
-    return pieces
+    extents = [Extent(*found) for found in _EXTENT.iter_unpack(listed)]
+    if sum(extent.size for extent in extents) != start:
+        raise WrongChecksum(
+            f"{source}: damaged: expected {sum(extent.size for extent in extents)} bytes before "
+            f"the checksum trailer, found {start}; take another copy"
+        )
+    return placed(extents)

@@ -14,8 +14,8 @@ import numpy as np
 from h5py import h5f, h5fd, h5p
 
 from saveproof.reference_impl.saving.atomic_file import replacing
-from saveproof.reference_impl.saving.extents import pieces_of
-from saveproof.reference_impl.saving.hdf5.checksum_trailer import seal_of
+from saveproof.reference_impl.saving.extents import extents_of
+from saveproof.reference_impl.saving.hdf5.checksum_trailer import trailer_of
 from saveproof.reference_impl.saving.hdf5.writer_parts import GroupWriter, root_of
 
 Write = Callable[[GroupWriter], None]
@@ -25,10 +25,10 @@ _PAGE = 1 << 12
 
 
 def write_file(target: Path, write: Write) -> None:
-    """Write a sealed file in the target's place; the target is as before if writing fails."""
+    """Write a file and its checksum trailer in the target's place, or leave it as it is."""
     parts = composed(write)
     with replacing(target) as file:
-        file.write(seal_of(pieces_of(parts, file.extend)))
+        file.write(trailer_of(extents_of(parts, file.extend)))
 
 
 def composed(write: Write) -> list[np.ndarray]:

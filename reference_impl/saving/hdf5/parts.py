@@ -1,9 +1,12 @@
-"""The parts of an HDF5 file open for reading, each checked; arrays without a copy."""
+"""The parts of an HDF5 file open for reading, each checked."""
 
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -16,87 +19,87 @@ from saveproof.reference_impl.saving.errors import (
     UnreadableFile,
     WrongPart,
 )
-from saveproof.reference_impl.saving.extents import Content, mapped
-from saveproof.reference_impl.saving.hdf5.checksum_trailer import unsealed
+from saveproof.reference_impl.saving.hdf5.checksum_trailer import compared
 from saveproof.reference_impl.saving.hdf5.links import is_link, kind_of, linked
-from saveproof.reference_impl.saving.hdf5.storage import check_stored, read_dataset
+from saveproof.reference_impl.saving.hdf5.storage import check_stored, read_dataset, values_of
 from saveproof.reference_impl.saving.hdf5.writer_parts import type_of
 from saveproof.reference_impl.saving.json_text import json_value
+from saveproof.reference_impl.saving.sources import Section
 from saveproof.reference_impl.state import Array, StoredArray, array_of
 
-IN_MEMORY = 1 << 24
-"""Bytes up to which HDF5 is handed the whole file, which is faster than asking for its parts."""
+Content = Section | BytesIO
+"""What h5py reads from."""
 
 # What h5py raises, beside errors of ours, when it comes upon bytes that make no sense to it.
 _NONSENSE = (OSError, RuntimeError, KeyError, TypeError, MemoryError, OverflowError, UnicodeError)
 
 
-class Hdf5File:
-    """An HDF5 file open for reading; `with` gives its root group.
+@dataclass(slots=True)
+class _Source:
+    """An open file.
+
+    Attributes:
+        content: what h5py reads from.
+        name: for messages.
+        size: in bytes.
+        left: bytes that may be of arrays which were not read yet.
+        arrays: those that were, by place, shape and dtype.
+    """
+
+    content: Content
+    name: Path
+    size: int
+    left: int
+    arrays: dict[tuple[int, tuple[int, ...], np.dtype], np.ndarray] = field(default_factory=dict)
+
+
+@contextmanager
+def opened(source: Path) -> Iterator["Part"]:
+    """Give the root group of a file; every byte is found to be as it was written if that is known.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        UnreadableFile: if it is a folder or a special file, is not HDF5, or is cut short.
+        WrongChecksum: if it is damaged, on entry or at the end of the block.
+    """
+    file = Section(source)
+    with compared(file.fileno(), source), root_of(file, source) as root:
+        yield root
+
+
+@contextmanager
+def root_of(content: Content, source: Path) -> Iterator["Part"]:
+    """Give the root group of HDF5 content.
 
     Args:
-        content: its bytes, of which arrays are parts where they lie in one.
+        content: what h5py reads from.
         source: the file, for messages.
 
     Raises:
         UnreadableFile: if it is not HDF5 or is cut short, on entry or when a part is read.
     """
-
-    def __init__(self, content: Content, source: Path) -> None:
-        self._content = content
-        self._source = source
-
-    def __enter__(self) -> "Part":
-        try:
-            self._file = self._opened()
-            root = h5g.open(self._file, b"/")
-        except (OSError, RuntimeError, KeyError, ValueError) as error:
-            raise UnreadableFile(
-                f"{self._source}: not an HDF5 file, or cut short: {error}"
-            ) from error
-        return Part(root, "", self._content, self._source)
-
-    def _opened(self) -> h5f.FileID:
-        if self._content.size <= IN_MEMORY:
-            return h5f.open_file_image(self._content.part(0, self._content.size).tobytes())
-        access = h5p.create(h5p.FILE_ACCESS)
-        access.set_fileobj_driver(h5fd.fileobj_driver, _Stream(self._content))
-        return h5f.open(os.fsencode(self._source), h5f.ACC_RDONLY, access)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._file.close()
-        if isinstance(error, _NONSENSE) and not isinstance(error, NotReadHere):
-            raise UnreadableFile(f"{self._source}: can't be read as HDF5: {error}") from error
+    size = content.seek(0, os.SEEK_END)
+    try:
+        file = h5f.open(os.fsencode(source), h5f.ACC_RDONLY, _access(content))
+        root = h5g.open(file, b"/")
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise UnreadableFile(f"{source}: not an HDF5 file, or cut short: {error}") from error
+    try:
+        yield Part(root, "", _Source(content, source, size, left=size))
+    except NotReadHere:
+        raise
+    except _NONSENSE as error:
+        raise UnreadableFile(f"{source}: can't be read as HDF5: {error}") from error
+    finally:
+        file.close()
 
 
-class _Stream:
-    """Bytes as the kind of file that h5py reads from."""
-
-    def __init__(self, content: Content) -> None:
-        self._content = content
-        self._at = 0
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._content.size}[whence]
-        self._at = start + offset
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def readinto(self, buffer: memoryview) -> int:
-        found = self._content.part(self._at, len(buffer))
-        buffer[: found.size] = found.data
-        self._at += found.size
-        return found.size
-
-    def flush(self) -> None:
-        return
+def _access(content: Content) -> h5p.PropFAID:
+    access = h5p.create(h5p.FILE_ACCESS)
+    # What an interrupted call has left open would keep the file open beyond the end of Python.
+    access.set_fclose_degree(h5f.CLOSE_STRONG)
+    access.set_fileobj_driver(h5fd.fileobj_driver, content)
+    return access
 
 
 class Part:
@@ -106,12 +109,12 @@ class Part:
         where: its path in the file, for messages.
     """
 
-    def __init__(self, group: h5g.GroupID, where: str, content: Content, source: Path) -> None:
+    def __init__(self, group: h5g.GroupID, where: str, file: _Source) -> None:
         self._group = group
-        self._content = content
+        self._file = file
         self._above: dict[str, Any] = {"": group}
         self.where = where
-        self.source = source
+        self.source = file.name
 
     def __contains__(self, name: str) -> bool:
         return self._linked(name) is not None
@@ -157,13 +160,13 @@ class Part:
             raise MissingPart(f"{self.source}: no group {self._path(name)!r}, which the file lists")
         if not isinstance(item, h5g.GroupID):
             raise WrongPart(f"{self.source}: {self._path(name)!r}: expected a group, not a dataset")
-        return Part(item, self._path(name), self._content, self.source)
+        return Part(item, self._path(name), self._file)
 
     def _path(self, name: str) -> str:
         return f"{self.where}/{name}".removeprefix("/")
 
     def array(self, name: str) -> Array:
-        """Return a dataset of numbers, not to be written into where it is not read by itself.
+        """Return a dataset of numbers.
 
         Where it does not lie in the file as it does in memory, it is read when it is asked for.
 
@@ -185,16 +188,29 @@ class Part:
         if offset is None:
             check_stored(item, source=self.source, where=where)
         if offset is None or item.get_type() != type_of(dtype):
-            return StoredArray(item.shape, dtype, lambda: self._read(item, where))
-        size = dtype.itemsize * int(np.prod(item.shape, dtype=object))
-        found = self._content.part(offset, size)
-        if found.size != size:
+            return StoredArray(item.shape, dtype, lambda: self._read(where))
+        return self._contiguous(item, dtype, offset, where)
+
+    def _contiguous(
+        self, item: h5d.DatasetID, dtype: np.dtype, offset: int, where: str
+    ) -> np.ndarray:
+        """Return what lies in one piece in the file; it is read once however often it is linked."""
+        key = (offset, item.shape, dtype)
+        if key in self._file.arrays:
+            again = self._file.arrays[key].view()
+            again.flags.writeable = False
+            return again
+        size = dtype.itemsize * math.prod(item.shape)
+        if offset + size > self._file.size:
             raise UnreadableFile(
                 f"{self.source}: dataset {where!r}: expected {size} bytes at {offset}, "
-                f"found {found.size}: cut short"
+                f"found {max(0, self._file.size - offset)}: cut short"
             )
-        array: np.ndarray = found.view(dtype).reshape(item.shape)
-        return array
+        self._file.left -= size
+        if self._file.left < 0:
+            raise WrongPart(f"{self.source}: {where!r}: shares its bytes with other datasets")
+        self._file.arrays[key] = found = values_of(item, dtype)
+        return found
 
     def bytes_of(self, name: str) -> bytes:
         """Return the bytes of a dataset, which no variable is there to be compared with.
@@ -204,16 +220,13 @@ class Part:
             MissingPart, WrongPart, LeadsOutside, NotReadHere: as for `array`.
         """
         found = self.array(name)
-        check_expansion(
-            found.nbytes, self._content.size, where=f"{self.source}: {self._path(name)!r}"
-        )
+        check_expansion(found.nbytes, self._file.size, where=f"{self.source}: {self._path(name)!r}")
         return array_of(found).tobytes()
 
-    def _read(self, item: h5d.DatasetID, where: str) -> np.ndarray:
-        try:
-            return read_dataset(item, source=self.source, where=where)
-        except _NONSENSE as error:
-            raise UnreadableFile(f"{self.source}: {where!r}: can't be read: {error}") from error
+    def _read(self, where: str) -> np.ndarray:
+        """Return the values of a dataset of the file, which is opened again."""
+        with root_of(self._file.content, self.source) as root:
+            return read_dataset(root._linked(where), source=self.source, where=where)
 
     def attribute(self, name: str) -> np.ndarray | None:
         """Return an attribute's value, or None."""
@@ -266,14 +279,3 @@ class Part:
         if not isinstance(value, Mapping):
             raise WrongPart(f"{self.source}: attribute {name!r}: expected a JSON object")
         return value
-
-
-def opened(source: Path) -> Hdf5File:
-    """Return the file, found to be as it was sealed if it was.
-
-    Raises:
-        FileNotFoundError: if there is no such file.
-        UnreadableFile: if it is a folder or a special file.
-        WrongChecksum: if it is damaged.
-    """
-    return Hdf5File(unsealed(mapped(source), source), source)

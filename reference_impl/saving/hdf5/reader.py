@@ -16,7 +16,7 @@ def read_model(source: Path) -> ModelState:
     Raises:
         FileNotFoundError: if there is no such file.
         UnreadableFile: if it is not HDF5 or is cut short.
-        WrongChecksum: if it was sealed and is damaged.
+        WrongChecksum: if it has a checksum trailer and is damaged.
         MissingPart: if it is no whole model, or lacks what it lists.
         WrongPart: if a part is not what it must be.
     """

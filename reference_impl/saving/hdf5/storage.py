@@ -66,9 +66,14 @@ def read_dataset(item: h5d.DatasetID, *, source: Path, where: str) -> np.ndarray
     """
     if item.get_create_plist().get_layout() == h5d.CHUNKED:
         _check_chunks(item, source, where)
-    value = np.empty(item.shape, item.dtype)
+    return values_of(item, item.dtype)
+
+
+def values_of(item: h5d.DatasetID, dtype: np.dtype) -> np.ndarray:
+    """Return a dataset's values (of its dtype), which take no more memory than they may."""
+    value = np.empty(item.shape, dtype)
     if value.size:
-        item.read(h5s.ALL, h5s.ALL, value, type_of(item.dtype))
+        item.read(h5s.ALL, h5s.ALL, value, type_of(dtype))
     return value
 
 

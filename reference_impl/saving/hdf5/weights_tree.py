@@ -86,7 +86,7 @@ def read_weights_tree(source: Path) -> WeightsTree:
         FileNotFoundError: if there is no such file, or a shard is missing.
         LeadsOutside: for a shard, or data in one, outside of the folder.
         UnreadableFile: if it is not of the format or is cut short.
-        WrongChecksum: if it was sealed and is damaged.
+        WrongChecksum: if it has a checksum trailer and is damaged.
         MissingPart, WrongPart: if a part is not what it must be.
     """
     if source.name.endswith(".json"):

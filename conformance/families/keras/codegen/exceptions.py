@@ -1,7 +1,5 @@
 """Plots of findings about an exception: that one came, or that none did."""
 
-import re
-
 from saveproof.conformance.families.keras.codegen.paths import training_ready
 from saveproof.conformance.families.keras.codegen.program import (
     ELSEWHERE,
@@ -24,13 +22,13 @@ from saveproof.strategies.case import Hop
 
 def raising(program: Program) -> Plot:
     """Return the plot of a finding about an exception: that it came, or that none did."""
-    kind = _exception(program.finding.key)
-    defect = f"raised == {literal(kind or 'nothing')}"
+    action = program.defect.action
+    defect = f"raised == {literal(program.defect.exception or 'nothing')}"
     functions = [*builders(program)]
     before, tried = _tried(program)
-    if program.topic == "resume" or program.topic == Stage.ANOTHER_PROCESS:
+    if action in (Stage.RESUME, Stage.ANOTHER_PROCESS):
         functions.append(train_on(program, None, ""))
-    other_process = program.topic == Stage.ANOTHER_PROCESS or program.check == ELSEWHERE
+    other_process = action == Stage.ANOTHER_PROCESS or program.check == ELSEWHERE
     if other_process:
         functions.append(elsewhere_function(program, "train_on", alive=True))
     body = [
@@ -47,23 +45,19 @@ def raising(program: Program) -> Plot:
     return Plot(tuple(functions), body, defect, ("raised",), alive=True, parallel=other_process)
 
 
-def _exception(key: str) -> str:
-    found = re.search(r"(?:raised|unclear) ([\w.]+)", key)
-    return found[1] if found else ""
-
-
 def _tried(program: Program) -> tuple[Lines, Lines]:
     """Return what goes before, and what is tried."""
     save = [*program.script.saving("model", "saved")]
     load = [*program.script.loading(program.case, "model", "loaded", "saved")]
     if program.check == UNBUILT:
         return new(program), save
-    if program.topic == "resume" and program.check != ELSEWHERE:
+    action = program.defect.action
+    if action == Stage.RESUME and program.check != ELSEWHERE:
         ready = training_ready(program.dialect, program.path, program.case, "loaded")
         return [*brought_up(program), *save, *load, *ready], ["train_on(loaded)"]
-    if program.topic in (Stage.ANOTHER_PROCESS, "resume"):
+    if action in (Stage.ANOTHER_PROCESS, Stage.RESUME):
         return [*brought_up(program), *save], list(pooled("tried"))
-    if program.topic == Stage.SECOND_GENERATION:
+    if action == Stage.SECOND_GENERATION:
         return [*brought_up(program), *save, *load], [*again(program)]
     if any(isinstance(event, Hop) for event in program.case.history.before):
         return new(program), [*history(program), *save, *load]

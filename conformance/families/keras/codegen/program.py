@@ -1,6 +1,5 @@
-"""Scenes: where a finding was made, and the parts that the scripts of all findings share."""
+"""Where a finding was made, and the parts that the scripts of all findings share."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -19,7 +18,7 @@ from saveproof.conformance.families.keras.codegen.training import (
     steps_lines,
 )
 from saveproof.conformance.model_state.contract import Facet
-from saveproof.reports.records import Finding
+from saveproof.reports.findings import Defect
 from saveproof.strategies.case import Case, Hop
 
 CHANGES_NOTHING = "saving_changes_nothing"
@@ -52,7 +51,7 @@ class Program:
     dialect: Dialect
     path: str
     check: str
-    finding: Finding
+    defect: Defect
 
     @property
     def script(self) -> PathScript:
@@ -60,20 +59,9 @@ class Program:
         return self.dialect.script(self.path)
 
     @property
-    def topic(self) -> str:
-        """What the finding's key speaks of: a facet, a stage, or a word of its own."""
-        return self.finding.key.split(":")[0]
-
-    @property
     def resets(self) -> bool:
         """Whether metrics must be told to forget before each batch, as in Keras 3."""
         return bool(self.dialect.backend)
-
-    @property
-    def what(self) -> str:
-        """How the values part: the word in brackets that ends the message."""
-        told = re.search(r"\((\w+)\)$", self.finding.message)
-        return told[1] if told else "missing"
 
 
 def train_on(program: Program, count: int | None, returned: str) -> Lines:

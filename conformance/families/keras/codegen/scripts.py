@@ -1,7 +1,6 @@
 """Plots: what a script does for each kind of finding, and what it compares in the end."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from saveproof.conformance.families.keras.codegen.exceptions import raising
@@ -31,7 +30,7 @@ from saveproof.conformance.families.keras.codegen.source import Lines, indented,
 from saveproof.conformance.families.keras.codegen.state import look
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.trace import Stage
-from saveproof.reports.records import Finding
+from saveproof.reports.findings import Change, Defect, DefectKind
 from saveproof.strategies.case import Case
 
 ARRAYS = frozenset(
@@ -64,40 +63,43 @@ SAME = Equality(
 )
 
 
-def plot(case: Case, subject: str, path: str, check: str, finding: Finding) -> Plot:
+def plot(case: Case, subject: str, path: str, check: str, defect: Defect) -> Plot:
     """Return what the script does.
 
     Raises:
         NotReproducible: no script is known for the subject, the path or this kind of finding.
     """
-    program = Program(case, dialect_of(subject), path, check, finding)
-    if program.topic in set(Facet):
-        return _state(program)
-    if program.topic == "outputs":
-        return _outputs(program)
-    if program.topic == "resume":
-        return _resume(program)
-    if program.topic == "fresh":
-        return _fresh(program)
-    if program.topic == "refusal" or program.topic in set(Stage):
-        return raising(program)
-    raise NotReproducible(
-        f"finding {finding.key!r}: a script shows differences and exceptions, not the end of a "
-        "process; use `saveproof replay`"
+    program = Program(case, dialect_of(subject), path, check, defect)
+    unknown = defect.kind is DefectKind.RAISED and defect.action not in set(Stage)
+    if unknown or defect.kind not in PLOTS:
+        raise _not_reproducible(defect)
+    return PLOTS[defect.kind](program)
+
+
+def _not_reproducible(defect: Defect) -> NotReproducible:
+    return NotReproducible(
+        f"finding {defect.key!r}: no script shows such a finding ({defect.kind}); use "
+        "`saveproof replay`"
     )
 
 
+def _facet(program: Program) -> Facet:
+    if program.defect.facet not in set(Facet):
+        raise _not_reproducible(program.defect)
+    return Facet(program.defect.facet)
+
+
 def _state(program: Program) -> Plot:
-    facet = Facet(program.topic)
-    arrays = facet in ARRAYS and program.what != "order"
-    observe = look(program.case, facet, program.finding.where, program.what)
+    facet, difference = _facet(program), program.defect.difference
+    arrays = facet in ARRAYS and difference.change is not Change.ORDER
+    observe = look(program.case, facet, difference.where, difference.change)
     return _comparison(program, observe, SAME if arrays else PLAIN, alive=False, facet=facet)
 
 
 def _outputs(program: Program) -> Plot:
     several = len(program.case.architecture.outputs) > 1
-    index = program.finding.where.rpartition(" ")[2]
-    chosen = f"outputs[{index}]" if several and index.isdigit() else "outputs"
+    index = program.defect.name
+    chosen = f"outputs[{index}]" if several and index.isdecimal() else "outputs"
     observe = [
         "def look(model):",
         '    """Return the model\'s outputs."""',
@@ -107,24 +109,22 @@ def _outputs(program: Program) -> Plot:
     return _comparison(program, observe, _near(program), alive=True)
 
 
-def _resume(program: Program) -> Plot:
-    found = re.match(r"step (\d+)(?: \(\w+\))?: (.*)", program.finding.where)
-    if found is None:
-        return raising(program)
-    count, rest = int(found[1]), found[2]
-    facet = next((f for f in Facet if rest.startswith(f"{f}: ")), None)
-    if facet is None:
-        observe = train_on(program, count, f"np.array(logs.get({literal(rest)}))")
-        return _comparison(program, observe, _near(program), alive=True)
-    where = rest.removeprefix(f"{facet}: ")
-    looking = look(program.case, facet, where, "missing")
-    observe = [*looking, "", "", *train_on(program, count, "look(model)")]
+def _logs(program: Program) -> Plot:
+    returned = f"np.array(logs.get({literal(program.defect.name)}))"
+    observe = train_on(program, program.defect.step, returned)
+    return _comparison(program, observe, _near(program), alive=True)
+
+
+def _trained_state(program: Program) -> Plot:
+    facet = _facet(program)
+    looking = look(program.case, facet, program.defect.difference.where, Change.MISSING)
+    observe = [*looking, "", "", *train_on(program, program.defect.step, "look(model)")]
     return _comparison(program, observe, _near(program), alive=True, facet=facet)
 
 
 def _fresh(program: Program) -> Plot:
-    facet = Facet(program.finding.key.removeprefix("fresh: "))
-    observe = look(program.case, facet, program.finding.where, "missing")
+    facet = _facet(program)
+    observe = look(program.case, facet, program.defect.difference.where, Change.MISSING)
     body = [
         *new(program),
         "fresh = look(model)",
@@ -201,3 +201,19 @@ def _near(program: Program) -> Equality:
         f"    return alike and np.allclose(other, one, {tolerance})",
     ]
     return Equality(near, "not near(expected, found)")
+
+
+PLOTS: Mapping[DefectKind, Callable[[Program], Plot]] = {
+    DefectKind.STATE: _state,
+    DefectKind.OUTPUT: _outputs,
+    DefectKind.OUTPUT_COUNT: _outputs,
+    DefectKind.LOG: _logs,
+    DefectKind.LOG_NAMES: _logs,
+    DefectKind.TRAINED_STATE: _trained_state,
+    DefectKind.RAISED: raising,
+    DefectKind.NO_TRAINING: raising,
+    DefectKind.NOT_REFUSED: raising,
+    DefectKind.UNCLEAR_REFUSAL: raising,
+    DefectKind.NOT_FRESH: _fresh,
+}
+"""What shows a defect, by its kind."""
