@@ -38,7 +38,8 @@ class Form:
             the value given; raises if that is not allowed.
         to_config: returns the value for the configuration, from the object and the attribute's
             name.
-        takes: the type of what is given, if it is not that of the attribute.
+        takes: the type of what is given, where that is not the type of what is kept; the
+            annotation is `Any` then, since a type checker reads it for both.
         optional: whether a configuration leaves it out while it is None.
     """
 

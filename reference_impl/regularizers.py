@@ -49,28 +49,30 @@ def _known_mode(_: Regularizer, name: str, value: str) -> str:
 class L1(Regularizer):
     """l1 * sum(|x|). Source: https://keras.io/2.16/api/layers/regularizers/."""
 
-    l1: float = argument(_factor(0.01), default=0.01)
+    l1: Any = argument(_factor(0.01), default=0.01)
 
     def __call__(self, x: Tensor) -> Tensor:
-        return ad.sum(ad.absolute(x)) * self.l1
+        penalty: Tensor = ad.sum(ad.absolute(x)) * self.l1
+        return penalty
 
 
 @configurable
 class L2(Regularizer):
     """l2 * sum(x^2). Source: https://keras.io/2.16/api/layers/regularizers/."""
 
-    l2: float = argument(_factor(0.01), default=0.01)
+    l2: Any = argument(_factor(0.01), default=0.01)
 
     def __call__(self, x: Tensor) -> Tensor:
-        return ad.sum(ad.square(x)) * self.l2
+        penalty: Tensor = ad.sum(ad.square(x)) * self.l2
+        return penalty
 
 
 @configurable
 class L1L2(Regularizer):
     """l1 * sum(|x|) + l2 * sum(x^2). Source: https://keras.io/2.16/api/layers/regularizers/."""
 
-    l1: float = argument(_factor(0.0), default=0.0)
-    l2: float = argument(_factor(0.0), default=0.0)
+    l1: Any = argument(_factor(0.0), default=0.0)
+    l2: Any = argument(_factor(0.0), default=0.0)
 
     def __call__(self, x: Tensor) -> Tensor:
         penalty = Tensor(np.zeros((), x.dtype))

@@ -72,8 +72,8 @@ class ReLU(Elementwise):
     """
 
     max_value: float | None = argument(FROM_ZERO_OR_NONE, default=None)
-    negative_slope: float = argument(FROM_ZERO, default=0.0)
-    threshold: float = argument(FROM_ZERO, default=0.0)
+    negative_slope: Any = argument(FROM_ZERO, default=0.0)
+    threshold: Any = argument(FROM_ZERO, default=0.0)
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the rectified inputs."""
@@ -112,7 +112,7 @@ class PReLU(Elementwise):
     alpha_initializer: Any = argument(INITIALIZER, default="zeros")
     alpha_regularizer: Any = argument(REGULARIZER, default=None)
     alpha_constraint: Any = argument(CONSTRAINT, default=None)
-    shared_axes: list[int] | None = argument(SHARED_AXES, default=None)
+    shared_axes: Any = argument(SHARED_AXES, default=None)
 
     def build(self, input_shape: Shape) -> None:
         """Create alpha.
@@ -141,7 +141,7 @@ class PReLU(Elementwise):
 class Softmax(Elementwise):
     """exp(x) / sum(exp(x)) along an axis, or over several of them."""
 
-    axis: int | list[int] = argument(AXIS_OR_LIST, default=-1)
+    axis: Any = argument(AXIS_OR_LIST, default=-1)
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the softmax of the inputs."""

@@ -36,12 +36,12 @@ class Convolution(Layer):
     depthwise = False
 
     filters: int = argument(WHOLE)
-    kernel_size: tuple[int, ...] = argument(SIZES)
-    strides: tuple[int, ...] = argument(SIZES, default=1)
+    kernel_size: Any = argument(SIZES)
+    strides: Any = argument(SIZES, default=1)
     padding: str = argument(PADDING, default="valid")
     _: KW_ONLY
-    data_format: str = argument(CHANNELS_LAST, default=None)
-    dilation_rate: tuple[int, ...] = argument(SIZES, default=1)
+    data_format: Any = argument(CHANNELS_LAST, default=None)
+    dilation_rate: Any = argument(SIZES, default=1)
     groups: int = argument(GROUPS, default=1)
     activation: Any = argument(ACTIVATION, default=None)
     use_bias: bool = True

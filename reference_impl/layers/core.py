@@ -161,7 +161,7 @@ class Dropout(Layer):
 class Flatten(Layer):
     """All axes but the batch as one; the channels of channels_first inputs move last before."""
 
-    data_format: str = argument(DATA_FORMAT, default=None)
+    data_format: Any = argument(DATA_FORMAT, default=None)
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the inputs as (batch, features)."""
@@ -178,7 +178,7 @@ class Flatten(Layer):
 class Reshape(Layer):
     """The elements of each sample in another shape; one length may be -1."""
 
-    target_shape: tuple[int, ...] = argument(Form(_target_shape, takes=Sequence[int]))
+    target_shape: Any = argument(Form(_target_shape, takes=Sequence[int]))
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the inputs as (batch, *target_shape)."""

@@ -46,8 +46,8 @@ class ZeroPadding(Layer):
 
     rank = 0
 
-    amounts: tuple[tuple[int, int], ...] = argument(AMOUNTS, default=1, alias="padding")
-    data_format: str = argument(CHANNELS_LAST, default=None)
+    amounts: Any = argument(AMOUNTS, default=1, alias="padding")
+    data_format: Any = argument(CHANNELS_LAST, default=None)
 
     def build(self, input_shape: Shape) -> None:
         """Check that the input fits."""
@@ -74,12 +74,13 @@ class ZeroPadding1D(ZeroPadding):
     """Zeros before and after the steps of x (batch, steps, channels)."""
 
     rank = 1
-    data_format: str = argument(CHANNELS_LAST, default=None, in_config=False)
+    data_format: Any = argument(CHANNELS_LAST, default=None, in_config=False)
 
     @property
     def padding(self) -> tuple[int, int]:
         """How many zeros stand before and after."""
-        return self.amounts[0]
+        before, after = self.amounts[0]
+        return before, after
 
 
 class ZeroPadding2D(ZeroPadding):
@@ -90,4 +91,4 @@ class ZeroPadding2D(ZeroPadding):
     @property
     def padding(self) -> tuple[tuple[int, int], ...]:
         """How many zeros stand before and after on each axis."""
-        return self.amounts
+        return tuple(self.amounts)

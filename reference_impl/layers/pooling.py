@@ -36,10 +36,10 @@ class Pooling(Layer):
     paddings = ("valid", "same")
     pool: ClassVar[Callable[..., Tensor]]
 
-    pool_size: tuple[int, ...] = argument(SIZES, default=2)
-    strides: tuple[int, ...] = argument(SIZES_OR_POOL_SIZE, default=None)
+    pool_size: Any = argument(SIZES, default=2)
+    strides: Any = argument(SIZES_OR_POOL_SIZE, default=None)
     padding: str = argument(PADDING, default="valid")
-    data_format: str = argument(CHANNELS_LAST, default=None)
+    data_format: Any = argument(CHANNELS_LAST, default=None)
     first_in_config = (*Layer.first_in_config, "pool_size", "padding")
 
     def build(self, input_shape: Shape) -> None:
@@ -110,7 +110,7 @@ class GlobalAveragePooling(Layer):
 
     rank = 0
 
-    data_format: str = argument(DATA_FORMAT, default=None)
+    data_format: Any = argument(DATA_FORMAT, default=None)
     _: KW_ONLY
     keepdims: bool = False
 

@@ -1,6 +1,7 @@
 """Metrics that count right and wrong decisions at thresholds."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -23,8 +24,8 @@ class _Confusion(Metric):
     init_thresholds: float | Sequence[float] | None = argument(default=None, alias="thresholds")
     top_k: int | None = None
     class_id: int | None = None
-    name: str = argument(NAME, default=None)
-    dtype: str = argument(DTYPE, default=None)
+    name: Any = argument(NAME, default=None)
+    dtype: Any = argument(DTYPE, default=None)
 
     def __post_init__(self) -> None:
         given = self.init_thresholds

@@ -27,8 +27,8 @@ class _NamedMean(_FunctionMean):
     """The mean of a function that takes no arguments of its own."""
 
     default_name: ClassVar[str]
-    name: str = argument(Form(_or_default, takes=str | None), default=None)
-    dtype: str = argument(DTYPE, default=None)
+    name: Any = argument(Form(_or_default, takes=str | None), default=None)
+    dtype: Any = argument(DTYPE, default=None)
 
 
 class Accuracy(_NamedMean):
@@ -117,8 +117,8 @@ class BinaryAccuracy(_FunctionMean):
     """The share of elements whose target equals (p > threshold)."""
 
     fn = staticmethod(mf.binary_matches)
-    name: str = argument(NAME, default="binary_accuracy")
-    dtype: str = argument(DTYPE, default=None)
+    name: Any = argument(NAME, default="binary_accuracy")
+    dtype: Any = argument(DTYPE, default=None)
     threshold: float = 0.5
 
 
@@ -128,8 +128,8 @@ class TopKCategoricalAccuracy(_FunctionMean):
 
     fn = staticmethod(mf.top_k_categorical_accuracy)
     k: int = 5
-    name: str = argument(NAME, default="top_k_categorical_accuracy")
-    dtype: str = argument(DTYPE, default=None)
+    name: Any = argument(NAME, default="top_k_categorical_accuracy")
+    dtype: Any = argument(DTYPE, default=None)
 
 
 @configurable
@@ -138,8 +138,8 @@ class SparseTopKCategoricalAccuracy(_FunctionMean):
 
     fn = staticmethod(mf.sparse_top_k_categorical_accuracy)
     k: int = 5
-    name: str = argument(NAME, default="sparse_top_k_categorical_accuracy")
-    dtype: str = argument(DTYPE, default=None)
+    name: Any = argument(NAME, default="sparse_top_k_categorical_accuracy")
+    dtype: Any = argument(DTYPE, default=None)
 
 
 @configurable
@@ -147,8 +147,8 @@ class CosineSimilarity(_FunctionMean):
     """The mean cosine of the angle between target and prediction."""
 
     fn = staticmethod(mf.cosine_similarity)
-    name: str = argument(NAME, default="cosine_similarity")
-    dtype: str = argument(DTYPE, default=None)
+    name: Any = argument(NAME, default="cosine_similarity")
+    dtype: Any = argument(DTYPE, default=None)
     axis: int = -1
 
 
@@ -157,8 +157,8 @@ class BinaryCrossentropy(_FunctionMean):
     """The mean of `binary_crossentropy`."""
 
     fn = staticmethod(lf.binary_crossentropy)
-    name: str = argument(NAME, default="binary_crossentropy")
-    dtype: str = argument(DTYPE, default=None)
+    name: Any = argument(NAME, default="binary_crossentropy")
+    dtype: Any = argument(DTYPE, default=None)
     _: KW_ONLY
     from_logits: bool = False
     label_smoothing: float = 0
@@ -169,8 +169,8 @@ class CategoricalCrossentropy(_FunctionMean):
     """The mean of `categorical_crossentropy`."""
 
     fn = staticmethod(lf.categorical_crossentropy)
-    name: str = argument(NAME, default="categorical_crossentropy")
-    dtype: str = argument(DTYPE, default=None)
+    name: Any = argument(NAME, default="categorical_crossentropy")
+    dtype: Any = argument(DTYPE, default=None)
     _: KW_ONLY
     from_logits: bool = False
     label_smoothing: float = 0
@@ -182,8 +182,8 @@ class SparseCategoricalCrossentropy(_FunctionMean):
     """The mean of `sparse_categorical_crossentropy`."""
 
     fn = staticmethod(lf.sparse_categorical_crossentropy)
-    name: str = argument(NAME, default="sparse_categorical_crossentropy")
-    dtype: str = argument(DTYPE, default=None)
+    name: Any = argument(NAME, default="sparse_categorical_crossentropy")
+    dtype: Any = argument(DTYPE, default=None)
     _: KW_ONLY
     from_logits: bool = False
     ignore_class: int | None = None

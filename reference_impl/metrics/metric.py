@@ -95,8 +95,8 @@ class Metric(Configured):
 class Sum(Metric):
     """The sum of values times weights."""
 
-    name: str = argument(NAME, default="sum")
-    dtype: str = argument(DTYPE, default=None)
+    name: Any = argument(NAME, default="sum")
+    dtype: Any = argument(DTYPE, default=None)
 
     def __post_init__(self) -> None:
         self.total = self.add_weight("total")
@@ -134,8 +134,8 @@ class _Average(Metric):
 class Mean(_Average):
     """The mean of values, each counted by its weight; 0 before the first."""
 
-    name: str = argument(NAME, default="mean")
-    dtype: str = argument(DTYPE, default=None)
+    name: Any = argument(NAME, default="mean")
+    dtype: Any = argument(DTYPE, default=None)
 
     def update_state(self, values: Operand, sample_weight: Operand | None = None) -> None:
         """Add values, each times its weight."""
@@ -192,8 +192,8 @@ class MeanMetricWrapper(_Average):
 class RootMeanSquaredError(_Average):
     """The square root of the mean of (p - t)^2 over all elements."""
 
-    name: str = argument(NAME, default="root_mean_squared_error")
-    dtype: str = argument(DTYPE, default=None)
+    name: Any = argument(NAME, default="root_mean_squared_error")
+    dtype: Any = argument(DTYPE, default=None)
 
     def update_state(
         self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None

@@ -25,7 +25,7 @@ class Adagrad(LegacyOptimizer):
 
     learning_rate: Any = argument(RATE, default=0.001)
     initial_accumulator_value: float = 0.1
-    epsilon: float = argument(EPSILON, default=DEFAULT_EPSILON)
+    epsilon: Any = argument(EPSILON, default=DEFAULT_EPSILON)
     _: KW_ONLY
     name: str = "Adagrad"
 
@@ -56,7 +56,7 @@ class Adadelta(LegacyOptimizer):
 
     learning_rate: Any = argument(RATE, default=0.001)
     rho: float = argument(HYPER, default=0.95)
-    epsilon: float = argument(EPSILON, default=DEFAULT_EPSILON)
+    epsilon: Any = argument(EPSILON, default=DEFAULT_EPSILON)
     _: KW_ONLY
     name: str = "Adadelta"
 
@@ -87,7 +87,7 @@ class RMSprop(LegacyOptimizer):
     learning_rate: Any = argument(RATE, default=0.001)
     rho: float = argument(HYPER, default=0.9)
     momentum: float = argument(HYPER, default=0.0)
-    epsilon: float = argument(EPSILON, default=DEFAULT_EPSILON)
+    epsilon: Any = argument(EPSILON, default=DEFAULT_EPSILON)
     _: KW_ONLY
     centered: bool = False
     name: str = "RMSprop"

@@ -26,7 +26,7 @@ class Adam(LegacyOptimizer):
     learning_rate: Any = argument(RATE, default=0.001)
     beta_1: float = argument(HYPER, default=0.9)
     beta_2: float = argument(HYPER, default=0.999)
-    epsilon: float = argument(EPSILON, default=DEFAULT_EPSILON)
+    epsilon: Any = argument(EPSILON, default=DEFAULT_EPSILON)
     _: KW_ONLY
     amsgrad: bool = False
     name: str = "Adam"
@@ -63,7 +63,7 @@ class Adamax(LegacyOptimizer):
     learning_rate: Any = argument(RATE, default=0.001)
     beta_1: float = argument(HYPER, default=0.9)
     beta_2: float = argument(HYPER, default=0.999)
-    epsilon: float = argument(EPSILON, default=DEFAULT_EPSILON)
+    epsilon: Any = argument(EPSILON, default=DEFAULT_EPSILON)
     _: KW_ONLY
     name: str = "Adamax"
 

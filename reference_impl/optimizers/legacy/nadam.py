@@ -37,7 +37,7 @@ class Nadam(LegacyOptimizer):
     learning_rate: Any = argument(RATE, default=0.001)
     beta_1: float = argument(HYPER, default=0.9)
     beta_2: float = argument(HYPER, default=0.999)
-    epsilon: float = argument(EPSILON, default=DEFAULT_EPSILON)
+    epsilon: Any = argument(EPSILON, default=DEFAULT_EPSILON)
     _: KW_ONLY
     name: str = "Nadam"
     decay: float = 0.004
