@@ -41,7 +41,6 @@ IMPORTED_BY_NAME = {
     "conformance/families/keras/keras_api.py": "a subject says which module has its framework",
     "conformance/families/subjects.py": "a subject is named on the command line, anyone's",
     "conformance/processes/serving.py": "a child process is told which function it runs",
-    "conformance/runs/plugin.py": "pytest loads it for every project, most of them not ours",
 }
 """Where a name decides at run time what is imported, or a string names a module of ours."""
 

@@ -62,7 +62,7 @@ def test_a_campaign_whose_sentences_no_case_could_break_is_skipped_and_never_pas
 
 
 def test_a_failed_campaign_lists_the_findings_of_each_check_by_its_name():
-    finding = Finding("k", "kernel differs", "kernel", "1", "2", "9f2c", {}, "a dense layer")
+    finding = Finding(state("weights", "kernel"), "9f2c", {}, "a dense layer")
     checks = {"weights_survive": Verdict.FAIL, "names_survive": Verdict.FAIL, "ok": Verdict.PASS}
     results = [
         Result(*("tf_keras", "h5", "sequential", check), "must", verdict, {verdict: 1}, (finding,))
