@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from saveproof.conformance import repro
 from saveproof.conformance.families.keras.codegen.source import (
-    Call,
+    CallExpression,
     NotSource,
     docstring,
     flat,
@@ -192,7 +192,7 @@ def test_what_is_no_name_is_refused(text):
     with pytest.raises(NotSource, match="expected a name"):
         identifier(text)
     with pytest.raises(NotSource, match="expected a name"):
-        flat(Call("f", keywords={text: "1"}))
+        flat(CallExpression("f", keywords={text: "1"}))
 
 
 @pytest.mark.parametrize("text", ["", "²", "-1", "1.0", "0)", "0\n"])

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from saveproof.conformance.families.keras.codegen.exceptions import raising
 from saveproof.conformance.families.keras.codegen.paths import (
     NotReproducible,
-    dialect_of,
+    saving,
+    scripted,
     training_ready,
 )
 from saveproof.conformance.families.keras.codegen.program import (
@@ -25,10 +25,11 @@ from saveproof.conformance.families.keras.codegen.program import (
     new,
     outputs_lines,
     pooled,
+    saved_and_loaded,
     train_on,
 )
 from saveproof.conformance.families.keras.codegen.source import Lines, indented, literal
-from saveproof.conformance.families.keras.codegen.state import look
+from saveproof.conformance.families.keras.codegen.state import MISSING, look
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.trace import Stage
 from saveproof.reports.records import Finding
@@ -43,25 +44,9 @@ ARRAYS = frozenset(
 """Facets whose entries are arrays."""
 
 
-@dataclass(frozen=True)
-class Equality:
-    """How `expected` and `found` are compared: a function if need be, and what tells a defect."""
-
-    function: Lines
-    defect: str
-
-
-PLAIN = Equality([], "expected != found")
-SAME = Equality(
-    [
-        "def same(one, other):",
-        '    """Say whether dtype, shape and bytes are equal."""',
-        "    one, other = np.asarray(one), np.asarray(other)",
-        "    alike = (one.dtype, one.shape) == (other.dtype, other.shape)",
-        "    return alike and one.tobytes() == other.tobytes()",
-    ],
-    "not same(expected, found)",
-)
+PLAIN = 'assert found == expected, f"expected {expected!r}, found {found!r}"'
+SAME = "np.testing.assert_array_equal(found, expected, strict=True)"
+"""Dtype, shape and values are equal."""
 
 
 def plot(case: Case, subject: str, path: str, check: str, finding: Finding) -> Plot:
@@ -70,7 +55,8 @@ def plot(case: Case, subject: str, path: str, check: str, finding: Finding) -> P
     Raises:
         NotReproducible: no script is known for the subject, the path or this kind of finding.
     """
-    program = Program(case, dialect_of(subject), path, check, finding)
+    known = scripted(subject)
+    program = Program(known.as_run(case), known, path, check, finding)
     if program.topic in set(Facet):
         return _state(program)
     if program.topic == "outputs":
@@ -89,7 +75,8 @@ def plot(case: Case, subject: str, path: str, check: str, finding: Finding) -> P
 
 def _state(program: Program) -> Plot:
     facet = Facet(program.topic)
-    arrays = facet in ARRAYS and program.what != "order"
+    counted = facet is Facet.SLOTS and program.what in MISSING
+    arrays = facet in ARRAYS and program.what != "order" and not counted
     observe = look(program.case, facet, program.finding.where, program.what)
     return _comparison(program, observe, SAME if arrays else PLAIN, alive=False, facet=facet)
 
@@ -100,7 +87,6 @@ def _outputs(program: Program) -> Plot:
     chosen = f"outputs[{index}]" if several and index.isdigit() else "outputs"
     observe = [
         "def look(model):",
-        '    """Return the model\'s outputs."""',
         *indented(outputs_lines(program)),
         f"    return {program.dialect.array(chosen)}",
     ]
@@ -114,11 +100,12 @@ def _resume(program: Program) -> Plot:
     count, rest = int(found[1]), found[2]
     facet = next((f for f in Facet if rest.startswith(f"{f}: ")), None)
     if facet is None:
-        observe = train_on(program, count, f"np.array(logs.get({literal(rest)}))")
+        observe = train_on(program, count, [f"    return np.array(logs[{literal(rest)}])"])
         return _comparison(program, observe, _near(program), alive=True)
     where = rest.removeprefix(f"{facet}: ")
-    looking = look(program.case, facet, where, "missing")
-    observe = [*looking, "", "", *train_on(program, count, "look(model)")]
+    what = "missing" if facet in (Facet.SLOTS, Facet.METRICS) else "value"
+    _, *looking = look(program.case, facet, where, what)
+    observe = train_on(program, count, looking)
     return _comparison(program, observe, _near(program), alive=True, facet=facet)
 
 
@@ -130,40 +117,27 @@ def _fresh(program: Program) -> Plot:
         "fresh = look(model)",
         *history(program),
         "trained = look(model)",
-        *program.script.saving("model", "saved"),
-        *program.script.loading(program.case, "model", "loaded", "saved"),
+        *saved_and_loaded(program),
         "found = look(loaded)",
+        "as_trained = np.array_equal(found, trained) and not np.array_equal(trained, fresh)",
+        'assert not as_trained, f"expected {fresh}, found {found}"',
     ]
-    return Plot(
-        functions=(
-            *builders(program),
-            SAME.function,
-            *generators_function(program, facet),
-            observe,
-        ),
-        body=body,
-        defect="same(found, trained) and not same(trained, fresh)",
-        values=("fresh", "trained", "found"),
-    )
+    functions = (*builders(program), *generators_function(program, facet), observe)
+    return Plot(functions=functions, body=body)
 
 
 def _comparison(
-    program: Program, observe: Lines, equal: Equality, *, alive: bool, facet: Facet | None = None
+    program: Program, observe: Lines, equal: str, *, alive: bool, facet: Facet | None = None
 ) -> Plot:
     """Return the plot that compares what `observe` gives of two models; `alive` ones train on."""
-    name = "train_on" if any(line.startswith("def train_on") for line in observe) else "look"
+    name = observe[0].partition("(")[0].removeprefix("def ")
     other_process = program.check == ELSEWHERE
-    functions = [*builders(program)]
-    if equal.function:
-        functions.append(equal.function)
-    functions += [*generators_function(program, facet), observe]
+    functions = [*builders(program), *generators_function(program, facet), observe]
     if other_process:
-        functions.append(elsewhere_function(program, name, alive=alive))
+        functions.append(elsewhere_function(program, [f"return {name}(loaded)"], alive=alive))
     return Plot(
         functions=tuple(functions),
-        body=[*brought_up(program), *_observed(program, name, alive=alive)],
-        defect=equal.defect,
-        values=("expected", "found"),
+        body=[*brought_up(program), *_observed(program, name, alive=alive), equal],
         alive=alive,
         parallel=other_process,
     )
@@ -171,33 +145,26 @@ def _comparison(
 
 def _observed(program: Program, name: str, *, alive: bool) -> Iterator[str]:
     """Yield the save and the load, and the observations `expected` and `found`."""
-    save = [*program.script.saving("model", "saved")]
-    load = [*program.script.loading(program.case, "model", "loaded", "saved")]
+    save = [*saving(program.way)]
+    both = [*saved_and_loaded(program)]
     if alive:
-        load += training_ready(program.dialect, program.path, program.case, "loaded")
+        both += training_ready(program.way, program.case)
     if program.check == CHANGES_NOTHING:
         yield from (f"expected = {name}(model)", *save, f"found = {name}(model)")
     elif program.check == SECOND:
-        yield from (*save, *load, f"expected = {name}(loaded)", *again(program))
-        yield f"found = {name}(again)"
+        yield from (*both, f"expected = {name}(loaded)", *again(program))
+        yield f"found = {name}(loaded)"
     elif program.check == ELSEWHERE:
-        yield from (*save, *load, f"expected = {name}(loaded)", *pooled("found"))
+        yield from (*both, f"expected = {name}(loaded)", *pooled("found"))
     elif alive:
-        yield from (*save, *load, f"expected = {name}(model)", f"found = {name}(loaded)")
+        yield from (*both, f"expected = {name}(model)", f"found = {name}(loaded)")
     else:
-        yield from (f"expected = {name}(model)", *save, *load, f"found = {name}(loaded)")
+        yield from (f"expected = {name}(model)", *both, f"found = {name}(loaded)")
 
 
-def _near(program: Program) -> Equality:
-    exactness = program.dialect.contract(program.path).exactness.of(program.case)
+def _near(program: Program) -> str:
+    exactness = program.way.contract.exactness.of(program.case)
     if exactness.rtol == exactness.atol == 0.0:
         return SAME
-    tolerance = f"rtol={exactness.rtol}, atol={exactness.atol}, equal_nan=True"
-    near = [
-        "def near(one, other):",
-        '    """Say whether dtype and shape are equal, and the values to the tolerance."""',
-        "    one, other = np.asarray(one), np.asarray(other)",
-        "    alike = (one.dtype, one.shape) == (other.dtype, other.shape)",
-        f"    return alike and np.allclose(other, one, {tolerance})",
-    ]
-    return Equality(near, "not near(expected, found)")
+    tolerance = f"rtol={exactness.rtol}, atol={exactness.atol}"
+    return f"np.testing.assert_allclose(found, expected, {tolerance})"
