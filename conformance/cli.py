@@ -139,14 +139,19 @@ def repro(
     subject: Annotated[str | None, typer.Option(help="The subject that is meant.")] = None,
     path: Annotated[str | None, typer.Option(help="The save path that is meant.")] = None,
     check: Annotated[str | None, typer.Option(help="The check whose finding is meant.")] = None,
+    format: Annotated[
+        str, typer.Option(help="script, or issue: Markdown to paste into an issue tracker.")
+    ] = "script",
     run: In = None,
 ) -> None:
     """Print a script that shows the finding. It stands alone, and was run and shows it."""
     from saveproof.conformance import repro as reproduction
     from saveproof.conformance.replay import At
 
+    if format not in reproduction.FORMATS:
+        raise typer.BadParameter(f"expected one of {reproduction.FORMATS}, found {format!r}")
     at = At(subject, path, check)
-    typer.echo(_or_error(lambda: reproduction.confirmed(case, run or [OUT], at)))
+    typer.echo(_or_error(lambda: reproduction.confirmed(case, run or [OUT], at, format=format)))
 
 
 @app.command()

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from saveproof.conformance import replay, repro
-from saveproof.conformance.families.keras.codegen.paths import NotReproducible, dialect_of
+from saveproof.conformance.families.keras.codegen.paths import NotReproducible, scripted
 from saveproof.conformance.families.keras.codegen.source import (
     WIDTH,
     CallExpression,
@@ -17,6 +17,7 @@ from saveproof.conformance.families.keras.codegen.source import (
 from saveproof.conformance.families.keras.codegen.state import look
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.replay import At, NoSuchCase
+from saveproof.reports import store
 from saveproof.reports.commands import SCRIPTED
 from saveproof.reports.findings import Change, DefectKind
 from saveproof.reports.records import (
@@ -236,7 +237,13 @@ def test_every_event_of_a_history_is_written_down():
     assert "keras.optimizers.schedules.ExponentialDecay(" in text
     for told in ("model.fit(", "model.evaluate(", "model.predict(", "model.reset_metrics()"):
         assert told in text
-    assert 'model = keras.models.load_model(f"{folder}/hop_8.keras")' in text
+    hop = """
+file = tempfile.mkdtemp() + "/model.keras"
+model.save(file)
+loaded = keras.models.load_model(file)
+model = loaded
+"""
+    assert hop in text
 
 
 def test_the_training_on_stops_at_the_step_that_differs():
@@ -245,7 +252,7 @@ def test_the_training_on_stops_at_the_step_that_differs():
     text = script_of(case, log(step=2))
 
     assert text.count("train_on_batch") == 3
-    assert 'np.array(logs.get("loss"))' in text
+    assert 'np.array(logs["loss"])' in text
 
 
 def test_a_path_that_needs_the_models_code_has_it_as_it_was_at_the_save():
@@ -253,19 +260,24 @@ def test_a_path_that_needs_the_models_code_has_it_as_it_was_at_the_save():
 
     text = script_of(case, KERNEL, path="weights_h5")
 
-    assert "def rebuild():" in text
-    assert "trainable=False" in text
-    assert "loaded = rebuild()" in text
+    load = """
+loaded = build()
+loaded.get_layer("first").trainable = False
+loaded.load_weights(file)
+"""
+    assert load in text
 
 
 def test_a_layer_thawed_inside_a_frozen_model_is_thawed_in_the_code():
     thawed = SetTrainable(layer="inner/innermost", value=True)
     frozen = SetTrainable(layer="inner/innermost/deep", value=False)
-    case = case_of(nested(Kind.FUNCTIONAL), thawed, frozen)
+    compiled = Recompile(settings=CompileSettings(optimizer=RMSPROP, losses=("mae",)))
+    case = case_of(nested(Kind.FUNCTIONAL), thawed, frozen, compiled)
 
     text = script_of(case, KERNEL, path="weights_h5")
 
-    flags = [line.strip() for line in text.partition("def rebuild")[2].splitlines()]
+    code = text.partition("model.save_weights")[2]
+    flags = [line.strip() for line in code.splitlines()]
     at = flags.index("nested_1.trainable = False")
     assert flags[at + 1 : at + 3] == [
         'nested_1.get_layer("innermost").trainable = True',
@@ -279,7 +291,7 @@ def test_another_process_is_started_behind_the_guard():
     text = script_of(case_of(chain()), output(), check=check)
 
     assert 'if __name__ == "__main__":' in text
-    assert "pool.submit(elsewhere, folder).result()" in text
+    assert "pool.submit(elsewhere, file).result()" in text
 
 
 def test_keras_has_its_backend_chosen_before_it_is_imported():
@@ -304,7 +316,7 @@ def test_a_script_that_shows_nothing_is_not_confirmed():
 
 
 def test_a_script_that_fails_by_itself_is_not_confirmed():
-    """Exit code 1 alone is no defect: an uncaught exception has it too."""
+    """Exit code 1 alone is no defect: any uncaught exception has it."""
     with pytest.raises(repro.NotConfirmed, match="ZeroDivisionError"):
         repro.confirm("1 / 0", subject="tf_keras")
 
@@ -384,7 +396,9 @@ def run_of(folder, *findings_by_check, subject="tf_keras"):
 def test_the_finding_of_the_check_that_is_asked_for_is_shown(tmp_path, monkeypatch):
     """The script is handed out only after it was run."""
     case, ran = case_of(chain()), []
-    monkeypatch.setattr(repro, "confirm", lambda text, *, subject: ran.append((text, subject)))
+    monkeypatch.setattr(
+        repro, "confirm", lambda text, *, subject, raises: ran.append((text, subject, raises))
+    )
     run = run_of(
         tmp_path,
         ("weights_survive", finding_of(case, KERNEL)),
@@ -396,12 +410,16 @@ def test_the_finding_of_the_check_that_is_asked_for_is_shown(tmp_path, monkeypat
 
     assert 'model.get_layer("first").weights[0]' in first
     assert "model.optimizer.iterations" in asked_for
-    assert ran == [(first, "tf_keras"), (asked_for, "tf_keras")]
+    assert ran == [
+        (text, "tf_keras", "builtins.AssertionError")
+        for text in (first, first, asked_for, asked_for)
+    ]
+    assert "Ran 2 of 2 on tensorflow " in " ".join(first.split())
 
 
 @pytest.mark.parametrize("subject", SCRIPTED)
 def test_a_script_that_a_report_offers_can_be_written(subject):
-    assert dialect_of(subject).ways
+    assert scripted(subject).ways
 
 
 def test_a_finding_of_the_second_of_two_runs_is_found(tmp_path):
@@ -460,7 +478,7 @@ def test_the_unbuilt_model_that_save_weights_accepts_is_confirmed():
 def test_what_survives_is_not_confirmed():
     text = script_of(case_of(chain()), KERNEL)
 
-    with pytest.raises(repro.NotConfirmed, match="the defect does not show"):
+    with pytest.raises(repro.NotConfirmed, match=r"exit code 1 .*, found 0"):
         repro.confirm(text, subject="tf_keras")
 
 
@@ -473,3 +491,28 @@ def test_what_a_loss_was_made_with_is_read_off_the_live_loss():
         "_fn_kwargs" in one
         for one in look(case_of(chain()), Facet.COMPILE, "metrics/0", Change.VALUE)
     )
+
+
+def test_a_finding_is_printed_as_an_issue_to_paste(tmp_path, monkeypatch):
+    """Its title, what was expected and what was found can't end a block or be markup."""
+    case = case_of(chain())
+    difference = msgspec.structs.replace(
+        KERNEL.difference, expected="```\n# expected", found="[[0.5]]"
+    )
+    finding = finding_of(case, msgspec.structs.replace(KERNEL, difference=difference))
+    run = run_of(tmp_path, ("weights_survive", finding))
+    monkeypatch.setattr(repro, "confirm", lambda *_, **__: None)
+
+    script = repro.confirmed(case.id, [run])
+    text = repro.confirmed(case.id, [run], format="issue")
+
+    marked = msgspec.structs.replace(difference, where="first/0 <kernel>")
+    hostile = finding_of(case, msgspec.structs.replace(KERNEL, difference=marked))
+    title = repro.issue(script, store.read(run).results[0], hostile).partition("\n")[0]
+
+    assert title == "# tf_keras, savedmodel: weights: first/0 &#60;kernel&#62; (value)"
+    assert f"```python\n{script}```\n" in text
+    assert "Expected:\n\n````text\n```\n# expected\n````\n" in text
+    assert "Found:\n\n```text\n[[0.5]]\n```\n" in text
+    assert "Documented at https://keras.io/2/api/models/" in text
+    assert ", numpy " in text.partition("Versions: tensorflow ")[2]

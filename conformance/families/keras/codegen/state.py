@@ -4,11 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from saveproof.conformance.families.keras.arguments import RENAMED, WRAPPED
-from saveproof.conformance.families.keras.builder import NAMESPACES, RECURRENT
-from saveproof.conformance.families.keras.codegen.models import layer_at, layer_paths
+from saveproof.conformance.families.keras.codegen.models import (
+    NAMESPACES,
+    RECURRENT,
+    layer_at,
+    layer_paths,
+)
 from saveproof.conformance.families.keras.codegen.source import (
     Lines,
-    docstring,
     identifier,
     index,
     literal,
@@ -40,8 +43,9 @@ def look(case: Case, facet: Facet, where: str, change: Change | None) -> Lines:
     expression = (
         _ORDER.get(facet, _LAYER_NAMES) if change is Change.ORDER else _entry(case, facet, where)
     )
-    told = f"{facet}: {where}".rstrip(": ")
-    head = ["def look(model):", f"    {docstring(f'Return {told}.')}", *_before(facet)]
+    head = ["def look(model):", *_before(facet)]
+    if facet is Facet.SLOTS and change in MISSING and expression.startswith("np.array(slots["):
+        return [*head, "    return len(slots)"]
     if change not in MISSING:
         return [*head, f"    return {expression}"]
     return [
@@ -58,10 +62,8 @@ def _before(facet: Facet) -> Lines:
         return []
     return [
         f"    others = {literal(tuple(sorted(NO_SLOTS)))}",
-        "    variables = list(model.optimizer.variables)",
-        '    names = [v.name.rpartition("/")[2].partition(":")[0] for v in variables]',
-        "    slots = [np.array(v) for v, name in zip(variables, names) if name not in others]",
-        '    print("slots:", len(slots))',
+        "    held = model.optimizer.variables",
+        '    slots = [v for v in held if v.name.split("/")[-1].split(":")[0] not in others]',
     ]
 
 
@@ -190,7 +192,7 @@ def _optimizer(_: Case, where: str) -> str:
 def _slots(_: Case, where: str) -> str:
     number = where.split(" ")[0]
     if number.isdecimal():
-        return f"slots[{index(number)}]"
+        return f"np.array(slots[{index(number)}])"
     return f"np.array(getattr(model.optimizer, {literal(where)}))"
 
 
