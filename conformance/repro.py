@@ -1,35 +1,41 @@
-"""Repro: a stand-alone script that shows a recorded finding, run before it is handed out."""
+"""Repro: a stand-alone program that shows a recorded finding, run before it is handed out."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 from saveproof.conformance import replay
 from saveproof.conformance.checks import ALL_CHECKS
-from saveproof.conformance.families.keras.codegen.paths import NotReproducible, dialect_of
+from saveproof.conformance.families import environment
+from saveproof.conformance.families.keras.codegen.paths import NotReproducible, scripted, way_of
 from saveproof.conformance.families.keras.codegen.program import Plot
 from saveproof.conformance.families.keras.codegen.scripts import plot
-from saveproof.conformance.families.keras.codegen.source import Lines, indented, literal
-from saveproof.conformance.processes.endings import MEMORY, limit_memory
-from saveproof.reports.records import Finding
+from saveproof.conformance.families.keras.codegen.source import Lines, docstring, indented
+from saveproof.conformance.processes.memory import MEMORY, limit_memory
+from saveproof.reports.findings import Defect
+from saveproof.reports.markdown import escaped, fenced
+from saveproof.reports.records import Finding, Result
+from saveproof.reports.wording import printable
 from saveproof.strategies.case import Case
 
 SECONDS = 300.0
 """How long a script may take."""
 
-DEFECT = "DEFECT: "
-"""How the last line begins when the script shows the finding."""
+RUNS = 2
+"""How often a script is run before it is handed out."""
+
+FORMATS = ("script", "issue")
+"""What a finding is shown as: the program alone, or an issue for the framework's maintainers."""
 
 _IMPORTS = {
     "json.": "import json",
-    "os.": "import os",
-    "sys.": "import sys",
+    "os.environ": "import os",
     "tempfile.": "import tempfile",
     "ProcessPoolExecutor(": "from concurrent.futures import ProcessPoolExecutor",
     "get_context(": "from multiprocessing import get_context",
@@ -42,8 +48,16 @@ class NotConfirmed(RuntimeError):
     """The script was run and did not show the finding."""
 
 
-def confirmed(reference: str, runs: Sequence[Path], at: replay.At = replay.ANYWHERE) -> str:
+def confirmed(
+    reference: str,
+    runs: Sequence[Path],
+    at: replay.At = replay.ANYWHERE,
+    *,
+    format: str = FORMATS[0],
+) -> str:
     """Return the script of a finding of runs, by the case's id and place; it was run, and shows it.
+
+    As an `issue` it is Markdown to paste: a title, the program, expected, found and versions.
 
     Raises:
         NoSuchCase: the runs have no such finding.
@@ -51,41 +65,62 @@ def confirmed(reference: str, runs: Sequence[Path], at: replay.At = replay.ANYWH
         NotConfirmed: the script does not show the finding; the message holds its output.
     """
     result, finding = replay.found(reference, runs, at)
-    case = replay.case_of(finding)
-    text = script(case, result.subject, result.path, result.check, finding)
-    confirm(text, subject=result.subject)
-    return text
+    case, subject = replay.case_of(finding), result.subject
+    ran = f"Ran {RUNS} of {RUNS} on {_listed(versions(subject))}."
+    text = script(case, subject, result.path, result.check, finding.defect, ran=ran)
+    raises = plot(case, subject, result.path, result.check, finding.defect).raises
+    for _ in range(RUNS):
+        confirm(text, subject=subject, raises=raises)
+    return issue(text, result, finding) if format == "issue" else text
 
 
-def script(case: Case, subject: str, path: str, check: str, finding: Finding) -> str:
-    """Return a program that prints what was expected and found, and exits 1 on the defect.
+def script(
+    case: Case, subject: str, path: str, check: str, defect: Defect, *, ran: str = ""
+) -> str:
+    """Return a program that ends with an exception, which tells what was expected and found.
+
+    Its docstring says on what it `ran`.
 
     Raises:
         NotReproducible: no script is known for the subject, the check or this kind of finding.
         NotSource: the case or the finding names what no program can say.
     """
-    scenes = plot(case, subject, path, check, finding)
-    dialect = dialect_of(subject)
-    main = [*scenes.body, *_verdict(scenes, f"{subject} {path}: {finding.message}")]
-    if any("{folder}" in line or "folder)" in line for line in main):
-        main = ["folder = tempfile.mkdtemp()", *main]
-    functions = [line for function in scenes.functions for line in (*function, "", "")]
+    scenes = plot(case, subject, path, check, defect)
+    where = f"Not so for {subject} through {path}: {defect.message}."
+    origin = f"saveproof, {check}, case {case.id}."
+    opening = docstring(_statement(check), " ".join(filter(None, (where, ran, origin))))
+    main = [*indented(scenes.body)] if scenes.parallel else scenes.body
     if scenes.parallel:
-        main = ['if __name__ == "__main__":', *indented(main)]
-    settled = [f'os.environ["KERAS_BACKEND"] = "{dialect.backend}"'] if dialect.backend else []
-    settling = [dialect.framework, dialect.settling] if scenes.alive else ["", ""]
-    imports = [line for line in (settling[0], dialect.module) if line]
-    program = [*imports, "", *settling[1:], "", *functions, *main]
-    standard = _imports([*settled, *program])
-    opening = [*_opening(case, subject, path, check), "", *standard, "", "import numpy as np"]
-    return "\n".join([*opening, *settled, *program]) + "\n"
+        main = ['if __name__ == "__main__":', *main]
+    functions = [line for function in scenes.functions for line in ("", "", *function)]
+    program = [*functions, *(["", ""] if functions else [""]), *main]
+    return "\n".join([opening, "", *_head(subject, scenes, program), *program]) + "\n"
 
 
-def confirm(text: str, *, subject: str) -> None:
+def issue(text: str, result: Result, finding: Finding) -> str:
+    """Return the script as an issue in Markdown."""
+    document = way_of(scripted(result.subject), result.path).contract.document
+    parts = [
+        f"# {escaped(f'{result.subject}, {result.path}: {finding.defect.message}')}",
+        f"{_statement(result.check)} Documented at {document}",
+        fenced(text.rstrip(), language="python"),
+        f"Expected:\n\n{fenced(finding.defect.difference.expected)}",
+        f"Found:\n\n{fenced(finding.defect.difference.found)}",
+        f"Versions: {escaped(_listed({**versions(result.subject), **_machine()}))}",
+    ]
+    return printable("\n\n".join(parts)) + "\n"
+
+
+def versions(subject: str) -> Mapping[str, str]:
+    """Return the versions of the packages that a built-in subject rests on, NumPy among them."""
+    return {**scripted(subject).environment(), "numpy": environment.version("numpy")}
+
+
+def confirm(text: str, *, subject: str, raises: str = Plot.raises) -> None:
     """Run the script in a process and folder of its own, with a memory limit.
 
     Raises:
-        NotConfirmed: it does not end with exit code 1 and a line that names the defect.
+        NotConfirmed: it does not end with exit code 1 and an exception of that class.
     """
     with tempfile.TemporaryDirectory(prefix="saveproof-") as folder:
         file = Path(folder) / "repro.py"
@@ -103,10 +138,10 @@ def confirm(text: str, *, subject: str) -> None:
             )
         except subprocess.TimeoutExpired as expired:
             raise NotConfirmed(f"the script took more than {SECONDS:g} s:\n{text}") from expired
-    last = (done.stdout.rstrip().splitlines() or [""])[-1]
-    if done.returncode != 1 or not last.startswith(DEFECT):
+    name = re.escape(raises.removeprefix("builtins."))
+    if done.returncode != 1 or not re.search(rf"^{name}(:|$)", done.stderr, re.MULTILINE):
         raise NotConfirmed(
-            f"expected exit code 1 and a last line {DEFECT!r}…, found {done.returncode} from\n"
+            f"expected exit code 1 and {raises}, found {done.returncode} from\n"
             f"{text}\nwhich printed\n{done.stdout}{done.stderr[-4000:]}"
         )
 
@@ -124,26 +159,36 @@ def _environment(subject: str) -> dict[str, str]:
     return kept | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONIOENCODING": "utf-8"}
 
 
-def _opening(case: Case, subject: str, path: str, check: str) -> Iterator[str]:
+def _statement(check: str) -> str:
     statements = {one.name: one.statement for one in ALL_CHECKS}
     if check not in statements:
         raise NotReproducible(f"check {check!r}: expected one of {sorted(statements)}")
-    where = f"Not so for {subject} through {path}: saveproof, {check}, case {case.id}."
-    yield from textwrap.wrap(f'"""{statements[check]}', 100)
-    yield ""
-    yield from textwrap.wrap(where, 100)
-    yield '"""'
+    return statements[check]
 
 
-def _imports(program: Lines) -> list[str]:
-    return [line for sign, line in _IMPORTS.items() if any(sign in one for one in program)]
+def _listed(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{package} {version}" for package, version in versions.items())
 
 
-def _verdict(scenes: Plot, message: str) -> Lines:
-    return [
-        *(f'print("{name}:", {name})' for name in scenes.values),
-        f"if {scenes.defect}:",
-        f"    print({literal(DEFECT + message)})",
-        "    sys.exit(1)",
-        'print("the defect does not show")',
-    ]
+def _machine() -> Mapping[str, str]:
+    described = environment.described()
+    return {name: described[name] for name in ("python", "platform")}
+
+
+def _head(subject: str, scenes: Plot, program: Lines) -> Lines:
+    """Return the imports, and what must be said before a framework is imported or used."""
+    dialect, module = scripted(subject).dialect, scripted(subject).module
+    backend = [f'os.environ["KERAS_BACKEND"] = "{dialect.backend}"', ""] if dialect.backend else []
+    used = [*backend, *program]
+    standard = [line for sign, line in _IMPORTS.items() if any(sign in one for one in used)]
+    numpy = ["import numpy as np"] if any("np." in line for line in program) else []
+    framework = [dialect.framework] if scenes.alive and dialect.framework else []
+    settling = ["", dialect.settling] if scenes.alive and dialect.settling else []
+    gap = [""] if standard else []
+    return [*standard, *gap, *backend, *numpy, *framework, _import(module), *settling]
+
+
+def _import(module: str) -> str:
+    package, _, name = module.rpartition(".")
+    imported = f"from {package} import {name}" if package else f"import {name}"
+    return imported if name == "keras" else f"{imported} as keras"

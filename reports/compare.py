@@ -41,8 +41,8 @@ class Comparison:
     @property
     def same(self) -> bool:
         """Whether both runs came to their end and say the same of the same cells."""
-        told = (self.added, self.gone, self.dropped, self.begun, self.changed)
-        return self.complete and not any(told)
+        differences = (self.added, self.gone, self.dropped, self.begun, self.changed)
+        return self.complete and not any(differences)
 
 
 def compare(old: Run, new: Run) -> Comparison:

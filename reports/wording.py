@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 
 from saveproof.reports.causes import Cause
-from saveproof.reports.keys import told
 from saveproof.reports.matrix import Cell, CellDefect
 from saveproof.reports.records import PathInfo, Verdict
 
@@ -88,7 +87,7 @@ def shown(verdict: Verdict | None) -> str:
 def explained(defect: CellDefect) -> str:
     """Return the defect in a line, and why it is expected where it is known."""
     known = f" (known: {defect.finding.known})" if defect.finding.known else ""
-    return told(defect.finding) + known
+    return defect.finding.defect.title + known
 
 
 def placed(cause: Cause) -> str:

@@ -22,7 +22,7 @@ from saveproof.strategies.targets import Target, target_of
 PROBE_ROWS = 4
 """Rows of the probe if the batch size is not fixed."""
 
-_PROBE = 2**32
+PROBE = 2**32
 """The index of the probe, larger than that of any event."""
 
 
@@ -61,7 +61,7 @@ def rows(case: Case, index: int) -> Rows | None:
     events = (*case.history.before, *case.history.after)
     if not 0 <= index < len(events):
         raise InvalidCase(f"event {index}: the history has events 0 to {len(events) - 1}")
-    count = _row_count(events[index])
+    count = row_count(events[index])
     if count is None:
         return None
     generator = _generator(case, index)
@@ -72,7 +72,7 @@ def rows(case: Case, index: int) -> Rows | None:
 
 def probe(case: Case) -> tuple[np.ndarray, ...]:
     """Return inputs for comparing outputs: the fixed batch size of the inputs or four rows."""
-    generator = _generator(case, _PROBE)
+    generator = _generator(case, PROBE)
     inputs = case.architecture.inputs
     return tuple(_input_rows(i, i.batch_size or PROBE_ROWS, generator) for i in inputs)
 
@@ -81,7 +81,8 @@ def _generator(case: Case, index: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=(case.seed, index)))
 
 
-def _row_count(event: AnyEvent) -> int | None:
+def row_count(event: AnyEvent) -> int | None:
+    """Return the number of rows that an event works on, None for one that needs none."""
     if isinstance(event, TrainOnBatch):
         return event.steps * event.batch_size
     if isinstance(event, Fit | Evaluate | Predict):

@@ -7,7 +7,8 @@ from typing import Any
 from saveproof.conformance.families.keras.keras_api import KerasSubject
 from saveproof.conformance.families.keras.reference import reference
 from saveproof.reference_impl.saving import model_files
-from saveproof.reference_impl.saving.hdf5 import reader
+from saveproof.reference_impl.saving.hdf5 import model_h5, reader
+from saveproof.reference_impl.saving.model_state import capture
 
 Fault = Callable[[], KerasSubject]
 """Puts the fault into this process's reference, once, and returns the mutant as a subject."""
@@ -76,13 +77,13 @@ def _named(tamper: Tamper, commit: Callable[[], None]) -> Callable[[], None]:
     return update_wrapper(commit, tamper)
 
 
-state_written = after(model_files, "model_state")
+state_written = after(capture, "model_state")
 """A fault from the state of a whole model to the state that is written of it."""
 
 state_read = after(reader, "read_model")
 """A fault from the state that a whole-model file holds to the state that is read."""
 
-weights_written = after(model_files, "weights_state")
+weights_written = after(model_h5, "weights_state")
 """A fault from a model's weights to those that a file of weights is given."""
 
 weights_read = after(reader, "read_weights")

@@ -15,13 +15,10 @@ from saveproof.reference_impl.engine.graph import Graph
 from saveproof.reference_impl.engine.graph_checks import check_graph, is_address, map_addresses
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.input_layer import InputLayer
+from saveproof.reference_impl.layers.serialization import deserialize_layer, serialize_layer
 from saveproof.reference_impl.layers.symbolic import KerasTensor, Node
 from saveproof.reference_impl.loading import MalformedEntry, at
 from saveproof.reference_impl.nest import Nested, leaves, map_leaves
-from saveproof.reference_impl.serialization import deserialize_layer, serialize_layer
-
-GRAPH_CLASSES = ("Functional", "Model", "Sequential")
-"""Models start with a call on their own inputs, so that their first call by others has index 1."""
 
 
 class Call(NamedTuple):
@@ -49,7 +46,7 @@ Made = dict[tuple[str, int], list[KerasTensor]]
 def graph_config(
     graph: Graph, entry: Callable[[Layer], dict[str, Any]] = serialize_layer
 ) -> dict[str, Any]:
-    """Return `layers`, `input_layers` and `output_layers` as tf_keras writes them in HDF5.
+    """Return `layers`, `input_layers` and `output_layers` in the words of tf_keras.
 
     Layers are written by `entry`.
     """
@@ -80,8 +77,8 @@ def graph_config(
     ]
     return {
         "layers": layers,
-        "input_layers": _addresses(graph.inputs, address),
-        "output_layers": _addresses(graph.outputs, address),
+        "input_layers": addresses_of(graph.inputs, address),
+        "output_layers": addresses_of(graph.outputs, address),
     }
 
 
@@ -111,7 +108,8 @@ def graph_addresses(
     return address, kept
 
 
-def _addresses(structure: Nested, address: Any) -> Any:
+def addresses_of(structure: Nested, address: Callable[[KerasTensor], list[Any]]) -> Any:
+    """Return the address of each tensor in a structure; of a tensor alone, in a list."""
     return (
         [address(structure)]
         if isinstance(structure, KerasTensor)

@@ -1,4 +1,4 @@
-"""Model: a layer that can be compiled, trained, evaluated and saved; functional or subclassed."""
+"""Model, apart from its files: functional, or a subclass that states `call`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Self
@@ -23,6 +23,7 @@ from saveproof.reference_impl.engine.summary import print_line, summary_lines
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.call_context import CallFrame, calling
 from saveproof.reference_impl.layers.policy import is_floating
+from saveproof.reference_impl.layers.serialization import serialize_layer
 from saveproof.reference_impl.layers.symbolic import KerasTensor
 from saveproof.reference_impl.layers.weights import each_once
 from saveproof.reference_impl.limits import building
@@ -30,21 +31,11 @@ from saveproof.reference_impl.loading import at
 from saveproof.reference_impl.nest import Nested, leaves, map_leaves, shapes_in
 from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.plain import json_text
-from saveproof.reference_impl.saving import model_files
-from saveproof.reference_impl.saving.checkpoint.checkpoints import LoadStatus
-from saveproof.reference_impl.serialization import serialize_layer
 from saveproof.reference_impl.state import BACKEND, KERAS_VERSION
-from saveproof.reference_impl.targets import Target
 
 
 class Model(Network):
-    """A functional model, made of `inputs` and `outputs`, or a subclass that states `call`.
-
-    Args:
-        inputs: symbolic tensors of `keras.Input`, one or nested; none for a subclassed model.
-        outputs: symbolic tensors computed from them.
-        name: by default `model`, `model_1`…, or from the name of the subclass.
-    """
+    """A model that can be compiled and trained; `reference_impl.model.Model` adds its files."""
 
     configured_by_layers = True
     _construction = Construction()
@@ -240,54 +231,18 @@ class Model(Network):
         entry = {**serialize_layer(self), "keras_version": KERAS_VERSION, "backend": BACKEND}
         return json_text(entry, **json_arguments)
 
-    def save(
-        self,
-        filepath: Target,
-        overwrite: bool = True,  # noqa: FBT001 (Keras's signature)
-        include_optimizer: bool = True,  # noqa: FBT001 (Keras's signature)
-        save_format: str | None = None,
-        *,
-        dialect: str | None = None,
-    ) -> None:
-        """Write the whole model to a file: see `model_files.save_model`."""
-        model_files.save_model(
-            self,
-            filepath,
-            overwrite=overwrite,
-            include_optimizer=include_optimizer,
-            save_format=save_format,
-            dialect=dialect,
-        )
-
-    def save_weights(
-        self,
-        filepath: Target,
-        overwrite: bool = True,  # noqa: FBT001 (Keras's signature)
-        save_format: str | None = None,
-        *,
-        dialect: str | None = None,
-    ) -> None:
-        """Write the weights to a file: see `model_files.save_weights`."""
-        model_files.save_weights(
-            self, filepath, overwrite=overwrite, save_format=save_format, dialect=dialect
-        )
-
-    def load_weights(
-        self,
-        filepath: Target,
-        by_name: bool = False,  # noqa: FBT001 (Keras's signature)
-        *,
-        skip_mismatch: bool = False,
-    ) -> LoadStatus | None:
-        """Read weights from a file, all or none: see `model_files.load_weights`."""
-        return model_files.load_weights(
-            self, filepath, by_name=by_name, skip_mismatch=skip_mismatch
-        )
-
     def summary(self, *, print_fn: Callable[[str], Any] = print_line) -> None:
         """Print the layers with their numbers of parameters, line by line."""
         for line in summary_lines(self):
             print_fn(line)
+
+
+def beyond_graph(model: Model) -> list[str]:
+    """Return what the class of a model with a graph has besides: its call, layers and weights."""
+    graph = {id(layer) for layer in (model.graph.layers if model.graph else model.layers)}
+    held = [layer.name for layer in model.sublayers() if id(layer) not in graph]
+    own_call = [] if type(model).call is Model.call else [f"{type(model).__name__}.call()"]
+    return [*own_call, *held, *(weight.name for weight in model.own_weights())]
 
 
 def _weights(held: Any) -> list[Variable]:

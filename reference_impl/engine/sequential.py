@@ -1,4 +1,4 @@
-"""Sequential: a model whose layers are called one after the other."""
+"""Sequential, apart from its files: a model whose layers are called one after the other."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, Self
@@ -12,11 +12,11 @@ from saveproof.reference_impl.engine.model import Model
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.input_layer import InputLayer
 from saveproof.reference_impl.layers.policy import FLOATX
+from saveproof.reference_impl.layers.serialization import deserialize_layer, serialize_layer
 from saveproof.reference_impl.layers.symbolic import KerasTensor
 from saveproof.reference_impl.limits import building
 from saveproof.reference_impl.loading import MalformedEntry, at
 from saveproof.reference_impl.nest import Nested, Shape, is_shape, map_shapes
-from saveproof.reference_impl.serialization import deserialize_layer, serialize_layer
 
 
 class SequentialConfig(NetworkConfig):
@@ -27,11 +27,7 @@ class SequentialConfig(NetworkConfig):
 
 
 class Sequential(Model):
-    """A stack of layers with one input and one output each.
-
-    The input's shape is known from an `InputLayer` or `keras.Input` in front, from the first
-    layer's `input_shape`, or from the first data that the model is called on.
-    """
+    """A stack of layers; `reference_impl.model.Sequential` adds its files."""
 
     internals = frozenset({"_stack", "_tensors"})
     is_network = True

@@ -1,78 +1,105 @@
-"""Saving and loading: a model, its state, a file, and the way back."""
+"""Models and weights to and from files: one table from the names of formats to what they are."""
 
 from collections.abc import Mapping
-from importlib import import_module
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from saveproof.reference_impl.custom_objects import custom_object_scope
+from saveproof.reference_impl.engine.model import Model
 from saveproof.reference_impl.engine.trainer import Trainer
-from saveproof.reference_impl.layers.base import Layer
-from saveproof.reference_impl.loading import MalformedEntry, at, loading
+from saveproof.reference_impl.loading import loading
 from saveproof.reference_impl.saving.archive.archives import (
-    keras_2_state,
-    keras_3_state,
-    keras_3_weights,
     load_archive,
-    load_weights_tree,
-    ours,
+    load_archive_weights,
     save_archive,
-    save_weights_tree,
 )
-from saveproof.reference_impl.saving.archive.zip_archive import is_archive, read_archive
+from saveproof.reference_impl.saving.archive.zip_archive import is_archive
 from saveproof.reference_impl.saving.checkpoint.bundle_writer import index_file
 from saveproof.reference_impl.saving.checkpoint.checkpoints import (
     LoadStatus,
+    checkpoint_at,
     load_checkpoint,
     save_checkpoint,
 )
-from saveproof.reference_impl.saving.dialects.dialect import (
-    VERSIONS,
-    Dialect,
-    dialect_of_entry,
-    dialect_of_version,
+from saveproof.reference_impl.saving.dialects.dialect import Dialect
+from saveproof.reference_impl.saving.format import Format, FormatNotOffered, SaveOptions
+from saveproof.reference_impl.saving.hdf5 import model_h5
+from saveproof.reference_impl.saving.hdf5.weights_h5 import (
+    is_index_of_shards,
+    load_shards,
+    save_weights_tree,
 )
-from saveproof.reference_impl.saving.dialects.entries import read_entry
-from saveproof.reference_impl.saving.hdf5 import reader, writer
-from saveproof.reference_impl.saving.hdf5.parts import opened
-from saveproof.reference_impl.saving.hdf5.weights_tree import (
-    WeightsTree,
-    read_tree,
-    read_weights_tree,
+from saveproof.reference_impl.saving.model_state.capture import check_built
+from saveproof.reference_impl.saving.savedmodel.graph_import.models import config_of_graph
+from saveproof.reference_impl.saving.savedmodel.saved_models import (
+    load_saved_model,
+    save_saved_model,
 )
-from saveproof.reference_impl.saving.json_text import json_value
-from saveproof.reference_impl.saving.model_state.assignments import commit
-from saveproof.reference_impl.saving.model_state.capture import (
-    check_built,
-    check_complete,
-    model_state,
-    weights_state,
-)
-from saveproof.reference_impl.saving.model_state.restore import (
-    fitting,
-    fitting_by_name,
-    model_from_state,
-)
-from saveproof.reference_impl.serialization import deserialize_layer
-from saveproof.reference_impl.state import WeightsState
 from saveproof.reference_impl.targets import Target, named_file
 
 Objects = Mapping[str, Any]
-
-HDF5_FORMATS = ("h5", "hdf5", "keras")
-"""What TensorFlow 2.0 calls HDF5 in `save_format`, and as a file's extension."""
-
-
-class FormatNotOffered(NotImplementedError):
-    """A format of Keras that is not written or read here; the message names those that are."""
 
 
 class TargetExists(FileExistsError):
     """The target exists and `overwrite=False` was given."""
 
 
+def _anything(_: Path) -> bool:
+    """Return that a file is of this format, whose reader says what is wrong with it if it isn't."""
+    return True
+
+
+SAVED_MODEL = Format(
+    save=save_saved_model,
+    load=partial(load_saved_model, graph_import=config_of_graph),
+    holds=Path.is_dir,
+)
+HDF5 = Format(
+    save=model_h5.save_model,
+    load=model_h5.load_model,
+    holds=_anything,
+    check=model_h5.check_graph,
+)
+MODELS = {
+    "tf": SAVED_MODEL,
+    "keras": Format(save=save_archive, load=load_archive, holds=is_archive),
+    "h5": HDF5,
+    "hdf5": HDF5,
+}
+"""How a whole model is kept, by `save_format` or extension; with any other, it is a SavedModel.
+
+A file is read as the first of them that it is of.
+"""
+
+
+def _is_checkpoint(file: Path) -> bool:
+    """Return whether a checkpoint has this name, unless a file of another format has it, too."""
+    other = WEIGHTS.get(_extension(file), CHECKPOINT) is not CHECKPOINT
+    return checkpoint_at(file) is not None and not (other and file.exists())
+
+
+CHECKPOINT = Format(
+    save=save_checkpoint,
+    load=load_checkpoint,
+    holds=_is_checkpoint,
+    written=index_file,
+    deferred=True,
+)
+HDF5_WEIGHTS = Format(save=model_h5.save_weights, load=model_h5.load_weights, holds=_anything)
+WEIGHTS = {
+    "tf": CHECKPOINT,
+    "tensorflow": CHECKPOINT,
+    # TensorFlow 2.0 takes this name for HDF5.
+    "keras": Format(save=model_h5.save_weights, load=load_archive_weights, holds=is_archive),
+    ".weights.h5": Format(save=save_weights_tree, load=load_shards, holds=is_index_of_shards),
+    "h5": HDF5_WEIGHTS,
+    "hdf5": HDF5_WEIGHTS,
+}
+"""How weights are kept, by `save_format` or extension; with any other, in a checkpoint."""
+
+
 def save_model(
-    model: Trainer,
+    model: Model,
     target: Target,
     *,
     overwrite: bool = True,
@@ -100,32 +127,8 @@ def save_model(
         TargetExists: if the target exists and `overwrite` is false.
     """
     file = named_file(target, "save")
-    extension = _extension(file, save_format)
-    if extension == "tf" or (save_format is None and extension not in HDF5_FORMATS):
-        check_complete(model)
-        _check_target(file, overwrite=overwrite)
-        _saved_models().save_saved_model(model, file, include_optimizer=include_optimizer)
-        return
-    if extension not in ("h5", "hdf5", "keras"):
-        raise FormatNotOffered(
-            f"save({str(file)!r}, save_format={save_format!r}): a whole model is saved as HDF5, "
-            "as an archive or as a SavedModel: name the file '*.h5' or '*.keras', or pass "
-            "save_format='h5', 'keras' or 'tf'"
-        )
-    check_complete(model)
-    if extension != "keras" and model.graph is None:
-        raise NotImplementedError(
-            f"model {model.name!r}: HDF5 holds functional and sequential models; a subclassed "
-            "model is defined by its code: save_weights() instead"
-        )
-    _check_target(file, overwrite=overwrite)
-    state = model_state(model, include_optimizer=include_optimizer)
-    if extension == "keras":
-        save_archive(model, file, state, dialect=Dialect(dialect or Dialect.KERAS))
-        return
-    in_words = keras_3_state if dialect == Dialect.KERAS else keras_2_state
-    state = in_words(model, state)
-    writer.write_model(state, file)
+    options = _options(dialect, include_optimizer=include_optimizer)
+    _write(_model_format(file, save_format), model, file, options, overwrite=overwrite)
 
 
 def load_model(
@@ -143,22 +146,14 @@ def load_model(
         WeightsMismatch, OptimizerMismatch: if the file's parts do not fit each other.
     """
     file = named_file(source, "load")
+    kind = _holding(MODELS, file)
     with loading(file):
-        if file.is_dir():
-            model: Trainer = _saved_models().load_saved_model(
-                file, custom_objects=custom_objects, compile_it=compile
-            )
-            return model
-        if is_archive(file):
-            return load_archive(file, custom_objects=custom_objects, compile_it=compile)
-        state = reader.read_model(file)
-        dialect = dialect_of_version(state.keras_version)
-        state = ours(state, dialect, state.architecture, state.training)
-        return model_from_state(state, custom_objects=custom_objects, compile_it=compile)
+        model: Trainer = kind.load(file, custom_objects=custom_objects, compile_it=compile)
+        return model
 
 
 def save_weights(
-    model: Trainer,
+    model: Model,
     target: Target,
     *,
     overwrite: bool = True,
@@ -178,26 +173,7 @@ def save_weights(
         TargetExists: if the target exists and `overwrite` is false.
     """
     file = named_file(target, "save")
-    if _is_checkpoint(file, save_format):
-        _check_target(index_file(file), overwrite=overwrite)
-        save_checkpoint(model, file)
-        return
-    if save_format is None and file.name.endswith(".weights.h5"):
-        check_complete(model)
-        _check_target(file, overwrite=overwrite)
-        save_weights_tree(model, file, dialect=Dialect(dialect or Dialect.KERAS))
-        return
-    if _extension(file, save_format) not in HDF5_FORMATS:
-        raise FormatNotOffered(
-            f"save_weights({str(file)!r}, save_format={save_format!r}): expected save_format 'h5' "
-            "or 'tf', or a name of HDF5 ('*.h5', '*.weights.h5') or without an extension"
-        )
-    state = weights_state(model)
-    _check_target(file, overwrite=overwrite)
-    if dialect == Dialect.KERAS:
-        state = keras_3_weights(state)
-    version = VERSIONS[Dialect(dialect or Dialect.TF_KERAS)]
-    writer.write_weights(state, file, keras_version=version)
+    _write(_weights_format(file, save_format), model, file, _options(dialect), overwrite=overwrite)
 
 
 def load_weights(
@@ -221,87 +197,58 @@ def load_weights(
         WeightsMismatch: if a layer's weights do not fit.
     """
     file = named_file(source, "load")
-    prefix = _checkpoint_at(file)
-    if prefix is not None and by_name:
-        raise FormatNotOffered(
-            f"{prefix}: by_name is for HDF5: a checkpoint's weights are found by their names anyway"
-        )
-    if prefix is not None and skip_mismatch:
-        raise FormatNotOffered(
-            f"{prefix}: skip_mismatch is for HDF5 and archives: a checkpoint's status tells what "
-            "was not restored"
-        )
-    if prefix is not None:
-        return load_checkpoint(model, prefix)
-    check_built(model)
+    kind = _holding(WEIGHTS, file)
+    if not kind.deferred:
+        check_built(model)
     with loading(file):
-        held = _weights_in(file)
-        if isinstance(held, WeightsTree):
-            if by_name:
-                raise FormatNotOffered(
-                    f"{file}: by_name is for HDF5 in the layout of Keras 2; this layout has no "
-                    "names"
-                )
-            load_weights_tree(model, held, file, skip_mismatch=skip_mismatch)
-        elif by_name:
-            commit(fitting_by_name(model, held, skip_mismatch=skip_mismatch))
-        elif skip_mismatch:
-            raise FormatNotOffered(
-                f"{file}: skip_mismatch needs by_name=True: layers are paired in order otherwise"
-            )
-        else:
-            commit(fitting(model, held))
-    return None
+        status: LoadStatus | None = kind.load(
+            model, file, by_name=by_name, skip_mismatch=skip_mismatch
+        )
+        return status
 
 
-def _weights_in(file: Path) -> WeightsTree | WeightsState:
-    if is_archive(file):
-        return read_archive(file).weights
-    if file.name.endswith(".weights.json"):
-        return read_weights_tree(file)
-    with opened(file) as root:
-        return read_tree(root) if reader.holds_tree(root) else reader.read_weights(root)
+def _options(dialect: str | None, *, include_optimizer: bool = True) -> SaveOptions:
+    return SaveOptions(include_optimizer, None if dialect is None else Dialect(dialect))
 
 
-def model_from_config(config: Objects, custom_objects: Objects | None = None) -> Layer:
-    """Return the model that an entry {class_name, config} describes, with fresh weights.
-
-    Raises:
-        MalformedEntry: if it is not what `get_config` returns; the keys to what is wrong are named.
-        UnknownLayer: for a class that must be given in `custom_objects`.
-    """
-    with custom_object_scope(custom_objects or {}), at():
-        return deserialize_layer(read_entry(config, dialect_of_entry(config)))
+def _write(
+    kind: Format, model: Model, file: Path, options: SaveOptions, *, overwrite: bool
+) -> None:
+    kind.check(model)
+    if not overwrite and kind.written(file).exists():
+        raise TargetExists(f"{kind.written(file)}: exists; pass overwrite=True to replace it")
+    kind.save(model, file, options)
 
 
-def model_from_json(text: str, custom_objects: Objects | None = None) -> Layer:
-    """Return the model that `to_json` described, with fresh weights.
-
-    Raises:
-        MalformedEntry: if the text is not such JSON.
-    """
-    entry = json_value(text, where="model_from_json", error=MalformedEntry)
-    return model_from_config(entry, custom_objects)
+def _holding(formats: Mapping[str, Format], file: Path) -> Format:
+    with loading(file):
+        return next(kind for kind in formats.values() if kind.holds(file))
 
 
-def _saved_models() -> Any:
-    """Return the module of SavedModels, which knows the models, which save by way of this one."""
-    return import_module("saveproof.reference_impl.saving.savedmodel.saved_models")
-
-
-def _extension(file: Path, save_format: str | None) -> str:
-    if save_format is not None:
-        return save_format.lower()
-    return file.suffix.removeprefix(".").lower() or "tf"
-
-
-def _is_checkpoint(file: Path, save_format: str | None) -> bool:
-    """Say whether weights go to a checkpoint: any name but HDF5's, as TensorFlow has it."""
-    hdf5_name = file.suffix.removeprefix(".").lower() in HDF5_FORMATS
+def _model_format(file: Path, save_format: str | None) -> Format:
     if save_format is None:
-        return not hdf5_name
-    wanted = save_format.lower() in ("tf", "tensorflow")
-    if wanted and hdf5_name:
+        return MODELS.get(_extension(file), SAVED_MODEL)
+    if save_format.lower() in MODELS:
+        return MODELS[save_format.lower()]
+    raise FormatNotOffered(
+        f"save({str(file)!r}, save_format={save_format!r}): a whole model is saved as HDF5, "
+        "as an archive or as a SavedModel: name the file '*.h5' or '*.keras', or pass "
+        "save_format='h5', 'keras' or 'tf'"
+    )
+
+
+def _weights_format(file: Path, save_format: str | None) -> Format:
+    extension = _extension(file)
+    if save_format is None:
+        tree = file.name.endswith(".weights.h5")
+        return WEIGHTS.get(".weights.h5" if tree else extension, CHECKPOINT)
+    if save_format.lower() not in WEIGHTS:
+        raise FormatNotOffered(
+            f"save_weights({str(file)!r}, save_format={save_format!r}): expected save_format 'h5' "
+            "or 'tf', or a name of HDF5 ('*.h5', '*.weights.h5') or without an extension"
+        )
+    wanted = WEIGHTS[save_format.lower()]
+    if wanted is CHECKPOINT and WEIGHTS.get(extension, wanted) is not wanted:
         raise FormatNotOffered(
             f"save_weights({str(file)!r}, save_format={save_format!r}): the name is one of an HDF5 "
             f"file; leave {file.suffix!r} out for a checkpoint"
@@ -309,14 +256,5 @@ def _is_checkpoint(file: Path, save_format: str | None) -> bool:
     return wanted
 
 
-def _checkpoint_at(file: Path) -> Path | None:
-    """Return the prefix of the checkpoint of that name, or in a SavedModel's folder."""
-    if file.suffix.removeprefix(".").lower() in HDF5_FORMATS and file.exists():
-        return None
-    prefixes = (file, file / "variables" / "variables")
-    return next((prefix for prefix in prefixes if index_file(prefix).exists()), None)
-
-
-def _check_target(file: Path, *, overwrite: bool) -> None:
-    if not overwrite and file.exists():
-        raise TargetExists(f"{file}: exists; pass overwrite=True to replace it")
+def _extension(file: Path) -> str:
+    return file.suffix.removeprefix(".").lower()

@@ -30,11 +30,10 @@ def test_every_built_in_subject_is_there_without_its_framework():
 )
 def test_keras_without_a_backend_takes_the_first_that_is_installed(installed, backend, monkeypatch):
     """The script of a finding is written for the same backend."""
-    for module in (keras3, paths):
-        monkeypatch.setattr(module, "find_spec", lambda name: name if name in installed else None)
+    monkeypatch.setattr(keras3, "find_spec", lambda name: name if name in installed else None)
 
     assert list(resolve("keras").environment()) == ["keras", backend]
-    assert paths.dialect_of("keras").backend == backend
+    assert paths.scripted("keras").dialect.backend == backend
 
 
 def test_a_class_is_a_subject():

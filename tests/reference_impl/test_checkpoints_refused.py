@@ -23,7 +23,8 @@ from saveproof.reference_impl.saving.errors import (
     WrongChecksum,
     WrongPart,
 )
-from saveproof.reference_impl.saving.model_files import FormatNotOffered, TargetExists
+from saveproof.reference_impl.saving.format import FormatNotOffered
+from saveproof.reference_impl.saving.model_files import TargetExists
 from saveproof.reference_impl.saving.model_state.restore import WeightsMismatch
 from saveproof.reference_impl.saving.model_state.restore_training import OptimizerMismatch
 from saveproof.reference_impl.state import NamedArray

@@ -53,7 +53,7 @@ def test_the_document_has_the_files_and_the_limits():
     for limit in (
         f"{limits.LARGEST_MODEL >> 30} GiB",
         f"or {limits.SLACK >> 20} MiB",
-        f"{json_text.MOST:,} values, {json_text.DEEPEST} objects",
+        f"{json_text.MOST:,} values, nested {json_text.DEEPEST} levels deep",
         f"{zip_archive.LARGEST_DIRECTORY >> 20} MiB",
         f"{bundle_table.MOST:,} tensors",
     ):

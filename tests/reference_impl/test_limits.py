@@ -21,7 +21,9 @@ from saveproof.reference_impl.saving.errors import (
     WrongPart,
 )
 from saveproof.reference_impl.saving.json_text import DEEPEST, json_value
-from saveproof.reference_impl.saving.savedmodel.functions import DEEPEST as DEEPEST_CALLS
+from saveproof.reference_impl.saving.savedmodel.graph_import.definitions import (
+    DEEPEST as DEEPEST_CALLS,
+)
 from saveproof.reference_impl.saving.savedmodel.graph_import.steps import MOST_CALLS, Steps
 from saveproof.reference_impl.saving.savedmodel.graphs.attributes import array_of
 from saveproof.reference_impl.saving.savedmodel.writer import INDEX, VARIABLES

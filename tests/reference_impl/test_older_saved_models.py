@@ -3,6 +3,7 @@
 import pytest
 
 from saveproof import reference_impl as keras
+from saveproof.reference_impl.layers.serialization import UnknownLayer
 from saveproof.reference_impl.optimizers import legacy
 from saveproof.reference_impl.saving.checkpoint.bundle_writer import write_bundle
 from saveproof.reference_impl.saving.checkpoint.object_graph import tensors_of
@@ -15,7 +16,6 @@ from saveproof.reference_impl.saving.savedmodel.writer import (
     VARIABLES,
     write_saved_model,
 )
-from saveproof.reference_impl.serialization import UnknownLayer
 from tests.reference_impl.checkpoint_models import trained
 
 

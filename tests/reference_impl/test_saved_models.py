@@ -7,6 +7,8 @@ import pytest
 
 from saveproof import reference_impl as keras
 from saveproof.reference_impl.activations import elu
+from saveproof.reference_impl.layers.serialization import UnknownLayer
+from saveproof.reference_impl.model import Revived
 from saveproof.reference_impl.saving.errors import (
     MissingPart,
     NotReadHere,
@@ -15,8 +17,6 @@ from saveproof.reference_impl.saving.errors import (
     WrongPart,
 )
 from saveproof.reference_impl.saving.savedmodel.reader import read_saved_model
-from saveproof.reference_impl.saving.savedmodel.revived import Revived
-from saveproof.reference_impl.serialization import UnknownLayer
 
 layers = keras.layers
 RANDOM = np.random.default_rng(5)

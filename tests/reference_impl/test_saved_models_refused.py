@@ -7,6 +7,7 @@ import pytest
 
 from saveproof import reference_impl as keras
 from saveproof.reference_impl.engine.errors import UnbuiltModel
+from saveproof.reference_impl.layers.serialization import UnknownLayer
 from saveproof.reference_impl.saving.errors import (
     MissingPart,
     NotReadHere,
@@ -16,7 +17,6 @@ from saveproof.reference_impl.saving.errors import (
 )
 from saveproof.reference_impl.saving.savedmodel.graphs.symbol import UntraceableOperation
 from saveproof.reference_impl.saving.savedmodel.reader import check_members, read_saved_model
-from saveproof.reference_impl.serialization import UnknownLayer
 
 layers = keras.layers
 MEMBERS = ("saved_model.pb", "keras_metadata.pb", "fingerprint.pb")

@@ -14,9 +14,9 @@ from saveproof.reference_impl.saving.errors import (
     UnreadableFile,
     WrongPart,
 )
+from saveproof.reference_impl.saving.format import FormatNotOffered
 from saveproof.reference_impl.saving.hdf5.object_paths import places_of
 from saveproof.reference_impl.saving.hdf5.weights_tree import DEEPEST, Group, read_weights_tree
-from saveproof.reference_impl.saving.model_files import FormatNotOffered
 from saveproof.reference_impl.saving.model_state.restore import WeightsMismatch
 
 X = np.random.default_rng(1).normal(size=(6, 4)).astype("float32")

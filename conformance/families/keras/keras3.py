@@ -13,15 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from saveproof.conformance.families.keras.builder import RECURRENT
+from saveproof.conformance.families.keras.codegen.models import RECURRENT
+from saveproof.conformance.families.keras.dialect import Dialect
 from saveproof.conformance.families.keras.generators import Generators
 from saveproof.conformance.families.keras.inspection import Traits
 from saveproof.conformance.families.keras.keras_api import KerasSubject, always
 from saveproof.conformance.families.keras.save_paths import KERAS_3
 from saveproof.conformance.families.keras.tensorflow_determinism import (
+    TENSORFLOW_SETTLING,
     still_tensorflow,
     tensorflow_generators,
 )
+from saveproof.strategies.case import Architecture
 
 
 class TorchGenerators(Generators):
@@ -71,6 +74,7 @@ def _subject(name: str, backend: str) -> KerasSubject:
         prepare=partial(_prepare, backend),
         process=GENERATORS.get(backend, Generators)(),
         eager=_loopless if backend == "jax" else always,
+        dialect=Dialect(backend, _GENERATORS, *SETTLING[backend]),
     )
 
 
@@ -103,12 +107,13 @@ def _still_jax() -> None:
         os.environ["XLA_FLAGS"] = f"{flags} {one_thread}".strip()
 
 
-def _loopless(model: Any) -> bool:
+def _loopless(architecture: Architecture) -> bool:
     """Say whether a model has no recurrent layer, whose loop JAX compiles anew at each eager call.
 
     The operations of other layers recur from one model to the next, which whole programs do not.
     """
-    return not any(type(part).__name__ in RECURRENT for part in model._flatten_layers())
+    layers = architecture.every_layer()
+    return not any(layer.class_name in RECURRENT | {"Bidirectional"} for layer in layers)
 
 
 def _still_torch() -> None:
@@ -130,6 +135,19 @@ GENERATORS: Mapping[str, Callable[[], Generators]] = {
     "torch": TorchGenerators,
 }
 """Backends that have process-wide generators of their own."""
+
+SETTLING: Mapping[str, tuple[str, str]] = {
+    "tensorflow": TENSORFLOW_SETTLING,
+    "jax": ("", ""),
+    "torch": ("import torch", "torch.use_deterministic_algorithms(True)"),
+}
+"""Import and settling of each backend, as a script has them."""
+
+_GENERATORS = (
+    "def generators(layer):",
+    "    parts = layer._flatten_layers(include_self=True, recursive=True)",
+    "    return [one.state for part in parts for one in part._seed_generators]",
+)
 
 NOT_IN_NAMES = {"torch": "."}
 """Torch keeps a layer's variables as parameters of a module, whose names have no dots."""

@@ -1,31 +1,39 @@
 """The subject for every module that speaks the Keras API."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from msgspec.structs import replace
 
 from saveproof.conformance.families import environment
-from saveproof.conformance.families.keras.builder import (
-    build_model,
-    check_names,
-    compile_model,
-    one_or_list,
-    subclass,
-)
+from saveproof.conformance.families.keras.codegen.compiled import raised_here, run
+from saveproof.conformance.families.keras.codegen.models import building, compiling
+from saveproof.conformance.families.keras.codegen.source import NotSource
+from saveproof.conformance.families.keras.codegen.training import event_source, given, predicting
+from saveproof.conformance.families.keras.dialect import PLAIN, Dialect
 from saveproof.conformance.families.keras.generators import Generators
 from saveproof.conformance.families.keras.inspection import KERAS_API, Traits, snapshot
 from saveproof.conformance.families.keras.keras_path import SavePathSpec
 from saveproof.conformance.families.keras.save_paths import KERAS_2_API
-from saveproof.conformance.families.keras.training import perform
 from saveproof.conformance.model_state.snapshot import Snapshot
-from saveproof.conformance.model_state.subject import Logs, Model, SavePath
-from saveproof.strategies.case import AnyEvent, Case, CompileSettings, Kind, Recompile
+from saveproof.conformance.model_state.subject import Logs, Model, SavePath, Unsupported
+from saveproof.strategies.case import (
+    AnyEvent,
+    Architecture,
+    Case,
+    Evaluate,
+    Fit,
+    Recompile,
+    TrainOnBatch,
+)
 from saveproof.strategies.data import Rows
 
 
@@ -37,9 +45,21 @@ def _nothing() -> None:
     """Prepare nothing."""
 
 
-def always(_: Model) -> bool:
+def always(_: Architecture) -> bool:
     """Let every model run eagerly."""
     return True
+
+
+def check_names(architecture: Architecture, unfit: str) -> None:
+    """Hold the layers' names against characters that a subject can't have in them.
+
+    Raises:
+        Unsupported: a name has one.
+    """
+    for layer in architecture.every_layer():
+        found = sorted(set(layer.name) & set(unfit))
+        if found:
+            raise Unsupported(f"layer {layer.name!r}: a name can't contain {found[0]!r}")
 
 
 @dataclass(eq=False)
@@ -50,7 +70,9 @@ class KerasSubject:
     dialect keeps what the API does not show. Cases with `run_eagerly` are predicted by a direct
     call, the others by `predict`. A character of `not_in_names` can't be in a layer's name.
     `prepare` is called before the module is imported; `process` has the generators that are the
-    process's. A model of which `eager` says no never runs eagerly, whatever the case says.
+    process's. A model of whose architecture `eager` says no never runs eagerly, whatever the case
+    says. What is done to a model is source that `codegen` writes and `run` runs; `dialect` has what
+    a script of it needs besides.
     """
 
     name: str
@@ -61,9 +83,9 @@ class KerasSubject:
     not_in_names: str = ""
     prepare: Callable[[], None] = _nothing
     process: Generators = field(default_factory=Generators)
-    eager: Callable[[Model], bool] = always
-    _eager: WeakKeyDictionary[Model, bool] = field(default_factory=WeakKeyDictionary)
-    _stochastic: WeakKeyDictionary[Model, bool] = field(default_factory=WeakKeyDictionary)
+    eager: Callable[[Architecture], bool] = always
+    dialect: Dialect = PLAIN
+    _cases: WeakKeyDictionary[Model, Case] = field(default_factory=WeakKeyDictionary)
 
     @cached_property
     def keras(self) -> ModuleType:
@@ -84,6 +106,10 @@ class KerasSubject:
         """Return versions by package name, without importing any."""
         return {package: environment.version(package) for package in self.packages}
 
+    def files(self) -> Mapping[str, str]:
+        """Return the files of the module and the packages by name, without importing any."""
+        return environment.files((self.module, *self.packages))
+
     def paths(self) -> Sequence[SavePath]:
         """Return every save path that the implementation offers."""
         return [way.of(self) for way in self.ways]
@@ -103,9 +129,27 @@ class KerasSubject:
             Unsupported: the module lacks a class that the case names, or can't have a layer's name.
         """
         check_names(case.architecture, self.not_in_names)
-        model = build_model(self.keras, case.architecture, built=built)
-        self._compile(model, case.settings)
+        with _lacking():
+            model = self.run(building(self.as_run(case), built=built)).pop("model")
         return self.noted(model, case)
+
+    def run(self, source: Iterable[str], **names: Any) -> dict[str, Any]:
+        """Run source on the module and these names; return all names after it."""
+        known = {"__name__": __name__, "keras": self.keras, "np": np, "Path": Path}
+        return run(source, known | names)
+
+    def as_run(self, case: Case) -> Case:
+        """Return the case with `run_eagerly` where its models do run eagerly."""
+        if self.eager(case.architecture):
+            return case
+        history = case.history
+        before = tuple(_as_graph(event) for event in history.before)
+        after = tuple(_as_graph(event) for event in history.after)
+        return replace(
+            case,
+            settings=replace(case.settings, run_eagerly=False),
+            history=replace(history, before=before, after=after),
+        )
 
     def noted(self, model: Model, case: Case) -> Model:
         """Return the model, run as the case would have it: how it runs is no state of its own.
@@ -115,39 +159,35 @@ class KerasSubject:
         if case.is_stochastic:
             self.process.draw()
         if isinstance(model, self.keras.Model):
-            self._eager[model] = case.settings.run_eagerly and self.eager(model)
-            self._stochastic[model] = case.is_stochastic
+            self._cases[model] = self.as_run(case)
             if getattr(model, "optimizer", None) is not None:  # absent before Keras 3 compiles
-                model.run_eagerly = self._eager[model]
+                model.run_eagerly = self._cases[model].settings.run_eagerly
         return model
-
-    def custom_objects(self, case: Case) -> Mapping[str, type]:
-        """Return the classes that a loader must be told of, by name."""
-        if case.architecture.kind is not Kind.SUBCLASSED:
-            return {}
-        written = subclass(self.keras)
-        return {written.__name__: written}
 
     def compile(self, model: Model, case: Case) -> None:
         """Compile with the case's final settings."""
-        self._compile(model, case.final_settings)
+        with _lacking():
+            self.run(compiling("model", self.as_run(case).final_settings), model=model)
 
     def perform(self, model: Model, event: AnyEvent, rows: Rows | None) -> Logs:
         """Do one event of a training history; logs are the floats that the framework reports."""
-        if isinstance(event, Recompile):
-            self._compile(model, event.settings)
-            return ()
-        if self._stochastic.get(model, True):
+        case = self._case(model)
+        if not self.eager(case.architecture):
+            event = _as_graph(event)
+        if case.is_stochastic:
             self.process.draw()
-        return perform(self.keras, model, event, rows)
+        source = list(event_source(case, event, resets=self.dialect.resets))
+        parts: Iterable[Rows | None] = [rows]
+        if isinstance(event, TrainOnBatch) and rows is not None:
+            parts = rows.batches(event.batch_size)
+        with _lacking():
+            done = [self.run(source, model=model, **given(part)) for part in parts]
+        return list(_logs(event, [names.get("logs", {}) for names in done]))
 
     def predict(self, model: Model, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the model's outputs in inference mode, one array an output."""
-        given = one_or_list(inputs)
-        if self._eager.get(model, True):
-            outputs = model(given, training=False)
-        else:
-            outputs = model.predict(given, batch_size=len(inputs[0]), verbose=0)
+        x = inputs[0] if len(inputs) == 1 else list(inputs)
+        outputs = self.run([predicting(self._case(model))], model=model, x=x)["outputs"]
         several = outputs if isinstance(outputs, list | tuple) else [outputs]
         return [
             tensor if isinstance(tensor, np.ndarray) else self.traits.array(tensor)
@@ -158,6 +198,42 @@ class KerasSubject:
         """Return everything that can be told of the model, in copies."""
         return snapshot(self.keras, self.traits, model)
 
-    def _compile(self, model: Model, settings: CompileSettings) -> None:
-        eager = settings.run_eagerly and self.eager(model)
-        compile_model(self.keras, model, replace(settings, run_eagerly=eager))
+    def _case(self, model: Model) -> Case:
+        case = self._cases.get(model) if isinstance(model, self.keras.Model) else None
+        if case is None:
+            kind = type(model).__name__
+            raise TypeError(f"expected a model that build or load has returned, found a {kind}")
+        return case
+
+
+def _as_graph(event: AnyEvent) -> AnyEvent:
+    if not isinstance(event, Recompile):
+        return event
+    return replace(event, settings=replace(event.settings, run_eagerly=False))
+
+
+def _logs(event: AnyEvent, logs: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, float]]:
+    """Yield the logs as floats; those of a fit have a list of the epochs' by name."""
+    if isinstance(event, Fit):
+        for epoch in range(event.epochs):
+            yield {name: float(values[epoch]) for name, values in logs[0].items()}
+    elif isinstance(event, TrainOnBatch | Evaluate):
+        for log in logs:
+            yield {name: float(value) for name, value in log.items()}
+
+
+@contextmanager
+def _lacking() -> Iterator[None]:
+    """Have a class that the module lacks, or that no case may name, be what the subject can't do.
+
+    Raises:
+        Unsupported: there is one.
+    """
+    try:
+        yield
+    except NotSource as error:
+        raise Unsupported(str(error)) from error
+    except AttributeError as error:
+        if not (isinstance(error.obj, ModuleType) and raised_here(error)):
+            raise
+        raise Unsupported(f"{error.obj.__name__} has no {error.name!r}") from error

@@ -1,48 +1,83 @@
-"""What a save path of the Keras family is, and what it needs of a subject."""
+"""A save path of the Keras family: the statements that save and load, and what runs them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Protocol
 
+from saveproof.conformance.families.keras.codegen.models import building, layer_at, written_class
+from saveproof.conformance.families.keras.codegen.training import first_batch, given
 from saveproof.conformance.model_state.contract import Contract, Promise
 from saveproof.conformance.model_state.subject import Model, Source
-from saveproof.strategies.case import Case
+from saveproof.strategies.case import Case, Kind
+from saveproof.strategies.data import rows
 
 
 class Family(Protocol):
     """What a save path needs of a subject that speaks the Keras API."""
 
-    @property
-    def keras(self) -> ModuleType:
-        """The module."""
+    def run(self, source: Iterable[str], **names: Any) -> dict[str, Any]:
+        """Run source on the module and these names; return all names after it."""
 
-    def build(self, case: Case, *, built: bool = True) -> Model:
-        """Return a new compiled model: the model's code."""
+    def as_run(self, case: Case) -> Case:
+        """Return the case with `run_eagerly` where its models do run eagerly."""
 
     def noted(self, model: Model, case: Case) -> Model:
         """Return the model, having noted which case it belongs to."""
 
-    def custom_objects(self, case: Case) -> Mapping[str, type]:
-        """Return the classes that a loader must be told of, by name."""
-
 
 @dataclass(frozen=True)
 class SavePathSpec:
-    """How a path writes and reads, whatever the subject; `write` returns what `read` takes.
+    """How a path saves and loads, whatever the subject: statements, which run and are printed.
 
+    `save` saves `model` at `file`, under an `extension` of its own; `load` leaves `loaded`, whose
+    `code` builds it first where that is needed, and which trains on one batch before it loads where
+    it `warms_up`. `{custom}` stands for the argument with the class of a subclassed model. A path
+    in memory `passes` names from the one to the other, and has no file.
     `format` names what it writes, and reads; `reads_too` has other formats that it takes, and how
     firmly it answers for them.
     """
 
     name: str
     contract: Contract
-    write: Callable[[Model, Path], Source]
-    read: Callable[[Family, Any, Case], Model]
-    in_memory: bool = False
+    save: tuple[str, ...]
+    load: tuple[str, ...]
+    extension: str = ""
+    passes: tuple[str, ...] = ()
+    code: bool = False
+    warms_up: bool = False
     format: str = ""
     reads_too: Mapping[str, Promise] = field(default_factory=dict)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether there is no file."""
+        return bool(self.passes)
+
+    @property
+    def takes_class(self) -> bool:
+        """Whether the load is given the class of a subclassed model."""
+        return any("{custom}" in line for line in self.load)
+
+    def loading(self, case: Case) -> Iterator[str]:
+        """Yield what leaves `loaded`, once `loaded` is what the code makes where it is needed.
+
+        Where it warms up, `x` and `y` are the first batch that follows the save in the case: the
+        optimizer's variables exist only after one, as the guide has it. An optimizer that has not
+        trained at the save has none in the file, and is left alone. What was frozen since the
+        compile is frozen after it, and after that batch, here, too.
+        """
+        if self.warms_up_on(case):
+            yield "loaded.train_on_batch(x, y)"
+        for event in case.set_since_compile if self.code else ():
+            yield f"{layer_at('loaded', event.layer.split('/'))}.trainable = {event.value}"
+        written = case.architecture.kind is Kind.SUBCLASSED
+        custom = ', custom_objects={"Written": Written}' if written else ""
+        yield from (line.format(custom=custom) for line in self.load)
+
+    def warms_up_on(self, case: Case) -> bool:
+        """Say whether the load trains on one batch first."""
+        return self.warms_up and case.trained_since_compile and first_batch(case) is not None
 
     def of(self, subject: Family) -> "KerasPath":
         """Return the save path of that subject."""
@@ -72,8 +107,28 @@ class KerasPath:
 
     def save(self, model: Model, target: Path) -> Source:
         """Save the model beside the target, under the path's own extension."""
-        return self.way.write(model, target)
+        file = target.with_suffix(self.way.extension)
+        names = self.subject.run(self.way.save, model=model, file=str(file))
+        return {name: names[name] for name in self.way.passes} if self.in_memory else file
 
     def load(self, source: Source, case: Case) -> Model:
         """Return the model that comes back; where code is needed, `case` builds it."""
-        return self.subject.noted(self.way.read(self.subject, source, case), case)
+        case = self.subject.as_run(case)
+        names = source if self.in_memory else {"file": str(source)}
+        loaded = self.subject.run(self._loading(case), **names, **self._batch(case)).pop("loaded")
+        return self.subject.noted(loaded, case)
+
+    def _loading(self, case: Case) -> Iterator[str]:
+        if self.way.code:
+            yield from building(case.as_compiled, "loaded")
+        elif case.architecture.kind is Kind.SUBCLASSED and self.way.takes_class:
+            yield from written_class(case.architecture)
+        yield from self.way.loading(case)
+
+    def _batch(self, case: Case) -> dict[str, Any]:
+        batch = first_batch(case)
+        if batch is None or not self.way.warms_up_on(case):
+            return {}
+        index, event = batch
+        data = rows(case, index)
+        return {} if data is None else given(next(data.batches(event.batch_size)))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from saveproof import reference_impl
+from saveproof.conformance.families.keras.dialect import Dialect
 from saveproof.conformance.families.keras.generators import Generators
 from saveproof.conformance.families.keras.inspection import Traits
 from saveproof.conformance.families.keras.keras_api import KerasSubject
@@ -29,6 +30,12 @@ class ReferenceGenerators(Generators):
 EXACT_SAVEDMODEL = replace(SAVEDMODEL, contract=replace(SAVEDMODEL.contract, exactness=Exactness()))
 """Here what comes back is the model itself, not its graph: it computes the same to the last bit."""
 
+_GENERATORS = (
+    "def generators(layer):",
+    "    states = layer.extra_state.items()",
+    '    return [state for name, state in states if name == "seed_generator_state"]',
+)
+
 
 def reference() -> KerasSubject:
     """Return the subject."""
@@ -42,6 +49,7 @@ def reference() -> KerasSubject:
     return KerasSubject(
         *("reference", reference_impl.__name__, traits, paths, ("numpy",)),
         process=ReferenceGenerators(),
+        dialect=Dialect("", _GENERATORS),
     )
 
 

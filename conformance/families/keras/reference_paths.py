@@ -1,19 +1,11 @@
 """The save paths of an implementation that writes both dialects of Keras: the reference's own."""
 
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 
 from saveproof.conformance.families.keras import contracts as contracts
 from saveproof.conformance.families.keras import formats as formats
-from saveproof.conformance.families.keras.save_paths import (
-    KERAS_2_API,
-    KERAS_3,
-    TF_KERAS,
-    load_weights,
-)
+from saveproof.conformance.families.keras.save_paths import KERAS_2_API, KERAS_3, TF_KERAS
 from saveproof.conformance.model_state.contract import RESUME_ONLY, Facet, Promise, promises
-from saveproof.conformance.model_state.subject import Model, Source
 
 __all__ = ["BOTH_DIALECTS"]
 
@@ -25,12 +17,6 @@ WEIGHTS_AND_OPTIMIZER = replace(
     },
 )
 """A compiled model's optimizer goes with its weights, though no document of Keras 3 says so."""
-
-
-def _save(model: Model, target: Path, *, extension: str, dialect: str) -> Source:
-    source = target.with_suffix(extension)
-    model.save(str(source), dialect=dialect)
-    return source
 
 
 def _both(*names: str) -> dict[str, Promise]:
@@ -55,7 +41,7 @@ BOTH_DIALECTS = (
     replace(
         _H5,
         name="h5_keras_3",
-        write=partial(_save, extension=".h5", dialect="keras"),
+        save=('model.save(file, dialect="keras")',),
         format=formats.H5_KERAS_3,
         reads_too=_both(formats.H5_KERAS_2),
     ),
@@ -63,14 +49,13 @@ BOTH_DIALECTS = (
     replace(
         _ARCHIVE,
         name="keras_keras_2",
-        write=partial(_save, extension=".keras", dialect="tf_keras"),
+        save=('model.save(file, dialect="tf_keras")',),
         format=formats.ARCHIVE_KERAS_2,
         reads_too=_both(formats.ARCHIVE_KERAS_3),
     ),
     replace(
         _OF_KERAS_3["weights_h5"],
         name="weights_v3_h5",
-        read=load_weights,
         contract=WEIGHTS_AND_OPTIMIZER,
         reads_too=_both(formats.WEIGHTS_V3_KERAS_2),
     ),

@@ -8,6 +8,12 @@ from types import ModuleType
 
 from saveproof.conformance.families.keras.generators import Generators
 
+TENSORFLOW_SETTLING = (
+    "import tensorflow as tf",
+    "tf.config.experimental.enable_op_determinism()",
+)
+"""Import and settling of TensorFlow, as a script has them."""
+
 MOST_SEEDS = 1000
 """Seeds drawn from after which kernels are forgotten all the same: they would pile up."""
 

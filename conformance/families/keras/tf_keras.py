@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from saveproof.conformance.families.keras.builder import RECURRENT
+from saveproof.conformance.families.keras.codegen.models import RECURRENT
+from saveproof.conformance.families.keras.dialect import Dialect
 from saveproof.conformance.families.keras.inspection import Traits
 from saveproof.conformance.families.keras.keras_api import KerasSubject
 from saveproof.conformance.families.keras.save_paths import TF_KERAS
 from saveproof.conformance.families.keras.tensorflow_determinism import (
+    TENSORFLOW_SETTLING,
     still_tensorflow,
     tensorflow_generators,
 )
@@ -19,6 +21,12 @@ BESIDE_SLOTS = {"Nadam": ("_u_product",)}
 
 RANDOM = RECURRENT | {"Dropout"}
 """Layers that draw random numbers, or whose cells do."""
+
+_GENERATORS = (
+    "def generators(layer):",
+    '    drawn = getattr(layer, "cell", layer)._random_generator',
+    "    return [drawn._seed if drawn._generator is None else drawn._generator.state]",
+)
 
 
 def tf_keras() -> KerasSubject:
@@ -33,6 +41,7 @@ def tf_keras() -> KerasSubject:
         *("tf_keras", "tf_keras", traits, TF_KERAS, ("tensorflow", "tf_keras")),
         prepare=still_tensorflow,
         process=tensorflow_generators(),
+        dialect=Dialect("", _GENERATORS, *TENSORFLOW_SETTLING),
     )
 
 

@@ -24,7 +24,7 @@ from saveproof.reference_impl.engine.trainer import Trainer
 from saveproof.reference_impl.layers import GRU, Conv2D, Dense, Dropout
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.saving import model_files
-from saveproof.reference_impl.saving.hdf5 import reader, writer
+from saveproof.reference_impl.saving.hdf5 import model_h5, reader, writer
 from saveproof.reference_impl.saving.model_state import capture
 from saveproof.reference_impl.state import ModelState, NamedArray
 
@@ -55,7 +55,7 @@ def saving_aborts_for_dropout(model: Trainer) -> None:
         os.abort()
 
 
-@after(model_files, "model_from_state")
+@after(model_h5, "model_from_state")
 def loading_hangs_for_dropout(model: Trainer) -> Trainer:
     """Loading a model with a `Dropout` never comes to an end."""
     while _holds(model, Dropout):
@@ -190,8 +190,8 @@ def loaded_model_counts_twice() -> None:
 
         return doubling
 
-    put(model_files, "model_from_state", marked)
-    put(model_files, "model_state", doubled)
+    put(model_h5, "model_from_state", marked)
+    put(capture, "model_state", doubled)
 
 
 @fault

@@ -11,7 +11,7 @@ import numpy as np
 from saveproof.reference_impl.engine.trainer import Trainer
 from saveproof.reference_impl.loading import loading
 from saveproof.reference_impl.saving.checkpoint.bundle_reader import Bundle, open_bundle
-from saveproof.reference_impl.saving.checkpoint.bundle_writer import write_bundle
+from saveproof.reference_impl.saving.checkpoint.bundle_writer import index_file, write_bundle
 from saveproof.reference_impl.saving.checkpoint.checkpoint_state import write_checkpoint_state
 from saveproof.reference_impl.saving.checkpoint.object_graph import (
     GRAPH_KEY,
@@ -23,7 +23,8 @@ from saveproof.reference_impl.saving.checkpoint.object_graph import (
 from saveproof.reference_impl.saving.checkpoint.restoration import Restoration
 from saveproof.reference_impl.saving.checkpoint.trackable import extra_children, pruned, tree_of
 from saveproof.reference_impl.saving.errors import MissingPart, WrongPart
-from saveproof.reference_impl.saving.model_state.capture import check_complete, optimized_places
+from saveproof.reference_impl.saving.format import FormatNotOffered, SaveOptions
+from saveproof.reference_impl.saving.model_state.capture import optimized_places
 from saveproof.reference_impl.state import NamedArray
 
 EXTRAS_PREFIX = ".saveproof/"
@@ -69,14 +70,12 @@ class LoadStatus:
         return self
 
 
-def save_checkpoint(model: Trainer, prefix: Path) -> None:
+def save_checkpoint(model: Trainer, prefix: Path, _: SaveOptions) -> None:
     """Write the weights and the state of training under a prefix, and the file `checkpoint`.
 
     Raises:
-        UnbuiltModel: if the model has no weights yet.
         UnwritableName: if layers or weights are in a dictionary under what is no name.
     """
-    check_complete(model)
     write_bundle(prefix, checkpoint_tensors(model))
     write_checkpoint_state(prefix)
 
@@ -98,14 +97,33 @@ def extra_tensors(model: Trainer) -> list[NamedArray]:
     return tensors
 
 
-def load_checkpoint(model: Trainer, prefix: Path) -> LoadStatus:
+def checkpoint_at(source: Path) -> Path | None:
+    """Return the prefix of the checkpoint of that name, or in a SavedModel's folder."""
+    prefixes = (source, source / "variables" / "variables")
+    return next((prefix for prefix in prefixes if index_file(prefix).exists()), None)
+
+
+def load_checkpoint(
+    model: Trainer, source: Path, *, by_name: bool = False, skip_mismatch: bool = False
+) -> LoadStatus:
     """Restore a model from a checkpoint; what it has not created yet is restored when it is.
 
     Raises:
-        FileNotFoundError: if there is none of that prefix.
+        FormatNotOffered: for `by_name` and `skip_mismatch`.
+        FileNotFoundError: if there is none of that name.
         UnreadableFile, MissingPart, WrongPart, WrongChecksum, NotReadHere: for a damaged one.
         WeightsMismatch, OptimizerMismatch: if it does not fit; the model is as before.
     """
+    prefix = checkpoint_at(source) or source
+    if by_name:
+        raise FormatNotOffered(
+            f"{prefix}: by_name is for HDF5: a checkpoint's weights are found by their names anyway"
+        )
+    if skip_mismatch:
+        raise FormatNotOffered(
+            f"{prefix}: skip_mismatch is for HDF5 and archives: a checkpoint's status tells what "
+            "was not restored"
+        )
     with loading(prefix):
         bundle = open_bundle(prefix)
         weights = _graph(bundle, GRAPH_KEY)

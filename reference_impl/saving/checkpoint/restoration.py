@@ -29,6 +29,7 @@ from saveproof.reference_impl.saving.checkpoint.trackable import (
 )
 from saveproof.reference_impl.saving.errors import WrongPart
 from saveproof.reference_impl.saving.model_state.assignments import WeightsMismatch, commit
+from saveproof.reference_impl.saving.model_state.optimized import weights_at
 
 OF_TRAINING = ("optimizer/", "keras_api/", "save_counter/")
 """How the keys start of what is no weight of a layer."""
@@ -200,15 +201,16 @@ class Restoration:
         return changes
 
     def _of_optimizer(self, node: Node, optimizer: Optimizer) -> Pairs:
-        own = self.model.compiled is not None and optimizer is self.model.compiled.optimizer
+        compiled = self.model.compiled
+        own = optimizer.built and compiled is not None and optimizer is compiled.optimizer
+        places = self._optimized if own else None
         match = match_optimizer(
             node,
             optimizer,
             variables=self._weights.held_by,
             read=self._bundle.read if not self._values else self._values.__getitem__,
             waiting=self._waiting,
-            weights=_weights(self.model),
-            optimized=self._optimized if own else None,
+            optimized=None if places is None else weights_at(self.model, places),
         )
         for warning in match.warnings:
             if warning not in self._warned:

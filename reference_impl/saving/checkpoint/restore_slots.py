@@ -3,18 +3,17 @@
 Source: checkpoints that tf_keras 2.21 wrote with `optimizers` and `optimizers.legacy`.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from saveproof.reference_impl.numerics.autodiff import Variable
-from saveproof.reference_impl.optimizers import LegacyOptimizer, Optimizer, UnknownVariableError
+from saveproof.reference_impl.optimizers import LegacyOptimizer, Optimizer
 from saveproof.reference_impl.optimizers.slot_lists import AVERAGES, slot_lists, slot_names
 from saveproof.reference_impl.saving.checkpoint.object_graph import Node
-from saveproof.reference_impl.saving.model_state.capture import optimized_places
-from saveproof.reference_impl.saving.model_state.optimized import OptimizerMismatch
+from saveproof.reference_impl.saving.model_state.optimizer_lists import OptimizerMismatch
 
 Pairs = list[tuple[Variable, Node]]
 """A variable, and the saved object whose value it takes."""
@@ -45,8 +44,7 @@ def match_optimizer(
     variables: Mapping[Node, Any],
     read: Callable[[str], np.ndarray],
     waiting: Collection[str],
-    weights: Sequence[Variable],
-    optimized: Sequence[int] | None,
+    optimized: Sequence[Variable] | None,
 ) -> OptimizerMatch:
     """Return what an optimizer takes over from a saved one.
 
@@ -58,31 +56,93 @@ def match_optimizer(
         variables: the model's variables by their saved object.
         read: returns a value by its key.
         waiting: keys of the values that nothing took yet.
-        weights: of the model.
-        optimized: places among `weights` of those that the saved optimizer was built with.
+        optimized: the weights that the saved optimizer was built with, if the file states them.
 
     Raises:
         OptimizerMismatch: if it is of the same class, of other variables or options.
     """
+    singles = {name: child for name, child in node.children.items() if child.key is not None}
+    if not isinstance(optimizer, LegacyOptimizer) and not node.slots and "iter" not in singles:
+        return _of_today(node, singles, optimizer, optimized)
+    match = _of_legacy(node, singles, optimizer, variables)
+    if not isinstance(optimizer, LegacyOptimizer) and not match.warnings:
+        _settle(match, singles, optimizer, waiting, read)
+    return match
+
+
+def _of_legacy(
+    node: Node,
+    singles: Mapping[str, Node],
+    optimizer: Optimizer,
+    variables: Mapping[Node, Any],
+) -> OptimizerMatch:
+    """Return what an optimizer takes over from one that was saved before TensorFlow 2.11."""
+    slots = {slot.name for slot in node.slots}
+    names = slot_names(optimizer)
+    legacy = optimizer if names is None else names.legacy_class()
+    if not isinstance(legacy, LegacyOptimizer) or not legacy.is_of_class(singles.keys(), slots):
+        return _left(optimizer, singles.keys() | slots)
+    _check_legacy(optimizer, slots)
+    own, own_slots = _legacy_names(optimizer)
+    match = OptimizerMatch([(own[name], singles[name]) for name in own if name in singles])
+    places: dict[Any, int] = {weight: place for place, weight in enumerate(optimizer.built_for)}
+    for slot in node.slots:
+        place = places.get(variables.get(slot.variable))
+        if place is not None and slot.name in own_slots:
+            match.pairs.append((own_slots[slot.name][place], slot.slot))
+    return match
+
+
+def _check_legacy(optimizer: Optimizer, slots: Set[str]) -> None:
+    """Refuse the slots of a legacy optimizer that are not for this one."""
+    kind = type(optimizer).__name__
+    where, names = f"optimizer {optimizer.name!r} ({kind})", slot_names(optimizer)
     if isinstance(optimizer, LegacyOptimizer):
-        return _of_legacy(node, optimizer, variables)
-    if node.slots or "iter" in node.children:
-        return _taken_over(
-            node, optimizer, variables, {key: read(key) for key in _own_keys(node, waiting)}
+        if slots and slots != set(optimizer.slot_names()):
+            raise OptimizerMismatch(
+                f"{where}: expected the slots {list(optimizer.slot_names())}, found "
+                f"{sorted(slots)} in the checkpoint: it was saved with other options"
+            )
+    elif names is not None and slots and names.differs and names.alike_with not in slots:
+        raise OptimizerMismatch(
+            f"{where}: the checkpoint holds the state of the legacy {kind}, before TensorFlow "
+            f"2.11, which computes otherwise ({names.differs}): compile with "
+            f"optimizers.legacy.{kind} to go on with it"
         )
-    match = OptimizerMatch()
+
+
+def _legacy_names(
+    optimizer: Optimizer,
+) -> tuple[Mapping[str, Variable], Mapping[str, Sequence[Variable]]]:
+    """Return the single variables and the slots by the names that legacy checkpoints have."""
+    if isinstance(optimizer, LegacyOptimizer):
+        return {**optimizer.singles, **optimizer.hypers}, optimizer.slots
+    rate = {} if optimizer.schedule is not None else {"learning_rate": optimizer.learning_rate}
+    names, slots = slot_names(optimizer), optimizer.slots
+    ours = {} if names is None else names.legacy
+    return (
+        {"iter": optimizer.iterations, **rate},
+        {old: slots[name] for old, name in ours.items() if name in slots},
+    )
+
+
+def _of_today(
+    node: Node,
+    singles: Mapping[str, Node],
+    optimizer: Optimizer,
+    optimized: Sequence[Variable] | None,
+) -> OptimizerMatch:
+    """Return what an optimizer takes over from one that was saved since TensorFlow 2.11."""
     lists = {name for name, child in node.children.items() if _is_slot_list(name, child)}
-    others = {name for name, child in node.children.items() if child.key and name not in STANDARD}
+    others = singles.keys() - set(STANDARD)
     if not _same_class(optimizer, lists, others):
-        match.warnings.append(_left(optimizer, sorted(lists | others)))
-        return match
+        return _left(optimizer, lists | others)
     rate = "_learning_rate" if optimizer.schedule is None else "_current_learning_rate"
-    taking = {"_iterations": optimizer.iterations, rate: optimizer.learning_rate}
-    for name, variable in (taking | dict(optimizer.extra_state)).items():
-        if name in node.children and (optimizer.built or name in STANDARD):
-            match.pairs.append((variable, node.children[name]))
+    own = {"_iterations": optimizer.iterations, rate: optimizer.learning_rate}
+    own |= optimizer.extra_state if optimizer.built else {}
+    match = OptimizerMatch([(own[name], singles[name]) for name in own if name in singles])
     if optimizer.built and lists:
-        _check_optimized(optimizer, weights, optimized)
+        _check_optimized(optimizer, optimized)
         match.pairs += _paired_slots(node, optimizer)
     return match
 
@@ -100,62 +160,50 @@ def _is_slot_list(name: str, child: Node) -> bool:
     return name != "_variables" and bool(child.children)
 
 
-def _same_class(optimizer: Optimizer, lists: set[str], others: set[str]) -> bool:
+def _same_class(optimizer: Optimizer, lists: Set[str], others: Set[str]) -> bool:
     """Say whether these lists of slots and single variables can be of the optimizer's class."""
     names = slot_names(optimizer)
     if names is None or not lists:
         return True
     possible = {*names.lists.values(), AVERAGES}
-    required = {names.lists[slot] for slot in names.required}
+    required = {name for slot, name in names.lists.items() if slot not in names.optional}
     return required <= lists <= possible and others == set(optimizer.extra_state)
 
 
-def _left(optimizer: Optimizer, found: Sequence[str]) -> str:
-    return (
+def _left(optimizer: Optimizer, found: Set[str]) -> OptimizerMatch:
+    """Return that nothing is taken over, with the reason."""
+    warning = (
         f"optimizer {optimizer.name!r} ({type(optimizer).__name__}): the checkpoint holds the "
-        f"state of an optimizer of another class, {list(found)}: it is left, and this optimizer "
+        f"state of an optimizer of another class, {sorted(found)}: it is left, and this optimizer "
         "starts afresh"
     )
+    return OptimizerMatch(warnings=[warning])
 
 
-def _check_optimized(
-    optimizer: Optimizer, weights: Sequence[Variable], optimized: Sequence[int] | None
-) -> None:
-    if optimized is None:
-        return
-    found = optimized_places(optimizer, weights)
-    if found != tuple(optimized):
+def _check_optimized(optimizer: Optimizer, optimized: Sequence[Variable] | None) -> None:
+    trained = optimizer.built_for
+    if optimized is not None and trained != list(optimized):
+        ours, theirs = ([weight.name for weight in each] for each in (trained, optimized))
         raise OptimizerMismatch(
-            f"optimizer {optimizer.name!r}: trains the weights {_named(weights, found)}, the "
-            f"checkpoint's trained {_named(weights, optimized)}; set the same layers trainable "
-            "before the first step"
+            f"optimizer {optimizer.name!r}: trains the weights {ours}, the checkpoint's trained "
+            f"{theirs}; set the same layers trainable before the first step"
         )
-
-
-def _named(weights: Sequence[Variable], places: Sequence[int]) -> list[str]:
-    return [weights[place].name if place < len(weights) else f"number {place}" for place in places]
 
 
 def _paired_slots(node: Node, optimizer: Optimizer) -> Pairs:
     """Pair the slots by their place in the list of all, if they are in the same lists, too."""
-    empty = Node()
-    by_place = sorted(
-        (int(name), child)
-        for name, child in node.children.get("_variables", empty).children.items()
-        if name.isdecimal() and name != "0"
-    )
-    saved = [child for _, child in by_place]
-    list_of_node = {
-        id(child): name
-        for name, listed in node.children.items()
-        if _is_slot_list(name, listed)
-        for child in listed.children.values()
+    listed = node.children.get("_variables", Node()).children
+    places = sorted(filter(str.isdecimal, listed), key=int)
+    saved = [listed[place] for place in places if place != "0"]
+    saved_lists = {
+        child: name
+        for name, slots in node.children.items()
+        if _is_slot_list(name, slots)
+        for child in slots.children.values()
     }
-    list_of_variable = {
-        id(variable): name for name, listed in slot_lists(optimizer).items() for variable in listed
-    }
-    expected = [list_of_variable.get(id(variable)) for variable in optimizer.variables[1:]]
-    found = [list_of_node.get(id(child)) for child in saved]
+    own_lists = {slot: name for name, slots in slot_lists(optimizer).items() for slot in slots}
+    expected = [own_lists.get(variable) for variable in optimizer.variables[1:]]
+    found = [saved_lists.get(child) for child in saved]
     if slot_names(optimizer) is None:
         expected, found = [None] * len(expected), [None] * len(found)
     if expected != found:
@@ -171,93 +219,23 @@ def _counted(lists: Sequence[str | None]) -> dict[str, int]:
     return {str(name): lists.count(name) for name in dict.fromkeys(lists)}
 
 
-def _own_keys(node: Node, waiting: Collection[str]) -> list[str]:
-    """Return the keys of an optimizer's single variables, among those that are waiting."""
-    return [child.key for child in node.children.values() if child.key and child.key in waiting]
-
-
-def _of_legacy(
-    node: Node, optimizer: LegacyOptimizer, variables: Mapping[Node, Any]
-) -> OptimizerMatch:
-    """Return what a legacy optimizer takes over: the single variables by name, and its slots."""
-    match = OptimizerMatch()
-    slots = {slot.name for slot in node.slots}
-    singles = {name for name, child in node.children.items() if child.key}
-    if not optimizer.is_of_class(singles, slots):
-        match.warnings.append(_left(optimizer, sorted(singles | slots)))
-        return match
-    expected = optimizer.slot_names()
-    if slots and slots != set(expected):
-        raise OptimizerMismatch(
-            f"optimizer {optimizer.name!r} ({type(optimizer).__name__}): expected the slots "
-            f"{list(expected)}, found {sorted(slots)} in the checkpoint: it was saved with other "
-            "options"
-        )
-    own = {**optimizer.singles, **optimizer.hypers}
-    match.pairs += [(own[name], node.children[name]) for name in own if name in singles]
-    for slot in node.slots if optimizer.built else []:
-        place = _place(optimizer, variables.get(slot.variable))
-        if place is not None:
-            match.pairs.append((optimizer.slots[slot.name][place], slot.slot))
-    return match
-
-
-def _taken_over(
-    node: Node,
+def _settle(
+    match: OptimizerMatch,
+    singles: Mapping[str, Node],
     optimizer: Optimizer,
-    variables: Mapping[Node, Any],
-    values: Mapping[str, np.ndarray],
-) -> OptimizerMatch:
-    """Return what an optimizer of today takes over from a legacy one."""
-    match = OptimizerMatch()
-    names = slot_names(optimizer)
-    slots = {slot.name for slot in node.slots}
-    singles = {name for name, child in node.children.items() if child.key}
-    if names is None or not names.legacy_class().is_of_class(singles, slots):
-        match.warnings.append(_left(optimizer, sorted(singles | slots)))
-        return match
-    if slots and names.differs and names.alike_with not in slots:
-        kind = type(optimizer).__name__
-        raise OptimizerMismatch(
-            f"optimizer {optimizer.name!r} ({kind}): the checkpoint holds the state of the legacy "
-            f"{kind}, before TensorFlow 2.11, which computes otherwise ({names.differs}): compile "
-            f"with optimizers.legacy.{kind} to go on with it"
-        )
-    taking = {"iter": optimizer.iterations}
-    if optimizer.schedule is None:
-        taking["learning_rate"] = optimizer.learning_rate
-    for name, child in node.children.items():
-        if name in taking:
-            match.pairs.append((taking[name], child))
-        elif child.key and child.key in values:
-            _compare(match, optimizer, name, values[child.key], child.key)
-    if optimizer.built:
-        own = slot_lists(optimizer)
-        lists = {slot: own.get(names.lists[names.legacy[slot]], []) for slot in slots}
-        for slot in node.slots:
-            place = _place(optimizer, variables.get(slot.variable))
-            if place is not None and lists[slot.name]:
-                match.pairs.append((lists[slot.name][place], slot.slot))
-    return match
-
-
-def _compare(
-    match: OptimizerMatch, optimizer: Optimizer, name: str, value: np.ndarray, key: str
+    waiting: Collection[str],
+    read: Callable[[str], np.ndarray],
 ) -> None:
-    """Settle a hyper-parameter, which is a variable of a legacy optimizer, a number of this one."""
-    own = optimizer.get_config().get(name, 0.0)
-    match.settled.append(key)
-    if not isinstance(own, int | float) or np.float32(own) != np.float32(value):
-        match.warnings.append(
-            f"optimizer {optimizer.name!r}: {name} is {own}, the checkpoint's was {value}: it "
-            "stays as compile was given it"
-        )
-
-
-def _place(optimizer: Optimizer, variable: Any) -> int | None:
-    if variable is None:
-        return None
-    try:
-        return optimizer.index_of(variable)
-    except UnknownVariableError:
-        return None
+    """Settle the hyper-parameters: variables of a legacy optimizer, numbers of one of today."""
+    config, taken = optimizer.get_config(), {id(child) for _, child in match.pairs}
+    left = {name: str(child.key) for name, child in singles.items() if id(child) not in taken}
+    for name, key in left.items():
+        if key not in waiting:
+            continue
+        match.settled.append(key)
+        own, value = config.get(name, 0.0), read(key)
+        if not isinstance(own, int | float) or np.float32(own) != np.float32(value):
+            match.warnings.append(
+                f"optimizer {optimizer.name!r}: {name} is {own}, the checkpoint's was {value}: it "
+                "stays as compile was given it"
+            )

@@ -13,23 +13,27 @@ import numpy as np
 
 from saveproof.reference_impl.custom_objects import registered_name
 from saveproof.reference_impl.engine.graph import Graph
-from saveproof.reference_impl.engine.graph_config import graph_addresses, graph_config
+from saveproof.reference_impl.engine.graph_config import addresses_of, graph_addresses, graph_config
 from saveproof.reference_impl.engine.trainer import Trainer
 from saveproof.reference_impl.layers.activation_layers import LeakyReLU
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.depthwise import DepthwiseConvolution, SeparableConvolution
 from saveproof.reference_impl.layers.input_layer import InputLayer
 from saveproof.reference_impl.layers.recurrence import Recurrent
+from saveproof.reference_impl.layers.serialization import (
+    Entry,
+    built_in,
+    class_name,
+    is_built_in,
+    name_beside,
+)
+from saveproof.reference_impl.layers.stated import stated_config
 from saveproof.reference_impl.layers.symbolic import KerasTensor, Node
 from saveproof.reference_impl.layers.wrappers import Bidirectional
 from saveproof.reference_impl.nest import map_leaves
 from saveproof.reference_impl.numerics.autodiff import Tensor
 from saveproof.reference_impl.plain import array_entry
 from saveproof.reference_impl.saving.dialects.dialect import Dialect
-from saveproof.reference_impl.serialization import built_in, class_name, name_beside
-from saveproof.reference_impl.stated import stated_config
-
-Entry = dict[str, Any]
 
 FUNCTIONAL_MODULES = {
     Dialect.KERAS: "keras.src.models.functional",
@@ -89,7 +93,7 @@ def entry_of(layer: Layer, words: Words) -> Entry:
         registered = "Functional"
     elif _is(layer, "Sequential"):
         named["module"] = "keras"
-    elif built_in(kind.__name__) is not kind:
+    elif not is_built_in(kind):
         named["module"], registered = None, registered_name(kind)
     entry = {**named, "config": config, "registered_name": registered, **name}
     if id(layer) in words.shared:
@@ -226,14 +230,9 @@ def _graph_config(graph: Graph, words: Words) -> Entry:
             }
             for layer in graph.layers
         ],
-        "input_layers": _addresses(graph.inputs, address),
-        "output_layers": _addresses(graph.outputs, address),
+        "input_layers": addresses_of(graph.inputs, address),
+        "output_layers": addresses_of(graph.outputs, address),
     }
-
-
-def _addresses(structure: Any, address: Callable[[KerasTensor], list[Any]]) -> Any:
-    alone = isinstance(structure, KerasTensor)
-    return [address(structure)] if alone else map_leaves(address, structure)
 
 
 def _keras_3_call(node: Node, address: Callable[[KerasTensor], list[Any]]) -> Entry:

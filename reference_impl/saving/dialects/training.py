@@ -1,17 +1,13 @@
-"""Compile settings and the optimizer's list in either dialect."""
+"""Compile settings in either dialect."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
 
 from saveproof.reference_impl import losses, metrics, optimizers
 from saveproof.reference_impl.custom_objects import active_custom_objects
 from saveproof.reference_impl.engine.compiled import Compiled
 from saveproof.reference_impl.nest import map_leaves
-from saveproof.reference_impl.optimizers import SGD, LegacyOptimizer, Nadam, Optimizer
 from saveproof.reference_impl.saving.dialects.dialect import Dialect
-from saveproof.reference_impl.state import Array, NamedArray
 
 Entry = dict[str, Any]
 
@@ -23,10 +19,6 @@ _UNKNOWN_TO_KERAS_3: Mapping[str, tuple[Any, ...]] = {
     "name": (None,),
 }
 """Keys of Keras 2, with the values for which they are left out; `...` is any."""
-
-RATE = "learning_rate"
-SLOT = "slot/"
-"""Under which names the extras have variables that the list of a dialect leaves out."""
 
 
 def compile_config(compiled: Compiled, dialect: Dialect, *, whole: bool = True) -> Entry:
@@ -114,84 +106,3 @@ def _unprefixed(entry: Any, prefix: str) -> Any:
         return entry
     name = str(entry["config"]["name"]).removeprefix(prefix)
     return {**entry, "config": {**entry["config"], "name": name}}
-
-
-def optimizer_list(optimizer: Optimizer, dialect: Dialect) -> tuple[NamedArray, ...]:
-    """Return the optimizer's variables as the dialect lists them.
-
-    Keras 3 has no legacy optimizers, and no list of theirs: it is the same for both.
-    """
-    listed = [NamedArray(variable.name, variable.value) for variable in optimizer.variables]
-    if dialect is Dialect.TF_KERAS or isinstance(optimizer, LegacyOptimizer):
-        return tuple(listed)
-    first, slots = listed[:1], listed[1:]
-    if optimizer.schedule is None:
-        first.append(NamedArray(RATE, optimizer.learning_rate.value))
-    if _without_momentum(optimizer):
-        slots = slots[: -_slot_count(optimizer)] if slots else []
-    if isinstance(optimizer, Nadam) and slots:
-        slots.append(NamedArray("u_product", optimizer.extra_state["_u_product"].value))
-    named = [NamedArray(item.name.removesuffix(":0"), item.value) for item in (*first, *slots)]
-    return tuple(named)
-
-
-def unlisted(optimizer: Optimizer, dialect: Dialect) -> dict[str, np.ndarray]:
-    """Return the variables that the dialect's list leaves out, by the names they have in extras."""
-    if dialect is Dialect.TF_KERAS or not _without_momentum(optimizer) or not optimizer.built:
-        return {}
-    count = _slot_count(optimizer)
-    return {
-        f"{SLOT}{number}": variable.value
-        for number, variable in enumerate(optimizer.variables[-count:])
-    }
-
-
-def _without_momentum(optimizer: Optimizer) -> bool:
-    """Say whether this is SGD without momentum: Keras 3 keeps no slots for it."""
-    return isinstance(optimizer, SGD) and not optimizer.momentum
-
-
-def _slot_count(optimizer: Optimizer) -> int:
-    """Return how many slots SGD has but for the averages: one a variable."""
-    return (len(optimizer.variables) - 1) // (2 if optimizer.use_ema else 1)
-
-
-def in_our_order(
-    optimizer: Optimizer, arrays: Sequence[Array], outside: Mapping[str, Array]
-) -> tuple[list[Array], dict[str, Array]] | None:
-    """Return the list of a built optimizer as ours, and what stands outside it; None if it is none.
-
-    The dialect shows in the shapes. `outside` has what the extras hold.
-    """
-    expected = [variable.shape for variable in optimizer.variables]
-    kept = {name: value for name, value in outside.items() if not name.startswith(SLOT)}
-    if isinstance(optimizer, LegacyOptimizer):
-        listed = optimizer.listed(arrays)
-        return None if listed is None else (listed, kept)
-    values = list(arrays)
-    if [value.shape for value in values] == expected:
-        return values, kept
-    found: dict[str, Array] = {}
-    first, slots = values[:1], values[1:]
-    if optimizer.schedule is None and slots and slots[0].shape == ():
-        found[RATE], slots = slots[0], slots[1:]
-    if _without_momentum(optimizer):
-        known = [outside[name] for name in outside if name.startswith(SLOT)]
-        missing = optimizer.variables[-_slot_count(optimizer) :]
-        slots += known or [np.zeros(variable.shape, variable.dtype) for variable in missing]
-    for values, product in _without_product(optimizer, slots):
-        if [value.shape for value in (*first, *values)] == expected:
-            return [*first, *values], {**found, **product, **kept}
-    return None
-
-
-def _without_product(
-    optimizer: Optimizer, slots: Sequence[Array]
-) -> list[tuple[list[Array], dict[str, Array]]]:
-    """Return the slots without Nadam's running product, last in Keras 3.15, first in 3.4."""
-    if not isinstance(optimizer, Nadam) or not slots:
-        return [(list(slots), {})]
-    averages = (len(optimizer.variables) - 1) // 3 if optimizer.use_ema else 0
-    last = (list(slots[:-1]), {"_u_product": slots[-1]})
-    first = ([*slots[:averages], *slots[averages + 1 :]], {"_u_product": slots[averages]})
-    return [last, first]

@@ -11,7 +11,7 @@ from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.saving.hdf5.object_paths import WALKS, Place, Walk
 from saveproof.reference_impl.saving.hdf5.weights_tree import OPTIMIZER, WeightsTree
 from saveproof.reference_impl.saving.model_state.assignments import Assignments, WeightsMismatch
-from saveproof.reference_impl.saving.model_state.optimized import OptimizerMismatch
+from saveproof.reference_impl.saving.model_state.optimizer_lists import OptimizerMismatch
 from saveproof.reference_impl.saving.model_state.restore import left_if, paired
 from saveproof.reference_impl.saving.model_state.restore_training import (
     MetricsMismatch,

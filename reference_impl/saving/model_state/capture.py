@@ -9,11 +9,12 @@ from saveproof.reference_impl.engine.errors import UnbuiltModel
 from saveproof.reference_impl.engine.flags import flags_in_order
 from saveproof.reference_impl.engine.trainer import Trainer
 from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.serialization import serialize_layer
+from saveproof.reference_impl.layers.stated import plain_config
 from saveproof.reference_impl.metrics import Metric
 from saveproof.reference_impl.nest import map_leaves
 from saveproof.reference_impl.numerics.autodiff import Variable
-from saveproof.reference_impl.optimizers import Optimizer, UnknownVariableError
-from saveproof.reference_impl.serialization import serialize_layer
+from saveproof.reference_impl.optimizers import Optimizer
 from saveproof.reference_impl.state import (
     Extras,
     LayerWeights,
@@ -21,16 +22,10 @@ from saveproof.reference_impl.state import (
     NamedArray,
     WeightsState,
 )
-from saveproof.reference_impl.stated import plain_config
 
 
 def weights_state(model: Trainer) -> WeightsState:
-    """Return the model's weights.
-
-    Raises:
-        UnbuiltModel: if the model has none yet.
-    """
-    check_complete(model)
+    """Return the weights of a model that has them all."""
     return WeightsState(
         tuple(
             LayerWeights(layer.name, _named(saved_weights(layer))) for layer in saved_layers(model)
@@ -90,7 +85,6 @@ def model_state(model: Trainer, *, include_optimizer: bool = True) -> ModelState
     """Return everything that a whole-model file holds.
 
     Raises:
-        UnbuiltModel: if the model has no weights yet.
         NotImplementedError: if it has no configuration.
     """
     compiled = model.compiled if include_optimizer else None
@@ -166,12 +160,5 @@ def extras_of(model: Trainer, compiled: Compiled | None) -> Extras:
 
 def optimized_places(optimizer: Optimizer, weights: Sequence[Variable]) -> tuple[int, ...]:
     """Return the positions among `weights` of what the optimizer was built with, in its order."""
-    if not optimizer.built:
-        return ()
-    places: dict[int, int] = {}
-    for position, weight in enumerate(weights):
-        try:
-            places[optimizer.index_of(weight)] = position
-        except UnknownVariableError:
-            continue
-    return tuple(places[index] for index in sorted(places))
+    places = {weight: place for place, weight in enumerate(weights)}
+    return tuple(places[weight] for weight in optimizer.built_for if weight in places)

@@ -12,6 +12,7 @@ from saveproof.reference_impl.engine.flags import Flags, held, set_flags
 from saveproof.reference_impl.engine.flags import paired as paired_with
 from saveproof.reference_impl.engine.trainer import Trainer
 from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.serialization import deserialize_layer, sharing_layers
 from saveproof.reference_impl.limits import building, held_by
 from saveproof.reference_impl.loading import MalformedEntry, at
 from saveproof.reference_impl.nest import map_shapes
@@ -34,7 +35,6 @@ from saveproof.reference_impl.saving.model_state.restore_training import (
     paired_flags,
     restore_training,
 )
-from saveproof.reference_impl.serialization import deserialize_layer, sharing_layers
 from saveproof.reference_impl.state import (
     Extras,
     LayerWeights,

@@ -20,23 +20,20 @@ from saveproof.reference_impl.nest import leaves
 from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.optimizers import LegacyOptimizer, Optimizer
 from saveproof.reference_impl.optimizers.legacy.optimizer import ITERATION
-from saveproof.reference_impl.saving.dialects.training import RATE, in_our_order
 from saveproof.reference_impl.saving.model_state.assignments import (
     Assignments,
     assignment,
     commit,
     undone_if_raised,
 )
-from saveproof.reference_impl.saving.model_state.optimized import (
+from saveproof.reference_impl.saving.model_state.optimized import weights_at, weights_of_list
+from saveproof.reference_impl.saving.model_state.optimizer_lists import (
+    RATE,
+    SLOT,
     OptimizerMismatch,
-    built_with,
-    likeliest,
-    optimized_weights,
+    values_by_variable,
 )
-from saveproof.reference_impl.state import Array, Entry, Extras, NamedArray
-
-Fitted = tuple[list[Array], dict[str, Array]]
-"""An optimizer's list as ours, and what stands outside of it."""
+from saveproof.reference_impl.state import Entry, Extras, NamedArray
 
 
 class MetricsMismatch(OptimizerMismatch):
@@ -163,8 +160,7 @@ def restore_training(model: Trainer, arrays: Sequence[NamedArray], extras: Extra
 def training_changes(model: Trainer, arrays: Sequence[NamedArray], extras: Extras) -> Assignments:
     """Return which variable of the optimizer and the metrics takes which array.
 
-    They are made if they are not yet. The state of a legacy optimizer is left, with a warning: it
-    starts afresh.
+    They are made if they are not yet.
 
     Raises:
         OptimizerMismatch, MetricsMismatch, WeightsMismatch: if it does not fit; the model is as
@@ -185,87 +181,46 @@ def _changes(
     model: Trainer, compiled: Compiled, arrays: Sequence[NamedArray], extras: Extras
 ) -> Assignments:
     changes = _metric_changes(model, extras)
-    optimizer = compiled.optimizer
-    listed, outside = _optimizer_state(model, optimizer, arrays, extras)
-    changes += outside
-    where = f"optimizer {optimizer.name!r}"
-    taking = optimizer.variables if len(listed) > 1 else [optimizer.iterations][: len(listed)]
+    optimizer, where = compiled.optimizer, f"optimizer {compiled.optimizer.name!r}"
+    values = _listed_values(model, optimizer, arrays, extras)
+    known = optimizer.extra_state | {RATE: optimizer.learning_rate}
+    outside = {name: array for name, array in extras.optimizer.items() if not name.startswith(SLOT)}
+    if unknown := sorted(set(outside) - set(known)):
+        raise OptimizerMismatch(f"{where}: expected one of {sorted(known)}, found {unknown}")
+    values |= {known[name]: NamedArray(name, array) for name, array in outside.items()}
     return changes + [
-        assignment(variable, f"number {number}", value, where)
-        for number, (variable, value) in enumerate(zip(taking, listed, strict=True))
+        assignment(variable, array.name, array.held, where) for variable, array in values.items()
     ]
 
 
-def _optimizer_state(
+def _listed_values(
     model: Trainer, optimizer: Optimizer, arrays: Sequence[NamedArray], extras: Extras
-) -> tuple[list[Array], Assignments]:
-    """Return the optimizer's list as ours, and which variable outside of it takes which array.
+) -> dict[Variable, NamedArray]:
+    """Return which variable takes which array of the optimizer's list.
 
-    The list may be that of either dialect. An optimizer that has slots is built to take them.
+    An optimizer is built to take slots, and is as before the first step if none had been taken.
     """
+    if not arrays:
+        return {}
     _check_age(optimizer, arrays)
-    values = [array.held for array in arrays]
-    slots = len(values) > (1 if optimizer.schedule is not None else 2)
-    slots = slots or any(value.shape for value in values)
-    if optimizer.built and values and not (slots or extras.optimized or np.any(values[0])):
-        # Saved before the first step: momenta of later ones do not go with it.
-        optimizer.unbuild()
-    outside: Mapping[str, Array] = extras.optimizer
-    listed: list[Array] = values[:1]
-    if extras.optimized or slots or (optimizer.built and values):
-        then = (paired(model, extras.trainable) if extras.optimized else None) or []
-        with held(then):  # by which the places count
-            candidates = optimized_weights(model, extras.optimized)
-        weights, (listed, outside) = _fitting(optimizer, candidates, values, outside)
+    singles = 1 if optimizer.schedule is not None else 2
+    names, shapes = [array.name for array in arrays], [array.held.shape for array in arrays]
+    slots = len(arrays) > singles or any(shapes)
+    if extras.optimized:
+        with held(paired(model, extras.trainable) or []):  # by which the places count
+            weights = weights_at(model, extras.optimized)
         optimizer.build(weights)
-    elif len(values) == 2:
-        # No slots: no step was taken, or SGD without momentum. Keras 3 lists the rate second.
-        outside = {RATE: values[1], **outside}
-    known = optimizer.extra_state | {RATE: optimizer.learning_rate}
-    if unknown := sorted(set(outside) - set(known)):
-        raise OptimizerMismatch(
-            f"optimizer {optimizer.name!r}: expected one of {sorted(known)}, found {unknown}"
-        )
-    where = f"optimizer {optimizer.name!r}"
-    return listed, [assignment(known[name], name, value, where) for name, value in outside.items()]
-
-
-def _fitting(
-    optimizer: Optimizer,
-    candidates: Sequence[list[Variable]],
-    values: Sequence[Array],
-    outside: Mapping[str, Array],
-) -> tuple[list[Variable], Fitted]:
-    """Return the weights that the state is of, and the state as ours.
-
-    Raises:
-        OptimizerMismatch: if it is of none of the candidates, or of several unlikely ones alike.
-    """
-
-    def fitted(weights: Sequence[Variable]) -> Fitted | None:
-        return in_our_order(built_with(optimizer, weights), values, outside)
-
-    fits = likeliest(candidates, lambda weights: fitted(weights) is not None)
-    if len(fits) == 1 and (found := fitted(fits[0])) is not None:
-        return fits[0], found
-    shapes = [value.shape for value in values]
-    if fits:
-        raise OptimizerMismatch(
-            f"optimizer {optimizer.name!r}: expected state that tells which frozen layers it is "
-            f"of, found {shapes}, which fits {len(fits)} choices of layers; "
-            "load_model(compile=False) does without it"
-        )
-    raise OptimizerMismatch(
-        f"optimizer {optimizer.name!r}: expected state of shapes "
-        f"{[variable.shape for variable in built_with(optimizer, candidates[0]).variables]}, "
-        f"found {shapes}; load_model(compile=False) does without it"
-    )
+    elif slots and not optimizer.built:
+        optimizer.build(weights_of_list(model, optimizer, names, shapes))
+    elif not slots and not np.any(arrays[0].held):
+        optimizer.unbuild()
+    return values_by_variable(optimizer, arrays, extras.optimizer)
 
 
 def _check_age(optimizer: Optimizer, arrays: Sequence[NamedArray]) -> None:
     """Refuse the list of a legacy optimizer for one of today, whose order it does not have."""
-    iteration = arrays[0].name.rpartition("/")[2] if len(arrays) > 1 else ""
-    if iteration == f"{ITERATION}:0" and not isinstance(optimizer, LegacyOptimizer):
+    name = arrays[0].name.rpartition("/")[2]
+    if name == f"{ITERATION}:0" and len(arrays) > 1 and not isinstance(optimizer, LegacyOptimizer):
         raise OptimizerMismatch(
             f"optimizer {optimizer.name!r}: expected the state of a {type(optimizer).__name__}, "
             "found that of a legacy optimizer, before TensorFlow 2.11; load with compile=False to "

@@ -1,22 +1,15 @@
 """The functions of a SavedModel that was read, and which of its objects are called by which."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from saveproof.reference_impl.saving.errors import NotReadHere, WrongPart
+from saveproof.reference_impl.saving.errors import WrongPart
 from saveproof.reference_impl.saving.savedmodel.objects import (
     CALL_WITH_LOSSES,
     KERAS_API,
     unstructured,
 )
-
-_NUMBERED = re.compile(r"__(?:inference|forward)_(?P<base>.+)_\d+", re.DOTALL)
-
-
-DEEPEST = 64
-"""Functions of which each calls the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +46,15 @@ class Functions:
     """
 
     def __init__(self, meta: Any, where: str) -> None:
-        self._definitions = {one.signature.name: one for one in meta.graph_def.library.function}
+        self.meta = meta
+        self.where = where
         self._objects = meta.object_graph_def
-        self._where = where
-        self._shapes: dict[str, int | None] = {}
-        self._numbers: dict[Any, int] = {}
-
-    def definition(self, name: str) -> Any:
-        """Return a FunctionDef.
-
-        Raises:
-            WrongPart: if there is none of that name.
-        """
-        if name not in self._definitions:
-            raise WrongPart(f"{self._where}: no function {name!r}, which the graph calls")
-        return self._definitions[name]
 
     def object(self, number: int) -> Any:
         """Return the SavedObject of that number."""
         if not 0 <= number < len(self._objects.nodes):
             raise WrongPart(
-                f"{self._where}: refers to object {number}, of {len(self._objects.nodes)}"
+                f"{self.where}: refers to object {number}, of {len(self._objects.nodes)}"
             )
         return self._objects.nodes[number]
 
@@ -109,48 +90,3 @@ class Functions:
             outputs, losses = unstructured(concrete.output_signature)
             named = dict(zip(parameters, given, strict=False))
             yield Trace(name, concrete.bound_inputs, named | keywords, outputs, len(losses))
-
-    def shape_of(self, name: str, *, depth: int = 0) -> int | None:
-        """Return a number for what does not depend on names and constants: the operations.
-
-        Functions with the same operations have the same number.
-
-        Raises:
-            NotReadHere: if functions call each other too deep.
-        """
-        check_depth(depth, name)
-        if name not in self._shapes:
-            self._shapes[name] = None  # a function that calls itself
-            shape = tuple(
-                (
-                    node.op,
-                    *(self.shape_of(one, depth=depth + 1) for one in sorted(called_by(node))),
-                )
-                for node in self.definition(name).node_def
-            )
-            self._shapes[name] = self._numbers.setdefault(shape, len(self._numbers))
-        return self._shapes[name]
-
-
-def check_depth(depth: int, name: str) -> None:
-    """Check that not too many functions call each other.
-
-    Raises:
-        NotReadHere: naming the last of them.
-    """
-    if depth > DEEPEST:
-        raise NotReadHere(f"function {name!r}: more than {DEEPEST} functions that call each other")
-
-
-def base_name(name: str) -> str:
-    """Return a function's name without the number that makes it the only one."""
-    found = _NUMBERED.fullmatch(name)
-    return found["base"] if found else name
-
-
-def called_by(node: Any) -> list[str]:
-    """Return the names of the functions that a node calls."""
-    found = []
-    for value in node.attr.values():
-        found += [func.name for func in (value.func, *value.list.func) if func.name]
-    return found

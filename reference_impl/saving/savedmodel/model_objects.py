@@ -12,6 +12,8 @@ from saveproof.reference_impl.layers import BatchNormalization, Dropout
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.input_layer import InputLayer
 from saveproof.reference_impl.layers.recurrence import Recurrent
+from saveproof.reference_impl.layers.serialization import class_name, serialize_layer
+from saveproof.reference_impl.layers.stated import stated_config
 from saveproof.reference_impl.nest import is_shape, leaves, map_shapes
 from saveproof.reference_impl.optimizers import LegacyOptimizer, Optimizer
 from saveproof.reference_impl.saving.checkpoint.object_graph import Node, numbered
@@ -43,9 +45,7 @@ from saveproof.reference_impl.saving.savedmodel.objects import (
     Objects,
     Polymorphic,
 )
-from saveproof.reference_impl.serialization import class_name, serialize_layer
 from saveproof.reference_impl.state import BACKEND, KERAS_VERSION
-from saveproof.reference_impl.stated import stated_config
 
 
 def children_and_states(held: Held) -> Mapping[str, Held]:

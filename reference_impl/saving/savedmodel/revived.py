@@ -1,4 +1,4 @@
-"""Revived: a subclassed model that came back without its class: its layers and its programs."""
+"""A subclassed model that came back without its class: its layers and its programs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,9 +9,10 @@ import numpy as np
 
 from saveproof.reference_impl.config_types import fitted
 from saveproof.reference_impl.custom_objects import custom_object_scope
-from saveproof.reference_impl.engine.model import Model
+from saveproof.reference_impl.engine.model import Model, beyond_graph
 from saveproof.reference_impl.engine.sequential import Sequential
 from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.serialization import deserialize_layer, serialize_layer
 from saveproof.reference_impl.limits import check_size
 from saveproof.reference_impl.loading import MalformedEntry, at
 from saveproof.reference_impl.nest import Nested, leaves
@@ -19,7 +20,6 @@ from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.saving.savedmodel.model_objects import config_of, input_specs
 from saveproof.reference_impl.saving.savedmodel.program import recorded, run
 from saveproof.reference_impl.saving.savedmodel.program_checks import Description, check_programs
-from saveproof.reference_impl.serialization import deserialize_layer, serialize_layer
 
 _MADE: ContextVar[dict[int, Layer] | None] = ContextVar("layers made by number", default=None)
 
@@ -129,14 +129,6 @@ def graph_entry(model: Model) -> dict[str, Any]:
         raise NotImplementedError(f"model {model.name!r}: it has more than its graph: {beyond}")
     kind = "Sequential" if isinstance(model, Sequential) else "Functional"
     return {"class_name": kind, "config": model.graph_config()}
-
-
-def beyond_graph(model: Model) -> list[str]:
-    """Return what the class of a model with a graph has besides: its call, layers and weights."""
-    graph = {id(layer) for layer in (model.graph.layers if model.graph else model.layers)}
-    held = [layer.name for layer in model.sublayers() if id(layer) not in graph]
-    own_call = [] if type(model).call is Model.call else [f"{type(model).__name__}.call()"]
-    return [*own_call, *held, *(weight.name for weight in model.own_weights())]
 
 
 def places_of(layers: Sequence[object], weights: Sequence[object]) -> dict[int, Any]:

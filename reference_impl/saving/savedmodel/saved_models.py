@@ -17,6 +17,11 @@ from saveproof.reference_impl.engine.flags import set_flags
 from saveproof.reference_impl.engine.model import Model
 from saveproof.reference_impl.engine.sequential import Sequential
 from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.serialization import (
+    deserialize_layer,
+    is_built_in,
+    sharing_layers,
+)
 from saveproof.reference_impl.layers.symbolic import KerasTensor
 from saveproof.reference_impl.limits import building
 from saveproof.reference_impl.loading import MalformedEntry, at
@@ -24,10 +29,11 @@ from saveproof.reference_impl.saving.checkpoint.checkpoints import extra_tensors
 from saveproof.reference_impl.saving.checkpoint.object_graph import Node, numbered, tensors_of
 from saveproof.reference_impl.saving.checkpoint.restoration import Restoration
 from saveproof.reference_impl.saving.errors import MissingPart
+from saveproof.reference_impl.saving.format import SaveOptions
 from saveproof.reference_impl.saving.model_state.assignments import WeightsMismatch
-from saveproof.reference_impl.saving.model_state.capture import check_complete, extras_of
+from saveproof.reference_impl.saving.model_state.capture import extras_of
 from saveproof.reference_impl.saving.model_state.restore_training import paired_flags
-from saveproof.reference_impl.saving.savedmodel.graph_import.models import entry_of
+from saveproof.reference_impl.saving.savedmodel.entries import GraphImport, entry_of
 from saveproof.reference_impl.saving.savedmodel.graphs.endpoints import Endpoints, endpoints
 from saveproof.reference_impl.saving.savedmodel.graphs.symbol import UntraceableOperation
 from saveproof.reference_impl.saving.savedmodel.meta_graph import StoredVariable, meta_graph
@@ -47,19 +53,17 @@ from saveproof.reference_impl.saving.savedmodel.saved_training import (
     restore_metrics,
 )
 from saveproof.reference_impl.saving.savedmodel.writer import SavedModelParts, write_saved_model
-from saveproof.reference_impl.serialization import deserialize_layer, sharing_layers
 
 _LOGGER = logging.getLogger(__name__)
 
 
-def save_saved_model(model: Model, folder: Path, *, include_optimizer: bool = True) -> None:
+def save_saved_model(model: Model, folder: Path, options: SaveOptions) -> None:
     """Write a model as a SavedModel: a folder in the target's place.
 
     Raises:
-        UnbuiltModel: if the model has no weights yet.
         UntraceableOperation: if a subclassed model's `call` does what a graph can't express.
     """
-    check_complete(model)
+    include_optimizer = options.include_optimizer
     names = input_names(model)
     ends = endpoints(model, input_specs(model), names, model.output_names)
     objects = objects_of(model, ends, include_optimizer=include_optimizer)
@@ -122,7 +126,7 @@ def _revival(model: Model) -> dict[str, Any] | None:
     try:
         if model.graph is None and not isinstance(model, Sequential):
             return revived_config(model)
-        plain = type(model) in (Model, Sequential) and config_of(model)
+        plain = is_built_in(type(model)) and config_of(model)
         return None if plain else {"graph": graph_entry(model)}
     except (UntraceableOperation, NotImplementedError) as error:
         return {"refused": str(error)}
@@ -133,11 +137,13 @@ def load_saved_model(
     *,
     custom_objects: Mapping[str, Any] | None = None,
     compile_it: bool = True,
+    graph_import: GraphImport | None = None,
 ) -> Model:
     """Return the model of a SavedModel that Keras's `model.save` wrote, or that is like it.
 
     A subclassed model whose class is not known comes back without it: its layers and weights, and a
-    call that does what its own did.
+    call that does what its own did, as we described it, or as `graph_import` reads it from the
+    graph that another writer drew.
 
     Raises:
         FileNotFoundError: if there is no such folder.
@@ -150,7 +156,7 @@ def load_saved_model(
     held = sum(entry.size for entry in saved.bundle.entries.values())
     with building(held=held), custom_object_scope(custom_objects or {}):
         with at(saved.kept_in):
-            model = _made(saved)
+            model = _made(saved, graph_import)
         _set_flags(model, saved)
         if compile_it and saved.training is not None:
             compile_as_saved(model, saved)
@@ -160,10 +166,10 @@ def load_saved_model(
     return model
 
 
-def _made(saved: SavedModelContents) -> Model:
+def _made(saved: SavedModelContents, graph_import: GraphImport | None) -> Model:
     """Return the model with fresh weights."""
     with sharing_layers():
-        model = deserialize_layer(entry_of(saved, saved.root))
+        model = deserialize_layer(entry_of(saved, saved.root, graph_import))
     if not isinstance(model, Model):
         raise MalformedEntry(f"{saved.folder}: expected a model, found {type(model).__name__}")
     if not model.built:

@@ -7,13 +7,8 @@ from typing import Any
 from saveproof.reference_impl.engine.model import Model
 from saveproof.reference_impl.layers.weights import each_once
 from saveproof.reference_impl.loading import at
-from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.saving.checkpoint.object_graph import Node
-from saveproof.reference_impl.saving.model_state.optimized import (
-    built_with,
-    likeliest,
-    optimized_weights,
-)
+from saveproof.reference_impl.saving.model_state.optimized import weights_at, weights_of_list
 from saveproof.reference_impl.saving.model_state.restore_training import compile_from
 from saveproof.reference_impl.saving.savedmodel.graphs.endpoints import pseudo_names
 from saveproof.reference_impl.saving.savedmodel.model_objects import held_by
@@ -43,17 +38,15 @@ def compile_as_saved(model: Model, saved: SavedModelContents) -> None:
         of = [held[id(slot.variable)][0] for slot in optimizer.slots if id(slot.variable) in held]
         compiled.optimizer.build(each_once(of))
     elif len(listed.children) > 1:
-        candidates = optimized_weights(model, told.get("optimized") or ())
         places = sorted(filter(str.isdecimal, listed.children), key=int)
-        keys = [str(listed.children[place].key) for place in places]
-        shapes = [saved.bundle.entries[key].shape for key in keys if key in saved.bundle.entries]
-
-        def fits(weights: list[Variable]) -> bool:
-            built = built_with(compiled.optimizer, weights)
-            return [one.shape for one in built.variables] == shapes
-
-        found = likeliest(candidates, fits)
-        compiled.optimizer.build(found[0] if len(found) == 1 else candidates[0])
+        entries = saved.bundle.entries
+        nodes = [one for place in places if (one := listed.children[place]).key in entries]
+        names = [node.full_name for node in nodes]
+        shapes = [entries[str(node.key)].shape for node in nodes]
+        stated = weights_at(model, told.get("optimized") or ())
+        compiled.optimizer.build(
+            stated or weights_of_list(model, compiled.optimizer, names, shapes)
+        )
 
 
 def _flags_told(index: Mapping[str, Any]) -> Extras:

@@ -1,8 +1,8 @@
 """Plots of findings about an exception: that one came, or that none did."""
 
-import re
+from collections.abc import Iterator
 
-from saveproof.conformance.families.keras.codegen.paths import training_ready
+from saveproof.conformance.families.keras.codegen.paths import saving, training_ready
 from saveproof.conformance.families.keras.codegen.program import (
     ELSEWHERE,
     UNBUILT,
@@ -12,59 +12,54 @@ from saveproof.conformance.families.keras.codegen.program import (
     brought_up,
     builders,
     elsewhere_function,
-    history,
     new,
     pooled,
-    train_on,
+    saved_and_loaded,
+    training_on,
 )
-from saveproof.conformance.families.keras.codegen.source import Lines, indented, literal
 from saveproof.conformance.model_state.trace import Stage
-from saveproof.strategies.case import Hop
 
 
 def raising(program: Program) -> Plot:
     """Return the plot of a finding about an exception: that it came, or that none did."""
-    kind = _exception(program.finding.key)
-    defect = f"raised == {literal(kind or 'nothing')}"
+    kind = program.defect.exception
     functions = [*builders(program)]
-    before, tried = _tried(program)
-    if program.topic == "resume" or program.topic == Stage.ANOTHER_PROCESS:
-        functions.append(train_on(program, None, ""))
-    other_process = program.topic == Stage.ANOTHER_PROCESS or program.check == ELSEWHERE
+    other_process = program.defect.action == Stage.ANOTHER_PROCESS or program.check == ELSEWHERE
     if other_process:
-        functions.append(elsewhere_function(program, "train_on", alive=True))
-    body = [
-        *before,
-        'raised = "nothing"',
-        "try:",
-        *indented(tried),
-        "except Exception as error:",
-        '    raised = f"{type(error).__module__}.{type(error).__qualname__}"',
-        '    print("message: ", error)',
-    ]
-    if other_process:
-        defect = 'raised != "nothing"'
-    return Plot(tuple(functions), body, defect, ("raised",), alive=True, parallel=other_process)
+        functions.append(elsewhere_function(program, _trained_on(program), alive=True))
+    body = [*_tried(program)]
+    if not kind:
+        body.append('raise AssertionError("expected a refusal, found none")')
+    return Plot(
+        functions=tuple(functions),
+        body=body,
+        raises=kind or Plot.raises,
+        alive=True,
+        parallel=other_process,
+    )
 
 
-def _exception(key: str) -> str:
-    found = re.search(r"(?:raised|unclear) ([\w.]+)", key)
-    return found[1] if found else ""
-
-
-def _tried(program: Program) -> tuple[Lines, Lines]:
-    """Return what goes before, and what is tried."""
-    save = [*program.script.saving("model", "saved")]
-    load = [*program.script.loading(program.case, "model", "loaded", "saved")]
+def _tried(program: Program) -> Iterator[str]:
+    """Yield what is done until it raises."""
     if program.check == UNBUILT:
-        return new(program), save
-    if program.topic == "resume" and program.check != ELSEWHERE:
-        ready = training_ready(program.dialect, program.path, program.case, "loaded")
-        return [*brought_up(program), *save, *load, *ready], ["train_on(loaded)"]
-    if program.topic in (Stage.ANOTHER_PROCESS, "resume"):
-        return [*brought_up(program), *save], list(pooled("tried"))
-    if program.topic == Stage.SECOND_GENERATION:
-        return [*brought_up(program), *save, *load], [*again(program)]
-    if any(isinstance(event, Hop) for event in program.case.history.before):
-        return new(program), [*history(program), *save, *load]
-    return brought_up(program), [*save, *load]
+        yield from new(program)
+        yield from saving(program.way)
+        return
+    yield from brought_up(program)
+    action = program.defect.action
+    resumes = action == Stage.RESUME
+    if action == Stage.ANOTHER_PROCESS or (resumes and program.check == ELSEWHERE):
+        yield from saving(program.way)
+        yield from pooled("tried")
+        return
+    yield from saved_and_loaded(program)
+    if resumes:
+        yield from training_ready(program.way, program.case)
+        yield from _trained_on(program)
+    elif action == Stage.SECOND_GENERATION:
+        yield from again(program)
+
+
+def _trained_on(program: Program) -> Iterator[str]:
+    yield "model = loaded"
+    yield from training_on(program, None)

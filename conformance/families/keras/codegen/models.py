@@ -4,12 +4,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from saveproof.conformance.families.keras.builder import (
-    NAMESPACES,
-    RECURRENT,
-    TAKES_TRAINING,
-    WRAPPED,
-)
 from saveproof.conformance.families.keras.codegen.source import (
     CallExpression,
     Expression,
@@ -39,25 +33,49 @@ from saveproof.strategies.vocabulary import CLASSES
 Tensors = dict[str, str]
 """Variable by tensor name."""
 
+TAKES_TRAINING = frozenset(
+    ("BatchNormalization", "Dropout", "Functional", "GRU", "LSTM", "Sequential", "SimpleRNN")
+)
+"""Layers whose call has an argument `training`, as a subclassed model's author would pass it."""
 
-def build_function(name: str, case: Case, *, built: bool = True) -> Iterator[str]:
-    """Yield a function that returns the case's model, compiled; a class before it if need be.
+RECURRENT = frozenset(("GRU", "LSTM", "SimpleRNN"))
+"""Layers that carry states from batch to batch when they are stateful."""
 
-    `built=False` leaves a subclassed model without weights.
+NAMESPACES = {
+    "_initializer": "initializers",
+    "_regularizer": "regularizers",
+    "_constraint": "constraints",
+}
+"""Where the object of a layer's argument is found, by the argument's ending."""
+
+WRAPPED = "layer"
+"""The argument of a wrapper that describes the layer inside."""
+
+
+def building(
+    case: Case, model: str = "model", *, written: str = "Written", built: bool = True
+) -> Iterator[str]:
+    """Yield what leaves the case's model, compiled, in a variable; a class before it if need be.
+
+    `written` is what a subclassed model's class is called; `built=False` leaves it without weights.
     """
     architecture = case.architecture
-    subclassed = architecture.kind is Kind.SUBCLASSED
-    written = {"build": "Written", "rebuild": "Rewritten"}[name]
-    if subclassed:
-        yield from (*_written_class(written, architecture), "", "")
-    yield f"def {name}():"
-    if subclassed:
-        yield f"    model = {written}(code=object())"
-        yield from indented(_weights(architecture) if built else ())
+    if architecture.kind is Kind.SUBCLASSED:
+        yield from (*written_class(architecture, written), "", "")
+    yield from building_call(case, model, written=written, built=built)
+
+
+def building_call(
+    case: Case, model: str = "model", *, written: str = "Written", built: bool = True
+) -> Iterator[str]:
+    """Yield the same without the class."""
+    architecture = case.architecture
+    if architecture.kind is Kind.SUBCLASSED:
+        yield f"{model} = {written}(code=object())"
+        yield from _weights(model, architecture) if built else ()
     else:
-        yield from indented(_model(architecture, "model", architecture.name, ""))
-    yield from indented(compiling("model", case.settings))
-    yield "    return model"
+        yield from _model(architecture, model, architecture.name, "")
+    yield from compiling(model, case.settings)
 
 
 def compiling(model: str, settings: CompileSettings) -> Iterator[str]:
@@ -67,7 +85,9 @@ def compiling(model: str, settings: CompileSettings) -> Iterator[str]:
         "loss": one_or_list([_named("losses", loss) for loss in settings.losses]),
     }
     if any(settings.metrics):
-        metrics = [Items(tuple(_metric(m) for m in each)) for each in settings.metrics]
+        metrics = [
+            Items(tuple(_named("metrics", one) for one in each)) for each in settings.metrics
+        ]
         single = len(settings.losses) == 1
         arguments["metrics"] = metrics[0] if single else Items(tuple(metrics))
     if settings.loss_weights is not None:
@@ -98,17 +118,17 @@ def resetting(model: str, architecture: Architecture) -> Iterator[str]:
             yield f"{layer_at(model, path)}.reset_states()"
 
 
-def _weights(architecture: Architecture) -> Iterator[str]:
+def _weights(model: str, architecture: Architecture) -> Iterator[str]:
     zeros = [
         f"np.zeros({literal((one.batch_size or 1, *one.shape))}, {literal(one.dtype)})"
         for one in architecture.inputs
     ]
-    yield from lines("", CallExpression("model", (one_or_list(zeros),), {"training": "False"}))
-    yield from resetting("model", architecture)
+    yield from lines("", CallExpression(model, (one_or_list(zeros),), {"training": "False"}))
+    yield from resetting(model, architecture)
 
 
-def _written_class(name: str, architecture: Architecture) -> Iterator[str]:
-    """Yield the class: a layer an attribute, in the order of the case."""
+def written_class(architecture: Architecture, name: str = "Written") -> Iterator[str]:
+    """Yield the class of a subclassed model: a layer an attribute, in the order of the case."""
     preparation, layers = _layers(architecture, "")
     attributes = {
         layer.name: f"self.{identifier(layer.class_name.lower())}_{index}"
@@ -118,7 +138,7 @@ def _written_class(name: str, architecture: Architecture) -> Iterator[str]:
     for layer in architecture.layers:
         made += lines(f"{attributes[layer.name]} = ", layers[layer.name])
     tensors = _input_variables(architecture, "")
-    called = [f"{', '.join(tensors.values())} = inputs"]
+    called = [f"{', '.join(tensors.values())} = inputs"] if len(tensors) > 1 else []
     for variable, call in zip(_variables(architecture, ""), architecture.calls, strict=True):
         more = architecture.layer(call.layer).class_name in TAKES_TRAINING
         taken = flat(one_or_list([tensors[tensor] for tensor in call.inputs]))
@@ -184,16 +204,17 @@ def _layers(architecture: Architecture, prefix: str) -> tuple[Lines, dict[str, E
         variable = f"{prefix}nested_{index}"
         preparation += _model(layer.model, variable, layer.name, f"{variable}_")
         if "trainable" in layer.config:
-            preparation.append(f"{variable}.trainable = {literal(layer.config['trainable'])}")
-            preparation += _thawing(variable, layer.model)
+            trainable = layer.config["trainable"]
+            preparation.append(f"{variable}.trainable = {literal(trainable)}")
+            preparation += _flags(variable, layer.model, frozen=not trainable)
         layers[layer.name] = variable
     return preparation, layers
 
 
-def _thawing(model: str, architecture: Architecture) -> Lines:
-    """Return how layers inside get flags of their own again; nothing if all are frozen."""
+def _flags(model: str, architecture: Architecture, *, frozen: bool) -> Lines:
+    """Return how layers inside get flags of their own again; nothing if all stay frozen."""
     told = [(path, one) for path, one in layer_paths(architecture) if "trainable" in one.config]
-    if not any(one.config["trainable"] for _, one in told):
+    if frozen and not any(one.config["trainable"] for _, one in told):
         return []
     return [
         f"{layer_at(model, path)}.trainable = {literal(one.config['trainable'])}"
@@ -208,8 +229,8 @@ def _variables(architecture: Architecture, prefix: str) -> list[str]:
 def _input_variables(architecture: Architecture, prefix: str) -> Tensors:
     names = [one.name for one in architecture.inputs]
     if len(names) == 1:
-        return {names[0]: f"{prefix}x"}
-    return {name: f"{prefix}x{index}" for index, name in enumerate(names, 1)}
+        return {names[0]: f"{prefix}inputs"}
+    return {name: f"{prefix}input_{index}" for index, name in enumerate(names, 1)}
 
 
 def _input(one: Input) -> CallExpression:
@@ -236,27 +257,23 @@ def _argument(name: str, value: Any) -> Expression:
 
 
 def _optimizer(optimizer: Object) -> CallExpression:
+    """Return the optimizer with a name: Keras 3 numbers those without."""
     keywords = {
         name: _described("optimizers.schedules", value)
         if isinstance(value, Mapping)
         else literal(value)
         for name, value in optimizer.config.items()
     }
-    return CallExpression(_class("optimizers", optimizer.class_name), keywords=keywords)
+    named = {"name": literal(optimizer.class_name), **keywords}
+    return CallExpression(_class("optimizers", optimizer.class_name), keywords=named)
 
 
 def _named(namespace: str, one: str | Object) -> Expression:
-    if isinstance(one, str):
-        return literal(one)
-    return CallExpression(_class(namespace, one.class_name), keywords=literals(one.config))
-
-
-def _metric(one: str | Object) -> Expression:
-    """Return the metric with a name: Keras 3 numbers those without, and logs by name."""
+    """Return the loss or metric with a name: Keras 3 numbers metrics without, and logs by name."""
     if isinstance(one, str):
         return literal(one)
     named = {"name": snake_case(one.class_name), **one.config}
-    return _named("metrics", Object(one.class_name, named))
+    return CallExpression(_class(namespace, one.class_name), keywords=literals(named))
 
 
 def _described(namespace: str, described: Mapping[str, Any]) -> CallExpression:

@@ -1,153 +1,199 @@
-"""Scenes: where a finding was made, and the parts that the scripts of all findings share."""
+"""Where a finding was made, and the parts that the scripts of all findings share."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from saveproof.conformance.families.keras.codegen.models import build_function
+from saveproof.conformance.families.keras.codegen.models import building_call, written_class
 from saveproof.conformance.families.keras.codegen.paths import (
-    Dialect,
-    PathScript,
-    rebuild,
+    loading,
+    saving,
     training_ready,
+    way_of,
 )
 from saveproof.conformance.families.keras.codegen.source import Lines, indented
 from saveproof.conformance.families.keras.codegen.training import (
     event_lines,
     predicting,
+    probe_lines,
     seeding,
     steps_lines,
 )
+from saveproof.conformance.families.keras.dialect import Dialect
+from saveproof.conformance.families.keras.keras_api import KerasSubject
+from saveproof.conformance.families.keras.keras_path import SavePathSpec
 from saveproof.conformance.model_state.contract import Facet
-from saveproof.reports.records import Finding
-from saveproof.strategies.case import Case, Hop
+from saveproof.reports.findings import Defect
+from saveproof.strategies.case import Case, Hop, Kind
 
 CHANGES_NOTHING = "saving_changes_nothing"
 SECOND = "second_generation_equals_first"
 ELSEWHERE = "another_process_loads_the_same"
 UNBUILT = "unbuilt_model_is_refused"
 
+_LOADS = {CHANGES_NOTHING: 0, SECOND: 2, ELSEWHERE: 2, UNBUILT: 0}
+"""How often a script loads through the save path, where that is not once."""
+
 
 @dataclass(frozen=True)
 class Plot:
-    """A script in parts: functions, statements, and the expression that tells the defect.
+    """A script in parts: classes and functions, statements, and the exception that it ends with.
 
-    `values` are the variables that are printed before the verdict. `alive` models do something,
-    so that the framework is asked to repeat itself; `parallel` scripts start another process.
+    `alive` models do something, so that the framework is asked to repeat itself; `parallel` scripts
+    start another process.
     """
 
     functions: tuple[Lines, ...]
     body: Lines
-    defect: str
-    values: tuple[str, ...]
+    raises: str = "builtins.AssertionError"
     alive: bool = False
     parallel: bool = False
 
 
 @dataclass(frozen=True)
 class Program:
-    """Where the finding was made: case, save path and check."""
+    """Where the finding was made: case, subject, save path and check."""
 
     case: Case
-    dialect: Dialect
+    subject: KerasSubject
     path: str
     check: str
-    finding: Finding
+    defect: Defect
 
     @property
-    def script(self) -> PathScript:
-        """The lines of the save path."""
-        return self.dialect.script(self.path)
+    def way(self) -> SavePathSpec:
+        """The save path."""
+        return way_of(self.subject, self.path)
 
     @property
-    def topic(self) -> str:
-        """What the finding's key speaks of: a facet, a stage, or a word of its own."""
-        return self.finding.key.split(":")[0]
+    def dialect(self) -> Dialect:
+        """The subject's dialect."""
+        return self.subject.dialect
 
     @property
-    def resets(self) -> bool:
-        """Whether metrics must be told to forget before each batch, as in Keras 3."""
-        return bool(self.dialect.backend)
+    def code(self) -> Case:
+        """The case as the model's code at the save has it."""
+        return self.case.as_compiled
 
     @property
-    def what(self) -> str:
-        """How the values part: the word in brackets that ends the message."""
-        told = re.search(r"\((\w+)\)$", self.finding.message)
-        return told[1] if told else "missing"
+    def code_uses(self) -> int:
+        """How often something loads into what the model's code makes."""
+        loads = [event.path for event in self.case.history.before if isinstance(event, Hop)]
+        loads += [self.path] * _LOADS.get(self.check, 1)
+        return sum(way_of(self.subject, path).code for path in loads)
+
+    @property
+    def builder(self) -> str:
+        """The function that makes the model, where several lines call for it."""
+        return "build" if self.code_uses and self.code == self.case else ""
+
+    @property
+    def rebuilder(self) -> str:
+        """The function that makes what is loaded into, where several lines call for it."""
+        return "rebuild" if self.code_uses > 1 and not self.builder else self.builder
 
 
-def train_on(program: Program, count: int | None, returned: str) -> Lines:
-    """Return the function that trains on for so many steps; for all without a count."""
+def train_on(program: Program, count: int, returning: Lines) -> Lines:
+    """Return the function that trains on for so many steps."""
+    return ["def train_on(model):", *indented(training_on(program, count)), *returning]
+
+
+def training_on(program: Program, count: int | None) -> Iterator[str]:
+    """Yield what trains `model` on for so many steps; for all without a count."""
     case = program.case
-    name = "steps" if count is None else f"{count} step{'s' if count > 1 else ''}"
-    stateful = case.is_stateful or count is None
-    opening = outputs_lines(program) if stateful else iter([seeding(case, 3)])
-    return [
-        "def train_on(model):",
-        f'    """Train on, and return what comes of {name}."""',
-        *indented(opening),
-        *indented(steps_lines(case, count, resets=program.resets)),
-        *([f"    return {returned}"] if returned else []),
-    ]
+    if case.is_stateful or count is None:
+        yield from outputs_lines(program)
+    elif case.is_stochastic:
+        yield seeding(case, 3)
+    yield from steps_lines(case, count, resets=program.dialect.resets)
 
 
 def outputs_lines(program: Program) -> Iterator[str]:
     """Yield what leaves the model's outputs in `outputs`."""
     yield seeding(program.case, 3)
-    yield from predicting(program.case, "model")
+    yield from probe_lines(program.case)
+    yield predicting(program.case)
+
+
+def saved_and_loaded(program: Program) -> Iterator[str]:
+    """Yield the save of `model` and the load of `loaded`."""
+    yield from saving(program.way)
+    yield from loaded(program, program.path)
+
+
+def loaded(program: Program, path: str) -> Iterator[str]:
+    """Yield the load of `loaded`."""
+    name, code, written = program.rebuilder, program.code, _written(program)[1]
+    made = [f"loaded = {name}()"] if name else building_call(code, "loaded", written=written)
+    return loading(way_of(program.subject, path), program.case, made)
 
 
 def again(program: Program) -> Iterator[str]:
-    """Yield the save of the loaded model, and the load of that as `again`."""
-    yield from program.script.saving("loaded", "saved_again")
-    yield from program.script.loading(program.case, "loaded", "again", "saved_again")
+    """Yield the save of what was loaded, and the load of that."""
+    yield "model = loaded"
+    yield from saved_and_loaded(program)
 
 
-def elsewhere_function(program: Program, name: str, *, alive: bool) -> Lines:
-    """Return the function that loads in another process and gives what `name` returns."""
-    load = [*program.script.loading(program.case, "model", "loaded", "saved")]
-    if alive:
-        load += training_ready(program.dialect, program.path, program.case, "loaded")
+def elsewhere_function(program: Program, then: Iterable[str], *, alive: bool) -> Lines:
+    """Return the function that loads in another process, and what it does then."""
+    ready = training_ready(program.way, program.case) if alive else ()
     return [
-        "def elsewhere(folder):",
-        '    """Load in another process."""',
-        *indented(load),
-        f"    return {name}(loaded)",
+        "def elsewhere(file):",
+        *indented(loaded(program, program.path)),
+        *indented(ready),
+        *indented(then),
     ]
 
 
 def pooled(variable: str) -> Iterator[str]:
     """Yield the call of `elsewhere` in another process."""
     yield 'with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:'
-    yield f"    {variable} = pool.submit(elsewhere, folder).result()"
+    yield f"    {variable} = pool.submit(elsewhere, file).result()"
 
 
-def builders(program: Program) -> Iterable[Lines]:
-    """Yield the functions that stand for the model's code."""
-    built = program.check != UNBUILT
-    yield list(build_function("build", program.case, built=built))
-    if _uses_code(program) and rebuild(program.case) == "rebuild":
-        yield list(build_function("rebuild", program.case.in_force))
+def builders(program: Program) -> Iterator[Lines]:
+    """Yield the classes and functions that stand for the model's code."""
+    first, second = _written(program)
+    if program.case.architecture.kind is Kind.SUBCLASSED:
+        yield list(written_class(program.case.architecture, first))
+        if second != first:
+            yield list(written_class(program.code.architecture, second))
+    if program.builder:
+        yield _function(program.builder, new_model(program))
+    if program.rebuilder != program.builder:
+        made = building_call(program.code, written=second)
+        yield _function(program.rebuilder, made)
 
 
-def _uses_code(program: Program) -> bool:
-    hops = [event.path for event in program.case.history.before if isinstance(event, Hop)]
-    return any(program.dialect.script(path).code for path in (program.path, *hops))
+def _written(program: Program) -> tuple[str, str]:
+    """Return what the classes of a subclassed model are called, the second to load into."""
+    other = program.code_uses and program.code.architecture != program.case.architecture
+    return "Written", "Rewritten" if other else "Written"
 
 
-def generators_function(program: Program, facet: Facet | None) -> Iterable[Lines]:
-    """Yield what tells the state of random generators, where it is asked for."""
+def _function(name: str, made: Iterator[str]) -> Lines:
+    return [f"def {name}():", *indented(made), "    return model"]
+
+
+def generators_function(program: Program, facet: Facet | None) -> list[Lines]:
+    """Return what tells the state of random generators, where it is asked for."""
     return [list(program.dialect.generators)] if facet is Facet.RNG else []
 
 
-def brought_up(program: Program) -> Lines:
-    """Return the making of `model`, trained as the case says."""
-    return [*new(program), *history(program)]
+def new_model(program: Program) -> Iterator[str]:
+    """Yield what makes `model`."""
+    return building_call(program.case, built=program.check != UNBUILT)
 
 
-def new(program: Program) -> Lines:
-    """Return the making of `model`."""
-    return [seeding(program.case, 0), "model = build()"]
+def new(program: Program) -> Iterator[str]:
+    """Yield the making of `model`, by a function where there is one."""
+    yield seeding(program.case, 0)
+    yield from [f"model = {program.builder}()"] if program.builder else new_model(program)
+
+
+def brought_up(program: Program) -> Iterator[str]:
+    """Yield the making of `model`, trained as the case says."""
+    yield from new(program)
+    yield from history(program)
 
 
 def history(program: Program) -> Iterator[str]:
@@ -156,10 +202,10 @@ def history(program: Program) -> Iterator[str]:
         yield seeding(program.case, 1)
     for index, event in enumerate(program.case.history.before):
         if isinstance(event, Hop):
-            script, stem = program.dialect.script(event.path), f"hop_{index}"
-            yield from script.saving("model", stem)
-            yield from script.loading(program.case, "model", "model", stem)
+            yield from saving(way_of(program.subject, event.path))
+            yield from loaded(program, event.path)
+            yield "model = loaded"
             if program.case.settings.run_eagerly:
                 yield "model.run_eagerly = True"
         else:
-            yield from event_lines(program.case, index, resets=program.resets)
+            yield from event_lines(program.case, index, resets=program.dialect.resets)

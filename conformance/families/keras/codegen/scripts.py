@@ -1,13 +1,12 @@
 """Plots: what a script does for each kind of finding, and what it compares in the end."""
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 
 from saveproof.conformance.families.keras.codegen.exceptions import raising
 from saveproof.conformance.families.keras.codegen.paths import (
     NotReproducible,
-    dialect_of,
+    saving,
+    scripted,
     training_ready,
 )
 from saveproof.conformance.families.keras.codegen.program import (
@@ -25,13 +24,14 @@ from saveproof.conformance.families.keras.codegen.program import (
     new,
     outputs_lines,
     pooled,
+    saved_and_loaded,
     train_on,
 )
 from saveproof.conformance.families.keras.codegen.source import Lines, indented, literal
-from saveproof.conformance.families.keras.codegen.state import look
+from saveproof.conformance.families.keras.codegen.state import MISSING, look
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.trace import Stage
-from saveproof.reports.records import Finding
+from saveproof.reports.findings import Change, Defect, DefectKind
 from saveproof.strategies.case import Case
 
 ARRAYS = frozenset(
@@ -43,127 +43,102 @@ ARRAYS = frozenset(
 """Facets whose entries are arrays."""
 
 
-@dataclass(frozen=True)
-class Equality:
-    """How `expected` and `found` are compared: a function if need be, and what tells a defect."""
-
-    function: Lines
-    defect: str
+PLAIN = 'assert found == expected, f"expected {expected!r}, found {found!r}"'
+SAME = "np.testing.assert_array_equal(found, expected, strict=True)"
+"""Dtype, shape and values are equal."""
 
 
-PLAIN = Equality([], "expected != found")
-SAME = Equality(
-    [
-        "def same(one, other):",
-        '    """Say whether dtype, shape and bytes are equal."""',
-        "    one, other = np.asarray(one), np.asarray(other)",
-        "    alike = (one.dtype, one.shape) == (other.dtype, other.shape)",
-        "    return alike and one.tobytes() == other.tobytes()",
-    ],
-    "not same(expected, found)",
-)
-
-
-def plot(case: Case, subject: str, path: str, check: str, finding: Finding) -> Plot:
+def plot(case: Case, subject: str, path: str, check: str, defect: Defect) -> Plot:
     """Return what the script does.
 
     Raises:
         NotReproducible: no script is known for the subject, the path or this kind of finding.
     """
-    program = Program(case, dialect_of(subject), path, check, finding)
-    if program.topic in set(Facet):
-        return _state(program)
-    if program.topic == "outputs":
-        return _outputs(program)
-    if program.topic == "resume":
-        return _resume(program)
-    if program.topic == "fresh":
-        return _fresh(program)
-    if program.topic == "refusal" or program.topic in set(Stage):
-        return raising(program)
-    raise NotReproducible(
-        f"finding {finding.key!r}: a script shows differences and exceptions, not the end of a "
-        "process; use `saveproof replay`"
+    known = scripted(subject)
+    program = Program(known.as_run(case), known, path, check, defect)
+    unknown = defect.kind is DefectKind.RAISED and defect.action not in set(Stage)
+    if unknown or defect.kind not in PLOTS:
+        raise _not_reproducible(defect)
+    return PLOTS[defect.kind](program)
+
+
+def _not_reproducible(defect: Defect) -> NotReproducible:
+    return NotReproducible(
+        f"finding {defect.key!r}: no script shows such a finding ({defect.kind}); use "
+        "`saveproof replay`"
     )
 
 
+def _facet(program: Program) -> Facet:
+    if program.defect.facet not in set(Facet):
+        raise _not_reproducible(program.defect)
+    return Facet(program.defect.facet)
+
+
 def _state(program: Program) -> Plot:
-    facet = Facet(program.topic)
-    arrays = facet in ARRAYS and program.what != "order"
-    observe = look(program.case, facet, program.finding.where, program.what)
+    facet, difference = _facet(program), program.defect.difference
+    counted = facet is Facet.SLOTS and difference.change in MISSING
+    arrays = facet in ARRAYS and difference.change is not Change.ORDER and not counted
+    observe = look(program.case, facet, difference.where, difference.change)
     return _comparison(program, observe, SAME if arrays else PLAIN, alive=False, facet=facet)
 
 
 def _outputs(program: Program) -> Plot:
     several = len(program.case.architecture.outputs) > 1
-    index = program.finding.where.rpartition(" ")[2]
-    chosen = f"outputs[{index}]" if several and index.isdigit() else "outputs"
+    index = program.defect.name
+    chosen = f"outputs[{index}]" if several and index.isdecimal() else "outputs"
     observe = [
         "def look(model):",
-        '    """Return the model\'s outputs."""',
         *indented(outputs_lines(program)),
         f"    return {program.dialect.array(chosen)}",
     ]
     return _comparison(program, observe, _near(program), alive=True)
 
 
-def _resume(program: Program) -> Plot:
-    found = re.match(r"step (\d+)(?: \(\w+\))?: (.*)", program.finding.where)
-    if found is None:
-        return raising(program)
-    count, rest = int(found[1]), found[2]
-    facet = next((f for f in Facet if rest.startswith(f"{f}: ")), None)
-    if facet is None:
-        observe = train_on(program, count, f"np.array(logs.get({literal(rest)}))")
-        return _comparison(program, observe, _near(program), alive=True)
-    where = rest.removeprefix(f"{facet}: ")
-    looking = look(program.case, facet, where, "missing")
-    observe = [*looking, "", "", *train_on(program, count, "look(model)")]
+def _logs(program: Program) -> Plot:
+    name = literal(program.defect.name)
+    log = f"logs.get({name})" if program.defect.kind is DefectKind.LOG_NAMES else f"logs[{name}]"
+    observe = train_on(program, program.defect.step, [f"    return np.array({log})"])
+    return _comparison(program, observe, _near(program), alive=True)
+
+
+def _trained_state(program: Program) -> Plot:
+    facet = _facet(program)
+    change = Change.MISSING if facet in (Facet.SLOTS, Facet.METRICS) else Change.VALUE
+    _, *looking = look(program.case, facet, program.defect.difference.where, change)
+    observe = train_on(program, program.defect.step, looking)
     return _comparison(program, observe, _near(program), alive=True, facet=facet)
 
 
 def _fresh(program: Program) -> Plot:
-    facet = Facet(program.finding.key.removeprefix("fresh: "))
-    observe = look(program.case, facet, program.finding.where, "missing")
+    facet = _facet(program)
+    observe = look(program.case, facet, program.defect.difference.where, Change.MISSING)
     body = [
         *new(program),
         "fresh = look(model)",
         *history(program),
         "trained = look(model)",
-        *program.script.saving("model", "saved"),
-        *program.script.loading(program.case, "model", "loaded", "saved"),
+        *saved_and_loaded(program),
         "found = look(loaded)",
+        "as_trained = np.array_equal(found, trained) and not np.array_equal(trained, fresh)",
+        'assert not as_trained, f"expected {fresh}, found {found}"',
     ]
-    return Plot(
-        functions=(
-            *builders(program),
-            SAME.function,
-            *generators_function(program, facet),
-            observe,
-        ),
-        body=body,
-        defect="same(found, trained) and not same(trained, fresh)",
-        values=("fresh", "trained", "found"),
-    )
+    functions = (*builders(program), *generators_function(program, facet), observe)
+    return Plot(functions=functions, body=body)
 
 
 def _comparison(
-    program: Program, observe: Lines, equal: Equality, *, alive: bool, facet: Facet | None = None
+    program: Program, observe: Lines, equal: str, *, alive: bool, facet: Facet | None = None
 ) -> Plot:
     """Return the plot that compares what `observe` gives of two models; `alive` ones train on."""
-    name = "train_on" if any(line.startswith("def train_on") for line in observe) else "look"
+    name = observe[0].partition("(")[0].removeprefix("def ")
     other_process = program.check == ELSEWHERE
-    functions = [*builders(program)]
-    if equal.function:
-        functions.append(equal.function)
-    functions += [*generators_function(program, facet), observe]
+    functions = [*builders(program), *generators_function(program, facet), observe]
     if other_process:
-        functions.append(elsewhere_function(program, name, alive=alive))
+        functions.append(elsewhere_function(program, [f"return {name}(loaded)"], alive=alive))
     return Plot(
         functions=tuple(functions),
-        body=[*brought_up(program), *_observed(program, name, alive=alive)],
-        defect=equal.defect,
-        values=("expected", "found"),
+        body=[*brought_up(program), *_observed(program, name, alive=alive), equal],
         alive=alive,
         parallel=other_process,
     )
@@ -171,33 +146,42 @@ def _comparison(
 
 def _observed(program: Program, name: str, *, alive: bool) -> Iterator[str]:
     """Yield the save and the load, and the observations `expected` and `found`."""
-    save = [*program.script.saving("model", "saved")]
-    load = [*program.script.loading(program.case, "model", "loaded", "saved")]
+    save = [*saving(program.way)]
+    both = [*saved_and_loaded(program)]
     if alive:
-        load += training_ready(program.dialect, program.path, program.case, "loaded")
+        both += training_ready(program.way, program.case)
     if program.check == CHANGES_NOTHING:
         yield from (f"expected = {name}(model)", *save, f"found = {name}(model)")
     elif program.check == SECOND:
-        yield from (*save, *load, f"expected = {name}(loaded)", *again(program))
-        yield f"found = {name}(again)"
+        yield from (*both, f"expected = {name}(loaded)", *again(program))
+        yield f"found = {name}(loaded)"
     elif program.check == ELSEWHERE:
-        yield from (*save, *load, f"expected = {name}(loaded)", *pooled("found"))
+        yield from (*both, f"expected = {name}(loaded)", *pooled("found"))
     elif alive:
-        yield from (*save, *load, f"expected = {name}(model)", f"found = {name}(loaded)")
+        yield from (*both, f"expected = {name}(model)", f"found = {name}(loaded)")
     else:
-        yield from (f"expected = {name}(model)", *save, *load, f"found = {name}(loaded)")
+        yield from (f"expected = {name}(model)", *both, f"found = {name}(loaded)")
 
 
-def _near(program: Program) -> Equality:
-    exactness = program.dialect.contract(program.path).exactness.of(program.case)
+def _near(program: Program) -> str:
+    exactness = program.way.contract.exactness.of(program.case)
     if exactness.rtol == exactness.atol == 0.0:
         return SAME
-    tolerance = f"rtol={exactness.rtol}, atol={exactness.atol}, equal_nan=True"
-    near = [
-        "def near(one, other):",
-        '    """Say whether dtype and shape are equal, and the values to the tolerance."""',
-        "    one, other = np.asarray(one), np.asarray(other)",
-        "    alike = (one.dtype, one.shape) == (other.dtype, other.shape)",
-        f"    return alike and np.allclose(other, one, {tolerance})",
-    ]
-    return Equality(near, "not near(expected, found)")
+    tolerance = f"rtol={exactness.rtol}, atol={exactness.atol}"
+    return f"np.testing.assert_allclose(found, expected, {tolerance})"
+
+
+PLOTS: Mapping[DefectKind, Callable[[Program], Plot]] = {
+    DefectKind.STATE: _state,
+    DefectKind.OUTPUT: _outputs,
+    DefectKind.OUTPUT_COUNT: _outputs,
+    DefectKind.LOG: _logs,
+    DefectKind.LOG_NAMES: _logs,
+    DefectKind.TRAINED_STATE: _trained_state,
+    DefectKind.RAISED: raising,
+    DefectKind.NO_TRAINING: raising,
+    DefectKind.NOT_REFUSED: raising,
+    DefectKind.UNCLEAR_REFUSAL: raising,
+    DefectKind.NOT_FRESH: _fresh,
+}
+"""What shows a defect, by its kind."""

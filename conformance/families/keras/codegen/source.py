@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from textwrap import wrap
 from typing import Any
 
 WIDTH = 88
@@ -44,15 +45,29 @@ Expression = str | CallExpression | Items
 
 
 def lines(before: str, expression: Expression, after: str = "") -> Iterator[str]:
-    """Yield `before expression after` on one line, or an argument a line where that is too wide."""
+    """Yield `before expression after` on one line where that is not too wide.
+
+    Else all arguments stand on one line, or each on its own; the items of a list that is the first
+    stand in the call's own brackets.
+    """
     one = before + flat(expression) + after
     if isinstance(expression, str) or len(one) <= WIDTH:
         yield one
         return
     opening, parts, closing = _parts(expression)
+    (_, first), *others = parts
+    if isinstance(first, Items) and len(last := _joined(others)) < WIDTH // 2:
+        yield before + opening + "["
+        for item in first.items:
+            yield from indented(lines("", item, ","))
+        yield f"]{', ' if last else ''}{last}{closing}{after}"
+        return
     yield before + opening
-    for name, part in parts:
-        yield from indented(lines(name, part, ","))
+    if len(arguments := _joined(parts)) <= WIDTH - 4:
+        yield f"    {arguments}"
+    else:
+        for name, part in parts:
+            yield from indented(lines(name, part, ","))
     yield closing + after
 
 
@@ -61,7 +76,11 @@ def flat(expression: Expression) -> str:
     if isinstance(expression, str):
         return expression
     opening, parts, closing = _parts(expression)
-    return opening + ", ".join(name + flat(part) for name, part in parts) + closing
+    return opening + _joined(parts) + closing
+
+
+def _joined(parts: Iterable[tuple[str, Expression]]) -> str:
+    return ", ".join(name + flat(part) for name, part in parts)
 
 
 def indented(block: Iterable[str]) -> Iterator[str]:
@@ -127,10 +146,15 @@ def index(number: str) -> str:
     return str(int(number))
 
 
-def docstring(text: str) -> str:
-    """Return a docstring of one line; nothing in the text can end it."""
+def docstring(*paragraphs: str) -> str:
+    """Return a docstring, on one line if it fits; nothing in the text can end it."""
+    text = "\n\n".join("\n".join(wrap(_words(one), WIDTH)) for one in paragraphs)
+    return f'"""{text}"""' if "\n" not in text else f'"""{text}\n"""'
+
+
+def _words(text: str) -> str:
     words = " ".join(text.replace("\\", "/").replace('"', "'").split())
-    return f'"""{"".join(one for one in words if one.isprintable())}"""'
+    return "".join(one for one in words if one.isprintable())
 
 
 def literals(config: Mapping[str, Any]) -> dict[str, Expression]:

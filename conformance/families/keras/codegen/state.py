@@ -4,21 +4,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from saveproof.conformance.families.keras.arguments import RENAMED, WRAPPED
-from saveproof.conformance.families.keras.builder import NAMESPACES, RECURRENT
-from saveproof.conformance.families.keras.codegen.models import layer_at, layer_paths
+from saveproof.conformance.families.keras.codegen.models import (
+    NAMESPACES,
+    RECURRENT,
+    layer_at,
+    layer_paths,
+)
 from saveproof.conformance.families.keras.codegen.source import (
     Lines,
-    docstring,
     identifier,
     index,
     literal,
 )
 from saveproof.conformance.families.keras.inspection import NO_SLOTS
 from saveproof.conformance.model_state.contract import Facet
+from saveproof.reports.findings import Change
 from saveproof.strategies.case import Architecture, Case, Kind
 
-MISSING = frozenset(("missing", "unexpected"))
-"""Differences where one of the two models has no such entry."""
+MISSING = frozenset((Change.MISSING, Change.UNEXPECTED))
+"""Changes where one of the two models has no such entry."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +38,15 @@ class EntryAddress:
         return layer_at("model", self.layer)
 
 
-def look(case: Case, facet: Facet, where: str, what: str) -> Lines:
+def look(case: Case, facet: Facet, where: str, change: Change | None) -> Lines:
     """Return the function `look(model)` that gives the entry, or its place in the order."""
-    expression = _ORDER.get(facet, _LAYER_NAMES) if what == "order" else _entry(case, facet, where)
-    told = f"{facet}: {where}".rstrip(": ")
-    head = ["def look(model):", f"    {docstring(f'Return {told}.')}", *_before(facet)]
-    if what not in MISSING:
+    expression = (
+        _ORDER.get(facet, _LAYER_NAMES) if change is Change.ORDER else _entry(case, facet, where)
+    )
+    head = ["def look(model):", *_before(facet)]
+    if facet is Facet.SLOTS and change in MISSING and expression.startswith("np.array(slots["):
+        return [*head, "    return len(slots)"]
+    if change not in MISSING:
         return [*head, f"    return {expression}"]
     return [
         *head,
@@ -55,10 +62,8 @@ def _before(facet: Facet) -> Lines:
         return []
     return [
         f"    others = {literal(tuple(sorted(NO_SLOTS)))}",
-        "    variables = list(model.optimizer.variables)",
-        '    names = [v.name.rpartition("/")[2].partition(":")[0] for v in variables]',
-        "    slots = [np.array(v) for v, name in zip(variables, names) if name not in others]",
-        '    print("slots:", len(slots))',
+        "    held = model.optimizer.variables",
+        '    slots = [v for v in held if v.name.split("/")[-1].split(":")[0] not in others]',
     ]
 
 
@@ -187,7 +192,7 @@ def _optimizer(_: Case, where: str) -> str:
 def _slots(_: Case, where: str) -> str:
     number = where.split(" ")[0]
     if number.isdecimal():
-        return f"slots[{index(number)}]"
+        return f"np.array(slots[{index(number)}])"
     return f"np.array(getattr(model.optimizer, {literal(where)}))"
 
 

@@ -1,6 +1,6 @@
 """Training histories in source: the rows that an event implies, and what it does with them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from saveproof.conformance.families.keras.codegen.models import compiling, layer_at, resetting
@@ -25,50 +25,81 @@ from saveproof.strategies.case import (
     SetTrainable,
     TrainOnBatch,
 )
-from saveproof.strategies.data import PROBE_ROWS
+from saveproof.strategies.data import PROBE, PROBE_ROWS, Rows, row_count
 from saveproof.strategies.shapes import tensor_shapes
 from saveproof.strategies.targets import Target, target_of
 
-PROBE = 2**32
-"""The index of the probe inputs in `saveproof.strategies.data`."""
+
+def event_source(
+    case: Case, event: AnyEvent, model: str = "model", *, resets: bool
+) -> Iterator[str]:
+    """Yield what does the event to `model` with the rows `x`, `y` and `weights`; it leaves `logs`.
+
+    A `TrainOnBatch` is one step of it. `resets` has metrics reset before it, as Keras 2 does by
+    itself: Keras 3 has the mean since the last reset.
+    """
+    if resets and isinstance(event, TrainOnBatch):
+        yield f"{model}.reset_metrics()"
+    yield from _EVENTS[type(event)](case, event, model)
+
+
+def given(rows: Rows | None) -> dict[str, Any]:
+    """Return the rows of an event by the names that its source has for them."""
+    if rows is None:
+        return {}
+    arrays = {"x": rows.inputs, "y": rows.targets, "weights": rows.sample_weight}
+    return {
+        name: several[0] if len(several) == 1 else list(several)
+        for name, several in arrays.items()
+        if several
+    }
 
 
 def event_lines(case: Case, index: int, *, resets: bool) -> Iterator[str]:
-    """Yield the event of that place in the history, done to `model`.
-
-    `resets` has metrics reset before a batch, as Keras 2 does by itself.
-    """
-    event = (*case.history.before, *case.history.after)[index]
-    if isinstance(event, TrainOnBatch):
-        return _train_on_batch(case, index, event, resets=resets)
-    return _EVENTS[type(event)](case, index, event)
+    """Yield the event of that place in the history, done to `model`, and the rows before it."""
+    return _steps(case, index, None, resets=resets)
 
 
 def steps_lines(case: Case, count: int | None, *, resets: bool) -> Iterator[str]:
     """Yield so many steps of the training after the save, all without a count.
 
-    A batch is a step, and so is every other event. The last step leaves its `logs`.
+    A batch is a step, and so is every other event.
     """
     start = len(case.history.before)
     for index, event in enumerate(case.history.after, start):
-        steps = event.steps if isinstance(event, TrainOnBatch) else 1
-        taken = steps if count is None else min(steps, count)
-        last = count == taken
-        if isinstance(event, TrainOnBatch):
-            yield from _train_on_batch(case, index, event, steps=taken, resets=resets, logs=last)
-        else:
-            yield from _logging(event_lines(case, index, resets=resets), logs=last)
-        if last:
+        if count == 0:
             return
-        count = None if count is None else count - taken
+        yield from _steps(case, index, count, resets=resets)
+        steps = event.steps if isinstance(event, TrainOnBatch) else 1
+        count = None if count is None else max(count - steps, 0)
 
 
-def _logging(block: Iterable[str], *, logs: bool) -> Iterator[str]:
-    """Yield the lines, the logs of a fit or an evaluation being kept."""
-    for line in block:
-        keeps = logs and line.startswith(("model.fit(", "model.evaluate("))
-        history = ".history" if line.startswith("model.fit(") else ""
-        yield f"logs = {line}{history}" if keeps else line
+def _steps(case: Case, index: int, count: int | None, *, resets: bool) -> Iterator[str]:
+    event = (*case.history.before, *case.history.after)[index]
+    source = event_source(case, event, resets=resets)
+    if not isinstance(event, TrainOnBatch) or event.steps == 1:
+        yield from (*_rows(case, index), *source)
+        return
+    size, steps = event.batch_size, min(event.steps, event.steps if count is None else count)
+    names = ("x", "y", "weights") if event.sample_weight else ("x", "y")
+    if steps == 1:
+        yield from (*_rows(case, index), _cut(case, names, names, f":{size}"), *source)
+        return
+    whole = [f"every_{name}" for name in names]
+    yield from _rows(case, index, *whole)
+    yield f"for start in range(0, {steps * size}, {size}):"
+    yield from indented([_cut(case, names, whole, f"start : start + {size}"), *source])
+
+
+def _cut(case: Case, names: Sequence[str], arrays: Sequence[str], cut: str) -> str:
+    """Return the line that gives some of the rows of arrays, or of lists of them, names."""
+    sizes = {"x": len(case.architecture.inputs)}
+    several = [sizes.get(name, len(case.architecture.outputs)) > 1 for name in names]
+    parts = [
+        f"[one[{cut}] for one in {array}]" if many else f"{array}[{cut}]"
+        for array, many in zip(arrays, several, strict=True)
+    ]
+    return f"{', '.join(names)} = {', '.join(parts)}"
 
 
 def seeding(case: Case, more: int) -> str:
@@ -76,96 +107,84 @@ def seeding(case: Case, more: int) -> str:
     return f"keras.utils.set_random_seed({(case.seed + more) % 2**32})"
 
 
-def predicting(case: Case, model: str) -> Iterator[str]:
-    """Yield the lines that leave the model's outputs on the probe inputs in `outputs`."""
-    count = case.architecture.inputs[0].batch_size or PROBE_ROWS
-    yield _generator(case, PROBE)
-    yield from _inputs(case, count)
+def predicting(case: Case, model: str = "model") -> str:
+    """Return the line that leaves the model's outputs on the inputs `x` in `outputs`."""
     if case.settings.run_eagerly:
-        yield f"outputs = {model}(x, training=False)"
-    else:
-        yield f"outputs = {model}.predict(x, batch_size={count}, verbose=0)"
+        return f"outputs = {model}(x, training=False)"
+    return f"outputs = {model}.predict(x, batch_size={probe_rows(case)}, verbose=0)"
 
 
-def first_batch(case: Case, model: str) -> Iterator[str]:
-    """Yield training on the first batch that follows the save, weights of rows left out."""
+def probe_lines(case: Case) -> Iterator[str]:
+    """Yield the probe inputs `x`."""
+    yield _generator(case, PROBE)
+    yield from _inputs(case, "x", probe_rows(case))
+
+
+def probe_rows(case: Case) -> int:
+    """Return the number of the probe's rows."""
+    return case.architecture.inputs[0].batch_size or PROBE_ROWS
+
+
+def first_batch(case: Case) -> tuple[int, TrainOnBatch] | None:
+    """Return the first event after the save that trains on batches, and its place, if any does."""
     start = len(case.history.before)
     for index, event in enumerate(case.history.after, start):
         if isinstance(event, TrainOnBatch):
-            yield from _rows(case, index, event.steps * event.batch_size, weights=False)
-            inputs, targets = _cut(case, f":{event.batch_size}")
-            yield f"{model}.train_on_batch({inputs}, {targets})"
-            return
+            return index, event
+    return None
 
 
-def _train_on_batch(
-    case: Case,
-    index: int,
-    event: TrainOnBatch,
-    *,
-    resets: bool,
-    steps: int | None = None,
-    logs: bool = False,
-) -> Iterator[str]:
-    size, steps = event.batch_size, event.steps if steps is None else steps
-    reset = ["model.reset_metrics()"] if resets else []
-    yield from _rows(case, index, event.steps * size, weights=event.sample_weight)
-    if steps == 1:
-        whole = event.steps == 1
-        yield from (*reset, _one_step(case, event, "" if whole else f":{size}", logs=logs))
+def batch_lines(case: Case) -> Iterator[str]:
+    """Yield the first batch that follows the save, as `x` and `y`."""
+    batch = first_batch(case)
+    if batch is None:
         return
-    yield f"for start in range(0, {steps * size}, {size}):"
-    step = _one_step(case, event, f"start : start + {size}", logs=logs)
-    yield from indented([*reset, step])
+    index, event = batch
+    yield from _rows(case, index, weights="")
+    if event.steps > 1:
+        yield _cut(case, ("x", "y"), ("x", "y"), f":{event.batch_size}")
 
 
-def _one_step(case: Case, event: TrainOnBatch, cut: str, *, logs: bool) -> str:
-    inputs, targets = _cut(case, cut)
-    weights = _cut_one(case.architecture.outputs, "weights", cut) if event.sample_weight else ""
-    more = _weighted(event.class_weight, weights)
-    step = f"model.train_on_batch({inputs}, {targets}{more}"
-    return f"logs = {step}, return_dict=True)" if logs else f"{step})"
+def _train_on_batch(_: Case, event: TrainOnBatch, model: str) -> Iterator[str]:
+    yield f"logs = {model}.train_on_batch(x, y{_weighted(event)}, return_dict=True)"
 
 
-def _fit(case: Case, index: int, event: Fit) -> Iterator[str]:
-    yield from _rows(case, index, event.samples, weights=event.sample_weight)
-    more = _weighted(event.class_weight, "weights" if event.sample_weight else "")
+def _fit(_: Case, event: Fit, model: str) -> Iterator[str]:
     how = f"batch_size={event.batch_size}, epochs={event.epochs}, shuffle={event.shuffle}"
-    yield f"model.fit(x, y{more}, {how}, verbose=0)"
+    yield f"logs = {model}.fit(x, y{_weighted(event)}, {how}, verbose=0).history"
 
 
-def _evaluate(case: Case, index: int, event: Evaluate) -> Iterator[str]:
-    yield from _rows(case, index, event.samples, weights=False)
-    yield f"model.evaluate(x, y, batch_size={event.batch_size}, return_dict=True, verbose=0)"
+def _evaluate(_: Case, event: Evaluate, model: str) -> Iterator[str]:
+    yield (
+        f"logs = {model}.evaluate(x, y, batch_size={event.batch_size}, return_dict=True, verbose=0)"
+    )
 
 
-def _predict(case: Case, index: int, event: Predict) -> Iterator[str]:
-    yield _generator(case, index)
-    yield from _inputs(case, event.samples)
-    yield f"model.predict(x, batch_size={event.batch_size}, verbose=0)"
+def _predict(_: Case, event: Predict, model: str) -> Iterator[str]:
+    yield f"{model}.predict(x, batch_size={event.batch_size}, verbose=0)"
 
 
-def _set_trainable(_: Case, __: int, event: SetTrainable) -> Iterator[str]:
-    yield f"{layer_at('model', event.layer.split('/'))}.trainable = {event.value}"
+def _set_trainable(_: Case, event: SetTrainable, model: str) -> Iterator[str]:
+    yield f"{layer_at(model, event.layer.split('/'))}.trainable = {event.value}"
 
 
-def _set_learning_rate(_: Case, __: int, event: SetLearningRate) -> Iterator[str]:
-    yield f"model.optimizer.learning_rate = {literal(event.value)}"
+def _set_learning_rate(_: Case, event: SetLearningRate, model: str) -> Iterator[str]:
+    yield f"{model}.optimizer.learning_rate = {literal(event.value)}"
 
 
-def _recompile(_: Case, __: int, event: Recompile) -> Iterator[str]:
-    return compiling("model", event.settings)
+def _recompile(_: Case, event: Recompile, model: str) -> Iterator[str]:
+    return compiling(model, event.settings)
 
 
-def _reset_metrics(_: Case, __: int, ___: ResetMetrics) -> Iterator[str]:
-    yield "model.reset_metrics()"
+def _reset_metrics(_: Case, __: ResetMetrics, model: str) -> Iterator[str]:
+    yield f"{model}.reset_metrics()"
 
 
-def _reset_states(case: Case, _: int, __: ResetStates) -> Iterator[str]:
-    return resetting("model", case.architecture)
+def _reset_states(case: Case, _: ResetStates, model: str) -> Iterator[str]:
+    return resetting(model, case.architecture)
 
 
-_EVENTS: Mapping[type, Callable[[Case, int, Any], Iterator[str]]] = {
+_EVENTS: Mapping[type, Callable[[Case, Any, str], Iterator[str]]] = {
     Evaluate: _evaluate,
     Fit: _fit,
     Predict: _predict,
@@ -174,27 +193,37 @@ _EVENTS: Mapping[type, Callable[[Case, int, Any], Iterator[str]]] = {
     ResetStates: _reset_states,
     SetLearningRate: _set_learning_rate,
     SetTrainable: _set_trainable,
+    TrainOnBatch: _train_on_batch,
 }
+"""What does an event to a model, by its class."""
 
 
 def _generator(case: Case, index: int) -> str:
     return f"rng = np.random.Generator(np.random.Philox(key=({case.seed}, {index})))"
 
 
-def _rows(case: Case, index: int, count: int, *, weights: bool) -> Iterator[str]:
+def _rows(
+    case: Case, index: int, x: str = "x", y: str = "y", weights: str = "weights"
+) -> Iterator[str]:
     """Yield the rows as `saveproof.strategies.data` draws them: inputs, targets, then weights."""
+    events = (*case.history.before, *case.history.after)
+    event = events[index]
+    count = row_count(event)
+    if count is None:
+        return
     yield _generator(case, index)
-    yield from _inputs(case, count)
-    earlier = (*case.history.before, *case.history.after)[:index]
-    yield from lines("y = ", one_or_list(_targets(case, earlier, count)))
-    if weights:
+    yield from _inputs(case, x, count)
+    if isinstance(event, Predict):
+        return
+    yield from lines(f"{y} = ", one_or_list(_targets(case, events[:index], count)))
+    if weights and isinstance(event, Fit | TrainOnBatch) and event.sample_weight:
         drawn = f'rng.uniform(0.25, 2.0, {count}).astype("float32")'
-        yield from lines("weights = ", one_or_list([drawn] * len(case.architecture.outputs)))
+        yield from lines(f"{weights} = ", one_or_list([drawn] * len(case.architecture.outputs)))
 
 
-def _inputs(case: Case, count: int) -> Iterator[str]:
+def _inputs(case: Case, x: str, count: int) -> Iterator[str]:
     drawn = [_input_rows(one, count) for one in case.architecture.inputs]
-    return lines("x = ", one_or_list(drawn))
+    return lines(f"{x} = ", one_or_list(drawn))
 
 
 def _input_rows(one: Input, count: int) -> str:
@@ -223,18 +252,8 @@ def _target_rows(target: Target, shape: tuple[int, ...]) -> str:
     return f'np.eye({shape[-1]}, dtype="float32")[{numbers}]'
 
 
-def _cut(case: Case, cut: str) -> tuple[str, str]:
-    inputs, outputs = case.architecture.inputs, case.architecture.outputs
-    return _cut_one(inputs, "x", cut), _cut_one(outputs, "y", cut)
-
-
-def _cut_one(arrays: Sequence[object], variable: str, cut: str) -> str:
-    if not cut:
-        return variable
-    return f"{variable}[{cut}]" if len(arrays) == 1 else f"[one[{cut}] for one in {variable}]"
-
-
-def _weighted(class_weight: Sequence[float], sample_weight: str) -> str:
-    given = f", sample_weight={sample_weight}" if sample_weight else ""
-    by_class = literal(dict(enumerate(class_weight)))
-    return given + (f", class_weight={by_class}" if class_weight else "")
+def _weighted(event: Fit | TrainOnBatch) -> str:
+    """Return the arguments of weights, if any."""
+    given = ", sample_weight=weights" if event.sample_weight else ""
+    by_class = literal(dict(enumerate(event.class_weight)))
+    return given + (f", class_weight={by_class}" if event.class_weight else "")

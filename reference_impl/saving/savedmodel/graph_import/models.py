@@ -1,14 +1,13 @@
 """Subclassed models of other writers' SavedModels, brought back without their class."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
-from saveproof.reference_impl.custom_objects import active_custom_objects
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import leaves, map_leaves, map_shapes
 from saveproof.reference_impl.saving.checkpoint.object_graph import Node
 from saveproof.reference_impl.saving.checkpoint.tensor_types import dtype_of
-from saveproof.reference_impl.saving.errors import NotReadHere, WrongPart
+from saveproof.reference_impl.saving.errors import NotReadHere
 from saveproof.reference_impl.saving.savedmodel.graph_import.programs import (
     Callees,
     foreign_program,
@@ -17,7 +16,6 @@ from saveproof.reference_impl.saving.savedmodel.model_objects import held_by
 from saveproof.reference_impl.saving.savedmodel.objects import DICT, KERAS_API, LIST
 from saveproof.reference_impl.saving.savedmodel.reader import SavedModelContents
 from saveproof.reference_impl.saving.savedmodel.revived import Revived, places_of
-from saveproof.reference_impl.serialization import UnknownLayer, layer_class, name_in
 
 LISTS = ("variables", "trainable_variables", "regularization_losses")
 """What Keras lists of a layer beside its attributes."""
@@ -28,88 +26,20 @@ OWN_PENALTIES = "layer_regularization_losses"
 """Below a layer's `keras_api`: the penalties on its own weights."""
 
 
-def entry_of(saved: SavedModelContents, node: Node) -> dict[str, Any]:
-    """Return the entry of the layer or model at a node of a SavedModel.
+def config_of_graph(
+    saved: SavedModelContents, node: Node, entry_of: Callable[[Node], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the config from which `Revived` is the model at this node.
 
-    A model whose class is not known is described by its layers and by what its call did.
+    Args:
+        saved: what was read.
+        node: of the model.
+        entry_of: returns the entry of a layer inside.
 
     Raises:
-        UnknownLayer: if it can't come back without its class; the message says why.
+        NotReadHere: if the graph of its call does what a program can't.
         WrongPart: if the graph refers to what it does not have.
     """
-    told = saved.layers.get(id(node), {})
-    if "class_name" not in told:
-        raise WrongPart(
-            f"{saved.folder}: no class_name of the layer that is object {_number(saved, node)}"
-        )
-    config = _with_numbers(saved, node, told.get("config") or {})
-    entry = {"class_name": told["class_name"], "config": config, "name": told.get("name")}
-    if "is_graph_network" not in told:
-        return entry
-    arguments = saved.index.get("arguments") if node is saved.root else None
-    if arguments is not None and entry["class_name"] in active_custom_objects():
-        return {**entry, "config": arguments}
-    if not entry["config"]:
-        error = UnknownLayer(
-            f"model {told.get('name')!r}: its class {entry['class_name']!r} states no get_config()"
-        )
-    else:
-        try:
-            layer_class(str(entry["class_name"]), entry)
-        except UnknownLayer as unknown:
-            error = unknown
-        else:
-            return entry
-    return _without_class(saved, node, entry["config"], error)
-
-
-def _with_numbers(
-    saved: SavedModelContents, node: Node, config: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the config with the number of its node on each layer: a shared one has the same."""
-    listed = config.get("layers")
-    if not isinstance(listed, list):
-        return dict(config)
-    held = [child for child in node.children.values() if id(child) in saved.layers]
-    nodes = {saved.layers[id(child)]["name"]: child for child in held}
-    return {**config, "layers": [_with_number(saved, nodes, entry) for entry in listed]}
-
-
-def _with_number(
-    saved: SavedModelContents, nodes: Mapping[str, Node], entry: Mapping[str, Any]
-) -> dict[str, Any]:
-    config = entry["config"]
-    node = nodes.get(name_in(entry) or "")
-    if node is None:
-        return dict(entry)
-    inner = _with_numbers(saved, node, config)
-    return {**entry, "config": inner, "shared_object_id": _number(saved, node)}
-
-
-def _without_class(
-    saved: SavedModelContents, node: Node, config: Mapping[str, Any], error: UnknownLayer
-) -> dict[str, Any]:
-    """Return the entry of a model of a class that is not known: a graph's, or what its call did."""
-    revival = saved.index.get("revival") or {}
-    if "refused" in revival:
-        raise UnknownLayer(f"{error}; it can't come back without its class: {revival['refused']}")
-    if saved.layers[id(node)]["is_graph_network"] and "layers" in config:
-        kind = "Functional" if "input_layers" in config else "Sequential"
-        return {"class_name": kind, "config": config}
-    if "graph" in revival:
-        return dict(revival["graph"])
-    if "description" in revival:
-        return {"class_name": Revived.__name__, "config": revival}
-    if saved.layers[id(node)]["is_graph_network"]:
-        raise UnknownLayer(f"{error}; its config does not describe its graph")
-    try:
-        return {"class_name": Revived.__name__, "config": _config(saved, node)}
-    except NotReadHere as why:
-        raise UnknownLayer(f"{error}; it can't come back without its class: {why}") from why
-
-
-def _config(saved: SavedModelContents, node: Node) -> dict[str, Any]:
-    """Return the config from which `Revived` is the model at this node."""
     attributes = _attributes(saved, node)
     held = list({id(leaf): leaf for leaf in leaves(attributes)}.values())
     layers = [leaf for leaf in held if id(leaf) in saved.layers]
@@ -119,7 +49,7 @@ def _config(saved: SavedModelContents, node: Node) -> dict[str, Any]:
     places = places_of(layers, weights)
     description: dict[str, Any] = {
         "name": saved.layers[id(node)]["name"],
-        "layers": [{**entry_of(saved, leaf), "number": _number(saved, leaf)} for leaf in layers],
+        "layers": [{**entry_of(leaf), "number": _number(saved, leaf)} for leaf in layers],
         "attributes": {
             name: map_leaves(lambda leaf: places[id(leaf)], structure)
             for name, structure in attributes.items()

@@ -10,9 +10,9 @@ from typing import Any
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import leaves, map_leaves
 from saveproof.reference_impl.saving.errors import NotReadHere, WrongPart
-from saveproof.reference_impl.saving.savedmodel.functions import (
-    Functions,
-    Trace,
+from saveproof.reference_impl.saving.savedmodel.functions import Functions, Trace
+from saveproof.reference_impl.saving.savedmodel.graph_import.definitions import (
+    Definitions,
     base_name,
     called_by,
 )
@@ -54,7 +54,7 @@ class Callees:
         layers: Sequence[tuple[int | None, Layer]],
         weights: Mapping[int, tuple[int, int]],
     ) -> None:
-        self.functions = functions
+        self.definitions = Definitions(functions)
         self.weights = weights
         self.layers = [
             Known(place, layer, [] if number is None else list(functions.traces(number)))
@@ -92,7 +92,7 @@ class Callees:
         return (
             base_name(trace.name) == base_name(name)
             and list(trace.bound) == list(bound)
-            and self.functions.shape_of(trace.name) == self.functions.shape_of(name)
+            and self.definitions.shape_of(trace.name) == self.definitions.shape_of(name)
         )
 
 
@@ -104,7 +104,7 @@ def foreign_program(callees: Callees, trace: Trace, *, training: bool) -> dict[s
         WrongPart: if the graph refers to what it does not have.
     """
     steps = Steps()
-    definition = callees.functions.definition(trace.name)
+    definition = callees.definitions.definition(trace.name)
     count = len(definition.signature.input_arg) - len(trace.bound)
     given: list[Value] = [Ref("input", number) for number in range(count)]
     given += [Handle(number) for number in trace.bound]
@@ -220,7 +220,7 @@ class _Telling:
             name = node.attr["f"].func.name
             self._steps.calls(name, self._depth + 1)
             inner = _Telling(
-                *(self._callees, self._steps, self._callees.functions.definition(name), inputs),
+                *(self._callees, self._steps, self._callees.definitions.definition(name), inputs),
                 training=self._training,
                 depth=self._depth + 1,
             )

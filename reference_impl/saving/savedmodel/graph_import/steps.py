@@ -8,7 +8,7 @@ import numpy as np
 
 from saveproof.reference_impl.limits import check_size
 from saveproof.reference_impl.saving.errors import NotReadHere
-from saveproof.reference_impl.saving.savedmodel.functions import check_depth
+from saveproof.reference_impl.saving.savedmodel.graph_import.definitions import check_depth
 from saveproof.reference_impl.saving.savedmodel.program import PRIMITIVES, Ref, encoded_value
 
 MOST_CALLS = 10_000

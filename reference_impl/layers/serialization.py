@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from importlib import import_module
 from typing import Any, NotRequired
 
 from saveproof.reference_impl.catalogue import ClassEntry, may_be_built_in
@@ -16,20 +15,14 @@ from saveproof.reference_impl.custom_objects import (
 )
 from saveproof.reference_impl.keras_names import advice, of_keras
 from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.stated import stated_config
 from saveproof.reference_impl.limits import building
 from saveproof.reference_impl.loading import LoadError, MalformedEntry, at
 from saveproof.reference_impl.plain import with_arrays
-from saveproof.reference_impl.stated import stated_config
 
 Entry = dict[str, Any]
 
-# The models import this module to read the layers inside them, so they are named, not imported.
-MODELS: Mapping[str, tuple[str, str]] = {
-    "Functional": ("saveproof.reference_impl.engine.model", "Model"),
-    "Model": ("saveproof.reference_impl.engine.model", "Model"),
-    "Revived": ("saveproof.reference_impl.saving.savedmodel.revived", "Revived"),
-    "Sequential": ("saveproof.reference_impl.engine.sequential", "Sequential"),
-}
+_BUILT_IN: dict[str, type[Layer]] = {}
 
 # Arguments that Keras 3 writes and Keras 2 lacks, with the values that ask for nothing.
 _KERAS_3_ARGUMENTS: Mapping[str, tuple[object, ...]] = {
@@ -158,14 +151,19 @@ def layer_class(name: str, entry: Any) -> Any:
     )
 
 
+def register_built_in(classes: Mapping[str, type[Layer]]) -> None:
+    """Make classes of layers and models known by the names that entries give them."""
+    _BUILT_IN.update(classes)
+
+
 def built_in(name: str) -> type[Layer] | None:
     """Return the built-in layer or model of that name, or None."""
-    if name in MODELS:
-        module, attribute = MODELS[name]
-        model: type[Layer] = getattr(import_module(module), attribute)
-        return model
-    layers: Mapping[str, type[Layer]] = import_module("saveproof.reference_impl.layers").LAYERS
-    return layers.get(name)
+    return _BUILT_IN.get(name)
+
+
+def is_built_in(kind: type[Layer]) -> bool:
+    """Return whether a class is the built-in one of its name."""
+    return built_in(kind.__name__) is kind
 
 
 def _layer_name(entry: Mapping[str, Any]) -> str:

@@ -2,11 +2,10 @@
 
 from saveproof.reference_impl.engine.flags import flags_of, paired, set_flags
 from saveproof.reference_impl.engine.graph_config import graph_config, graph_from_config
-from saveproof.reference_impl.engine.model import Model
-from saveproof.reference_impl.engine.sequential import Sequential
+from saveproof.reference_impl.engine.model import beyond_graph
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.limits import allow_size
-from saveproof.reference_impl.saving.savedmodel.revived import beyond_graph
+from saveproof.reference_impl.model import Model, Sequential
 
 
 def clone_model(model: Model) -> Model:
