@@ -76,9 +76,10 @@ def tf215(session: nox.Session) -> None:
 
 @nox.session
 def mutants(session: nox.Session) -> None:
-    """Print the kill matrix: which check kills which mutant of the reference."""
-    session.install("-e", ".")
+    """Print the kill matrix, and hold every mutant's findings to the record."""
+    session.install("-e", ".", *GROUPS["test"])
     session.run("python", "-m", "saveproof.conformance.mutants", *session.posargs)
+    session.run("pytest", "--every-mutant", "tests/conformance/test_mutant_findings.py")
 
 
 @nox.session

@@ -38,12 +38,16 @@ from benchmarks.hostile_hdf5 import (
     with_chunk,
 )
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.formats import bundle_table
-from saveproof.reference_impl.formats.bundle_read import open_bundle
-from saveproof.reference_impl.formats.bundle_write import HEADER_KEY, index_file, write_bundle
-from saveproof.reference_impl.formats.protos import MESSAGES, encoded
-from saveproof.reference_impl.formats.saved_model_write import INDEX, VARIABLES
 from saveproof.reference_impl.limits import SLACK
+from saveproof.reference_impl.saving.checkpoint import bundle_table
+from saveproof.reference_impl.saving.checkpoint.bundle_reader import open_bundle
+from saveproof.reference_impl.saving.checkpoint.bundle_writer import (
+    HEADER_KEY,
+    index_file,
+    write_bundle,
+)
+from saveproof.reference_impl.saving.checkpoint.protos import MESSAGES, encoded
+from saveproof.reference_impl.saving.savedmodel.writer import INDEX, VARIABLES
 from saveproof.reference_impl.state import NamedArray
 
 ADDRESS_SPACE = 6 << 30

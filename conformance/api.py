@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from saveproof.conformance.processes.isolation import importable
+from saveproof.conformance.runs.exit_codes import FINDINGS, NOTHING_UNEXPECTED
+from saveproof.conformance.runs.options import DEFAULTS
 from saveproof.reports.store import Run, read
 
 
@@ -21,8 +23,8 @@ def check(
     paths: Sequence[str] = (),
     checks: Sequence[str] = (),
     kinds: Sequence[str] = (),
-    examples: int = 30,
-    seed: int = 0,
+    examples: int = DEFAULTS.examples,
+    seed: int = DEFAULTS.seed,
     workers: int = 1,
     out: Path | None = None,
 ) -> Run:
@@ -61,6 +63,6 @@ def check(
             text=True,
             check=False,
         )
-        if done.returncode not in (0, 1):
+        if done.returncode not in (NOTHING_UNEXPECTED, FINDINGS):
             raise NotRun(f"{done.stdout}{done.stderr}".strip())
         return read(target)

@@ -1,42 +1,72 @@
 """The `saveproof` command; each command imports what it needs, so that help comes at once."""
 
-import os
-import shlex
-import sys
+import functools
+import inspect
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
+from msgspec.structs import replace
+
+from saveproof.conformance.runs import options as declared
+from saveproof.conformance.runs.exit_codes import FINDINGS, NOT_FINISHED
+from saveproof.conformance.runs.options import InterchangeOptions, Limits, SuiteOptions
+
+SHORT = {"workers": "-n"}
+"""Options that a command line has under another name."""
 
 app = typer.Typer(
-    help="Try to prove that what a framework saves does not come back.",
+    help="Property-based tests for saving, loading and resuming models.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
-EXIT_FINDINGS, EXIT_ERROR = 1, 2
-OUT = Path("saveproof-report")
+OUT = declared.DEFAULTS.out
 
 Subjects = Annotated[list[str], typer.Argument(metavar="SUBJECT...")]
 Paths = Annotated[list[str] | None, typer.Option("--path", help="Only this save path.")]
-Timeout = Annotated[
-    float,
-    typer.Option(
-        help="Seconds that one case may take on a save path, and as many again in another process."
-    ),
-]
-Memory = Annotated[
-    float,
-    typer.Option(help="GiB of memory that a process of a subject may use; 0 for no limit."),
-]
 In = Annotated[
     list[Path] | None,
     typer.Option("--run", metavar="RUN", help=f"A run to look in: {OUT}, if none is given."),
 ]
+Command = Callable[..., None]
+
+
+def takes(record: type[msgspec.Struct]) -> Callable[[Command], Command]:
+    """Have a command take the options of a record, which it gets validated as `options`."""
+
+    def decorate(command: Command) -> Command:
+        own = inspect.signature(command, eval_str=True).parameters.values()
+        named = {option.name: option for option in declared.options(record)}
+
+        @functools.wraps(command)
+        def parsed(**given: Any) -> None:
+            chosen = {name: given.pop(name) for name in named}
+            command(**given, options=_or_error(lambda: declared.validated(record, chosen)))
+
+        parameters = [*(p for p in own if p.name != "options"), *map(_parameter, named.values())]
+        parsed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return parsed
+
+    return decorate
+
+
+def _parameter(option: declared.Option) -> inspect.Parameter:
+    """Return an option as a parameter that Typer reads."""
+    kind: Any = list[option.type] if option.many else option.type  # type: ignore[name-defined]
+    shown: Any = typer.Option(SHORT.get(option.name, f"--{option.name}"), help=option.help)
+    if option.name == "subject":
+        shown = typer.Argument(metavar="SUBJECT", help=option.help)
+    return inspect.Parameter(
+        option.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=... if option.required else option.default,
+        annotation=Annotated[kind, shown],
+    )
 
 
 def _version(wanted: bool | None) -> None:  # noqa: FBT001 - typer passes what was given
@@ -60,118 +90,47 @@ def _options(
 
 
 @app.command()
-def run(
-    subjects: Subjects,
-    path: Paths = None,
-    check: Annotated[list[str] | None, typer.Option(help="Only this check.")] = None,
-    kind: Annotated[list[str] | None, typer.Option(help="Only this kind of model.")] = None,
-    examples: Annotated[int, typer.Option(help="Cases a save path and kind.")] = 30,
-    seconds: Annotated[
-        float | None, typer.Option(help="Run each save path and kind this long instead.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the cases.")] = 0,
-    workers: Annotated[
-        str, typer.Option("-n", metavar="WORKERS", help="Worker processes: a number, or auto.")
-    ] = "auto",
-    timeout: Timeout = 120.0,
-    memory: Memory = 8.0,
-    out: Annotated[Path, typer.Option(help="Where the run and its report go.")] = OUT,
-) -> None:
+@takes(SuiteOptions)
+def run(options: SuiteOptions) -> None:
     """Run the suite. Exit 0: nothing unexpected; 1: findings; 2: it could not be finished."""
-    import pytest
+    from saveproof.conformance.runs import runner
+    from saveproof.conformance.runs.selection import suite_job
 
-    from saveproof.conformance.runs import suite
-
-    options: list[tuple[str, object]] = [
-        *(("subject", name) for name in subjects),
-        *(("path", name) for name in path or ()),
-        *(("check", name) for name in check or ()),
-        *(("kind", name) for name in kind or ()),
-        *((("seconds", seconds),) if seconds is not None else ()),
-        ("examples", examples),
-        ("timeout", timeout),
-        ("memory", memory),
-        ("seed", seed),
-        ("out", out),
-        ("command", shlex.join(["saveproof", *sys.argv[1:]])),
-    ]
-    folder = Path(suite.__path__[0])  # by name, pytest would load the conftest.py of where it runs
-    arguments = ["-c", str(folder / "pytest.ini"), str(folder), "-n", workers, "-q"]
-    os.environ.pop("PYTEST_ADDOPTS", None)  # it is meant for the caller's own tests
-    code: int = EXIT_ERROR
-    with suppress(KeyboardInterrupt):  # a second one, in the middle of ending
-        code = pytest.main(
-            [*arguments, *(f"--saveproof-{name}={value}" for name, value in options)]
-        )
-    raise typer.Exit(code if code in (0, EXIT_FINDINGS) else EXIT_ERROR)
+    job = _or_error(lambda: suite_job(options, runner.command()))
+    raise typer.Exit(runner.run(job, options.workers))
 
 
 @app.command()
-def interchange(
-    subjects: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[SUBJECT]...", help="All installed ones, if none."),
-    ] = None,
-    format: Annotated[list[str] | None, typer.Option(help="Only this format.")] = None,
-    kind: Annotated[list[str] | None, typer.Option(help="Only this kind of model.")] = None,
-    across: Annotated[
-        bool, typer.Option("--across", help="Only what another subject has written.")
-    ] = False,
-    examples: Annotated[int, typer.Option(help="Cases a pair, format and kind.")] = 30,
-    seed: Annotated[int, typer.Option(help="Seed of the cases.")] = 0,
-    workers: Annotated[int, typer.Option("-n", metavar="WORKERS", help="Worker processes.")] = 1,
-    timeout: Timeout = 120.0,
-    memory: Memory = 8.0,
-    shrink: Annotated[float, typer.Option(help="Seconds to reduce what a pair loses.")] = 60.0,
-    out: Annotated[Path, typer.Option(help="Where the run and its report go.")] = Path(
-        "saveproof-interchange"
-    ),
-) -> None:
-    """Have each read what each has written. Exit codes are those of `run`."""
+@takes(InterchangeOptions)
+def interchange(options: InterchangeOptions) -> None:
+    """Have each read what each has written; all installed, if none is named. Exits as `run`."""
     from saveproof.conformance import listing
-    from saveproof.conformance.interchange import session
-    from saveproof.reports.matrix import matrix
-    from saveproof.reports.terminal import terminal
+    from saveproof.conformance.interchange.selection import interchange_job
+    from saveproof.conformance.runs import runner
 
-    wanted = session.Wanted(
-        subjects or listing.installed(),
-        format or (),
-        kind or (),
-        *(across, examples, seed, timeout, shrink, workers, out),
-        command=shlex.join(["saveproof", *sys.argv[1:]]),
-        memory=memory,
-    )
-    run = _or_error(lambda: session.run(wanted, lambda line: typer.echo(line, err=True)))
-    figures = matrix(run)
-    typer.echo(terminal(figures, color=sys.stdout.isatty()))
-    typer.echo(f"report: {out / session.FILES['html']}")
-    raise typer.Exit(session.exit_code(run))
+    named = replace(options, subject=options.subject or tuple(listing.installed()))
+    job = _or_error(lambda: interchange_job(named, runner.command()))
+    raise typer.Exit(runner.run(job, options.workers))
 
 
 @app.command()
+@takes(Limits)
 def replay(
     case: Annotated[str, typer.Argument(metavar="ID|FILE", help="A case's id, or its JSON file.")],
+    options: Limits,
     subject: Annotated[str | None, typer.Option(help="Replay on this subject.")] = None,
     path: Paths = None,
     run: In = None,
-    timeout: Timeout = 120.0,
-    memory: Memory = 8.0,
 ) -> None:
     """Run one case again, with every check and probe. Exit codes are those of `run`."""
     from saveproof.conformance import replay as replaying
-    from saveproof.conformance.runs.preflight import refuse_numbers
     from saveproof.reports.records import Verdict
 
-    _or_error(lambda: refuse_numbers({"timeout": timeout}, {"memory": memory}))
-    told = _or_error(
-        lambda: replaying.told(
-            case, run or [OUT], subject, path or (), seconds=timeout, memory=memory
-        )
-    )
+    told = _or_error(lambda: replaying.told(case, run or [OUT], subject, path or (), options))
     _echo(told.text)
     if Verdict.HARNESS_ERROR in told.verdicts:
-        raise typer.Exit(EXIT_ERROR)
-    raise typer.Exit(EXIT_FINDINGS if told.verdicts else 0)
+        raise typer.Exit(NOT_FINISHED)
+    raise typer.Exit(FINDINGS if told.verdicts else 0)
 
 
 @app.command()
@@ -234,7 +193,7 @@ def doctor(subject: Annotated[str, typer.Argument(metavar="SUBJECT")]) -> None:
 
     text, well = _or_error(lambda: listing.doctor(subject))
     typer.echo(text)
-    raise typer.Exit(0 if well else EXIT_FINDINGS)
+    raise typer.Exit(0 if well else FINDINGS)
 
 
 @app.command()
@@ -277,7 +236,7 @@ def _or_error(ask: Callable[[], Any]) -> Any:
         return ask()
     except (LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
         _echo(f"saveproof: {error}", err=True)
-        raise typer.Exit(EXIT_ERROR) from error
+        raise typer.Exit(NOT_FINISHED) from error
 
 
 def _echo(text: str, *, err: bool = False) -> None:

@@ -11,7 +11,7 @@ from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.snapshot import Snapshot, same
 from saveproof.conformance.model_state.subject import Offering, Subject, Unsupported
 from saveproof.conformance.processes import wire
-from saveproof.conformance.processes.endings import Crashed, Failed, TimedOut, asked_again
+from saveproof.conformance.processes.endings import ENDING, Crashed, Failed, TimedOut, asked_again
 from saveproof.conformance.processes.isolation import Child
 from saveproof.strategies import data
 from saveproof.strategies.case import (
@@ -152,11 +152,11 @@ def tried(subject: Subject, what: str, case: Case) -> Attempt:
     """Try one thing in this process."""
     try:
         return Attempt(what, *_walked_through(subject, case))
-    except MemoryError:  # this process can't be relied on any more
+    except ENDING:
         raise
     except Unsupported as error:
         return Attempt(what, False, f"unsupported: {error}")
-    except Exception as error:  # noqa: BLE001 - to report whatever a broken adapter raises is its work
+    except BaseException as error:  # noqa: BLE001 - to report whatever is raised is its work
         return Attempt(what, False, f"{type(error).__name__}: {error}")
 
 

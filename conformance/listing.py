@@ -11,8 +11,8 @@ from saveproof.conformance.families.environment import NOT_INSTALLED
 from saveproof.conformance.interchange.pairs import Exchange, Pair, exchanges
 from saveproof.conformance.model_state.contract import Promise
 from saveproof.conformance.model_state.subject import SavePath
-from saveproof.conformance.processes.endings import MEMORY
 from saveproof.conformance.processes.isolation import Child
+from saveproof.conformance.processes.memory import MEMORY
 
 
 def subjects() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from saveproof.conformance.campaigns.dispatch import reports
-from saveproof.conformance.campaigns.process_failures import DISASTERS
+from saveproof.conformance.campaigns.process_failures import END_VERDICTS
 from saveproof.conformance.campaigns.worker import EXAMINE, Question, Report, Request, path_of
 from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.conformance.families import subjects
@@ -17,8 +17,8 @@ from saveproof.conformance.families.description import described
 from saveproof.conformance.interchange.exchange import EXCHANGE
 from saveproof.conformance.interchange.pairs import Pair, exchange_of, exchanges, is_pair
 from saveproof.conformance.model_state.trace import Probe
-from saveproof.conformance.processes.endings import MEMORY
 from saveproof.conformance.processes.isolation import Child
+from saveproof.conformance.runs.options import Limits
 from saveproof.reports import store
 from saveproof.reports.merging import merge
 from saveproof.reports.records import Finding, Result, Verdict
@@ -122,7 +122,7 @@ def case_of(finding: Finding) -> Case:
 
 
 def replay(
-    case: Case, subject: str, paths: Sequence[str], *, seconds: float, memory: float = MEMORY
+    case: Case, subject: str, paths: Sequence[str], limits: Limits
 ) -> Iterator[tuple[str, Report]]:
     """Yield the name of each save path and what every check, every probe made, says of the case.
 
@@ -131,10 +131,10 @@ def replay(
     """
     names = _names(subject, paths)
     checks = frozenset(check.name for check in ALL_CHECKS)
-    with Child(EXCHANGE if is_pair(subject) else EXAMINE, memory=memory) as child:
+    with Child(EXCHANGE if is_pair(subject) else EXAMINE, memory=limits.memory) as child:
         for name in names:
             question = Question(name, checks, frozenset(Probe))
-            request = Request(subject, case.through(name, hops=True), (question,), seconds)
+            request = Request(subject, case.through(name, hops=True), (question,), limits.timeout)
             (report,) = reports(child, request)
             yield name, report
 
@@ -162,9 +162,7 @@ def told(
     runs: Sequence[Path],
     subject: str | None,
     paths: Sequence[str],
-    *,
-    seconds: float,
-    memory: float = MEMORY,
+    limits: Limits,
 ) -> Told:
     """Replay a case where it was seen, or on the subject and paths given, and tell of it.
 
@@ -175,7 +173,7 @@ def told(
     name = subject or _built_in(known.subject or "reference", reference)
     seen_on = [known.path] if known.path is not None and subject is None else []
     chosen = list(paths) or seen_on
-    replayed = list(replay(known.case, name, chosen, seconds=seconds, memory=memory))
+    replayed = list(replay(known.case, name, chosen, limits))
     lines = [drawing(known.case), ""]
     for path, report in replayed:
         lines += [f"{name} {path}", *_lines(report), ""]
@@ -209,11 +207,11 @@ def _lines(report: Report) -> Iterator[str]:
             continue
         yield f"  {judgement.verdict:14} {judgement.check}  {judgement.reason}".rstrip()
         for defect in judgement.defects:
-            parted = defect.difference
-            yield f"      at       {parted.where} ({parted.what})"
-            yield f"      expected {parted.expected}"
-            yield f"      found    {parted.found}"
-            if judgement.verdict in DISASTERS.values():
+            yield f"      {defect.title}"
+            yield f"      at       {defect.where}"
+            yield f"      expected {defect.difference.expected}"
+            yield f"      found    {defect.difference.found}"
+            if judgement.verdict in END_VERDICTS.values():
                 yield from textwrap.indent(defect.traceback, " " * 6).splitlines()
 
 

@@ -17,9 +17,10 @@ from saveproof.conformance.families.keras.codegen.paths import NotReproducible, 
 from saveproof.conformance.families.keras.codegen.program import Plot
 from saveproof.conformance.families.keras.codegen.scripts import plot
 from saveproof.conformance.families.keras.codegen.source import Lines, docstring, indented
-from saveproof.conformance.processes.endings import MEMORY, limit_memory
+from saveproof.conformance.processes.memory import MEMORY, limit_memory
+from saveproof.reports.findings import Defect
 from saveproof.reports.markdown import escaped, fenced
-from saveproof.reports.records import Finding, Result
+from saveproof.reports.records import Result
 from saveproof.reports.wording import printable
 from saveproof.strategies.case import Case
 
@@ -66,15 +67,15 @@ def confirmed(
     result, finding = replay.found(reference, runs, at)
     case, subject = replay.case_of(finding), result.subject
     ran = f"Ran {RUNS} of {RUNS} on {_listed(versions(subject))}."
-    text = script(case, subject, result.path, result.check, finding, ran=ran)
-    raises = plot(case, subject, result.path, result.check, finding).raises
+    text = script(case, subject, result.path, result.check, finding.defect, ran=ran)
+    raises = plot(case, subject, result.path, result.check, finding.defect).raises
     for _ in range(RUNS):
         confirm(text, subject=subject, raises=raises)
-    return issue(text, result, finding) if format == "issue" else text
+    return issue(text, result, finding.defect) if format == "issue" else text
 
 
 def script(
-    case: Case, subject: str, path: str, check: str, finding: Finding, *, ran: str = ""
+    case: Case, subject: str, path: str, check: str, defect: Defect, *, ran: str = ""
 ) -> str:
     """Return a program that ends with an exception, which tells what was expected and found.
 
@@ -84,8 +85,8 @@ def script(
         NotReproducible: no script is known for the subject, the check or this kind of finding.
         NotSource: the case or the finding names what no program can say.
     """
-    scenes = plot(case, subject, path, check, finding)
-    where = f"Not so for {subject} through {path}: {finding.message}."
+    scenes = plot(case, subject, path, check, defect)
+    where = f"Not so for {subject} through {path}: {defect.message}."
     origin = f"saveproof, {check}, case {case.id}."
     opening = docstring(_statement(check), " ".join(filter(None, (where, ran, origin))))
     main = [*indented(scenes.body)] if scenes.parallel else scenes.body
@@ -96,15 +97,15 @@ def script(
     return "\n".join([opening, "", *_head(subject, scenes, program), *program]) + "\n"
 
 
-def issue(text: str, result: Result, finding: Finding) -> str:
+def issue(text: str, result: Result, defect: Defect) -> str:
     """Return the script as an issue in Markdown."""
     document = way_of(scripted(result.subject), result.path).contract.document
     parts = [
-        f"# {escaped(f'{result.subject}, {result.path}: {finding.message}')}",
+        f"# {escaped(f'{result.subject}, {result.path}: {defect.message}')}",
         f"{_statement(result.check)} Documented at {document}",
         fenced(text.rstrip(), language="python"),
-        f"Expected:\n\n{fenced(finding.expected)}",
-        f"Found:\n\n{fenced(finding.found)}",
+        f"Expected:\n\n{fenced(defect.difference.expected)}",
+        f"Found:\n\n{fenced(defect.difference.found)}",
         f"Versions: {escaped(_listed({**versions(result.subject), **_machine()}))}",
     ]
     return printable("\n\n".join(parts)) + "\n"

@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Any
 from unittest import mock
 
-from saveproof.reference_impl.formats import saved_model_write
+from saveproof.reference_impl.saving.savedmodel import writer
 
 NAMES = (
     *("open", "write", "fsync", "replace", "rename"),
@@ -89,10 +89,8 @@ def watched(disk: Disk) -> Iterator[None]:
         )
 
     patches = [mock.patch.object(os, name, through(name, getattr(os, name))) for name in NAMES]
-    exchange = saved_model_write._exchanged
-    patches.append(
-        mock.patch.object(saved_model_write, "_exchanged", through("exchange", exchange))
-    )
+    exchange = writer._exchanged
+    patches.append(mock.patch.object(writer, "_exchanged", through("exchange", exchange)))
     for patch in patches:
         patch.start()
     if disk.kind is Kind.LIMIT:  # the system's own, for all that this process still does

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Callable
 
-from saveproof.reference_impl import autodiff as ad
-from saveproof.reference_impl.autodiff import Operand, Tensor
 from saveproof.reference_impl.catalogue import Catalogue
+from saveproof.reference_impl.numerics import autodiff as ad
+from saveproof.reference_impl.numerics.autodiff import Operand, Tensor
 
 Activation = Callable[[Tensor], Tensor]
 

@@ -57,15 +57,13 @@ def _arguments(kind: Any) -> Hint:
         if not base.__module__.startswith(__package__):
             break
         method = vars(base)["__init__"]
-        hints, rest = get_type_hints(method), None
+        hints, passes_on = get_type_hints(method), False
         for name, parameter in list(inspect.signature(method).parameters.items())[1:]:
             if parameter.kind is parameter.VAR_KEYWORD:
-                rest = hints.get(name, Any)
+                passes_on = True
             elif parameter.kind is not parameter.VAR_POSITIONAL:
                 found.setdefault(name, hints.get(name, Any))
-        for options in get_args(rest):
-            found = {**get_type_hints(options), **found}
-        if rest is not Any:
+        if not passes_on:
             break
     made: Any = TypedDict("Arguments", found, total=False)  # type: ignore[misc] # of a signature
     return made

@@ -50,13 +50,16 @@ def check_stated(item: Any, config: Mapping[str, Any]) -> None:
 def _own_arguments(kind: type) -> frozenset[str]:
     """Return what the constructor takes by name, if no `get_config` below it can know of it.
 
-    The configuration of a graph is its layers, whatever the class that made it takes.
+    The configuration of a graph is its layers, whatever the class that made it takes; that of a
+    class with fields follows from them.
     """
-    if getattr(kind, "configured_by_layers", False):
+    level = _level(kind, "__init__")
+    owner = vars(kind.__mro__[level])
+    if "__arguments__" in owner or getattr(kind, "configured_by_layers", False):
         return frozenset()
-    if _level(kind, "__init__") >= _level(kind, "get_config"):
+    if level >= _level(kind, "get_config"):
         return frozenset()
-    constructor: Callable[..., Any] = vars(kind.__mro__[_level(kind, "__init__")])["__init__"]
+    constructor: Callable[..., Any] = owner["__init__"]
     _, *given = inspect.signature(constructor).parameters.values()
     open_ended = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return frozenset(one.name for one in given if one.kind not in open_ended)

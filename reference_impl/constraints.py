@@ -2,55 +2,42 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import numpy as np
 
 from saveproof.reference_impl.catalogue import Catalogue, Config
-from saveproof.reference_impl.config_types import made_from
 from saveproof.reference_impl.custom_objects import CustomObjects
-from saveproof.reference_impl.plain import PlainArguments
-from saveproof.reference_impl.tape import Operand, value_of
+from saveproof.reference_impl.fields import Configured, configurable
+from saveproof.reference_impl.numerics.tape import Operand, value_of
 
 _EPSILON = 1e-7
 Axis = int | Sequence[int]
 
 
-class Constraint(PlainArguments, ABC):
+class Constraint(Configured, ABC):
     """The protocol of a constraint: a weight or its array in, a new array out."""
 
     @abstractmethod
     def __call__(self, w: Operand) -> np.ndarray:
         """Return the projected weight, in the shape and dtype of `w`."""
 
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {}
 
-    @classmethod
-    def from_config(cls, config: Config) -> Self:
-        """Return the constraint that `get_config` described."""
-        return made_from(cls, config)
-
-
+@configurable
 class MaxNorm(Constraint):
     """Norms along `axis` of at most `max_value`.
 
     Source: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html, section 5.1.
     """
 
-    def __init__(self, max_value: float = 2, axis: Axis = 0) -> None:
-        self.max_value = max_value
-        self.axis = axis
+    max_value: float = 2
+    axis: Axis = 0
 
     def __call__(self, w: Operand) -> np.ndarray:
         w = np.asarray(value_of(w))
         norms = _norms(w, self.axis)
         desired = np.minimum(norms, w.dtype.type(self.max_value))
         return np.asarray(w * (desired / (w.dtype.type(_EPSILON) + norms)))
-
-    def get_config(self) -> Config:
-        return {"max_value": self.max_value, "axis": self.axis}
 
 
 class NonNeg(Constraint):
@@ -61,37 +48,28 @@ class NonNeg(Constraint):
         return np.asarray(w * (w >= 0).astype(w.dtype))
 
 
+@configurable
 class UnitNorm(Constraint):
     """Norms along `axis` of 1. Source: https://keras.io/2.16/api/layers/constraints/."""
 
-    def __init__(self, axis: Axis = 0) -> None:
-        self.axis = axis
+    axis: Axis = 0
 
     def __call__(self, w: Operand) -> np.ndarray:
         w = np.asarray(value_of(w))
         return np.asarray(w / (w.dtype.type(_EPSILON) + _norms(w, self.axis)))
 
-    def get_config(self) -> Config:
-        return {"axis": self.axis}
 
-
+@configurable
 class MinMaxNorm(Constraint):
     """Norms along `axis` moved into [min_value, max_value] by a share of `rate` of the way.
 
     Source: https://keras.io/2.16/api/layers/constraints/#minmaxnorm-class
     """
 
-    def __init__(
-        self,
-        min_value: float = 0.0,
-        max_value: float = 1.0,
-        rate: float = 1.0,
-        axis: Axis = 0,
-    ) -> None:
-        self.min_value = min_value
-        self.max_value = max_value
-        self.rate = rate
-        self.axis = axis
+    min_value: float = 0.0
+    max_value: float = 1.0
+    rate: float = 1.0
+    axis: Axis = 0
 
     def __call__(self, w: Operand) -> np.ndarray:
         w = np.asarray(value_of(w))
@@ -100,14 +78,6 @@ class MinMaxNorm(Constraint):
         clipped = np.minimum(np.maximum(norms, number(self.min_value)), number(self.max_value))
         desired = number(self.rate) * clipped + number(1 - self.rate) * norms
         return np.asarray(w * (desired / (number(_EPSILON) + norms)))
-
-    def get_config(self) -> Config:
-        return {
-            "min_value": self.min_value,
-            "max_value": self.max_value,
-            "rate": self.rate,
-            "axis": self.axis,
-        }
 
 
 def _norms(w: np.ndarray, axis: Axis) -> np.ndarray:

@@ -12,9 +12,9 @@ import ml_dtypes
 import numpy as np
 
 from saveproof.reference_impl.catalogue import Catalogue, Config
-from saveproof.reference_impl.config_types import made_from
 from saveproof.reference_impl.custom_objects import CustomObjects
-from saveproof.reference_impl.plain import PlainArguments, array_entry
+from saveproof.reference_impl.fields import Configured, Form, argument, attribute, configurable
+from saveproof.reference_impl.plain import array_entry
 from saveproof.reference_impl.random import Generator, process_generator
 
 # The standard deviation of a standard normal cut off at two standard deviations.
@@ -25,21 +25,17 @@ class InitializerShapeError(ValueError):
     """An initializer is not defined for this shape."""
 
 
-class Initializer(PlainArguments, ABC):
+class Initializer(Configured, ABC):
     """The protocol of an initializer: shape and dtype in, array out."""
 
     @abstractmethod
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
         """Return a new array of this shape and dtype."""
 
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {}
-
     @classmethod
-    def from_config(cls, config: Config) -> Self:
-        """Return the initializer that `get_config` described."""
-        return made_from(cls, {key: value for key, value in config.items() if key != "dtype"})
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Return the initializer that `get_config` described; old files have a dtype there."""
+        return super().from_config({key: config[key] for key in config if key != "dtype"})
 
 
 class Zeros(Initializer):
@@ -56,37 +52,34 @@ class Ones(Initializer):
         return np.ones(shape, as_dtype(dtype))
 
 
+def _number_or_entry(owner: Initializer, name: str) -> Any:
+    value = getattr(owner, name)
+    return array_entry(value) if isinstance(value, np.ndarray) else value
+
+
+@configurable
 class Constant(Initializer):
     """One number, or an array of the weight's shape."""
 
-    array_arguments = frozenset({"value"})
-
-    def __init__(self, value: Any = 0) -> None:
-        self.value = value
+    value: Any = argument(Form(to_config=_number_or_entry), default=0, array=True)
 
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
         return np.broadcast_to(np.asarray(self.value), tuple(shape)).astype(as_dtype(dtype))
 
-    def get_config(self) -> Config:
-        value = self.value
-        return {"value": array_entry(value) if isinstance(value, np.ndarray) else value}
 
-
+@configurable
 class Identity(Initializer):
     """The identity matrix times `gain`, for a weight of rank 2."""
 
-    def __init__(self, gain: float = 1.0) -> None:
-        self.gain = gain
+    gain: float = 1.0
 
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
         if len(shape) != 2:
             raise InitializerShapeError(f"Identity: expected rank 2, found shape {tuple(shape)}")
         return np.asarray(self.gain * np.eye(shape[0], shape[1]), as_dtype(dtype))
 
-    def get_config(self) -> Config:
-        return {"gain": self.gain}
 
-
+@configurable
 class RandomUniform(Initializer):
     """Uniform in [minval, maxval).
 
@@ -94,51 +87,62 @@ class RandomUniform(Initializer):
     call is drawn from the generator of the process. So in all random initializers here.
     """
 
-    def __init__(
-        self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
-    ) -> None:
-        self.minval = minval
-        self.maxval = maxval
-        self.seed = seed
+    minval: float = -0.05
+    maxval: float = 0.05
+    seed: int | None = None
 
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
         return _uniform(shape, self.minval, self.maxval, dtype, self.seed)
 
-    def get_config(self) -> Config:
-        return {"minval": self.minval, "maxval": self.maxval, "seed": self.seed}
 
-
+@configurable
 class RandomNormal(Initializer):
     """Normal with this mean and standard deviation."""
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
-        self.mean = mean
-        self.stddev = stddev
-        self.seed = seed
+    mean: float = 0.0
+    stddev: float = 0.05
+    seed: int | None = None
 
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
         draws = _generator(self.seed).normal(shape)
         return (self.mean + self.stddev * draws).astype(as_dtype(dtype))
 
-    def get_config(self) -> Config:
-        return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
 
-
+@configurable
 class TruncatedNormal(Initializer):
     """Normal, with values beyond two standard deviations drawn again."""
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
-        self.mean = mean
-        self.stddev = stddev
-        self.seed = seed
+    mean: float = 0.0
+    stddev: float = 0.05
+    seed: int | None = None
 
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
         return _truncated_normal(shape, self.mean, self.stddev, dtype, self.seed)
 
-    def get_config(self) -> Config:
-        return {"mean": self.mean, "stddev": self.stddev, "seed": self.seed}
+
+def _positive(_: Initializer, name: str, value: float) -> float:
+    if value <= 0:
+        raise ValueError(f"VarianceScaling: expected {name} > 0, found {value!r}")
+    return value
 
 
+def _known_mode(_: Initializer, name: str, value: str) -> str:
+    if value not in _FANS:
+        raise ValueError(f"VarianceScaling: expected {name} in {sorted(_FANS)}, found {value!r}")
+    return value
+
+
+def _known_distribution(_: Initializer, name: str, value: str) -> str:
+    found = value.lower()
+    found = "truncated_normal" if found == "normal" else found
+    if found not in _DISTRIBUTIONS:
+        raise ValueError(
+            f"VarianceScaling: expected {name} in {list(_DISTRIBUTIONS)}, found {found!r}"
+        )
+    return found
+
+
+@configurable
 class VarianceScaling(Initializer):
     """Random values whose variance is `scale` over the number of inputs, outputs, or their mean.
 
@@ -149,28 +153,10 @@ class VarianceScaling(Initializer):
         ValueError: If scale, mode or distribution is none of those that Keras knows.
     """
 
-    def __init__(
-        self,
-        scale: float = 1.0,
-        mode: str = "fan_in",
-        distribution: str = "truncated_normal",
-        seed: int | None = None,
-    ) -> None:
-        distribution = distribution.lower()
-        distribution = "truncated_normal" if distribution == "normal" else distribution
-        if scale <= 0:
-            raise ValueError(f"VarianceScaling: expected scale > 0, found {scale!r}")
-        if mode not in _FANS:
-            raise ValueError(f"VarianceScaling: expected mode in {sorted(_FANS)}, found {mode!r}")
-        if distribution not in ("uniform", "truncated_normal", "untruncated_normal"):
-            raise ValueError(
-                f"VarianceScaling: expected distribution in ['truncated_normal', 'uniform', "
-                f"'untruncated_normal'], found {distribution!r}"
-            )
-        self.scale = scale
-        self.mode = mode
-        self.distribution = distribution
-        self.seed = seed
+    scale: float = argument(Form(_positive), default=1.0)
+    mode: str = argument(Form(_known_mode), default="fan_in")
+    distribution: str = argument(Form(_known_distribution), default="truncated_normal")
+    seed: int | None = None
 
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
         variance = self.scale / max(1.0, _FANS[self.mode](*fans(shape)))
@@ -183,72 +169,61 @@ class VarianceScaling(Initializer):
             return _truncated_normal(shape, 0.0, stddev, dtype, self.seed)
         return RandomNormal(0.0, math.sqrt(variance), self.seed)(shape, dtype)
 
-    def get_config(self) -> Config:
-        return {
-            "scale": self.scale,
-            "mode": self.mode,
-            "distribution": self.distribution,
-            "seed": self.seed,
-        }
 
-
+@configurable
 class _SeededOnly(VarianceScaling):
-    """A variance scaling whose seed is its only argument."""
+    """A variance scaling whose seed is its only argument; the others are the class's."""
 
-    arguments: tuple[float, str, str]
-
-    def __init__(self, seed: int | None = None) -> None:
-        super().__init__(*self.arguments, seed=seed)
-
-    def get_config(self) -> Config:
-        return {"seed": self.seed}
+    scale: float = attribute()
+    mode: str = attribute()
+    distribution: str = attribute()
 
 
 class GlorotUniform(_SeededOnly):
     """Glorot and Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html, eq. 16."""
 
-    arguments = (1.0, "fan_avg", "uniform")
+    scale, mode, distribution = 1.0, "fan_avg", "uniform"
 
 
 class GlorotNormal(_SeededOnly):
     """Glorot and Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html, eq. 12."""
 
-    arguments = (1.0, "fan_avg", "truncated_normal")
+    scale, mode, distribution = 1.0, "fan_avg", "truncated_normal"
 
 
 class HeUniform(_SeededOnly):
     """He et al. 2015, https://arxiv.org/abs/1502.01852, eq. 10, uniform."""
 
-    arguments = (2.0, "fan_in", "uniform")
+    scale, mode, distribution = 2.0, "fan_in", "uniform"
 
 
 class HeNormal(_SeededOnly):
     """He et al. 2015, https://arxiv.org/abs/1502.01852, eq. 10, normal."""
 
-    arguments = (2.0, "fan_in", "truncated_normal")
+    scale, mode, distribution = 2.0, "fan_in", "truncated_normal"
 
 
 class LecunUniform(_SeededOnly):
     """LeCun et al. 1998, "Efficient BackProp", eq. 16, uniform."""
 
-    arguments = (1.0, "fan_in", "uniform")
+    scale, mode, distribution = 1.0, "fan_in", "uniform"
 
 
 class LecunNormal(_SeededOnly):
     """LeCun et al. 1998, "Efficient BackProp", eq. 16, normal."""
 
-    arguments = (1.0, "fan_in", "truncated_normal")
+    scale, mode, distribution = 1.0, "fan_in", "truncated_normal"
 
 
+@configurable
 class Orthogonal(Initializer):
     """A random matrix with orthonormal rows or columns, times `gain`.
 
     Source: Saxe et al. 2014, https://arxiv.org/abs/1312.6120. The leading axes are taken together.
     """
 
-    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
-        self.gain = gain
-        self.seed = seed
+    gain: float = 1.0
+    seed: int | None = None
 
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
         if len(shape) < 2:
@@ -263,9 +238,8 @@ class Orthogonal(Initializer):
         q = q.T if rows < columns else q
         return (self.gain * q.reshape(shape)).astype(as_dtype(dtype))
 
-    def get_config(self) -> Config:
-        return {"gain": self.gain, "seed": self.seed}
 
+_DISTRIBUTIONS = ("truncated_normal", "uniform", "untruncated_normal")
 
 _FANS: Mapping[str, Callable[[int, int], float]] = {
     "fan_in": lambda fan_in, _: fan_in,

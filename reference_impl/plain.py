@@ -8,7 +8,7 @@ import inspect
 import json
 from collections.abc import Callable, Collection, Mapping
 from functools import wraps
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -56,7 +56,7 @@ def _plain_scalar(value: Any) -> Any:
     return value.item()
 
 
-def _but_arrays(value: Any) -> Any:
+def plain_but_arrays(value: Any) -> Any:
     """Return a number plain, and all else itself."""
     return plain(value) if isinstance(value, np.generic | np.ndarray) and not value.ndim else value
 
@@ -65,14 +65,14 @@ def with_plain_arguments(*, arrays: Collection[str] = ()) -> Callable[[Function]
     """Return a decorator that has a function take its arguments plain, `arrays` as they are."""
 
     def decorated(function: Function) -> Function:
-        ways = [_but_arrays if name in arrays else plain for name in _names(function)]
+        ways = [plain_but_arrays if name in arrays else plain for name in _names(function)]
 
         @wraps(function)
         def taking(*args: Any, **kwargs: Any) -> Any:
             more = [plain] * (len(args) - len(ways))
             given = [way(value) for way, value in zip([*ways, *more], args, strict=False)]
             named = {
-                name: _but_arrays(value) if name in arrays else plain(value)
+                name: plain_but_arrays(value) if name in arrays else plain(value)
                 for name, value in kwargs.items()
             }
             return function(*given, **named)
@@ -92,24 +92,6 @@ def _names(function: Callable[..., Any]) -> list[str]:
 def is_ours(item: Any) -> bool:
     """Say whether a class or function is the project's own, not a user's."""
     return bool(item.__module__.startswith(f"{__package__}."))
-
-
-class PlainArguments:
-    """What every kind of object shares that has a configuration.
-
-    The constructors of the project's own classes take their arguments plain; a user's class takes
-    what it is given.
-    """
-
-    array_arguments: ClassVar[frozenset[str]] = frozenset()
-    """Arguments that stay arrays."""
-
-    def __init_subclass__(cls, **arguments: Any) -> None:
-        """Wrap the constructor, if the class is the project's and states one."""
-        super().__init_subclass__(**arguments)
-        if is_ours(cls) and "__init__" in cls.__dict__:
-            made: Any = with_plain_arguments(arrays=cls.array_arguments)(cls.__dict__["__init__"])
-            type.__setattr__(cls, "__init__", made)
 
 
 def json_text(value: Any, **arguments: Any) -> str:

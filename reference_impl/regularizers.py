@@ -2,67 +2,75 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import numpy as np
 
-from saveproof.reference_impl import autodiff as ad
-from saveproof.reference_impl.autodiff import Tensor
 from saveproof.reference_impl.catalogue import Catalogue, Config
-from saveproof.reference_impl.config_types import made_from
 from saveproof.reference_impl.custom_objects import CustomObjects
-from saveproof.reference_impl.plain import PlainArguments
+from saveproof.reference_impl.fields import Configured, Form, argument, configurable
+from saveproof.reference_impl.numerics import autodiff as ad
+from saveproof.reference_impl.numerics.autodiff import Tensor
 
 
-class Regularizer(PlainArguments, ABC):
+class Regularizer(Configured, ABC):
     """The protocol of a regularizer: a weight in, a scalar tensor out."""
 
     @abstractmethod
     def __call__(self, x: Tensor) -> Tensor:
         """Return the penalty on `x`, in its dtype."""
 
-    def get_config(self) -> Config:
-        """Return the constructor's arguments; numbers are float32, widened."""
-        return {}
 
-    @classmethod
-    def from_config(cls, config: Config) -> Self:
-        """Return the regularizer that `get_config` described."""
-        return made_from(cls, config)
+def _single(owner: Regularizer, _: str, value: float | None) -> float:
+    """Return a factor in single precision, as Keras keeps it."""
+    if value is None or isinstance(value, bool) or not np.isfinite(value):
+        raise ValueError(f"{type(owner).__name__}: expected a finite number, found {value!r}")
+    return float(np.float32(value))
 
 
+def _factor(absent: float) -> Form:
+    """Return the form of a factor for which None stands for that number."""
+
+    def taken(owner: Regularizer, name: str, value: float | None) -> float:
+        return _single(owner, name, absent if value is None else value)
+
+    return Form(taken, takes=float | None)
+
+
+def _known_mode(_: Regularizer, name: str, value: str) -> str:
+    if value not in ("rows", "columns"):
+        raise ValueError(
+            f"OrthogonalRegularizer: expected {name} 'rows' or 'columns', found {value!r}"
+        )
+    return value
+
+
+@configurable
 class L1(Regularizer):
     """l1 * sum(|x|). Source: https://keras.io/2.16/api/layers/regularizers/."""
 
-    def __init__(self, l1: float | None = 0.01) -> None:
-        self.l1 = _penalty("L1", 0.01 if l1 is None else l1)
+    l1: float = argument(_factor(0.01), default=0.01)
 
     def __call__(self, x: Tensor) -> Tensor:
         return ad.sum(ad.absolute(x)) * self.l1
 
-    def get_config(self) -> Config:
-        return {"l1": self.l1}
 
-
+@configurable
 class L2(Regularizer):
     """l2 * sum(x^2). Source: https://keras.io/2.16/api/layers/regularizers/."""
 
-    def __init__(self, l2: float | None = 0.01) -> None:
-        self.l2 = _penalty("L2", 0.01 if l2 is None else l2)
+    l2: float = argument(_factor(0.01), default=0.01)
 
     def __call__(self, x: Tensor) -> Tensor:
         return ad.sum(ad.square(x)) * self.l2
 
-    def get_config(self) -> Config:
-        return {"l2": self.l2}
 
-
+@configurable
 class L1L2(Regularizer):
     """l1 * sum(|x|) + l2 * sum(x^2). Source: https://keras.io/2.16/api/layers/regularizers/."""
 
-    def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0) -> None:
-        self.l1 = _penalty("L1L2", l1 or 0.0)
-        self.l2 = _penalty("L1L2", l2 or 0.0)
+    l1: float = argument(_factor(0.0), default=0.0)
+    l2: float = argument(_factor(0.0), default=0.0)
 
     def __call__(self, x: Tensor) -> Tensor:
         penalty = Tensor(np.zeros((), x.dtype))
@@ -72,23 +80,16 @@ class L1L2(Regularizer):
             penalty = penalty + ad.sum(ad.square(x)) * self.l2
         return penalty
 
-    def get_config(self) -> Config:
-        return {"l1": self.l1, "l2": self.l2}
 
-
+@configurable
 class OrthogonalRegularizer(Regularizer):
     """factor * mean |cosine| over the pairs of rows (or columns) of a matrix.
 
     Source: https://keras.io/2.16/api/layers/regularizers/#orthogonalregularizer-class
     """
 
-    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
-        if mode not in ("rows", "columns"):
-            raise ValueError(
-                f"OrthogonalRegularizer: expected mode 'rows' or 'columns', found {mode!r}"
-            )
-        self.factor = _penalty("OrthogonalRegularizer", factor)
-        self.mode = mode
+    factor: float = argument(Form(_single), default=0.01)
+    mode: str = argument(Form(_known_mode), default="rows")
 
     def __call__(self, x: Tensor) -> Tensor:
         if x.ndim != 2:
@@ -100,15 +101,6 @@ class OrthogonalRegularizer(Regularizer):
         others = (1 - np.eye(count)).astype(x.dtype)
         cosines = ad.absolute(unit @ ad.transpose(unit, (1, 0)) * others)
         return ad.sum(cosines) * (self.factor * 0.5) / (count * (count - 1.0) / 2.0)
-
-    def get_config(self) -> Config:
-        return {"factor": self.factor, "mode": self.mode}
-
-
-def _penalty(where: str, value: float) -> float:
-    if isinstance(value, bool) or not np.isfinite(value):
-        raise ValueError(f"{where}: expected a finite number, found {value!r}")
-    return float(np.float32(value))
 
 
 def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:

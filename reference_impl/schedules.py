@@ -1,111 +1,68 @@
-"""Learning-rate schedules: the rate as a function of the step, in float32 as TensorFlow does.
-
-Long because Keras has that many, each with its formula and its config beside it.
-"""
+"""Learning-rate schedules: the rate as a function of the step, in float32 as TensorFlow does."""
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Self, cast
+from dataclasses import KW_ONLY
+from typing import cast
 
 import numpy as np
 
 from saveproof.reference_impl.catalogue import Catalogue, Config
-from saveproof.reference_impl.config_types import made_from
 from saveproof.reference_impl.custom_objects import CustomObjects
-from saveproof.reference_impl.plain import PlainArguments
+from saveproof.reference_impl.fields import Configured, configurable
 
 Step = int | np.ndarray | np.integer
 
 
-class LearningRateSchedule(PlainArguments, ABC):
+class LearningRateSchedule(Configured, ABC):
     """The protocol of a schedule: call it with the step, get the learning rate."""
 
     @abstractmethod
     def __call__(self, step: Step) -> np.float32:
         """Return the learning rate at `step` (counted from 0)."""
 
-    def get_config(self) -> Config:
-        """Return the constructor's arguments."""
-        return {}
 
-    @classmethod
-    def from_config(cls, config: Config) -> Self:
-        """Return the schedule that `get_config` described."""
-        return made_from(cls, config)
-
-
+@configurable
 class ExponentialDecay(LearningRateSchedule):
     """initial * rate ** (step / decay_steps).
 
     Source: https://keras.io/2.16/api/optimizers/learning_rate_schedules/exponential_decay/
     """
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: float,
-        decay_rate: float,
-        *,
-        staircase: bool = False,
-        name: str | None = None,
-    ) -> None:
-        self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = decay_steps
-        self.decay_rate = decay_rate
-        self.staircase = staircase
-        self.name = name
+    initial_learning_rate: float
+    decay_steps: float
+    decay_rate: float
+    _: KW_ONLY
+    staircase: bool = False
+    name: str | None = None
 
     def __call__(self, step: Step) -> np.float32:
         periods = _periods(step, self.decay_steps, staircase=self.staircase)
         return np.float32(self.initial_learning_rate) * np.float32(self.decay_rate) ** periods
 
-    def get_config(self) -> Config:
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "decay_steps": self.decay_steps,
-            "decay_rate": self.decay_rate,
-            "staircase": self.staircase,
-            "name": self.name,
-        }
 
-
+@configurable
 class InverseTimeDecay(LearningRateSchedule):
     """initial / (1 + rate * step / decay_steps).
 
     Source: https://keras.io/2.16/api/optimizers/learning_rate_schedules/inverse_time_decay/
     """
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: float,
-        decay_rate: float,
-        *,
-        staircase: bool = False,
-        name: str | None = None,
-    ) -> None:
-        self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = decay_steps
-        self.decay_rate = decay_rate
-        self.staircase = staircase
-        self.name = name
+    initial_learning_rate: float
+    decay_steps: float
+    decay_rate: float
+    _: KW_ONLY
+    staircase: bool = False
+    name: str | None = None
 
     def __call__(self, step: Step) -> np.float32:
         periods = _periods(step, self.decay_steps, staircase=self.staircase)
         slower = np.float32(1) + np.float32(self.decay_rate) * periods
         return np.float32(self.initial_learning_rate) / slower
 
-    def get_config(self) -> Config:
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "decay_steps": self.decay_steps,
-            "decay_rate": self.decay_rate,
-            "staircase": self.staircase,
-            "name": self.name,
-        }
 
-
+@configurable
 class PiecewiseConstantDecay(LearningRateSchedule):
     """values[i] up to and including step boundaries[i], the last value afterwards.
 
@@ -115,49 +72,39 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         ValueError: Unless there is exactly one value more than there are boundaries.
     """
 
-    def __init__(
-        self, boundaries: Sequence[float], values: Sequence[float], *, name: str | None = None
-    ) -> None:
-        if len(boundaries) != len(values) - 1:
+    boundaries: Sequence[float]
+    values: Sequence[float]
+    _: KW_ONLY
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse values that are not one more than the boundaries."""
+        if len(self.boundaries) != len(self.values) - 1:
             raise ValueError(
                 f"PiecewiseConstantDecay: expected one value more than boundaries, found "
-                f"{len(boundaries)} boundaries and {len(values)} values"
+                f"{len(self.boundaries)} boundaries and {len(self.values)} values"
             )
-        self.boundaries = boundaries
-        self.values = values
-        self.name = name
 
     def __call__(self, step: Step) -> np.float32:
         # The boundaries are cast to the integer type of the step, as in TensorFlow.
         passed = sum(int(np.asarray(step)) > int(boundary) for boundary in self.boundaries)
         return np.float32(self.values[passed])
 
-    def get_config(self) -> Config:
-        return {"boundaries": self.boundaries, "values": self.values, "name": self.name}
 
-
+@configurable
 class PolynomialDecay(LearningRateSchedule):
     """(initial - end) * (1 - step / decay_steps) ** power + end; with `cycle` it starts again.
 
     Source: https://keras.io/2.16/api/optimizers/learning_rate_schedules/polynomial_decay/
     """
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: float,
-        end_learning_rate: float = 0.0001,
-        power: float = 1.0,
-        *,
-        cycle: bool = False,
-        name: str | None = None,
-    ) -> None:
-        self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = decay_steps
-        self.end_learning_rate = end_learning_rate
-        self.power = power
-        self.cycle = cycle
-        self.name = name
+    initial_learning_rate: float
+    decay_steps: float
+    end_learning_rate: float = 0.0001
+    power: float = 1.0
+    _: KW_ONLY
+    cycle: bool = False
+    name: str | None = None
 
     def __call__(self, step: Step) -> np.float32:
         at, span = np.float32(step), np.float32(self.decay_steps)
@@ -170,39 +117,21 @@ class PolynomialDecay(LearningRateSchedule):
             (start - end) * (np.float32(1) - at / span) ** np.float32(self.power) + end
         )
 
-    def get_config(self) -> Config:
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "decay_steps": self.decay_steps,
-            "end_learning_rate": self.end_learning_rate,
-            "power": self.power,
-            "cycle": self.cycle,
-            "name": self.name,
-        }
 
-
+@configurable
 class CosineDecay(LearningRateSchedule):
     """Half a cosine from the initial rate to `alpha` times it, after an optional linear warm-up.
 
     Source: Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983, eq. 5, without restarts.
     """
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: float,
-        alpha: float = 0.0,
-        *,
-        name: str | None = None,
-        warmup_target: float | None = None,
-        warmup_steps: int = 0,
-    ) -> None:
-        self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = decay_steps
-        self.alpha = alpha
-        self.name = name
-        self.warmup_target = warmup_target
-        self.warmup_steps = warmup_steps
+    initial_learning_rate: float
+    decay_steps: float
+    alpha: float = 0.0
+    _: KW_ONLY
+    name: str | None = None
+    warmup_target: float | None = None
+    warmup_steps: int = 0
 
     def __call__(self, step: Step) -> np.float32:
         at, span = np.float32(step), np.float32(self.decay_steps)
@@ -215,39 +144,21 @@ class CosineDecay(LearningRateSchedule):
             return np.float32((target - initial) * (at / warmup) + initial)
         return target * _cosine((at - warmup) / span, self.alpha)
 
-    def get_config(self) -> Config:
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "decay_steps": self.decay_steps,
-            "alpha": self.alpha,
-            "name": self.name,
-            "warmup_target": self.warmup_target,
-            "warmup_steps": self.warmup_steps,
-        }
 
-
+@configurable
 class CosineDecayRestarts(LearningRateSchedule):
     """Half cosines that start again, each `t_mul` times as long and `m_mul` times as high.
 
     Source: Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983, eq. 5.
     """
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        first_decay_steps: float,
-        t_mul: float = 2.0,
-        m_mul: float = 1.0,
-        alpha: float = 0.0,
-        *,
-        name: str | None = None,
-    ) -> None:
-        self.initial_learning_rate = initial_learning_rate
-        self.first_decay_steps = first_decay_steps
-        self.t_mul = t_mul
-        self.m_mul = m_mul
-        self.alpha = alpha
-        self.name = name
+    initial_learning_rate: float
+    first_decay_steps: float
+    t_mul: float = 2.0
+    m_mul: float = 1.0
+    alpha: float = 0.0
+    _: KW_ONLY
+    name: str | None = None
 
     def __call__(self, step: Step) -> np.float32:
         t_mul, one = np.float32(self.t_mul), np.float32(1)
@@ -263,16 +174,6 @@ class CosineDecayRestarts(LearningRateSchedule):
         height = np.float32(self.m_mul) ** restarts
         initial = np.float32(self.initial_learning_rate)
         return initial * _cosine(completed, self.alpha, height=height)
-
-    def get_config(self) -> Config:
-        return {
-            "initial_learning_rate": self.initial_learning_rate,
-            "first_decay_steps": self.first_decay_steps,
-            "t_mul": self.t_mul,
-            "m_mul": self.m_mul,
-            "alpha": self.alpha,
-            "name": self.name,
-        }
 
 
 def _periods(step: Step, decay_steps: float, *, staircase: bool) -> np.float32:

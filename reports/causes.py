@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from saveproof.reports.keys import loss, told
+from saveproof.reports.findings import Defect
 from saveproof.reports.matrix import CellDefect, Matrix
-from saveproof.reports.records import SEVERITY, UNEXPECTED, Finding, Verdict
+from saveproof.reports.records import SEVERITY, UNEXPECTED, Verdict
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Cause:
 
 @dataclass(frozen=True)
 class Section:
-    """The causes that are news of one sort. `defects` counts as the headline does."""
+    """The causes of one section of a report. `defects` counts as the headline does."""
 
     name: str
     meaning: str
@@ -109,13 +109,12 @@ def _cause(defect: CellDefect) -> object:
     if defect.verdict is Verdict.KNOWN:
         return finding.known
     if defect.verdict is Verdict.GAP:
-        return (_conduct(defect), _root(finding))
+        return (_conduct(defect), _root(finding.defect))
     return defect.identity
 
 
-def _root(finding: Finding) -> str:
-    found = loss(finding)
-    return found.facet if found else finding.key
+def _root(defect: Defect) -> str:
+    return defect.lost_state.facet if defect.lost_state else defect.key
 
 
 def _conduct(defect: CellDefect) -> str:
@@ -127,9 +126,9 @@ def _title(found: Sequence[Sequence[CellDefect]]) -> str:
     first = found[0][0]
     if first.verdict is Verdict.KNOWN:
         return first.finding.known
-    losses = [lost for same in found if (lost := loss(same[0].finding))]
-    if first.verdict is not Verdict.GAP or not losses:
-        return told(first.finding)
-    places = ", ".join(dict.fromkeys(lost.place for lost in losses if lost.place))
-    title = f"{losses[0].facet} not kept" + (f" ({places})" if places else "")
+    lost = [state for same in found if (state := same[0].finding.defect.lost_state)]
+    if first.verdict is not Verdict.GAP or not lost:
+        return first.finding.defect.title
+    places = ", ".join(dict.fromkeys(state.place for state in lost if state.place))
+    title = f"{lost[0].facet} not kept" + (f" ({places})" if places else "")
     return f"{_conduct(first)}: {title}" if _conduct(first) else title

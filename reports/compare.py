@@ -41,8 +41,8 @@ class Comparison:
     @property
     def same(self) -> bool:
         """Whether both runs came to their end and say the same of the same cells."""
-        told = (self.added, self.gone, self.dropped, self.begun, self.changed)
-        return self.complete and not any(told)
+        differences = (self.added, self.gone, self.dropped, self.begun, self.changed)
+        return self.complete and not any(differences)
 
 
 def compare(old: Run, new: Run) -> Comparison:
@@ -70,9 +70,7 @@ def comparison_markdown(comparison: Comparison) -> str:
         verdict = f"{len(comparison.added)} new, {len(comparison.gone)} gone"
     blocks = [f"# saveproof: {verdict}", escaped(f"From {comparison.old} to {comparison.new}.")]
     if not comparison.complete:
-        blocks.append(
-            "> [!CAUTION]\n> A run did not come to its end: what is missing was not shown."
-        )
+        blocks.append("> [!CAUTION]\n> A run is incomplete: a missing result is not a pass.")
     blocks += _block("New defects", (_line(defect) for defect in comparison.added))
     blocks += _block("Gone", (_line(defect) for defect in comparison.gone))
     blocks += _block("Not run any more", map(" · ".join, comparison.dropped))

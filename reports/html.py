@@ -4,12 +4,13 @@ import msgspec
 
 from saveproof.reports.causes import sections
 from saveproof.reports.commands import commands
+from saveproof.reports.glossary import GLOSSARY
 from saveproof.reports.interchange import grid, measured
-from saveproof.reports.keys import told
-from saveproof.reports.matrix import NEWS, Cell, Matrix
+from saveproof.reports.matrix import DEFECTIVE, Cell, Matrix
 from saveproof.reports.records import PathInfo
 from saveproof.reports.rendering import rendered
 from saveproof.reports.wording import (
+    INCOMPLETE,
     MEANINGS,
     SYMBOLS,
     counted,
@@ -31,15 +32,16 @@ def html(matrix: Matrix) -> str:
             "grid": grid(matrix),
             "measured": measured,
             "symbols": SYMBOLS,
+            "glossary": GLOSSARY,
+            "incomplete": INCOMPLETE,
             "meanings": MEANINGS,
             "promised": promised,
             "tallied": tallied,
-            "told": told,
             "placed": placed,
             "counted": counted,
             "word": word,
             "anchors": _anchors(matrix),
-            "has_news": _has_news,
+            "has_defects": _has_defects,
             "contract": _contract,
             "case_json": _case_json,
             "commands": commands,
@@ -58,8 +60,8 @@ def _anchors(matrix: Matrix) -> dict[tuple[str, str, str], str]:
     }
 
 
-def _has_news(cell: Cell) -> bool:
-    return cell.verdict in NEWS or any(defect.verdict in NEWS for defect in cell.defects)
+def _has_defects(cell: Cell) -> bool:
+    return cell.verdict in DEFECTIVE or any(defect.verdict in DEFECTIVE for defect in cell.defects)
 
 
 def _contract(path: PathInfo) -> dict[str, list[str]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from saveproof.reports.matrix import NEWS, Matrix, Row, Sheet
+from saveproof.reports.matrix import DEFECTIVE, Matrix, Row, Sheet
 from saveproof.reports.records import SEVERITY, Verdict, worst
 
 SHOWN_NOTHING = frozenset({Verdict.VACUOUS, Verdict.NOT_APPLICABLE, Verdict.REFUSED})
@@ -107,8 +107,8 @@ def _exchange(number: int, sheet: Sheet, row: Row) -> ExchangeResult:
 
 def _verdict(verdicts: Iterable[Verdict | None]) -> Verdict | None:
     seen = [verdict for verdict in verdicts if verdict is not None]
-    told = [verdict for verdict in seen if verdict not in SHOWN_NOTHING]
-    return worst(told or seen) if seen else None
+    judged = [verdict for verdict in seen if verdict not in SHOWN_NOTHING]
+    return worst(judged or seen) if seen else None
 
 
 def _distances(row: Row) -> Mapping[str, float]:
@@ -123,9 +123,9 @@ def _distances(row: Row) -> Mapping[str, float]:
 
 def _lost(row: Row) -> tuple[Lost, ...]:
     lost = {
-        Lost(defect.verdict, cell.check.name, defect.finding.key): None
+        Lost(defect.verdict, cell.check.name, defect.key): None
         for cell in row.cells
         for defect in cell.defects
-        if defect.verdict in NEWS
+        if defect.verdict in DEFECTIVE
     }
     return tuple(sorted(lost, key=lambda one: SEVERITY.index(one.verdict)))

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 from saveproof.reports.commands import commands
 from saveproof.reports.matrix import Matrix, Sheet
 from saveproof.reports.records import Finding, Place, Result, Verdict
-from saveproof.reports.wording import MEANINGS, printable
+from saveproof.reports.wording import INCOMPLETE, MEANINGS, printable
 
 OUTCOMES = {
     Verdict.FAIL: "failure",
@@ -65,7 +65,7 @@ def _test_case(result: Result, seconds: float, sources: Sequence[str]) -> ET.Ele
     )
     if result.verdict in OUTCOMES:
         outcome = ET.SubElement(case, OUTCOMES[result.verdict], type=str(result.verdict))
-        messages = "; ".join(finding.message for finding in result.findings)
+        messages = "; ".join(finding.defect.message for finding in result.findings)
         outcome.set("message", printable(messages or MEANINGS[result.verdict]))
         stories = (_story(finding, result.place, sources) for finding in result.findings)
         outcome.text = printable("\n\n".join(stories))
@@ -73,19 +73,21 @@ def _test_case(result: Result, seconds: float, sources: Sequence[str]) -> ET.Ele
 
 
 def _story(finding: Finding, place: Place, sources: Sequence[str]) -> str:
-    lines = [finding.message]
+    defect = finding.defect
+    expected, found = defect.difference.expected, defect.difference.found
+    lines = [defect.message]
     if finding.known:
         lines.append(f"known: {finding.known}")
-    if finding.expected or finding.found:
-        lines += [f"at {finding.where}", f"expected {finding.expected}", f"found {finding.found}"]
-    lines += [finding.drawing, finding.traceback, *commands(finding, place, sources)]
+    if expected or found:
+        lines += [f"at {defect.where}", f"expected {expected}", f"found {found}"]
+    lines += [finding.drawing, defect.traceback, *commands(finding, place, sources)]
     return "\n".join(line for line in lines if line)
 
 
 def _cut_short() -> ET.Element:
     suite = ET.Element("testsuite", name="saveproof")
     case = ET.SubElement(suite, "testcase", classname="saveproof", name="run comes to its end")
-    ET.SubElement(case, "error", type="incomplete", message="the run did not come to its end")
+    ET.SubElement(case, "error", type="incomplete", message=INCOMPLETE)
     _count(suite, 0.0)
     return suite
 

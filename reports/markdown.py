@@ -6,10 +6,18 @@ from collections.abc import Sequence
 from saveproof.reports.causes import Cause, Section, sections
 from saveproof.reports.commands import commands
 from saveproof.reports.interchange import ExchangeResult, Grid, grid, measured, unpaired
-from saveproof.reports.keys import told
 from saveproof.reports.matrix import Cell, CellDefect, Matrix, Sheet
 from saveproof.reports.records import ENDS, Verdict
-from saveproof.reports.wording import MEANINGS, SYMBOLS, counted, listed, placed, printable, shown
+from saveproof.reports.wording import (
+    INCOMPLETE,
+    MEANINGS,
+    SYMBOLS,
+    counted,
+    listed,
+    placed,
+    printable,
+    shown,
+)
 
 LIMIT = 50
 """Causes that are written out: GitHub cuts a job's summary at 1 MiB."""
@@ -49,7 +57,7 @@ def fenced(text: str, *, language: str = "text") -> str:
 def _banner(matrix: Matrix) -> list[str]:
     if matrix.complete:
         return []
-    return ["> [!CAUTION]\n> The run did not come to its end: what is missing here was not shown."]
+    return [f"> [!CAUTION]\n> {INCOMPLETE}"]
 
 
 def _origin(matrix: Matrix) -> str:
@@ -68,6 +76,7 @@ def _table(sheet: Sheet) -> str:
         f"## {escaped(sheet.subject.name)}",
         "",
         escaped(versions),
+        *(f"- {escaped(module)}: {escaped(file)}" for module, file in sheet.subject.files.items()),
         "",
         f"| check | {' | '.join(names)} |",
         f"|:--|{':-:|' * len(names)}",
@@ -133,20 +142,19 @@ def _cause(cause: Cause, sources: Sequence[str]) -> str:
 
 def _line(same: Sequence[CellDefect]) -> str:
     first, paths = same[0], {defect.path: defect.kinds for defect in same}
-    said = f"{first.check.name}: {told(first.finding)}; {listed(paths)}; key: {first.finding.key}"
-    return f"- {escaped(said)}"
+    seen = first.finding.defect
+    line = f"{first.check.name}: {seen.title}; {listed(paths)}; key: {seen.key}"
+    return f"- {escaped(line)}"
 
 
 def _evidence(defect: CellDefect, sources: Sequence[str]) -> list[str]:
-    finding = defect.finding
+    finding, seen = defect.finding, defect.finding.defect
     parts = [fenced(finding.drawing)] if finding.drawing else []
-    if finding.expected or finding.found:
-        expected = (
-            f"at       {finding.where}\nexpected {finding.expected}\nfound    {finding.found}"
-        )
-        parts.append(fenced(expected))
-    if finding.traceback:
-        parts.append(fenced(finding.traceback))
+    expected, found = seen.difference.expected, seen.difference.found
+    if expected or found:
+        parts.append(fenced(f"at       {seen.where}\nexpected {expected}\nfound    {found}"))
+    if seen.traceback:
+        parts.append(fenced(seen.traceback))
     if finding.case_id:
         lines = commands(finding, defect.place, sources)
         parts.append(fenced("\n".join(lines), language="sh"))

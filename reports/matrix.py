@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from saveproof.reports.findings import Defect, DefectKind, Difference
 from saveproof.reports.records import (
     SEVERITY,
     UNEXPECTED,
@@ -20,7 +21,7 @@ from saveproof.reports.records import (
 )
 from saveproof.reports.store import Run
 
-NEWS = UNEXPECTED | {Verdict.GAP, Verdict.KNOWN}
+DEFECTIVE = UNEXPECTED | {Verdict.GAP, Verdict.KNOWN}
 """Verdicts whose findings are defects: of the subject, of its promises, or of the harness."""
 
 BEHAVIOUR, STATE, CONDUCT = "Behaviour", "State", "Conduct"
@@ -40,6 +41,8 @@ class CellDefect:
     verdict: Verdict
     kinds: tuple[str, ...]
     finding: Finding
+    key: str
+    title: str
 
     @property
     def place(self) -> Place:
@@ -49,7 +52,7 @@ class CellDefect:
     @property
     def identity(self) -> tuple[str, str, Verdict, str]:
         """What makes defects of several save paths one: subject, check, verdict, key."""
-        return (self.subject, self.check.name, self.verdict, self.finding.key)
+        return (self.subject, self.check.name, self.verdict, self.key)
 
 
 @dataclass(frozen=True)
@@ -195,7 +198,7 @@ def _figures(cells: Iterable[Cell]) -> dict[Verdict, int]:
 def _gathered(defects: Iterable[CellDefect]) -> tuple[tuple[CellDefect, ...], ...]:
     by_identity: dict[object, list[CellDefect]] = {}
     for defect in defects:
-        if defect.verdict in NEWS:
+        if defect.verdict in DEFECTIVE:
             by_identity.setdefault(defect.identity, []).append(defect)
     worst_first = sorted(by_identity.values(), key=lambda same: SEVERITY.index(same[0].verdict))
     return tuple(tuple(same) for same in worst_first)
@@ -223,7 +226,7 @@ def _defects(check: CheckInfo, results: Sequence[Result]) -> tuple[CellDefect, .
     for result in results:
         for finding in result.findings or _unexplained(result):
             verdict = Verdict.KNOWN if finding.known else finding.verdict or result.verdict
-            same.setdefault((verdict, finding.key), []).append((result, finding))
+            same.setdefault((verdict, finding.defect.key), []).append((result, finding))
     return tuple(
         CellDefect(
             subject=seen[0][0].subject,
@@ -231,28 +234,19 @@ def _defects(check: CheckInfo, results: Sequence[Result]) -> tuple[CellDefect, .
             check=check,
             verdict=verdict,
             kinds=tuple(dict.fromkeys(result.kind for result, _ in seen)),
-            finding=min((finding for _, finding in seen), key=lambda f: len(f.drawing)),
+            finding=(smallest := min((f for _, f in seen), key=lambda f: len(f.drawing))),
+            key=key,
+            title=smallest.defect.title,
         )
-        for (verdict, _), seen in same.items()
+        for (verdict, key), seen in same.items()
     )
 
 
 def _unexplained(result: Result) -> tuple[Finding, ...]:
-    if result.verdict not in NEWS:
+    if result.verdict not in DEFECTIVE:
         return ()
-    message = f"{result.verdict}, and the run recorded no finding"
-    return (
-        Finding(
-            key="unexplained",
-            message=message,
-            where="",
-            expected="",
-            found="",
-            case_id="",
-            case={},
-            drawing="",
-        ),
-    )
+    defect = Defect(DefectKind.UNEXPLAINED, Difference("", "", ""), name=str(result.verdict))
+    return (Finding(defect, case_id="", case={}, drawing=""),)
 
 
 def _ordered(counts: Mapping[Verdict, int]) -> dict[Verdict, int]:

@@ -82,4 +82,8 @@ def _joined(one: SubjectInfo, other: SubjectInfo) -> SubjectInfo:
             f"subject {one.name!r} was run with {one.environment} and with {other.environment}: "
             "compare these runs instead of merging them"
         )
-    return msgspec.structs.replace(one, paths=_united((*one.paths, *other.paths), _same))
+    return msgspec.structs.replace(
+        one,
+        paths=_united((*one.paths, *other.paths), _same),
+        files={name: file for name, file in one.files.items() if other.files.get(name) == file},
+    )

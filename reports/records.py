@@ -1,4 +1,4 @@
-"""Records of a run: header, results, footer, as one JSON line each (schema version 1)."""
+"""Records of a run: header, results, footer, as one JSON line each (schema version 2)."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 
-SCHEMA = 1
+from saveproof.reports.findings import Defect
+
+SCHEMA = 2
 
 
 Place = tuple[str, str, str]
@@ -81,6 +83,7 @@ class PathInfo(Part, frozen=True):
 class SubjectInfo(Part, frozen=True):
     """A subject of the run, with the versions that it reports.
 
+    `files` has by module name the files that its process imports.
     In a run of exchanges it is a pair: `writer` and `reader` name its subjects, its paths are the
     formats that both claim.
     """
@@ -90,6 +93,7 @@ class SubjectInfo(Part, frozen=True):
     paths: tuple[PathInfo, ...]
     writer: str = ""
     reader: str = ""
+    files: dict[str, str] = {}
 
 
 class CheckInfo(Part, frozen=True):
@@ -116,23 +120,17 @@ class Header(Record, frozen=True, tag="header"):
 
 
 class Finding(Part, frozen=True):
-    """What a check found on the minimal case.
+    """A defect on its minimal case.
 
-    `key` names the defect and survives shrinking. `case` is the case's JSON, `case_id` its hash,
-    `drawing` the case as a readable model.
+    `case` is the case's JSON, `case_id` its hash, `drawing` the case as a readable model.
     """
 
-    key: str
-    message: str
-    where: str
-    expected: str
-    found: str
+    defect: Defect
     case_id: str
     case: dict[str, Any]
     drawing: str
-    traceback: str = ""
     known: str = ""
-    """Why this finding is expected (a listed known issue); empty where it is news."""
+    """Why this finding is expected (a listed known issue); empty where it is new."""
     verdict: Verdict | None = None
     """How grave this finding is by itself; None where the run said only the check's worst."""
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 
 from saveproof.reports.files import append_line, write, writing
-from saveproof.reports.records import SCHEMA, UNEXPECTED, Footer, Header, Line, Result
+from saveproof.reports.records import UNEXPECTED, Footer, Header, Line, Result
+from saveproof.reports.upgrade import READABLE, upgraded
 
 RUN_FILE = "run.jsonl"
 SHARDS = "shards"
@@ -166,13 +167,14 @@ def _line(where: str, text: bytes) -> Line:
         raise UnknownRecord(
             f"{where}: expected the record 'footer', 'header' or 'result', found {peek.record!r}"
         )
-    if peek.record == "header" and peek.schema != SCHEMA:
+    if peek.record == "header" and peek.schema not in READABLE:
+        known = " or ".join(map(str, READABLE))
         raise UnknownSchema(
-            f"{where}: expected schema version {SCHEMA}, found {peek.schema!r}; read it with the "
+            f"{where}: expected schema version {known}, found {peek.schema!r}; read it with the "
             "version of saveproof that wrote it, or a newer one"
         )
     try:
-        line: Line = msgspec.json.decode(text, type=Line)
+        line: Line = msgspec.convert(upgraded(msgspec.json.decode(text)), type=Line)
     except msgspec.DecodeError as error:
         raise MalformedRecord(
             f"{where}: not a {peek.record} as the schema has it: {error}"

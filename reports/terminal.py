@@ -12,10 +12,19 @@ from rich.text import Text
 
 from saveproof.reports.causes import Cause, Section, sections
 from saveproof.reports.commands import commands
+from saveproof.reports.findings import Defect
 from saveproof.reports.interchange import ExchangeResult, Grid, grid, measured, unpaired
 from saveproof.reports.matrix import Cell, Matrix, Sheet
 from saveproof.reports.records import UNEXPECTED, CheckInfo, Verdict
-from saveproof.reports.wording import MEANINGS, SYMBOLS, counted, placed, printable, shown
+from saveproof.reports.wording import (
+    INCOMPLETE,
+    MEANINGS,
+    SYMBOLS,
+    counted,
+    placed,
+    printable,
+    shown,
+)
 
 STYLES: Mapping[Verdict | None, str] = {
     Verdict.PASS: "green",
@@ -76,6 +85,8 @@ def _sheets(matrix: Matrix, numbers: Mapping[str, int], width: int) -> Iterable[
         versions = "  ".join(f"{name} {v}" for name, v in sheet.subject.environment.items())
         name = Text(printable(f"{sheet.subject.name}  "), style="bold")
         yield name.append(printable(versions), "dim")
+        for module, file in sheet.subject.files.items():
+            yield Text(printable(f"  {module}: {file}"), style="dim")
         yield from (_table(sheet, groups, numbers) for groups in _panels(matrix, width))
     yield _checks(matrix, numbers)
 
@@ -169,19 +180,20 @@ def _in_short(cause: Cause) -> RenderableType:
 
 
 def _in_full(cause: Cause) -> RenderableType:
-    defect, finding = cause.smallest, cause.smallest.finding
+    check, finding = cause.smallest.check, cause.smallest.finding
+    defect = finding.defect
     lines: list[RenderableType] = [
         _title(cause),
         Text(printable(f"{shown(cause.verdict)} of {placed(cause)}")),
-        Text(printable(f"{defect.check.name}: {defect.check.statement}")),
-        Text(printable(f"key: {finding.key}"), "dim"),
+        Text(printable(f"{check.name}: {check.statement}")),
+        Text(printable(f"key: {defect.key}"), "dim"),
     ]
-    if finding.expected or finding.found:
-        lines.append(_difference(finding.where, finding.expected, finding.found))
+    if defect.difference.expected or defect.difference.found:
+        lines.append(_difference(defect))
     if finding.drawing:
         lines.append(Padding(Text(printable(finding.drawing)), (1, 0, 1, 2)))
-    if finding.traceback:
-        lines.append(Padding(Text(printable(finding.traceback), "dim"), (0, 0, 1, 2)))
+    if defect.traceback:
+        lines.append(Padding(Text(printable(defect.traceback), "dim"), (0, 0, 1, 2)))
     return _hanging(cause, lines)
 
 
@@ -200,9 +212,10 @@ def _hanging(cause: Cause, lines: Sequence[RenderableType]) -> RenderableType:
     return table
 
 
-def _difference(where: str, expected: str, found: str) -> RenderableType:
+def _difference(defect: Defect) -> RenderableType:
     table = Table.grid(padding=(0, 1))
-    for name, text in (("at", where), ("expected", expected), ("found", found)):
+    expected, found = defect.difference.expected, defect.difference.found
+    for name, text in (("at", defect.where), ("expected", expected), ("found", found)):
         table.add_row(Text(name, "dim"), Text(printable(text)))
     return table
 
@@ -211,5 +224,5 @@ def _conclusion(matrix: Matrix) -> RenderableType:
     style = "bold green" if matrix.clean else "bold red"
     line = Text(matrix.headline, style)
     if not matrix.complete:
-        line.append("\nThe run did not come to its end: what is missing was not shown.", "red")
+        line.append(f"\n{INCOMPLETE}", "red")
     return line

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 
 from saveproof.reports.causes import Cause
-from saveproof.reports.keys import told
 from saveproof.reports.matrix import Cell, CellDefect
 from saveproof.reports.records import PathInfo, Verdict
 
@@ -26,24 +25,26 @@ SYMBOLS: Mapping[Verdict | None, str] = {
 """One narrow character a verdict; None stands for no result."""
 
 MEANINGS: Mapping[Verdict | None, str] = {
-    Verdict.PASS: "no example broke it",
+    Verdict.PASS: "no example failed",
     Verdict.FAIL: "a documented promise is broken",
     Verdict.CRASH: "the process died",
-    Verdict.TIMEOUT: "it did not come back in time",
+    Verdict.TIMEOUT: "no answer within the time limit",
     Verdict.MEMORY: "the process reached its memory limit",
-    Verdict.HARNESS_ERROR: "saveproof itself went wrong",
-    Verdict.GAP: "an exact resume needs it, no document promises it",
-    Verdict.KNOWN: "a listed known issue",
-    Verdict.UNSTABLE: "the subject does not repeat itself here",
+    Verdict.HARNESS_ERROR: "saveproof or the subject's adapter failed",
+    Verdict.GAP: "an exact resume needs it, but no document promises it",
+    Verdict.KNOWN: "a failure or gap that is already listed",
+    Verdict.UNSTABLE: "repeating the same steps gave another result",
     Verdict.VACUOUS: "no example could have failed",
-    Verdict.REFUSED: "the subject says that it can't, as the contract allows",
+    Verdict.REFUSED: "the subject refused clearly, as the contract allows",
     Verdict.NOT_APPLICABLE: "the contract does not promise it",
     None: "no result was recorded",
 }
 
+INCOMPLETE = "This run is incomplete. A missing result is not a pass."
+
 PROMISES: Mapping[str, str] = {
     "must": "must come back: documented",
-    "should": "should come back: an exact resume needs it, no document promises it",
+    "should": "should come back: an exact resume needs it, but no document promises it",
     "fresh": "must not come back: fresh state in its place",
     "code": "comes from the model's code",
 }
@@ -86,7 +87,7 @@ def shown(verdict: Verdict | None) -> str:
 def explained(defect: CellDefect) -> str:
     """Return the defect in a line, and why it is expected where it is known."""
     known = f" (known: {defect.finding.known})" if defect.finding.known else ""
-    return told(defect.finding) + known
+    return defect.finding.defect.title + known
 
 
 def placed(cause: Cause) -> str:

@@ -1,4 +1,4 @@
-"""Growth: an architecture under construction, tensor by tensor."""
+"""Builds an architecture, one layer after the other."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,9 +19,9 @@ TRAINING = frozenset(
 
 @dataclass(slots=True)
 class ArchitectureBuilder:
-    """Layers, calls and tensors so far; `loose` tensors have not been taken by any layer yet.
+    """The layers, calls and tensors so far; no layer takes the `loose` tensors yet.
 
-    `depth` counts the models around this one, `trained` holds the tensors whose last layer surely
+    `depth` counts the models around this one, `trained` holds the tensors whose last layer always
     has a gradient, `batch_size` is the fixed one of the inputs, `non_ascii` the kinds of model in
     which names may leave ASCII.
     """
@@ -36,26 +36,26 @@ class ArchitectureBuilder:
     inputs: list[Input] = field(default_factory=list)
     layers: list[Layer] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
-    places: dict[str, LayerPosition] = field(default_factory=dict)
+    positions: dict[str, LayerPosition] = field(default_factory=dict)
     loose: list[str] = field(default_factory=list)
     trained: set[str] = field(default_factory=set)
 
-    def name(self, class_name: str, choice: ByteDraws) -> str:
+    def name(self, class_name: str, draws: ByteDraws) -> str:
         """Return a name that nothing in this architecture has yet."""
         non_ascii = self.kind in self.non_ascii
-        return self.register.name(class_name, choice, taken=self.taken, non_ascii=non_ascii)
+        return self.register.name(class_name, draws, taken=self.taken, non_ascii=non_ascii)
 
-    def add_input(self, place: LayerPosition, dtype: str, name: ByteDraws) -> None:
+    def add_input(self, position: LayerPosition, dtype: str, name: ByteDraws) -> None:
         """Add an input tensor."""
         input_ = Input(
             name=self.name("Input", name),
-            shape=place.shape,
+            shape=position.shape,
             dtype=dtype,
-            vocabulary=place.vocabulary,
+            vocabulary=position.vocabulary,
             batch_size=self.batch_size,
         )
         self.inputs.append(input_)
-        self._add_tensor(input_.name, place.shape, place.vocabulary)
+        self._add_tensor(input_.name, position.shape, position.vocabulary)
 
     def add_layer(
         self,
@@ -86,7 +86,7 @@ class ArchitectureBuilder:
 
     def _call(self, layer: Layer, inputs: Sequence[str], output: str) -> str:
         self.calls.append(Call(layer=layer.name, inputs=tuple(inputs), output=output))
-        shape = layer_shape(layer, [(None, *self.places[name].shape) for name in inputs])
+        shape = layer_shape(layer, [(None, *self.positions[name].shape) for name in inputs])
         self.loose = [name for name in self.loose if name not in inputs]
         self._add_tensor(output, tuple(n for n in shape[1:] if n is not None), 0)
         config = layer.config
@@ -100,39 +100,41 @@ class ArchitectureBuilder:
 
     def _add_tensor(self, name: str, shape: tuple[int, ...], vocabulary: int) -> None:
         stateful = self.batch_size is not None
-        self.places[name] = LayerPosition(shape, vocabulary=vocabulary, stateful=stateful)
+        self.positions[name] = LayerPosition(shape, vocabulary=vocabulary, stateful=stateful)
         self.loose.append(name)
 
     def partners(self, source: str) -> list[str]:
         """Return the tensors that can be joined with `source` along the last axis, loose first."""
-        shape = self.places[source].shape
-        if self.places[source].vocabulary:
+        shape = self.positions[source].shape
+        if self.positions[source].vocabulary:
             return []
         found = [
             name
-            for name, place in self.places.items()
-            if name != source and not place.vocabulary and place.shape[:-1] == shape[:-1]
-            and len(place.shape) == len(shape)
+            for name, position in self.positions.items()
+            if name != source and not position.vocabulary and position.shape[:-1] == shape[:-1]
+            and len(position.shape) == len(shape)
         ]  # fmt: skip
         return sorted(found, key=lambda name: name not in self.loose)
 
     def shareable(self, source: str) -> list[Layer]:
         """Return the stateless layers that already took one tensor of such a shape."""
-        place = self.places[source]
+        position = self.positions[source]
         seen = {
             call.layer: None
             for call in reversed(self.calls)
-            if len(call.inputs) == 1 and self.places[call.inputs[0]] == place
+            if len(call.inputs) == 1 and self.positions[call.inputs[0]] == position
         }
         by_name = {layer.name: layer for layer in self.layers}
         return [by_name[name] for name in seen if not is_stateful(by_name[name])]
 
     def alike(self, source: str) -> list[str]:
-        """Return the tensors that are like this one, itself among them, oldest first."""
-        return [name for name, place in self.places.items() if place == self.places[source]]
+        """Return the tensors of the same shape and kind, including this one, oldest first."""
+        return [
+            name for name, position in self.positions.items() if position == self.positions[source]
+        ]
 
     def architecture(self, name: str, outputs: Sequence[str]) -> Architecture:
-        """Return what has grown, frozen."""
+        """Return the finished architecture."""
         return Architecture(
             kind=self.kind,
             name=name,

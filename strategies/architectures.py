@@ -55,35 +55,35 @@ def draw_architecture(
         layers: Keras class names to choose from. Layers that join branches and end the model
             (Dense, Flatten, Concatenate; Embedding after integer inputs) may come in besides.
         min_layers: at least so many steps, each a layer, a nested model or a call of a shared one.
-        max_layers: at most so many, not counting layers that join branches and end the model.
+        max_layers: at most so many steps, not counting layers that join branches or end the model.
         non_ascii: the kinds whose names may leave ASCII. tf_keras refuses such names in
             sequential and functional models, so only subclassed ones have them by default.
     """
     kind = draw(_one_of(tuple(kinds)))
     steps = draw(st.integers(min_layers, max_layers))
-    choice = draw_bytes(draw)
-    growth = ArchitectureBuilder(
+    draws = draw_bytes(draw)
+    builder = ArchitectureBuilder(
         kind=kind,
         register=Register(),
         classes=frozenset(layers),
         non_ascii=frozenset(non_ascii),
-        batch_size=choice.one_of(BATCH_SIZES),
+        batch_size=draws.one_of(BATCH_SIZES),
     )
     branching = kind is not Kind.SEQUENTIAL
-    for _ in range(choice.one_of(INPUT_COUNTS) if branching else 1):
-        place, dtype = choice.one_of(_inputs(growth.classes))
-        growth.add_input(place, dtype, choice)
+    for _ in range(draws.one_of(INPUT_COUNTS) if branching else 1):
+        position, dtype = draws.one_of(_inputs(builder.classes))
+        builder.add_input(position, dtype, draws)
     for _ in range(steps):
-        _grow(draw, growth)
-    most = choice.one_of(OUTPUT_COUNTS) if branching else 1
-    outputs = _outputs(draw, growth, most)
-    return growth.architecture(growth.name("Model", choice), outputs)
+        _grow(draw, builder)
+    most = draws.one_of(OUTPUT_COUNTS) if branching else 1
+    outputs = _outputs(draw, builder, most)
+    return builder.architecture(builder.name("Model", draws), outputs)
 
 
 architectures = st.composite(draw_architecture)
 """Generates architectures by themselves, by the arguments of `draw_architecture`.
 
-What draws more calls the function: to make a strategy anew for each case costs a fifth of it.
+Other strategies call the function: a new strategy for each case would cost a fifth of its time.
 """
 
 _one_of = cache(st.sampled_from)
@@ -101,99 +101,101 @@ def _fitting(classes: frozenset[str], axes: int) -> tuple[str, ...]:
     return tuple(name for name in FITTING[axes] if name in classes)
 
 
-def _grow(draw: st.DrawFn, growth: ArchitectureBuilder) -> None:
-    """Add one layer, joint, second call or nested model, where it fits."""
-    choice = draw_bytes(draw)
-    branching = growth.kind is not Kind.SEQUENTIAL
-    source = _source(growth, choice) if branching else growth.loose[-1]
-    action = choice.one_of(BRANCHING if branching else CHAINING)
-    if not action(draw, growth, source, choice):
-        _add_fitting(draw, growth, source, choice)
+def _grow(draw: st.DrawFn, builder: ArchitectureBuilder) -> None:
+    """Add one layer, a layer that joins branches, a second call, or a nested model."""
+    draws = draw_bytes(draw)
+    branching = builder.kind is not Kind.SEQUENTIAL
+    source = _source(builder, draws) if branching else builder.loose[-1]
+    action = draws.one_of(BRANCHING if branching else CHAINING)
+    if not action(draw, builder, source, draws):
+        _add_fitting(draw, builder, source, draws)
 
 
-def _source(growth: ArchitectureBuilder, choice: ByteDraws) -> str:
-    """Return the tensor to go on from: the newest or another loose one, or any for a branch."""
-    newest = growth.loose[-1]
-    tensors = [newest] * 3 + growth.loose[::-1] + list(growth.places)[::-1]
-    return choice.one_of(tensors)
+def _source(builder: ArchitectureBuilder, draws: ByteDraws) -> str:
+    """Return the tensor for the next layer: the newest, another unused one, or any (a branch)."""
+    newest = builder.loose[-1]
+    tensors = [newest] * 3 + builder.loose[::-1] + list(builder.positions)[::-1]
+    return draws.one_of(tensors)
 
 
-def _add_fitting(_: st.DrawFn, growth: ArchitectureBuilder, source: str, choice: ByteDraws) -> bool:
-    place = growth.places[source]
-    classes = ("Embedding",) if place.vocabulary else _fitting(growth.classes, len(place.shape))
+def _add_fitting(_: st.DrawFn, builder: ArchitectureBuilder, source: str, draws: ByteDraws) -> bool:
+    position = builder.positions[source]
+    classes = (
+        ("Embedding",) if position.vocabulary else _fitting(builder.classes, len(position.shape))
+    )
     if classes:
-        _add(growth, choice.one_of(classes), [source], choice)
+        _add(builder, draws.one_of(classes), [source], draws)
     return True
 
 
 def _add(
-    growth: ArchitectureBuilder, class_name: str, inputs: Sequence[str], choice: ByteDraws
+    builder: ArchitectureBuilder, class_name: str, inputs: Sequence[str], draws: ByteDraws
 ) -> str:
-    arguments = config(class_name, choice, growth.register, growth.places[inputs[0]])
-    return growth.add_layer(class_name, arguments, inputs, name=choice)
+    arguments = config(class_name, draws, builder.register, builder.positions[inputs[0]])
+    return builder.add_layer(class_name, arguments, inputs, name=draws)
 
 
-def _join(_: st.DrawFn, growth: ArchitectureBuilder, source: str, choice: ByteDraws) -> bool:
+def _join(_: st.DrawFn, builder: ArchitectureBuilder, source: str, draws: ByteDraws) -> bool:
     """Join the tensor with one or two others of its shape; False if there are none."""
-    partners = growth.partners(source)
-    shape = growth.places[source].shape
-    equal = [name for name in partners if growth.places[name].shape == shape]
-    wanted = [name for name in JOINTS if name in growth.classes]
-    joint = choice.one_of(wanted) if wanted else None
+    partners = builder.partners(source)
+    shape = builder.positions[source].shape
+    equal = [name for name in partners if builder.positions[name].shape == shape]
+    wanted = [name for name in JOINTS if name in builder.classes]
+    joint = draws.one_of(wanted) if wanted else None
     found = partners if joint == "Concatenate" else equal
     if joint is None or not found:
         return False
-    inputs = [choice.one_of(found), source]
-    if choice.chance(4):
+    inputs = [draws.one_of(found), source]
+    if draws.chance(4):
         inputs.append(found[-1])
-    _add(growth, joint, inputs, choice)
+    _add(builder, joint, inputs, draws)
     return True
 
 
-def _share(_: st.DrawFn, growth: ArchitectureBuilder, source: str, choice: ByteDraws) -> bool:
+def _share(_: st.DrawFn, builder: ArchitectureBuilder, source: str, draws: ByteDraws) -> bool:
     """Call a layer again that took such a tensor before; False if there is none.
 
     A third call may take an older tensor than the second does.
     """
-    candidates = growth.shareable(source)
+    candidates = builder.shareable(source)
     if not candidates:
         return False
-    layer = choice.one_of(candidates)
-    growth.call_again(layer, [source])
-    if choice.chance(3):
-        growth.call_again(layer, [choice.one_of(growth.alike(source))])
+    layer = draws.one_of(candidates)
+    builder.call_again(layer, [source])
+    if draws.chance(3):
+        builder.call_again(layer, [draws.one_of(builder.alike(source))])
     return True
 
 
-def _nest(draw: st.DrawFn, growth: ArchitectureBuilder, source: str, choice: ByteDraws) -> bool:
+def _nest(draw: st.DrawFn, builder: ArchitectureBuilder, source: str, draws: ByteDraws) -> bool:
     """Add a model as a layer; False if it would lie too deep."""
-    if growth.depth >= DEEPEST:
+    if builder.depth >= DEEPEST:
         return False
-    kind = choice.one_of((Kind.SEQUENTIAL, Kind.FUNCTIONAL))
+    kind = draws.one_of((Kind.SEQUENTIAL, Kind.FUNCTIONAL))
     inner = ArchitectureBuilder(
         kind=kind,
-        register=growth.register,
-        classes=growth.classes,
-        non_ascii=growth.non_ascii,
-        batch_size=growth.batch_size,
-        depth=growth.depth + 1,
+        register=builder.register,
+        classes=builder.classes,
+        non_ascii=builder.non_ascii,
+        batch_size=builder.batch_size,
+        depth=builder.depth + 1,
     )
     inputs = [source]
-    partners = growth.partners(source)
-    branching = Kind.SEQUENTIAL not in (kind, growth.kind)
-    if branching and partners and choice.chance(3):
+    partners = builder.partners(source)
+    branching = Kind.SEQUENTIAL not in (kind, builder.kind)
+    if branching and partners and draws.chance(3):
         inputs.append(partners[0])
     start = draw_bytes(draw)
     for name in inputs:
-        place = growth.places[name]
-        inner.add_input(place, "int32" if place.vocabulary else "float32", start)
+        position = builder.positions[name]
+        inner.add_input(position, "int32" if position.vocabulary else "float32", start)
     for _ in range(draw(INNER_STEPS)):
         _grow(draw, inner)
     joined = [_joined(draw, inner)] if len(inner.loose) > 1 else inner.loose
     frozen: Config = {"trainable": False} if start.chance(10) else {}
     class_name = str(kind).capitalize()
-    name = growth.name(class_name, start)
-    growth.add_model(inner.architecture(name, joined), frozen, inputs)
+    name = builder.name(class_name, start)
+    builder.add_model(inner.architecture(name, joined), frozen, inputs)
     return True
 
 
@@ -204,42 +206,42 @@ CHAINING: tuple[Action, ...] = (*(_add_fitting,) * 9, _nest)
 BRANCHING: tuple[Action, ...] = (*(_add_fitting,) * 8, *(_join,) * 4, *(_share,) * 4, *(_nest,) * 2)
 
 
-def _outputs(draw: st.DrawFn, growth: ArchitectureBuilder, most: int) -> list[str]:
-    """End the model: join what is loose beyond `most` tensors and give each output its head."""
-    for name in list(growth.loose):
-        if growth.places[name].vocabulary:
-            _add(growth, "Embedding", [name], draw_bytes(draw))
-    if len(growth.loose) > most:
-        _joined(draw, growth, first=most - 1)
-    outputs = [_headed(draw, growth, name) for name in list(growth.loose)]
-    inside = [name for name in growth.trained if name not in outputs]
+def _outputs(draw: st.DrawFn, builder: ArchitectureBuilder, most: int) -> list[str]:
+    """End the model: join unused tensors beyond `most`, and add a last layer for each output."""
+    for name in list(builder.loose):
+        if builder.positions[name].vocabulary:
+            _add(builder, "Embedding", [name], draw_bytes(draw))
+    if len(builder.loose) > most:
+        _joined(draw, builder, first=most - 1)
+    outputs = [_headed(draw, builder, name) for name in list(builder.loose)]
+    inside = [name for name in builder.trained if name not in outputs]
     if inside and len(outputs) < most:
         outputs.append(max(inside))
     return outputs
 
 
-def _joined(draw: st.DrawFn, growth: ArchitectureBuilder, *, first: int = 0) -> str:
-    """Concatenate the loose tensors from the first-th on, flattened."""
+def _joined(draw: st.DrawFn, builder: ArchitectureBuilder, *, first: int = 0) -> str:
+    """Flatten the unused tensors from index `first` on, and concatenate them."""
     flat = []
-    for name in growth.loose[first:]:
-        if growth.places[name].vocabulary:
-            name = _add(growth, "Embedding", [name], draw_bytes(draw))
-        flat.append(name if len(growth.places[name].shape) == 1 else _flat(draw, growth, name))
-    return _add(growth, "Concatenate", flat, draw_bytes(draw))
+    for name in builder.loose[first:]:
+        if builder.positions[name].vocabulary:
+            name = _add(builder, "Embedding", [name], draw_bytes(draw))
+        flat.append(name if len(builder.positions[name].shape) == 1 else _flat(draw, builder, name))
+    return _add(builder, "Concatenate", flat, draw_bytes(draw))
 
 
-def _flat(draw: st.DrawFn, growth: ArchitectureBuilder, name: str) -> str:
-    return _add(growth, "Flatten", [name], draw_bytes(draw))
+def _flat(draw: st.DrawFn, builder: ArchitectureBuilder, name: str) -> str:
+    return _add(builder, "Flatten", [name], draw_bytes(draw))
 
 
-def _headed(draw: st.DrawFn, growth: ArchitectureBuilder, name: str) -> str:
-    """Return an output that surely trains: the tensor itself if it may, or a Dense layer on it."""
-    choice = draw_bytes(draw)
-    ending = choice.one_of(HEADS)
-    if ending is None and name in growth.trained:
+def _headed(draw: st.DrawFn, builder: ArchitectureBuilder, name: str) -> str:
+    """Return an output with a gradient: the tensor itself if it has one, or a Dense layer on it."""
+    draws = draw_bytes(draw)
+    ending = draws.one_of(HEADS)
+    if ending is None and name in builder.trained:
         return name
     units, activation = ending or (3, None)
-    if len(growth.places[name].shape) > 1 and choice.chance(2):
-        name = _flat(draw, growth, name)
-    arguments = head(choice, growth.register, units, activation)
-    return growth.add_layer("Dense", arguments, [name], name=choice)
+    if len(builder.positions[name].shape) > 1 and draws.chance(2):
+        name = _flat(draw, builder, name)
+    arguments = head(draws, builder.register, units, activation)
+    return builder.add_layer("Dense", arguments, [name], name=draws)

@@ -11,7 +11,7 @@ OMIT: Final = object()
 """An option that leaves the argument to its default."""
 
 UNITS = (3, 4)
-"""No more sizes than tell axes apart: an operation is compiled for each shape that it meets."""
+"""Few sizes, just enough to tell axes apart: frameworks compile an operation for each new shape."""
 
 ACTIVATIONS = (
     OMIT, "tanh", "relu", "sigmoid", "softplus", "elu", "selu", "gelu", "softsign", "swish",
@@ -74,44 +74,44 @@ MATRIX_CONSTRAINTS = (
 
 
 def given(arguments: Mapping[str, Any]) -> Config:
-    """Return the arguments that are not left to their default."""
+    """Return the arguments without those left at their default."""
     return {key: value for key, value in arguments.items() if value is not OMIT}
 
 
-def matrix_arguments(weight: str, choice: ByteDraws, register: Register) -> Config:
+def matrix_arguments(weight: str, draws: ByteDraws, register: Register) -> Config:
     """Return initializer, regularizer and constraint of a matrix; shrinks towards Glorot alone."""
-    return _weight_arguments(weight, choice, register, SEEDED_INITIALIZERS, MATRIX_CONSTRAINTS)
+    return _weight_arguments(weight, draws, register, SEEDED_INITIALIZERS, MATRIX_CONSTRAINTS)
 
 
-def recurrent_arguments(weight: str, choice: ByteDraws, register: Register) -> Config:
-    """Return the same of a recurrent matrix; shrinks towards an orthogonal one alone."""
-    return _weight_arguments(weight, choice, register, RECURRENT_INITIALIZERS, MATRIX_CONSTRAINTS)
+def recurrent_arguments(weight: str, draws: ByteDraws, register: Register) -> Config:
+    """Return the same for a recurrent matrix; shrinks towards an orthogonal one alone."""
+    return _weight_arguments(weight, draws, register, RECURRENT_INITIALIZERS, MATRIX_CONSTRAINTS)
 
 
-def vector_arguments(weight: str, choice: ByteDraws, register: Register) -> Config:
-    """Return the same of a bias, gamma or beta; shrinks towards nothing."""
-    return _weight_arguments(weight, choice, register, VECTOR_INITIALIZERS, CONSTRAINTS)
+def vector_arguments(weight: str, draws: ByteDraws, register: Register) -> Config:
+    """Return the same for a bias, gamma or beta; shrinks towards no arguments."""
+    return _weight_arguments(weight, draws, register, VECTOR_INITIALIZERS, CONSTRAINTS)
 
 
 def _weight_arguments(
     weight: str,
-    choice: ByteDraws,
+    draws: ByteDraws,
     register: Register,
     initializers: tuple[tuple[str, Config] | None, ...],
     constraints: tuple[tuple[str, Config] | None, ...],
 ) -> Config:
-    """Return the three arguments that concern one weight.
+    """Return the initializer, regularizer and constraint of one weight.
 
-    Every initializer that draws has a seed of its own, so that a rebuilt model is the same model.
+    Every random initializer gets its own seed, so that a rebuilt model has the same weights.
     """
     arguments: Config = {}
-    initializer = choice.one_of(initializers)
+    initializer = draws.one_of(initializers)
     if initializer is not None:
         name, config = initializer
         seed = {} if name == "Constant" else {"seed": register.seed()}
         arguments[f"{weight}_initializer"] = {"class_name": name, "config": {**config, **seed}}
     for role, options in (("regularizer", REGULARIZERS), ("constraint", constraints)):
-        chosen = choice.one_of(options)
+        chosen = draws.one_of(options)
         if chosen is not None:
             arguments[f"{weight}_{role}"] = {"class_name": chosen[0], "config": {**chosen[1]}}
     return arguments

@@ -1,4 +1,4 @@
-"""Choices: bytes drawn at once and spent one choice at a time, so that detail costs few draws."""
+"""Choices made from bytes that one draw gives, because a draw costs more than a choice."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class ByteDraws:
-    """A run of bytes, each spent on one choice; byte 0 always takes the plainest option.
+    """Bytes from one draw, one for each choice; byte 0 always takes the simplest option.
 
     Hypothesis shrinks every byte on its own towards 0, as it does separate draws, and one draw
     of many bytes costs hardly more than a draw of one. All draws are of one length: Hypothesis
@@ -19,7 +19,7 @@ class ByteDraws:
     __slots__ = ("_next", "_source")
 
     def __init__(self, source: bytes) -> None:
-        """Spend the bytes of `source` from the first on."""
+        """Use the bytes of `source` from the first on."""
         self._source = source
         self._next = 0
 
@@ -40,18 +40,18 @@ class ByteDraws:
 
     @property
     def spent(self) -> int:
-        """How many bytes have been asked for."""
+        """The number of bytes used so far."""
         return self._next
 
 
 BYTE_COUNT = 32
-"""Enough for a recurrent layer and where it goes, the longest description."""
+"""Enough for a recurrent layer and its position, which need the most choices."""
 
 _BYTES = st.binary(min_size=BYTE_COUNT, max_size=BYTE_COUNT)
 
 
 def draw_bytes(draw: st.DrawFn) -> ByteDraws:
-    """Return newly drawn bytes to choose by; they shrink towards the plainest option everywhere.
+    """Return newly drawn bytes; they shrink towards the simplest option of every choice.
 
     Called in a composite rather than mapped onto a strategy: that would cost each draw half again.
     """

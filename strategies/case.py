@@ -17,7 +17,7 @@ Config = dict[str, Any]
 
 
 class InvalidCase(ValueError):
-    """The text is not a case: malformed JSON, a missing field or an unknown one."""
+    """The text is no case: malformed JSON, or a missing or unknown field."""
 
 
 class CaseRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,7 +57,7 @@ class Layer(CaseRecord, frozen=True):
     """A layer by Keras class name and constructor arguments (`config["name"]` is its name).
 
     A nested model is a layer whose `model` is set; its class name is `Sequential` or `Functional`.
-    Its flag `trainable=False` is that of every layer in it, but for one that tells True itself.
+    Its flag `trainable=False` freezes every layer in it, except one that has `trainable=True`.
     """
 
     class_name: str
@@ -70,7 +70,7 @@ class Layer(CaseRecord, frozen=True):
         return str(self.config["name"])
 
     def without(self, left_out: Callable[[str], bool]) -> "Layer":
-        """Return the layer without the arguments of such names, and so those in a nested model."""
+        """Return the layer without arguments of these names, in nested models too."""
         config = {name: value for name, value in self.config.items() if not left_out(name)}
         model = self.model
         if model is not None:
@@ -80,7 +80,7 @@ class Layer(CaseRecord, frozen=True):
 
 
 class Call(CaseRecord, frozen=True):
-    """One call of a layer: names of the tensors it takes and of the tensor it gives.
+    """One call of a layer: the names of its input tensors and of its output tensor.
 
     A shared layer has several calls; `output` is unique within the architecture.
     """
@@ -116,7 +116,7 @@ class Architecture(CaseRecord, frozen=True):
 
 
 class CompileSettings(CaseRecord, frozen=True):
-    """What `compile` is told; losses and metrics stand in the order of the outputs.
+    """The arguments of `compile`; losses and metrics are in the order of the outputs.
 
     A loss or metric is a Keras identifier (`"mse"`) or an object with arguments.
     """
@@ -129,7 +129,7 @@ class CompileSettings(CaseRecord, frozen=True):
 
 
 class Event(CaseRecord, frozen=True, tag_field="event", tag=True):
-    """One thing done to a model in the course of its life."""
+    """One step of a training history."""
 
 
 class Fit(Event, frozen=True, tag="fit"):
@@ -144,7 +144,7 @@ class Fit(Event, frozen=True, tag="fit"):
 
 
 class TrainOnBatch(Event, frozen=True, tag="train_on_batch"):
-    """`train_on_batch`, `steps` times, a new batch each."""
+    """Call `train_on_batch` `steps` times, with a new batch each time."""
 
     steps: int
     batch_size: int
@@ -167,20 +167,20 @@ class Predict(Event, frozen=True, tag="predict"):
 
 
 class SetTrainable(Event, frozen=True, tag="set_trainable"):
-    """Freeze or thaw a layer by its path (`outer/inner` inside a nested model), no recompile."""
+    """Freeze or unfreeze the layer at an address (`outer/inner` if nested), without `compile`."""
 
     layer: str
     value: bool
 
 
 class SetLearningRate(Event, frozen=True, tag="set_learning_rate"):
-    """Assign the optimizer's learning rate (never where a schedule holds it)."""
+    """Assign the optimizer's learning rate; never if a schedule sets it."""
 
     value: float
 
 
 class Recompile(Event, frozen=True, tag="recompile"):
-    """`compile` again: a fresh optimizer, the weights as they are."""
+    """Call `compile` again: the optimizer is new, the weights stay."""
 
     settings: CompileSettings
 
@@ -194,9 +194,9 @@ class ResetStates(Event, frozen=True, tag="reset_states"):
 
 
 class Hop(Event, frozen=True, tag="hop"):
-    """Save and load through a save path, and go on with what came back.
+    """Save and load through a save path, and continue with the loaded model.
 
-    Without a name, it is the path that the case is examined through: see `Case.through`.
+    An empty name stands for the save path under test: see `Case.through`.
     """
 
     path: str = ""
@@ -217,14 +217,14 @@ AnyEvent = (
 
 
 class TrainingHistory(CaseRecord, frozen=True):
-    """What happens before the save, and what goes on after the load."""
+    """The events before the save, and those after the load."""
 
     before: tuple[AnyEvent, ...]
     after: tuple[AnyEvent, ...]
 
 
 class Case(CaseRecord, frozen=True, dict=True):
-    """One thing to try: architecture, compile settings, training history, data seed."""
+    """One test input: architecture, compile settings, training history and data seed."""
 
     architecture: Architecture
     settings: CompileSettings
@@ -253,9 +253,9 @@ class Case(CaseRecord, frozen=True, dict=True):
         return _shares_layers(self.architecture)
 
     def through(self, path: str, *, hops: bool) -> "Case":
-        """Return the case as it is examined through that save path: unnamed hops get its name.
+        """Return the case for a test of that save path: unnamed hops get the path's name.
 
-        Unless it `hops`, a model can't go on with what comes back, and unnamed hops are left out.
+        If `hops` is false, training can't continue after a load, and unnamed hops are left out.
         """
         own = (Hop(path=path),) if hops else ()
         events = (own if event == Hop() else (event,) for event in self.history.before)
@@ -267,7 +267,7 @@ class Case(CaseRecord, frozen=True, dict=True):
 
     @property
     def set_since_compile(self) -> tuple[SetTrainable, ...]:
-        """The flags that were set before the save, and nothing compiled since."""
+        """The flags set before the save and after the last `compile`."""
         events = self.history.before
         compiled = [number for number, event in enumerate(events) if isinstance(event, Recompile)]
         since = events[compiled[-1] :] if compiled else events
@@ -303,9 +303,9 @@ class Case(CaseRecord, frozen=True, dict=True):
 
     @property
     def in_force(self) -> "Case":
-        """The case as the model's code would read at the save: final settings, final flags.
+        """The case that builds the model as it is at the save: final settings and final flags.
 
-        Training and freezing are done; what is left to say is what `build` must be told.
+        Training and freezing are in the past: `build` needs only their result.
         """
         architecture = self.architecture
         for event in self.history.before:
@@ -317,11 +317,11 @@ class Case(CaseRecord, frozen=True, dict=True):
 
     @property
     def as_compiled(self) -> "Case":
-        """The case in force with the flags that its last compile before the save met."""
+        """The case `in_force`, with the flags at the last `compile` before the save."""
         case = self.in_force
         for event in reversed(self.set_since_compile):
-            path = event.layer.split("/")
-            flagged = _with_flag(case.architecture, path, value=not event.value)
+            address = event.layer.split("/")
+            flagged = _with_flag(case.architecture, address, value=not event.value)
             case = msgspec.structs.replace(case, architecture=flagged)
         return case
 
@@ -349,20 +349,22 @@ def json_schema() -> dict[str, Any]:
 
 
 def _with_flag(
-    architecture: Architecture, path: list[str], *, value: bool, frozen: bool = False
+    architecture: Architecture, address: list[str], *, value: bool, frozen: bool = False
 ) -> Architecture:
-    """Return the architecture with that flag; `frozen` says whether the model's own is False."""
+    """Return the architecture with that flag; `frozen`: whether the model's own flag is False."""
     layers = tuple(
-        _flagged(layer, path[1:], value=value, frozen=frozen) if layer.name == path[0] else layer
+        _flagged(layer, address[1:], value=value, frozen=frozen)
+        if layer.name == address[0]
+        else layer
         for layer in architecture.layers
     )
     return msgspec.structs.replace(architecture, layers=layers)
 
 
-def _flagged(layer: Layer, path: list[str], *, value: bool, frozen: bool) -> Layer:
-    if layer.model is not None and path:
+def _flagged(layer: Layer, address: list[str], *, value: bool, frozen: bool) -> Layer:
+    if layer.model is not None and address:
         inside = not layer.config.get("trainable", not frozen)
-        model = _with_flag(layer.model, path, value=value, frozen=inside)
+        model = _with_flag(layer.model, address, value=value, frozen=inside)
         return msgspec.structs.replace(layer, model=model)
     unflagged = layer.without("trainable".__eq__)  # a model's is that of every layer in it
     flag = {} if value and not frozen else {"trainable": value}

@@ -1,4 +1,4 @@
-"""Cases: the one entry point to everything that is generated."""
+"""Cases: the one entry point to everything that saveproof generates."""
 
 from collections.abc import Collection, Sequence
 

@@ -1,4 +1,4 @@
-"""Data: the arrays that a case implies, from its seed; equal in every process."""
+"""Data: the arrays for a case, generated from its seed; equal in every process."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ from saveproof.strategies.shapes import tensor_shapes
 from saveproof.strategies.targets import Target, target_of
 
 PROBE_ROWS = 4
-"""Rows of the probe where the batch size is open."""
+"""Rows of the probe if the batch size is not fixed."""
 
 PROBE = 2**32
-"""The index of the probe, beyond any event's."""
+"""The index of the probe, larger than that of any event."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Drawings: a case as a few lines of text that a person can read as a model."""
+"""A case as a few lines of text that a person can read as a model."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -80,7 +80,7 @@ def _layer(layer: Layer) -> str:
 
 
 def _place(argument: tuple[str, object]) -> int:
-    """Put what says most about a layer first; a case read from JSON has its keys sorted."""
+    """Sort a layer's most important arguments first; a case read from JSON has sorted keys."""
     return FIRST.index(argument[0]) if argument[0] in FIRST else len(FIRST)
 
 

@@ -35,7 +35,7 @@ IMAGE_PADDINGS = (OMIT, "same")
 
 @dataclass(frozen=True, slots=True)
 class LayerPosition:
-    """Where a layer goes: its input's shape after the batch axis, and what the input allows.
+    """The input of a layer: its shape without the batch axis, and what it allows.
 
     `vocabulary` is the bound of an integer input; `stateful` allows layers that keep states.
     """
@@ -47,20 +47,22 @@ class LayerPosition:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """How a layer's arguments come about; whether it has weights; whether it takes a dtype."""
+    """How to draw a layer's arguments; whether it has weights; whether it accepts a dtype."""
 
     arguments: Callable[[ByteDraws, Register, LayerPosition], Config]
     weighted: bool = False
     typed: bool = True
 
 
-def config(class_name: str, choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
-    """Return a layer's arguments but its name; shrinks towards those it cannot do without."""
+def config(
+    class_name: str, draws: ByteDraws, register: Register, position: LayerPosition
+) -> Config:
+    """Return a layer's arguments except its name; shrinks towards the required ones."""
     maker = LAYERS[class_name]
-    arguments = maker.arguments(choice, register, place)
+    arguments = maker.arguments(draws, register, position)
     if maker.weighted:
-        arguments["trainable"] = choice.one_of(TRAINABLE)
-    dtype = choice.one_of(DTYPES)
+        arguments["trainable"] = draws.one_of(TRAINABLE)
+    dtype = draws.one_of(DTYPES)
     return _of_dtype(dtype if maker.typed else OMIT, arguments)
 
 
@@ -80,56 +82,56 @@ def _of_dtype(dtype: object, arguments: Config) -> Config:
     return given(kept | {"dtype": dtype})
 
 
-def head(choice: ByteDraws, register: Register, units: int, activation: str | None) -> Config:
+def head(draws: ByteDraws, register: Register, units: int, activation: str | None) -> Config:
     """Return the arguments of a Dense layer that ends a model; shrinks as other layers do."""
     arguments: Config = {
         "units": units,
         "activation": OMIT if activation is None else activation,
-        **matrix_arguments("kernel", choice, register),
-        **_bias(choice, register),
+        **matrix_arguments("kernel", draws, register),
+        **_bias(draws, register),
     }
-    return _of_dtype(choice.one_of(DTYPES), arguments)
+    return _of_dtype(draws.one_of(DTYPES), arguments)
 
 
-def fitting(place: LayerPosition) -> tuple[str, ...]:
-    """Return the classes that take such an input, the likelier ones repeated, plainest first."""
-    if place.vocabulary:
+def fitting(position: LayerPosition) -> tuple[str, ...]:
+    """Return the classes that accept the input, likelier ones repeated, simplest first."""
+    if position.vocabulary:
         return ("Embedding",)
-    return FITTING[len(place.shape)]
+    return FITTING[len(position.shape)]
 
 
-def _dense(choice: ByteDraws, register: Register, _: LayerPosition) -> Config:
+def _dense(draws: ByteDraws, register: Register, _: LayerPosition) -> Config:
     return {
-        "units": choice.one_of(UNITS),
-        "activation": choice.one_of(ACTIVATIONS),
-        **matrix_arguments("kernel", choice, register),
-        **_bias(choice, register),
-        **_activity(choice),
+        "units": draws.one_of(UNITS),
+        "activation": draws.one_of(ACTIVATIONS),
+        **matrix_arguments("kernel", draws, register),
+        **_bias(draws, register),
+        **_activity(draws),
     }
 
 
-def _bias(choice: ByteDraws, register: Register) -> Config:
-    if choice.one_of(FLAG_OFF) is False:
+def _bias(draws: ByteDraws, register: Register) -> Config:
+    if draws.one_of(FLAG_OFF) is False:
         return {"use_bias": False}
-    return vector_arguments("bias", choice, register)
+    return vector_arguments("bias", draws, register)
 
 
-def _activity(choice: ByteDraws) -> Config:
-    return {"activity_regularizer": choice.one_of(ACTIVITY_REGULARIZERS)}
+def _activity(draws: ByteDraws) -> Config:
+    return {"activity_regularizer": draws.one_of(ACTIVITY_REGULARIZERS)}
 
 
-def _activation(choice: ByteDraws, _: Register, __: LayerPosition) -> Config:
-    return {"activation": choice.one_of(ACTIVATIONS[1:])}
+def _activation(draws: ByteDraws, _: Register, __: LayerPosition) -> Config:
+    return {"activation": draws.one_of(ACTIVATIONS[1:])}
 
 
-def _dropout(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
+def _dropout(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
     """Return a dropout's arguments; a third of them drop along the axes between as one."""
-    *between, last = place.shape
+    *between, last = position.shape
     broadcast = [None, *(1 for _ in between), last if between else 1]
     return {
-        "rate": choice.one_of(RATES),
+        "rate": draws.one_of(RATES),
         "seed": register.seed(),
-        "noise_shape": choice.one_of((OMIT, OMIT, broadcast)),
+        "noise_shape": draws.one_of((OMIT, OMIT, broadcast)),
     }
 
 
@@ -137,8 +139,8 @@ def _nothing(_: ByteDraws, __: Register, ___: LayerPosition) -> Config:
     return {}
 
 
-def _reshape(choice: ByteDraws, _: Register, place: LayerPosition) -> Config:
-    return {"target_shape": list(choice.one_of(_targets(place.shape)))}
+def _reshape(draws: ByteDraws, _: Register, position: LayerPosition) -> Config:
+    return {"target_shape": list(draws.one_of(_targets(position.shape)))}
 
 
 def _targets(shape: tuple[int, ...]) -> Sequence[tuple[int, ...]]:
@@ -151,35 +153,35 @@ def _targets(shape: tuple[int, ...]) -> Sequence[tuple[int, ...]]:
     return [(shape[0], -1), (-1, last), (shape[0] * shape[1] * last,)]
 
 
-def _batch_normalization(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
-    axis = choice.one_of((OMIT, OMIT, 1)) if len(place.shape) == 2 else OMIT
+def _batch_normalization(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
+    axis = draws.one_of((OMIT, OMIT, 1)) if len(position.shape) == 2 else OMIT
     return {
         "axis": axis,
-        "momentum": choice.one_of((OMIT, 0.8, 0.6)),
-        "epsilon": choice.one_of((OMIT, 0.02)),
-        **_scale_and_center(choice, register),
-        "moving_mean_initializer": choice.one_of((OMIT, OMIT, _constant(0.2))),
-        "moving_variance_initializer": choice.one_of((OMIT, OMIT, _constant(1.5))),
+        "momentum": draws.one_of((OMIT, 0.8, 0.6)),
+        "epsilon": draws.one_of((OMIT, 0.02)),
+        **_scale_and_center(draws, register),
+        "moving_mean_initializer": draws.one_of((OMIT, OMIT, _constant(0.2))),
+        "moving_variance_initializer": draws.one_of((OMIT, OMIT, _constant(1.5))),
     }
 
 
-def _layer_normalization(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
-    everything = list(range(1, len(place.shape) + 1))
+def _layer_normalization(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
+    everything = list(range(1, len(position.shape) + 1))
     # over an axis of length one the result is constant, and nothing before it would train
-    axes = (OMIT, OMIT, everything) if place.shape[-1] > 1 else (everything,)
+    axes = (OMIT, OMIT, everything) if position.shape[-1] > 1 else (everything,)
     return {
-        "axis": choice.one_of(axes),
-        "epsilon": choice.one_of((OMIT, 0.02)),
-        **_scale_and_center(choice, register),
+        "axis": draws.one_of(axes),
+        "epsilon": draws.one_of((OMIT, 0.02)),
+        **_scale_and_center(draws, register),
     }
 
 
-def _scale_and_center(choice: ByteDraws, register: Register) -> Config:
-    arguments: Config = {"scale": choice.one_of(FLAG_OFF), "center": choice.one_of(FLAG_OFF)}
+def _scale_and_center(draws: ByteDraws, register: Register) -> Config:
+    arguments: Config = {"scale": draws.one_of(FLAG_OFF), "center": draws.one_of(FLAG_OFF)}
     if arguments["scale"] is OMIT:
-        arguments |= vector_arguments("gamma", choice, register)
+        arguments |= vector_arguments("gamma", draws, register)
     if arguments["center"] is OMIT:
-        arguments |= vector_arguments("beta", choice, register)
+        arguments |= vector_arguments("beta", draws, register)
     return arguments
 
 
@@ -187,70 +189,70 @@ def _constant(value: float) -> Config:
     return {"class_name": "Constant", "config": {"value": value}}
 
 
-def _embedding(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
+def _embedding(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
     return {
-        "input_dim": place.vocabulary + choice.one_of((0, 0, 2)),
-        "output_dim": choice.one_of(UNITS),
-        **matrix_arguments("embeddings", choice, register),
-        **_activity(choice),
+        "input_dim": position.vocabulary + draws.one_of((0, 0, 2)),
+        "output_dim": draws.one_of(UNITS),
+        **matrix_arguments("embeddings", draws, register),
+        **_activity(draws),
     }
 
 
-def _conv1d(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
-    window = _window(choice, SEQUENCE_PADDINGS, _lengths(place), (2, [2]))
-    return {"filters": choice.one_of(UNITS), **window, **_kernels(choice, register, "kernel")}
+def _conv1d(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
+    window = _window(draws, SEQUENCE_PADDINGS, _lengths(position), (2, [2]))
+    return {"filters": draws.one_of(UNITS), **window, **_kernels(draws, register, "kernel")}
 
 
-def _conv2d(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
-    window = _window(choice, IMAGE_PADDINGS, _areas(place), (2, [1, 2]))
-    return {"filters": choice.one_of(UNITS), **window, **_kernels(choice, register, "kernel")}
+def _conv2d(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
+    window = _window(draws, IMAGE_PADDINGS, _areas(position), (2, [1, 2]))
+    return {"filters": draws.one_of(UNITS), **window, **_kernels(draws, register, "kernel")}
 
 
-def _depthwise(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
+def _depthwise(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
     return {
-        **_window(choice, IMAGE_PADDINGS, _sizes(place), (2,)),
-        "depth_multiplier": choice.one_of((OMIT, OMIT, 2)),
-        **_kernels(choice, register, "depthwise"),
+        **_window(draws, IMAGE_PADDINGS, _sizes(position), (2,)),
+        "depth_multiplier": draws.one_of((OMIT, OMIT, 2)),
+        **_kernels(draws, register, "depthwise"),
     }
 
 
-def _separable(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
+def _separable(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
     return {
-        "filters": choice.one_of(UNITS),
-        **_depthwise(choice, register, place),
-        **matrix_arguments("pointwise", choice, register),
+        "filters": draws.one_of(UNITS),
+        **_depthwise(draws, register, position),
+        **matrix_arguments("pointwise", draws, register),
     }
 
 
-def _sizes(place: LayerPosition) -> tuple[object, ...]:
-    return _lengths(place) if len(place.shape) == 2 else _areas(place)
+def _sizes(position: LayerPosition) -> tuple[object, ...]:
+    return _lengths(position) if len(position.shape) == 2 else _areas(position)
 
 
-def _lengths(place: LayerPosition) -> tuple[object, ...]:
-    return (2, 1, 3, [2])[: place.shape[0]] if place.shape[0] > 1 else (1,)
+def _lengths(position: LayerPosition) -> tuple[object, ...]:
+    return (2, 1, 3, [2])[: position.shape[0]] if position.shape[0] > 1 else (1,)
 
 
-def _areas(place: LayerPosition) -> tuple[object, ...]:
-    smallest = min(place.shape[:2])
+def _areas(position: LayerPosition) -> tuple[object, ...]:
+    smallest = min(position.shape[:2])
     return ((1,), (1, 2, [2, 1]), (2, 1, 3, [2, 3], [3, 1]))[min(smallest, 3) - 1]
 
 
 def _window(
-    choice: ByteDraws,
+    draws: ByteDraws,
     paddings: tuple[object, ...],
     sizes: tuple[object, ...],
     steps: tuple[object, ...],
 ) -> Config:
-    """Return how a kernel slides; it may be strided or dilated but not both (Keras).
+    """Return strides or dilation of a kernel; Keras does not allow both.
 
     A dilated one is padded, so that its window fits.
     """
     arguments: Config = {
-        "kernel_size": choice.one_of(sizes),
-        "padding": choice.one_of(paddings),
+        "kernel_size": draws.one_of(sizes),
+        "padding": draws.one_of(paddings),
     }
-    spread = choice.one_of((None, None, None, "strides", "dilation_rate"))
-    step = choice.one_of(steps)
+    spread = draws.one_of((None, None, None, "strides", "dilation_rate"))
+    step = draws.one_of(steps)
     if spread is not None:
         arguments[spread] = step
     if spread == "dilation_rate" and arguments["padding"] is OMIT:
@@ -258,115 +260,117 @@ def _window(
     return arguments
 
 
-def _kernels(choice: ByteDraws, register: Register, kernel: str) -> Config:
+def _kernels(draws: ByteDraws, register: Register, kernel: str) -> Config:
     return {
-        "activation": choice.one_of(ACTIVATIONS),
-        **matrix_arguments(kernel, choice, register),
-        **_bias(choice, register),
-        **_activity(choice),
+        "activation": draws.one_of(ACTIVATIONS),
+        **matrix_arguments(kernel, draws, register),
+        **_bias(draws, register),
+        **_activity(draws),
     }
 
 
-def _zero_padding(choice: ByteDraws, _: Register, place: LayerPosition) -> Config:
-    flat = len(place.shape) == 2
-    return {"padding": choice.one_of((1, [0, 1]) if flat else (1, [1, 0], [[0, 1], [1, 0]]))}
+def _zero_padding(draws: ByteDraws, _: Register, position: LayerPosition) -> Config:
+    flat = len(position.shape) == 2
+    return {"padding": draws.one_of((1, [0, 1]) if flat else (1, [1, 0], [[0, 1], [1, 0]]))}
 
 
-def _pooling(choice: ByteDraws, _: Register, place: LayerPosition) -> Config:
-    space = place.shape[:-1]
+def _pooling(draws: ByteDraws, _: Register, position: LayerPosition) -> Config:
+    space = position.shape[:-1]
     images = (2, [2, 1], [1, 2])
     sizes = (1,) if min(space) == 1 else images if len(space) == 2 else (2, [2])
     return {
-        "pool_size": choice.one_of(sizes),
-        "strides": choice.one_of((OMIT, OMIT, 1, [2, 1][: len(space)])),
-        "padding": choice.one_of(IMAGE_PADDINGS),
+        "pool_size": draws.one_of(sizes),
+        "strides": draws.one_of((OMIT, OMIT, 1, [2, 1][: len(space)])),
+        "padding": draws.one_of(IMAGE_PADDINGS),
     }
 
 
-def _average_pooling(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
-    """Return arguments with which nothing is padded: Keras 3 on torch counts what is."""
-    return {**_pooling(choice, register, place), "padding": OMIT}
+def _average_pooling(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
+    """Return arguments that need no padding: Keras 3 on torch averages over padding."""
+    return {**_pooling(draws, register, position), "padding": OMIT}
 
 
-def _global_pooling(choice: ByteDraws, _: Register, __: LayerPosition) -> Config:
-    return {"keepdims": choice.one_of((OMIT, OMIT, OMIT, True))}
+def _global_pooling(draws: ByteDraws, _: Register, __: LayerPosition) -> Config:
+    return {"keepdims": draws.one_of((OMIT, OMIT, OMIT, True))}
 
 
-def _recurrent(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
+def _recurrent(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
     return {
-        "units": choice.one_of(UNITS),
-        "activation": choice.one_of(RECURRENT_ACTIVATIONS),
-        "return_sequences": choice.one_of(FLAG_ON),
-        "stateful": choice.one_of((OMIT, True, True)) if place.stateful else OMIT,
-        "go_backwards": choice.one_of(FLAG_ON),
-        "unroll": choice.one_of((OMIT, OMIT, OMIT, OMIT, True)),
-        "dropout": choice.one_of(RECURRENT_RATES),
-        "recurrent_dropout": choice.one_of(RECURRENT_RATES),
-        **matrix_arguments("kernel", choice, register),
-        **recurrent_arguments("recurrent", choice, register),
-        **_bias(choice, register),
-        **_activity(choice),
+        "units": draws.one_of(UNITS),
+        "activation": draws.one_of(RECURRENT_ACTIVATIONS),
+        "return_sequences": draws.one_of(FLAG_ON),
+        "stateful": draws.one_of((OMIT, True, True)) if position.stateful else OMIT,
+        "go_backwards": draws.one_of(FLAG_ON),
+        "unroll": draws.one_of((OMIT, OMIT, OMIT, OMIT, True)),
+        "dropout": draws.one_of(RECURRENT_RATES),
+        "recurrent_dropout": draws.one_of(RECURRENT_RATES),
+        **matrix_arguments("kernel", draws, register),
+        **recurrent_arguments("recurrent", draws, register),
+        **_bias(draws, register),
+        **_activity(draws),
     }
 
 
-def _gated(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
-    gates = choice.one_of((OMIT, OMIT, "hard_sigmoid", "tanh"))
-    return {**_recurrent(choice, register, place), "recurrent_activation": gates}
+def _gated(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
+    gates = draws.one_of((OMIT, OMIT, "hard_sigmoid", "tanh"))
+    return {**_recurrent(draws, register, position), "recurrent_activation": gates}
 
 
-def _lstm(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
-    forget = choice.one_of(FLAG_OFF)
-    return {**_gated(choice, register, place), "unit_forget_bias": forget}
+def _lstm(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
+    forget = draws.one_of(FLAG_OFF)
+    return {**_gated(draws, register, position), "unit_forget_bias": forget}
 
 
-def _gru(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
-    reset = choice.one_of(FLAG_OFF)
-    return {**_gated(choice, register, place), "reset_after": reset}
+def _gru(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
+    reset = draws.one_of(FLAG_OFF)
+    return {**_gated(draws, register, position), "reset_after": reset}
 
 
-def _bidirectional(choice: ByteDraws, register: Register, _: LayerPosition) -> Config:
+def _bidirectional(draws: ByteDraws, register: Register, _: LayerPosition) -> Config:
     """Return a recurrent layer to wrap, and how the outputs are merged."""
-    wrapped = choice.one_of(("SimpleRNN", "LSTM", "GRU"))
+    wrapped = draws.one_of(("SimpleRNN", "LSTM", "GRU"))
     arguments = {
         "name": wrapped.lower(),
-        "units": choice.one_of(UNITS),
-        "activation": choice.one_of(RECURRENT_ACTIVATIONS),
-        "return_sequences": choice.one_of(FLAG_ON),
-        **matrix_arguments("kernel", choice, register),
-        **recurrent_arguments("recurrent", choice, register),
-        **_bias(choice, register),
+        "units": draws.one_of(UNITS),
+        "activation": draws.one_of(RECURRENT_ACTIVATIONS),
+        "return_sequences": draws.one_of(FLAG_ON),
+        **matrix_arguments("kernel", draws, register),
+        **recurrent_arguments("recurrent", draws, register),
+        **_bias(draws, register),
     }
     return {
         "layer": {"class_name": wrapped, "config": given(arguments)},
-        "merge_mode": choice.one_of((OMIT, OMIT, "sum", "ave", "mul")),
+        "merge_mode": draws.one_of((OMIT, OMIT, "sum", "ave", "mul")),
     }
 
 
-def _relu(choice: ByteDraws, _: Register, __: LayerPosition) -> Config:
+def _relu(draws: ByteDraws, _: Register, __: LayerPosition) -> Config:
     return {
-        "max_value": choice.one_of((OMIT, OMIT, 0.75)),
-        "negative_slope": choice.one_of((OMIT, OMIT, 0.25)),
-        "threshold": choice.one_of((OMIT, OMIT, 0.125)),
+        "max_value": draws.one_of((OMIT, OMIT, 0.75)),
+        "negative_slope": draws.one_of((OMIT, OMIT, 0.25)),
+        "threshold": draws.one_of((OMIT, OMIT, 0.125)),
     }
 
 
-def _leaky_relu(choice: ByteDraws, _: Register, __: LayerPosition) -> Config:
-    return {"alpha": choice.one_of((OMIT, 0.125))}
+def _leaky_relu(draws: ByteDraws, _: Register, __: LayerPosition) -> Config:
+    return {"alpha": draws.one_of((OMIT, 0.125))}
 
 
-def _prelu(choice: ByteDraws, register: Register, place: LayerPosition) -> Config:
-    """Return how alpha starts; among axes of space it may be shared."""
-    between = list(range(1, len(place.shape)))
+def _prelu(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
+    """Return alpha's initializer, and perhaps the axes that share alpha."""
+    between = list(range(1, len(position.shape)))
     return {
-        **vector_arguments("alpha", choice, register),
-        "shared_axes": choice.one_of((OMIT, OMIT, between) if between else (OMIT,)),
+        **vector_arguments("alpha", draws, register),
+        "shared_axes": draws.one_of((OMIT, OMIT, between) if between else (OMIT,)),
     }
 
 
-def _softmax(choice: ByteDraws, _: Register, place: LayerPosition) -> Config:
-    everything = list(range(1, len(place.shape) + 1))
+def _softmax(draws: ByteDraws, _: Register, position: LayerPosition) -> Config:
+    everything = list(range(1, len(position.shape) + 1))
     # along an axis of length one the result is constant, and nothing before it would train
-    return {"axis": choice.one_of((OMIT, OMIT, everything)) if place.shape[-1] > 1 else everything}
+    return {
+        "axis": draws.one_of((OMIT, OMIT, everything)) if position.shape[-1] > 1 else everything
+    }
 
 
 LAYERS: dict[str, Maker] = {
@@ -404,7 +408,7 @@ LAYERS: dict[str, Maker] = {
     "Multiply": Maker(_nothing),
     "Concatenate": Maker(_nothing),
 }
-"""Class name → how its arguments come about, the plainest class first."""
+"""Class name → how to draw its arguments, the simplest class first."""
 
 ALL = tuple(LAYERS)
 

@@ -1,4 +1,4 @@
-"""Names and seeds: what sets one layer of a case apart from the next."""
+"""Names and seeds of the layers of a case, each used once."""
 
 import re
 from collections import Counter
@@ -42,7 +42,7 @@ class Register:
     """The names and seeds given so far in one case."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start without names and seeds."""
         self._counts: Counter[str] = Counter()
         self._seeds = 0
 
@@ -52,7 +52,7 @@ class Register:
         return self._seeds
 
     def name(
-        self, class_name: str, choice: ByteDraws, *, taken: set[str], non_ascii: bool = False
+        self, class_name: str, draws: ByteDraws, *, taken: set[str], non_ascii: bool = False
     ) -> str:
         r"""Return a name that is not in `taken`, and add it; shrinks towards `dense`, `dense_1`.
 
@@ -62,7 +62,7 @@ class Register:
         number = self._counts[class_name]
         self._counts[class_name] += 1
         kind = snake_case(class_name)
-        pattern = choice.one_of(ALL_NAMES if non_ascii else ASCII_NAMES)
+        pattern = draws.one_of(ALL_NAMES if non_ascii else ASCII_NAMES)
         if pattern == "{kind}":
             name = f"{kind}_{number}" if number else kind
         else:

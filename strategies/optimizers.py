@@ -8,7 +8,7 @@ from saveproof.strategies.case import Config, Object
 
 RATES = (0.05, 0.02, 0.03, 0.008)
 SHORT = (2, 3, 5)
-"""Steps: few enough for a schedule to move within a history."""
+"""Numbers of steps, small enough for a schedule to change within a history."""
 
 OPTIMIZERS: dict[str, dict[str, Sequence[object]]] = {
     "SGD": {"momentum": (OMIT, 0.8, 0.5), "nesterov": (OMIT, True)},
@@ -36,7 +36,7 @@ OPTIMIZERS: dict[str, dict[str, Sequence[object]]] = {
     "Adamax": {"beta_1": (OMIT, 0.8), "beta_2": (OMIT, 0.95), "epsilon": (OMIT, 1e-3)},
     "Nadam": {"beta_1": (OMIT, 0.8), "beta_2": (OMIT, 0.95), "epsilon": (OMIT, 1e-3)},
 }
-"""Class name → options of each argument; the plainest optimizer and options first."""
+"""Class name → options of each argument; the simplest optimizer and options first."""
 
 COMMON: tuple[Config, ...] = (
     {},
@@ -93,25 +93,25 @@ SCHEDULES: dict[str, dict[str, Sequence[object]]] = {
 CONSTANT = (None,) * 5
 
 
-def optimizer(choice: ByteDraws, *, dtypes: frozenset[str] = frozenset()) -> Object:
+def optimizer(draws: ByteDraws, *, dtypes: frozenset[str] = frozenset()) -> Object:
     """Return an optimizer for weights of some dtypes; shrinks towards SGD at a constant rate."""
     one_dtype = len(dtypes) < 2
-    class_name = choice.one_of(tuple(OPTIMIZERS) if one_dtype else OF_DTYPES)
-    schedule = choice.one_of((*CONSTANT, *SCHEDULES))
-    rate: object = _schedule(schedule, choice) if schedule else choice.one_of(RATES)
+    class_name = draws.one_of(tuple(OPTIMIZERS) if one_dtype else OF_DTYPES)
+    schedule = draws.one_of((*CONSTANT, *SCHEDULES))
+    rate: object = _schedule(schedule, draws) if schedule else draws.one_of(RATES)
     return Object(
         class_name=class_name,
         config={
             "learning_rate": rate,
-            **choice.one_of(COMMON if one_dtype else COMMON_OF_DTYPES),
-            **_chosen(OPTIMIZERS[class_name], choice),
+            **draws.one_of(COMMON if one_dtype else COMMON_OF_DTYPES),
+            **_chosen(OPTIMIZERS[class_name], draws),
         },
     )
 
 
-def _schedule(class_name: str, choice: ByteDraws) -> Config:
-    return {"class_name": class_name, "config": _chosen(SCHEDULES[class_name], choice)}
+def _schedule(class_name: str, draws: ByteDraws) -> Config:
+    return {"class_name": class_name, "config": _chosen(SCHEDULES[class_name], draws)}
 
 
-def _chosen(table: Mapping[str, Sequence[object]], choice: ByteDraws) -> Config:
-    return given({key: choice.one_of(options) for key, options in table.items()})
+def _chosen(table: Mapping[str, Sequence[object]], draws: ByteDraws) -> Config:
+    return given({key: draws.one_of(options) for key, options in table.items()})

@@ -68,26 +68,26 @@ METRICS = {
 LOSS_WEIGHTS = (None, None, (0.7, 1.3, 0.4))
 
 
-def compile_settings(architecture: Architecture, choice: ByteDraws) -> CompileSettings:
-    """Return compile settings for the architecture; shrinks towards SGD and mean squared error.
+def compile_settings(architecture: Architecture, draws: ByteDraws) -> CompileSettings:
+    """Draw compile settings for the architecture; shrinks towards SGD and mean squared error.
 
     One case in twenty runs on the framework's default graph path, the others eagerly: that is
     several times as fast, and what is saved is the same. Where a name is not ASCII all run
     eagerly: only then does tf_keras take it.
     """
-    optimizer = optimizers.optimizer(choice, dtypes=weight_dtypes(architecture))
+    optimizer = optimizers.optimizer(draws, dtypes=weight_dtypes(architecture))
     ends = _ends(architecture)
-    losses = tuple(choice.one_of(_losses(layer, width)) for layer, width in ends)
+    losses = tuple(draws.one_of(_losses(layer, width)) for layer, width in ends)
     metrics = tuple(
-        choice.one_of(_metrics(loss, layer)) for loss, (layer, _) in zip(losses, ends, strict=True)
+        draws.one_of(_metrics(loss, layer)) for loss, (layer, _) in zip(losses, ends, strict=True)
     )
-    weights = choice.one_of(LOSS_WEIGHTS)
+    weights = draws.one_of(LOSS_WEIGHTS)
     return CompileSettings(
         optimizer=optimizer,
         losses=losses,
         metrics=metrics if any(metrics) else (),
         loss_weights=weights and weights[: len(losses)],
-        run_eagerly=not choice.chance(20) or not _is_ascii(architecture),
+        run_eagerly=not draws.chance(20) or not _is_ascii(architecture),
     )
 
 

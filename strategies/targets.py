@@ -1,4 +1,4 @@
-"""Targets: what each loss is taught with."""
+"""Targets: the kind of values that each loss compares predictions with."""
 
 from enum import StrEnum
 
@@ -15,7 +15,7 @@ class Target(StrEnum):
 
 
 class UnknownLoss(InvalidCase):
-    """No targets are known for a loss of this name."""
+    """The table has no targets for a loss of this name."""
 
 
 TARGETS: dict[Target, frozenset[str]] = {
@@ -40,7 +40,7 @@ _TARGET_BY_LOSS = {loss: target for target, losses in TARGETS.items() for loss i
 
 
 def target_of(loss: str | Object) -> Target:
-    """Return what the loss is taught with.
+    """Return the kind of targets that the loss takes.
 
     Raises:
         UnknownLoss: the table has no such loss.

@@ -1,4 +1,4 @@
-"""Validation: says of a case written by hand what is wrong with it, before anything is built."""
+"""Validation of cases written by hand, before anything is built."""
 
 import re
 from collections import Counter
@@ -39,19 +39,19 @@ class NotAChain(InvalidCase):
 
 
 class UnusedPart(InvalidCase):
-    """A layer is never called, or a tensor goes nowhere."""
+    """Nothing calls a layer, or nothing uses a tensor."""
 
 
 class MisfitSettings(InvalidCase):
-    """The compile settings do not suit the outputs."""
+    """The compile settings do not fit the outputs."""
 
 
 class MisfitEvent(InvalidCase):
-    """An event cannot be done to this model."""
+    """The model cannot perform an event."""
 
 
 class MisfitArgument(InvalidCase):
-    """An argument of a layer, optimizer, loss or metric is none that a constructor is given."""
+    """An argument of a layer, optimizer, loss or metric can be no constructor argument."""
 
 
 def validate(case: Case) -> None:
@@ -146,7 +146,7 @@ def _check_settings(settings: CompileSettings, outputs: int, where: str) -> None
 
 
 def _check_object(class_name: object, config: object, where: str) -> None:
-    """Refuse what is no class with plain arguments: a framework runs code for some of the rest."""
+    """Refuse everything but classes with plain arguments: a framework may run code for others."""
     if not (isinstance(class_name, str) and CLASS.fullmatch(class_name)):
         raise MisfitArgument(f"{where}: expected the name of a class, found {class_name!r}")
     if not isinstance(config, Mapping):
@@ -188,13 +188,13 @@ def _check_event(event: AnyEvent, architecture: Architecture, where: str) -> Non
     if isinstance(event, Recompile):
         _check_settings(event.settings, len(architecture.outputs), f"{where}, settings")
     if isinstance(event, SetTrainable):
-        _check_path(event.layer, architecture, where)
+        _check_address(event.layer, architecture, where)
 
 
-def _check_path(path: str, architecture: Architecture, where: str) -> None:
+def _check_address(address: str, architecture: Architecture, where: str) -> None:
     model: Architecture | None = architecture
-    for name in path.split("/"):
+    for name in address.split("/"):
         names = sorted(layer.name for layer in model.layers) if model is not None else []
         if model is None or name not in names:
-            raise MisfitEvent(f"{where}: no layer {path!r}; at {name!r} expected one of {names}")
+            raise MisfitEvent(f"{where}: no layer {address!r}; at {name!r} expected one of {names}")
         model = model.layer(name).model

@@ -1,4 +1,4 @@
-"""The vocabulary of cases: the classes that they name, by Keras's namespace, as the tables say."""
+"""The classes that generated cases may name, by Keras namespace."""
 
 from collections.abc import Iterable, Mapping
 

@@ -8,3 +8,8 @@ def pytest_addoption(parser):
         default=8,
         help="how many generated models other loaders of SavedModels are held to (8)",
     )
+    parser.addoption(
+        "--every-mutant",
+        action="store_true",
+        help="hunt every mutant and hold its findings to the record (10 minutes)",
+    )

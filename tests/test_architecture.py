@@ -23,9 +23,6 @@ LONGEST = 300
 TOO_LONG = frozenset(
     {
         "reference_impl/initializers.py",
-        "reference_impl/layers/base.py",
-        "reference_impl/optimizers/optimizer.py",
-        "reference_impl/schedules.py",
         "strategies/case.py",
         "strategies/layers.py",
         "tests/conformance/test_repro.py",
@@ -38,6 +35,20 @@ TOO_LONG = frozenset(
     }
 )
 """Files that are to be split: the list may only become shorter."""
+
+IMPORTERS = frozenset({"__import__", "exec_module", "import_module", "run_module", "run_path"})
+IMPORTED_BY_NAME = {
+    "conformance/families/keras/keras_api.py": "a subject says which module has its framework",
+    "conformance/families/subjects.py": "a subject is named on the command line, anyone's",
+    "conformance/processes/serving.py": "a child process is told which function it runs",
+    "conformance/runs/plugin.py": "pytest loads it for every project, most of them not ours",
+}
+"""Where a name decides at run time what is imported, or a string names a module of ours."""
+
+IMPORTED_WITHIN = {
+    "conformance/cli.py": "help comes at once: each command imports what it needs",
+}
+"""Where a function imports what is no framework."""
 
 
 def sources(*folders: str) -> list[Path]:
@@ -110,6 +121,29 @@ def _callee(node: ast.Call) -> str:
     return node.func.id if isinstance(node.func, ast.Name) else ""
 
 
+def imports_by_name(file: Path) -> Iterator[str]:
+    """Yield the calls that import a module of ours by a string, or whatever a variable names."""
+    for node in ast.walk(parsed(file)):
+        if isinstance(node, ast.Call) and _callee(node) in IMPORTERS:
+            named = node.args[0] if node.args else None
+            name = named.value if isinstance(named, ast.Constant) else None
+            if not isinstance(name, str) or name.split(".")[0] in ("saveproof", *PACKAGES):
+                yield f"{relative(file)}:{node.lineno}: {ast.unparse(node)}"
+
+
+def imports_within(file: Path) -> Iterator[str]:
+    """Yield what functions of the file import by statement, frameworks in families apart."""
+    for function in ast.walk(parsed(file)):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for node in ast.walk(function):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = [a.name for a in node.names if isinstance(node, ast.Import)]
+                roots = {name.split(".")[0] for name in names or [getattr(node, "module", "")]}
+                if not (relative(file).startswith("conformance/families/") and roots <= FRAMEWORKS):
+                    yield f"{relative(file)}:{node.lineno}: {ast.unparse(node)}"
+
+
 @pytest.mark.parametrize("file", sources(*PACKAGES, *PROGRAMS), ids=relative)
 def test_module_says_in_one_line_what_it_holds(file: Path):
     first, *rest = (ast.get_docstring(parsed(file)) or "").splitlines()
@@ -138,6 +172,36 @@ def test_a_framework_is_imported_by_its_subject_only():
         "conformance/families/keras/keras3.py",
         "conformance/families/keras/tensorflow_determinism.py",
     }
+
+
+def test_no_import_is_hidden_in_a_string():
+    hiding = {relative(file) for file in sources(*PACKAGES) if list(imports_by_name(file))}
+
+    assert hiding == set(IMPORTED_BY_NAME)
+
+
+def test_no_function_imports_but_frameworks():
+    importing = {relative(file) for file in sources(*PACKAGES) if list(imports_within(file))}
+
+    assert importing == set(IMPORTED_WITHIN)
+
+
+def test_hidden_imports_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """What the two tests above look with would notice each way to hide one."""
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    file = tmp_path / "room.py"
+    file.write_text(
+        "import importlib\n"
+        "a = importlib.import_module('saveproof.reports.matrix')\n"
+        "b = __import__(a.__name__)\n"
+        "c = importlib.import_module('json')\n"
+        "def f():\n"
+        "    import json\n"
+        "    from saveproof import reports\n"
+    )
+
+    assert [line.split(": ")[0] for line in imports_by_name(file)] == ["room.py:2", "room.py:3"]
+    assert [line.split(": ")[0] for line in imports_within(file)] == ["room.py:6", "room.py:7"]
 
 
 @pytest.mark.parametrize("package", ["reference_impl", "reports", "strategies"])

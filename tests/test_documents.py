@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from saveproof.conformance.cli import app
 from saveproof.conformance.model_state.contract import Facet, Promise
 from saveproof.conformance.runs import plugin
+from saveproof.reports.glossary import GLOSSARY
 from saveproof.reports.wording import MEANINGS, SYMBOLS
 
 ROOT = Path(__file__).parents[1]
@@ -197,6 +198,13 @@ def test_the_verdicts_told_of_are_those_of_reports():
     words = {verdict: str(verdict) if verdict else "no result" for verdict in SYMBOLS}
 
     assert told == [[SYMBOLS[v], words[v], MEANINGS[v]] for v in SYMBOLS]
+
+
+def test_the_glossary_is_the_one_that_reports_show():
+    text = (ROOT / "docs/glossary.md").read_text(encoding="utf-8").replace("`", "")
+    words = dict(re.findall(r"^\| \*\*(.*?)\*\* \| (.*) \|$", text, re.MULTILINE))
+
+    assert words == GLOSSARY
 
 
 def test_the_sessions_told_of_are_those_of_the_noxfile():

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from saveproof.conformance.replay import replay
+from saveproof.conformance.runs.options import Limits
 from saveproof.strategies.case import Case
 
 REGRESSIONS = sorted((Path(__file__).parent / "regressions").glob("*.json"))
@@ -24,7 +25,7 @@ class Regression(msgspec.Struct, forbid_unknown_fields=True):
 def test_bug_of_ours_stays_mended(file):
     found = msgspec.json.decode(file.read_bytes(), type=Regression)
 
-    ((_, report),) = replay(found.case, found.subject, [found.path], seconds=60)
+    ((_, report),) = replay(found.case, found.subject, [found.path], Limits(timeout=60.0))
 
     assert not report.unsupported
     assert report.judgements

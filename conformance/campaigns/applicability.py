@@ -7,10 +7,10 @@ from typing import NamedTuple
 from saveproof.conformance.campaigns.plan import Batch
 from saveproof.conformance.campaigns.process_failures import CARRIER
 from saveproof.conformance.campaigns.worker import Report
-from saveproof.conformance.checks import Defect, Judgement
+from saveproof.conformance.checks import Judgement
 from saveproof.conformance.checks.check import normalized_message
 from saveproof.conformance.model_state.contract import Promise
-from saveproof.conformance.model_state.snapshot import Difference
+from saveproof.reports.findings import Defect, DefectKind, Difference
 from saveproof.reports.records import SEVERITY, Verdict
 from saveproof.strategies.case import Case
 
@@ -19,8 +19,8 @@ FEW_IN_A_HUNDRED = 5
 """So many cases, and so many in a hundred of those that it does not declare unsupported, may a
 subject's own calls raise on: a framework has defects of its own; more is the adapter's."""
 
-_TOLD = 3
-"""Reasons that are told of, the most frequent ones."""
+_MOST = 3
+"""How many reasons are given, the most frequent ones."""
 
 
 class NothingJudged(NamedTuple):
@@ -44,14 +44,16 @@ class _Reasons:
         self.counts[normalized_message(reason)] += 1
         self.firsts.setdefault(normalized_message(reason), (reason, case, batch))
 
-    def silent(self, key: str, message: str, expected: str) -> NothingJudged:
+    def silent(self, name: str, message: str, expected: str) -> NothingJudged:
         """Return what to say; `message` has room for the most frequent reasons."""
-        most = self.counts.most_common(_TOLD)
-        told = "; ".join(f"{times} times: {self.firsts[words][0]}" for words, times in most)
+        most = self.counts.most_common(_MOST)
+        reasons = "; ".join(f"{times} times: {self.firsts[words][0]}" for words, times in most)
         ((frequent, _),) = self.counts.most_common(1)
         reason, case, batch = self.firsts[frequent]
-        parted = Difference("case", key, expected, reason)
-        defect = Defect(key, message.format(told), parted)
+        words = message.format(reasons)
+        defect = Defect(
+            DefectKind.NOT_JUDGED, Difference("case", expected, reason), name=name, words=words
+        )
         judgement = Judgement(CARRIER, Promise.MUST, Verdict.HARNESS_ERROR, (defect,))
         return NothingJudged(judgement, self.counts.total(), case, batch)
 

@@ -12,23 +12,24 @@ from saveproof.conformance.campaigns.applicability import Applicability, as_erro
 from saveproof.conformance.campaigns.dispatch import confirmed, reports
 from saveproof.conformance.campaigns.known_issues import known_issue
 from saveproof.conformance.campaigns.plan import Batch, Examiner, Plan
-from saveproof.conformance.campaigns.process_failures import DISASTERS
+from saveproof.conformance.campaigns.process_failures import END_VERDICTS
 from saveproof.conformance.campaigns.progress import Progress
 from saveproof.conformance.campaigns.shrinking import Shown, reduce
 from saveproof.conformance.campaigns.worker import Question, Report, Reports, Request
-from saveproof.conformance.checks import ALL_CHECKS, Defect, Judgement
+from saveproof.conformance.checks import ALL_CHECKS, Judgement
 from saveproof.conformance.model_state.contract import Promise
 from saveproof.conformance.model_state.trace import Probe
+from saveproof.reports.findings import Defect
 from saveproof.reports.records import UNEXPECTED, Result, Verdict, worst
 from saveproof.strategies.case import Case
 
 EVERY = dict.fromkeys(Probe, 10) | dict.fromkeys((Probe.SECOND_GENERATION, Probe.UNBUILT), 5)
-"""A probe is made on one example in so many, the first one included; twins are for what is news."""
+"""A probe is made on one example in so many, the first one included; twins are for new defects."""
 
 FINDINGS_A_CHECK = 5
 """Distinct defects of a check that are reduced; more are counted."""
 
-EARNED = frozenset(check.name for check in ALL_CHECKS if check.needs_determinism)
+NEED_DETERMINISM = frozenset(check.name for check in ALL_CHECKS if check.needs_determinism)
 """Checks that ask for a subject that repeats itself."""
 
 
@@ -84,7 +85,7 @@ class Campaign:
     def book(
         self, report: Report, case: Case, batch: Batch, question: Question, *, together: bool
     ) -> None:
-        """Book what was reported, once what is news in it has shown again."""
+        """Record what was reported, once each new defect in it has shown again."""
         self._seconds += report.seconds
         self._silence.note(report, case, batch)
         settled = self._settled(report, case, question, together=together)
@@ -95,8 +96,8 @@ class Campaign:
     def unexpected(self) -> int:
         """How many distinct defects were found that make a run fail."""
         return sum(
-            self._shown(*at).verdict in UNEXPECTED and not self._known(*at)
-            for at in self._sightings
+            shown.verdict in UNEXPECTED and not self._known(check, shown.defect)
+            for (check, _), shown in self._all_shown()
         )
 
     def finish(self, progress: Progress) -> None:
@@ -135,12 +136,12 @@ class Campaign:
     def _settled(self, report: Report, case: Case, question: Question, *, together: bool) -> Report:
         """Return the report, asked for again of this path alone as long as it needs to be.
 
-        What is news may be owed to what other paths did; and where a check asks for a subject that
+        A new defect may come from what other paths did; and where a check asks for a subject that
         repeats itself, a twin must show that it does.
         """
-        news = self._news(report)
-        doubted = bool(news & EARNED) and Probe.TWIN not in question.probes
-        if not doubted and not (news and together):
+        new = self._new_defects(report)
+        doubted = bool(new & NEED_DETERMINISM) and Probe.TWIN not in question.probes
+        if not doubted and not (new and together):
             return report
         twin = {Probe.TWIN} if doubted else set()
         alone = with_fields(question, probes=question.probes | twin)
@@ -156,14 +157,14 @@ class Campaign:
         self._seconds += report.seconds
         return report
 
-    def _news(self, report: Report) -> Set[str]:
+    def _new_defects(self, report: Report) -> Set[str]:
         """Return the checks that show a defect which is not listed, and was never seen so grave."""
         return {
             judgement.check
             for judgement in report.judgements
-            if judgement.verdict not in DISASTERS.values()
+            if judgement.verdict not in END_VERDICTS.values()
             for defect in judgement.defects
-            if self._is_graver(judgement, defect) and not self._known(judgement.check, defect.key)
+            if self._is_graver(judgement, defect) and not self._known(judgement.check, defect)
         }
 
     def _is_graver(self, judgement: Judgement, defect: Defect) -> bool:
@@ -186,12 +187,13 @@ class Campaign:
 
     def _verdict(self, judgement: Judgement) -> Verdict:
         """Return known where every defect is listed, whatever the promise and however it ended."""
-        known = [self._known(judgement.check, defect.key) for defect in judgement.defects]
+        known = [self._known(judgement.check, defect) for defect in judgement.defects]
         return Verdict.KNOWN if known and all(known) else judgement.verdict
 
-    def _known(self, check: str, key: str) -> str:
+    def _known(self, check: str, defect: Defect) -> str:
+        """Return the statement of the known issue that explains the defect; empty without one."""
         places = self.plan.places or ((self.plan.subject, self.plan.path),)
-        issues = (known_issue(*place, check, key) for place in places)
+        issues = (known_issue(*place, check, defect) for place in places)
         return next((issue.statement for issue in issues if issue is not None), "")
 
     def _reduce_all(self, worth: Sequence[tuple[str, str]]) -> None:
@@ -211,15 +213,18 @@ class Campaign:
         reduced: Counter[str] = Counter()
         for check, key in self._sightings:
             reduced[check] += 1
-            if reduced[check] <= FINDINGS_A_CHECK and not self._known(check, key):
+            if reduced[check] <= FINDINGS_A_CHECK and not self._known(
+                check, self._shown(check, key).defect
+            ):
                 yield check, key
 
     def _reduce(self, check: str, key: str, deadline: float) -> None:
         sighting = self._sightings[check, key]
-        anything = sighting.first.verdict in DISASTERS.values()
+        anything = sighting.first.verdict in END_VERDICTS.values()
         probes = {c.probe for c in self.plan.checks if c.name == check and c.probe}
-        probes |= {probe for probe in Probe if probe in key}  # what it raised in
-        if check in EARNED:
+        if sighting.first.defect.probe:
+            probes.add(Probe(sighting.first.defect.probe))
+        if check in NEED_DETERMINISM:
             probes.add(Probe.TWIN)
         question = self._question(probes, *(() if anything else (check,)))
 
@@ -242,6 +247,9 @@ class Campaign:
         """Return the smallest case so far of those on which the defect is gravest."""
         return self._reduced.get((check, key), self._sightings[check, key].first)
 
+    def _all_shown(self) -> Iterator[tuple[tuple[str, str], Shown]]:
+        return ((at, self._shown(*at)) for at in self._sightings)
+
     def _result(self, check: str) -> Result:
         tally, promises = self._tallies[check], self._promises.get(check, set())
         return Result(
@@ -253,8 +261,8 @@ class Campaign:
             verdict=worst(tally),
             tally=dict(tally),
             findings=tuple(
-                self._shown(name, key).finding(known=self._known(name, key))
-                for name, key in self._sightings
+                shown.finding(known=self._known(check, shown.defect))
+                for (name, _), shown in self._all_shown()
                 if name == check
             ),
             seconds=round(self._seconds, 3),

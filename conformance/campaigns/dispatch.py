@@ -9,7 +9,7 @@ from msgspec.structs import replace as with_fields
 from saveproof.conformance.campaigns.plan import Examiner
 from saveproof.conformance.campaigns.process_failures import (
     CARRIER,
-    DISASTERS,
+    END_VERDICTS,
     on_carrier,
     process_failure,
 )
@@ -34,7 +34,7 @@ def reports(examiner: Examiner, request: Request) -> Reports:
         if len(request.questions) > 1:
             return tuple(_one_by_one(examiner, request, error))
         return (Report((process_failure(error),), seconds=time.monotonic() - start),)
-    return tuple(map(_told, wire.decode(answer, Reports)))
+    return tuple(map(_with_reason, wire.decode(answer, Reports)))
 
 
 def confirmed(seen: Report, alone: Report) -> Report:
@@ -55,7 +55,7 @@ def _limit(request: Request) -> float:
     return 2 * request.seconds
 
 
-def _told(report: Report) -> Report:
+def _with_reason(report: Report) -> Report:
     if not report.unsupported:
         return report
     return replace(report, judgements=(on_carrier(Verdict.NOT_APPLICABLE, report.unsupported),))
@@ -78,18 +78,18 @@ def _one_by_one(examiner: Examiner, request: Request, error: IsolationError) -> 
     ]
     ended = {judgement.verdict for report in alone for judgement in report.judgements}
     slow = isinstance(error, TimedOut) and sum(r.seconds for r in alone) >= _limit(request) / 2
-    if slow or ended.intersection(DISASTERS.values()):
+    if slow or ended.intersection(END_VERDICTS.values()):
         yield from alone
         return
     names = ", ".join(question.path for question in request.questions)
     once = on_carrier(Verdict.UNSTABLE, f"once, through {names} in turn: {error}")
     for report in alone:
         kept = [j for j in report.judgements if j.check != CARRIER or j.defects]
-        told = any(judgement.check == CARRIER for judgement in kept)
-        yield replace(report, judgements=tuple(kept) if told else (*kept, once))
+        reported = any(judgement.check == CARRIER for judgement in kept)
+        yield replace(report, judgements=tuple(kept) if reported else (*kept, once))
 
 
 def _hung_without_a_path(examiner: Examiner, request: Request) -> Reports:
     """Return what is said of a model that can't be brought up in time; nothing of another."""
-    told = reports(examiner, with_fields(request, questions=()))
-    return tuple(r for r in told for j in r.judgements if j.verdict is Verdict.TIMEOUT)
+    without = reports(examiner, with_fields(request, questions=()))
+    return tuple(r for r in without for j in r.judgements if j.verdict is Verdict.TIMEOUT)

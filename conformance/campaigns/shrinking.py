@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import Phase
 
 from saveproof.conformance.campaigns.plan import Batch, Plan
-from saveproof.conformance.checks import Defect
+from saveproof.reports.findings import Defect
 from saveproof.reports.records import SEVERITY, Finding, Verdict
 from saveproof.strategies.case import Case, to_json
 from saveproof.strategies.drawing import drawing
@@ -29,15 +29,10 @@ class Shown(NamedTuple):
     def finding(self, *, known: str) -> Finding:
         """Return it as a run records it; `known` is why it is expected, if it is."""
         return Finding(
-            key=self.defect.key,
-            message=self.defect.message,
-            where=self.defect.difference.where,
-            expected=self.defect.difference.expected,
-            found=self.defect.difference.found,
+            self.defect,
             case_id=self.case.id,
             case=msgspec.json.decode(to_json(self.case)),
             drawing=drawing(self.case),
-            traceback=self.defect.traceback,
             known=known,
             verdict=self.verdict,
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from saveproof.conformance import campaigns, checks, execution, model_state, processes
 from saveproof.conformance.campaigns.process_failures import CARRIER, other_process_failure
 from saveproof.conformance.checks import ALL_CHECKS, Check, Judgement, judge
 from saveproof.conformance.execution import integrity
@@ -25,6 +26,9 @@ from saveproof.strategies.case import Case
 
 EXAMINE = "saveproof.conformance.campaigns.worker:examine"
 RELOAD = "saveproof.conformance.campaigns.worker:reload"
+
+JUDGES = (campaigns, checks, execution, model_state, processes)
+"""The packages that a verdict rests on: a subject must leave them as they are."""
 
 
 class UnknownPath(LookupError):
@@ -135,7 +139,7 @@ def _reloaded(
     """Have another process load the source; where that ends, note by the path how it did.
 
     Raises:
-        Halted: the subject raised there.
+        SubjectRaised: the subject raised there.
     """
     order = Reload(request.subject, path.name, request.case, str(source))
     try:
@@ -210,7 +214,7 @@ def _keep_what_is_loaded() -> None:
 
 @cache
 def _subject(spec: str) -> Subject:
-    integrity.guard()
+    integrity.guard(*JUDGES)
     return subjects.resolve(spec)
 
 

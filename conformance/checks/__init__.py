@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from saveproof.conformance.checks.behaviour import BEHAVIOUR_CHECKS
 from saveproof.conformance.checks.check import (
     Check,
-    Defect,
     NotApplicable,
     Outcome,
     Refused,
@@ -17,16 +16,15 @@ from saveproof.conformance.checks.facets import FACET_CHECKS
 from saveproof.conformance.checks.handling import HANDLING_CHECKS
 from saveproof.conformance.model_state.contract import Contract, Promise
 from saveproof.conformance.model_state.trace import Trace
+from saveproof.reports.findings import Defect
 from saveproof.reports.records import Verdict
 
 __all__ = [
     "ALL_CHECKS",
     "Check",
-    "Defect",
     "Judgement",
     "NotApplicable",
     "Refused",
-    "Seen",
     "Vacuous",
     "checks_for",
     "judge",

@@ -1,18 +1,18 @@
-"""Checks of what saving and loading do beside their work: to the process, the folder, the file."""
+"""Checks of what else saving and loading do: to the process, the folder, the file."""
 
 from collections.abc import Iterator
 
 from saveproof.conformance.checks.check import (
     Check,
-    Defect,
     NotApplicable,
     Outcome,
     Vacuous,
     raised_defect,
 )
 from saveproof.conformance.model_state.contract import STATE, Facet, Promise
-from saveproof.conformance.model_state.snapshot import Difference, Snapshot, differences, same
+from saveproof.conformance.model_state.snapshot import Snapshot, differences, same
 from saveproof.conformance.model_state.trace import BeforeAndAfter, Conduct, Probe, Stage, Trace
+from saveproof.reports.findings import Defect, DefectKind, Difference
 
 NOT_LOOKED_AT = NotApplicable("no model was loaded, trained on and saved again")
 
@@ -24,9 +24,9 @@ def surroundings_stay(trace: Trace) -> Outcome:
         return NOT_LOOKED_AT
     changes = (("load", seen.loading), ("save", seen.saving))
     return (
-        *(_beside(place, "save: litter", "no such file") for place in seen.litter),
-        *(defect for doing, change in changes for defect in _changed(doing, change)),
-        *(_beside(place, "open file", "a closed file") for place in seen.held),
+        *(_of_file(DefectKind.LITTER, file, "no such file") for file in seen.litter),
+        *(defect for action, change in changes for defect in _changed(action, change)),
+        *(_of_file(DefectKind.OPEN_FILE, file, "a closed file") for file in seen.held),
     )
 
 
@@ -36,8 +36,8 @@ def saving_draws_nothing(trace: Trace) -> Outcome:
     if seen is None or seen.drawing is None:
         return NOT_LOOKED_AT
     return tuple(
-        Defect(f"save: drew from {parted.where}", f"a save drew from {parted.where}", parted)
-        for parted in differences(seen.drawing.before, seen.drawing.after)
+        Defect(DefectKind.DRAW, difference, name=difference.where)
+        for difference in differences(seen.drawing.before, seen.drawing.after)
     )
 
 
@@ -46,12 +46,8 @@ def source_stands_alone(trace: Trace) -> Outcome:
     if trace.conduct is None:
         return NOT_LOOKED_AT
     return tuple(
-        Defect(
-            f"link: {str(what).partition(' to ')[0].partition(' in ')[0].partition(' of ')[0]}",
-            f"{place} is {what}",
-            Difference(place, "link", "the data itself", str(what)),
-        )
-        for place, what in trace.conduct.links.items()
+        Defect(DefectKind.LINK, Difference(place, "the data itself", link.words), name=link.sort)
+        for place, link in trace.conduct.links.items()
     )
 
 
@@ -63,10 +59,10 @@ def loads_are_independent(trace: Trace) -> Outcome:
     if seen.again is None:
         return tuple(_raised(seen, "again"))
     if seen.is_first:
-        parted = Difference("model", "shared", "another model", "the one that was loaded before")
-        return (Defect("again: the same model", "a second load gave the first model", parted),)
+        difference = Difference("model", "another model", "the one that was loaded before")
+        return (Defect(DefectKind.SAME_MODEL, difference),)
     facets = _brought_back(trace)
-    found = tuple(_parted("again", trace.loaded, seen.again, facets))
+    found = tuple(_of_another("again", trace.loaded, seen.again, facets))
     if not found and not _moved(trace.loaded, _last(trace), facets):
         return Vacuous("the first model is as it was loaded: a second name of it is equal")
     return found
@@ -83,29 +79,29 @@ def save_over_another_replaces_it(trace: Trace) -> Outcome:
     if seen.saving is None:
         return NotApplicable("the path does not save over an earlier file")
     remnants = tuple(
-        _beside(name, "over: remnants", "a file without what the first save left in it")
+        _of_file(DefectKind.REMNANT, name, "a file without what the first save left in it")
         for name in seen.remnants
     )
     if seen.replaced is None:
         return (*remnants, *_raised(seen, "over"))
     facets = _brought_back(trace)
-    found = tuple(_parted("over", seen.kept, seen.replaced, facets))
+    found = tuple(_of_another("over", seen.kept, seen.replaced, facets))
     if not (found or remnants or _moved(trace.before, seen.kept, facets)):
         return Vacuous("training on changed nothing that comes back: the first file is as good")
     return (*remnants, *found)
 
 
-def _changed(doing: str, change: BeforeAndAfter | None) -> Iterator[Defect]:
+def _changed(action: str, change: BeforeAndAfter | None) -> Iterator[Defect]:
     if change is None:
         return
-    for parted in differences(change.before, change.after):
-        what, _, rest = parted.where.partition("/")
-        key = f"{doing}: {what} {parted.what}" if rest else f"{doing}: {what}"
-        yield Defect(key, f"a {doing} changed what was there: {parted.where}", parted)
+    for difference in differences(change.before, change.after):
+        name = difference.where.partition("/")[0]
+        kind = DefectKind.SETTING if name == difference.where else DefectKind.SURROUNDINGS
+        yield Defect(kind, difference, name=name, action=action)
 
 
-def _beside(place: str, key: str, expected: str) -> Defect:
-    return Defect(key, f"{key}: {place}", Difference(place, "unexpected", expected, place))
+def _of_file(kind: DefectKind, file: str, expected: str) -> Defect:
+    return Defect(kind, Difference(file, expected, file))
 
 
 def _brought_back(trace: Trace) -> tuple[Facet, ...]:
@@ -128,19 +124,17 @@ def _last(trace: Trace) -> Snapshot | None:
     return steps[-1].snapshot if steps else None
 
 
-def _parted(
-    doing: str, expected: Snapshot, found: Snapshot, facets: tuple[Facet, ...]
+def _of_another(
+    action: str, expected: Snapshot, found: Snapshot, facets: tuple[Facet, ...]
 ) -> Iterator[Defect]:
     for facet in facets:
-        for parted in differences(expected[facet], found[facet]):
-            yield Defect(f"{doing}: {facet}", f"{facet} of another model", parted)
+        for difference in differences(expected[facet], found[facet]):
+            yield Defect(DefectKind.OTHER_MODEL, difference, facet=facet, action=action)
 
 
-def _raised(seen: Conduct, doing: str) -> Iterator[Defect]:
+def _raised(seen: Conduct, action: str) -> Iterator[Defect]:
     if seen.raised is not None and seen.raised.stage is Stage.LOAD:
-        yield raised_defect(
-            seen.raised, doing=doing, who="a further load", where="load", expected="a model"
-        )
+        yield raised_defect(seen.raised, action, where="load", expected="a model")
 
 
 def _of_files(trace: Trace) -> Promise | None:

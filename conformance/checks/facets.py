@@ -4,22 +4,21 @@ from collections.abc import Iterator
 
 from saveproof.conformance.checks.check import (
     Check,
-    Defect,
     NotApplicable,
     Outcome,
     Vacuous,
-    anonymous,
-    circumstance,
+    frozen_since_compile,
 )
+from saveproof.conformance.checks.places import place
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.snapshot import (
     UNTOLD,
-    Difference,
     Inventory,
     differences,
     same,
 )
 from saveproof.conformance.model_state.trace import Trace
+from saveproof.reports.findings import Defect, DefectKind, Difference
 
 MOVED_BY_TRAINING = (
     Facet.WEIGHTS,
@@ -31,6 +30,9 @@ MOVED_BY_TRAINING = (
     Facet.RECURRENT,
 )
 """Facets whose untrained value is what a loss leaves behind."""
+
+OF_STEPS = (Facet.SLOTS, Facet.ITERATION)
+"""Facets that depend on whether the optimizer was compiled for the flags in force."""
 
 BUILT_LATE = (Facet.SLOTS, Facet.METRICS)
 """Facets that come to be when they are first needed: to have none of them is to have fresh ones.
@@ -107,11 +109,11 @@ FACET_CHECKS = tuple(facet_check(facet) for facet in Facet)
 
 
 def survives(trace: Trace, facet: Facet) -> Outcome:
-    """Return how the facet of the loaded model parts from that of the saved one."""
+    """Return how the facet of the loaded model differs from that of the saved one."""
     if trace.before is None or trace.loaded is None or trace.fresh is None:
         return NotApplicable("there is no round trip to look at")
     if facet not in trace.before.facets:
-        return NotApplicable(f"the subject tells nothing of its {facet}")
+        return NotApplicable(f"the subject does not show its {facet}")
     before, loaded = trace.before[facet], trace.loaded[facet]
     if UNTOLD in before:
         return NotApplicable(f"the {facet} {UNTOLD}: {before[UNTOLD]}")
@@ -122,11 +124,11 @@ def survives(trace: Trace, facet: Facet) -> Outcome:
 def inventory_defects(
     trace: Trace, facet: Facet, expected: Inventory, found: Inventory
 ) -> Iterator[Defect]:
-    """Yield a defect for each difference, its key naming the facet and what is wrong."""
+    """Yield a defect for each difference."""
     if facet in BUILT_LATE and not expected:
         return
-    for parted in differences(expected, found):
-        yield Defect(_key(trace, facet, parted), f"{facet}: {parted.where} ({parted.what})", parted)
+    for difference in differences(expected, found):
+        yield _state_defect(trace, facet, difference)
 
 
 def untrained(trace: Trace, *facets: Facet) -> bool:
@@ -153,16 +155,15 @@ def _vacuous(trace: Trace, facet: Facet, before: Inventory) -> Vacuous | None:
     return None
 
 
-def _key(trace: Trace, facet: Facet, parted: Difference) -> str:
-    """Return what the defect is called: alike for every case, model and variable that shows it."""
-    place = anonymous(trace, parted.where)
-    if facet is Facet.METRICS:
-        return f"{facet}: lost"
-    if facet is Facet.SLOTS:
-        return f"{facet}: {place.rsplit('/', 1)[-1]} lost{circumstance(trace)}"
-    if facet is Facet.ARCHITECTURE:
-        place = place.rsplit("/", 1)[-1]
-    if facet in (Facet.OPTIMIZER, Facet.COMPILE):
-        place = parted.where.rsplit("/", 1)[-1]
-    since = circumstance(trace) if facet is Facet.ITERATION else ""
-    return f"{facet}: {place} {parted.what}{since}"
+def _state_defect(trace: Trace, facet: Facet, difference: Difference) -> Defect:
+    """Return the defect: of metrics and slots, any change of an entry is its loss."""
+    entry = place(trace, facet, difference.where)
+    return Defect(
+        DefectKind.STATE,
+        difference,
+        facet=facet,
+        classes=entry.classes,
+        name=entry.name,
+        lost=facet in (Facet.SLOTS, Facet.METRICS),
+        frozen_since_compile=facet in OF_STEPS and frozen_since_compile(trace),
+    )

@@ -7,7 +7,6 @@ import numpy as np
 from saveproof.conformance.checks.behaviour import output_defects, trajectory_defects
 from saveproof.conformance.checks.check import (
     Check,
-    Defect,
     NotApplicable,
     Outcome,
     Refused,
@@ -16,8 +15,9 @@ from saveproof.conformance.checks.check import (
 )
 from saveproof.conformance.checks.facets import inventory_defects
 from saveproof.conformance.model_state.contract import Facet, Promise
-from saveproof.conformance.model_state.snapshot import Difference, Snapshot, Value, equal
+from saveproof.conformance.model_state.snapshot import Snapshot, Value, equal
 from saveproof.conformance.model_state.trace import Probe, Raised, Trace
+from saveproof.reports.findings import Defect, DefectKind, Difference
 from saveproof.strategies.case import Kind
 
 UNCLEAR = frozenset(
@@ -29,7 +29,7 @@ UNCLEAR = frozenset(
 _FEWEST_WORDS = 4
 
 
-NOTHING_TOLD = "the subject tells nothing of what would be compared"
+NOTHING_SEEN = "the subject shows nothing of what would be compared"
 
 _OF_STEPS = frozenset({Facet.SLOTS, Facet.ITERATION})
 """What an optimizer that has taken no step holds is fresh, whichever optimizer came before it."""
@@ -64,19 +64,14 @@ def saving_changes_nothing(trace: Trace) -> Outcome:
     if trace.before is None or trace.saved is None:
         return NotApplicable("the model was not saved")
     if not any(trace.before.facets.values()):
-        return Vacuous(NOTHING_TOLD)
+        return Vacuous(NOTHING_SEEN)
     found = _snapshot_defects(trace, trace.before, trace.saved, tuple(Facet))
     return found if trace.spoiled is None else (*found, _spoiled(trace.spoiled))
 
 
 def _spoiled(raised: Raised) -> Defect:
-    return raised_defect(
-        raised,
-        doing="saved",
-        who="the saved model",
-        where="training",
-        expected="what it does without a save",
-    )
+    expected = "what it does without a save"
+    return raised_defect(raised, "saved", where="training", expected=expected)
 
 
 def second_generation_equals_first(trace: Trace) -> Outcome:
@@ -85,7 +80,7 @@ def second_generation_equals_first(trace: Trace) -> Outcome:
         return NotApplicable("the loaded model was not saved again")
     promised = _promised(trace)
     if not any(trace.loaded[facet] for facet in promised):
-        return Vacuous(NOTHING_TOLD)
+        return Vacuous(NOTHING_SEEN)
     return _snapshot_defects(trace, trace.loaded, trace.second, promised)
 
 
@@ -124,8 +119,8 @@ def _kept(fresh: Snapshot, before: Snapshot, found: Snapshot, facet: Facet) -> I
         first = fresh[facet].get(name)
         if _may_be_first(trained, fresh) if first is None else equal(trained, first):
             continue
-        parted = Difference(name, "kept", "a fresh value", "the trained value")
-        yield Defect(f"fresh: {facet}", f"{facet} came back", parted)
+        difference = Difference(name, "a fresh value", "the trained value")
+        yield Defect(DefectKind.NOT_FRESH, difference, facet=facet)
 
 
 def _may_be_first(slot: Value, fresh: Snapshot) -> bool:
@@ -154,20 +149,24 @@ def _promised(trace: Trace) -> tuple[Facet, ...]:
 
 
 def _refusal(raised: Raised | None, about: str) -> Outcome:
+    expected = f"an error that says: {about}"
     if raised is None:
-        parted = Difference("refusal", "missing", f"an error that says: {about}", "none")
-        return (Defect("refusal: missing", "what must be refused was accepted", parted),)
+        return (Defect(DefectKind.NOT_REFUSED, Difference("refusal", expected, "none")),)
     if raised.kind in UNCLEAR or len(raised.message.split()) < _FEWEST_WORDS:
-        shown = f"{raised.kind}: {raised.message}"
-        parted = Difference("refusal", "unclear", f"an error that says: {about}", shown)
-        key = f"refusal: unclear {raised.kind}"
-        return (Defect(key, "the refusal does not say why", parted, raised.traceback),)
+        difference = Difference("refusal", expected, f"{raised.kind}: {raised.message}")
+        return (
+            Defect(
+                DefectKind.UNCLEAR_REFUSAL,
+                difference,
+                exception=raised.kind,
+                traceback=raised.traceback,
+            ),
+        )
     return Refused(raised.message)
 
 
 def _unexpected(raised: Raised) -> Defect:
-    stage = str(raised.stage)
-    return raised_defect(raised, doing=stage, who=stage, where=stage, expected="no error")
+    return raised_defect(raised, raised.stage, where=raised.stage, expected="no error")
 
 
 def _always(trace: Trace) -> Promise:  # noqa: ARG001 - a promise is asked of every trace alike

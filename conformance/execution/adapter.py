@@ -75,7 +75,8 @@ class Adapter:
         if not isinstance(told, Snapshot):
             raise Misbehaved(f"snapshot: expected a Snapshot, found {type(told).__name__}")
         plain = _SCALARS if closely else _PLAIN
-        seen = Snapshot({f: _inventory(f, told.facets[f], plain) for f in told.facets})
+        facets = {f: _inventory(f, told.facets[f], plain) for f in told.facets}
+        seen = Snapshot(facets, {str(name): str(told.classes[name]) for name in told.classes})
         if not any(seen.facets.values()):
             raise Misbehaved("snapshot: expected something of at least one facet, found nothing")
         return seen

@@ -14,16 +14,6 @@ from operator import attrgetter
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-JUDGES = tuple(
-    f"saveproof.conformance.{name}"
-    for name in (
-        *("adapter", "examine", "recorder", "recording", "snapshot", "subject", "trace", "wire"),
-        *("checks", "checks.behaviour", "checks.check", "checks.conduct", "checks.facets"),
-        *("checks.handling", "contract", "interchange.exchange", "interchange.judging"),
-    )
-)
-"""The modules that a verdict rests on."""
-
 EVERY = 10
 """One look for so many cases: what is patched stays so, and a look has its cost."""
 
@@ -32,9 +22,12 @@ class Tampered(RuntimeError):
     """The subject has changed what judges it: no verdict of this process counts."""
 
 
-def guard() -> None:
-    """Note what the judges are, once, before a subject is imported."""
-    _judges()
+def guard(*packages: ModuleType) -> None:
+    """Note what the modules of the packages are, once, before a subject is imported."""
+    if not _judges():
+        names = tuple(f"{package.__name__}." for package in packages)
+        modules = [m for name, m in sorted(sys.modules.items()) if f"{name}.".startswith(names)]
+        _judges().extend(_judge(owner) for module in modules for owner in _owners(module))
 
 
 def check() -> None:
@@ -88,9 +81,8 @@ def _turns() -> Iterator[int]:
 
 
 @cache
-def _judges() -> tuple[_Judge, ...]:
-    modules = [sys.modules[name] for name in JUDGES if name in sys.modules]
-    return tuple(_judge(owner) for module in modules for owner in _owners(module))
+def _judges() -> list[_Judge]:
+    return []
 
 
 def _owners(module: ModuleType) -> Iterator[ModuleType | type]:

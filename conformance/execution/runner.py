@@ -25,7 +25,7 @@ from saveproof.strategies.case import Case, Kind
 LoadElsewhere = Callable[[SavePath, Path], OtherProcess | None]
 """Has another process load what the path has saved, and live on; None where that process ended.
 
-It raises Halted where the subject raised there.
+It raises SubjectRaised where the subject raised there.
 """
 
 

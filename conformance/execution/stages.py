@@ -1,6 +1,5 @@
 """The recorder: does what a trace is made of, stage by stage, and notes what is raised."""
 
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from saveproof.conformance.execution.surroundings import generators
 from saveproof.conformance.model_state.snapshot import Inventory, Snapshot
 from saveproof.conformance.model_state.subject import Model, SavePath, Source, Subject, Unsupported
 from saveproof.conformance.model_state.trace import Raised, Stage, Step, Trajectory, same_trajectory
+from saveproof.conformance.processes.endings import ENDING, fault_of
 from saveproof.strategies import data
 from saveproof.strategies.case import AnyEvent, Case, Hop, TrainOnBatch
 from saveproof.strategies.data import Rows
@@ -82,7 +82,7 @@ class Stages:
 
         Raises:
             Unsupported: the subject can't build or train it.
-            Halted: it raised on a hop.
+            SubjectRaised: it raised on a hop.
         """
         model = self._new()
         fresh = self._looked_at(model)
@@ -98,7 +98,7 @@ class Stages:
         """Save the model, and look at it; `source` has what was saved.
 
         Raises:
-            Halted: the subject raised.
+            SubjectRaised: the subject raised.
         """
         with stage(Stage.SAVE):
             self._first = self._target()
@@ -109,7 +109,7 @@ class Stages:
         """Save the model where the first was saved.
 
         Raises:
-            Halted: the subject raised.
+            SubjectRaised: the subject raised.
         """
         with stage(Stage.SAVE):
             self._path.save(model, self._first)
@@ -122,7 +122,7 @@ class Stages:
         """Save and load what came back, and look at what comes of it.
 
         Raises:
-            Halted: the subject raised.
+            SubjectRaised: the subject raised.
         """
         with stage(Stage.SECOND_GENERATION):
             return self.look(self.load(self._save(loaded), compiled=False))
@@ -179,7 +179,7 @@ class Stages:
 
         Raises:
             Unsupported: the subject can't build or train it.
-            Halted: it raised while saving.
+            SubjectRaised: it raised while saving.
         """
         if self.continue_training(self.brought_up()).raised is not None:
             return None
@@ -268,13 +268,13 @@ def stage(stage: Stage) -> Iterator[None]:
     So it is with `Unsupported`: whoever was built and trained can't be excused from saving.
 
     Raises:
-        Halted: the subject raised.
+        SubjectRaised: the subject raised.
     """
     try:
         yield
-    except (SubjectRaised, MemoryError):
+    except (SubjectRaised, *ENDING):
         raise
-    except Exception as error:
+    except BaseException as error:
         raise SubjectRaised(raised_at(stage, error)) from error
 
 
@@ -282,14 +282,13 @@ def stage(stage: Stage) -> Iterator[None]:
 def _unsupported(doing: str) -> Iterator[None]:
     try:
         yield
-    except (Unsupported, MemoryError):
+    except (Unsupported, *ENDING):
         raise
-    except Exception as error:
+    except BaseException as error:
         raise UndeclaredError(f"{doing} raised {type(error).__name__}: {error}") from error
 
 
-def raised_at(stage: Stage, error: Exception) -> Raised:
+def raised_at(stage: Stage, error: BaseException) -> Raised:
     """Return what there is to tell of an exception."""
-    kind = f"{type(error).__module__}.{type(error).__qualname__}"
-    words = "".join(traceback.format_exception(error))
-    return Raised(stage, kind, str(error), words[-6000:], isinstance(error, Unsupported))
+    fault = fault_of(error)
+    return Raised(stage, fault.kind, fault.message, fault.traceback, fault.unsupported)

@@ -3,21 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Any, NoReturn
+from types import MappingProxyType
 
-import msgspec
-
-from saveproof.conformance.families import subjects
+from saveproof.conformance.families import environment, subjects
 from saveproof.conformance.families.subjects import BrokenSubject, NotASubject, UnknownSubject
-from saveproof.conformance.model_state.contract import Contract, Promise
-from saveproof.conformance.model_state.subject import Model, Source
-from saveproof.conformance.processes.endings import MEMORY, Crashed, Failed, TimedOut
-from saveproof.conformance.processes.foreign import protocol
+from saveproof.conformance.model_state.subject import Located, Offering
+from saveproof.conformance.processes.endings import Crashed, Failed, TimedOut
 from saveproof.conformance.processes.foreign.client import NotReached
 from saveproof.conformance.processes.foreign.environments import NoEnvironment, launch
+from saveproof.conformance.processes.foreign.protocol import (
+    VERSION,
+    DescribedPath,
+    SubjectDescription,
+)
 from saveproof.conformance.processes.isolation import Child
-from saveproof.strategies.case import Case
+from saveproof.conformance.processes.memory import MEMORY
+from saveproof.conformance.processes.wire import JSON
 
 DESCRIBE = "saveproof.conformance.families.description:describe"
 
@@ -29,12 +30,8 @@ class NotDescribed(TypeError):
     """What a subject tells of itself is nothing that a run's header can hold."""
 
 
-class NotHere(RuntimeError):
-    """A described save path was asked to save or load: that is for the process that has it."""
-
-
 ERRORS: Mapping[str, type[Exception]] = {
-    error.__name__: error
+    f"{error.__module__}.{error.__name__}": error
     for error in (
         *(UnknownSubject, NoEnvironment, NotASubject, BrokenSubject, NotReached, NotDescribed),
     )
@@ -43,57 +40,28 @@ ERRORS: Mapping[str, type[Exception]] = {
 
 
 @dataclass(frozen=True)
-class DescribedPath:
-    """What is known of a save path without it: name, contract, formats that it exchanges."""
-
-    name: str
-    in_memory: bool
-    contract: Contract
-    writes: str
-    reads: Mapping[str, Promise]
-
-    def save(self, model: Model, target: Path) -> Source:
-        """Refuse: another process has the path.
-
-        Raises:
-            NotHere: always.
-        """
-        self._refuse("save", model, target)
-
-    def load(self, source: Source, case: Case) -> Model:
-        """Refuse: another process has the path.
-
-        Raises:
-            NotHere: always.
-        """
-        self._refuse("load", source, case)
-
-    def _refuse(self, what: str, *_: object) -> NoReturn:
-        raise NotHere(f"path {self.name!r} is described here; it can't {what}")
-
-
-@dataclass(frozen=True)
 class Described:
     """What a subject has told of itself."""
 
     name: str
-    versions: Mapping[str, str]
-    offered: Sequence[DescribedPath]
+    told: SubjectDescription
 
     def environment(self) -> Mapping[str, str]:
         """Return versions by package name."""
-        return self.versions
+        return self.told.environment
+
+    def files(self) -> Mapping[str, str]:
+        """Return by module name the files that the subject's process imports."""
+        return self.told.files
 
     def paths(self) -> Sequence[DescribedPath]:
         """Return the save paths that the subject offers."""
-        return self.offered
+        return self.told.paths
 
 
 @cache
 def described(spec: str) -> Described:
-    """Return what the subject of that name says of itself.
-
-    Built-in ones are asked in this process: they import no framework for it.
+    """Return what the subject of that name says of itself, without importing a framework.
 
     Raises:
         UnknownSubject, NoEnvironment, NotASubject, BrokenSubject: as `subjects.resolve` says;
@@ -103,14 +71,13 @@ def described(spec: str) -> Described:
     return from_json(spec, answer(spec))
 
 
+@cache
 def answer(spec: str) -> bytes:
     """Return the same as JSON, for another process to have.
 
     Raises:
         UnknownSubject, NoEnvironment, NotASubject, BrokenSubject, NotDescribed: as above.
     """
-    if spec in subjects.SUBJECTS:
-        return _told(spec)
     launch(spec)  # an environment that is made takes minutes, and may: our own code does it
     asking = f"subject {spec!r}: its import, or telling versions and save paths,"
     try:
@@ -121,11 +88,11 @@ def answer(spec: str) -> bytes:
     except Crashed as error:
         raise BrokenSubject(f"{asking} went wrong: {error}; mend it") from error
     except Failed as error:
+        kind = ERRORS.get(error.fault.kind)
+        if kind is not None:
+            raise kind(error.fault.message) from error
         last = str(error).rstrip().rpartition("\n")[2]
         raise BrokenSubject(f"{asking} raised {last}; mend it") from error
-    failed = msgspec.json.decode(told, type=dict[str, Any]).get("failed")
-    if failed is not None:
-        raise ERRORS[failed["kind"]](failed["message"])
     return told
 
 
@@ -135,45 +102,42 @@ def from_json(spec: str, told: bytes) -> Described:
     Raises:
         NotDescribed: no header can hold it.
     """
-    plain = msgspec.json.decode(told, type=dict[str, Any])
     try:
-        return Described(spec, plain["environment"], [_path(one) for one in plain["paths"]])
-    except (AttributeError, TypeError, ValueError) as error:
+        return Described(spec, JSON.decode(told, SubjectDescription))
+    except (TypeError, ValueError) as error:
         raise _undescribed(spec, error) from error
 
 
 def describe(message: bytes) -> bytes:
-    """Return what the subject tells of itself, or what is wrong with it: for a child process."""
-    try:
-        return _told(message.decode())
-    except tuple(ERRORS.values()) as error:
-        failed = {"kind": type(error).__name__, "message": str(error)}
-        return msgspec.json.encode({"failed": failed})
-
-
-def _told(spec: str) -> bytes:
+    """Return what the subject of that name tells of itself: for a child process."""
+    spec = message.decode()
     subject = subjects.resolve(spec)
     with subjects.answering(spec, "telling versions and save paths"):
-        paths = [protocol.path_to_json(path) for path in subject.paths()]
-        told = {"environment": dict(subject.environment()), "paths": paths}
+        told = description_of(subject, files=_own_file(spec))
     try:
-        return msgspec.json.encode(told)
+        return JSON.encode(told)
     except (TypeError, ValueError) as error:
         raise _undescribed(spec, error) from error
+
+
+def description_of(
+    subject: Offering, *, files: Mapping[str, str] = MappingProxyType({})
+) -> SubjectDescription:
+    """Return what the subject tells of itself, its files beside those that are known."""
+    paths = tuple(map(DescribedPath.of, subject.paths()))
+    files = {**files, **(subject.files() if isinstance(subject, Located) else {})}
+    return SubjectDescription(VERSION, subject.name, dict(subject.environment()), paths, files)
+
+
+def _own_file(spec: str) -> Mapping[str, str]:
+    """Return the file of the module that a user has named."""
+    if spec in subjects.SUBJECTS or launch(spec) is not None:
+        return {}
+    return environment.files([spec.partition(":")[0]])
 
 
 def _undescribed(spec: str, error: Exception) -> NotDescribed:
     return NotDescribed(
         f"subject {spec!r}: expected texts as versions, names and documents of save paths, found "
         f"another: {error}; mend `environment` or `paths`"
-    )
-
-
-def _path(told: Mapping[str, Any]) -> DescribedPath:
-    return DescribedPath(
-        told["name"],
-        told["in_memory"],
-        protocol.contract_from_json(told["contract"]),
-        told["writes"],
-        {name: Promise(promise) for name, promise in told["reads"].items()},
     )

@@ -2,8 +2,10 @@
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from importlib import metadata
+from importlib.util import find_spec
 
 NOT_INSTALLED = "not installed"
 """Stands for the version of a package that is not there."""
@@ -27,3 +29,14 @@ def version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return NOT_INSTALLED
+
+
+def files(modules: Iterable[str]) -> Mapping[str, str]:
+    """Return by name the files of those modules that are there, without importing any."""
+    found: dict[str, str] = {}
+    for name in modules:
+        with suppress(ModuleNotFoundError, ValueError):  # a package that it is in is not there
+            spec = find_spec(name)
+            if spec is not None and spec.origin is not None:
+                found[name] = spec.origin
+    return found

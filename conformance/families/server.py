@@ -1,98 +1,104 @@
-"""The other side: serves a subject of its own environment, line by line."""
+"""The other side: serves a subject of its own environment.
+
+`python -m saveproof.conformance.families.server SUBJECT` speaks JSON lines, and with `frames` after
+it what processes of ours speak.
+"""
 
 import os
-import signal
 import sys
-import threading
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Union
 
 import msgspec
+import numpy as np
 
+from saveproof.conformance.execution.adapter import Adapter
 from saveproof.conformance.families import subjects
-from saveproof.conformance.model_state.subject import Subject, Unsupported
-from saveproof.conformance.processes.foreign import protocol
-from saveproof.conformance.processes.foreign.protocol import Json
-from saveproof.conformance.processes.isolation import end_with, own_pipes
+from saveproof.conformance.families.description import description_of
+from saveproof.conformance.model_state.subject import Logs, Subject
+from saveproof.conformance.processes import serving
+from saveproof.conformance.processes.foreign.protocol import (
+    CALLS,
+    Pairs,
+    SubjectDescription,
+    pairs,
+)
+from saveproof.conformance.processes.framing import FRAMES, LINES, Framing
+from saveproof.conformance.processes.wire import Encoding
 from saveproof.strategies.case import AnyEvent, Case
+from saveproof.strategies.data import Rows
 
-Arguments = Mapping[str, Json]
+ANY_CALL: Any = Union[*CALLS.values()]
+"""The record of any call."""
+
+FRAMINGS: Mapping[str, Framing] = {"frames": FRAMES, "lines": LINES}
+"""What a server may speak, by name."""
 
 
 class Server:
     """Answers the calls of the protocol for one subject; models and sources go by number."""
 
-    def __init__(self, subject: Subject) -> None:
-        self._subject = subject
+    def __init__(self, subject: Subject, encoding: Encoding) -> None:
+        self._told = subject
+        self._subject = Adapter(subject)
+        self._encoding = encoding
         self._held: dict[int, Any] = {}
         self._numbers = count(1)
         self._paths = {path.name: path for path in subject.paths()}
 
-    def answer(self, line: bytes) -> bytes:
-        """Return the answer to a line: a result, or what the subject raised."""
-        try:
-            request = msgspec.json.decode(line, type=dict[str, Any])
-            return msgspec.json.encode({"result": CALLS[request.pop("call")](self, request)})
-        except MemoryError:  # this process can't be relied on any more: it ends
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever was raised is the caller's answer
-            return msgspec.json.encode({"error": _told(error)})
+    def answer(self, message: bytes) -> bytes:
+        """Return the result of a call.
 
-    def describe(self, _: Arguments) -> Json:
+        Raises:
+            ValueError: it is no call.
+        """
+        call = self._encoding.decode(message, ANY_CALL)
+        arguments = msgspec.structs.asdict(call)
+        return self._encoding.encode(RESULTS[type(call).__name__](self, **arguments))
+
+    def describe(self) -> SubjectDescription:
         """Return name, versions and save paths."""
-        return {
-            "protocol": protocol.VERSION,
-            "name": self._subject.name,
-            "environment": dict(self._subject.environment()),
-            "paths": [protocol.path_to_json(path) for path in self._paths.values()],
-        }
+        return description_of(self._told)
 
-    def seed(self, given: Arguments) -> Json:
+    def seed(self, seed: int) -> None:
         """Seed the process-wide generators."""
-        self._subject.seed(given["seed"])
+        self._subject.seed(seed)
 
-    def build(self, given: Arguments) -> Json:
+    def build(self, case: Case, *, built: bool) -> int:
         """Build a model and return its number."""
-        return self._new(self._subject.build(_case(given), built=given["built"]))
+        return self._new(self._subject.build(case, built=built))
 
-    def compile(self, given: Arguments) -> Json:
+    def compile(self, model: int, case: Case) -> None:
         """Compile a model that came back uncompiled."""
-        self._subject.compile(self._held[given["model"]], _case(given))
+        self._subject.compile(self._held[model], case)
 
-    def perform(self, given: Arguments) -> Json:
+    def perform(self, model: int, event: AnyEvent, rows: Rows | None) -> Logs:
         """Do one event of a history and return its logs."""
-        event = msgspec.convert(given["event"], type=AnyEvent)
-        rows = protocol.rows_from_json(given["rows"])
-        logs = self._subject.perform(self._held[given["model"]], event, rows)
-        return protocol.to_json([dict(log) for log in logs])
+        return self._subject.perform(self._held[model], event, rows)
 
-    def predict(self, given: Arguments) -> Json:
+    def predict(self, model: int, inputs: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
         """Return a model's outputs."""
-        inputs = protocol.from_json(given["inputs"])
-        return protocol.to_json(self._subject.predict(self._held[given["model"]], inputs))
+        return self._subject.predict(self._held[model], inputs)
 
-    def snapshot(self, given: Arguments) -> Json:
+    def snapshot(self, model: int) -> Pairs:
         """Return everything that can be told of a model."""
-        return protocol.snapshot_to_json(self._subject.snapshot(self._held[given["model"]]))
+        return pairs(self._subject.snapshot(self._held[model]))
 
-    def save(self, given: Arguments) -> Json:
+    def save(self, model: int, path: str, target: str) -> int | str:
         """Save a model and return its source: a file's name, or the number of what is in memory."""
-        path = self._paths[given["path"]]
-        source = path.save(self._held[given["model"]], Path(given["target"]))
-        return self._new(source) if path.in_memory else str(source)
+        source = self._paths[path].save(self._held[model], Path(target))
+        return self._new(source) if self._paths[path].in_memory else str(source)
 
-    def load(self, given: Arguments) -> Json:
+    def load(self, path: str, source: int | str, case: Case) -> int:
         """Load a source and return the model's number."""
-        path, told = self._paths[given["path"]], given["source"]
-        source = self._held[told] if isinstance(told, int) else Path(told)
-        return self._new(path.load(source, _case(given)))
+        found = self._held[source] if isinstance(source, int) else Path(source)
+        return self._new(self._paths[path].load(found, case))
 
-    def release(self, given: Arguments) -> Json:
+    def release(self, models: Sequence[int]) -> None:
         """Forget what nobody will ask for again."""
-        for number in given["models"]:
+        for number in models:
             self._held.pop(number, None)
 
     def _new(self, held: object) -> int:
@@ -101,7 +107,7 @@ class Server:
         return number
 
 
-CALLS: Mapping[str, Callable[[Server, Arguments], Json]] = {
+RESULTS: Mapping[str, Callable[..., object]] = {
     "describe": Server.describe,
     "seed": Server.seed,
     "build": Server.build,
@@ -113,36 +119,16 @@ CALLS: Mapping[str, Callable[[Server, Arguments], Json]] = {
     "load": Server.load,
     "release": Server.release,
 }
-"""What a line may ask for."""
+"""What gives the result of each call, by its name."""
 
 
-def serve(server: Server, requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer line by line until the other side closes."""
-    for line in requests:
-        answers.write(server.answer(line) + b"\n")
-        answers.flush()
-
-
-def main(spec: str) -> None:
+def main(spec: str, framing: str = "lines") -> None:
     """Serve the subject on standard input and output."""
-    requests, answers = own_pipes()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
-    serve(Server(subjects.resolve(spec)), requests, answers)
-
-
-def _case(given: Arguments) -> Case:
-    return msgspec.convert(given["case"], type=Case)
-
-
-def _told(error: Exception) -> Json:
-    return {
-        "kind": f"{type(error).__module__}.{type(error).__qualname__}",
-        "message": str(error),
-        "traceback": "".join(traceback.format_exception(error))[-6000:],
-        "unsupported": isinstance(error, Unsupported),
-    }
+    spoken = FRAMINGS[framing]
+    serving.run(
+        lambda: Server(subjects.resolve(spec), spoken.encoding).answer, spoken, parent=os.getppid()
+    )
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

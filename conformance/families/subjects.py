@@ -8,6 +8,7 @@ from typing import Any
 
 from saveproof.conformance.families.keras.keras_api import KerasSubject
 from saveproof.conformance.model_state.subject import Subject
+from saveproof.conformance.processes.endings import ENDING
 from saveproof.conformance.processes.foreign.client import NotReached, foreign_subject
 from saveproof.conformance.processes.foreign.environments import launch
 
@@ -78,9 +79,9 @@ def answering(spec: str, asked: str) -> Iterator[None]:
     """
     try:
         yield
-    except (NotReached, UnknownSubject):
+    except (NotReached, UnknownSubject, *ENDING):
         raise
-    except Exception as error:
+    except BaseException as error:
         raise BrokenSubject(
             f"subject {spec!r}: {asked} raised {type(error).__name__}: {error}; mend it"
         ) from error

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from saveproof.conformance.campaigns.worker import Question, Report, Request, path_of
+from saveproof.conformance import interchange
+from saveproof.conformance.campaigns.worker import JUDGES, Question, Report, Request, path_of
 from saveproof.conformance.checks.behaviour import output_defects, trajectory_defects
 from saveproof.conformance.execution import integrity
 from saveproof.conformance.execution.stages import Stages, SubjectRaised, stage
@@ -272,13 +273,13 @@ def _parts(near: Exactness, one: Trajectory | None, other: Trajectory | None) ->
 
 @cache
 def _exchange(pair: str, name: str) -> Exchange:
-    integrity.guard()
+    integrity.guard(*JUDGES, interchange)
     return exchange_of(Pair.of(pair), name)
 
 
 @cache
 def _subject(spec: str) -> Subject:
-    integrity.guard()
+    integrity.guard(*JUDGES, interchange)
     return subjects.resolve(spec)
 
 

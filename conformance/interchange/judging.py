@@ -23,7 +23,9 @@ CHECKS: tuple[Check, ...] = (
 
 OUTPUTS, FIRST_LOSS, TRAJECTORY = (check.name for check in BEHAVIOUR_CHECKS)
 
-AMPLIFIES = "the case amplifies the last bits: data nudged by 1e-6 part the reader's own lives"
+AMPLIFIES = (
+    "the case amplifies the last bits: the reader's own training diverges on data nudged by 1e-6"
+)
 
 
 def judged(trace: Trace, checks: Sequence[Check], at: Exchange) -> Iterator[Judgement]:
@@ -72,7 +74,7 @@ def _beyond_comparison(trace: Trace, check: Check, at: Exchange) -> str:
 
 
 def _distance(trace: Trace, check: str) -> float | None:
-    """Return how far apart the two lives were: absolute, over what the check compares."""
+    """Return the greatest absolute difference of what the check compares."""
     one, other = trace.original, trace.resumed
     if one is None or other is None:
         return None

@@ -107,11 +107,8 @@ class Exchange:
 
     @property
     def places(self) -> tuple[tuple[str, str], ...]:
-        """The writer's and the reader's name, without release or environment, and save path."""
-        return (
-            (_bare(self.pair.writer), self.write.name),
-            (_bare(self.pair.reader), self.read.name),
-        )
+        """The writer's and the reader's name, each with its save path."""
+        return ((self.pair.writer, self.write.name), (self.pair.reader, self.read.name))
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -179,10 +176,6 @@ def exchange_of(
 
 def _dialect(spec: str) -> str:
     return KERAS_3 if "keras" in subjects.resolve(spec).environment() else KERAS_2
-
-
-def _bare(spec: str) -> str:
-    return spec.partition("@")[0].partition("==")[0]
 
 
 def _is_newer(writer: Mapping[str, str], reader: Mapping[str, str]) -> bool:

@@ -1,4 +1,4 @@
-"""What two implementations tell of a model, in words that they share: what can be compared."""
+"""What two implementations show of a model, in words that they share: what can be compared."""
 
 import re
 from collections import Counter
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from saveproof.conformance.checks.places import words_of
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.snapshot import Inventory, Snapshot, Value
 from saveproof.conformance.model_state.trace import Trajectory
@@ -52,7 +53,8 @@ def comparable(snapshot: Snapshot) -> Snapshot:
             facet: dict(_TRANSLATIONS[facet](snapshot))
             for facet in snapshot.facets
             if facet in _TRANSLATIONS
-        }
+        },
+        snapshot.classes,
     )
 
 
@@ -67,13 +69,13 @@ def in_common(expected: Snapshot, found: Snapshot) -> tuple[Snapshot, Snapshot]:
         a, b = expected[facet], found[facet]
         if a and b:
             one[facet], other[facet] = _known_to(a, b), _known_to(b, a)
-    return Snapshot(one), Snapshot(other)
+    return Snapshot(one, expected.classes), Snapshot(other, found.classes)
 
 
 def trajectories_in_common(
     original: Trajectory, resumed: Trajectory
 ) -> tuple[Trajectory, Trajectory]:
-    """Return two lives in shared words: logs by the names that both have, state translated.
+    """Return two trajectories in shared words: logs by the names that both have, state translated.
 
     Of a metric both log the batch's own value; a loss by output only Keras 2 logs.
     """
@@ -160,7 +162,7 @@ def _slots(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
     before the first step, it says again when the slots are made.
     """
     idle = not snapshot[Facet.OPTIMIZER].get("momentum", 1.0)
-    words = [name.lstrip("0123456789").strip() for name in snapshot[Facet.SLOTS]]
+    words = ("/".join(words_of(name)) for name in snapshot[Facet.SLOTS])
     slots = [SLOTS.get(word, word) for word in words]
     if set(slots) == {MOMENTA}:
         return

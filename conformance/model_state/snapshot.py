@@ -1,12 +1,13 @@
 """Snapshots: everything a subject can tell of a live model, as plain named data."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from saveproof.conformance.model_state.contract import Facet
+from saveproof.reports.findings import Change, Difference
 
 Value = Any
 """A NumPy array (copied out of the model), or a JSON value."""
@@ -21,23 +22,19 @@ UNTOLD = "can't be told"
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What was seen of a model: an inventory a facet; a facet that can't be seen is absent."""
+    """What was seen of a model: an inventory a facet; a facet that can't be seen is absent.
+
+    Entries of a layer are called by its name, those of nested layers by the names that lead to
+    them: `block/dense/0 kernel`. Where such names are not the case's, `classes` may give the class
+    by the name, or by the names that lead there: `{"block": "Sequential", "block/dense": "Dense"}`.
+    """
 
     facets: Mapping[Facet, Inventory]
+    classes: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, facet: Facet) -> Inventory:
         """Return the facet's inventory; empty where the subject can't see it."""
         return self.facets.get(facet, {})
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Where two inventories part: `what` is missing, unexpected, order, dtype, shape or value."""
-
-    where: str
-    what: str
-    expected: str
-    found: str
 
 
 def differences(expected: Inventory, found: Inventory) -> Iterator[Difference]:
@@ -46,7 +43,7 @@ def differences(expected: Inventory, found: Inventory) -> Iterator[Difference]:
         yield from _name_differences(tuple(expected), tuple(found))
     for name, value in expected.items():
         if name in found and not equal(value, found[name]):
-            yield _value_difference(name, value, found[name])
+            yield _entry_difference(name, value, found[name])
 
 
 def same(expected: Inventory, found: Inventory) -> bool:
@@ -100,24 +97,50 @@ def _gap(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.max(gap, initial=0.0))
 
 
+def value_difference(where: str, expected: Value, found: Value) -> Difference:
+    """Return the difference of two values, and how great it is if both are finite numbers."""
+    distance, magnitude = _measured(expected, found)
+    texts = (shown(expected), shown(found))
+    return Difference(where, *texts, Change.VALUE, distance, magnitude)
+
+
+def _measured(expected: Value, found: Value) -> tuple[float | None, float | None]:
+    """Return the greatest distance, and the greatest absolute value that was expected."""
+    a, b = _numbers(expected), _numbers(found)
+    if a is None or b is None or a.shape != b.shape:
+        return None, None
+    return _gap(a, b), float(np.max(np.abs(a)))
+
+
+def _numbers(value: Value) -> np.ndarray | None:
+    """Return the value in float64; None where it holds anything but finite numbers."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.ndarray):
+        return None
+    array = np.asarray(value)
+    if not array.size or array.dtype == bool or not np.can_cast(array.dtype, np.float64):
+        return None
+    numbers = array.astype(np.float64)
+    return numbers if np.isfinite(numbers).all() else None
+
+
 def _name_differences(expected: tuple[str, ...], found: tuple[str, ...]) -> Iterator[Difference]:
     counts = (f"{len(expected)} entries", f"{len(found)} entries")
     missing = [name for name in expected if name not in found]
     extra = [name for name in found if name not in expected]
-    yield from (Difference(name, "missing", *counts) for name in missing)
-    yield from (Difference(name, "unexpected", *counts) for name in extra)
+    yield from (Difference(name, *counts, Change.MISSING) for name in missing)
+    yield from (Difference(name, *counts, Change.UNEXPECTED) for name in extra)
     if not missing and not extra:
         first = next(a for a, b in zip(expected, found, strict=True) if a != b)
-        yield Difference(first, "order", ", ".join(expected), ", ".join(found))
+        yield Difference(first, ", ".join(expected), ", ".join(found), Change.ORDER)
 
 
-def _value_difference(where: str, a: Value, b: Value) -> Difference:
+def _entry_difference(where: str, a: Value, b: Value) -> Difference:
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
         if a.dtype != b.dtype:
-            return Difference(where, "dtype", str(a.dtype), str(b.dtype))
+            return Difference(where, str(a.dtype), str(b.dtype), Change.DTYPE)
         if a.shape != b.shape:
-            return Difference(where, "shape", str(a.shape), str(b.shape))
-    return Difference(where, "value", shown(a), shown(b))
+            return Difference(where, str(a.shape), str(b.shape), Change.SHAPE)
+    return value_difference(where, a, b)
 
 
 def shown(value: Value) -> str:

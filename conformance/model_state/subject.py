@@ -71,6 +71,14 @@ class Drawing(Protocol):
         """Return what tells one state of each generator from another, by the generator's name."""
 
 
+@runtime_checkable
+class Located(Protocol):
+    """A subject that says which files it imports."""
+
+    def files(self) -> Mapping[str, str]:
+        """Return files by module name, of the framework and what it rests on."""
+
+
 class Offering(Protocol):
     """What a subject says of itself."""
 

@@ -96,6 +96,14 @@ class BeforeAndAfter:
 
 
 @dataclass(frozen=True)
+class Link:
+    """What refers to another file: the sort of reference, and that with its target in words."""
+
+    sort: str
+    words: str
+
+
+@dataclass(frozen=True)
 class Conduct:
     """What further loads, and a save over the first one, did beside their work.
 
@@ -107,7 +115,7 @@ class Conduct:
     `raised` ended it early.
     """
 
-    links: Inventory
+    links: Mapping[str, Link]
     litter: tuple[str, ...]
     loading: BeforeAndAfter | None = None
     again: Snapshot | None = None

@@ -7,7 +7,8 @@ import typer
 
 from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.conformance.mutants import MUTANTS, Mutant
-from saveproof.conformance.mutants.killing import Kill, kill, killers
+from saveproof.conformance.mutants.killing import Kill, NotFinished, kill, killers
+from saveproof.conformance.runs.exit_codes import NOT_FINISHED
 
 TARGET, KILLED, SURVIVED, NOTHING = "#", "x", "!", "·"
 
@@ -15,16 +16,19 @@ TARGET, KILLED, SURVIVED, NOTHING = "#", "x", "!", "·"
 def main(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME...")] = None,
     examples: Annotated[
-        int | None, typer.Option(help="Cases a mutant, in place of its own number.")
+        int | None, typer.Option(min=1, help="Cases a mutant, in place of its own number.")
     ] = None,
 ) -> None:
-    """Hunt the mutants, or those named; exit 1 if one survives or a check has killed none."""
+    """Hunt the mutants, or those named.
+
+    Exit 1 if one survives or a check has killed none, 2 if the hunt was cut short.
+    """
     mutants = _chosen(names or [])
-    kills: list[Kill] = []
-    for done in kill(mutants, examples=examples):
-        kills.append(done)
-        typer.echo(f"[{len(kills)}/{len(mutants)}] {_line(done)}", err=True)
-    kills.sort(key=lambda one: mutants.index(one.mutant))
+    try:
+        kills = kill(mutants, examples=examples)
+    except NotFinished as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(NOT_FINISHED) from error
     typer.echo(matrix(kills))
     complaints = [*_survivors(kills), *(() if names else _idle(kills))]
     typer.echo("\n".join(complaints) or f"all {len(kills)} mutants killed by their targets")
@@ -56,11 +60,6 @@ def _mark(one: Kill, check: str) -> str:
     if check in one.mutant.targets:
         return SURVIVED if check in one.survived else TARGET
     return KILLED if check in one.checks else NOTHING
-
-
-def _line(one: Kill) -> str:
-    by = ", ".join(one.checks) or "nothing"
-    return f"{one.mutant.name} ({one.mutant.path}, {one.mutant.kind}; {one.seconds:.0f} s): {by}"
 
 
 def _survivors(kills: Sequence[Kill]) -> list[str]:

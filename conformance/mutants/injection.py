@@ -6,8 +6,9 @@ from typing import Any
 
 from saveproof.conformance.families.keras.keras_api import KerasSubject
 from saveproof.conformance.families.keras.reference import reference
-from saveproof.reference_impl import saving
-from saveproof.reference_impl.formats import hdf5_read
+from saveproof.reference_impl.saving import model_files
+from saveproof.reference_impl.saving.hdf5 import model_h5, reader
+from saveproof.reference_impl.saving.model_state import capture
 
 Fault = Callable[[], KerasSubject]
 """Puts the fault into this process's reference, once, and returns the mutant as a subject."""
@@ -76,20 +77,20 @@ def _named(tamper: Tamper, commit: Callable[[], None]) -> Callable[[], None]:
     return update_wrapper(commit, tamper)
 
 
-state_written = after(saving, "model_state")
+state_written = after(capture, "model_state")
 """A fault from the state of a whole model to the state that is written of it."""
 
-state_read = after(hdf5_read, "read_model")
+state_read = after(reader, "read_model")
 """A fault from the state that a whole-model file holds to the state that is read."""
 
-weights_written = after(saving, "weights_state")
+weights_written = after(model_h5, "weights_state")
 """A fault from a model's weights to those that a file of weights is given."""
 
-weights_read = after(hdf5_read, "read_weights")
+weights_read = after(reader, "read_weights")
 """A fault from the weights that a file holds to those that are read."""
 
-model_saved = before(saving, "save_model")
+model_saved = before(model_files, "save_model")
 """A fault done to the live model on its way to a whole-model file."""
 
-weights_saved = before(saving, "save_weights")
+weights_saved = before(model_files, "save_weights")
 """A fault done to the live model on its way to a file of weights."""

@@ -1,41 +1,43 @@
 """Killing: what the checks find on a mutant that they do not find on the reference."""
 
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
+from pathlib import Path
 
-from saveproof.conformance.campaigns.campaign import Campaign
-from saveproof.conformance.campaigns.plan import Plan
+from msgspec.structs import replace
+
 from saveproof.conformance.campaigns.worker import EXAMINE
 from saveproof.conformance.checks import ALL_CHECKS
+from saveproof.conformance.families.description import described
 from saveproof.conformance.mutants import Mutant
-from saveproof.conformance.processes.endings import MEMORY
-from saveproof.conformance.processes.isolation import Child
+from saveproof.conformance.runs import runner
+from saveproof.conformance.runs.job import CampaignSet, CampaignSpec, Job, job
+from saveproof.conformance.runs.options import DEFAULTS
+from saveproof.conformance.runs.preflight import info
 from saveproof.reports.records import ENDS, Result, Verdict
-from saveproof.strategies.case import Kind
-from saveproof.strategies.cases import cases
+from saveproof.reports.store import Run, read
 
-PROCESSES = 2
+WORKERS = "2"
 
 REFERENCE = "reference"
 
 KILLS = frozenset({Verdict.FAIL, Verdict.GAP, *ENDS})
 
-Ground = tuple[str, Kind, int]
-"""A save path, a kind of model and a number of cases: where a mutant is hunted."""
+Ground = tuple[str, str]
+"""A save path and a kind of model: where a mutant is hunted."""
 
-Defects = frozenset[tuple[str, str]]
-"""Names of checks, each with the key of a defect that it found."""
+
+class NotFinished(RuntimeError):
+    """The hunt did not come to its end: it was interrupted, for one."""
 
 
 @dataclass(frozen=True)
 class Kill:
-    """Which checks killed a mutant, and how long the hunt took."""
+    """Which checks killed a mutant."""
 
     mutant: Mutant
     checks: tuple[str, ...]
-    seconds: float
 
     @property
     def survived(self) -> tuple[str, ...]:
@@ -43,48 +45,65 @@ class Kill:
         return tuple(check for check in self.mutant.targets if check not in self.checks)
 
 
-def kill(mutants: Sequence[Mutant], *, examples: int | None = None) -> Iterator[Kill]:
-    """Hunt the mutants, two at a time, each on its own number of cases or on `examples`.
+def kill(mutants: Sequence[Mutant], *, examples: int | None = None) -> list[Kill]:
+    """Hunt the mutants, each on its own number of cases or on `examples`.
 
-    Yields them as they come. What the reference shows on the same ground counts for nothing.
+    What the reference shows on the same ground counts for nothing.
+
+    Raises:
+        NotFinished: there is no answer for each of them.
     """
-    grounds = [(mutant.path, mutant.kind, examples or mutant.examples) for mutant in mutants]
-    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
-        controls = {
-            ground: pool.submit(found, REFERENCE, ground) for ground in dict.fromkeys(grounds)
-        }
-        hunts = {
-            pool.submit(found, mutant.spec, ground, timeout=mutant.timeout): (mutant, ground)
-            for mutant, ground in zip(mutants, grounds, strict=True)
-        }
-        for hunt in as_completed(hunts):
-            mutant, ground = hunts[hunt]
-            control, _ = controls[ground].result()
-            defects, seconds = hunt.result()
-            yield Kill(mutant, in_order({check for check, _ in defects - control}), seconds)
+    with tempfile.TemporaryDirectory(prefix="saveproof-") as folder:
+        runner.run(hunt(mutants, Path(folder), examples), WORKERS, "-p", "no:terminal")
+        run = read(Path(folder))
+    if not run.complete:
+        raise NotFinished("the hunt did not come to its end")
+    return list(_kills(mutants, run))
 
 
-def found(subject: str, ground: Ground, *, timeout: float = 120.0) -> tuple[Defects, float]:
-    """Return what a campaign finds, unreduced, and the seconds that it took."""
-    path, kind, examples = ground
-    plan = Plan(
-        subject,
-        path,
-        str(kind),
-        cases(kinds=(kind,)),
-        examples=examples,
-        timeout=timeout,
+def hunt(mutants: Sequence[Mutant], out: Path, examples: int | None = None) -> Job:
+    """Return the job: the reference on each ground, on as many cases as a mutant has, then each."""
+    own = [_campaign(mutant, examples) for mutant in mutants]
+    smallest_first = sorted(own, key=lambda one: one.examples)
+    controls = {
+        _ground(c): replace(c, subject=REFERENCE, timeout=DEFAULTS.timeout) for c in smallest_first
+    }
+    reference = info(described(REFERENCE))
+    infos = (replace(reference, name=name) for name in (REFERENCE, *(c.subject for c in own)))
+    sets = (CampaignSet(EXAMINE, one.subject, (one,)) for one in (*controls.values(), *own))
+    options = replace(DEFAULTS, out=out)
+    return job(options, runner.command(), infos, ALL_CHECKS, sets)
+
+
+def _campaign(mutant: Mutant, examples: int | None) -> CampaignSpec:
+    return CampaignSpec(
+        mutant.spec,
+        mutant.path,
+        str(mutant.kind),
+        tuple(check.name for check in ALL_CHECKS),
+        examples or mutant.examples,
+        DEFAULTS.seed,
+        mutant.timeout,
         shrink_seconds=0.0,
     )
-    with Child(EXAMINE, memory=MEMORY) as child:
-        results = Campaign(plan, child, lambda _: None).run()
-    return frozenset(_defects(results)), max(result.seconds for result in results)
 
 
-def _defects(results: Iterable[Result]) -> Iterator[tuple[str, str]]:
-    for result in results:
-        if KILLS.intersection(result.tally):
-            yield from ((result.check, finding.key) for finding in result.findings)
+def _ground(of: CampaignSpec | Result) -> Ground:
+    return of.path, of.kind
+
+
+def _kills(mutants: Sequence[Mutant], run: Run) -> Iterator[Kill]:
+    controls = set(_defects(run, REFERENCE))
+    for mutant in mutants:
+        own = set(_defects(run, mutant.spec)) - controls
+        yield Kill(mutant, in_order(check for _, check, _ in own))
+
+
+def _defects(run: Run, subject: str) -> Iterator[tuple[Ground, str, str]]:
+    """Yield the ground, the check and the key of each defect of the subject."""
+    for result in run.results:
+        if result.subject == subject and KILLS.intersection(result.tally):
+            yield from ((_ground(result), result.check, f.defect.key) for f in result.findings)
 
 
 def in_order(checks: Iterable[str]) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ def end_descendants(process: int, mark: str = "") -> None:
     """Kill all that the process has started, whichever session it is in; not the process itself.
 
     Where that has ended already, its orphans are known by `mark`, an entry of the environment that
-    they have inherited.
+    they have inherited: a folder, or one in it where an orphan has a folder of its own.
     """
     for _ in range(_ROUNDS):
         found = list(_descendants(process, mark))
@@ -70,5 +70,6 @@ def _ancestors(process: int, parents: Mapping[int, int]) -> Iterator[int]:
 def _has(process: int, mark: str) -> bool:
     with suppress(OSError):  # it has ended, or is another user's
         entries = (PROC / str(process) / "environ").read_bytes().split(b"\0")
-        return mark.encode() in entries
+        own = mark.encode()
+        return any(entry == own or entry.startswith(own + b"/") for entry in entries)
     return False

@@ -1,23 +1,16 @@
-"""How a child process may end instead of answering, and the memory limit that it has."""
+"""How a child process may end instead of answering."""
 
-import os
-import resource
 import signal
-import sys
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TypeVar
 
+import msgspec
+
+from saveproof.conformance.model_state.subject import Unsupported
+from saveproof.conformance.processes.memory import in_words
+
 T = TypeVar("T")
-
-GIB = 1 << 30
-
-MEMORY = 8.0
-"""GiB of data that the process of a subject may have, unless a run says otherwise.
-
-TensorFlow, JAX and torch have half a GiB with a small model, and 8 MiB more for each thread.
-"""
 
 OUT_OF_MEMORY = ("MemoryError", "std::bad_alloc", "memory allocation of ")
 """What Python, C++ and Rust say last where they get no memory."""
@@ -30,12 +23,42 @@ FROM_OUTSIDE = frozenset(
 """How a process ends that another has ended; the sums are of one whose own server was."""
 
 
+ENDING = (KeyboardInterrupt, MemoryError, SystemExit)
+"""What a call of a subject may raise that ends its process; all else that it raises is a finding.
+
+Not every exception is an `Exception`: torch's `CheckpointException` is none.
+"""
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """An exception as another process tells of it; `kind` is `module.Class`.
+
+    It is `unsupported` where the subject says that it can't do what the case asks for.
+    """
+
+    kind: str = "builtins.Exception"
+    message: str = ""
+    traceback: str = ""
+    unsupported: bool = False
+
+
+def fault_of(error: BaseException) -> Fault:
+    """Return what there is to tell of an exception."""
+    kind = f"{type(error).__module__}.{type(error).__qualname__}"
+    words = "".join(traceback.format_exception(error))[-6000:]
+    return Fault(kind, str(error), words, isinstance(error, Unsupported))
+
+
 class IsolationError(RuntimeError):
     """A call in a child process gave no answer."""
 
 
 class Crashed(IsolationError):
-    """The child process ended in the middle of a call."""
+    """The child process ended in the middle of a call, with that exit code, or minus a signal."""
+
+    def __init__(self, words: str, code: int = 1) -> None:
+        super().__init__(words)
+        self.code = code
 
 
 class OutOfMemory(Crashed):
@@ -53,26 +76,20 @@ class TimedOut(IsolationError):
 class Failed(IsolationError):
     """The called function raised; the message is the child's traceback."""
 
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.traceback or fault.message)
+        self.fault = fault
 
-def crash(code: int, words: str, *, memory: float) -> Crashed:
+
+def crash(code: int, words: str, *, memory: float, called: str = "process") -> Crashed:
     """Return what there is to say of the end of a process that had so many GiB."""
-    how, kind = f"the process ended with {ending(code)}", Crashed
+    how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    told, kind = f"the {called} ended with {how}", Crashed
     if any(sign in words for sign in OUT_OF_MEMORY):
-        how, kind = f"the process reached its memory limit{_size(memory)}", OutOfMemory
+        told, kind = f"the {called} reached its memory limit{in_words(memory)}", OutOfMemory
     elif code in FROM_OUTSIDE:
         kind = Killed
-    return kind(f"{how}\n{words}".rstrip())
-
-
-def ending(code: int) -> str:
-    """Return how a process ended, in words."""
-    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
-
-
-def _size(memory: float) -> str:
-    own = resource.getrlimit(resource.RLIMIT_DATA)[0]
-    limit = memory or (0 if own == resource.RLIM_INFINITY else own / GIB)
-    return f" of {limit:.3g} GiB (--memory)" if limit else ""
+    return kind(f"{told}\n{words}".rstrip(), code)
 
 
 def asked_again(ask: Callable[[], T]) -> T:
@@ -85,34 +102,3 @@ def asked_again(ask: Callable[[], T]) -> T:
         return ask()
     except Killed:
         return ask()
-
-
-def limit_memory(memory: float) -> None:
-    """Bound the GiB that this process may have, and each that it starts; 0 is no bound.
-
-    Of data alone: frameworks reserve addresses that they never use. Systems other than Linux may
-    not hold to it.
-    """
-    most = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    wanted = int(memory * GIB)
-    least = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
-    if memory:
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_DATA, (least, least))
-
-
-def ending_without_memory(function: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
-    """Return the function with this process ending where it gets no memory.
-
-    Nothing that a framework does after that can be relied on.
-    """
-
-    def ending_so(request: bytes) -> bytes:
-        try:
-            return function(request)
-        except MemoryError:
-            traceback.print_exc()
-            sys.stderr.flush()
-            os._exit(1)
-
-    return ending_so

@@ -1,6 +1,13 @@
-"""Dataclasses with NumPy arrays as bytes, for the pipe between two processes (MessagePack)."""
+"""The one encoding of records that cross to another process, as MessagePack or as JSON.
 
-from typing import Any, TypeVar
+An array is its dtype, shape and bytes (C order): an extension of MessagePack, and in JSON an object
+with the bytes in base64.
+"""
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import ml_dtypes
 import msgspec
@@ -8,33 +15,118 @@ import numpy as np
 
 T = TypeVar("T")
 
-_ARRAY = 1
+ARRAY, FLOAT = "__array__", "__float__"
+"""Keys of what JSON has no form for: an array, and a float that is not finite."""
+
+_EXTENSION = 1
 _EXTENDED = {str(np.dtype(ml_dtypes.bfloat16)): np.dtype(ml_dtypes.bfloat16)}
+"""Dtypes by name that NumPy alone does not know."""
 
 
-def encode(record: object) -> bytes:
-    """Return the record as MessagePack; arrays keep dtype, shape and bytes."""
-    return msgspec.msgpack.encode(record, enc_hook=_encode_array)
+class ProtocolError(ValueError):
+    """A message is not what the protocol asks for."""
 
 
-def decode(message: bytes, kind: type[T]) -> T:
-    """Return the record of that class that the message holds."""
-    return msgspec.msgpack.decode(message, type=kind, ext_hook=_decode_array, dec_hook=_as_is)
+class Encoding(Protocol):
+    """How records are written as bytes, and read."""
+
+    def encode(self, record: object) -> bytes:
+        """Return the record as bytes.
+
+        Raises:
+            TypeError: it holds something else than records, arrays and JSON values.
+        """
+
+    def decode(self, message: bytes, kind: type[T]) -> T:
+        """Return the record of that class that the message holds.
+
+        Raises:
+            ValueError: it holds another.
+        """
 
 
-def _encode_array(value: Any) -> Any:
+class MessagePack(Encoding):
+    """Between processes of ours."""
+
+    def encode(self, record: object) -> bytes:
+        return msgspec.msgpack.encode(record, enc_hook=_extension)
+
+    def decode(self, message: bytes, kind: type[T]) -> T:
+        return msgspec.msgpack.decode(message, type=kind, ext_hook=_from_extension, dec_hook=_as_is)
+
+
+class Json(Encoding):
+    """With programs in whatever language."""
+
+    def encode(self, record: object) -> bytes:
+        return msgspec.json.encode(_finite(msgspec.to_builtins(record, enc_hook=_object)))
+
+    def decode(self, message: bytes, kind: type[T]) -> T:
+        return msgspec.convert(_restored(msgspec.json.decode(message)), kind, dec_hook=_as_is)
+
+
+MESSAGEPACK, JSON = MessagePack(), Json()
+
+encode, decode = MESSAGEPACK.encode, MESSAGEPACK.decode
+
+
+def _parts(value: Any) -> tuple[str, tuple[int, ...], bytes]:
     if not isinstance(value, np.ndarray):
         raise TypeError(f"a snapshot holds arrays and JSON values, not {type(value).__name__}")
-    head = (str(value.dtype), value.shape, value.tobytes())
-    return msgspec.msgpack.Ext(_ARRAY, msgspec.msgpack.encode(head))
+    return str(value.dtype), value.shape, value.tobytes()
 
 
-def _decode_array(code: int, message: memoryview) -> np.ndarray:
-    if code != _ARRAY:
+def _extension(value: Any) -> msgspec.msgpack.Ext:
+    return msgspec.msgpack.Ext(_EXTENSION, msgspec.msgpack.encode(_parts(value)))
+
+
+def _from_extension(code: int, message: memoryview) -> np.ndarray:
+    if code != _EXTENSION:
         raise ValueError(f"unknown extension {code} in a snapshot")
-    name, shape, buffer = msgspec.msgpack.decode(message, type=tuple[str, tuple[int, ...], bytes])
-    dtype = _EXTENDED.get(name) or np.dtype(name)
-    return np.frombuffer(buffer, dtype=dtype).reshape(shape)
+    return _array(*msgspec.msgpack.decode(message, type=tuple[str, tuple[int, ...], bytearray]))
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return {ARRAY: dict(zip(("dtype", "shape", "data"), _parts(value), strict=True))}
+
+
+def _finite(value: Any) -> Any:
+    """Return the JSON value with an object for each float that is none."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return list(map(_finite, value))
+    if isinstance(value, float) and not math.isfinite(value):
+        return {FLOAT: str(value)}
+    return value
+
+
+def _restored(value: Any) -> Any:
+    """Return the JSON value with the arrays and floats that its objects stand for."""
+    if isinstance(value, list):
+        return list(map(_restored, value))
+    if not isinstance(value, dict):
+        return value
+    if ARRAY in value:
+        return _from_object(value[ARRAY])
+    if FLOAT in value:
+        return float(value[FLOAT])
+    return {key: _restored(inner) for key, inner in value.items()}
+
+
+def _from_object(told: Any) -> np.ndarray:
+    try:
+        data = bytearray(base64.b64decode(told["data"], validate=True))
+        return _array(told["dtype"], told["shape"], data)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ProtocolError(
+            f"array: expected dtype, shape and as many bytes in base64, found: {error}"
+        ) from error
+
+
+def _array(dtype: str, shape: Sequence[int], data: bytearray) -> np.ndarray:
+    """Return the array, on the message's own bytes."""
+    return np.frombuffer(data, _EXTENDED.get(dtype) or np.dtype(dtype)).reshape(shape)
 
 
 def _as_is(kind: type, value: Any) -> Any:

@@ -11,11 +11,13 @@ def failure(result: Result, out: Path) -> str:
     """Return the findings of a result that are no known issues, in words."""
     news = [finding for finding in result.findings if not finding.known]
     told = (_finding_text(f, commands(f, result.place, [str(out)])) for f in news)
-    return "\n\n".join(told)
+    return "\n\n".join([result.check, *told])
 
 
 def _finding_text(finding: Finding, again: Sequence[str]) -> str:
-    parted = f"  expected {finding.expected}\n  found    {finding.found}\n\n{finding.drawing}\n"
+    defect = finding.defect
+    expected, found = defect.difference.expected, defect.difference.found
+    difference = f"  expected {expected}\n  found    {found}\n\n{finding.drawing}\n"
     return "\n".join(
-        [finding.message, f"  at       {finding.where}", parted, *again, finding.traceback]
+        [defect.message, f"  at       {defect.where}", difference, *again, defect.traceback]
     )

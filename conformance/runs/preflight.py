@@ -1,21 +1,13 @@
 """What a run refuses before anything runs: numbers, names and subjects that make none."""
 
 import os
-from collections.abc import Mapping, Sequence, Set
-from math import isfinite
+from collections.abc import Sequence, Set
 from pathlib import Path
-from types import MappingProxyType
-
-import msgspec
 
 from saveproof.conformance.families.description import Described, NotDescribed, described
 from saveproof.conformance.families.environment import NOT_INSTALLED
 from saveproof.conformance.runs.header import path_info
 from saveproof.reports.records import SubjectInfo
-
-
-class OutOfRange(ValueError):
-    """A number that no run can be made with."""
 
 
 class Unknown(LookupError):
@@ -32,22 +24,6 @@ class NotInstalled(LookupError):
 
 class SameName(ValueError):
     """Two subjects, or two save paths of one, that a run could not tell apart."""
-
-
-def refuse_numbers(
-    above_zero: Mapping[str, float | None], not_below: Mapping[str, float] = MappingProxyType({})
-) -> None:
-    """Refuse numbers, by what they are, that are no finite number above 0; None is no number.
-
-    Raises:
-        OutOfRange: one is not; or one that may be 0 is below or not finite.
-    """
-    for what, number in above_zero.items():
-        if number is not None and not (isfinite(number) and number > 0):
-            raise OutOfRange(f"{what}: expected a number above 0, found {number}")
-    for what, number in not_below.items():
-        if not (isfinite(number) and number >= 0):
-            raise OutOfRange(f"{what}: expected a number of 0 or above, found {number}")
 
 
 def refuse_unknown(what: str, wanted: Sequence[str], known: Set[str]) -> None:
@@ -94,20 +70,10 @@ def admitted(names: Sequence[str]) -> list[SubjectInfo]:
 
 
 def info(subject: Described) -> SubjectInfo:
-    """Return what a run's header says of a subject, its every save path included.
-
-    Raises:
-        NotDescribed: it tells of itself what no header can hold.
-    """
+    """Return what a run's header says of a subject, its every save path included."""
     paths = tuple(path_info(path.name, path.contract) for path in subject.paths())
-    told = SubjectInfo(subject.name, dict(subject.environment()), paths)
-    try:
-        return msgspec.json.decode(msgspec.json.encode(told), type=SubjectInfo)
-    except (TypeError, ValueError) as error:
-        raise NotDescribed(
-            f"subject {subject.name!r}: expected texts as versions, names and documents of save "
-            f"paths, found another: {error}; mend `environment` or `paths`"
-        ) from error
+    versions, files = dict(subject.environment()), dict(subject.files())
+    return SubjectInfo(subject.name, versions, paths, files=files)
 
 
 def _refuse_missing(info: SubjectInfo) -> None:

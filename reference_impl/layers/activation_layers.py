@@ -1,15 +1,32 @@
 """ReLU, LeakyReLU, PReLU and Softmax: activations with arguments or weights of their own."""
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
 
-from saveproof.reference_impl import activations, constraints, initializers, regularizers
-from saveproof.reference_impl.autodiff import Tensor, cast, exp, log, max, negative, relu, sum
-from saveproof.reference_impl.layers.arguments import LayerArgumentError
+from saveproof.reference_impl import activations
+from saveproof.reference_impl.fields import Form, argument, configurable
+from saveproof.reference_impl.layers.arguments import (
+    CONSTRAINT,
+    INITIALIZER,
+    REGULARIZER,
+    LayerArgumentError,
+    where,
+)
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import Shape
+from saveproof.reference_impl.numerics.autodiff import (
+    Tensor,
+    cast,
+    exp,
+    log,
+    max,
+    negative,
+    relu,
+    sum,
+)
 
 
 class Elementwise(Layer):
@@ -20,55 +37,62 @@ class Elementwise(Layer):
         return input_shape
 
 
+def _from_zero(layer: Layer, name: str, value: float | None) -> float:
+    if value is None or value < 0:
+        raise LayerArgumentError(
+            f"{where(layer, name)}: expected a number from 0 on, found {value!r}"
+        )
+    return float(np.float32(value))
+
+
+def _from_zero_or_none(layer: Layer, name: str, value: float | None) -> float | None:
+    return None if value is None else _from_zero(layer, name, value)
+
+
+def _listed(_: Layer, __: str, value: int | Sequence[int] | None) -> list[int] | None:
+    given = [value] if isinstance(value, int) else value
+    return None if given is None else list(given)
+
+
+def _axis_or_list(_: Layer, __: str, value: int | Sequence[int]) -> int | list[int]:
+    return value if isinstance(value, int) else list(value)
+
+
+FROM_ZERO = Form(_from_zero, takes=float | None)
+FROM_ZERO_OR_NONE = Form(_from_zero_or_none)
+SHARED_AXES = Form(_listed, takes=int | Sequence[int] | None)
+AXIS_OR_LIST = Form(_axis_or_list, takes=int | Sequence[int])
+
+
+@configurable
 class ReLU(Elementwise):
     """x from the threshold to `max_value`, `negative_slope` (x - threshold) below.
 
     The numbers are kept in single precision, as in tf_keras.
     """
 
-    def __init__(
-        self,
-        max_value: float | None = None,
-        negative_slope: float | None = 0.0,
-        threshold: float | None = 0.0,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.max_value = None if max_value is None else self._from_zero(max_value, "max_value")
-        self.negative_slope = self._from_zero(negative_slope, "negative_slope")
-        self.threshold = self._from_zero(threshold, "threshold")
-
-    def _from_zero(self, value: float | None, name: str) -> float:
-        if value is None or value < 0:
-            raise LayerArgumentError(
-                f"layer {self.name!r}: {name}: expected a number from 0 on, found {value!r}"
-            )
-        return float(np.float32(value))
+    max_value: float | None = argument(FROM_ZERO_OR_NONE, default=None)
+    negative_slope: float = argument(FROM_ZERO, default=0.0)
+    threshold: float = argument(FROM_ZERO, default=0.0)
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the rectified inputs."""
         return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        return super().get_config() | {
-            "max_value": self.max_value,
-            "negative_slope": self.negative_slope,
-            "threshold": self.threshold,
-        }
 
-
+@configurable
 class LeakyReLU(Elementwise):
     """x where it is positive, `alpha` x elsewhere. Source: Maas et al. (2013).
 
     Keras 3 calls the argument `negative_slope`.
     """
 
-    def __init__(
-        self, alpha: float = 0.3, *, negative_slope: float | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        slope = alpha if negative_slope is None else negative_slope
+    alpha: float = 0.3
+    _: KW_ONLY
+    negative_slope: float | None = argument(default=None, in_config=False)
+
+    def __post_init__(self) -> None:
+        slope = self.alpha if self.negative_slope is None else self.negative_slope
         if slope is None:
             raise LayerArgumentError(f"layer {self.name!r}: alpha: expected a number, found None")
         self.alpha = float(np.float32(slope))
@@ -77,32 +101,18 @@ class LeakyReLU(Elementwise):
         """Return the rectified inputs."""
         return activations.leaky_relu(inputs, self.alpha)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        return super().get_config() | {"alpha": self.alpha}
 
-
+@configurable
 class PReLU(Elementwise):
     """x where it is positive, alpha x elsewhere; alpha is trained. Source: He et al. (2015).
 
     alpha has the shape of a sample, with length 1 on the `shared_axes`, counted from 1.
     """
 
-    def __init__(
-        self,
-        alpha_initializer: object = "zeros",
-        alpha_regularizer: object = None,
-        alpha_constraint: object = None,
-        shared_axes: int | Sequence[int] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.alpha_initializer = initializers.get(alpha_initializer)
-        self.alpha_regularizer = regularizers.get(alpha_regularizer)
-        self.alpha_constraint = constraints.get(alpha_constraint)
-        if isinstance(shared_axes, int):
-            shared_axes = [shared_axes]
-        self.shared_axes = None if shared_axes is None else list(shared_axes)
+    alpha_initializer: Any = argument(INITIALIZER, default="zeros")
+    alpha_regularizer: Any = argument(REGULARIZER, default=None)
+    alpha_constraint: Any = argument(CONSTRAINT, default=None)
+    shared_axes: list[int] | None = argument(SHARED_AXES, default=None)
 
     def build(self, input_shape: Shape) -> None:
         """Create alpha.
@@ -119,35 +129,19 @@ class PReLU(Elementwise):
                 f"every open length among them, found {self.shared_axes} for an input of shape "
                 f"{input_shape}"
             )
-        self.alpha = self.add_weight(
-            "alpha",
-            [size for size in shape if size is not None],
-            initializer=self.alpha_initializer,
-            regularizer=self.alpha_regularizer,
-            constraint=self.alpha_constraint,
-        )
+        self.alpha = self.add_weight_of("alpha", [size for size in shape if size is not None])
         self.built = True
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the rectified inputs."""
         return relu(inputs) - cast(self.alpha, inputs.dtype) * relu(negative(inputs))
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        return super().get_config() | {
-            "alpha_initializer": initializers.serialize(self.alpha_initializer),
-            "alpha_regularizer": regularizers.serialize(self.alpha_regularizer),
-            "alpha_constraint": constraints.serialize(self.alpha_constraint),
-            "shared_axes": self.shared_axes,
-        }
 
-
+@configurable
 class Softmax(Elementwise):
     """exp(x) / sum(exp(x)) along an axis, or over several of them."""
 
-    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.axis = axis if isinstance(axis, int) else list(axis)
+    axis: int | list[int] = argument(AXIS_OR_LIST, default=-1)
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the softmax of the inputs."""
@@ -158,7 +152,3 @@ class Softmax(Elementwise):
         over = tuple(self.axis)
         shifted = inputs - max(inputs, over, keepdims=True)
         return exp(shifted - log(sum(exp(shifted), over, keepdims=True)))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        return super().get_config() | {"axis": self.axis}

@@ -1,11 +1,13 @@
 """Arguments that several layers take, checked and brought into one form."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from saveproof.reference_impl import activations, constraints, initializers, regularizers
+from saveproof.reference_impl.fields import Form
 from saveproof.reference_impl.loading import Located
 
 
@@ -130,3 +132,52 @@ def axes(axis: int | Sequence[int], rank: int, layer: str) -> list[int]:
             f"{layer}: axis: expected different axes of an input of rank {rank}, found {axis!r}"
         )
     return found
+
+
+def _named(get: Callable[[Any], Any], serialize: Callable[[Any], Any]) -> Form:
+    """Return the form of an argument that may be a name, an entry or an object of a catalogue."""
+
+    def to_config(layer: Any, name: str) -> Any:
+        value = getattr(layer, name)
+        return None if value is None else serialize(value)
+
+    return Form(lambda _, __, value: get(value), to_config, takes=object)
+
+
+ACTIVATION = _named(activations.get, activations.serialize)
+INITIALIZER = _named(initializers.get, initializers.serialize)
+REGULARIZER = _named(regularizers.get, regularizers.serialize)
+CONSTRAINT = _named(constraints.get, constraints.serialize)
+
+
+def where(layer: Any, name: str) -> str:
+    """Return the name of a layer and its argument, for messages."""
+    return f"layer {layer.name!r}: {name}"
+
+
+def _sizes(layer: Any, name: str, value: int | Sequence[int]) -> tuple[int, ...]:
+    return sizes(value, layer.rank, where(layer, name))
+
+
+def _padding(layer: Any, name: str, value: str) -> str:
+    return one_of(value, layer.paddings, where(layer, name))
+
+
+def _channels_last(layer: Any, _: str, value: str | None) -> str:
+    return channels_last(value, f"layer {layer.name!r}")
+
+
+def _data_format(_: Any, name: str, value: str | None) -> str:
+    return one_of(value or "channels_last", DATA_FORMATS, name)
+
+
+def _axes(layer: Any, _: str, value: int | Sequence[int]) -> int | list[int]:
+    return given_axes(value, f"layer {layer.name!r}")
+
+
+WHOLE = Form(lambda _, __, value: int(value))
+SIZES = Form(_sizes, takes=int | Sequence[int])
+PADDING = Form(_padding)
+CHANNELS_LAST = Form(_channels_last, takes=str | None)
+DATA_FORMAT = Form(_data_format, takes=str | None)
+AXES = Form(_axes, takes=int | Sequence[int])

@@ -1,21 +1,17 @@
-"""Layer: what every layer and model shares, and the nodes by which symbolic calls are recorded.
+"""Layer: what every layer and model shares: its arguments, its calls and the layers below it."""
 
-Long because Keras's `Layer` is one class: tracking, calling and flags work on the same fields.
-"""
-
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Self, TypedDict, Unpack
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY
+from typing import Any, ClassVar
 
 import numpy as np
 
-from saveproof.reference_impl import constraints, initializers, regularizers
-from saveproof.reference_impl.autodiff import Tensor, Variable, cast
-from saveproof.reference_impl.config_types import made_from
 from saveproof.reference_impl.configuration import check_stated
-from saveproof.reference_impl.layers.arguments import length_of, shape_of
+from saveproof.reference_impl.fields import Form, argument, attribute, configurable
 from saveproof.reference_impl.layers.call_context import CallFrame, calling, current_frame
 from saveproof.reference_impl.layers.call_signature import by_name, positions, takes_training
+from saveproof.reference_impl.layers.input_shape import InputShape
+from saveproof.reference_impl.layers.output_shapes import OutputShapes
 from saveproof.reference_impl.layers.policy import (
     compute_dtype,
     is_floating,
@@ -23,32 +19,24 @@ from saveproof.reference_impl.layers.policy import (
     serialize_policy,
     variable_dtype,
 )
-from saveproof.reference_impl.layers.stand_ins import open_shapes, zeros_for
 from saveproof.reference_impl.layers.symbolic import (
     KerasTensor,
-    Node,
-    alone,
     symbols_in,
-    with_symbols,
 )
-from saveproof.reference_impl.layers.weights import assign_all, each_once
-from saveproof.reference_impl.limits import check_size
+from saveproof.reference_impl.layers.weight_creation import WeightCreation
+from saveproof.reference_impl.layers.weight_lists import WeightLists
 from saveproof.reference_impl.naming import snake_case, unique_name
-from saveproof.reference_impl.nest import Nested, Shape, leaves, map_leaves, map_shapes
-from saveproof.reference_impl.plain import PlainArguments, is_ours, with_plain_arguments
-from saveproof.reference_impl.tape import current_tracer
+from saveproof.reference_impl.nest import Nested, leaves, map_leaves
+from saveproof.reference_impl.numerics.autodiff import Tensor, cast
+from saveproof.reference_impl.numerics.tape import current_tracer
+from saveproof.reference_impl.plain import is_ours
+
+NAME = Form(to_config=lambda layer, _: layer.name)
+POLICY = Form(to_config=lambda layer, _: serialize_policy(layer.dtype_policy))
 
 
-class ShapeArguments(TypedDict, total=False):
-    """How the first layer of a Sequential says the shape of its input."""
-
-    input_shape: Sequence[int | None] | None
-    batch_input_shape: Sequence[int | None] | None
-    input_dim: int | None
-    batch_size: int | None
-
-
-class Layer(PlainArguments):
+@configurable
+class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
     """A function with weights, built when it first sees the shape of its input.
 
     A subclass states `build(input_shape)`, `call(inputs)` or `call(inputs, training)`,
@@ -62,64 +50,53 @@ class Layer(PlainArguments):
         trainable: whether training may change the weights.
         dtype: a dtype name or a policy such as 'mixed_bfloat16'.
         weights: arrays that the weights start with, in their order.
-        shape_arguments: `input_shape` of one sample, for the first layer of a Sequential, or
-            `batch_input_shape` with the batch; anything else is refused.
+        input_shape: of one sample, for the first layer of a Sequential; or `input_dim`, its one
+            length; or `batch_input_shape`, with the batch.
     """
 
-    def __init__(
-        self,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: object = None,
-        weights: Sequence[np.ndarray] | None = None,
-        **shape_arguments: Unpack[ShapeArguments],
-    ) -> None:
+    _: KW_ONLY
+    _given_name: str | None = argument(NAME, default=None, alias="name", kept=False)
+    _trainable: bool = argument(default=True, alias="trainable", kept=False)
+    _given_dtype: object = argument(POLICY, default=None, alias="dtype", kept=False)
+    _first_weights: Sequence[np.ndarray] | None = argument(
+        default=None, alias="weights", kept=False, in_config=False, array=True
+    )
+    first_in_config: ClassVar[tuple[str, ...]] = ("name", "trainable", "batch_input_shape", "dtype")
+
+    is_graph_network = False
+    takes_list = False
+    """Whether a list of one tensor stays a list: configurations write both as a list of one."""
+    stateful = False
+    internals: ClassVar[frozenset[str]] = frozenset()
+    """Attributes with what the class lists otherwise, which checkpoints don't list again."""
+    activity_regularizer: Any = attribute(default=None)
+    _activity: Sequence[Tensor] = attribute(default=())
+    built: bool = attribute(default=False)
+    built_scope: tuple[str, ...] = attribute(default=())
+    uncalled: str | None = attribute(default=None)
+    """Why the user's own call has not worked on zeros, so that weights in it may not exist yet."""
+    built_shape: Nested = attribute(default=None)
+    """The shape of the input that the layer was built for."""
+
+    def __pre_init__(self, given: Mapping[str, Any]) -> None:
+        name, trainable = given["name"], given["trainable"]
         if name is not None and not isinstance(name, str):
             raise TypeError(f"{type(self).__name__}: name: expected a text, found {name!r}")
         if not isinstance(trainable, bool | np.bool_):
             raise TypeError(
                 f"{type(self).__name__}: trainable: expected True or False, found {trainable!r}"
             )
-        set_field = object.__setattr__
-        set_field(self, "_tracked", {})
-        set_field(self, "_own_weights", [])
-        set_field(self, "_extra_state", {})
-        set_field(self, "_trainable", bool(trainable))
-        set_field(self, "inbound_nodes", [])
-        set_field(self, "built", False)
-        set_field(self, "built_scope", ())
-        set_field(self, "name", name or self._default_name())
-        set_field(self, "dtype_policy", policy_name(dtype))
-        set_field(self, "batch_input_shape", _batch_input_shape(self.name, shape_arguments))
-        set_field(self, "_first_weights", weights)
-
-    array_arguments = frozenset({"weights"})
-    is_graph_network = False
-    takes_list = False
-    """Whether a list of one tensor stays a list: configurations write both as a list of one."""
-    stateful = False
-    internals: frozenset[str] = frozenset()
-    """Attributes with what the class lists otherwise, which checkpoints don't list again."""
-    restoring: Callable[[], None] | None = None
-    """Gives what was created since a checkpoint was loaded the values that are held for it."""
-    activity_regularizer: Any = None
-    _activity: Sequence[Tensor] = ()
-    _first_weights: Sequence[np.ndarray] | None = None
-    _tracked: dict[str, Any]
-    _own_weights: list[Variable]
-    _extra_state: dict[str, Variable]
-    _trainable: bool
-    inbound_nodes: list[Node]
-    built: bool
-    built_scope: tuple[str, ...]
-    uncalled: str | None = None
-    """Why the user's own call has not worked on zeros, so that weights in it may not exist yet."""
-    built_shape: Nested = None
-    """The shape of the input that the layer was built for."""
-    name: str
-    dtype_policy: str
-    batch_input_shape: Shape | None
+        vars(self).update(
+            _tracked={},
+            _own_weights=[],
+            _extra_state={},
+            _trainable=bool(trainable),
+            inbound_nodes=[],
+            name=name or self._default_name(),
+            dtype_policy=policy_name(given["dtype"]),
+            _first_weights=given["weights"],
+        )
+        super().__pre_init__({**given, "name": self.name})
 
     def _default_name(self) -> str:
         return unique_name(snake_case(type(self).__name__))
@@ -146,104 +123,8 @@ class Layer(PlainArguments):
         """Return the outputs: stated by each layer."""
         raise NotImplementedError(f"layer {self.name!r} ({type(self).__name__}) states no call()")
 
-    def compute_output_shape(self, input_shape: Nested) -> Nested:
-        """Return the shape that `call` gives, by calling it on zeros unless a layer states it."""
-        return self._shape_by_call(self._symbols(input_shape), {})
-
-    def output_shape_of_call(self, input_shape: Nested, arguments: Mapping[str, Any]) -> Nested:
-        """Return the shape that a call with these other arguments gives.
-
-        Symbolic tensors among them stand for their shapes.
-        """
-        if symbols_in(arguments) and not self.states_output_shape:
-            return self._shape_by_call(self._symbols(input_shape), arguments)
-        return self.compute_output_shape(input_shape)
-
-    @property
-    def states_output_shape(self) -> bool:
-        """Whether the class states the shape of its outputs, so that no call is needed for it."""
-        return type(self).compute_output_shape is not Layer.compute_output_shape
-
-    def _shape_by_call(self, inputs: Nested, arguments: Mapping[str, Any]) -> Nested:
-        found = self._called_on_zeros(inputs, arguments)
-        return map_shapes(lambda shape: (None, *shape[1:]), found)
-
-    def _called_on_zeros(self, inputs: Nested, arguments: Mapping[str, Any]) -> Nested:
-        """Return the shapes of the outputs for zeros; no value that there is changes.
-
-        The zeros stand for symbolic tensors: the inputs, and those among the arguments.
-        """
-
-        def called(length: int) -> Nested:
-            others = with_symbols(arguments, lambda symbol: zeros_for(symbol, length))
-            with calling(CallFrame()), np.errstate(all="ignore"), _values_kept(self):
-                outputs = self(zeros_for(inputs, length), **{"training": False, **others})
-            return map_leaves(lambda tensor: tuple(tensor.shape), outputs)
-
-        given = [symbol.shape for symbol in (*leaves(inputs), *symbols_in(arguments))]
-        return open_shapes(called, given, where=f"layer {self.name!r}")
-
-    def _symbols(self, shapes: Nested) -> Nested:
-        return map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), shapes)
-
-    @with_plain_arguments()
-    def add_weight(
-        self,
-        name: str | None = None,
-        shape: Sequence[int] | None = None,
-        *,
-        initializer: Any = None,
-        regularizer: Any = None,
-        constraint: Any = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ) -> Variable:
-        """Create a weight, named `<layer>/<name>:0`, and return it."""
-        dtype = dtype or self.dtype
-        default = "glorot_uniform" if is_floating(dtype) else "zeros"
-        made: Any = initializers.get(initializer or default)
-        scope = self.built_scope or (self.name,)
-        where = f"layer {self.name!r}: weight {name!r}"
-        sizes = shape_of(() if shape is None else shape, f"{where}: shape", unknown=())
-        check_size(sizes, dtype, where=where)
-        variable = Variable(
-            made(sizes, dtype=dtype),
-            name="/".join((*scope, name or "variable")) + ":0",
-            trainable=trainable,
-            constraint=constraints.get(constraint),
-            regularizer=regularizers.get(regularizer),
-        )
-        self._own_weights.append(variable)
-        return variable
-
-    def add_state(self, name: str, value: np.ndarray) -> Variable:
-        """Keep state that Keras does not count as a weight (a generator's, a stateful layer's)."""
-        variable = Variable(value, name=f"{self.name}/{name}:0", trainable=False)
-        self._extra_state[name] = variable
-        return variable
-
     def reset_states(self) -> None:
         """Set the states of a stateful layer to zero; stated by those that have any."""
-
-    @property
-    def extra_state(self) -> dict[str, Variable]:
-        """State of this layer alone that is not a weight, by name."""
-        return self._extra_state
-
-    def __setattr__(self, attribute: str, value: Any) -> None:
-        """Track layers, weights and containers of layers in the order of assignment.
-
-        A weight whose attribute is given another one is the layer's no longer.
-        """
-        if isinstance(value, Layer | Variable | list | tuple | dict):
-            self._check_begun()
-            replaced = self._tracked.pop(attribute, None)
-            self._tracked[attribute] = value
-            if isinstance(replaced, Variable) and replaced is not value:
-                self._own_weights[:] = [one for one in self._own_weights if one is not replaced]
-        object.__setattr__(self, attribute, value)
-        if self.restoring is not None:
-            self.restoring()
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy takes, with the calls of the layers below instead of its own.
@@ -264,28 +145,6 @@ class Layer(PlainArguments):
         self.__dict__.setdefault("inbound_nodes", [])
         for layer, inbound_nodes in calls:
             layer.__dict__["inbound_nodes"] = inbound_nodes
-
-    def _check_begun(self) -> None:
-        if "_tracked" not in self.__dict__:
-            raise RuntimeError(
-                f"{type(self).__name__}: its __init__ has not called super().__init__() yet; begin "
-                "with that"
-            )
-
-    def __delattr__(self, attribute: str) -> None:
-        """Stop tracking what the attribute held."""
-        self._tracked.pop(attribute, None)
-        object.__delattr__(self, attribute)
-
-    @property
-    def tracked(self) -> Mapping[str, Any]:
-        """The layers, weights and containers assigned to attributes, in the order of assignment."""
-        return self._tracked
-
-    @property
-    def created_weights(self) -> list[Variable]:
-        """The weights that this layer created with `add_weight`, in order."""
-        return list(self._own_weights)
 
     def sublayers(self) -> list["Layer"]:
         """Return the layers held directly by this one, in the order of assignment, each once."""
@@ -308,16 +167,6 @@ class Layer(PlainArguments):
                 yield layer
                 stack.extend(reversed(layer.sublayers()))
 
-    def own_weights(self, *, trainable: bool | None = None) -> list[Variable]:
-        """Return this layer's own weights, all or those created as trainable or as not."""
-        assigned = [value for value in self._tracked.values() if isinstance(value, Variable)]
-        states = {id(variable) for variable in self._extra_state.values()}
-        return [
-            variable
-            for variable in each_once([*self._own_weights, *assigned])
-            if trainable in (None, variable.trainable) and id(variable) not in states
-        ]
-
     @property
     def trainable(self) -> bool:
         """Whether training may change the weights; setting it sets every layer below."""
@@ -333,45 +182,6 @@ class Layer(PlainArguments):
         self._trainable = bool(value)
 
     @property
-    def trainable_weights(self) -> list[Variable]:
-        """The weights that training changes: none while the layer is frozen."""
-        if not self._trainable:
-            return []
-        below = [weight for layer in self.sublayers() for weight in layer.trainable_weights]
-        return each_once(self.own_weights(trainable=True) + below)
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The weights that training leaves alone: all of them while the layer is frozen."""
-        own = self.own_weights(trainable=False)
-        if self._trainable:
-            below = [weight for layer in self.sublayers() for weight in layer.non_trainable_weights]
-        else:
-            own = self.own_weights(trainable=True) + own
-            below = [weight for layer in self.sublayers() for weight in layer.weights]
-        return each_once(own + below)
-
-    @property
-    def weights(self) -> list[Variable]:
-        """All weights, the trainable ones first."""
-        return each_once(self.trainable_weights + self.non_trainable_weights)
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        """The same as `trainable_weights`, whatever the class takes them to be."""
-        return self.trainable_weights
-
-    @property
-    def non_trainable_variables(self) -> list[Variable]:
-        """The same as `non_trainable_weights`."""
-        return self.non_trainable_weights
-
-    @property
-    def variables(self) -> list[Variable]:
-        """The same as `weights`."""
-        return self.weights
-
-    @property
     def losses(self) -> list[Tensor]:
         """The regularization losses: of each regularized weight, then of activities.
 
@@ -384,58 +194,6 @@ class Layer(PlainArguments):
             if variable.regularizer is not None
         ]
         return [*of_weights, *self._activity]
-
-    @property
-    def input(self) -> Nested:
-        """The symbolic tensors of the layer's first call: what went in."""
-        node = self._first_call("input")
-        return alone(node.inputs or node.outputs)
-
-    @property
-    def output(self) -> Nested:
-        """The symbolic tensors of the layer's first call: what came out."""
-        return alone(self._first_call("output").outputs)
-
-    @property
-    def input_shape(self) -> Nested:
-        """The shapes that go in, which must be the same in all symbolic calls."""
-        return self._shape_in_calls("input_shape", lambda node: node.inputs or node.outputs)
-
-    @property
-    def output_shape(self) -> Nested:
-        """The shapes that come out, which must be the same in all symbolic calls."""
-        return self._shape_in_calls("output_shape", lambda node: node.outputs)
-
-    def _first_call(self, asked: str) -> Node:
-        if not self.inbound_nodes:
-            raise AttributeError(
-                f"layer {self.name!r}: no {asked}: it has not been called on symbolic tensors yet; "
-                "call it on a keras.Input, or give the model an input shape"
-            )
-        return self.inbound_nodes[0]
-
-    def _shape_in_calls(self, asked: str, part: Callable[[Node], Nested]) -> Nested:
-        self._first_call(asked)
-        first, *others = [
-            map_leaves(lambda tensor: tensor.shape, part(node)) for node in self.inbound_nodes
-        ]
-        if any(other != first for other in others):
-            raise AttributeError(
-                f"layer {self.name!r}: no one {asked}: its calls have {[first, *others]}"
-            )
-        return alone(first)
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Return copies of the values of `weights`."""
-        return [np.array(weight.value) for weight in self.weights]
-
-    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
-        """Set the values of `weights`, after all of them were found to fit.
-
-        Raises:
-            ValueError: if the number of arrays or a shape does not fit; nothing is changed then.
-        """
-        assign_all(f"layer {self.name!r}", self.weights, [np.asarray(value) for value in weights])
 
     def check_config(self) -> None:
         """Refuse what the class was made with and its configuration can't hold."""
@@ -451,18 +209,11 @@ class Layer(PlainArguments):
         Raises:
             NotImplementedError: if the class takes arguments of its own and states no `get_config`.
         """
-        config: dict[str, Any] = {"name": self.name, "trainable": self._trainable}
-        if self.batch_input_shape is not None:
-            config["batch_input_shape"] = self.batch_input_shape
-        config["dtype"] = serialize_policy(self.dtype_policy)
-        if type(self).get_config is Layer.get_config:
+        config = super().get_config()
+        kind = type(self)
+        if kind.get_config is Layer.get_config and kind.__arguments__ is Layer.__arguments__:
             check_stated(self, config)
         return config
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make a layer from what `get_config` returned, with fresh weights."""
-        return made_from(cls, config)
 
     def positions(self) -> tuple[str, ...]:
         """Return the names of what `call` takes by position after the inputs."""
@@ -545,18 +296,6 @@ class Layer(PlainArguments):
         """Whether the layer and those in it have been built, so that all weights are there."""
         return self.uncalled is None and all(layer.built for layer in self.flatten_layers())
 
-    def record_node(
-        self, inputs: Nested, arguments: dict[str, Any], output_shapes: Nested
-    ) -> Nested:
-        """Record a symbolic call and return its outputs."""
-        node_index, count = len(self.inbound_nodes), iter(range(1 << 30))
-        outputs = map_shapes(
-            lambda shape: KerasTensor(shape, self.compute_dtype, self, node_index, next(count)),
-            output_shapes,
-        )
-        self.inbound_nodes.append(Node(self, inputs, arguments, outputs))
-        return outputs
-
     def ensure_built(self, input_shape: Nested) -> None:
         """Build the layer if it is not, naming its weights after the running calls."""
         if not self.built:
@@ -574,39 +313,3 @@ class Layer(PlainArguments):
         if tensor.dtype != target and is_floating(tensor.dtype) and is_floating(target):
             return cast(tensor, target)
         return tensor
-
-
-@contextmanager
-def _values_kept(layer: Layer) -> Iterator[None]:
-    """Put the values of weights and states back, and new states to their start."""
-    before = [
-        (variable, variable.value)
-        for each in layer.flatten_layers()
-        for variable in (*each.own_weights(), *each.extra_state.values())
-    ]
-    known = {variable for variable, _ in before}
-    try:
-        yield
-    finally:
-        for variable, value in before:
-            variable.value = value
-        for each in layer.flatten_layers():
-            if each.stateful and not known.issuperset(each.extra_state.values()):
-                each.reset_states()
-
-
-def _batch_input_shape(layer: str, arguments: Mapping[str, Any]) -> Shape | None:
-    unknown = set(arguments) - {"input_shape", "batch_input_shape", "input_dim", "batch_size"}
-    if unknown:
-        raise TypeError(f"Keyword argument not understood: {sorted(unknown)}")
-    given = {name: value for name, value in arguments.items() if value is not None}
-    where = f"layer {layer!r}: "
-    if "batch_input_shape" in given:
-        return shape_of(given["batch_input_shape"], where + "batch_input_shape")
-    if "input_shape" in given:
-        sample = shape_of(given["input_shape"], where + "input_shape")
-    elif "input_dim" in given:
-        sample = (length_of(given["input_dim"], where + "input_dim"),)
-    else:
-        return None
-    return length_of(given.get("batch_size"), where + "batch_size"), *sample

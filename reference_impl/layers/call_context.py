@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from saveproof.reference_impl.autodiff import Tensor
+from saveproof.reference_impl.numerics.autodiff import Tensor
 
 
 @dataclass(frozen=True, slots=True)

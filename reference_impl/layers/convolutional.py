@@ -1,21 +1,29 @@
 """Conv1D and Conv2D, and what all convolutions share."""
 
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import KW_ONLY
+from typing import Any, ClassVar
 
-from saveproof.reference_impl import activations, constraints, initializers, regularizers
-from saveproof.reference_impl.autodiff import Tensor, Variable, cast, concatenate, conv
+from saveproof.reference_impl.fields import Form, argument, attribute, configurable
 from saveproof.reference_impl.layers.arguments import (
+    ACTIVATION,
+    CHANNELS_LAST,
+    CONSTRAINT,
+    INITIALIZER,
+    PADDING,
+    REGULARIZER,
+    SIZES,
+    WHOLE,
     LayerArgumentError,
-    channels_last,
-    one_of,
-    sizes,
 )
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import Shape
-from saveproof.reference_impl.windows import output_length
+from saveproof.reference_impl.numerics.autodiff import Tensor, Variable, cast, concatenate, conv
+from saveproof.reference_impl.numerics.windows import output_length
+
+GROUPS = Form(lambda _, __, value: value or 1)
 
 
+@configurable
 class Convolution(Layer):
     """activation(cross-correlation of x with kernel + bias), over `rank` axes of space.
 
@@ -24,52 +32,29 @@ class Convolution(Layer):
     """
 
     rank = 0
-    paddings: tuple[str, ...] = ("valid", "same")
+    paddings: ClassVar[tuple[str, ...]] = ("valid", "same")
     depthwise = False
 
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: int | Sequence[int],
-        strides: int | Sequence[int] = 1,
-        padding: str = "valid",
-        *,
-        data_format: str | None = None,
-        dilation_rate: int | Sequence[int] = 1,
-        groups: int = 1,
-        activation: object = None,
-        use_bias: bool = True,
-        kernel_initializer: object = "glorot_uniform",
-        bias_initializer: object = "zeros",
-        kernel_regularizer: object = None,
-        bias_regularizer: object = None,
-        activity_regularizer: object = None,
-        kernel_constraint: object = None,
-        bias_constraint: object = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        where = f"layer {self.name!r}"
-        self.filters = int(filters)
-        self.groups = groups or 1
-        self.kernel_size = sizes(kernel_size, self.rank, f"{where}: kernel_size")
-        self.strides = sizes(strides, self.rank, f"{where}: strides")
-        self.dilation_rate = sizes(dilation_rate, self.rank, f"{where}: dilation_rate")
-        self.padding = one_of(padding, self.paddings, f"{where}: padding")
-        self.data_format = channels_last(data_format, where)
-        self.activation = activations.get(activation)
-        self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.activity_regularizer = regularizers.get(activity_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
-        self.bias: Variable | None = None
-        self._check_arguments()
+    filters: int = argument(WHOLE)
+    kernel_size: tuple[int, ...] = argument(SIZES)
+    strides: tuple[int, ...] = argument(SIZES, default=1)
+    padding: str = argument(PADDING, default="valid")
+    _: KW_ONLY
+    data_format: str = argument(CHANNELS_LAST, default=None)
+    dilation_rate: tuple[int, ...] = argument(SIZES, default=1)
+    groups: int = argument(GROUPS, default=1)
+    activation: Any = argument(ACTIVATION, default=None)
+    use_bias: bool = True
+    kernel_initializer: Any = argument(INITIALIZER, default="glorot_uniform")
+    bias_initializer: Any = argument(INITIALIZER, default="zeros")
+    kernel_regularizer: Any = argument(REGULARIZER, default=None)
+    bias_regularizer: Any = argument(REGULARIZER, default=None)
+    activity_regularizer: Any = argument(REGULARIZER, default=None)
+    kernel_constraint: Any = argument(CONSTRAINT, default=None)
+    bias_constraint: Any = argument(CONSTRAINT, default=None)
+    bias: Variable | None = attribute(default=None)
 
-    def _check_arguments(self) -> None:
+    def __post_init__(self) -> None:
         if self.filters < 1 or self.filters % self.groups:
             raise LayerArgumentError(
                 f"layer {self.name!r}: filters: expected a positive multiple of "
@@ -96,22 +81,12 @@ class Convolution(Layer):
         self.compute_output_shape(input_shape)
         self._add_kernels(channels)
         if self.use_bias:
-            self.bias = self.add_kernel("bias", (self._made(channels),))
+            self.bias = self.add_weight_of("bias", (self._made(channels),))
         self.built = True
 
     def _add_kernels(self, channels: int) -> None:
         shape = (*self.kernel_size, channels // self.groups, self.filters)
-        self.kernel = self.add_kernel("kernel", shape)
-
-    def add_kernel(self, role: str, shape: Shape, *, name: str | None = None) -> Variable:
-        """Create a weight with the three arguments that concern its role."""
-        return self.add_weight(
-            name or role,
-            tuple(shape),  # type: ignore[arg-type]  # every length is known by now
-            initializer=getattr(self, f"{role}_initializer"),
-            regularizer=getattr(self, f"{role}_regularizer"),
-            constraint=getattr(self, f"{role}_constraint"),
-        )
+        self.kernel = self.add_weight_of("kernel", shape)
 
     def _made(self, channels: int | None) -> int | None:  # noqa: ARG002 (for those that need it)
         """Return how many channels come of so many."""
@@ -125,7 +100,8 @@ class Convolution(Layer):
         """Return the cross-correlation with the bias added, activated."""
         if self.bias is not None:
             outputs = outputs + cast(self.bias, outputs.dtype)
-        return self.activation(outputs)
+        activated: Tensor = self.activation(outputs)
+        return activated
 
     def _correlation(self, inputs: Tensor) -> Tensor:
         kernel = cast(self.kernel, inputs.dtype)
@@ -168,27 +144,6 @@ class Convolution(Layer):
                 f"{input_shape}"
             )
         return input_shape[0], *space, self._made(input_shape[-1])
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        return super().get_config() | {
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": self.data_format,
-            "dilation_rate": self.dilation_rate,
-            "groups": self.groups,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            "kernel_constraint": constraints.serialize(self.kernel_constraint),
-            "bias_constraint": constraints.serialize(self.bias_constraint),
-        }
 
 
 class Conv1D(Convolution):

@@ -2,10 +2,23 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import KW_ONLY
 from typing import Any
 
-from saveproof.reference_impl import activations, constraints, initializers, regularizers
-from saveproof.reference_impl.autodiff import (
+from saveproof.reference_impl.fields import Form, argument, attribute, configurable
+from saveproof.reference_impl.layers.arguments import (
+    ACTIVATION,
+    CONSTRAINT,
+    DATA_FORMAT,
+    INITIALIZER,
+    REGULARIZER,
+    LayerArgumentError,
+    shape_of,
+    where,
+)
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.nest import Shape
+from saveproof.reference_impl.numerics.autodiff import (
     Tensor,
     Variable,
     cast,
@@ -15,52 +28,53 @@ from saveproof.reference_impl.autodiff import (
     reshape,
     transpose,
 )
-from saveproof.reference_impl.layers.arguments import (
-    DATA_FORMATS,
-    LayerArgumentError,
-    one_of,
-    shape_of,
-)
-from saveproof.reference_impl.layers.base import Layer
-from saveproof.reference_impl.nest import Shape
 from saveproof.reference_impl.random import Generator, process_generator
 
 
+def _units(layer: Layer, name: str, value: int) -> int:
+    found = int(value)
+    if found < 1:
+        raise LayerArgumentError(f"{where(layer, name)}: expected >= 1, found {value!r}")
+    return found
+
+
+def _rate(layer: Layer, name: str, value: float) -> float:
+    if not 0 <= value <= 1:
+        raise LayerArgumentError(
+            f"{where(layer, name)}: expected a number in [0, 1], found {value!r}"
+        )
+    return value
+
+
+def _noise_shape(layer: Layer, name: str, value: Any) -> Any:
+    if value is not None:
+        shape_of(value, where(layer, name))
+    return value
+
+
+def _target_shape(layer: Layer, name: str, value: Sequence[int]) -> tuple[int, ...]:
+    return shape_of(value, where(layer, name), unknown=(-1,))
+
+
+@configurable
 class Dense(Layer):
     """activation(x @ kernel + bias), along the last axis of x.
 
     x (batch, ..., features), kernel (features, units), bias (units,).
     """
 
-    def __init__(
-        self,
-        units: int,
-        activation: object = None,
-        *,
-        use_bias: bool = True,
-        kernel_initializer: object = "glorot_uniform",
-        bias_initializer: object = "zeros",
-        kernel_regularizer: object = None,
-        bias_regularizer: object = None,
-        activity_regularizer: object = None,
-        kernel_constraint: object = None,
-        bias_constraint: object = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.units = int(units)
-        if self.units < 1:
-            raise LayerArgumentError(f"layer {self.name!r}: units: expected >= 1, found {units!r}")
-        self.activation = activations.get(activation)
-        self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.activity_regularizer = regularizers.get(activity_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
-        self.bias: Variable | None = None
+    units: int = argument(Form(_units))
+    activation: Any = argument(ACTIVATION, default=None)
+    _: KW_ONLY
+    use_bias: bool = True
+    kernel_initializer: Any = argument(INITIALIZER, default="glorot_uniform")
+    bias_initializer: Any = argument(INITIALIZER, default="zeros")
+    kernel_regularizer: Any = argument(REGULARIZER, default=None)
+    bias_regularizer: Any = argument(REGULARIZER, default=None)
+    activity_regularizer: Any = argument(REGULARIZER, default=None)
+    kernel_constraint: Any = argument(CONSTRAINT, default=None)
+    bias_constraint: Any = argument(CONSTRAINT, default=None)
+    bias: Variable | None = attribute(default=None)
 
     def build(self, input_shape: Shape) -> None:
         """Create kernel and bias.
@@ -74,21 +88,9 @@ class Dense(Layer):
                 f"layer {self.name!r}: expected an input of shape (batch, ..., features) with a "
                 f"known number of features, found {input_shape}"
             )
-        self.kernel = self.add_weight(
-            "kernel",
-            (features, self.units),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.kernel = self.add_weight_of("kernel", (features, self.units))
         if self.use_bias:
-            self.bias = self.add_weight(
-                "bias",
-                (self.units,),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.bias = self.add_weight_of("bias", (self.units,))
         self.built = True
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -97,48 +99,31 @@ class Dense(Layer):
         outputs = matmul(inputs, cast(self.kernel, inputs.dtype))
         if self.bias is not None:
             outputs = outputs + cast(self.bias, inputs.dtype)
-        return self.activation(outputs)
+        activated: Tensor = self.activation(outputs)
+        return activated
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape with `units` features."""
         return (*input_shape[:-1], self.units)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        return super().get_config() | {
-            "units": self.units,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            "kernel_constraint": constraints.serialize(self.kernel_constraint),
-            "bias_constraint": constraints.serialize(self.bias_constraint),
-        }
 
-
+@configurable
 class Activation(Layer):
     """An activation function as a layer."""
 
-    def __init__(self, activation: object, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.activation = activations.get(activation)
+    activation: Any = argument(ACTIVATION)
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the function of the inputs."""
-        return self.activation(inputs)
+        activated: Tensor = self.activation(inputs)
+        return activated
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        return super().get_config() | {"activation": activations.serialize(self.activation)}
 
-
+@configurable
 class Dropout(Layer):
     """In training, elements set to 0 at this rate and the others scaled by 1 / (1 - rate).
 
@@ -147,24 +132,12 @@ class Dropout(Layer):
     Source: Srivastava et al. (2014). The masks are not TensorFlow's.
     """
 
-    def __init__(
-        self,
-        rate: float,
-        noise_shape: Sequence[int | None] | None = None,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        if not 0 <= rate <= 1:
-            raise LayerArgumentError(
-                f"layer {self.name!r}: rate: expected a number in [0, 1], found {rate!r}"
-            )
-        if noise_shape is not None:
-            shape_of(noise_shape, f"layer {self.name!r}: noise_shape")
-        self.rate = rate
-        self.noise_shape = noise_shape
-        self.seed = seed
-        first = process_generator().seed() if seed is None else seed
+    rate: float = argument(Form(_rate))
+    noise_shape: Sequence[int | None] | None = argument(Form(_noise_shape), default=None)
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        first = process_generator().seed() if self.seed is None else self.seed
         self.generator_state = self.add_state("seed_generator_state", Generator(first).state)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:  # noqa: FBT001 (Keras's signature)
@@ -183,21 +156,12 @@ class Dropout(Layer):
         """Return the input's shape."""
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        return super().get_config() | {
-            "rate": self.rate,
-            "noise_shape": self.noise_shape,
-            "seed": self.seed,
-        }
 
-
+@configurable
 class Flatten(Layer):
     """All axes but the batch as one; the channels of channels_first inputs move last before."""
 
-    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.data_format = one_of(data_format or "channels_last", DATA_FORMATS, "data_format")
+    data_format: str = argument(DATA_FORMAT, default=None)
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the inputs as (batch, features)."""
@@ -209,18 +173,12 @@ class Flatten(Layer):
         """Return (batch, features), features None if a length is open."""
         return input_shape[0], _product(input_shape[1:])
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        return super().get_config() | {"data_format": self.data_format}
 
-
+@configurable
 class Reshape(Layer):
     """The elements of each sample in another shape; one length may be -1."""
 
-    def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        where = f"layer {self.name!r}: target_shape"
-        self.target_shape = shape_of(target_shape, where, unknown=(-1,))
+    target_shape: tuple[int, ...] = argument(Form(_target_shape, takes=Sequence[int]))
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the inputs as (batch, *target_shape)."""
@@ -243,10 +201,6 @@ class Reshape(Layer):
                 f"the {elements} elements of a sample of shape {input_shape[1:]}"
             )
         return input_shape[0], *(elements // known if s == -1 else s for s in self.target_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        return super().get_config() | {"target_shape": self.target_shape}
 
 
 def _product(shape: Shape) -> int | None:

@@ -1,13 +1,15 @@
 """Convolutions of each channel by itself, alone or with the channels mixed after it."""
 
-from collections.abc import Sequence
+from dataclasses import KW_ONLY
 from typing import Any
 
-from saveproof.reference_impl import constraints, initializers, regularizers
-from saveproof.reference_impl.autodiff import Tensor, cast, conv
+from saveproof.reference_impl.fields import argument, attribute, configurable
+from saveproof.reference_impl.layers.arguments import CONSTRAINT, INITIALIZER, REGULARIZER, WHOLE
 from saveproof.reference_impl.layers.convolutional import Convolution
+from saveproof.reference_impl.numerics.autodiff import Tensor, cast, conv
 
 
+@configurable
 class DepthwiseConvolution(Convolution):
     """activation(cross-correlation of each channel with kernels of its own + bias).
 
@@ -18,44 +20,29 @@ class DepthwiseConvolution(Convolution):
     paddings = ("valid", "same")
     depthwise = True
 
-    def __init__(
-        self,
-        kernel_size: int | Sequence[int],
-        strides: int | Sequence[int] = 1,
-        padding: str = "valid",
-        depth_multiplier: int = 1,
-        *,
-        depthwise_initializer: object = "glorot_uniform",
-        depthwise_regularizer: object = None,
-        depthwise_constraint: object = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(depth_multiplier, kernel_size, strides, padding, **kwargs)
-        self.depth_multiplier = self.filters
-        self.depthwise_initializer = initializers.get(depthwise_initializer)
-        self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
-        self.depthwise_constraint = constraints.get(depthwise_constraint)
+    filters: int = attribute()
+    depth_multiplier: int = argument(WHOLE, default=1)
+    _: KW_ONLY
+    kernel_initializer: Any = argument(INITIALIZER, default="glorot_uniform", in_config=False)
+    kernel_regularizer: Any = argument(REGULARIZER, default=None, in_config=False)
+    kernel_constraint: Any = argument(CONSTRAINT, default=None, in_config=False)
+    depthwise_initializer: Any = argument(INITIALIZER, default="glorot_uniform")
+    depthwise_regularizer: Any = argument(REGULARIZER, default=None)
+    depthwise_constraint: Any = argument(CONSTRAINT, default=None)
+
+    def __post_init__(self) -> None:
+        self.filters = self.depth_multiplier
+        super().__post_init__()
 
     def _made(self, channels: int | None) -> int | None:
         return None if channels is None else channels * self.depth_multiplier
 
     def _add_kernels(self, channels: int) -> None:
         shape = (*self.kernel_size, channels, self.depth_multiplier)
-        self.depthwise_kernel = self.add_kernel("depthwise", shape, name="depthwise_kernel")
+        self.depthwise_kernel = self.add_weight_of("depthwise", shape, name="depthwise_kernel")
 
     def _correlation(self, inputs: Tensor) -> Tensor:
         return self._convolved(inputs, cast(self.depthwise_kernel, inputs.dtype))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        config = super().get_config()
-        others = ("filters", "kernel_initializer", "kernel_regularizer", "kernel_constraint")
-        return {key: value for key, value in config.items() if key not in others} | {
-            "depth_multiplier": self.depth_multiplier,
-            "depthwise_initializer": initializers.serialize(self.depthwise_initializer),
-            "depthwise_regularizer": regularizers.serialize(self.depthwise_regularizer),
-            "depthwise_constraint": constraints.serialize(self.depthwise_constraint),
-        }
 
 
 class DepthwiseConv1D(DepthwiseConvolution):
@@ -70,6 +57,7 @@ class DepthwiseConv2D(DepthwiseConvolution):
     rank = 2
 
 
+@configurable
 class SeparableConvolution(Convolution):
     """activation(a depthwise cross-correlation, whose channels a second kernel mixes + bias).
 
@@ -81,37 +69,21 @@ class SeparableConvolution(Convolution):
 
     depthwise = True
 
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: int | Sequence[int],
-        strides: int | Sequence[int] = 1,
-        padding: str = "valid",
-        *,
-        depth_multiplier: int = 1,
-        depthwise_initializer: object = "glorot_uniform",
-        pointwise_initializer: object = "glorot_uniform",
-        depthwise_regularizer: object = None,
-        pointwise_regularizer: object = None,
-        depthwise_constraint: object = None,
-        pointwise_constraint: object = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(filters, kernel_size, strides, padding, **kwargs)
-        self.depth_multiplier = depth_multiplier
-        self.depthwise_initializer = initializers.get(depthwise_initializer)
-        self.pointwise_initializer = initializers.get(pointwise_initializer)
-        self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
-        self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
-        self.depthwise_constraint = constraints.get(depthwise_constraint)
-        self.pointwise_constraint = constraints.get(pointwise_constraint)
+    _: KW_ONLY
+    depth_multiplier: int = 1
+    depthwise_initializer: Any = argument(INITIALIZER, default="glorot_uniform")
+    pointwise_initializer: Any = argument(INITIALIZER, default="glorot_uniform")
+    depthwise_regularizer: Any = argument(REGULARIZER, default=None)
+    pointwise_regularizer: Any = argument(REGULARIZER, default=None)
+    depthwise_constraint: Any = argument(CONSTRAINT, default=None)
+    pointwise_constraint: Any = argument(CONSTRAINT, default=None)
 
     def _add_kernels(self, channels: int) -> None:
         made = channels * self.depth_multiplier
         depthwise = (*self.kernel_size, channels, self.depth_multiplier)
         pointwise = (*(1,) * self.rank, made, self.filters)
-        self.depthwise_kernel = self.add_kernel("depthwise", depthwise, name="depthwise_kernel")
-        self.pointwise_kernel = self.add_kernel("pointwise", pointwise, name="pointwise_kernel")
+        self.depthwise_kernel = self.add_weight_of("depthwise", depthwise, name="depthwise_kernel")
+        self.pointwise_kernel = self.add_weight_of("pointwise", pointwise, name="pointwise_kernel")
 
     def _correlation(self, inputs: Tensor) -> Tensor:
         return self.mixed(self._convolved(inputs, cast(self.depthwise_kernel, inputs.dtype)))
@@ -121,18 +93,6 @@ class SeparableConvolution(Convolution):
         once = (1,) * self.rank
         kernel = cast(self.pointwise_kernel, between.dtype)
         return conv(between, kernel, strides=once, dilation=once)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        return super().get_config() | {
-            "depth_multiplier": self.depth_multiplier,
-            "depthwise_initializer": initializers.serialize(self.depthwise_initializer),
-            "pointwise_initializer": initializers.serialize(self.pointwise_initializer),
-            "depthwise_regularizer": regularizers.serialize(self.depthwise_regularizer),
-            "pointwise_regularizer": regularizers.serialize(self.pointwise_regularizer),
-            "depthwise_constraint": constraints.serialize(self.depthwise_constraint),
-            "pointwise_constraint": constraints.serialize(self.pointwise_constraint),
-        }
 
 
 class SeparableConv1D(SeparableConvolution):

@@ -1,24 +1,30 @@
 """Embedding."""
 
+from collections.abc import Mapping
+from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
 
-from saveproof.reference_impl import constraints, initializers, regularizers
-from saveproof.reference_impl.autodiff import Tensor, cast, take
+from saveproof.reference_impl.fields import argument, attribute, configurable
 from saveproof.reference_impl.layers.arguments import (
+    CONSTRAINT,
+    INITIALIZER,
+    REGULARIZER,
     LayerArgumentError,
     UnsupportedArgumentError,
     length_of,
 )
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import Shape
+from saveproof.reference_impl.numerics.autodiff import Tensor, cast, take
 
 
 class IndexRangeError(ValueError):
     """An index is not the number of a row of the table."""
 
 
+@configurable
 class Embedding(Layer):
     """Rows of a table (input_dim, output_dim), by the integers in the input.
 
@@ -27,48 +33,36 @@ class Embedding(Layer):
 
     autocast = False
 
-    def __init__(
-        self,
-        input_dim: int,
-        output_dim: int,
-        embeddings_initializer: object = "uniform",
-        *,
-        embeddings_regularizer: object = None,
-        activity_regularizer: object = None,
-        embeddings_constraint: object = None,
-        mask_zero: bool = False,
-        input_length: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        length = length_of(input_length, f"{type(self).__name__}: input_length")
-        super().__init__(**{"input_shape": (length,), **kwargs})
-        if input_dim < 1 or output_dim < 1:
+    input_dim: int
+    output_dim: int
+    embeddings_initializer: Any = argument(INITIALIZER, default="uniform")
+    _: KW_ONLY
+    embeddings_regularizer: Any = argument(REGULARIZER, default=None)
+    activity_regularizer: Any = argument(REGULARIZER, default=None)
+    embeddings_constraint: Any = argument(CONSTRAINT, default=None)
+    mask_zero: bool = False
+    input_length: int | None = None
+    _sample_length: int | None = attribute(default=None)
+
+    def __pre_init__(self, given: Mapping[str, Any]) -> None:
+        length = length_of(given["input_length"], f"{type(self).__name__}: input_length")
+        shape = (length,) if given["input_shape"] is None else given["input_shape"]
+        super().__pre_init__({**given, "input_shape": shape})
+
+    def __post_init__(self) -> None:
+        if self.input_dim < 1 or self.output_dim < 1:
             raise LayerArgumentError(
                 f"layer {self.name!r}: input_dim and output_dim: expected positive numbers, "
-                f"found {input_dim!r} and {output_dim!r}"
+                f"found {self.input_dim!r} and {self.output_dim!r}"
             )
-        if mask_zero:
+        if self.mask_zero:
             raise UnsupportedArgumentError(
                 f"layer {self.name!r}: mask_zero=True is not supported: layers pass on no masks"
             )
-        self.input_dim = input_dim
-        self.output_dim = output_dim
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
-        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
-        self.activity_regularizer = regularizers.get(activity_regularizer)
-        self.embeddings_constraint = constraints.get(embeddings_constraint)
-        self.mask_zero = mask_zero
-        self.input_length = input_length
 
     def build(self, input_shape: Shape) -> None:  # noqa: ARG002 (Layer's signature)
         """Create the table."""
-        self.embeddings = self.add_weight(
-            "embeddings",
-            (self.input_dim, self.output_dim),
-            initializer=self.embeddings_initializer,
-            regularizer=self.embeddings_regularizer,
-            constraint=self.embeddings_constraint,
-        )
+        self.embeddings = self.add_weight_of("embeddings", (self.input_dim, self.output_dim))
         self.built = True
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -90,16 +84,3 @@ class Embedding(Layer):
         if self.input_length is not None and input_shape[1:] == (None,):
             return input_shape[0], self.input_length, self.output_dim
         return (*input_shape, self.output_dim)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        return super().get_config() | {
-            "input_dim": self.input_dim,
-            "output_dim": self.output_dim,
-            "embeddings_initializer": initializers.serialize(self.embeddings_initializer),
-            "embeddings_regularizer": regularizers.serialize(self.embeddings_regularizer),
-            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            "embeddings_constraint": constraints.serialize(self.embeddings_constraint),
-            "mask_zero": self.mask_zero,
-            "input_length": self.input_length,
-        }

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
-from saveproof.reference_impl import autodiff as ad
-from saveproof.reference_impl.autodiff import Tensor
+from saveproof.reference_impl.fields import configurable
 from saveproof.reference_impl.layers.arguments import LayerArgumentError
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import Shape, is_shape
+from saveproof.reference_impl.numerics import autodiff as ad
+from saveproof.reference_impl.numerics.autodiff import Tensor
 
 
 class Merging(Layer):
@@ -102,12 +103,11 @@ class Subtract(Elementwise):
             )
 
 
+@configurable
 class Concatenate(Merging):
     """The inputs joined along an axis; the other axes must agree."""
 
-    def __init__(self, axis: int = -1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.axis = axis
+    axis: int = -1
 
     def build(self, input_shape: Sequence[Shape]) -> None:
         """Check that the inputs fit."""
@@ -148,10 +148,6 @@ class Concatenate(Merging):
                 f"found {shapes}"
             )
         return known.pop() if known else None
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        return super().get_config() | {"axis": self.axis}
 
 
 def _listed(layer: str, shapes: Sequence[Shape]) -> Sequence[Shape]:

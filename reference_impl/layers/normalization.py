@@ -1,12 +1,22 @@
 """BatchNormalization and LayerNormalization."""
 
-from collections.abc import Sequence
+from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
 
-from saveproof.reference_impl import constraints, initializers, regularizers
-from saveproof.reference_impl.autodiff import (
+from saveproof.reference_impl.fields import argument, attribute, configurable
+from saveproof.reference_impl.layers.arguments import (
+    AXES,
+    CONSTRAINT,
+    INITIALIZER,
+    REGULARIZER,
+    LayerArgumentError,
+    axes,
+)
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.nest import Shape
+from saveproof.reference_impl.numerics.autodiff import (
     Tensor,
     Variable,
     cast,
@@ -16,11 +26,9 @@ from saveproof.reference_impl.autodiff import (
     square,
     stop_gradient,
 )
-from saveproof.reference_impl.layers.arguments import LayerArgumentError, axes, given_axes
-from saveproof.reference_impl.layers.base import Layer
-from saveproof.reference_impl.nest import Shape
 
 
+@configurable
 class BatchNormalization(Layer):
     """gamma (x - mean) / sqrt(variance + epsilon) + beta, for each index of the given axes.
 
@@ -31,40 +39,22 @@ class BatchNormalization(Layer):
     the moving variance of such inputs follows the unbiased variance.
     """
 
-    def __init__(
-        self,
-        axis: int | Sequence[int] = -1,
-        momentum: float = 0.99,
-        epsilon: float = 1e-3,
-        *,
-        center: bool = True,
-        scale: bool = True,
-        beta_initializer: object = "zeros",
-        gamma_initializer: object = "ones",
-        moving_mean_initializer: object = "zeros",
-        moving_variance_initializer: object = "ones",
-        beta_regularizer: object = None,
-        gamma_regularizer: object = None,
-        beta_constraint: object = None,
-        gamma_constraint: object = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.axis = given_axes(axis, f"layer {self.name!r}")
-        self.momentum = momentum
-        self.epsilon = epsilon
-        self.center = center
-        self.scale = scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
-        self.gamma: Variable | None = None
-        self.beta: Variable | None = None
+    axis: Any = argument(AXES, default=-1)
+    momentum: float = 0.99
+    epsilon: float = 1e-3
+    _: KW_ONLY
+    center: bool = True
+    scale: bool = True
+    beta_initializer: Any = argument(INITIALIZER, default="zeros")
+    gamma_initializer: Any = argument(INITIALIZER, default="ones")
+    moving_mean_initializer: Any = argument(INITIALIZER, default="zeros")
+    moving_variance_initializer: Any = argument(INITIALIZER, default="ones")
+    beta_regularizer: Any = argument(REGULARIZER, default=None)
+    gamma_regularizer: Any = argument(REGULARIZER, default=None)
+    beta_constraint: Any = argument(CONSTRAINT, default=None)
+    gamma_constraint: Any = argument(CONSTRAINT, default=None)
+    gamma: Variable | None = attribute(default=None)
+    beta: Variable | None = attribute(default=None)
 
     def build(self, input_shape: Shape) -> None:
         """Create gamma, beta and the moving statistics, in float32 at least.
@@ -90,36 +80,12 @@ class BatchNormalization(Layer):
         shape = (kept[self.axis[0]],) if len(self.axis) == 1 else self.broadcast_shape
         dtype = "float64" if self.dtype == "float64" else "float32"
         if self.scale:
-            self.gamma = self.add_weight(
-                "gamma",
-                shape,
-                dtype=dtype,
-                initializer=self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-            )
+            self.gamma = self.add_weight_of("gamma", shape, dtype=dtype)
         if self.center:
-            self.beta = self.add_weight(
-                "beta",
-                shape,
-                dtype=dtype,
-                initializer=self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-            )
-        self.moving_mean = self.add_weight(
-            "moving_mean",
-            shape,
-            dtype=dtype,
-            initializer=self.moving_mean_initializer,
-            trainable=False,
-        )
-        self.moving_variance = self.add_weight(
-            "moving_variance",
-            shape,
-            dtype=dtype,
-            initializer=self.moving_variance_initializer,
-            trainable=False,
+            self.beta = self.add_weight_of("beta", shape, dtype=dtype)
+        self.moving_mean = self.add_weight_of("moving_mean", shape, dtype=dtype, trainable=False)
+        self.moving_variance = self.add_weight_of(
+            "moving_variance", shape, dtype=dtype, trainable=False
         )
         self.built = True
 
@@ -171,59 +137,27 @@ class BatchNormalization(Layer):
         """Return the input's shape."""
         return input_shape
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as tf_keras writes them; axis a list once built."""
-        return super().get_config() | {
-            "axis": self.axis,
-            "momentum": self.momentum,
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            "beta_initializer": initializers.serialize(self.beta_initializer),
-            "gamma_initializer": initializers.serialize(self.gamma_initializer),
-            "moving_mean_initializer": initializers.serialize(self.moving_mean_initializer),
-            "moving_variance_initializer": initializers.serialize(self.moving_variance_initializer),
-            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
-            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
-            "beta_constraint": constraints.serialize(self.beta_constraint),
-            "gamma_constraint": constraints.serialize(self.gamma_constraint),
-        }
 
-
+@configurable
 class LayerNormalization(Layer):
     """gamma (x - mean) / sqrt(variance + epsilon) + beta, mean and variance over the given axes.
 
     Source: Ba et al. (2016); tf_keras LayerNormalization.
     """
 
-    def __init__(
-        self,
-        axis: int | Sequence[int] = -1,
-        epsilon: float = 1e-3,
-        *,
-        center: bool = True,
-        scale: bool = True,
-        beta_initializer: object = "zeros",
-        gamma_initializer: object = "ones",
-        beta_regularizer: object = None,
-        gamma_regularizer: object = None,
-        beta_constraint: object = None,
-        gamma_constraint: object = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.axis = given_axes(axis, f"layer {self.name!r}")
-        self.epsilon = epsilon
-        self.center = center
-        self.scale = scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
-        self.gamma: Variable | None = None
-        self.beta: Variable | None = None
+    axis: Any = argument(AXES, default=-1)
+    epsilon: float = 1e-3
+    _: KW_ONLY
+    center: bool = True
+    scale: bool = True
+    beta_initializer: Any = argument(INITIALIZER, default="zeros")
+    gamma_initializer: Any = argument(INITIALIZER, default="ones")
+    beta_regularizer: Any = argument(REGULARIZER, default=None)
+    gamma_regularizer: Any = argument(REGULARIZER, default=None)
+    beta_constraint: Any = argument(CONSTRAINT, default=None)
+    gamma_constraint: Any = argument(CONSTRAINT, default=None)
+    gamma: Variable | None = attribute(default=None)
+    beta: Variable | None = attribute(default=None)
 
     def build(self, input_shape: Shape) -> None:
         """Create gamma and beta, shaped as the normalized axes in the order given.
@@ -242,21 +176,9 @@ class LayerNormalization(Layer):
         kept = [size or 1 if a in self.axis else 1 for a, size in enumerate(input_shape)]
         self.broadcast_shape = tuple(kept)
         if self.scale:
-            self.gamma = self.add_weight(
-                "gamma",
-                shape,
-                initializer=self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-            )
+            self.gamma = self.add_weight_of("gamma", shape)
         if self.center:
-            self.beta = self.add_weight(
-                "beta",
-                shape,
-                initializer=self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-            )
+            self.beta = self.add_weight_of("beta", shape)
         self.built = True
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -274,21 +196,6 @@ class LayerNormalization(Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, as tf_keras writes them; axis a list once built."""
-        return super().get_config() | {
-            "axis": self.axis,
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            "beta_initializer": initializers.serialize(self.beta_initializer),
-            "gamma_initializer": initializers.serialize(self.gamma_initializer),
-            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
-            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
-            "beta_constraint": constraints.serialize(self.beta_constraint),
-            "gamma_constraint": constraints.serialize(self.gamma_constraint),
-        }
 
 
 def _moments(x: Tensor, over: tuple[int, ...]) -> tuple[Tensor, Tensor]:

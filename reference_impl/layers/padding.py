@@ -3,42 +3,51 @@
 from collections.abc import Sequence
 from typing import Any
 
-from saveproof.reference_impl.autodiff import Tensor, pad
-from saveproof.reference_impl.layers.arguments import LayerArgumentError, channels_last, check_rank
+from saveproof.reference_impl.fields import Form, argument, configurable
+from saveproof.reference_impl.layers.arguments import (
+    CHANNELS_LAST,
+    LayerArgumentError,
+    check_rank,
+    where,
+)
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import Shape
+from saveproof.reference_impl.numerics.autodiff import Tensor, pad
 
 Padding = int | Sequence[int | Sequence[int]]
 
 
+def _amounts(layer: "ZeroPadding", name: str, padding: Any) -> tuple[tuple[int, int], ...]:
+    """Return (before, after) for each axis.
+
+    Raises:
+        LayerArgumentError: If they are not whole numbers from 0 on, one or two an axis.
+    """
+    per_axis = [padding] * layer.rank if isinstance(padding, int) else list(padding)
+    if layer.rank == 1 and len(per_axis) == 2:
+        per_axis = [per_axis]
+    pairs = [(one, one) if isinstance(one, int) else tuple(one) for one in per_axis]
+    if len(pairs) != layer.rank or any(
+        len(pair) != 2 or not all(isinstance(n, int) and n >= 0 for n in pair) for pair in pairs
+    ):
+        raise LayerArgumentError(
+            f"{where(layer, name)}: expected a number from 0 on, or one or (before, after) for "
+            f"each of {layer.rank} axes, found {padding!r}"
+        )
+    return tuple((before, after) for before, after in pairs)
+
+
+AMOUNTS = Form(_amounts, lambda layer, _: layer.padding, takes=Padding)
+
+
+@configurable
 class ZeroPadding(Layer):
     """Zeros before and after each of the `rank` axes of space of x (batch, *space, channels)."""
 
     rank = 0
 
-    def __init__(self, padding: Padding = 1, data_format: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.data_format = channels_last(data_format, f"layer {self.name!r}")
-        self.amounts = self._amounts(padding)
-
-    def _amounts(self, padding: Any) -> tuple[tuple[int, int], ...]:
-        """Return (before, after) for each axis.
-
-        Raises:
-            LayerArgumentError: If they are not whole numbers from 0 on, one or two an axis.
-        """
-        per_axis = [padding] * self.rank if isinstance(padding, int) else list(padding)
-        if self.rank == 1 and len(per_axis) == 2:
-            per_axis = [per_axis]
-        pairs = [(one, one) if isinstance(one, int) else tuple(one) for one in per_axis]
-        if len(pairs) != self.rank or any(
-            len(pair) != 2 or not all(isinstance(n, int) and n >= 0 for n in pair) for pair in pairs
-        ):
-            raise LayerArgumentError(
-                f"layer {self.name!r}: padding: expected a number from 0 on, or one or (before, "
-                f"after) for each of {self.rank} axes, found {padding!r}"
-            )
-        return tuple((before, after) for before, after in pairs)
+    amounts: tuple[tuple[int, int], ...] = argument(AMOUNTS, default=1, alias="padding")
+    data_format: str = argument(CHANNELS_LAST, default=None)
 
     def build(self, input_shape: Shape) -> None:
         """Check that the input fits."""
@@ -60,19 +69,17 @@ class ZeroPadding(Layer):
         return input_shape[0], *space, input_shape[-1]
 
 
+@configurable
 class ZeroPadding1D(ZeroPadding):
     """Zeros before and after the steps of x (batch, steps, channels)."""
 
     rank = 1
+    data_format: str = argument(CHANNELS_LAST, default=None, in_config=False)
 
     @property
     def padding(self) -> tuple[int, int]:
         """How many zeros stand before and after."""
         return self.amounts[0]
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        return super().get_config() | {"padding": self.padding}
 
 
 class ZeroPadding2D(ZeroPadding):
@@ -84,7 +91,3 @@ class ZeroPadding2D(ZeroPadding):
     def padding(self) -> tuple[tuple[int, int], ...]:
         """How many zeros stand before and after on each axis."""
         return self.amounts
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        return super().get_config() | {"padding": self.padding, "data_format": self.data_format}

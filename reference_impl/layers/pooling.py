@@ -1,43 +1,46 @@
 """Pooling: the largest element or the mean of each window, and means over all of space."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import KW_ONLY
+from typing import Any, ClassVar
 
-from saveproof.reference_impl.autodiff import Tensor, average_pool, max_pool, mean
+from saveproof.reference_impl.fields import Form, argument, configurable
 from saveproof.reference_impl.layers.arguments import (
-    DATA_FORMATS,
+    CHANNELS_LAST,
+    DATA_FORMAT,
+    PADDING,
+    SIZES,
     LayerArgumentError,
-    channels_last,
     check_rank,
-    one_of,
     sizes,
+    where,
 )
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.nest import Shape
-from saveproof.reference_impl.windows import output_length
+from saveproof.reference_impl.numerics.autodiff import Tensor, average_pool, max_pool, mean
+from saveproof.reference_impl.numerics.windows import output_length
 
 
+def _sizes_or_pool_size(layer: "Pooling", name: str, value: Any) -> tuple[int, ...]:
+    return sizes(layer.pool_size if value is None else value, layer.rank, where(layer, name))
+
+
+SIZES_OR_POOL_SIZE = Form(_sizes_or_pool_size, takes=int | Sequence[int] | None)
+
+
+@configurable
 class Pooling(Layer):
     """One number a window and channel of x (batch, *space, channels), over `rank` axes of space."""
 
     rank = 0
-    pool: Callable[..., Tensor]
+    paddings = ("valid", "same")
+    pool: ClassVar[Callable[..., Tensor]]
 
-    def __init__(
-        self,
-        pool_size: int | Sequence[int] = 2,
-        strides: int | Sequence[int] | None = None,
-        padding: str = "valid",
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        where = f"layer {self.name!r}"
-        step = pool_size if strides is None else strides
-        self.pool_size = sizes(pool_size, self.rank, f"{where}: pool_size")
-        self.strides = sizes(step, self.rank, f"{where}: strides")
-        self.padding = one_of(padding, ("valid", "same"), f"{where}: padding")
-        self.data_format = channels_last(data_format, where)
+    pool_size: tuple[int, ...] = argument(SIZES, default=2)
+    strides: tuple[int, ...] = argument(SIZES_OR_POOL_SIZE, default=None)
+    padding: str = argument(PADDING, default="valid")
+    data_format: str = argument(CHANNELS_LAST, default=None)
+    first_in_config = (*Layer.first_in_config, "pool_size", "padding")
 
     def build(self, input_shape: Shape) -> None:
         """Check that the input fits."""
@@ -72,15 +75,6 @@ class Pooling(Layer):
             )
         return input_shape[0], *space, input_shape[-1]
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        return super().get_config() | {
-            "pool_size": self.pool_size,
-            "padding": self.padding,
-            "strides": self.strides,
-            "data_format": self.data_format,
-        }
-
 
 class MaxPooling1D(Pooling):
     """The largest element of each window of x (batch, steps, channels)."""
@@ -110,17 +104,15 @@ class AveragePooling2D(Pooling):
     pool = staticmethod(average_pool)
 
 
+@configurable
 class GlobalAveragePooling(Layer):
     """The mean over all axes of space, which keep length 1 with `keepdims`."""
 
     rank = 0
 
-    def __init__(
-        self, data_format: str | None = None, *, keepdims: bool = False, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        self.data_format = one_of(data_format or "channels_last", DATA_FORMATS, "data_format")
-        self.keepdims = keepdims
+    data_format: str = argument(DATA_FORMAT, default=None)
+    _: KW_ONLY
+    keepdims: bool = False
 
     def _space(self) -> range:
         return (
@@ -148,10 +140,6 @@ class GlobalAveragePooling(Layer):
         if self.keepdims:
             return tuple(1 if a in space else size for a, size in enumerate(input_shape))
         return tuple(size for a, size in enumerate(input_shape) if a not in space)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        return super().get_config() | {"data_format": self.data_format, "keepdims": self.keepdims}
 
 
 class GlobalAveragePooling1D(GlobalAveragePooling):

@@ -1,19 +1,55 @@
 """Recurrent: what the recurrent layers share, a cell applied step by step."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import KW_ONLY
+from typing import Any, ClassVar
 
 import numpy as np
 
-from saveproof.reference_impl import activations, constraints, initializers, regularizers
-from saveproof.reference_impl.autodiff import Tensor, Variable, cast, matmul, multiply, stack
-from saveproof.reference_impl.layers.arguments import LayerArgumentError, UnsupportedArgumentError
+from saveproof.reference_impl import initializers
+from saveproof.reference_impl.fields import Form, argument, attribute, configurable
+from saveproof.reference_impl.layers.arguments import (
+    ACTIVATION,
+    CONSTRAINT,
+    INITIALIZER,
+    REGULARIZER,
+    LayerArgumentError,
+    UnsupportedArgumentError,
+    where,
+)
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.limits import check_size
 from saveproof.reference_impl.nest import Nested, Shape, is_shape
+from saveproof.reference_impl.numerics.autodiff import (
+    Tensor,
+    Variable,
+    cast,
+    matmul,
+    multiply,
+    stack,
+)
 from saveproof.reference_impl.random import Generator, process_generator
 
 
+def _at_least_one(layer: Layer, name: str, value: int) -> int:
+    if value < 1:
+        raise LayerArgumentError(f"{where(layer, name)}: expected >= 1, found {value!r}")
+    return value
+
+
+def _not_time_major(layer: Layer, name: str, value: bool) -> bool:  # noqa: FBT001 (what is given)
+    if value:
+        raise UnsupportedArgumentError(
+            f"layer {layer.name!r}: {name}=True is not supported; "
+            "give inputs as (batch, steps, features)"
+        )
+    return value
+
+
+SHARE = Form(lambda _, __, value: min(1.0, max(0.0, value)))
+
+
+@configurable
 class Recurrent(Layer):
     """A cell applied to each step of x (batch, steps, features) in turn, with its states.
 
@@ -26,66 +62,39 @@ class Recurrent(Layer):
     `unroll` and `implementation` change nothing here; they are kept for the config.
     """
 
-    cell_name: str
+    cell_name: ClassVar[str]
     gates = 1
     state_count = 1
 
-    def __init__(
-        self,
-        units: int,
-        activation: object = "tanh",
-        *,
-        use_bias: bool = True,
-        kernel_initializer: object = "glorot_uniform",
-        recurrent_initializer: object = "orthogonal",
-        bias_initializer: object = "zeros",
-        kernel_regularizer: object = None,
-        recurrent_regularizer: object = None,
-        bias_regularizer: object = None,
-        activity_regularizer: object = None,
-        kernel_constraint: object = None,
-        recurrent_constraint: object = None,
-        bias_constraint: object = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        return_sequences: bool = False,
-        return_state: bool = False,
-        go_backwards: bool = False,
-        stateful: bool = False,
-        unroll: bool = False,
-        time_major: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        if units < 1:
-            raise LayerArgumentError(f"layer {self.name!r}: units: expected >= 1, found {units!r}")
-        if time_major:
-            raise UnsupportedArgumentError(
-                f"layer {self.name!r}: time_major=True is not supported; "
-                "give inputs as (batch, steps, features)"
-            )
-        self.units = units
-        self.activation = activations.get(activation)
-        self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.recurrent_initializer = initializers.get(recurrent_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.activity_regularizer = regularizers.get(activity_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.recurrent_constraint = constraints.get(recurrent_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
-        self.dropout = min(1.0, max(0.0, dropout))
-        self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
-        self.return_sequences = return_sequences
-        self.return_state = return_state
-        self.go_backwards = go_backwards
-        self.stateful = stateful
-        self.unroll = unroll
-        self.time_major = time_major
-        self.bias: Variable | None = None
+    units: int = argument(Form(_at_least_one))
+    activation: Any = argument(ACTIVATION, default="tanh")
+    _: KW_ONLY
+    use_bias: bool = True
+    kernel_initializer: Any = argument(INITIALIZER, default="glorot_uniform")
+    recurrent_initializer: Any = argument(INITIALIZER, default="orthogonal")
+    bias_initializer: Any = argument(INITIALIZER, default="zeros")
+    kernel_regularizer: Any = argument(REGULARIZER, default=None)
+    recurrent_regularizer: Any = argument(REGULARIZER, default=None)
+    bias_regularizer: Any = argument(REGULARIZER, default=None)
+    activity_regularizer: Any = argument(REGULARIZER, default=None)
+    kernel_constraint: Any = argument(CONSTRAINT, default=None)
+    recurrent_constraint: Any = argument(CONSTRAINT, default=None)
+    bias_constraint: Any = argument(CONSTRAINT, default=None)
+    dropout: float = argument(SHARE, default=0.0)
+    recurrent_dropout: float = argument(SHARE, default=0.0)
+    return_sequences: bool = False
+    return_state: bool = False
+    go_backwards: bool = False
+    stateful: bool = False
+    unroll: bool = False
+    time_major: bool = argument(Form(_not_time_major), default=False)
+    bias: Variable | None = attribute(default=None)
+    first_in_config = (
+        *(*Layer.first_in_config, "return_sequences", "return_state", "go_backwards", "stateful"),
+        *("unroll", "time_major"),
+    )
+
+    def __post_init__(self) -> None:
         self.states: list[Variable] = []
         if self.dropout or self.recurrent_dropout:
             first = Generator(process_generator().seed()).state
@@ -112,27 +121,14 @@ class Recurrent(Layer):
                 f"known number of features, found {shape}"
             )
         width = self.gates * self.units
-        self.kernel = self.add_weight(
-            f"{self.cell_name}/kernel",
-            (shape[-1], width),
-            initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
-        self.recurrent_kernel = self.add_weight(
-            f"{self.cell_name}/recurrent_kernel",
-            (self.units, width),
-            initializer=self.recurrent_initializer,
-            regularizer=self.recurrent_regularizer,
-            constraint=self.recurrent_constraint,
+        cell = self.cell_name
+        self.kernel = self.add_weight_of("kernel", (shape[-1], width), name=f"{cell}/kernel")
+        self.recurrent_kernel = self.add_weight_of(
+            "recurrent", (self.units, width), name=f"{cell}/recurrent_kernel"
         )
         if self.use_bias:
-            self.bias = self.add_weight(
-                f"{self.cell_name}/bias",
-                self._bias_shape,
-                initializer=self._initial_bias,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
+            self.bias = self.add_weight_of(
+                "bias", self._bias_shape, name=f"{cell}/bias", initializer=self._initial_bias
             )
         if self.stateful:
             self._create_states(shape[0])
@@ -251,32 +247,6 @@ class Recurrent(Layer):
         state: Shape = (batch, self.units)
         output: Shape = (batch, steps, self.units) if self.return_sequences else state
         return [output, *[state] * self.state_count] if self.return_state else output
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        return super().get_config() | {
-            "return_sequences": self.return_sequences,
-            "return_state": self.return_state,
-            "go_backwards": self.go_backwards,
-            "stateful": self.stateful,
-            "unroll": self.unroll,
-            "time_major": self.time_major,
-            "units": self.units,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "recurrent_initializer": initializers.serialize(self.recurrent_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "recurrent_regularizer": regularizers.serialize(self.recurrent_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            "kernel_constraint": constraints.serialize(self.kernel_constraint),
-            "recurrent_constraint": constraints.serialize(self.recurrent_constraint),
-            "bias_constraint": constraints.serialize(self.bias_constraint),
-            "dropout": self.dropout,
-            "recurrent_dropout": self.recurrent_dropout,
-        }
 
 
 def _listed(value: Nested) -> Sequence[Any]:

@@ -1,13 +1,15 @@
 """SimpleRNN, LSTM and GRU."""
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY
 from typing import Any
 
 import numpy as np
 
-from saveproof.reference_impl import activations
-from saveproof.reference_impl.autodiff import Tensor, cast, matmul
+from saveproof.reference_impl.fields import Form, argument, configurable
+from saveproof.reference_impl.layers.arguments import ACTIVATION
 from saveproof.reference_impl.layers.recurrence import Recurrent
+from saveproof.reference_impl.numerics.autodiff import Tensor, cast, matmul
 
 
 class SimpleRNN(Recurrent):
@@ -20,31 +22,21 @@ class SimpleRNN(Recurrent):
         return [self.activation(drive + self._recurrent(dropped))]
 
 
+def _implementation(layer: Recurrent, _: str, value: int) -> int:
+    """Return 1 with `recurrent_dropout`, to which tf_keras's cells fall back."""
+    return 1 if layer.recurrent_dropout else value
+
+
+@configurable
 class Gated(Recurrent):
     """A recurrent layer whose gates have an activation of their own."""
 
-    def __init__(
-        self,
-        units: int,
-        activation: object = "tanh",
-        recurrent_activation: object = "sigmoid",
-        *,
-        implementation: int = 2,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(units, activation, **kwargs)
-        self.recurrent_activation = activations.get(recurrent_activation)
-        # tf_keras's cells fall back to implementation 1 and say so in the config.
-        self.implementation = 1 if self.recurrent_dropout else implementation
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        return super().get_config() | {
-            "recurrent_activation": activations.serialize(self.recurrent_activation),
-            "implementation": self.implementation,
-        }
+    recurrent_activation: Any = argument(ACTIVATION, default="sigmoid")
+    _: KW_ONLY
+    implementation: int = argument(Form(_implementation), default=2)
 
 
+@configurable
 class LSTM(Gated):
     """c' = f c + i g, h' = o activation(c'), gates i, f, g, o in this order.
 
@@ -56,11 +48,8 @@ class LSTM(Gated):
     gates = 4
     state_count = 2
 
-    def __init__(
-        self, units: int, *args: Any, unit_forget_bias: bool = True, **kwargs: Any
-    ) -> None:
-        super().__init__(units, *args, **kwargs)
-        self.unit_forget_bias = unit_forget_bias
+    _: KW_ONLY
+    unit_forget_bias: bool = True
 
     def _initial_bias(self, shape: Sequence[int], dtype: str = "float32") -> np.ndarray:
         if not self.unit_forget_bias:
@@ -76,11 +65,8 @@ class LSTM(Gated):
         c = f * states[1] + i * self.activation(self._gate(total, 2))
         return [self.recurrent_activation(self._gate(total, 3)) * self.activation(c), c]
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        return super().get_config() | {"unit_forget_bias": self.unit_forget_bias}
 
-
+@configurable
 class GRU(Gated):
     """h' = z h + (1 - z) g, gates z, r, g in this order.
 
@@ -91,9 +77,8 @@ class GRU(Gated):
     cell_name = "gru_cell"
     gates = 3
 
-    def __init__(self, units: int, *args: Any, reset_after: bool = True, **kwargs: Any) -> None:
-        super().__init__(units, *args, **kwargs)
-        self.reset_after = reset_after
+    _: KW_ONLY
+    reset_after: bool = True
 
     @property
     def _bias_shape(self) -> tuple[int, ...]:
@@ -125,7 +110,3 @@ class GRU(Gated):
             return matmul(h, cast(self.recurrent_kernel, h.dtype)[:, : 2 * self.units])
         inner = self._recurrent(h)
         return inner if self.bias is None else inner + cast(self.bias, h.dtype)[1]
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, as tf_keras writes them."""
-        return super().get_config() | {"reset_after": self.reset_after}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import ml_dtypes
 import numpy as np
 
-from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.numerics.autodiff import Variable
 
 OPAQUE = np.dtype("V2")
 """What HDF5 has of bfloat16: two bytes a number, with no word of what they are."""

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from saveproof.reference_impl.autodiff import Tensor, add, concatenate, multiply
 from saveproof.reference_impl.layers.arguments import LayerArgumentError
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.call_context import CallFrame, calling
 from saveproof.reference_impl.layers.recurrence import Recurrent
+from saveproof.reference_impl.layers.serialization import Entry, deserialize_layer
 from saveproof.reference_impl.nest import Nested, Shape, is_shape
-from saveproof.reference_impl.serialization import Entry, deserialize_layer
+from saveproof.reference_impl.numerics.autodiff import Tensor, add, concatenate, multiply
 
 FORWARD, BACKWARD = "forward_", "backward_"
 

@@ -1,7 +1,7 @@
 """The built-in losses as classes."""
 
+from saveproof.reference_impl.fields import Form, argument, config_of_fields, configurable
 from saveproof.reference_impl.losses.functions import (
-    LossFunction,
     binary_crossentropy,
     categorical_crossentropy,
     categorical_hinge,
@@ -18,152 +18,139 @@ from saveproof.reference_impl.losses.functions import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
-from saveproof.reference_impl.losses.loss import LossFunctionWrapper
+from saveproof.reference_impl.losses.loss import REDUCTION, LossFunctionWrapper
 
 
-class _PlainLoss(LossFunctionWrapper):
+class _FunctionLoss(LossFunctionWrapper):
+    """A loss whose own arguments, beside those of every loss, are those of its function."""
+
+    def __post_init__(self) -> None:
+        config = config_of_fields(self)
+        self.kwargs = {key: config[key] for key in config if key not in ("reduction", "name")}
+
+
+def _or_that_of_the_function(owner: LossFunctionWrapper, _: str, value: str | None) -> str:
+    return value or owner.fn.__name__
+
+
+@configurable
+class _PlainLoss(_FunctionLoss):
     """A loss whose function takes no arguments of its own."""
 
-    function: LossFunction
-
-    def __init__(self, reduction: str = "auto", name: str | None = None) -> None:
-        super().__init__(self.function, reduction, name or self.function.__name__)
+    reduction: str = argument(REDUCTION, default="auto")
+    name: str | None = argument(Form(_or_that_of_the_function), default=None)
 
 
 class MeanSquaredError(_PlainLoss):
     """The reduced `mean_squared_error`."""
 
-    function = staticmethod(mean_squared_error)
+    fn = staticmethod(mean_squared_error)
 
 
 class MeanAbsoluteError(_PlainLoss):
     """The reduced `mean_absolute_error`."""
 
-    function = staticmethod(mean_absolute_error)
+    fn = staticmethod(mean_absolute_error)
 
 
 class MeanAbsolutePercentageError(_PlainLoss):
     """The reduced `mean_absolute_percentage_error`."""
 
-    function = staticmethod(mean_absolute_percentage_error)
+    fn = staticmethod(mean_absolute_percentage_error)
 
 
 class MeanSquaredLogarithmicError(_PlainLoss):
     """The reduced `mean_squared_logarithmic_error`."""
 
-    function = staticmethod(mean_squared_logarithmic_error)
+    fn = staticmethod(mean_squared_logarithmic_error)
 
 
 class LogCosh(_PlainLoss):
     """The reduced `log_cosh`."""
 
-    function = staticmethod(log_cosh)
+    fn = staticmethod(log_cosh)
 
 
 class Hinge(_PlainLoss):
     """The reduced `hinge`."""
 
-    function = staticmethod(hinge)
+    fn = staticmethod(hinge)
 
 
 class SquaredHinge(_PlainLoss):
     """The reduced `squared_hinge`."""
 
-    function = staticmethod(squared_hinge)
+    fn = staticmethod(squared_hinge)
 
 
 class CategoricalHinge(_PlainLoss):
     """The reduced `categorical_hinge`."""
 
-    function = staticmethod(categorical_hinge)
+    fn = staticmethod(categorical_hinge)
 
 
 class KLDivergence(_PlainLoss):
     """The reduced `kl_divergence`."""
 
-    function = staticmethod(kl_divergence)
+    fn = staticmethod(kl_divergence)
 
 
 class Poisson(_PlainLoss):
     """The reduced `poisson`."""
 
-    function = staticmethod(poisson)
+    fn = staticmethod(poisson)
 
 
-class Huber(LossFunctionWrapper):
+@configurable
+class Huber(_FunctionLoss):
     """The reduced `huber`."""
 
-    def __init__(
-        self, delta: float = 1.0, reduction: str = "auto", name: str = "huber_loss"
-    ) -> None:
-        super().__init__(huber, reduction, name, delta=delta)
+    fn = staticmethod(huber)
+    delta: float = 1.0
+    reduction: str = argument(REDUCTION, default="auto")
+    name: str = "huber_loss"
 
 
-class CosineSimilarity(LossFunctionWrapper):
+@configurable
+class CosineSimilarity(_FunctionLoss):
     """The reduced `cosine_similarity`."""
 
-    def __init__(
-        self, axis: int = -1, reduction: str = "auto", name: str = "cosine_similarity"
-    ) -> None:
-        super().__init__(cosine_similarity, reduction, name, axis=axis)
+    fn = staticmethod(cosine_similarity)
+    axis: int = -1
+    reduction: str = argument(REDUCTION, default="auto")
+    name: str = "cosine_similarity"
 
 
-class BinaryCrossentropy(LossFunctionWrapper):
+@configurable
+class BinaryCrossentropy(_FunctionLoss):
     """The reduced `binary_crossentropy`."""
 
-    def __init__(
-        self,
-        from_logits: bool = False,  # noqa: FBT001 (Keras's signature)
-        label_smoothing: float = 0.0,
-        axis: int = -1,
-        reduction: str = "auto",
-        name: str = "binary_crossentropy",
-    ) -> None:
-        super().__init__(
-            binary_crossentropy,
-            reduction,
-            name,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+    fn = staticmethod(binary_crossentropy)
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    axis: int = -1
+    reduction: str = argument(REDUCTION, default="auto")
+    name: str = "binary_crossentropy"
 
 
-class CategoricalCrossentropy(LossFunctionWrapper):
+@configurable
+class CategoricalCrossentropy(_FunctionLoss):
     """The reduced `categorical_crossentropy`."""
 
-    def __init__(
-        self,
-        from_logits: bool = False,  # noqa: FBT001 (Keras's signature)
-        label_smoothing: float = 0.0,
-        axis: int = -1,
-        reduction: str = "auto",
-        name: str = "categorical_crossentropy",
-    ) -> None:
-        super().__init__(
-            categorical_crossentropy,
-            reduction,
-            name,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+    fn = staticmethod(categorical_crossentropy)
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    axis: int = -1
+    reduction: str = argument(REDUCTION, default="auto")
+    name: str = "categorical_crossentropy"
 
 
-class SparseCategoricalCrossentropy(LossFunctionWrapper):
+@configurable
+class SparseCategoricalCrossentropy(_FunctionLoss):
     """The reduced `sparse_categorical_crossentropy`."""
 
-    def __init__(
-        self,
-        from_logits: bool = False,  # noqa: FBT001 (Keras's signature)
-        ignore_class: int | None = None,
-        reduction: str = "auto",
-        name: str = "sparse_categorical_crossentropy",
-    ) -> None:
-        super().__init__(
-            sparse_categorical_crossentropy,
-            reduction,
-            name,
-            from_logits=from_logits,
-            ignore_class=ignore_class,
-        )
+    fn = staticmethod(sparse_categorical_crossentropy)
+    from_logits: bool = False
+    ignore_class: int | None = None
+    reduction: str = argument(REDUCTION, default="auto")
+    name: str = "sparse_categorical_crossentropy"

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from saveproof.reference_impl import autodiff as ad
-from saveproof.reference_impl.autodiff import Operand, Tensor
 from saveproof.reference_impl.catalogue import Catalogue
 from saveproof.reference_impl.losses.shapes import check_repeats, check_same
-from saveproof.reference_impl.tape import value_of
+from saveproof.reference_impl.numerics import autodiff as ad
+from saveproof.reference_impl.numerics.autodiff import Operand, Tensor
+from saveproof.reference_impl.numerics.tape import value_of
 
 EPSILON = 1e-7
 LossFunction = Callable[..., Tensor]

@@ -5,31 +5,36 @@ from typing import Any, Self
 
 import numpy as np
 
-from saveproof.reference_impl import autodiff as ad
-from saveproof.reference_impl.autodiff import Operand, Tensor
 from saveproof.reference_impl.catalogue import Config
-from saveproof.reference_impl.config_types import made_from
+from saveproof.reference_impl.fields import Configured, Form
 from saveproof.reference_impl.losses.functions import FUNCTIONS, LossFunction, squeezed
 from saveproof.reference_impl.losses.shapes import check_repeats, fitted_weights
-from saveproof.reference_impl.plain import PlainArguments
-from saveproof.reference_impl.tape import value_of
+from saveproof.reference_impl.numerics import autodiff as ad
+from saveproof.reference_impl.numerics.autodiff import Operand, Tensor
+from saveproof.reference_impl.numerics.tape import value_of
 
 _REDUCTIONS = ("auto", "none", "sum", "sum_over_batch_size")
 
 
-class Loss(PlainArguments):
+def _known_reduction(owner: object, name: str, value: str) -> str:
+    if value not in _REDUCTIONS:
+        raise ValueError(
+            f"{type(owner).__name__}: expected {name} in {sorted(_REDUCTIONS)}, found {value!r}"
+        )
+    return value
+
+
+REDUCTION = Form(_known_reduction)
+
+
+class Loss(Configured):
     """A loss that is reduced to a number: the mean (`auto`) or sum over samples, or not at all.
 
     Subclasses state `call(y_true, y_pred)`, with one value a sample.
     """
 
     def __init__(self, reduction: str = "auto", name: str | None = None) -> None:
-        if reduction not in _REDUCTIONS:
-            raise ValueError(
-                f"{type(self).__name__}: expected reduction in {sorted(_REDUCTIONS)}, "
-                f"found {reduction!r}"
-            )
-        self.reduction = reduction
+        self.reduction = _known_reduction(self, "reduction", reduction)
         self.name = name
 
     def __call__(
@@ -53,16 +58,14 @@ class Loss(PlainArguments):
 
     def get_config(self) -> Config:
         """Return the constructor's arguments."""
-        return {"reduction": self.reduction, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Return the loss that `get_config` described."""
-        return made_from(cls, config)
+        return {"reduction": self.reduction, "name": self.name} | super().get_config()
 
 
 class LossFunctionWrapper(Loss):
     """A loss whose values are given by a function and its keyword arguments."""
+
+    fn: LossFunction
+    kwargs: Mapping[str, Any]
 
     def __init__(
         self,
@@ -91,7 +94,7 @@ class LossFunctionWrapper(Loss):
 
     def get_config(self) -> Config:
         """Return the constructor's arguments and the name of the function."""
-        return super().get_config() | self.kwargs | {"fn": self.fn.__name__}
+        return super().get_config() | {**self.kwargs, "fn": self.fn.__name__}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -99,7 +102,7 @@ class LossFunctionWrapper(Loss):
         arguments = {key: value for key, value in config.items() if key != "fn"}
         if cls is LossFunctionWrapper:
             arguments["fn"] = FUNCTIONS.get(config["fn"])
-        return made_from(cls, arguments)
+        return super().from_config(arguments)
 
 
 def reduced(losses: Tensor, sample_weight: Operand | None, reduction: str) -> Tensor:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from saveproof.reference_impl.autodiff import Operand
-from saveproof.reference_impl.tape import value_of
+from saveproof.reference_impl.numerics.autodiff import Operand
+from saveproof.reference_impl.numerics.tape import value_of
 
 
 class ShapeMismatch(ValueError):

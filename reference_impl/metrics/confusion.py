@@ -4,47 +4,37 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from saveproof.reference_impl.autodiff import Operand, Tensor, Variable
-from saveproof.reference_impl.catalogue import Config
+from saveproof.reference_impl.fields import argument, configurable
 from saveproof.reference_impl.initializers import as_dtype
 from saveproof.reference_impl.losses.functions import squeezed
 from saveproof.reference_impl.losses.shapes import check_same
-from saveproof.reference_impl.metrics.metric import Metric, ratio, spread_weights
-from saveproof.reference_impl.tape import value_of
+from saveproof.reference_impl.metrics.metric import DTYPE, NAME, Metric, ratio, spread_weights
+from saveproof.reference_impl.numerics.autodiff import Operand, Tensor, Variable
+from saveproof.reference_impl.numerics.tape import value_of
 
 # What stands in for the scores that are not among the top k, as in Keras.
 _NEVER = -1e10
 
 
+@configurable
 class _Confusion(Metric):
     """What Precision and Recall share: thresholds, and two counts at each of them."""
 
-    def __init__(
-        self,
-        thresholds: float | Sequence[float] | None = None,
-        top_k: int | None = None,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: str | None = None,
-    ) -> None:
-        super().__init__(name, dtype)
-        self.init_thresholds = thresholds
-        self.top_k = top_k
-        self.class_id = class_id
-        default = 0.5 if top_k is None else _NEVER
-        chosen = np.atleast_1d(default if thresholds is None else thresholds)
-        if thresholds is not None and not ((chosen >= 0) & (chosen <= 1)).all():
+    init_thresholds: float | Sequence[float] | None = argument(default=None, alias="thresholds")
+    top_k: int | None = None
+    class_id: int | None = None
+    name: str = argument(NAME, default=None)
+    dtype: str = argument(DTYPE, default=None)
+
+    def __post_init__(self) -> None:
+        given = self.init_thresholds
+        default = 0.5 if self.top_k is None else _NEVER
+        chosen = np.atleast_1d(default if given is None else given)
+        if given is not None and not ((chosen >= 0) & (chosen <= 1)).all():
             raise ValueError(
-                f"{type(self).__name__}: expected thresholds in [0, 1], found {thresholds!r}"
+                f"{type(self).__name__}: expected thresholds in [0, 1], found {given!r}"
             )
         self.thresholds: list[float] = [float(threshold) for threshold in chosen]
-
-    def get_config(self) -> Config:
-        return super().get_config() | {
-            "thresholds": self.init_thresholds,
-            "top_k": self.top_k,
-            "class_id": self.class_id,
-        }
 
     def _elements(
         self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None
@@ -61,21 +51,15 @@ class _Confusion(Metric):
         return scores.reshape(1, -1) > limits, t.reshape(-1) != 0, weights.reshape(-1)
 
 
+@configurable
 class Precision(_Confusion):
     """The share of right ones among positive decisions.
 
     Source: https://keras.io/2.16/api/metrics/classification_metrics/#precision-class
     """
 
-    def __init__(
-        self,
-        thresholds: float | Sequence[float] | None = None,
-        top_k: int | None = None,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: str | None = None,
-    ) -> None:
-        super().__init__(thresholds, top_k, class_id, name, dtype)
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self.true_positives = self.add_weight("true_positives", (len(self.thresholds),))
         self.false_positives = self.add_weight("false_positives", (len(self.thresholds),))
 
@@ -92,21 +76,15 @@ class Precision(_Confusion):
         return _share(self.true_positives, self.false_positives)
 
 
+@configurable
 class Recall(_Confusion):
     """The share of positive elements that are decided so.
 
     Source: https://keras.io/2.16/api/metrics/classification_metrics/#recall-class
     """
 
-    def __init__(
-        self,
-        thresholds: float | Sequence[float] | None = None,
-        top_k: int | None = None,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: str | None = None,
-    ) -> None:
-        super().__init__(thresholds, top_k, class_id, name, dtype)
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self.true_positives = self.add_weight("true_positives", (len(self.thresholds),))
         self.false_negatives = self.add_weight("false_negatives", (len(self.thresholds),))
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from saveproof.reference_impl.autodiff import Operand, Tensor
 from saveproof.reference_impl.catalogue import Catalogue
 from saveproof.reference_impl.losses import functions as losses
 from saveproof.reference_impl.losses.shapes import ShapeMismatch, check_same
-from saveproof.reference_impl.tape import value_of
+from saveproof.reference_impl.numerics.autodiff import Operand, Tensor
+from saveproof.reference_impl.numerics.tape import value_of
 
 MetricFunction = Callable[..., Tensor]
 

@@ -5,30 +5,45 @@ from typing import Any, Self
 
 import numpy as np
 
-from saveproof.reference_impl import autodiff as ad
 from saveproof.reference_impl import initializers
-from saveproof.reference_impl.autodiff import Operand, Tensor, Variable
 from saveproof.reference_impl.catalogue import Config
-from saveproof.reference_impl.config_types import made_from
 from saveproof.reference_impl.custom_objects import registered_name
+from saveproof.reference_impl.fields import Configured, Form, argument, configurable
 from saveproof.reference_impl.losses.functions import squeezed
 from saveproof.reference_impl.losses.loss import weights_of_valid
 from saveproof.reference_impl.losses.shapes import check_repeats, fitted_weights, unfit
 from saveproof.reference_impl.metrics.functions import FUNCTIONS, MetricFunction
 from saveproof.reference_impl.naming import snake_case, unique_name
-from saveproof.reference_impl.plain import PlainArguments
-from saveproof.reference_impl.tape import value_of
+from saveproof.reference_impl.numerics import autodiff as ad
+from saveproof.reference_impl.numerics.autodiff import Operand, Tensor, Variable
+from saveproof.reference_impl.numerics.tape import value_of
 
 
-class Metric(PlainArguments):
+def _or_unique(owner: object, _: str, value: str | None) -> str:
+    return unique_name(snake_case(type(owner).__name__)) if value is None else value
+
+
+def _or_single(_: object, __: str, value: str | None) -> str:
+    return value or "float32"
+
+
+NAME = Form(_or_unique, takes=str | None)
+DTYPE = Form(_or_single, takes=str | None)
+
+
+class Metric(Configured):
     """A figure that accumulates: update it batch by batch, read the result, reset it.
 
     Subclasses declare their state with `add_weight` and state `update_state` and `result`.
     """
 
     def __init__(self, name: str | None = None, dtype: str | None = None) -> None:
-        self.name = name if name is not None else unique_name(snake_case(type(self).__name__))
-        self.dtype = dtype or "float32"
+        self.__pre_init__({})
+        self.name = _or_unique(self, "name", name)
+        self.dtype = _or_single(self, "dtype", dtype)
+        self.__post_init__()
+
+    def __pre_init__(self, given: Mapping[str, Any]) -> None:
         self.variables: list[Variable] = []
 
     def add_weight(
@@ -73,19 +88,17 @@ class Metric(PlainArguments):
 
     def get_config(self) -> Config:
         """Return the constructor's arguments."""
-        return {"name": self.name, "dtype": self.dtype}
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Return the metric that `get_config` described, in its initial state."""
-        return made_from(cls, config)
+        return {"name": self.name, "dtype": self.dtype} | super().get_config()
 
 
+@configurable
 class Sum(Metric):
     """The sum of values times weights."""
 
-    def __init__(self, name: str | None = "sum", dtype: str | None = None) -> None:
-        super().__init__(name, dtype)
+    name: str = argument(NAME, default="sum")
+    dtype: str = argument(DTYPE, default=None)
+
+    def __post_init__(self) -> None:
         self.total = self.add_weight("total")
 
     def update_state(self, values: Operand, sample_weight: Operand | None = None) -> None:
@@ -101,8 +114,7 @@ class Sum(Metric):
 class _Average(Metric):
     """A weighted mean; 0 before the first value."""
 
-    def __init__(self, name: str | None = None, dtype: str | None = None) -> None:
-        super().__init__(name, dtype)
+    def __post_init__(self) -> None:
         self.total = self.add_weight("total")
         self.count = self.add_weight("count")
 
@@ -118,11 +130,12 @@ class _Average(Metric):
         return Tensor(ratio(self.total.value, self.count.value))
 
 
+@configurable
 class Mean(_Average):
     """The mean of values, each counted by its weight; 0 before the first."""
 
-    def __init__(self, name: str | None = "mean", dtype: str | None = None) -> None:
-        super().__init__(name, dtype)
+    name: str = argument(NAME, default="mean")
+    dtype: str = argument(DTYPE, default=None)
 
     def update_state(self, values: Operand, sample_weight: Operand | None = None) -> None:
         """Add values, each times its weight."""
@@ -131,6 +144,9 @@ class Mean(_Average):
 
 class MeanMetricWrapper(_Average):
     """The mean of a function of targets and predictions."""
+
+    fn: MetricFunction
+    kwargs: Mapping[str, Any]
 
     def __init__(
         self,
@@ -158,7 +174,7 @@ class MeanMetricWrapper(_Average):
 
     def get_config(self) -> Config:
         """Return the constructor's arguments; the function by its name."""
-        config = super().get_config() | self.kwargs
+        config = super().get_config() | {**self.kwargs}
         return (
             config | {"fn": registered_name(self.fn)} if type(self) is MeanMetricWrapper else config
         )
@@ -169,16 +185,15 @@ class MeanMetricWrapper(_Average):
         arguments = dict(config)
         if cls is MeanMetricWrapper:
             arguments["fn"] = FUNCTIONS.get(arguments["fn"])
-        return made_from(cls, arguments)
+        return super().from_config(arguments)
 
 
+@configurable
 class RootMeanSquaredError(_Average):
     """The square root of the mean of (p - t)^2 over all elements."""
 
-    def __init__(
-        self, name: str | None = "root_mean_squared_error", dtype: str | None = None
-    ) -> None:
-        super().__init__(name, dtype)
+    name: str = argument(NAME, default="root_mean_squared_error")
+    dtype: str = argument(DTYPE, default=None)
 
     def update_state(
         self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None

@@ -1,16 +1,18 @@
 """Adagrad, Adadelta and RMSprop: rates scaled by accumulated squares of the gradient."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Unpack
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 import numpy as np
 
-from saveproof.reference_impl.autodiff import Variable
-from saveproof.reference_impl.catalogue import Config
-from saveproof.reference_impl.optimizers.optimizer import Optimizer, Options, Rate
+from saveproof.reference_impl.fields import argument, configurable
+from saveproof.reference_impl.numerics.autodiff import Variable
+from saveproof.reference_impl.optimizers.learning_rate import RATE
+from saveproof.reference_impl.optimizers.optimizer import Optimizer
 
 
+@configurable
 class Adagrad(Optimizer):
     """Rates that shrink with the sum of all squared gradients.
 
@@ -18,19 +20,11 @@ class Adagrad(Optimizer):
     the diagonal matrix; epsilon stands inside the root, as in Keras.
     """
 
-    def __init__(
-        self,
-        learning_rate: Rate = 0.001,
-        initial_accumulator_value: float = 0.1,
-        epsilon: float = 1e-7,
-        *,
-        name: str = "Adagrad",
-        **options: Unpack[Options],
-    ) -> None:
-        super().__init__(learning_rate, name=name, **options)
-        self.initial_accumulator_value = initial_accumulator_value
-        self.epsilon = epsilon
-        self._accumulators: list[Variable] = []
+    learning_rate: Any = argument(RATE, default=0.001)
+    initial_accumulator_value: float = 0.1
+    epsilon: float = 1e-7
+    _: KW_ONLY
+    name: str = "Adagrad"
 
     def build_slots(self, variables: Sequence[Variable]) -> None:
         start = self.initial_accumulator_value
@@ -47,32 +41,19 @@ class Adagrad(Optimizer):
             variable.value - gradient * self.rate_as(gradient.dtype) / scale
         )
 
-    def get_config(self) -> Config:
-        return super().get_config() | {
-            "initial_accumulator_value": self.initial_accumulator_value,
-            "epsilon": self.epsilon,
-        }
 
-
+@configurable
 class Adadelta(Optimizer):
     """Steps scaled by the ratio of past steps to past gradients.
 
     Source: Zeiler 2012, https://arxiv.org/abs/1212.5701, algorithm 1, times a learning rate.
     """
 
-    def __init__(
-        self,
-        learning_rate: Rate = 0.001,
-        rho: float = 0.95,
-        epsilon: float = 1e-7,
-        *,
-        name: str = "Adadelta",
-        **options: Unpack[Options],
-    ) -> None:
-        super().__init__(learning_rate, name=name, **options)
-        self.rho = rho
-        self.epsilon = epsilon
-        self._slots: list[tuple[Variable, Variable]] = []
+    learning_rate: Any = argument(RATE, default=0.001)
+    rho: float = 0.95
+    epsilon: float = 1e-7
+    _: KW_ONLY
+    name: str = "Adadelta"
 
     def build_slots(self, variables: Sequence[Variable]) -> None:
         self._slots = [
@@ -92,9 +73,6 @@ class Adadelta(Optimizer):
         deltas.value = np.asarray(deltas.value * rho + rest * delta * delta)
         variable.value = np.asarray(variable.value + delta * self.rate_as(gradient.dtype))
 
-    def get_config(self) -> Config:
-        return super().get_config() | {"rho": self.rho, "epsilon": self.epsilon}
-
 
 @dataclass(frozen=True, slots=True)
 class RMSpropSlots:
@@ -105,6 +83,7 @@ class RMSpropSlots:
     average_gradient: Variable | None
 
 
+@configurable
 class RMSprop(Optimizer):
     """Rates scaled by a moving mean of squared gradients.
 
@@ -113,24 +92,14 @@ class RMSprop(Optimizer):
     Departure: epsilon stands inside the root, as in Keras.
     """
 
-    def __init__(
-        self,
-        learning_rate: Rate = 0.001,
-        rho: float = 0.9,
-        momentum: float = 0.0,
-        epsilon: float = 1e-7,
-        *,
-        centered: bool = False,
-        name: str = "RMSprop",
-        **options: Unpack[Options],
-    ) -> None:
-        options.setdefault("ema_overwrite_frequency", 100)
-        super().__init__(learning_rate, name=name, **options)
-        self.rho = rho
-        self.momentum = momentum
-        self.epsilon = epsilon
-        self.centered = centered
-        self._slots: list[RMSpropSlots] = []
+    learning_rate: Any = argument(RATE, default=0.001)
+    rho: float = 0.9
+    momentum: float = 0.0
+    epsilon: float = 1e-7
+    _: KW_ONLY
+    centered: bool = False
+    name: str = "RMSprop"
+    ema_overwrite_frequency: int | None = 100
 
     def build_slots(self, variables: Sequence[Variable]) -> None:
         velocities = [self.slot(v, "velocity") for v in variables]
@@ -160,11 +129,3 @@ class RMSprop(Optimizer):
             step = slots.momentum.value * number(self.momentum) + step
             slots.momentum.value = np.asarray(step)
         variable.value = np.asarray(variable.value - step)
-
-    def get_config(self) -> Config:
-        return super().get_config() | {
-            "rho": self.rho,
-            "momentum": self.momentum,
-            "epsilon": self.epsilon,
-            "centered": self.centered,
-        }

@@ -1,20 +1,15 @@
 """Adam and its kin: moments of the gradient, with bias correction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Unpack
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 import numpy as np
 
-from saveproof.reference_impl.autodiff import Variable
-from saveproof.reference_impl.catalogue import Config
-from saveproof.reference_impl.optimizers.optimizer import (
-    Optimizer,
-    Options,
-    Rate,
-    SharedOptions,
-    as_cast,
-)
+from saveproof.reference_impl.fields import Form, argument, configurable
+from saveproof.reference_impl.numerics.autodiff import Variable
+from saveproof.reference_impl.optimizers.learning_rate import RATE, as_cast
+from saveproof.reference_impl.optimizers.optimizer import Optimizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +31,7 @@ class AdamStep:
     epsilon: np.ndarray
 
 
+@configurable
 class Adam(Optimizer):
     """Adaptive moment estimation.
 
@@ -44,24 +40,13 @@ class Adam(Optimizer):
     `amsgrad`: Reddi et al. 2018, https://arxiv.org/abs/1904.09237, algorithm 2.
     """
 
-    def __init__(
-        self,
-        learning_rate: Rate = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        *,
-        amsgrad: bool = False,
-        name: str = "Adam",
-        **options: Unpack[Options],
-    ) -> None:
-        super().__init__(learning_rate, name=name, **options)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.amsgrad = amsgrad
-        self._moments: list[Moments] = []
-        self._steps: dict[np.dtype, AdamStep] = {}
+    learning_rate: Any = argument(RATE, default=0.001)
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+    _: KW_ONLY
+    amsgrad: bool = False
+    name: str = "Adam"
 
     def build_slots(self, variables: Sequence[Variable]) -> None:
         pairs = [(self.slot(v, "m"), self.slot(v, "v")) for v in variables]
@@ -69,7 +54,7 @@ class Adam(Optimizer):
         self._moments = [Moments(m, v, v_hat) for (m, v), v_hat in zip(pairs, hats, strict=True)]
 
     def begin_step(self) -> None:
-        self._steps = {}
+        self._steps: dict[np.dtype, AdamStep] = {}
 
     def update_step(self, gradient: np.ndarray, variable: Variable) -> None:
         slots = self._moments[self.index_of(variable)]
@@ -93,14 +78,6 @@ class Adam(Optimizer):
         m /= scale
         variable.value = np.asarray(variable.value - m)
 
-    def get_config(self) -> Config:
-        return super().get_config() | {
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-            "amsgrad": self.amsgrad,
-        }
-
     def _step(self, dtype: np.dtype) -> AdamStep:
         one, t = dtype.type(1), dtype.type(int(self.iterations.value) + 1)
         # alpha := rate sqrt(1 - beta_2^t) / (1 - beta_1^t)
@@ -116,6 +93,13 @@ class Adam(Optimizer):
         return step
 
 
+def _given(_: Optimizer, name: str, value: float | None) -> float:
+    if value is None:
+        raise ValueError(f"AdamW: {name}: expected a number, found None; use Adam instead")
+    return value
+
+
+@configurable
 class AdamW(Adam):
     """Adam with decoupled weight decay.
 
@@ -123,53 +107,24 @@ class AdamW(Adam):
     Departure: with Keras, decay goes before the update and is scaled by the whole rate.
     """
 
-    def __init__(
-        self,
-        learning_rate: Rate = 0.001,
-        weight_decay: float = 0.004,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        *,
-        amsgrad: bool = False,
-        name: str = "AdamW",
-        **options: Unpack[SharedOptions],
-    ) -> None:
-        if weight_decay is None:
-            raise ValueError("AdamW: weight_decay: expected a number, found None; use Adam instead")
-        super().__init__(
-            learning_rate,
-            beta_1,
-            beta_2,
-            epsilon,
-            amsgrad=amsgrad,
-            name=name,
-            weight_decay=weight_decay,
-            **options,
-        )
+    weight_decay: float = argument(Form(_given), default=0.004)
+    _: KW_ONLY
+    name: str = "AdamW"
 
 
+@configurable
 class Adamax(Optimizer):
     """Adam with the infinity norm in place of the second moment.
 
     Source: Kingma and Ba 2015, https://arxiv.org/abs/1412.6980, algorithm 2; epsilon is Keras's.
     """
 
-    def __init__(
-        self,
-        learning_rate: Rate = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        *,
-        name: str = "Adamax",
-        **options: Unpack[Options],
-    ) -> None:
-        super().__init__(learning_rate, name=name, **options)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self._slots: list[tuple[Variable, Variable]] = []
+    learning_rate: Any = argument(RATE, default=0.001)
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+    _: KW_ONLY
+    name: str = "Adamax"
 
     def build_slots(self, variables: Sequence[Variable]) -> None:
         self._slots = [(self.slot(v, "m"), self.slot(v, "u")) for v in variables]
@@ -186,10 +141,3 @@ class Adamax(Optimizer):
         # w := w - rate m / ((1 - beta_1^t) (u + epsilon))
         scale = (u + number(self.epsilon)) * (number(1) - as_cast(self.beta_1, dtype) ** t)
         variable.value = np.asarray(variable.value - m * self.rate_as(dtype) / scale)
-
-    def get_config(self) -> Config:
-        return super().get_config() | {
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-        }

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from saveproof.reference_impl.gathered import Gathered, parts
+from saveproof.reference_impl.numerics.indexed_slices import Gathered, parts
 
 
 def clipped_by_norm(gradient: np.ndarray, limit: float) -> np.ndarray:

@@ -1,16 +1,19 @@
 """Nadam: Adam with Nesterov momentum and a momentum schedule."""
 
 from collections.abc import Sequence
-from typing import Unpack
+from dataclasses import KW_ONLY
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from saveproof.reference_impl.autodiff import Variable
-from saveproof.reference_impl.catalogue import Config
-from saveproof.reference_impl.optimizers.optimizer import Optimizer, Options, Rate, as_cast
+from saveproof.reference_impl.fields import argument, configurable
+from saveproof.reference_impl.numerics.autodiff import Variable
+from saveproof.reference_impl.optimizers.learning_rate import RATE, as_cast
+from saveproof.reference_impl.optimizers.optimizer import Optimizer
 
 
+@configurable
 class Nadam(Optimizer):
     """Adam with Nesterov momentum.
 
@@ -20,22 +23,16 @@ class Nadam(Optimizer):
     is counted per variable, which goes wrong inside a traced function and after a resume.
     """
 
-    def __init__(
-        self,
-        learning_rate: Rate = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        *,
-        name: str = "Nadam",
-        **options: Unpack[Options],
-    ) -> None:
-        super().__init__(learning_rate, name=name, **options)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
+    learning_rate: Any = argument(RATE, default=0.001)
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+    _: KW_ONLY
+    name: str = "Nadam"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self._product = Variable(np.ones((), np.float32), name="Variable:0", trainable=False)
-        self._slots: list[tuple[Variable, Variable]] = []
 
     @property
     def extra_state(self) -> dict[str, Variable]:
@@ -83,13 +80,6 @@ class Nadam(Optimizer):
             if product == 0:
                 break
         self._product.value = product
-
-    def get_config(self) -> Config:
-        return super().get_config() | {
-            "beta_1": self.beta_1,
-            "beta_2": self.beta_2,
-            "epsilon": self.epsilon,
-        }
 
     def _momentum_at(self, t: int, dtype: np.dtype) -> np.ndarray:
         number = dtype.type

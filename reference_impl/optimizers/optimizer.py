@@ -1,53 +1,31 @@
-"""Optimizer: what every optimizer shares around its update formula.
-
-Long because what every optimizer shares (slots, clipping, decay, averages, config) is one update.
-"""
+"""Optimizer: what every optimizer shares around its update formula."""
 
 import logging
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Self, TypedDict
+from dataclasses import KW_ONLY
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from saveproof.reference_impl import schedules
-from saveproof.reference_impl.autodiff import Variable
-from saveproof.reference_impl.catalogue import Config
-from saveproof.reference_impl.config_types import made_from
 from saveproof.reference_impl.custom_objects import CustomObjects
+from saveproof.reference_impl.fields import Form, argument, attribute, configurable
 from saveproof.reference_impl.loading import at
+from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.optimizers.clipping import (
     clipped_by_global_norm,
     clipped_by_norm,
     clipped_by_value,
 )
-from saveproof.reference_impl.plain import PlainArguments
-from saveproof.reference_impl.schedules import LearningRateSchedule
+from saveproof.reference_impl.optimizers.learning_rate import RATE, LearningRate, as_cast
 
 _LOGGER = logging.getLogger(__name__)
 
-Rate = float | LearningRateSchedule
-
-
-class SharedOptions(TypedDict, total=False):
-    """The keyword arguments that every optimizer takes in the same way."""
-
-    clipnorm: float | None
-    clipvalue: float | None
-    global_clipnorm: float | None
-    use_ema: bool
-    ema_momentum: float
-    ema_overwrite_frequency: int | None
-    jit_compile: bool
-    is_legacy_optimizer: bool
-
-
-class Options(SharedOptions, total=False):
-    """`SharedOptions` and the weight decay, which is off by default in all but AdamW."""
-
-    weight_decay: float | None
+AVERAGE = "average"
+"""The slot of a variable's moving average."""
 
 
 class MissingGradientsError(ValueError):
@@ -62,7 +40,18 @@ class OptimizerStateError(ValueError):
     """State does not fit the optimizer: not built yet, another count, or another shape."""
 
 
-class Optimizer(PlainArguments, ABC):
+def _new_style(owner: Any, name: str, value: bool) -> bool:  # noqa: FBT001 (what is given)
+    if value:
+        raise ValueError(f"{owner.name}: expected a new-style optimizer, found {name}")
+    return False
+
+
+NOT_COMPILED = Form(lambda *_: False)
+"""Keras saves whether a step is compiled; nothing is here."""
+
+
+@configurable
+class Optimizer(LearningRate, ABC):
     """The steps around the update formula, in the order of tf_keras's new-style optimizers.
 
     Read the schedule, skip variables without gradient, clip, decay weights, update each variable,
@@ -72,73 +61,45 @@ class Optimizer(PlainArguments, ABC):
     Subclasses create their slots in `build_slots` and state their formula in `update_step`.
     """
 
-    restoring: Callable[[], None] | None = None
+    restoring: Callable[[], None] | None = attribute(default=None)
     """Gives slots just created the values that a checkpoint, loaded before, holds for them."""
 
-    def __init__(
-        self,
-        learning_rate: Rate,
-        *,
-        name: str,
-        weight_decay: float | None = None,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-        use_ema: bool = False,
-        ema_momentum: float = 0.99,
-        ema_overwrite_frequency: int | None = None,
-        jit_compile: bool = False,  # noqa: ARG002 (saved by Keras; nothing is compiled here)
-        is_legacy_optimizer: bool = False,
-    ) -> None:
-        if is_legacy_optimizer:
-            raise ValueError(f"{name}: expected a new-style optimizer, found is_legacy_optimizer")
-        if clipnorm is not None and global_clipnorm is not None:
-            raise ValueError(
-                f"{name}: expected at most one of clipnorm and global_clipnorm, "
-                f"found {clipnorm!r} and {global_clipnorm!r}"
-            )
-        if use_ema and not 0 <= ema_momentum <= 1:
-            raise ValueError(f"{name}: expected ema_momentum in [0, 1], found {ema_momentum!r}")
-        self.name = name
-        self.weight_decay = weight_decay
-        self.clipnorm = clipnorm
-        self.clipvalue = clipvalue
-        self.global_clipnorm = global_clipnorm
-        self.use_ema = use_ema
-        self.ema_momentum = ema_momentum
-        self.ema_overwrite_frequency = ema_overwrite_frequency
+    learning_rate: Any = argument(RATE)
+    _: KW_ONLY
+    name: str
+    weight_decay: float | None = None
+    clipnorm: float | None = None
+    clipvalue: float | None = None
+    global_clipnorm: float | None = None
+    use_ema: bool = False
+    ema_momentum: float = 0.99
+    ema_overwrite_frequency: int | None = None
+    jit_compile: bool = argument(NOT_COMPILED, default=False)
+    is_legacy_optimizer: bool = argument(Form(_new_style), default=False)
+
+    first_in_config: ClassVar[tuple[str, ...]] = (
+        *("name", "weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema"),
+        *("ema_momentum", "ema_overwrite_frequency", "jit_compile", "is_legacy_optimizer"),
+    )
+
+    def __pre_init__(self, given: Mapping[str, Any]) -> None:
+        super().__pre_init__(given)
         self.built = False
-        self.iterations = Variable(np.zeros((), np.int64), name="iteration:0", trainable=False)
         self.variables: list[Variable] = [self.iterations]
-        self.schedule: LearningRateSchedule | None = None
-        self._rate = Variable(np.zeros((), np.float32), name="learning_rate:0", trainable=False)
         self._tracked: dict[Variable, int] = {}
-        self._averages: list[Variable] = []
+        self.slots: dict[str, list[Variable]] = {}
         self._undecayed: tuple[list[Variable], list[str]] = ([], [])
-        self._set_rate(learning_rate)
 
-    @property
-    def learning_rate(self) -> Variable:
-        """The rate of the last step, or of the next one if it is not scheduled (float32)."""
-        return self._rate
-
-    @learning_rate.setter
-    def learning_rate(self, value: Rate) -> None:
-        if self.schedule is not None and not isinstance(value, LearningRateSchedule):
-            raise TypeError(
-                f"{self.name}: learning_rate is given by {type(self.schedule).__name__}; expected "
-                f"another schedule, found {value!r} (create the optimizer with a number to set it)"
+    def __post_init__(self) -> None:
+        if self.clipnorm is not None and self.global_clipnorm is not None:
+            raise ValueError(
+                f"{self.name}: expected at most one of clipnorm and global_clipnorm, "
+                f"found {self.clipnorm!r} and {self.global_clipnorm!r}"
             )
-        self._set_rate(value)
-
-    @property
-    def lr(self) -> Variable:
-        """Alias of `learning_rate`."""
-        return self._rate
-
-    @lr.setter
-    def lr(self, value: Rate) -> None:
-        self.learning_rate = value
+        if self.use_ema and not 0 <= self.ema_momentum <= 1:
+            raise ValueError(
+                f"{self.name}: expected ema_momentum in [0, 1], found {self.ema_momentum!r}"
+            )
 
     @property
     def extra_state(self) -> dict[str, Variable]:
@@ -151,7 +112,8 @@ class Optimizer(PlainArguments, ABC):
             return
         self._tracked = {variable: i for i, variable in enumerate(var_list)}
         if self.use_ema:
-            self._averages = [self.slot(v, "average", initial_value=v.value) for v in var_list]
+            for variable in var_list:
+                self.slot(variable, AVERAGE, initial_value=variable.value)
         self.build_slots(var_list)
         self.built = True
         if self.restoring is not None:
@@ -160,7 +122,7 @@ class Optimizer(PlainArguments, ABC):
     def unbuild(self) -> None:
         """Be as before the first step: without slots, which the next one creates anew."""
         del self.variables[1:]
-        self._tracked, self._averages = {}, []
+        self._tracked, self.slots = {}, {}
         self.built = False
 
     @abstractmethod
@@ -174,13 +136,19 @@ class Optimizer(PlainArguments, ABC):
     def slot(
         self, variable: Variable, name: str, *, initial_value: npt.ArrayLike | None = None
     ) -> Variable:
-        """Append to `variables` a slot of the variable's shape and dtype, zeros by default."""
+        """Add a slot of the variable's shape and dtype, zeros by default, and return it."""
         value = np.zeros_like(variable.value)
         if initial_value is not None:
             value[...] = initial_value
         made = Variable(value, name=f"{self.name}/{name}/{variable.name}", trainable=False)
         self.variables.append(made)
+        self.slots.setdefault(name, []).append(made)
         return made
+
+    @property
+    def built_for(self) -> list[Variable]:
+        """The variables that the optimizer was built with, in order; each slot has one for each."""
+        return list(self._tracked)
 
     def index_of(self, variable: Variable) -> int:
         """The position of a variable among those that the optimizer was built with.
@@ -204,8 +172,7 @@ class Optimizer(PlainArguments, ABC):
         Raises:
             MissingGradientsError: If every gradient is None.
         """
-        if self.schedule is not None:
-            self._rate.assign(float(self.schedule(self.iterations.value)))
+        self.follow_schedule()
         pairs = list(grads_and_vars)
         if not pairs:
             return self.iterations
@@ -229,10 +196,6 @@ class Optimizer(PlainArguments, ABC):
         """Compute what is shared by the updates of one step; nothing by default."""
         return
 
-    def rate_as(self, dtype: np.dtype) -> np.ndarray:
-        """The learning rate as a 0-d array of `dtype`; it has float32 precision at most."""
-        return self._rate.value.astype(dtype)
-
     def exclude_from_weight_decay(
         self, var_list: Sequence[Variable] | None = None, var_names: Sequence[str] | None = None
     ) -> None:
@@ -251,7 +214,7 @@ class Optimizer(PlainArguments, ABC):
         """Give the variables their moving averages, if there are any, as at the end of fit."""
         if self.use_ema:
             for variable in var_list:
-                variable.assign(self._averages[self.index_of(variable)].value)
+                variable.assign(self.slots[AVERAGE][self.index_of(variable)].value)
 
     def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
         """Assign all of `variables`, in order; nothing is changed if one does not fit.
@@ -273,24 +236,6 @@ class Optimizer(PlainArguments, ABC):
         for variable, copy in zip(self.variables, copies, strict=True):
             variable.adopt(copy)
 
-    def get_config(self) -> Config:
-        """Return the constructor's arguments; a number for the rate is float32, widened."""
-        return {
-            "name": self.name,
-            "weight_decay": self.weight_decay,
-            "clipnorm": self.clipnorm,
-            "global_clipnorm": self.global_clipnorm,
-            "clipvalue": self.clipvalue,
-            "use_ema": self.use_ema,
-            "ema_momentum": self.ema_momentum,
-            "ema_overwrite_frequency": self.ema_overwrite_frequency,
-            "jit_compile": False,
-            "is_legacy_optimizer": False,
-            "learning_rate": schedules.serialize(self.schedule)
-            if self.schedule is not None
-            else float(self._rate.value),
-        }
-
     @classmethod
     def from_config(
         cls, config: Mapping[str, Any], *, custom_objects: CustomObjects | None = None
@@ -302,14 +247,7 @@ class Optimizer(PlainArguments, ABC):
                 arguments["learning_rate"] = schedules.deserialize(
                     arguments["learning_rate"], custom_objects=custom_objects
                 )
-        return made_from(cls, arguments)
-
-    def _set_rate(self, value: Rate) -> None:
-        if isinstance(value, LearningRateSchedule):
-            self.schedule = value
-            self._rate.assign(float(value(self.iterations.value)))
-        else:
-            self._rate.assign(value)
+        return super().from_config(arguments)
 
     def _clipped(self, gradients: list[np.ndarray]) -> list[np.ndarray]:
         if self.clipnorm and self.clipnorm > 0:
@@ -336,21 +274,13 @@ class Optimizer(PlainArguments, ABC):
         frequency = self.ema_overwrite_frequency
         overwrite = bool(frequency) and (int(self.iterations.value) + 1) % (frequency or 1) == 0
         for variable in variables:
-            average = self._averages[self.index_of(variable)]
+            average = self.slots[AVERAGE][self.index_of(variable)]
             momentum = np.asarray(self.ema_momentum, average.dtype)
             rest = np.asarray(1 - self.ema_momentum, average.dtype)
             # average := momentum * average + (1 - momentum) * w
             average.value = np.asarray(momentum * average.value + rest * variable.value)
             if overwrite:
                 variable.assign(average.value)
-
-
-def as_cast(number: float, dtype: np.dtype) -> np.ndarray:
-    """A number as `tf.cast` makes it: a 0-d array of `dtype`, by way of float32.
-
-    Only float64 variables tell the difference; they see 0.9 as 0.89999998.
-    """
-    return np.asarray(number, np.float32).astype(dtype)
 
 
 def _present(

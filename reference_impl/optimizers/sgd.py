@@ -1,15 +1,24 @@
 """SGD: stochastic gradient descent with momentum."""
 
 from collections.abc import Sequence
-from typing import Unpack
+from dataclasses import KW_ONLY
+from typing import Any
 
 import numpy as np
 
-from saveproof.reference_impl.autodiff import Variable
-from saveproof.reference_impl.catalogue import Config
-from saveproof.reference_impl.optimizers.optimizer import Optimizer, Options, Rate, as_cast
+from saveproof.reference_impl.fields import Form, argument, configurable
+from saveproof.reference_impl.numerics.autodiff import Variable
+from saveproof.reference_impl.optimizers.learning_rate import RATE, as_cast
+from saveproof.reference_impl.optimizers.optimizer import Optimizer
 
 
+def _up_to_one(owner: Optimizer, name: str, value: float) -> float:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{owner.name}: expected {name} in [0, 1], found {value!r}")
+    return value
+
+
+@configurable
 class SGD(Optimizer):
     """Gradient descent with classical or Nesterov momentum.
 
@@ -18,24 +27,14 @@ class SGD(Optimizer):
     https://keras.io/2.16/api/optimizers/sgd/. The slot `m` exists even without momentum.
     """
 
-    def __init__(
-        self,
-        learning_rate: Rate = 0.01,
-        momentum: float = 0.0,
-        *,
-        nesterov: bool = False,
-        name: str = "SGD",
-        **options: Unpack[Options],
-    ) -> None:
-        if not 0 <= momentum <= 1:
-            raise ValueError(f"{name}: expected momentum in [0, 1], found {momentum!r}")
-        super().__init__(learning_rate, name=name, **options)
-        self.momentum = momentum
-        self.nesterov = nesterov
-        self._momentums: list[Variable] = []
+    learning_rate: Any = argument(RATE, default=0.01)
+    momentum: float = argument(Form(_up_to_one), default=0.0)
+    _: KW_ONLY
+    nesterov: bool = False
+    name: str = "SGD"
 
     def build_slots(self, variables: Sequence[Variable]) -> None:
-        self._momentums = [self.slot(variable, "m") for variable in variables]
+        self._momentums: list[Variable] = [self.slot(variable, "m") for variable in variables]
 
     def update_step(self, gradient: np.ndarray, variable: Variable) -> None:
         m = self._momentums[self.index_of(variable)]
@@ -50,6 +49,3 @@ class SGD(Optimizer):
             moved = moved * momentum
             moved -= step
         variable.value = np.asarray(variable.value + moved)
-
-    def get_config(self) -> Config:
-        return super().get_config() | {"momentum": self.momentum, "nesterov": self.nesterov}

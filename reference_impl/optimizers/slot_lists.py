@@ -6,16 +6,15 @@ Source: tf_keras's optimizer modules, and checkpoints that tf_keras 2.21 wrote.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.optimizers import legacy
 from saveproof.reference_impl.optimizers.adagrad import Adadelta, Adagrad, RMSprop
 from saveproof.reference_impl.optimizers.adam import Adam, Adamax
 from saveproof.reference_impl.optimizers.legacy.optimizer import LegacyOptimizer
 from saveproof.reference_impl.optimizers.nadam import Nadam
-from saveproof.reference_impl.optimizers.optimizer import Optimizer
+from saveproof.reference_impl.optimizers.optimizer import AVERAGE, Optimizer
 from saveproof.reference_impl.optimizers.sgd import SGD
 
-AVERAGE = "average"
 AVERAGES = "_model_variables_moving_average"
 
 
@@ -38,11 +37,6 @@ class SlotNames:
     optional: frozenset[str] = field(default=frozenset())
     differs: str = ""
     alike_with: str = ""
-
-    @property
-    def required(self) -> set[str]:
-        """The slots that are always there once the optimizer is built."""
-        return set(self.lists) - self.optional
 
 
 _EPSILON = "its epsilon stands outside of the root"
@@ -99,17 +93,8 @@ def slot_names(optimizer: Optimizer) -> SlotNames | None:
     return found[0] if found else None
 
 
-def slot_of(optimizer: Optimizer, variable: Variable) -> str:
-    """Return which slot a variable of the optimizer is."""
-    return variable.name.removeprefix(f"{optimizer.name}/").partition("/")[0]
-
-
 def slot_lists(optimizer: Optimizer) -> dict[str, list[Variable]]:
     """Return the slots that there are, in tf_keras's lists."""
     names = slot_names(optimizer)
-    lists = {} if names is None else names.lists
-    by_slot: dict[str, list[Variable]] = {}
-    for variable in optimizer.variables[1:]:
-        by_slot.setdefault(slot_of(optimizer, variable), []).append(variable)
-    found = {AVERAGES: by_slot[AVERAGE]} if AVERAGE in by_slot else {}
-    return found | {lists[slot]: by_slot[slot] for slot in lists if slot in by_slot}
+    lists = {AVERAGE: AVERAGES, **({} if names is None else names.lists)}
+    return {lists[slot]: listed for slot, listed in optimizer.slots.items() if slot in lists}

@@ -17,7 +17,7 @@ const filter = () => {
     section.hidden = subject.value !== "" && section.dataset.subject !== subject.value;
   }
   for (const cell of document.querySelectorAll("details.cell")) {
-    cell.hidden = show.value === "news" && cell.dataset.news === "no";
+    cell.hidden = show.value === "findings" && cell.dataset.defects === "no";
   }
   for (const path of document.querySelectorAll("details.path")) {
     path.hidden = !path.querySelector("details.cell:not([hidden])");

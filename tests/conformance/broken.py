@@ -6,6 +6,7 @@ import numpy as np
 
 from examples.linear_subject import Linear, Model
 from saveproof.conformance.checks import facets
+from saveproof.conformance.execution import adapter
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.snapshot import Snapshot
 from saveproof.conformance.model_state.subject import Logs
@@ -92,6 +93,14 @@ class PatchesTheJudges(LosesMomentum):
 
     def build(self, case: Case, *, built: bool = True) -> Model:
         facets.survives = lambda trace, facet: ()  # type: ignore[assignment] # noqa: ARG005
+        return super().build(case, built=built)
+
+
+class PatchesTheAdapter(LosesMomentum):
+    """It has its arrays pass for copies."""
+
+    def build(self, case: Case, *, built: bool = True) -> Model:
+        adapter.shared = lambda one, other: ""  # noqa: ARG005
         return super().build(case, built=built)
 
 

@@ -37,15 +37,24 @@ def test_a_broken_adapter_is_a_harness_error_that_says_why(subject, words, run):
     result = run(f"{BROKEN}:{subject}", examples=3)["round_trip_completes"]
 
     assert result.tally == {Verdict.HARNESS_ERROR: 3}
-    assert re.search(words, result.findings[0].message)
+    assert re.search(words, result.findings[0].defect.message)
 
 
-@pytest.mark.parametrize("subject", ["PatchesTheJudges", "PatchesCode"])
-def test_a_subject_that_patches_the_judges_is_a_harness_error(subject, run):
+@pytest.mark.parametrize(
+    ("subject", "patched"),
+    [
+        ("PatchesTheJudges", "checks.facets"),
+        ("PatchesCode", "checks.facets"),
+        ("PatchesTheAdapter", "execution.adapter"),
+    ],
+)
+def test_a_subject_that_patches_the_judges_is_a_harness_error(subject, patched, run):
     result = run(f"{BROKEN}:{subject}", examples=3)["round_trip_completes"]
 
     assert result.verdict is Verdict.HARNESS_ERROR
-    assert "expected saveproof.conformance.checks.facets as it was" in result.findings[0].message
+    assert (
+        f"expected saveproof.conformance.{patched} as it was" in result.findings[0].defect.message
+    )
 
 
 def test_outputs_and_losses_that_are_always_the_same_are_never_a_pass(run):

@@ -1,48 +1,33 @@
 """What a run refuses before anything runs, and leaves as it was."""
 
-from pathlib import Path
-from types import SimpleNamespace
-
 import pytest
 from typer.testing import CliRunner
 
 from saveproof.conformance.cli import app
-from saveproof.conformance.interchange import session as interchange
-from saveproof.conformance.runs.session import Conformance
+from saveproof.conformance.interchange.selection import interchange_job
+from saveproof.conformance.runs.options import InterchangeOptions, SuiteOptions, validated
+from saveproof.conformance.runs.selection import suite_job
 
 LINEAR = "examples.linear_subject:Linear"
 
-OPTIONS = {
-    "subject": [LINEAR],
-    "path": [],
-    "check": [],
-    "kind": [],
-    "examples": 30,
-    "seconds": None,
-    "timeout": 120.0,
-    "memory": 8.0,
-    "out": "saveproof-report",
-}
+
+def started(**given):
+    """Return the job of a run with these options."""
+    return suite_job(validated(SuiteOptions, {"subject": [LINEAR]} | given), "saveproof run")
 
 
-def started(**options):
-    """Return the suite's session, started with these options of pytest's command line."""
-    chosen = {f"saveproof_{name}": value for name, value in (OPTIONS | options).items()}
-    return Conformance(SimpleNamespace(getoption=chosen.__getitem__))
-
-
-def refusal(**options):
-    """Return what the suite's session says of these options."""
-    with pytest.raises(pytest.UsageError) as refused:
-        started(**options)
+def refusal(**given):
+    """Return what a run says of these options."""
+    with pytest.raises((LookupError, RuntimeError, TypeError, ValueError)) as refused:
+        started(**given)
     return str(refused.value)
 
 
-def refusal_of_interchange(subject=(LINEAR,), out="saveproof-interchange"):
-    """Return what a run of exchanges says of these subjects and this folder."""
-    wanted = interchange.Wanted(tuple(subject), out=Path(out))
+def refusal_of_interchange(**given):
+    """Return what a run of exchanges says of these options."""
+    chosen = validated(InterchangeOptions, {"subject": [LINEAR]} | given)
     with pytest.raises((LookupError, RuntimeError, TypeError, ValueError)) as refused:
-        interchange.run(wanted, lambda _: None)
+        interchange_job(chosen, "saveproof interchange")
     return str(refused.value)
 
 
@@ -67,7 +52,7 @@ def command(*arguments):
 def test_a_number_that_no_run_can_be_made_with_is_refused(option, number):
     told = refusal(**{option: number})
 
-    assert told == f"saveproof: {option}: expected a number above 0, found {number}"
+    assert told == f"{option}: expected a number above 0, found {number}"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +61,8 @@ def test_a_number_that_no_run_can_be_made_with_is_refused(option, number):
         (("interchange", LINEAR, "--examples", "0"), "examples: expected a number above 0"),
         (("interchange", LINEAR, "--timeout", "nan"), "timeout: expected a number above 0"),
         (("interchange", LINEAR, "--shrink", "-1"), "shrink: expected a number of 0 or above"),
-        (("interchange", LINEAR, "-n", "0"), "workers: expected a number above 0"),
+        (("interchange", LINEAR, "-n", "-1"), "workers: expected a number, or auto, found -1"),
+        (("run", LINEAR, "-n", "many"), "workers: expected a number, or auto, found many"),
         (("interchange", LINEAR, "--kind", "nope"), "unknown kind nope; expected one of"),
         (("replay", "0", "--timeout", "0"), "timeout: expected a number above 0"),
     ],
@@ -97,7 +83,7 @@ def test_the_commands_refuse_what_no_run_can_be_made_with(arguments, told, tmp_p
         ("TwoOfOneName", "expected names of their own, found npz more than once"),
         ("NoPaths", "expected a save path at least, found none"),
         ("NoVersion", "Expected `str`, got `null` - at `$.environment[...]`"),
-        ("NoDocument", "Expected `str`, got `null` - at `$.paths[0].document`"),
+        ("NoDocument", "Expected `str`, got `null` - at `$.paths[0].contract.document`"),
         ("CannotBeMade", "being made raised ModuleNotFoundError: no licence"),
         ("PathsRaise", "telling versions and save paths raised KeyError: 'npz'"),
         ("Nameless", "found Nameless without name"),
@@ -132,7 +118,7 @@ def test_a_module_that_raises_is_told_with_what_it_raised(module, told, tmp_path
     ("command", "told"),
     [
         ("/nonexistent", "'/nonexistent' did not start"),
-        ("cat", "expected `result` or `error`, found ['call']"),
+        ("cat", """expected `result` or `error`, found b'{"call":"describe"}"""),
         ("'", "No closing quotation; quote as a shell has it"),
     ],
 )
@@ -157,13 +143,6 @@ def test_a_subject_named_twice_is_refused(refused):
 
 
 def test_a_kind_named_twice_is_run_once():
-    once, twice = (started(kind=["sequential"] * times).selection.parameters() for times in (1, 2))
+    once, twice = (started(kind=["sequential"] * times).sets for times in (1, 2))
 
     assert once == twice
-
-
-def test_a_path_of_any_name_is_found_again_by_an_items_id():
-    """Pytest writes what is not ASCII in an id as escapes."""
-    selection = started(subject=["tests.conformance.faulty:Umlaut"]).selection
-
-    assert "tests.conformance.faulty:Umlaut-n\\xe4he-sequential-weights_survive" in selection.by_id

@@ -50,7 +50,7 @@ def test_lost_slot_is_invisible_to_the_first_batch(run):
 def test_finding_names_step_and_variable_and_is_minimal(run):
     (finding,) = run(f"{FAULTY}:LosesMomentum")["resume_trajectory_is_identical"].findings
 
-    assert finding.where == "step 1: weights: kernel"
+    assert finding.defect.where == "step 1: weights: kernel"
     assert len(finding.case["history"]["before"]) == 1
     assert finding.case["architecture"]["layers"][0]["config"]["name"] == "dense"
 
@@ -58,8 +58,8 @@ def test_finding_names_step_and_variable_and_is_minimal(run):
 def test_exception_of_a_save_is_a_finding_with_its_traceback(run):
     (finding,) = run(f"{FAULTY}:RaisesOnSave")["round_trip_completes"].findings
 
-    assert "no room" in finding.found
-    assert "in save" in finding.traceback
+    assert "no room" in finding.defect.difference.found
+    assert "in save" in finding.defect.traceback
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_dead_process_is_a_crash_and_not_the_end(run):
     result = run(f"{FAULTY}:DiesOnLoad", examples=3)["round_trip_completes"]
 
     assert result.tally[Verdict.CRASH] >= 1
-    assert "exit code 7" in result.findings[0].message
+    assert "exit code 7" in result.findings[0].defect.message
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def test_end_of_another_process_is_told_of_it_and_hides_nothing(
 
     (finding,) = results["round_trip_completes"].findings
     assert results["round_trip_completes"].tally == {verdict: 1}
-    assert finding.key == f"{verdict}: another process: {words}"
-    assert finding.where == "another process"
+    assert finding.defect.key == f"{verdict}: another process: {words}"
+    assert finding.defect.where == "another process"
     assert results["weights_survive"].tally == {Verdict.PASS: 1}
     assert results["another_process_loads_the_same"].verdict is Verdict.NOT_APPLICABLE
 
@@ -203,7 +203,7 @@ def test_a_campaign_in_which_nothing_was_applicable_is_a_harness_error_with_its_
 
     result = results["round_trip_completes"]
     assert result.tally == {Verdict.HARNESS_ERROR: 3}
-    assert "building raised AttributeError: no layers in Case" in result.findings[0].message
+    assert "building raised AttributeError: no layers in Case" in result.findings[0].defect.message
     assert results["weights_survive"].tally == {Verdict.NOT_APPLICABLE: 3}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from saveproof.conformance.model_state.contract import STATE, Facet
 from saveproof.conformance.model_state.snapshot import Snapshot
-from saveproof.conformance.model_state.trace import BeforeAndAfter, Raised, Stage
+from saveproof.conformance.model_state.trace import BeforeAndAfter, Link, Raised, Stage
 from saveproof.reports.records import Verdict
 from tests.conformance.test_checks import GOOD, keys, snapshot, verdicts
 
@@ -49,7 +49,7 @@ def failing(trace) -> set[str]:
             "save: drew from Python",
         ),
         (
-            {"links": {"model_1.h5": "a symbolic link to /store/1"}},
+            {"links": {"model_1.h5": Link("a symbolic link", "a symbolic link to /store/1")}},
             "source_stands_alone",
             "link: a symbolic link",
         ),

@@ -147,7 +147,7 @@ def test_difference_in_behaviour_names_the_first_place(resumed, check, where):
     found = {j.check: j for j in judge(replace(GOOD, resumed=resumed))}
 
     assert found[check].verdict is Verdict.FAIL
-    assert found[check].defects[0].difference.where == where
+    assert found[check].defects[0].where == where
 
 
 def test_subject_that_does_not_repeat_itself_is_unstable():

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -32,6 +33,15 @@ def leave_a_daemon(message: bytes) -> bytes:
     return b"%d %s" % (os.getpid(), told)
 
 
+def leave_a_server(message: bytes) -> bytes:
+    """Start a process that leads a session and has a folder of its own, in this one's; end."""
+    with tempfile.TemporaryDirectory() as folder:
+        variables = os.environ | {"TMPDIR": folder}
+        left = subprocess.Popen(["sleep", "60"], env=variables, start_new_session=True)
+        Path(message.decode()).write_text(str(left.pid))
+        os.abort()
+
+
 def hold_daemon() -> None:
     """Write the ids of a child and its daemon, and then do nothing for long: a program."""
     sys.stdout.write(Child(f"{HERE}:leave_a_daemon").call(b"", seconds=30).decode() + "\n")
@@ -55,6 +65,15 @@ def test_a_daemon_of_the_process_ends_with_it():
 def test_a_daemon_of_a_process_that_has_crashed_ends_too(tmp_path):
     told = tmp_path / "daemon"
     with Child(f"{HERE}:leave_a_daemon") as child, pytest.raises(Crashed):
+        child.call(str(told).encode(), seconds=30)
+
+    assert all_end([int(told.read_text())])
+
+
+@linux
+def test_a_server_of_a_process_that_has_crashed_ends_too(tmp_path):
+    told = tmp_path / "server"
+    with Child(f"{HERE}:leave_a_server") as child, pytest.raises(Crashed):
         child.call(str(told).encode(), seconds=30)
 
     assert all_end([int(told.read_text())])

@@ -1,14 +1,20 @@
 """Descriptions: what a subject says of itself, where it may end its process or hang."""
 
+import sys
+from pathlib import Path
+
+import numpy as np
 import pytest
 from hypothesis import find
 from typer.testing import CliRunner
 
+from examples import linear_subject
 from saveproof.conformance.cli import app
 from saveproof.conformance.families import description
-from saveproof.conformance.families.description import NotHere, answer, described, from_json
+from saveproof.conformance.families.description import answer, described, from_json
 from saveproof.conformance.families.subjects import SUBJECTS, BrokenSubject, UnknownSubject, resolve
 from saveproof.conformance.model_state.subject import Exchanged
+from saveproof.conformance.processes.foreign.protocol import NotHere
 from saveproof.strategies.case import to_json
 from tests.conformance.conftest import LINEAR_CASES
 from tests.conformance.test_admission import LINEAR, refusal, refusal_of_interchange
@@ -49,6 +55,40 @@ def test_a_description_says_what_the_subject_does(name):
     assert told.environment() == resolve(name).environment()
     assert [path.contract for path in told.paths()] == [p.contract for p in resolve(name).paths()]
     assert all(isinstance(path, Exchanged) for path in told.paths())
+
+
+@pytest.mark.parametrize("name", [*SUBJECTS, LINEAR])
+def test_a_description_has_the_files_that_are_imported(name):
+    files = described(name).files()
+
+    assert files
+    assert all(Path(file).is_file() for file in files.values())
+    assert all(
+        Path(sys.modules[module].__file__ or "") == Path(file)
+        for module, file in files.items()
+        if module in sys.modules
+    )
+
+
+def test_files_are_those_of_the_subject_s_process(tmp_path, monkeypatch):
+    """The current folder hides nothing that is installed; this process may look there first."""
+    hiding = tmp_path / "examples/linear_subject.py"
+    hiding.parent.mkdir()
+    hiding.write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    answer.cache_clear()
+    told = from_json(LINEAR, answer(LINEAR)).files()
+
+    assert told == {"examples.linear_subject": linear_subject.__file__}
+
+
+def test_a_server_tells_files_of_its_own_environment():
+    told = described(f"reference@{sys.prefix}").files()
+
+    assert told["numpy"] == np.__file__
+    assert "saveproof-shelf-" in told["saveproof.reference_impl"]
 
 
 def test_what_a_worker_is_told_is_the_description():

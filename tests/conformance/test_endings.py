@@ -18,6 +18,7 @@ from saveproof.conformance.processes import wire
 from saveproof.conformance.processes.endings import (
     Crashed,
     Failed,
+    Fault,
     IsolationError,
     Killed,
     OutOfMemory,
@@ -190,7 +191,7 @@ def test_a_process_that_was_ended_from_outside_is_asked_again(tmp_path):
         ([Killed("SIGKILL"), Crashed("exit code 7")], 2, [Verdict.CRASH]),
         ([Crashed("exit code 7")], 1, [Verdict.CRASH]),
         ([OutOfMemory("no more")], 1, [Verdict.MEMORY]),
-        ([Failed("ValueError: x")], 1, [Verdict.HARNESS_ERROR]),
+        ([Failed(Fault(message="ValueError: x"))], 1, [Verdict.HARNESS_ERROR]),
     ],
 )
 def test_one_end_from_outside_is_no_crash(errors, asked, verdicts):

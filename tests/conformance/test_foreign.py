@@ -1,12 +1,11 @@
 """Foreign subjects: the protocol suffices, and what goes wrong in the other process is told."""
 
-import math
 import sys
 import time
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
-import ml_dtypes
 import numpy as np
 import pytest
 
@@ -16,14 +15,22 @@ from saveproof.conformance.families.subjects import resolve
 from saveproof.conformance.model_state.contract import Contract, Exactness, Facet, Promise
 from saveproof.conformance.model_state.snapshot import Snapshot, differences
 from saveproof.conformance.model_state.subject import Unsupported
-from saveproof.conformance.processes.foreign import protocol
+from saveproof.conformance.processes.foreign import client
 from saveproof.conformance.processes.foreign.client import ForeignCrash, NotReached, foreign_subject
-from saveproof.conformance.processes.foreign.environments import Launch, NoEnvironment, launch
-from saveproof.conformance.processes.foreign.protocol import Misspoken
+from saveproof.conformance.processes.foreign.environments import NoEnvironment, launch
+from saveproof.conformance.processes.foreign.protocol import (
+    DescribedPath,
+    Pairs,
+    pairs,
+    snapshot_of,
+)
+from saveproof.conformance.processes.framing import LINES
+from saveproof.conformance.processes.isolation import Launch
+from saveproof.conformance.processes.serving import serve
+from saveproof.conformance.processes.wire import JSON, ProtocolError
 from saveproof.reports.records import Verdict
 from saveproof.strategies import data
 from saveproof.strategies.case import from_json
-from saveproof.strategies.data import Rows
 from tests.conformance.conftest import Run
 
 ROOT = Path(__file__).parents[2]
@@ -35,83 +42,47 @@ def spoken(words: str) -> str:
     return f'exec:{sys.executable} -c "import sys; sys.stdin.readline(); {words}"'
 
 
+def answers(*lines: bytes) -> list[bytes]:
+    """Return what a server of the reference answers to the lines."""
+    written = BytesIO()
+    served = Server(resolve("reference"), JSON).answer
+    serve(served, LINES, BytesIO(b"".join(line + b"\n" for line in lines)), written)
+    return written.getvalue().splitlines()
+
+
 @pytest.fixture
 def case():
     return from_json((ROOT / "tests/strategies/minimal_case.json").read_bytes())
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        np.arange(6, dtype=np.float32).reshape(2, 3),
-        np.array(7, np.int64),
-        np.zeros((0, 3)),
-        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
-        np.array([1.5, -2.0], ml_dtypes.bfloat16),
-    ],
-)
-def test_an_array_comes_back_with_its_dtype_shape_and_bytes(value):
-    back = protocol.from_json(protocol.to_json(value))
-
-    assert back.dtype == value.dtype
-    assert back.shape == value.shape
-    assert back.tobytes() == value.tobytes()
-
-
-@pytest.mark.parametrize("value", [math.inf, -math.inf, 0.1, 3, True, None, "é", [1, [2.0]]])
-def test_a_json_value_comes_back_as_it_was(value):
-    assert protocol.from_json(protocol.to_json({"key": value})) == {"key": value}
-
-
-def test_what_is_no_number_comes_back_as_none():
-    assert math.isnan(protocol.from_json(protocol.to_json(math.nan)))
-
-
-def test_an_array_of_too_few_bytes_is_refused():
-    told = protocol.to_json(np.zeros(3))
-    told[protocol.ARRAY]["shape"] = [4]
-
-    with pytest.raises(Misspoken, match=r"expected dtype, shape and as many bytes"):
-        protocol.from_json(told)
-
-
 def test_an_unknown_facet_is_refused_with_those_that_there_are():
-    with pytest.raises(Misspoken, match=r"optimizer slots.*'slots'"):
-        protocol.snapshot_from_json({"slots": []})
+    with pytest.raises(ProtocolError, match=r"optimizer slots.*'slots'"):
+        snapshot_of({"slots": []})
 
 
 def test_a_snapshot_keeps_the_order_of_its_names():
     told = Snapshot({Facet.WEIGHTS: {"b": np.ones(2), "a": np.zeros(2)}})
 
-    back = protocol.snapshot_from_json(protocol.snapshot_to_json(told))
+    back = snapshot_of(JSON.decode(JSON.encode(pairs(told)), Pairs))
 
     assert list(differences(told[Facet.WEIGHTS], back[Facet.WEIGHTS])) == []
-
-
-def test_rows_come_back_with_their_weights():
-    rows = Rows((np.ones((2, 3)),), (np.zeros(2),), (np.ones(2),))
-
-    back = protocol.rows_from_json(protocol.rows_to_json(rows))
-
-    assert back is not None
-    assert back.sample_weight is not None
-    assert back.inputs[0].tolist() == rows.inputs[0].tolist()
-    assert protocol.rows_from_json(protocol.rows_to_json(None)) is None
 
 
 def test_a_contract_comes_back_as_it_was():
     path = next(path for path in resolve("tf_keras").paths() if path.name == "savedmodel")
 
-    told = protocol.path_to_json(path)
+    told = JSON.decode(JSON.encode(DescribedPath.of(path)), DescribedPath)
 
-    assert protocol.contract_from_json(told["contract"]) == path.contract
-    assert told["writes"] == "savedmodel"
+    assert told.contract == path.contract
+    assert told.writes == "savedmodel"
 
 
 def test_a_contract_needs_its_document_and_facets_only():
-    contract = protocol.contract_from_json({"document": "d", "facets": {"weights": "must"}})
+    told = b'{"name": "p", "in_memory": false, "contract": {"document": "d", "facets": %s}}'
 
-    assert contract == Contract("d", {Facet.WEIGHTS: Promise.MUST}, exactness=Exactness())
+    path = JSON.decode(told % b'{"weights": "must"}', DescribedPath)
+
+    assert path.contract == Contract("d", {Facet.WEIGHTS: Promise.MUST}, exactness=Exactness())
 
 
 def test_a_server_in_plain_python_passes_the_suite(run: Run):
@@ -123,12 +94,13 @@ def test_a_server_in_plain_python_passes_the_suite(run: Run):
     assert results["another_process_loads_the_same"].tally[Verdict.PASS] > 0
 
 
-def test_the_reference_served_sees_what_the_reference_sees(case, monkeypatch):
+@pytest.mark.parametrize("there", ["", f"reference@{sys.prefix}"], ids=["lines", "frames"])
+def test_the_reference_served_sees_what_the_reference_sees(there, case, monkeypatch):
     """The server of a built-in subject: what crosses the protocol is not changed by it."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     command = f"exec:{sys.executable} -m saveproof.conformance.families.server reference"
     lives = []
-    for subject in (resolve("reference"), resolve(command)):
+    for subject in (resolve("reference"), resolve(there or command)):
         subject.seed(3)
         model = subject.build(case)
         logs = subject.perform(model, case.history.before[0], data.rows(case, 0))
@@ -200,13 +172,13 @@ def test_a_server_without_memory_ends():
             raise MemoryError(seed)
 
     with pytest.raises(MemoryError):
-        Server(Hungry()).answer(b'{"call": "seed", "seed": 1}')
+        Server(Hungry(), JSON).answer(b'{"call": "seed", "seed": 1}')
 
 
 @pytest.mark.parametrize(("words", "how"), [("", "exit code 7"), ("; time.sleep(9)", "SIGKILL")])
 def test_a_server_that_ends_or_hangs_is_told_in_time_where_it_has_forked(words, how, monkeypatch):
     """What it has forked holds the pipes still."""
-    monkeypatch.setattr("saveproof.conformance.processes.foreign.client.PATIENCE", 2.5)
+    monkeypatch.setattr(client, "CALL_SECONDS", 2.5)
     forked = f"import os, time; os.fork() or (time.sleep(9), os._exit(0)){words}; os._exit(7)"
     subject = foreign_subject(f"forking{words}", launch(spoken(forked)))
     started = time.monotonic()
@@ -219,7 +191,7 @@ def test_a_server_that_ends_or_hangs_is_told_in_time_where_it_has_forked(words, 
 def test_noise_on_standard_output_is_told_from_an_answer():
     subject = foreign_subject("noisy", launch(spoken("print('Epoch 1', flush=True)")))
 
-    with pytest.raises(Misspoken, match="standard output is the protocol's"):
+    with pytest.raises(ProtocolError, match="standard output is the protocol's"):
         subject.seed(1)
 
 
@@ -265,18 +237,40 @@ def test_this_environment_serves_as_another():
 
 
 def test_a_model_that_nobody_holds_is_forgotten(case):
-    server = Server(resolve("reference"))
     subject = resolve(LINEAR)
     first = subject.build(case)
     number = first.number
     del first
 
     assert subject.build(case).number == number + 1
-    assert server.answer(b'{"call": "release", "models": [7]}') == b'{"result":null}'
+    assert answers(b'{"call": "release", "models": [7]}') == [b'{"result":null}']
+
+
+def test_every_model_that_nobody_holds_is_released(monkeypatch):
+    """Those too that were held when others were released."""
+    asked = []
+    connection = client.Connection(Launch(("nothing",)))
+    monkeypatch.setattr(
+        connection, "_result", lambda name, given: asked.append((name, given)) or b"null"
+    )
+    held = {number: connection.held(number) for number in (1, 2)}
+    for number in (1, 2):
+        del held[number]
+        connection.call("seed", object, seed=number)
+
+    assert [given["models"] for name, given in asked if name == "release"] == [(1,), (2,)]
 
 
 def test_an_unknown_call_is_an_error_and_not_the_end():
-    server = Server(resolve("reference"))
+    refused, told = answers(b'{"call": "dance"}', b'{"call": "describe"}')
 
-    assert b"KeyError" in server.answer(b'{"call": "dance"}')
-    assert b'"result"' in server.answer(b'{"call": "describe"}')
+    assert b"Invalid value 'dance'" in refused
+    assert b'"result"' in told
+
+
+def test_a_server_that_has_ended_is_not_replaced_by_one_without_the_models():
+    subject = foreign_subject("ended", launch(spoken("sys.exit(7)")))
+
+    for _ in range(2):
+        with pytest.raises(ForeignCrash, match="exit code 7"):
+            subject.seed(1)

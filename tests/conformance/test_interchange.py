@@ -9,7 +9,6 @@ from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.cli import app
 from saveproof.conformance.families.keras.keras_api import KerasSubject
 from saveproof.conformance.families.subjects import resolve
-from saveproof.conformance.interchange import session
 from saveproof.conformance.interchange.exchange import EXCHANGE
 from saveproof.conformance.interchange.judging import CHECKS
 from saveproof.conformance.interchange.pairs import (
@@ -21,10 +20,14 @@ from saveproof.conformance.interchange.pairs import (
     exchanges,
 )
 from saveproof.conformance.interchange.perturbed import NUDGE, PerturbedSubject
+from saveproof.conformance.interchange.selection import interchange_job
 from saveproof.conformance.interchange.words import comparable, in_common
 from saveproof.conformance.model_state.contract import Facet, Promise
 from saveproof.conformance.model_state.snapshot import Snapshot
 from saveproof.conformance.processes.isolation import Child
+from saveproof.conformance.runs import runner
+from saveproof.conformance.runs.options import InterchangeOptions, validated
+from saveproof.conformance.runs.session import Conformance
 from saveproof.reports import store
 from saveproof.reports.records import Result, Verdict
 from saveproof.strategies import data
@@ -86,7 +89,7 @@ def test_a_reader_that_loses_momentum_is_found_by_name(exchanged):
 
     slots = results["optimizer_slots_survive"]
     assert slots.verdict is Verdict.FAIL
-    assert [finding.where for finding in slots.findings] == ["momentum/0"]
+    assert [finding.defect.where for finding in slots.findings] == ["momentum/0"]
     assert results["resume_trajectory_is_identical"].verdict is Verdict.FAIL
     assert results["weights_survive"].verdict is Verdict.PASS
 
@@ -96,7 +99,7 @@ def test_a_load_that_raises_is_a_failure_where_the_reader_claims_the_format(exch
     missed = exchanged("hopes")["round_trip_completes"]
 
     assert failed.verdict is Verdict.FAIL
-    assert "reads no file of that version" in failed.findings[0].found
+    assert "reads no file of that version" in failed.findings[0].defect.difference.found
     assert missed.verdict is Verdict.GAP
 
 
@@ -104,7 +107,7 @@ def test_a_reader_that_dies_is_told_from_a_harness_error(exchanged):
     result = exchanged("dies")["round_trip_completes"]
 
     assert result.verdict is Verdict.FAIL
-    assert "exit code 7" in result.findings[0].found
+    assert "exit code 7" in result.findings[0].defect.difference.found
 
 
 def test_a_format_is_exchanged_where_one_writes_and_the_other_reads_it():
@@ -232,54 +235,56 @@ def test_nudged_data_differ_in_their_last_bits_and_always_alike():
     assert np.allclose(first, plain.predict(model, inputs)[0], rtol=0, atol=20 * NUDGE)
 
 
-def test_a_run_tells_of_every_pair_and_ends_with_its_findings(tmp_path):
-    told: list[str] = []
-    wanted = session.Wanted(
-        (EXACT, f"{HERE}:forgets"),
-        kinds=("sequential",),
-        examples=6,
-        shrink_seconds=2.0,
-        out=tmp_path,
-    )
+@pytest.fixture
+def run(tmp_path):
+    """Run exchanges between subjects; return the exit code and the run."""
 
-    run = session.run(wanted, told.append)
+    def run(*subjects: str, workers: str = "0", **given) -> tuple[int, store.Run]:
+        asked = {"kind": ["sequential"], "out": tmp_path, "shrink": 2.0, "subject": subjects}
+        options = validated(InterchangeOptions, asked | given)
+        code = runner.run(interchange_job(options, "saveproof interchange"), workers)
+        return code, store.read(tmp_path)
 
-    assert len(told) == len(run.header.subjects) == 4
-    assert session.exit_code(run) == 1
+    return run
+
+
+def test_a_run_tells_of_every_pair_and_ends_with_its_findings(run, tmp_path, capfd):
+    code, done = run(EXACT, f"{HERE}:forgets", examples=6)
+
+    told = [line for line in capfd.readouterr().err.splitlines() if line.startswith("[")]
+    assert len(told) == len(done.header.subjects) == 4
+    assert f"[1/4] {EXACT} → {EXACT} npz sequential: 1 pass, 5 not applicable" in told
+    assert code == 1
     assert "optimizer slots" in (tmp_path / "report.html").read_text()
-    assert store.read(tmp_path) == run
 
 
-def test_a_run_across_leaves_out_what_a_subject_reads_of_its_own(tmp_path):
+def test_a_run_across_leaves_out_what_a_subject_reads_of_its_own(run):
     names = (EXACT, f"{HERE}:forgets")
-    wanted = session.Wanted(names, kinds=("sequential",), across=True, examples=1, out=tmp_path)
 
-    run = session.run(wanted, lambda _: None)
+    _, done = run(*names, across=True, examples=1)
 
-    pairs = {(subject.writer, subject.reader) for subject in run.header.subjects}
+    pairs = {(subject.writer, subject.reader) for subject in done.header.subjects}
     assert pairs == {names, names[::-1]}
 
 
-def test_an_interrupted_run_keeps_what_it_has_found(tmp_path):
-    def interrupt(_: str) -> None:
+def test_an_interrupted_run_keeps_what_it_has_found(run, monkeypatch):
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    wanted = session.Wanted((EXACT,), examples=3, out=tmp_path)
+    monkeypatch.setattr(Conformance, "_tell", interrupt)
 
-    run = session.run(wanted, interrupt)
+    code, done = run(EXACT, examples=3)
 
-    assert not run.complete
-    assert session.exit_code(run) == 2
-    assert run.results
+    assert not done.complete
+    assert code == 2
+    assert done.results
 
 
-def test_several_workers_come_to_an_end(tmp_path):
-    wanted = session.Wanted((EXACT,), kinds=("sequential",), examples=2, workers=2, out=tmp_path)
+def test_several_workers_come_to_an_end(run):
+    _, done = run(EXACT, examples=2, workers="2")
 
-    run = session.run(wanted, lambda _: None)
-
-    assert run.complete
-    assert {result.path for result in run.results} == {"npz"}
+    assert done.complete
+    assert {result.path for result in done.results} == {"npz"}
 
 
 def test_the_command_refuses_a_format_that_there_is_not(tmp_path):
@@ -296,6 +301,6 @@ def test_the_command_prints_the_grid(tmp_path):
 
     done = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path)])
 
-    assert done.exit_code == 0
+    assert done.exit_code == 0, done.output
     assert "written by" in done.output
     assert "exact" in done.output

@@ -8,10 +8,13 @@ import pytest
 
 from saveproof.conformance.doctor import doctor, tried
 from saveproof.conformance.families.subjects import resolve
-from saveproof.conformance.interchange import session
+from saveproof.conformance.interchange.selection import interchange_job
+from saveproof.conformance.runs import runner
+from saveproof.conformance.runs.options import InterchangeOptions
 from saveproof.reports.interchange import grid
 from saveproof.reports.matrix import matrix
 from saveproof.reports.records import UNEXPECTED
+from saveproof.reports.store import Run, read
 
 pytestmark = pytest.mark.frameworks
 
@@ -20,16 +23,17 @@ pytestmark = pytest.mark.frameworks
 def run(tmp_path: Path):
     """Run exchanges of some subjects over one format."""
 
-    def run(*subjects: str, name: str) -> session.Run:
-        wanted = session.Wanted(
-            subjects,
-            formats=(name,),
-            kinds=("sequential",),
+    def run(*subjects: str, name: str) -> Run:
+        options = InterchangeOptions(
+            subject=subjects,
+            format=(name,),
+            kind=("sequential",),
             examples=4,
-            shrink_seconds=5.0,
+            shrink=5.0,
             out=tmp_path,
         )
-        return session.run(wanted, lambda _: None)
+        runner.run(interchange_job(options, "saveproof interchange"), "0")
+        return read(tmp_path)
 
     return run
 

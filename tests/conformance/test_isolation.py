@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from saveproof.conformance.processes.endings import Crashed, Failed, TimedOut
-from saveproof.conformance.processes.isolation import Child
+from saveproof.conformance.processes.isolation import Child, Host, Launch
 
 HERE = "tests.conformance.test_isolation"
 
@@ -161,6 +161,12 @@ def test_hang_is_ended_in_time():
             child.call(b"60", seconds=0.3)
 
     assert time.monotonic() - started < 30
+
+
+def test_a_process_that_reads_nothing_is_ended_in_time():
+    """More is sent than its pipe holds."""
+    with Host(Launch(("sleep", "60"))) as host, pytest.raises(TimedOut):
+        host.call(b"x" * 1_000_000, seconds=0.5)
 
 
 def test_child_runs_in_another_process():

@@ -17,8 +17,9 @@ from saveproof.conformance.mutants.faults import (
     training,
     weights,
 )
-from saveproof.conformance.mutants.killing import Kill, found, kill, killers
-from saveproof.strategies.case import Kind
+from saveproof.conformance.mutants.killing import Kill, hunt, kill, killers
+from saveproof.conformance.runs import runner
+from saveproof.reports.store import read
 
 NAMES = {check.name for check in ALL_CHECKS}
 FAULTS = {
@@ -53,12 +54,24 @@ def test_mutant_lives_on_a_save_path_of_the_reference(mutant):
     assert mutant.path in {path.name for path in subjects.resolve("reference").paths()}
 
 
-def test_importing_the_faults_leaves_the_reference_as_it_is():
+def test_hunting_mutants_leaves_the_reference_as_it_is(tmp_path):
     """A fault is committed where its subject is resolved, in a process of its own."""
-    defects, _ = found("reference", ("config", Kind.FUNCTIONAL, 2))
+    runner.run(hunt([MUTANTS["lost_slots"]], tmp_path, 2), "0", "-p", "no:terminal")
 
-    assert not defects
+    by_subject = {result.subject: [] for result in read(tmp_path).results}
+    for result in read(tmp_path).results:
+        by_subject[result.subject] += result.findings
+    assert not by_subject["reference"]
+    assert by_subject[MUTANTS["lost_slots"].spec]
     assert not any(mutant.seed.cache_info().misses for mutant in MUTANTS.values())
+
+
+def test_the_reference_is_tried_on_as_many_cases_as_any_mutant(tmp_path):
+    mutants = [Mutant(MUTANTS["lost_slots"].seed, (), examples=n) for n in (30, 100)]
+
+    campaigns = hunt(mutants, tmp_path).campaigns
+
+    assert [one.examples for one in campaigns if one.subject == "reference"] == [100]
 
 
 KILLED_SOON = (
@@ -93,7 +106,7 @@ def test_mutant_that_its_target_does_not_find_survives():
 
 
 def killed(*checks):
-    return Kill(MUTANTS["lost_averages"], checks, 1.0)
+    return Kill(MUTANTS["lost_averages"], checks)
 
 
 def test_matrix_marks_who_killed_and_who_had_to():

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from saveproof.conformance.runs import plugin
+from saveproof.conformance.runs.options import SuiteOptions, options
 from tests.test_documents import Parser
 
 LINEAR = ("examples.linear_subject:Linear", "--kind", "sequential", "--check", "weights_survive")
@@ -28,8 +29,16 @@ def test_every_option_begins_with_the_name_of_the_project():
 
     plugin.pytest_addoption(parser)
 
-    assert len(parser.options) == 11
-    assert all(name.startswith("--saveproof-") for name in parser.options)
+    fields = {option.name for option in options(SuiteOptions)} - {"workers"}
+    assert parser.options == {f"--saveproof-{name}" for name in fields}
+
+
+def test_loading_the_plugin_loads_nothing_that_runs_a_job():
+    program = "import sys, saveproof.conformance.runs.plugin; print(*sys.modules, sep='\\n')"
+    loaded = set(python("-c", program, folder=".").stdout.split())
+
+    assert "saveproof.conformance.runs.plugin" in loaded
+    assert not loaded & {"hypothesis", "numpy", "saveproof.conformance.runs.session", "typer"}
 
 
 def test_run_takes_neither_tests_nor_settings_of_where_it_runs(tmp_path):

@@ -20,7 +20,7 @@ from saveproof.conformance.execution.surroundings import (
     process,
     unusual_process,
 )
-from saveproof.conformance.model_state.trace import Probe
+from saveproof.conformance.model_state.trace import Link, Probe
 from saveproof.reports.records import Verdict
 from tests.conformance.test_checks import CASE
 
@@ -125,8 +125,8 @@ def test_links_of_the_file_system_are_told(tmp_path):
     (source / "plain").write_bytes(b"weights")
 
     assert dict(outward(source)) == {
-        "model/hard": "a file of 2 names",
-        "model/soft": f"a symbolic link to {data}",
+        "model/hard": Link("a file", "a file of 2 names"),
+        "model/soft": Link("a symbolic link", f"a symbolic link to {data}"),
     }
 
 
@@ -149,9 +149,9 @@ def test_links_inside_hdf5_are_told_in_archives_too(tmp_path):
     with zipfile.ZipFile(archive, "w") as written:
         written.write(source, "model.weights.h5")
     expected = {
-        "group/link": "an external link to other.h5",
-        "raw": "data in raw.bin",
-        "virtual": "data of virtual.h5",
+        "group/link": Link("an external link", "an external link to other.h5"),
+        "raw": Link("data", "data in raw.bin"),
+        "virtual": Link("data", "data of virtual.h5"),
     }
 
     assert dict(outward(source)) == {f"model.h5/{k}": what for k, what in expected.items()}

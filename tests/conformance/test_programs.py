@@ -35,9 +35,10 @@ from saveproof.strategies.case import (
     TrainOnBatch,
 )
 from saveproof.strategies.cases import cases
+from tests.conformance.defects import output
 from tests.conformance.keras_cases import ARCHITECTURE, CASE, SETTINGS
+from tests.conformance.test_repro import KERNEL, chain, shared
 from tests.conformance.test_repro import case_of as written
-from tests.conformance.test_repro import chain, finding_of, shared
 
 EVENTS = (
     TrainOnBatch(1, 2, sample_weight=True),
@@ -85,8 +86,7 @@ def test_what_runs_is_what_is_printed(noting, path, kind, tmp_path):
     save_path = way.of(noting)
     save_path.load(save_path.save(model, tmp_path / "model"), case.in_force)
 
-    finding = finding_of(case, "outputs: value", "output 0")
-    script = repro.script(case, "reference", path, "outputs_survive", finding)
+    script = repro.script(case, "reference", path, "outputs_survive", output())
 
     printed = {line.strip() for line in script.splitlines()}
     ran = [line.strip() for source in noting.noted_source for line in source.splitlines()]
@@ -180,9 +180,8 @@ def test_a_text_is_compiled_once_and_its_lines_go_with_its_code():
 
 def test_a_hop_goes_on_with_what_came_back():
     case = written(chain(), TrainOnBatch(1, 2), Hop("h5"), TrainOnBatch(1, 2))
-    finding = finding_of(case, "weights: Dense value", "first/0 kernel")
 
-    text = repro.script(case, "reference", "h5", "weights_survive", finding)
+    text = repro.script(case, "reference", "h5", "weights_survive", KERNEL)
 
     assert text.count("model.save(file)") == 2
     assert text.index("model = loaded") < text.index("expected = look(model)")
@@ -192,10 +191,9 @@ def test_code_that_differs_from_the_models_own_is_written_once_where_it_is_used(
     """A function that is called once would only stand in the way."""
     recompiled = replace(SETTINGS, losses=("mae",), metrics=(), loss_weights=None)
     case = written(chain(), TrainOnBatch(1, 2), Recompile(recompiled))
-    finding = finding_of(case, "weights: Dense value", "first/0 kernel")
 
-    once = repro.script(case, "reference", "weights_h5", "weights_survive", finding)
-    twice = repro.script(case, "reference", "weights_h5", "second_generation_equals_first", finding)
+    once = repro.script(case, "reference", "weights_h5", "weights_survive", KERNEL)
+    twice = repro.script(case, "reference", "weights_h5", "second_generation_equals_first", KERNEL)
 
     assert "loaded = keras.Sequential([" in once
     assert "def build" not in once

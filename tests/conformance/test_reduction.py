@@ -6,17 +6,18 @@ import pytest
 
 from saveproof.conformance.campaigns.campaign import Campaign
 from saveproof.conformance.campaigns.known_issues import KnownIssue
+from saveproof.conformance.campaigns.known_issues.known_issue import Like
 from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.campaigns.worker import Report, Request, examine
-from saveproof.conformance.checks import ALL_CHECKS, Defect, Judgement
-from saveproof.conformance.model_state.contract import Promise
-from saveproof.conformance.model_state.snapshot import Difference
+from saveproof.conformance.checks import ALL_CHECKS, Judgement
+from saveproof.conformance.model_state.contract import Facet, Promise
 from saveproof.conformance.model_state.trace import Probe
 from saveproof.conformance.processes import wire
 from saveproof.conformance.processes.endings import Crashed
 from saveproof.reports.records import Result, Verdict
 from saveproof.strategies.case import to_json
 from tests.conformance.conftest import LINEAR_CASES
+from tests.conformance.defects import state
 
 FAULTY = "tests.conformance.faulty"
 EVERY_CHECK = [check.name for check in ALL_CHECKS]
@@ -105,9 +106,7 @@ class _Gaps(Noting):
         length = len(to_json(wire.decode(request, Request).case))
         fails = self._calls >= self._fails_at or length > self._fails_beyond
         promise, verdict = (Promise.MUST, Verdict.FAIL) if fails else (Promise.SHOULD, Verdict.GAP)
-        defect = Defect(
-            "weights: kernel", "kernel differs", Difference("kernel", "value", "1", "2")
-        )
+        defect = state(Facet.WEIGHTS, "kernel", place="kernel")
         judgement = Judgement("weights_survive", promise, verdict, (defect,))
         if length < 850:
             judgement = Judgement("weights_survive", promise, Verdict.PASS)
@@ -135,7 +134,8 @@ def test_a_defect_is_as_grave_as_it_was_ever_seen(examiner):
 
 
 def test_a_gap_that_is_listed_is_known(monkeypatch):
-    issue = KnownIssue("*", "npz", "weights_survive", "weights: kernel", "No kernel comes back.")
+    kernel = Like(facet=Facet.WEIGHTS, name="kernel")
+    issue = KnownIssue("x", "npz", "weights_survive", kernel, "No kernel comes back.")
     monkeypatch.setattr("saveproof.conformance.campaigns.campaign.known_issue", lambda *_: issue)
 
     result = _of_gaps(_Gaps())
@@ -148,6 +148,6 @@ def test_what_goes_wrong_in_another_process_is_reduced_there(run):
     results = run(f"{FAULTY}:RaisesElsewhere", examples=60)
 
     found = results["round_trip_completes"].findings
-    (late,) = (finding for finding in found if "ValueError" in finding.key)
+    (late,) = (finding for finding in found if "ValueError" in finding.defect.key)
     assert late.case["seed"] == 1
     assert len(late.case["history"]["before"]) == 1

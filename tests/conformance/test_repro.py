@@ -18,6 +18,7 @@ from saveproof.conformance.families.keras.codegen.state import look
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.replay import At, NoSuchCase
 from saveproof.reports.commands import SCRIPTED
+from saveproof.reports.findings import Change, DefectKind, Difference
 from saveproof.reports.records import (
     CheckInfo,
     Finding,
@@ -52,6 +53,7 @@ from saveproof.strategies.case import (
 from saveproof.strategies.case import (
     Call as LayerCall,
 )
+from tests.conformance.defects import log, of_kind, output, state, trained_state
 
 STEP = TrainOnBatch(steps=1, batch_size=2)
 TWO_STEPS = TrainOnBatch(steps=2, batch_size=2)
@@ -152,30 +154,15 @@ def case_of(architecture, *before, optimizer=RMSPROP, after=(TWO_STEPS,)):
     return Case(architecture=architecture, settings=settings, history=history, seed=5)
 
 
-def finding_of(case, key, where, what="value"):
-    return Finding(
-        key=key,
-        message=f"{key} ({what})",
-        where=where,
-        expected="",
-        found="",
-        case_id=case.id,
-        case=msgspec.json.decode(to_json(case)),
-        drawing="",
-    )
+KERNEL = state(Facet.WEIGHTS, "first/0 kernel")
 
 
-def script_of(
-    case,
-    key,
-    where,
-    *,
-    what="value",
-    subject="tf_keras",
-    path="h5",
-    check="weights_survive",
-):
-    return repro.script(case, subject, path, check, finding_of(case, key, where, what))
+def finding_of(case, defect):
+    return Finding(defect, case_id=case.id, case=msgspec.json.decode(to_json(case)), drawing="")
+
+
+def script_of(case, defect, *, subject="tf_keras", path="h5", check="weights_survive"):
+    return repro.script(case, subject, path, check, defect)
 
 
 def imported(text):
@@ -202,7 +189,7 @@ ARCHITECTURES = {
 def test_a_script_imports_the_framework_and_none_of_our_packages(name):
     case = case_of(ARCHITECTURES[name])
 
-    text = script_of(case, "weights: Dense value", "first/0 kernel")
+    text = script_of(case, KERNEL)
 
     foreign = imported(text) - set(sys.stdlib_module_names)
     assert foreign == {"numpy", "tf_keras"}
@@ -211,9 +198,7 @@ def test_a_script_imports_the_framework_and_none_of_our_packages(name):
 @pytest.mark.parametrize(("subject", "path"), [(s, p) for s, paths in PATHS.items() for p in paths])
 def test_every_path_has_a_script_for_every_kind(subject, path):
     for architecture in ARCHITECTURES.values():
-        text = script_of(
-            case_of(architecture), "outputs: value", "output 0", subject=subject, path=path
-        )
+        text = script_of(case_of(architecture), output(), subject=subject, path=path)
 
         ours = "from saveproof import reference_impl as keras\n" if subject == "reference" else ""
         assert "saveproof" not in imported(text.replace(ours, ""))
@@ -224,7 +209,7 @@ def test_every_path_has_a_script_for_every_kind(subject, path):
 def test_every_facet_can_be_looked_at(facet, what):
     case = case_of(shared())
 
-    text = script_of(case, f"{facet}: place", PLACES[facet], what=what)
+    text = script_of(case, state(facet, PLACES[facet], what))
 
     assert "expected = look(model)" in text
     ast.parse(text)
@@ -244,7 +229,7 @@ def test_every_event_of_a_history_is_written_down():
     )
     case = case_of(nested(Kind.FUNCTIONAL), *events)
 
-    text = script_of(case, "weights: Dense value", "first/0 kernel")
+    text = script_of(case, KERNEL)
 
     ast.parse(text)
     assert 'model.get_layer("inner").get_layer("within").trainable = False' in text
@@ -260,19 +245,19 @@ model = loaded
     assert hop in text
 
 
-def test_the_training_on_stops_at_the_step_that_parts():
+def test_the_training_on_stops_at_the_step_that_differs():
     case = case_of(chain(), after=(STEP, STEP, STEP))
 
-    text = script_of(case, "resume: later step loss", "step 2 (TrainOnBatch): loss")
+    text = script_of(case, log(step=2))
 
     assert text.count("train_on_batch") == 3
-    assert 'np.array(logs["loss"])' in text
+    assert 'np.array(logs.get("loss"))' in text
 
 
 def test_a_path_that_needs_the_models_code_has_it_as_it_was_at_the_save():
     case = case_of(chain(), SetTrainable(layer="first", value=False))
 
-    text = script_of(case, "weights: Dense value", "first/0 kernel", path="weights_h5")
+    text = script_of(case, KERNEL, path="weights_h5")
 
     load = """
 loaded = build()
@@ -288,7 +273,7 @@ def test_a_layer_thawed_inside_a_frozen_model_is_thawed_in_the_code():
     compiled = Recompile(settings=CompileSettings(optimizer=RMSPROP, losses=("mae",)))
     case = case_of(nested(Kind.FUNCTIONAL), thawed, frozen, compiled)
 
-    text = script_of(case, "weights: Dense value", "first/0 kernel", path="weights_h5")
+    text = script_of(case, KERNEL, path="weights_h5")
 
     code = text.partition("model.save_weights")[2]
     flags = [line.strip() for line in code.splitlines()]
@@ -302,26 +287,26 @@ def test_a_layer_thawed_inside_a_frozen_model_is_thawed_in_the_code():
 def test_another_process_is_started_behind_the_guard():
     check = "another_process_loads_the_same"
 
-    text = script_of(case_of(chain()), "outputs: value", "output 0", check=check)
+    text = script_of(case_of(chain()), output(), check=check)
 
     assert 'if __name__ == "__main__":' in text
     assert "pool.submit(elsewhere, file).result()" in text
 
 
 def test_keras_has_its_backend_chosen_before_it_is_imported():
-    text = script_of(case_of(chain()), "weights: value", "first/0 kernel", subject="keras:jax")
+    text = script_of(case_of(chain()), KERNEL, subject="keras:jax")
 
     assert text.index('os.environ["KERAS_BACKEND"] = "jax"') < text.index("import keras")
 
 
 def test_a_subject_of_others_is_refused_by_name():
     with pytest.raises(NotReproducible, match="other:thing"):
-        script_of(case_of(chain()), "weights: value", "first/0 kernel", subject="other:thing")
+        script_of(case_of(chain()), KERNEL, subject="other:thing")
 
 
 def test_the_end_of_a_process_is_refused():
     with pytest.raises(NotReproducible, match="timeout"):
-        script_of(case_of(chain()), "timeout: 120 s", "process")
+        script_of(case_of(chain()), of_kind(DefectKind.ENDED, name="timeout", words="120 s"))
 
 
 def test_a_script_that_shows_nothing_is_not_confirmed():
@@ -415,8 +400,8 @@ def test_the_finding_of_the_check_that_is_asked_for_is_shown(tmp_path, monkeypat
     )
     run = run_of(
         tmp_path,
-        ("weights_survive", finding_of(case, "weights: Dense/0 kernel", "first/0 kernel")),
-        ("iteration_survives", finding_of(case, "iteration: iterations", "iterations")),
+        ("weights_survive", finding_of(case, KERNEL)),
+        ("iteration_survives", finding_of(case, state(Facet.ITERATION, "iterations"))),
     )
 
     first = repro.confirmed(case.id[:6], [run])
@@ -438,7 +423,7 @@ def test_a_script_that_a_report_offers_can_be_written(subject):
 
 def test_a_finding_of_the_second_of_two_runs_is_found(tmp_path):
     case = case_of(chain())
-    finding = finding_of(case, "weights: Dense/0 kernel", "first/0 kernel")
+    finding = finding_of(case, KERNEL)
     runs = [
         run_of(tmp_path / "one"),
         run_of(tmp_path / "two", ("weights_survive", finding)),
@@ -449,7 +434,7 @@ def test_a_finding_of_the_second_of_two_runs_is_found(tmp_path):
 
 def test_a_case_that_the_run_does_not_have_is_refused_with_those_that_it_has(tmp_path):
     case = case_of(chain())
-    run = run_of(tmp_path, ("weights_survive", finding_of(case, "weights: x", "first/0 kernel")))
+    run = run_of(tmp_path, ("weights_survive", finding_of(case, KERNEL)))
 
     with pytest.raises(NoSuchCase, match=case.id):
         repro.confirmed("unknown", [run])
@@ -459,25 +444,17 @@ def test_a_case_that_the_run_does_not_have_is_refused_with_those_that_it_has(tmp
 
 @pytest.mark.frameworks
 @pytest.mark.parametrize(
-    ("key", "where", "check"),
+    ("defect", "check"),
     [
-        ("optimizer slots: velocity lost", "0 velocity", "optimizer_slots_survive"),
-        (
-            "resume: first step weights",
-            "step 1: weights: first/0 kernel",
-            "resume_trajectory_is_identical",
-        ),
-        (
-            "resume: later step loss",
-            "step 2 (TrainOnBatch): loss",
-            "resume_trajectory_is_identical",
-        ),
+        (state(Facet.SLOTS, "0 velocity", "missing"), "optimizer_slots_survive"),
+        (trained_state(Facet.WEIGHTS, "first/0 kernel"), "resume_trajectory_is_identical"),
+        (log(step=2), "resume_trajectory_is_identical"),
     ],
 )
-def test_the_slots_that_savedmodel_loses_are_confirmed(key, where, check):
+def test_the_slots_that_savedmodel_loses_are_confirmed(defect, check):
     case = case_of(chain())
 
-    text = script_of(case, key, where, what="missing", path="savedmodel", check=check)
+    text = script_of(case, defect, path="savedmodel", check=check)
 
     repro.confirm(text, subject="tf_keras")
 
@@ -487,7 +464,10 @@ def test_the_unbuilt_model_that_save_weights_accepts_is_confirmed():
     case = case_of(chain(Kind.SUBCLASSED))
 
     text = script_of(
-        case, "refusal: missing", "refusal", path="weights_h5", check="unbuilt_model_is_refused"
+        case,
+        of_kind(DefectKind.NOT_REFUSED, "refusal"),
+        path="weights_h5",
+        check="unbuilt_model_is_refused",
     )
 
     repro.confirm(text, subject="tf_keras")
@@ -495,7 +475,7 @@ def test_the_unbuilt_model_that_save_weights_accepts_is_confirmed():
 
 @pytest.mark.frameworks
 def test_what_survives_is_not_confirmed():
-    text = script_of(case_of(chain()), "weights: Dense value", "first/0 kernel")
+    text = script_of(case_of(chain()), KERNEL)
 
     with pytest.raises(repro.NotConfirmed, match=r"exit code 1 .*, found 0"):
         repro.confirm(text, subject="tf_keras")
@@ -503,31 +483,28 @@ def test_what_survives_is_not_confirmed():
 
 def test_what_a_loss_was_made_with_is_read_off_the_live_loss():
     """Keras 3.15.1 leaves Huber's `delta` out of its config: two configs can't show its loss."""
-    told = look(case_of(chain()), Facet.COMPILE, "loss/0/delta", "value")
+    told = look(case_of(chain()), Facet.COMPILE, "loss/0/delta", Change.VALUE)
 
     assert any("_fn_kwargs" in line for line in told)
     assert not any(
-        "_fn_kwargs" in one for one in look(case_of(chain()), Facet.COMPILE, "metrics/0", "value")
+        "_fn_kwargs" in one
+        for one in look(case_of(chain()), Facet.COMPILE, "metrics/0", Change.VALUE)
     )
 
 
 def test_a_finding_is_printed_as_an_issue_to_paste(tmp_path, monkeypatch):
     """Its title, what was expected and what was found can't end a block or be markup."""
     case = case_of(chain())
-    finding = msgspec.structs.replace(
-        finding_of(case, "weights: Dense/0 kernel", "first/0 kernel"),
-        message="weights: Dense/0 <kernel> (value)",
-        expected="```\n# expected",
-        found="[[0.5]]",
-    )
-    run = run_of(tmp_path, ("weights_survive", finding))
+    difference = Difference("first/0 <kernel>", "```\n# expected", "[[0.5]]", Change.VALUE)
+    defect = msgspec.structs.replace(KERNEL, difference=difference)
+    run = run_of(tmp_path, ("weights_survive", finding_of(case, defect)))
     monkeypatch.setattr(repro, "confirm", lambda *_, **__: None)
 
     script = repro.confirmed(case.id, [run])
     text = repro.confirmed(case.id, [run], format="issue")
 
     title = text.partition("\n")[0]
-    assert title == "# tf_keras, savedmodel: weights: Dense/0 &#60;kernel&#62; (value)"
+    assert title == "# tf_keras, savedmodel: weights: first/0 &#60;kernel&#62; (value)"
     assert f"```python\n{script}```\n" in text
     assert "Expected:\n\n````text\n```\n# expected\n````\n" in text
     assert "Found:\n\n```text\n[[0.5]]\n```\n" in text

@@ -20,7 +20,8 @@ from saveproof.conformance.families.keras.codegen.source import (
 )
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.replay import NotBuiltIn, told
-from saveproof.reports.records import Finding
+from saveproof.conformance.runs.options import Limits
+from saveproof.reports.findings import Defect, DefectKind
 from saveproof.strategies.case import (
     Case,
     Input,
@@ -32,8 +33,10 @@ from saveproof.strategies.case import (
     to_json,
 )
 from saveproof.strategies.validation import validate
+from tests.conformance.defects import log, of_kind, output, raised, state, trained_state
 from tests.conformance.test_repro import (
     ARCHITECTURES,
+    KERNEL,
     PLACES,
     RMSPROP,
     SCHEDULED,
@@ -60,11 +63,17 @@ PAYLOADS = (
     f"a={MARK}(), b",
     f"x\r{MARK}()\u2028{MARK}()",
 )
-KEYS = (
-    *(f"{facet}: x" for facet in Facet),
-    *("outputs: value", "resume: first step x", "fresh: weights", "refusal: missing"),
-    *("load: raised builtins.ValueError", "another process: raised x.Y"),
+DEFECTS = (
+    *(state(facet, PLACES[facet]) for facet in Facet),
+    *(state(facet, PLACES[facet], "order") for facet in Facet),
+    *(trained_state(facet, PLACES[facet]) for facet in Facet),
+    *(output(), log(), log(kind=DefectKind.LOG_NAMES)),
+    *(raised("load"), raised("resume"), raised("another process", "x.Y")),
+    of_kind(DefectKind.NOT_FRESH, PLACES[Facet.WEIGHTS], facet=Facet.WEIGHTS),
+    of_kind(DefectKind.NOT_REFUSED),
+    of_kind(DefectKind.UNCLEAR_REFUSAL, exception="x.Y"),
 )
+TEXTS = ("facet", "name", "action", "event", "exception", "words", "optimizer", "traceback")
 
 
 def leaves(value: object, place: tuple[object, ...] = ()) -> Iterator[tuple[object, ...]]:
@@ -102,11 +111,11 @@ def code_in(program: str) -> set[str]:
     return told
 
 
-def written(case: Case, finding: Finding, **place: str) -> str | None:
+def written(case: Case, defect: Defect, **place: str) -> str | None:
     """Return the script, unless it is refused."""
     at = {"subject": "tf_keras", "path": "h5", "check": "weights_survive"} | place
     try:
-        return repro.script(case, at["subject"], at["path"], at["check"], finding)
+        return repro.script(case, at["subject"], at["path"], at["check"], defect)
     except (LookupError, RuntimeError, ValueError):  # the case was not validated
         return None
 
@@ -132,8 +141,7 @@ def test_no_text_of_a_case_becomes_code(name):
                 other = from_json(msgspec.json.encode(with_text(plain, place, payload)))
             except InvalidCase:
                 continue
-            finding = finding_of(case, "outputs: value", "output 0")
-            text = written(other, finding, path="weights_h5")
+            text = written(other, output(), path="weights_h5")
             made += text is not None
             keyword = {MARK} if place[-1] is None else set()  # an argument's name, no more
             assert not {one for one in code_in(text or "") if MARK in one} - keyword, (
@@ -144,21 +152,20 @@ def test_no_text_of_a_case_becomes_code(name):
     assert made > 20
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_no_text_of_a_finding_becomes_code(key):
+@pytest.mark.parametrize("real", DEFECTS, ids=lambda one: one.key)
+def test_no_text_of_a_defect_becomes_code(real):
     case = case_of(ARCHITECTURES["shared"])
     made = 0
     for payload in PAYLOADS[:5]:
-        real = PLACES.get(key.partition(":")[0], "output 0")
-        places = (payload, f"first/{payload}", f"0 {payload}", f"step 1: {payload}", real)
-        for where in places:
-            finding = finding_of(case, key, where, "missing")
-            for field in ("key", "message", "expected", "found"):
-                text = f"{getattr(finding, field)} {payload}"
-                said = {**msgspec.to_builtins(finding), field: text}
-                text = written(case, msgspec.convert(said, Finding))
+        where = real.difference.where
+        for place in (payload, f"first/{payload}", f"0 {payload}", where):
+            difference = replace(real.difference, where=place, expected=payload, found=payload)
+            moved = replace(real, difference=difference)
+            for field in (None, *TEXTS):
+                defect = replace(moved, **{field: payload}) if field else moved
+                text = written(case, defect)
                 made += text is not None
-                assert not [one for one in code_in(text or "") if MARK in one], said
+                assert not [one for one in code_in(text or "") if MARK in one], defect
 
     assert made
 
@@ -167,9 +174,8 @@ def test_no_text_of_a_finding_becomes_code(key):
 @pytest.mark.parametrize("part", ["subject", "path", "check"])
 def test_a_place_that_is_not_known_has_no_script(part, payload):
     case = case_of(ARCHITECTURES["sequential"])
-    finding = finding_of(case, "weights: x", "first/0 kernel")
 
-    assert written(case, finding, **{part: payload}) is None
+    assert written(case, KERNEL, **{part: payload}) is None
 
 
 def test_every_place_of_a_real_finding_has_a_script():
@@ -177,14 +183,14 @@ def test_every_place_of_a_real_finding_has_a_script():
     case = case_of(ARCHITECTURES["shared"])
 
     for facet in Facet:
-        assert written(case, finding_of(case, f"{facet}: x", PLACES[facet])) is not None
+        assert written(case, state(facet, PLACES[facet])) is not None
 
 
 def test_a_class_that_no_case_names_has_no_script():
     case = case_of(ARCHITECTURES["sequential"], optimizer=Object("deserialize", {}))
 
     with pytest.raises(NotSource, match=r"keras.optimizers: expected one of .*'SGD'"):
-        script_of(case, "weights: x", "first/0 kernel")
+        script_of(case, KERNEL)
 
 
 @pytest.mark.parametrize("text", ["", "a b", "a-b", "class", "__class__", "a.", "1", "a\n", "a()"])
@@ -245,9 +251,7 @@ def test_a_case_of_plain_arguments_is_valid(optimizer):
 def test_a_case_with_a_layer_in_a_layer_is_valid_and_has_a_script():
     validate(SOURCES["wrapped"])
 
-    assert "keras.layers.Bidirectional(" in script_of(
-        SOURCES["wrapped"], "outputs: value", "output 0"
-    )
+    assert "keras.layers.Bidirectional(" in script_of(SOURCES["wrapped"], output())
 
 
 @pytest.mark.parametrize(
@@ -259,11 +263,11 @@ def test_a_run_does_not_say_what_subject_a_replay_starts(subject, tmp_path):
     case = case_of(ARCHITECTURES["sequential"])
     run = run_of(
         tmp_path / "run",
-        ("weights_survive", finding_of(case, "weights: x", "first/0 kernel")),
+        ("weights_survive", finding_of(case, KERNEL)),
         subject=subject.format(mark=mark),
     )
 
     with pytest.raises(NotBuiltIn, match=r"not built in; .* say so: --subject "):
-        told(case.id, [run], None, (), seconds=10.0)
+        told(case.id, [run], None, (), Limits(timeout=10.0))
 
     assert not mark.exists()

@@ -12,11 +12,12 @@ from msgspec.structs import replace
 from saveproof.conformance.campaigns.plan import Batch, Plan
 from saveproof.conformance.runs.item_failures import failure
 from saveproof.conformance.runs.session import Conformance
+from saveproof.conformance.runs.suite.campaigns import outcome
 from saveproof.reports import store
 from saveproof.reports.files import Claim, NotWritten
 from saveproof.reports.records import SHOWN_NOTHING, Finding, Result, Verdict
-from saveproof.reports.store import Run
 from tests.conformance.conftest import LINEAR_CASES
+from tests.conformance.defects import state
 
 
 def test_the_suite_can_be_a_plugin_beside_conftest_files():
@@ -39,11 +40,11 @@ def test_progress_is_told_where_pytest_captures_nothing(capsys):
     plugin.config = Config()
     plugin._tell("12 of 30")
 
-    assert capsys.readouterr().err == "\n12 of 30\n"
+    assert capsys.readouterr().err == "12 of 30\n"
 
 
 def test_a_failed_test_says_how_to_run_its_case_again(tmp_path):
-    finding = Finding("k", "kernel differs", "kernel", "1", "2", "9f2c", {}, "a dense layer")
+    finding = Finding(state("weights", "kernel"), "9f2c", {}, "a dense layer")
     place = ("tf_keras", "h5", "sequential", "weights_survive")
     result = Result(*place, "must", Verdict.FAIL, {Verdict.FAIL: 1}, (finding,))
 
@@ -53,19 +54,31 @@ def test_a_failed_test_says_how_to_run_its_case_again(tmp_path):
 
 
 @pytest.mark.parametrize("verdict", sorted(SHOWN_NOTHING))
-def test_a_sentence_that_no_case_could_break_is_skipped_and_never_passes(verdict):
+def test_a_campaign_whose_sentences_no_case_could_break_is_skipped_and_never_passes(verdict):
     place = ("tf_keras", "h5", "sequential", "weights_survive")
-    plugin = Conformance.__new__(Conformance)
-    plugin.config = SimpleNamespace()
-    plugin._results = {place[:3]: {place[3]: Result(*place, "must", verdict, {verdict: 3})}}
 
     with pytest.raises(pytest.skip.Exception, match=f"nothing was shown: {verdict}"):
-        plugin.verify(*place)
+        outcome([Result(*place, "must", verdict, {verdict: 3})], "my run")
 
 
-def test_what_runs_side_by_side_stays_on_one_worker(tmp_path):
+def test_a_failed_campaign_lists_the_findings_of_each_check_by_its_name():
+    finding = Finding("k", "kernel differs", "kernel", "1", "2", "9f2c", {}, "a dense layer")
+    checks = {"weights_survive": Verdict.FAIL, "names_survive": Verdict.FAIL, "ok": Verdict.PASS}
+    results = [
+        Result(*("tf_keras", "h5", "sequential", check), "must", verdict, {verdict: 1}, (finding,))
+        for check, verdict in checks.items()
+    ]
+
+    with pytest.raises(pytest.fail.Exception) as failed:
+        outcome(results, "my run")
+
+    headings = [text for text in str(failed.value).splitlines() if text in checks]
+    assert headings == ["weights_survive", "names_survive"]
+
+
+def test_campaigns_that_share_their_cases_stay_on_one_worker(tmp_path):
     command = ["-m", "pytest", "--pyargs", "saveproof.conformance.runs.suite", "-v"]
-    asked = ["subject=reference", "path=json", "kind=sequential", "kind=functional", "examples=1"]
+    asked = ["subject=reference", "path=json", "path=h5", "examples=1"]
     out = ["--saveproof-out", str(tmp_path / "run"), "-n", "2", "-p", "no:cacheprovider"]
 
     done = subprocess.run(
@@ -75,9 +88,37 @@ def test_what_runs_side_by_side_stays_on_one_worker(tmp_path):
         check=True,
     )
 
-    told = re.findall(r"\[(gw\d)\].*\[reference-json-(\w+)-", done.stdout)
-    assert len(told) > 20
-    assert len(set(told)) == 2
+    seen = re.findall(r"\[(gw\d)\].*campaign\[reference (?:json|h5) (\w+)\]", done.stdout)
+    workers = {kind: {worker for worker, of in seen if of == kind} for _, kind in seen}
+    assert len(seen) == 6
+    assert [len(each) for each in workers.values()] == [1, 1, 1]
+    assert len(set().union(*workers.values())) == 2
+
+
+def test_a_line_says_what_each_campaign_came_to(tmp_path):
+    done = suite("-n", "0", "--saveproof-out", str(tmp_path), folder=tmp_path)
+
+    assert "[1/1] examples.linear_subject:Linear npz sequential: 1 pass\n" in done.stderr
+
+
+def test_a_path_of_any_name_is_run_on_a_worker(tmp_path):
+    umlaut = "--saveproof-subject=tests.conformance.faulty:Umlaut"
+
+    suite("-n", "1", umlaut, "--saveproof-out", str(tmp_path), folder=tmp_path)
+
+    run = store.read(tmp_path)
+    assert run.complete
+    assert "n\u00e4he" in {result.path for result in run.results}
+
+
+def test_a_campaign_that_is_deselected_is_not_run(tmp_path):
+    asked = ["--saveproof-subject=reference", "--saveproof-path=json", "--saveproof-path=config"]
+
+    suite("-k", "json", *asked, "--saveproof-out", str(tmp_path), folder=tmp_path)
+
+    run = store.read(tmp_path)
+    assert run.complete
+    assert {result.path for result in run.results} == {"json"}
 
 
 def test_a_run_of_so_many_seconds_says_how_many_cases_it_came_to(tmp_path):
@@ -93,7 +134,7 @@ import os
 
 
 def pytest_runtest_setup(item):
-    if "PYTEST_XDIST_WORKER" in os.environ and "weights_survive" in item.name:
+    if "PYTEST_XDIST_WORKER" in os.environ and "campaign" in item.name:
         os._exit(9)
 """
 
@@ -134,14 +175,14 @@ def test_a_run_whose_worker_died_is_incomplete(tmp_path):
     assert not store.read(out).complete
 
 
-def test_a_run_that_lacks_a_wanted_result_is_incomplete():
+def test_a_run_that_lacks_a_result_that_was_kept_is_incomplete():
     plugin = Conformance.__new__(Conformance)
-    plugin._wanted = {("s", "p", "sequential"): {"weights_survive", "names_survive"}}
+    plugin._kept = {"one campaign": 1, "another": 1}
     one = Result("s", "p", "sequential", "weights_survive", "must", Verdict.PASS, {Verdict.PASS: 1})
-    other = replace(one, check="names_survive")
+    other = replace(one, path="q")
 
-    assert plugin._lacks_any(Run(None, (one,), None))
-    assert not plugin._lacks_any(Run(None, (one, other), None))
+    assert plugin._lacks_any((one,))
+    assert not plugin._lacks_any((one, other))
 
 
 @pytest.mark.parametrize("option", ["--collect-only", "-m=nothing"])
@@ -195,20 +236,22 @@ def test_a_run_that_is_interrupted_twice_is_incomplete(tmp_path):
     assert not run.complete
 
 
+def report_of(*properties):
+    return SimpleNamespace(nodeid="an item", when="call", user_properties=properties)
+
+
 def test_a_campaign_that_was_not_run_to_its_end_makes_the_run_incomplete():
     """Whatever results of it there are."""
-    item = ("s", "p", "sequential", "weights_survive")
-    plugin = Conformance.__new__(Conformance)
-    plugin.selection = SimpleNamespace(by_id={"-".join(item): (item, "")})
-    plugin._unfinished = {item}
-    nodeid = f"test[{'-'.join(item)}]"
+    plugin = Conformance(SimpleNamespace(out="my run", campaigns=()))
+    plugin.config = SimpleNamespace()
+    plugin._unfinished = {"an item"}
+    plugin._tell = lambda _: None
 
-    plugin.pytest_runtest_logreport(SimpleNamespace(nodeid=nodeid, user_properties=[]))
-    assert plugin._unfinished == {item}
+    plugin.pytest_runtest_logreport(report_of())
+    assert plugin._unfinished == {"an item"}
 
-    plugin.pytest_runtest_logreport(
-        SimpleNamespace(nodeid=nodeid, user_properties=[["saveproof campaign finished", True]])
-    )
+    done = (["saveproof campaign", "reference h5: 1 pass"], ["saveproof results", 30])
+    plugin.pytest_runtest_logreport(report_of(*done))
     assert not plugin._unfinished
 
 
@@ -235,18 +278,17 @@ def test_a_folder_without_room_is_told_in_a_line_and_is_no_finding(tmp_path):
 
 
 def test_a_result_that_cannot_be_kept_ends_the_session():
-    plugin = Conformance.__new__(Conformance)
+    plugin = Conformance(SimpleNamespace(out="my run", campaigns=()))
     plugin.config = SimpleNamespace()
-    plugin._results = {}
     told = []
     plugin._tell = told.append
 
-    def run(_):
+    def results(*_):
         raise NotWritten("no room")
 
-    plugin._beside = plugin._run = run
+    plugin._campaigns.results = results
     with pytest.raises(pytest.exit.Exception, match="saveproof: no room"):
-        plugin.verify("s", "p", "sequential", "weights_survive")
+        plugin.results("a set", "a campaign")
 
     assert told == ["saveproof: no room"]
 

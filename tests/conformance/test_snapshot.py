@@ -2,8 +2,15 @@
 
 import numpy as np
 import pytest
+from ml_dtypes import bfloat16
 
-from saveproof.conformance.model_state.snapshot import differences, distance, equal_arrays, same
+from saveproof.conformance.model_state.snapshot import (
+    differences,
+    distance,
+    equal_arrays,
+    same,
+    value_difference,
+)
 
 ONE = {"kernel": np.ones((2, 3), np.float32), "bias": np.zeros(3, np.float32)}
 
@@ -13,7 +20,7 @@ def test_equal_inventories_have_no_difference():
 
 
 @pytest.mark.parametrize(
-    ("found", "where", "what"),
+    ("found", "where", "change"),
     [
         ({"kernel": ONE["kernel"]}, "bias", "missing"),
         (ONE | {"gamma": np.ones(1)}, "gamma", "unexpected"),
@@ -24,10 +31,10 @@ def test_equal_inventories_have_no_difference():
         (ONE | {"bias": [0, 0, 0]}, "bias", "value"),
     ],
 )
-def test_difference_says_where_and_what(found, where, what):
-    (parted,) = differences(ONE, found)
+def test_difference_says_where_and_how(found, where, change):
+    (difference,) = differences(ONE, found)
 
-    assert (parted.where, parted.what) == (where, what)
+    assert (difference.where, difference.change) == (where, change)
 
 
 def test_nan_of_equal_bytes_is_equal():
@@ -39,7 +46,7 @@ def test_bool_is_not_the_number_that_it_equals():
 
 
 def test_inventories_of_different_length_are_never_paired_off():
-    found = [parted.what for parted in differences(ONE, {})]
+    found = [difference.change for difference in differences(ONE, {})]
 
     assert found == ["missing", "missing"]
 
@@ -52,3 +59,24 @@ def test_arrays_are_equal_only_as_many_and_to_the_byte():
 
 def test_distance_is_the_greatest_absolute_difference():
     assert distance([np.array([1.0, 2.0])], [np.array([1.5, 1.0])]) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("expected", "found", "measure"),
+    [
+        (1.131413698, 1.123636364, (0.007777334, 1.131413698)),
+        (np.array([[1, -8], [0, 2]]), np.array([[1, -8.5], [0, 2]]), (0.5, 8.0)),
+        (np.arange(99.0), np.where(np.arange(99) == 50, 1e3, np.arange(99)), (950.0, 98.0)),
+        (np.ones(2, bfloat16), np.array([1, 2], bfloat16), (1.0, 1.0)),
+        (0.5, float("nan"), (None, None)),
+        (np.ones(1), np.ones(2), (None, None)),
+        (np.array([True]), np.array([False]), (None, None)),
+        (True, False, (None, None)),
+        ("0.5", "0.25", (None, None)),
+        (None, 0.5, (None, None)),
+    ],
+)
+def test_a_difference_of_finite_numbers_says_how_great_it_is(expected, found, measure):
+    difference = value_difference("x", expected, found)
+
+    assert (difference.distance, difference.magnitude) == pytest.approx(measure)

@@ -51,7 +51,7 @@ for path in subject.paths():
             continue
         after = subject.snapshot(loaded)
         seen[path.name] = [
-            f"{facet}: {found.where} {found.what}"
+            f"{facet}: {found.where} {found.change}"
             for facet, promise in path.contract.facets.items()
             if promise is Promise.MUST
             for found in differences(before[facet], after[facet])

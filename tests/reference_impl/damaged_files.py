@@ -7,9 +7,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from saveproof.reference_impl.formats.object_graph import GRAPH_KEY
-from saveproof.reference_impl.formats.protos import MESSAGES
 from saveproof.reference_impl.random import process_generator
+from saveproof.reference_impl.saving.checkpoint.object_graph import GRAPH_KEY
+from saveproof.reference_impl.saving.checkpoint.protos import MESSAGES
 from saveproof.reference_impl.state import NamedArray
 
 

@@ -16,10 +16,10 @@ import h5py
 import numpy as np
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.formats.bundle_read import open_bundle
-from saveproof.reference_impl.formats.bundle_write import write_bundle
-from saveproof.reference_impl.formats.protos import MESSAGES
-from saveproof.reference_impl.formats.saved_model_write import INDEX
+from saveproof.reference_impl.saving.checkpoint.bundle_reader import open_bundle
+from saveproof.reference_impl.saving.checkpoint.bundle_writer import write_bundle
+from saveproof.reference_impl.saving.checkpoint.protos import MESSAGES
+from saveproof.reference_impl.saving.savedmodel.writer import INDEX
 from saveproof.reference_impl.state import NamedArray
 
 Place = tuple[Any, ...]

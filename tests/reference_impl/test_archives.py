@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.formats.errors import (
+from saveproof.reference_impl.engine.errors import UnbuiltModel
+from saveproof.reference_impl.layers.serialization import UnknownLayer
+from saveproof.reference_impl.saving.errors import (
     MissingPart,
     NotReadHere,
     UnreadableFile,
     WrongPart,
 )
-from saveproof.reference_impl.models.errors import UnbuiltModel
-from saveproof.reference_impl.serialization import UnknownLayer
 
 layers = keras.layers
 X = np.random.default_rng(1).normal(size=(6, 4)).astype("float32")

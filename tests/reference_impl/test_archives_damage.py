@@ -1,16 +1,17 @@
 """Every flipped bit and every truncation of what is written is refused, or is no difference."""
 
+import os
+
 import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.formats.archive import MAGIC, read_archive
-from saveproof.reference_impl.formats.errors import UnreadableFile, WrongChecksum
-from saveproof.reference_impl.formats.hdf5_parts import Hdf5File
-from saveproof.reference_impl.formats.hdf5_read import read_model
-from saveproof.reference_impl.formats.pieces import Content
-from saveproof.reference_impl.formats.seal import LENGTH, unsealed
-from saveproof.reference_impl.formats.weights_h5 import read_weights_tree
+from saveproof.reference_impl.saving.archive.zip_archive import MAGIC, read_archive
+from saveproof.reference_impl.saving.errors import UnreadableFile, WrongChecksum
+from saveproof.reference_impl.saving.hdf5.checksum_trailer import LENGTH, compared
+from saveproof.reference_impl.saving.hdf5.parts import opened
+from saveproof.reference_impl.saving.hdf5.reader import read_model
+from saveproof.reference_impl.saving.hdf5.weights_tree import read_weights_tree
 
 RANDOM = np.random.default_rng(5)
 
@@ -46,44 +47,54 @@ def plain(value):
     )
 
 
-SEALED = {"m.h5": read_model, "w.weights.h5": read_weights_tree}
+CHECKED = {"m.h5": read_model, "w.weights.h5": read_weights_tree}
 
 
-@pytest.mark.parametrize("name", SEALED)
-def test_every_flipped_bit_of_a_sealed_file_is_refused_or_is_no_difference(tmp_path, name):
+def check(source):
+    with source.open("rb") as file, compared(file.fileno(), source):
+        pass
+
+
+def flip(source, content, bit):
+    """Flip a bit of the content, and of the file that has it."""
+    content[bit >> 3] ^= 1 << (bit & 7)
+    with source.open("r+b") as file:
+        file.seek(bit >> 3)
+        file.write(content[bit >> 3].tobytes())
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_every_flipped_bit_of_a_file_with_a_trailer_is_refused_or_is_no_difference(tmp_path, name):
     source = saved(tmp_path, name)
     content = np.frombuffer(source.read_bytes(), np.uint8).copy()
-    expected = plain(SEALED[name](source))
+    expected = plain(CHECKED[name](source))
     taken = []
     for bit in range(8 * content.size):
-        content[bit >> 3] ^= 1 << (bit & 7)
+        flip(source, content, bit)
         try:
-            unsealed(content, source)
+            check(source)
         except WrongChecksum:
             pass
         else:
             taken.append(bit)
-            source.write_bytes(content.tobytes())
-            assert plain(SEALED[name](source)) == expected
-        content[bit >> 3] ^= 1 << (bit & 7)
+            assert plain(CHECKED[name](source)) == expected
+        flip(source, content, bit)
 
-    assert min(taken) >= 8 * (content.size - LENGTH), "a flip before the seal was not noticed"
+    assert min(taken) >= 8 * (content.size - LENGTH), "a flip before the trailer was not noticed"
 
 
-@pytest.mark.parametrize("name", SEALED)
-def test_every_truncation_of_a_sealed_file_is_refused_or_is_no_difference(tmp_path, name):
+@pytest.mark.parametrize("name", CHECKED)
+def test_every_truncation_of_a_file_with_a_trailer_is_refused_or_is_no_difference(tmp_path, name):
     source = saved(tmp_path, name)
     content = source.read_bytes()
-    expected = plain(SEALED[name](source))
-    for length in range(len(content) - LENGTH):
-        with (
-            pytest.raises(UnreadableFile),
-            Hdf5File(Content([np.frombuffer(content[:length], np.uint8)]), source),
-        ):
-            pass
-    for length in range(len(content) - LENGTH, len(content)):
-        source.write_bytes(content[:length])
-        assert plain(SEALED[name](source)) == expected
+    expected = plain(CHECKED[name](source))
+    for length in reversed(range(len(content))):
+        os.truncate(source, length)
+        if length >= len(content) - LENGTH:
+            assert plain(CHECKED[name](source)) == expected
+        else:
+            with pytest.raises(UnreadableFile), opened(source):
+                pass
 
 
 def test_flipped_bits_of_a_large_file_are_refused(tmp_path):
@@ -91,11 +102,11 @@ def test_flipped_bits_of_a_large_file_are_refused(tmp_path):
     model.save(tmp_path / "m.h5")
     content = np.frombuffer((tmp_path / "m.h5").read_bytes(), np.uint8).copy()
     for place in RANDOM.integers(0, content.size - LENGTH, 2000):
-        bit = 1 << int(RANDOM.integers(8))
-        content[place] ^= bit
+        bit = 8 * int(place) + int(RANDOM.integers(8))
+        flip(tmp_path / "m.h5", content, bit)
         with pytest.raises(WrongChecksum):
-            unsealed(content, tmp_path / "m.h5")
-        content[place] ^= bit
+            check(tmp_path / "m.h5")
+        flip(tmp_path / "m.h5", content, bit)
 
 
 def archived(folder):
@@ -169,7 +180,7 @@ def test_a_model_that_a_damaged_file_was_to_change_is_as_it_was(tmp_path, name):
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_program_that_writes_to_a_sealed_file_takes_the_seal_off(tmp_path):
+def test_a_program_that_writes_to_a_file_takes_the_trailer_off(tmp_path):
     h5py = pytest.importorskip("h5py")
     source = saved(tmp_path, "m.h5")
     with h5py.File(source, "r+") as file:

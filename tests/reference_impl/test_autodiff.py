@@ -7,10 +7,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from saveproof.reference_impl import autodiff as ad
-from saveproof.reference_impl import primitives, windows
-from saveproof.reference_impl.primitives import RankError
-from saveproof.reference_impl.tape import ItemError, VariableShapeError
+from saveproof.reference_impl.numerics import autodiff as ad
+from saveproof.reference_impl.numerics import primitives, windows
+from saveproof.reference_impl.numerics.primitives import RankError
+from saveproof.reference_impl.numerics.tape import ItemError, VariableShapeError
 
 RNG = np.random.default_rng(3)
 STEP = 1e-6

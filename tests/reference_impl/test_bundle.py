@@ -5,10 +5,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from saveproof.reference_impl.formats.bundle_read import open_bundle
-from saveproof.reference_impl.formats.bundle_table import FOOTER_SIZE, decoded_table, encoded_table
-from saveproof.reference_impl.formats.bundle_write import data_file, index_file, write_bundle
-from saveproof.reference_impl.formats.errors import (
+from saveproof.reference_impl.saving.checkpoint.bundle_reader import open_bundle
+from saveproof.reference_impl.saving.checkpoint.bundle_table import (
+    FOOTER_SIZE,
+    decoded_table,
+    encoded_table,
+)
+from saveproof.reference_impl.saving.checkpoint.bundle_writer import (
+    data_file,
+    index_file,
+    write_bundle,
+)
+from saveproof.reference_impl.saving.checkpoint.protos import MESSAGES, decoded, encoded
+from saveproof.reference_impl.saving.checkpoint.tensor_types import DTYPES
+from saveproof.reference_impl.saving.errors import (
     MissingPart,
     NotReadHere,
     UnreadableFile,
@@ -16,8 +26,6 @@ from saveproof.reference_impl.formats.errors import (
     WrongChecksum,
     WrongPart,
 )
-from saveproof.reference_impl.formats.protos import MESSAGES, decoded, encoded
-from saveproof.reference_impl.formats.tensor_types import DTYPES
 from saveproof.reference_impl.state import NamedArray
 
 REFUSALS = (UnreadableFile, MissingPart, WrongPart, WrongChecksum, NotReadHere)

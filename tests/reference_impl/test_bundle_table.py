@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saveproof.reference_impl.formats.bundle_table import (
+from saveproof.reference_impl.saving.checkpoint.bundle_table import (
     FOOTER_SIZE,
     MAGIC,
     Handle,
@@ -15,7 +15,7 @@ from saveproof.reference_impl.formats.bundle_table import (
     read_varint,
     varint,
 )
-from saveproof.reference_impl.formats.errors import (
+from saveproof.reference_impl.saving.errors import (
     NotReadHere,
     UnreadableFile,
     WrongChecksum,

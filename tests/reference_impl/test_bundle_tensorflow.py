@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 
-from saveproof.reference_impl.formats.bundle_read import open_bundle
-from saveproof.reference_impl.formats.bundle_write import data_file, index_file, write_bundle
-from saveproof.reference_impl.formats.object_graph import (
+from saveproof.reference_impl.saving.checkpoint.bundle_reader import open_bundle
+from saveproof.reference_impl.saving.checkpoint.bundle_writer import (
+    data_file,
+    index_file,
+    write_bundle,
+)
+from saveproof.reference_impl.saving.checkpoint.object_graph import (
     GRAPH_KEY,
     decoded_graph,
     numbered,

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.formats.bundle_write import write_bundle
-from saveproof.reference_impl.formats.object_graph import Node, tensors_of
-from saveproof.reference_impl.models.restore import WeightsMismatch
-from saveproof.reference_impl.models.trackable import tree_of
+from saveproof.reference_impl.saving.checkpoint.bundle_writer import write_bundle
+from saveproof.reference_impl.saving.checkpoint.object_graph import Node, tensors_of
+from saveproof.reference_impl.saving.checkpoint.trackable import tree_of
+from saveproof.reference_impl.saving.model_state.restore import WeightsMismatch
 from tests.reference_impl.checkpoint_models import (
     MODELS,
     OPTIMIZERS,

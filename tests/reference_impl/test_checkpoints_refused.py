@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.formats.bundle_read import open_bundle
-from saveproof.reference_impl.formats.bundle_write import data_file, index_file, write_bundle
-from saveproof.reference_impl.formats.checkpoint_state import latest_checkpoint
-from saveproof.reference_impl.formats.errors import (
+from saveproof.reference_impl.engine.errors import UnbuiltModel
+from saveproof.reference_impl.saving.checkpoint.bundle_reader import open_bundle
+from saveproof.reference_impl.saving.checkpoint.bundle_writer import (
+    data_file,
+    index_file,
+    write_bundle,
+)
+from saveproof.reference_impl.saving.checkpoint.checkpoint_state import latest_checkpoint
+from saveproof.reference_impl.saving.checkpoint.object_graph import GRAPH_KEY, Node, tensors_of
+from saveproof.reference_impl.saving.errors import (
     MissingPart,
     NotReadHere,
     UnreadableFile,
@@ -17,11 +23,10 @@ from saveproof.reference_impl.formats.errors import (
     WrongChecksum,
     WrongPart,
 )
-from saveproof.reference_impl.formats.object_graph import GRAPH_KEY, Node, tensors_of
-from saveproof.reference_impl.models.errors import UnbuiltModel
-from saveproof.reference_impl.models.restore import WeightsMismatch
-from saveproof.reference_impl.models.restore_training import OptimizerMismatch
-from saveproof.reference_impl.saving import FormatNotOffered, TargetExists
+from saveproof.reference_impl.saving.format import FormatNotOffered
+from saveproof.reference_impl.saving.model_files import TargetExists
+from saveproof.reference_impl.saving.model_state.restore import WeightsMismatch
+from saveproof.reference_impl.saving.model_state.restore_training import OptimizerMismatch
 from saveproof.reference_impl.state import NamedArray
 from tests.reference_impl.checkpoint_models import MODELS, compiled, everything, saved, trained
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as reference
-from saveproof.reference_impl.formats.bundle_read import open_bundle
+from saveproof.reference_impl.saving.checkpoint.bundle_reader import open_bundle
 from tests.reference_impl.checkpoint_models import (
     LEGACY,
     MODELS,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
+from saveproof.reference_impl.layers.serialization import UnknownLayer
 from saveproof.reference_impl.loading import LoadError
-from saveproof.reference_impl.serialization import UnknownLayer
 from tests.reference_impl.graph_classes import (
     CUSTOM,
     MODELS,

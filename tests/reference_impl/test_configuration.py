@@ -7,7 +7,7 @@ import pytest
 
 from saveproof import reference_impl as keras
 from saveproof.reference_impl.configuration import UnstatedConfig
-from saveproof.reference_impl.stated import Unserializable
+from saveproof.reference_impl.layers.stated import Unserializable
 
 L = keras.layers
 X, Y = np.linspace(-1, 1, 12, dtype="f").reshape(4, 3), np.ones((4, 1), "f")

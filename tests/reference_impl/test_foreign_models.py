@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as reference
-from saveproof.reference_impl.serialization import UnknownLayer
+from saveproof.reference_impl.layers.serialization import UnknownLayer
 from tests.reference_impl.foreign_models import (
     CLOSE,
     RANDOM,

@@ -6,15 +6,20 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl import primitives, windows
 from saveproof.reference_impl.activations import elu
-from saveproof.reference_impl.autodiff import Tensor
-from saveproof.reference_impl.graphs.drawing import Drawing
-from saveproof.reference_impl.graphs.endpoints import CALL, SIGNATURE, Spec, endpoints
-from saveproof.reference_impl.graphs.function import Function
-from saveproof.reference_impl.graphs.operations import OPERATIONS
-from saveproof.reference_impl.graphs.recurrent import UNROLLED
-from saveproof.reference_impl.graphs.symbol import UntraceableOperation
+from saveproof.reference_impl.numerics import primitives, windows
+from saveproof.reference_impl.numerics.autodiff import Tensor
+from saveproof.reference_impl.saving.savedmodel.graphs.endpoints import (
+    CALL,
+    SIGNATURE,
+    Spec,
+    endpoints,
+)
+from saveproof.reference_impl.saving.savedmodel.graphs.function import Function
+from saveproof.reference_impl.saving.savedmodel.graphs.operations import OPERATIONS
+from saveproof.reference_impl.saving.savedmodel.graphs.recurrent import UNROLLED
+from saveproof.reference_impl.saving.savedmodel.graphs.symbol import UntraceableOperation
+from saveproof.reference_impl.saving.savedmodel.graphs.tracing import Drawing
 
 NOT_PRIMITIVES = {primitives.unbroadcast, primitives.kept_shape}
 NOT_WINDOWS = {windows.output_length, windows.pad_amounts}
@@ -167,7 +172,7 @@ def test_primitive_without_an_operation_is_refused_by_name():
         return x**3, lambda g: (3 * g * x**2,)
 
     def call(x):
-        return keras.tape.applied(cube, (x,))
+        return keras.numerics.tape.applied(cube, (x,))
 
     with pytest.raises(UntraceableOperation, match="cube"):
         drawn(Written(call), 2)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as reference
-from saveproof.reference_impl.graphs.symbol import UntraceableOperation
+from saveproof.reference_impl.saving.savedmodel.graphs.symbol import UntraceableOperation
 
 X = np.random.default_rng(9).normal(size=(4, 5, 6, 3)).astype("float32")
 ONES = np.ones((4, 5, 3), "float32")

@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.formats.bundle_read import open_bundle
-from saveproof.reference_impl.formats.bundle_write import write_bundle
-from saveproof.reference_impl.formats.errors import UnwritableName
-from saveproof.reference_impl.formats.object_graph import GRAPH_KEY
-from saveproof.reference_impl.formats.protos import MESSAGES
 from saveproof.reference_impl.loading import LoadError, Located
-from saveproof.reference_impl.models.restore import WeightsMismatch
+from saveproof.reference_impl.saving.checkpoint.bundle_reader import open_bundle
+from saveproof.reference_impl.saving.checkpoint.bundle_writer import write_bundle
+from saveproof.reference_impl.saving.checkpoint.object_graph import GRAPH_KEY
+from saveproof.reference_impl.saving.checkpoint.protos import MESSAGES
+from saveproof.reference_impl.saving.errors import UnwritableName
+from saveproof.reference_impl.saving.model_state.restore import WeightsMismatch
 from saveproof.reference_impl.state import NamedArray
 from tests.reference_impl.damaged_files import damaged_hdf5, damaged_tensors, state_of, text_tensor
 from tests.reference_impl.malformed_files import functional, sequential, write_members

@@ -6,12 +6,12 @@ import pytest
 from h5py import h5a, h5t
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.formats.errors import UnwritableName, WrongPart
-from saveproof.reference_impl.formats.hdf5_parts import opened
-from saveproof.reference_impl.formats.hdf5_read import read_model, read_weights
-from saveproof.reference_impl.formats.hdf5_write import TOP_LEVEL, write_model, write_weights
-from saveproof.reference_impl.formats.hdf5_write_parts import HEADER_LIMIT
-from saveproof.reference_impl.formats.weights_h5 import MOST_LINKS
+from saveproof.reference_impl.saving.errors import UnwritableName, WrongPart
+from saveproof.reference_impl.saving.hdf5.parts import opened
+from saveproof.reference_impl.saving.hdf5.reader import read_model, read_weights
+from saveproof.reference_impl.saving.hdf5.weights_tree import MOST_LINKS
+from saveproof.reference_impl.saving.hdf5.writer import TOP_LEVEL, write_model, write_weights
+from saveproof.reference_impl.saving.hdf5.writer_parts import HEADER_LIMIT
 from saveproof.reference_impl.state import LayerWeights, ModelState, NamedArray, WeightsState
 
 

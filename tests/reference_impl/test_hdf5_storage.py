@@ -8,14 +8,9 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.formats.errors import (
-    LeadsOutside,
-    MissingPart,
-    NotReadHere,
-    WrongPart,
-)
-from saveproof.reference_impl.formats.hdf5_parts import IN_MEMORY
-from saveproof.reference_impl.models.restore import WeightsMismatch
+from saveproof.reference_impl.saving.errors import LeadsOutside, MissingPart, NotReadHere, WrongPart
+from saveproof.reference_impl.saving.extents import LARGE
+from saveproof.reference_impl.saving.model_state.restore import WeightsMismatch
 
 KERAS_2, KERAS_3 = "d/d/kernel:0", "layers/dense/vars/0"
 WHOLE, EXTRAS = f"model_weights/{KERAS_2}", "saveproof_state/arrays"
@@ -225,8 +220,8 @@ def test_data_in_the_file_itself_are_read_however_they_are_stored(tmp_path, door
 
 
 def test_a_large_compressed_file_is_read(tmp_path):
-    """One that HDF5 is not handed whole, read after the file is closed."""
-    units = IN_MEMORY // 16 + 1
+    """One that is not read into memory whole, but when its array is asked for."""
+    units = LARGE + 1
     values = np.random.default_rng(3).normal(size=(4, units)).astype("float32")
     made = model(units)
     made.save_weights(tmp_path / "w.h5")
@@ -298,7 +293,7 @@ def test_a_dataset_of_another_shape_is_refused_before_it_is_read(tmp_path, monke
         KERAS_2,
         lambda group, name: group.create_dataset(name, (4, 4), "f4", chunks=(4, 4)),
     )
-    monkeypatch.setattr("saveproof.reference_impl.formats.hdf5_parts.read_dataset", None)
+    monkeypatch.setattr("saveproof.reference_impl.saving.hdf5.parts.read_dataset", None)
 
     with pytest.raises(WeightsMismatch, match=r"\(4, 3\), found .* of shape \(4, 4\)"):
         weights(tmp_path / "w.h5")

@@ -9,7 +9,9 @@ import pytest
 
 from benchmarks.hostile_files import BOMBS, Outcome
 from saveproof.reference_impl import limits
-from saveproof.reference_impl.formats import archive, bundle_table, json_text
+from saveproof.reference_impl.saving import json_text
+from saveproof.reference_impl.saving.archive import zip_archive
+from saveproof.reference_impl.saving.checkpoint import bundle_table
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "hostile-files.md"
 
@@ -51,8 +53,8 @@ def test_the_document_has_the_files_and_the_limits():
     for limit in (
         f"{limits.LARGEST_MODEL >> 30} GiB",
         f"or {limits.SLACK >> 20} MiB",
-        f"{json_text.MOST:,} values, {json_text.DEEPEST} objects",
-        f"{archive.LARGEST_DIRECTORY >> 20} MiB",
+        f"{json_text.MOST:,} values, nested {json_text.DEEPEST} levels deep",
+        f"{zip_archive.LARGEST_DIRECTORY >> 20} MiB",
         f"{bundle_table.MOST:,} tensors",
     ):
         assert limit in text

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.models.errors import UnbuiltModel
-from saveproof.reference_impl.models.restore import WeightsMismatch
+from saveproof.reference_impl.engine.errors import UnbuiltModel
+from saveproof.reference_impl.saving.model_state.restore import WeightsMismatch
 
 L = keras.layers
 X = np.linspace(-1, 1, 12, dtype="f").reshape(4, 3)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from saveproof.reference_impl import activations, layers
-from saveproof.reference_impl.autodiff import Tape, Tensor
 from saveproof.reference_impl.layers.arguments import LayerArgumentError, UnsupportedArgumentError
 from saveproof.reference_impl.layers.embedding import IndexRangeError
+from saveproof.reference_impl.numerics.autodiff import Tape, Tensor
 from saveproof.reference_impl.random import set_random_seed
 
 ONES = np.ones((2, 3), np.float32)

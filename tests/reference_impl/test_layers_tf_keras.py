@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from saveproof.reference_impl import layers
-from saveproof.reference_impl.autodiff import Tape, Tensor, sum
 from saveproof.reference_impl.nest import leaves
+from saveproof.reference_impl.numerics.autodiff import Tape, Tensor, sum
 
 pytestmark = pytest.mark.frameworks
 

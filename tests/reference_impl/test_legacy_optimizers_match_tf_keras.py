@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from saveproof.reference_impl import optimizers
-from saveproof.reference_impl.autodiff import Variable
-from saveproof.reference_impl.gathered import Gathered
+from saveproof.reference_impl.numerics.autodiff import Variable
+from saveproof.reference_impl.numerics.indexed_slices import Gathered
 from saveproof.reference_impl.optimizers import legacy, schedules
 from tests.reference_impl.test_optimizers_match_tf_keras import (
     SHARED,

@@ -9,23 +9,25 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.formats.bundle_read import open_bundle
-from saveproof.reference_impl.formats.bundle_write import write_bundle
-from saveproof.reference_impl.formats.errors import (
+from saveproof.reference_impl.engine import graph_config
+from saveproof.reference_impl.limits import SLACK, TooLarge, building
+from saveproof.reference_impl.saving.checkpoint.bundle_reader import open_bundle
+from saveproof.reference_impl.saving.checkpoint.bundle_writer import write_bundle
+from saveproof.reference_impl.saving.checkpoint.protos import MESSAGES
+from saveproof.reference_impl.saving.errors import (
     LeadsOutside,
     NotReadHere,
     UnreadableFile,
     WrongPart,
 )
-from saveproof.reference_impl.formats.json_text import DEEPEST, json_value
-from saveproof.reference_impl.formats.protos import MESSAGES
-from saveproof.reference_impl.formats.saved_model_functions import DEEPEST as DEEPEST_CALLS
-from saveproof.reference_impl.formats.saved_model_write import INDEX, VARIABLES
-from saveproof.reference_impl.formats.sources import member_of
-from saveproof.reference_impl.graphs.attributes import array_of
-from saveproof.reference_impl.limits import SLACK, TooLarge, building
-from saveproof.reference_impl.models import graph_config
-from saveproof.reference_impl.models.foreign_steps import MOST_CALLS, Steps
+from saveproof.reference_impl.saving.json_text import DEEPEST, json_value
+from saveproof.reference_impl.saving.savedmodel.graph_import.definitions import (
+    DEEPEST as DEEPEST_CALLS,
+)
+from saveproof.reference_impl.saving.savedmodel.graph_import.steps import MOST_CALLS, Steps
+from saveproof.reference_impl.saving.savedmodel.graphs.attributes import array_of
+from saveproof.reference_impl.saving.savedmodel.writer import INDEX, VARIABLES
+from saveproof.reference_impl.saving.sources import member_of
 from saveproof.reference_impl.state import NamedArray
 from saveproof.reference_impl.utils import allow_size
 
@@ -73,8 +75,8 @@ def test_a_configuration_may_not_ask_for_far_more_than_the_file_holds(tmp_path, 
     def less(*, held):
         return building(held=held - 20_000 - SLACK)
 
-    for module in ("models.restore", "saved_models"):
-        monkeypatch.setattr(f"saveproof.reference_impl.{module}.building", less)
+    for module in ("model_state.restore", "savedmodel.saved_models"):
+        monkeypatch.setattr(f"saveproof.reference_impl.saving.{module}.building", less)
 
     with pytest.raises(TooLarge, match="of a file that holds"):
         keras.models.load_model(tmp_path / name)

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from saveproof.reference_impl import activations, losses
-from saveproof.reference_impl.autodiff import Tape, Tensor, Variable
 from saveproof.reference_impl.catalogue import UnknownNameError
 from saveproof.reference_impl.losses.functions import UnknownClass
+from saveproof.reference_impl.numerics.autodiff import Tape, Tensor, Variable
 
 T = np.array([[0.0, 1.0], [0.0, 0.0]], np.float32)
 P = np.array([[1.0, 1.0], [1.0, 0.0]], np.float32)

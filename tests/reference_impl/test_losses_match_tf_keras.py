@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from saveproof.reference_impl import activations, losses
-from saveproof.reference_impl.autodiff import Tape, Tensor, Variable
+from saveproof.reference_impl.numerics.autodiff import Tape, Tensor, Variable
 
 pytestmark = pytest.mark.frameworks
 

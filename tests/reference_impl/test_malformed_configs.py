@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from saveproof import reference_impl as keras
 from saveproof.reference_impl.layers import Layer
+from saveproof.reference_impl.layers.serialization import UnknownLayer
 from saveproof.reference_impl.loading import LoadError, Located, MalformedEntry
-from saveproof.reference_impl.serialization import UnknownLayer
 from tests.reference_impl.malformed_files import (
     documents,
     functional,

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saveproof import reference_impl as keras
+from saveproof.reference_impl.engine.errors import UnbuiltModel
+from saveproof.reference_impl.engine.graph import DisconnectedGraph, InputMismatch
 from saveproof.reference_impl.layers.arguments import LayerArgumentError
-from saveproof.reference_impl.models.errors import UnbuiltModel
-from saveproof.reference_impl.models.graph import DisconnectedGraph, InputMismatch
-from saveproof.reference_impl.serialization import MalformedEntry, UnknownLayer
+from saveproof.reference_impl.layers.serialization import MalformedEntry, UnknownLayer
 
 X = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
 

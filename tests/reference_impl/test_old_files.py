@@ -8,9 +8,9 @@ import pytest
 
 from saveproof import reference_impl as keras
 from saveproof.reference_impl.catalogue import UnknownNameError
-from saveproof.reference_impl.formats.archive import read_archive
-from saveproof.reference_impl.models.restore_training import OptimizerMismatch
 from saveproof.reference_impl.optimizers import legacy
+from saveproof.reference_impl.saving.archive.zip_archive import read_archive
+from saveproof.reference_impl.saving.model_state.restore_training import OptimizerMismatch
 from tests.reference_impl.checkpoint_models import LEGACY, compiled, everything, trained
 
 KERAS_2 = {

@@ -3,19 +3,19 @@
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl import saved_models
-from saveproof.reference_impl.formats.bundle_write import write_bundle
-from saveproof.reference_impl.formats.errors import MissingPart, WrongPart
-from saveproof.reference_impl.formats.object_graph import tensors_of
-from saveproof.reference_impl.formats.protos import decoded, encoded
-from saveproof.reference_impl.formats.saved_model_write import (
+from saveproof.reference_impl.layers.serialization import UnknownLayer
+from saveproof.reference_impl.optimizers import legacy
+from saveproof.reference_impl.saving.checkpoint.bundle_writer import write_bundle
+from saveproof.reference_impl.saving.checkpoint.object_graph import tensors_of
+from saveproof.reference_impl.saving.checkpoint.protos import decoded, encoded
+from saveproof.reference_impl.saving.errors import MissingPart, WrongPart
+from saveproof.reference_impl.saving.savedmodel import saved_models
+from saveproof.reference_impl.saving.savedmodel.writer import (
     GRAPH_FILE,
     METADATA_FILE,
     VARIABLES,
     write_saved_model,
 )
-from saveproof.reference_impl.optimizers import legacy
-from saveproof.reference_impl.serialization import UnknownLayer
 from tests.reference_impl.checkpoint_models import trained
 
 

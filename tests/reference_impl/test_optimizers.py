@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from saveproof.reference_impl import constraints, optimizers
-from saveproof.reference_impl.autodiff import Variable
 from saveproof.reference_impl.catalogue import UnknownNameError
 from saveproof.reference_impl.loading import MalformedEntry
+from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.optimizers import schedules
 
 NAMES = tuple(optimizers.OPTIMIZERS.entries)

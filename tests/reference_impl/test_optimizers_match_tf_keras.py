@@ -6,7 +6,7 @@ import pytest
 
 from saveproof import reference_impl
 from saveproof.reference_impl import optimizers, schedules
-from saveproof.reference_impl.autodiff import Variable
+from saveproof.reference_impl.numerics.autodiff import Variable
 
 pytestmark = pytest.mark.frameworks
 

@@ -23,8 +23,8 @@ from saveproof.reference_impl import (
 )
 from saveproof.reference_impl.catalogue import Catalogue
 from saveproof.reference_impl.layers import LAYERS
+from saveproof.reference_impl.layers.serialization import serialize_layer
 from saveproof.reference_impl.plain import json_text, plain
-from saveproof.reference_impl.serialization import serialize_layer
 
 L = keras.layers
 

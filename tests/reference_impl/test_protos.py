@@ -4,8 +4,8 @@ import sys
 import pytest
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, wrappers_pb2
 
-from saveproof.reference_impl.formats.errors import UnreadableFile
-from saveproof.reference_impl.formats.protos import MESSAGES, decoded, encoded
+from saveproof.reference_impl.saving.checkpoint.protos import MESSAGES, decoded, encoded
+from saveproof.reference_impl.saving.errors import UnreadableFile
 
 IN_TENSORFLOW = {
     "AttrListValue": "AttrValue.ListValue",
@@ -122,7 +122,7 @@ def test_every_message_is_tensorflows_on_the_wire():
     assert not parted
 
 
-OURS = "from saveproof.reference_impl.formats.protos import MESSAGES"
+OURS = "from saveproof.reference_impl.saving.checkpoint.protos import MESSAGES"
 TENSORFLOW = "import tensorflow as tf"
 BOTH = """
 model = MESSAGES["SavedModel"](saved_model_schema_version=1)

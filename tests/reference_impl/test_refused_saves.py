@@ -12,9 +12,9 @@ import pytest
 from saveproof import reference_impl as keras
 from saveproof.reference_impl.configuration import UnnamedObject
 from saveproof.reference_impl.layers.arguments import LayerArgumentError
-from saveproof.reference_impl.models.restore import WeightsMismatch
-from saveproof.reference_impl.saving import FormatNotOffered
-from saveproof.reference_impl.stated import Unserializable
+from saveproof.reference_impl.layers.stated import Unserializable
+from saveproof.reference_impl.saving.format import FormatNotOffered
+from saveproof.reference_impl.saving.model_state.restore import WeightsMismatch
 from saveproof.reference_impl.targets import NoName
 
 X = np.random.default_rng(14).normal(size=(4, 3)).astype("float32")

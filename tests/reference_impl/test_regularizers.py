@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from saveproof.reference_impl import regularizers
-from saveproof.reference_impl.autodiff import Tape, Variable
+from saveproof.reference_impl.numerics.autodiff import Tape, Variable
 
 W = np.array([[3.0, -4.0], [0.0, 1.0]], np.float32)
 WORKED = [

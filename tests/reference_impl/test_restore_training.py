@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.models.restore_training import OptimizerMismatch, restore_training
+from saveproof.reference_impl.saving.model_state.restore_training import (
+    OptimizerMismatch,
+    restore_training,
+)
 from saveproof.reference_impl.state import Extras, NamedArray
 
 X = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
@@ -21,13 +24,16 @@ def model(*units, frozen=()):
     return chain
 
 
-def state(*units, frozen=()):
-    """Return an optimizer's state as tf_keras lists it, after one step of such a model."""
+def state(*units, frozen=(), named=False):
+    """Return an optimizer's state as tf_keras lists it, after one step of such a model.
+
+    In HDF5 it is `named`, in an archive numbered.
+    """
     trained = model(*units, frozen=frozen)
     trained.train_on_batch(X, np.ones((4, units[-1]), np.float32))
     return [
-        NamedArray(str(i), value)
-        for i, value in enumerate(v.value for v in trained.optimizer.variables)
+        NamedArray(variable.name if named else str(place), variable.value)
+        for place, variable in enumerate(trained.optimizer.variables)
     ]
 
 
@@ -49,3 +55,37 @@ def test_slots_that_could_be_of_either_layer_are_refused_and_nothing_is_changed(
         restore_training(loaded, state(3, 3, 5, frozen=(0,)), Extras())
 
     assert not loaded.optimizer.built
+
+
+@pytest.mark.parametrize("before", [(0,), (1,)])
+def test_slots_of_equal_shapes_are_found_by_their_names(before):
+    """By the shapes alone, they could be of d0 or of d1."""
+    loaded = model(3, 3, 5, frozen=(0, 1))
+    saved = state(3, 3, 5, frozen=before, named=True)
+
+    restore_training(loaded, saved, Extras())
+
+    found = {variable.name: variable.value for variable in loaded.optimizer.variables}
+    assert list(found) == [array.name for array in saved]
+    assert all(np.array_equal(array.value, found[array.name]) for array in saved)
+
+
+def test_slots_of_another_layer_than_those_that_train_are_refused():
+    """The shapes of d0's slots are those of d1, which trains now."""
+    loaded = model(3, 3, frozen=(0,))
+
+    with pytest.raises(OptimizerMismatch, match=r"found none of \['d1/kernel:0'\].*at its first"):
+        restore_training(loaded, state(3, 3, frozen=(1,), named=True), Extras())
+
+    assert not loaded.optimizer.built
+
+
+def test_forty_frozen_layers_are_told_apart_by_their_shapes():
+    units = range(1, 41)
+    loaded = model(*units, frozen=range(39))
+    saved = state(*units, frozen=range(0, 40, 2))
+
+    restore_training(loaded, saved, Extras())
+
+    assert len(loaded.optimizer.variables) == len(saved)
+    assert loaded.optimizer.built_for == [layer.kernel for layer in loaded.layers[1::2]]

@@ -7,16 +7,16 @@ import pytest
 
 from saveproof import reference_impl as keras
 from saveproof.reference_impl.activations import elu
-from saveproof.reference_impl.formats.errors import (
+from saveproof.reference_impl.layers.serialization import UnknownLayer
+from saveproof.reference_impl.model import Revived
+from saveproof.reference_impl.saving.errors import (
     MissingPart,
     NotReadHere,
     UnreadableFile,
     WrongChecksum,
     WrongPart,
 )
-from saveproof.reference_impl.formats.saved_model_read import read_saved_model
-from saveproof.reference_impl.models.revived import Revived
-from saveproof.reference_impl.serialization import UnknownLayer
+from saveproof.reference_impl.saving.savedmodel.reader import read_saved_model
 
 layers = keras.layers
 RANDOM = np.random.default_rng(5)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.formats import saved_model_write
-from saveproof.reference_impl.formats.temporaries import REPLACED, temporary
-from saveproof.reference_impl.saving import TargetExists
+from saveproof.reference_impl.saving.model_files import TargetExists
+from saveproof.reference_impl.saving.savedmodel import writer
+from saveproof.reference_impl.saving.temporaries import REPLACED, temporary
 from tests.reference_impl.test_saved_models import X, chain, trained
 
 
@@ -14,7 +14,7 @@ from tests.reference_impl.test_saved_models import X, chain, trained
 def folder(request, tmp_path, monkeypatch):
     """A folder that has other things in it, on a system that can swap names or can't."""
     if not request.param:
-        monkeypatch.setattr(saved_model_write, "_exchanged", lambda *_: False)
+        monkeypatch.setattr(writer, "_exchanged", lambda *_: False)
     for name in ("thesis.tex", "run/w1.index", "assets/words.txt", "variables/notes"):
         (tmp_path / "project" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "project" / name).write_text("mine")
@@ -90,7 +90,7 @@ def test_interrupted_save_leaves_the_old_one_whole(tmp_path, monkeypatch):
 
     for step in ("write_bundle", "_put_in_place", "_exchanged"):
         with monkeypatch.context() as patched:
-            patched.setattr(saved_model_write, step, interrupted)
+            patched.setattr(writer, step, interrupted)
             with pytest.raises(OSError, match="no space"):
                 model.save(tmp_path / "saved")
 
@@ -104,7 +104,7 @@ def test_interrupted_save_leaves_the_old_one_whole(tmp_path, monkeypatch):
 def test_folder_is_replaced_where_names_can_not_be_swapped(tmp_path, monkeypatch):
     trained(chain()).save(tmp_path / "saved")
     model = trained(chain(), steps=1)
-    monkeypatch.setattr(saved_model_write, "_exchanged", lambda *_: False)
+    monkeypatch.setattr(writer, "_exchanged", lambda *_: False)
 
     model.save(tmp_path / "saved")
 
@@ -122,8 +122,8 @@ def test_what_an_interrupted_save_has_put_aside_comes_back_with_the_next(folder,
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(saved_model_write, step, interrupted)
-        patched.setattr(saved_model_write, "_keep_the_rest", interrupted)
+        patched.setattr(writer, step, interrupted)
+        patched.setattr(writer, "_keep_the_rest", interrupted)
         with pytest.raises(KeyboardInterrupt):
             trained(chain()).save(folder)
     assert mine(folder.parent) != set()
@@ -146,7 +146,7 @@ def test_a_folder_that_made_place_for_another_comes_back(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(saved_model_write, "_write", full)
+    monkeypatch.setattr(writer, "_write", full)
     with pytest.raises(OSError, match="No space left"):
         model.save(tmp_path / "saved")
 

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.formats.errors import (
+from saveproof.reference_impl.engine.errors import UnbuiltModel
+from saveproof.reference_impl.layers.serialization import UnknownLayer
+from saveproof.reference_impl.saving.errors import (
     MissingPart,
     NotReadHere,
     UnreadableFile,
     WrongChecksum,
     WrongPart,
 )
-from saveproof.reference_impl.formats.saved_model_read import check_members, read_saved_model
-from saveproof.reference_impl.graphs.symbol import UntraceableOperation
-from saveproof.reference_impl.models.errors import UnbuiltModel
-from saveproof.reference_impl.serialization import UnknownLayer
+from saveproof.reference_impl.saving.savedmodel.graphs.symbol import UntraceableOperation
+from saveproof.reference_impl.saving.savedmodel.reader import check_members, read_saved_model
 
 layers = keras.layers
 MEMBERS = ("saved_model.pb", "keras_metadata.pb", "fingerprint.pb")

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.formats.errors import MissingPart, UnreadableFile, WrongPart
-from saveproof.reference_impl.models.errors import UnbuiltModel
-from saveproof.reference_impl.models.restore import WeightsMismatch
-from saveproof.reference_impl.models.restore_training import OptimizerMismatch
-from saveproof.reference_impl.saving import FormatNotOffered, TargetExists
-from saveproof.reference_impl.serialization import MalformedEntry, UnknownLayer
+from saveproof.reference_impl.engine.errors import UnbuiltModel
+from saveproof.reference_impl.layers.serialization import MalformedEntry, UnknownLayer
+from saveproof.reference_impl.saving.errors import MissingPart, UnreadableFile, WrongPart
+from saveproof.reference_impl.saving.format import FormatNotOffered
+from saveproof.reference_impl.saving.model_files import TargetExists
+from saveproof.reference_impl.saving.model_state.restore import WeightsMismatch
+from saveproof.reference_impl.saving.model_state.restore_training import OptimizerMismatch
 
 RANDOM = np.random.default_rng(2)
 X = RANDOM.normal(size=(6, 4, 3)).astype("float32")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.models.errors import DataMismatch, EmptyLoop
+from saveproof.reference_impl.engine.errors import DataMismatch, EmptyLoop
 
 X = np.arange(24, dtype="float32").reshape(8, 3) / 24
 Y = X[:, :1] * 2

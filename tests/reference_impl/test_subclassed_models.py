@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.models.own_steps import OwnStep
+from saveproof.reference_impl.engine.own_steps import OwnStep
 
 X = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
 

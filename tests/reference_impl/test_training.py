@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.models.errors import DataMismatch, UncompiledModel
+from saveproof.reference_impl.engine.errors import DataMismatch, UncompiledModel
 
 RANDOM = np.random.default_rng(1)
 X = RANDOM.normal(size=(10, 4)).astype("float32")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl
+from saveproof.reference_impl.engine.errors import EmptyLoop
 from saveproof.reference_impl.losses.functions import UnknownClass
-from saveproof.reference_impl.models.errors import EmptyLoop
 
 pytestmark = pytest.mark.frameworks
 

@@ -8,7 +8,7 @@ import pytest
 from saveproof import reference_impl as keras
 from saveproof.reference_impl.catalogue import UnknownNameError
 from saveproof.reference_impl.keras_names import KERAS_CLASSES
-from saveproof.reference_impl.serialization import UnknownLayer
+from saveproof.reference_impl.layers.serialization import UnknownLayer
 
 
 def error_of(y_true, y_pred):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from saveproof.reference_impl import constraints, initializers, regularizers
-from saveproof.reference_impl.autodiff import Tape, Variable
+from saveproof.reference_impl.numerics.autodiff import Tape, Variable
 from saveproof.reference_impl.random import set_random_seed
 
 pytestmark = pytest.mark.frameworks

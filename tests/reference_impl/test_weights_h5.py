@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.formats.errors import (
+from saveproof.reference_impl.saving.dialects.dialect import Dialect
+from saveproof.reference_impl.saving.errors import (
     LeadsOutside,
     MissingPart,
     UnreadableFile,
     WrongPart,
 )
-from saveproof.reference_impl.formats.weights_h5 import DEEPEST, Group, read_weights_tree
-from saveproof.reference_impl.models.dialects import Dialect
-from saveproof.reference_impl.models.object_paths import places_of
-from saveproof.reference_impl.models.restore import WeightsMismatch
-from saveproof.reference_impl.saving import FormatNotOffered
+from saveproof.reference_impl.saving.format import FormatNotOffered
+from saveproof.reference_impl.saving.hdf5.object_paths import places_of
+from saveproof.reference_impl.saving.hdf5.weights_tree import DEEPEST, Group, read_weights_tree
+from saveproof.reference_impl.saving.model_state.restore import WeightsMismatch
 
 X = np.random.default_rng(1).normal(size=(6, 4)).astype("float32")
 Y = np.random.default_rng(2).normal(size=(6, 2)).astype("float32")

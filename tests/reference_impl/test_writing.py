@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from saveproof.reference_impl.formats import saved_model_write, temporaries
-from saveproof.reference_impl.formats.durable import DurableFile, NotAFile, replacing
-from saveproof.reference_impl.formats.errors import UnwritableName
-from saveproof.reference_impl.formats.temporaries import is_temporary, new_folder, temporary
+from saveproof.reference_impl.saving import temporaries
+from saveproof.reference_impl.saving.atomic_file import DurableFile, NotAFile, replacing
+from saveproof.reference_impl.saving.errors import UnwritableName
+from saveproof.reference_impl.saving.savedmodel import writer
+from saveproof.reference_impl.saving.temporaries import is_temporary, new_folder, temporary
 
 FILES = ("m.h5", "m.keras", "w.h5", "m.weights.h5")
 TARGETS = (*FILES, "ck", "sm")
@@ -50,7 +51,7 @@ def left_by_one_that_was_killed(target):
     """Return a temporary file beside a target, whose writer ended without a word."""
     code = (
         "import os, sys; from pathlib import Path;"
-        "from saveproof.reference_impl.formats.durable import replacing;"
+        "from saveproof.reference_impl.saving.atomic_file import replacing;"
         "manager = replacing(Path(sys.argv[1])); manager.__enter__().write(b'half'); os._exit(9)"
     )
     subprocess.run([sys.executable, "-c", code, str(target)], check=False)
@@ -61,7 +62,7 @@ def left_by_one_that_was_killed(target):
 @pytest.mark.parametrize(("name", "exchange"), [*((name, True) for name in TARGETS), ("sm", False)])
 def test_of_threads_that_save_to_one_target_one_wins_whole(tmp_path, name, exchange, monkeypatch):
     if not exchange:
-        monkeypatch.setattr(saved_model_write, "_exchanged", lambda *_: False)
+        monkeypatch.setattr(writer, "_exchanged", lambda *_: False)
     made = [model(1.0), model(2.0), model(3.0)]
     raised = []
     for _ in range(4):
@@ -268,6 +269,36 @@ def test_half_of_a_pair_of_surrogates_is_in_no_format(tmp_path, name):
         save(model(name="a\ud800b"), tmp_path / name)
 
     assert names(tmp_path) == []
+
+
+def test_interrupted_saves_and_loads_do_not_end_the_process(tmp_path):
+    """An interrupt in the midst of a call of h5py leaves what it has opened open."""
+    code = """if True:
+        import random, signal, sys
+        from saveproof import reference_impl as keras
+
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        signal.signal(signal.SIGALRM, interrupt)
+        layers = [keras.layers.Dense(8) for _ in range(9)]
+        model = keras.Sequential([keras.Input((8,)), *layers])
+        model.save_weights(sys.argv[1])
+        draw, interrupted = random.Random(0), 0
+        for deed in 100 * [model.save_weights, model.load_weights]:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, draw.uniform(0.0001, 0.003))
+                deed(sys.argv[1])
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:
+                interrupted += 1
+        model.load_weights(sys.argv[1])
+        print("interrupted", interrupted > 20)
+        """
+    run = [sys.executable, "-c", code, str(tmp_path / "w.h5")]
+    ended = subprocess.run(run, check=False, capture_output=True, text=True)
+
+    assert (ended.returncode, ended.stdout) == (0, "interrupted True\n")
 
 
 def test_a_folder_that_was_taken_for_left_before_it_was_locked_is_made_again(tmp_path, monkeypatch):

@@ -2,7 +2,9 @@
 
 import msgspec
 import pytest
+from msgspec import structs
 
+from saveproof.reports.findings import Defect, DefectKind, Difference
 from saveproof.reports.matrix import matrix
 from saveproof.reports.records import (
     CheckInfo,
@@ -106,17 +108,28 @@ SUBJECTS = {
 
 
 def a_finding(key="slot:missing", **fields):
+    """Return a finding whose defect has this key and message, or is the one that is given."""
     texts = {
-        "key": key,
         "message": "dense_10/kernel's slot 'vhat' is missing: 7 entries became 5",
         "where": "Adam/vhat/dense_10/kernel",
         "expected": "7 entries",
         "found": "5 entries",
+        "traceback": "",
         "case_id": "9f2c41d07ab3e615",
         "case": {"architecture": {"kind": "functional"}, "seed": 0},
         "drawing": DRAWING,
     }
-    return Finding(**(texts | fields))
+    texts |= fields
+    where, expected, found = (texts.pop(name) for name in ("where", "expected", "found"))
+    message, traceback = texts.pop("message"), texts.pop("traceback")
+    given = Defect(
+        DefectKind.RECORDED,
+        Difference(where, expected, found),
+        name=key,
+        words=message,
+        traceback=traceback,
+    )
+    return Finding(texts.pop("defect", given), **texts)
 
 
 def a_result(subject, path, kind, check, verdict=Verdict.PASS, **fields):
@@ -265,13 +278,19 @@ HOSTILE = "<script>alert('x')</script> & \"größe\" | `rm` [a](b) \x1b[31m\x00\
 def hostile_run():
     """A run in which every text is hostile."""
     run = one_cell(Verdict.FAIL)
+    defect = Defect(
+        DefectKind.RAISED, Difference(HOSTILE, HOSTILE, HOSTILE), facet=HOSTILE, classes=(HOSTILE,),
+        name=HOSTILE, action=HOSTILE, exception=HOSTILE, words=HOSTILE, optimizer=HOSTILE,
+        traceback=HOSTILE,
+    )  # fmt: skip
+    origin = structs.replace(defect, kind=DefectKind.STATE)
     finding = Finding(
-        key=HOSTILE, message=HOSTILE, where=HOSTILE, expected=HOSTILE, found=HOSTILE,
-        case_id=HOSTILE, case={HOSTILE: HOSTILE}, drawing=HOSTILE, traceback=HOSTILE,
+        structs.replace(defect, origin=origin),
+        case_id=HOSTILE, case={HOSTILE: HOSTILE}, drawing=HOSTILE,
     )  # fmt: skip
     paths = (PathInfo(name=HOSTILE, document=f"javascript:{HOSTILE}", facets={HOSTILE: HOSTILE}),)
     header = a_header(
-        subjects=(SubjectInfo(name=HOSTILE, environment={HOSTILE: HOSTILE}, paths=paths),),
+        subjects=(SubjectInfo(HOSTILE, {HOSTILE: HOSTILE}, paths, files={HOSTILE: HOSTILE}),),
         checks=(CheckInfo(name=HOSTILE, statement=HOSTILE, facets=(HOSTILE,)),),
         environment={HOSTILE: HOSTILE},
         command=HOSTILE,

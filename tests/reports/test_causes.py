@@ -3,6 +3,7 @@ import pytest
 from saveproof.reports.causes import sections
 from saveproof.reports.matrix import matrix
 from saveproof.reports.records import Verdict
+from tests.conformance.defects import log, raised, state
 
 
 def causes(figures):
@@ -36,8 +37,7 @@ def test_the_worst_of_all_subjects_comes_first(a_run, a_result, a_finding):
 
 def test_an_unexpected_defect_is_a_cause_of_its_own(one_cell, a_finding):
     findings = tuple(
-        a_finding(f"RNG state: {layer} value", message=f"RNG state: {layer}/0 (value)")
-        for layer in ("GRU", "LSTM")
+        a_finding(defect=state("RNG state", place=f"{layer}/")) for layer in ("GRU", "LSTM")
     )
 
     (section,) = sections(matrix(one_cell(Verdict.FAIL, findings=findings)))
@@ -51,9 +51,9 @@ def test_an_unexpected_defect_is_a_cause_of_its_own(one_cell, a_finding):
 
 def test_gaps_that_come_of_one_kind_of_state_are_one_cause(one_cell, a_finding):
     findings = (
-        a_finding("resume: first step loss, from RNG state: Dropout value", message="loss differs"),
-        a_finding("RNG state: GRU value", message="RNG state: gru/0 (value)"),
-        a_finding("metric state: lost", message="metric state: 0 loss/1 (value)"),
+        a_finding(defect=log(origin=state("RNG state", place="Dropout/"))),
+        a_finding(defect=state("RNG state", place="GRU/")),
+        a_finding(defect=state("metric state", "0 loss/1")),
     )
 
     (section,) = sections(matrix(one_cell(Verdict.GAP, findings=findings)))
@@ -66,9 +66,9 @@ def test_gaps_that_come_of_one_kind_of_state_are_one_cause(one_cell, a_finding):
 
 
 def test_one_error_that_several_checks_meet_is_one_gap(a_run, a_result, a_finding):
-    raised = a_finding("resume: raised E: …", message="the loaded model raised E")
+    finding = a_finding(defect=raised("resume", "E", "…"))
     results = tuple(
-        a_result("tf_keras", "h5", "functional", check, Verdict.GAP, findings=(raised,))
+        a_result("tf_keras", "h5", "functional", check, Verdict.GAP, findings=(finding,))
         for check in ("outputs_survive", "resume_trajectory_is_identical")
     )
 
@@ -112,12 +112,12 @@ def test_the_smallest_case_is_one_that_can_be_run_again(one_cell, a_finding):
 
     (cause,) = causes(matrix(one_cell(Verdict.KNOWN, findings=findings)))
 
-    assert cause.smallest.finding.key == "small"
+    assert cause.smallest.key == "small"
 
 
 def test_a_check_that_rests_on_no_state_has_gaps_of_its_own(a_run, a_result, a_finding):
     """That saving moves a generator is another matter than that a generator does not come back."""
-    rng = a_finding("RNG state: Dropout value", message="RNG state: dropout/0 (value)")
+    rng = a_finding(defect=state("RNG state", place="Dropout/"))
     results = tuple(
         a_result("tf_keras", "h5", "functional", check, Verdict.GAP, findings=(rng,))
         for check in ("rng_state_survives", "saving_changes_nothing")

@@ -22,7 +22,7 @@ def test_a_run_is_the_same_as_itself(run):
 def test_a_new_defect_is_new_and_changes_its_cell(one_cell, failing):
     comparison = compare(one_cell(), failing)
 
-    assert [defect.finding.key for defect in comparison.added] == ["slot:missing"]
+    assert [defect.key for defect in comparison.added] == ["slot:missing"]
     assert comparison.gone == ()
     assert comparison.changed == (ChangedCell(PLACE, Verdict.PASS, Verdict.FAIL),)
     assert "## New defects\n\n- ✗ fail: tf_keras · h5" in comparison_markdown(comparison)
@@ -32,7 +32,7 @@ def test_a_mended_defect_is_gone(one_cell, failing):
     comparison = compare(failing, one_cell())
 
     assert comparison.added == ()
-    assert [defect.finding.key for defect in comparison.gone] == ["slot:missing"]
+    assert [defect.key for defect in comparison.gone] == ["slot:missing"]
     assert "## Gone" in comparison_markdown(comparison)
 
 
@@ -45,7 +45,7 @@ def test_another_minimal_case_is_the_same_defect(one_cell, a_finding, failing):
 def test_a_second_defect_in_a_failing_cell_is_new(one_cell, a_finding, failing):
     both = one_cell(Verdict.FAIL, findings=(a_finding(), a_finding("slot:value")))
 
-    assert [d.finding.key for d in compare(failing, both).added] == ["slot:value"]
+    assert [d.key for d in compare(failing, both).added] == ["slot:value"]
 
 
 def test_a_defect_that_was_not_looked_for_is_not_gone(failing, a_run):
@@ -99,4 +99,4 @@ def test_a_run_cut_short_is_never_the_same(one_cell, a_run):
     cut = a_run(header=run.header, results=run.results, cut=True)
 
     assert not compare(run, cut).same
-    assert "did not come to its end" in comparison_markdown(compare(run, cut))
+    assert "is incomplete" in comparison_markdown(compare(run, cut))

@@ -6,6 +6,7 @@ import pytest
 from saveproof.reports.html import html
 from saveproof.reports.matrix import matrix
 from saveproof.reports.records import Verdict
+from tests.conformance.defects import log, state
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
@@ -139,11 +140,12 @@ def test_behind_the_cell_every_finding_of_a_known_issue_stays(two_of_a_kind):
 
 def test_findings_of_one_message_are_told_apart_by_their_causes(one_cell, a_finding):
     """Three gaps whose message is the same: three rows, each with what the load had lost."""
-    key = "resume: first step loss, from"
-    findings = [
-        a_finding(f"{key} {lost}", message="loss differs in step 1")
-        for lost in ("RNG state: Dropout value", "metric state: lost", "recurrent state: GRU value")
+    lost = [
+        state("RNG state", place="Dropout/"),
+        state("metric state"),
+        state("recurrent state", place="GRU/"),
     ]
+    findings = [a_finding(defect=log(origin=one)) for one in lost]
 
     text = overview(html(matrix(one_cell(Verdict.GAP, findings=tuple(findings)))))
 

@@ -86,12 +86,12 @@ def test_what_is_expected_leaves_the_run_clean(one_cell, verdict):
 @pytest.mark.parametrize(
     "verdict", [Verdict.FAIL, Verdict.CRASH, Verdict.TIMEOUT, Verdict.HARNESS_ERROR]
 )
-def test_a_bad_verdict_is_news_even_without_a_finding(one_cell, verdict):
+def test_a_bad_verdict_is_a_defect_even_without_a_finding(one_cell, verdict):
     figures = matrix(one_cell(verdict))
 
     assert not figures.clean
     assert figures.defects == {verdict: 1}
-    assert "no finding" in figures.sheets[0].defects[0][0].finding.message
+    assert "no finding" in figures.sheets[0].defects[0][0].title
 
 
 def test_a_known_finding_beside_a_new_one_stays_known(one_cell, a_finding):

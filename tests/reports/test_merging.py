@@ -70,6 +70,23 @@ def test_a_subject_with_two_versions_is_not_merged(one_cell, a_run):
         merge([run, a_run(header=other, results=run.results)])
 
 
+def test_files_that_differ_are_left_out(one_cell, a_run):
+    """Runs of one subject may be of two machines."""
+    run = one_cell()
+    one, other = (
+        msgspec.structs.replace(run.header.subjects[0], files={"keras": file, "numpy": "/n"})
+        for file in ("/a", "/b")
+    )
+    runs = (
+        a_run(header=msgspec.structs.replace(run.header, subjects=(subject,)), results=run.results)
+        for subject in (one, other)
+    )
+
+    merged = merge(list(runs))
+
+    assert merged.header.subjects[0].files == {"numpy": "/n"}
+
+
 def test_a_check_with_two_sentences_is_not_merged(one_cell, a_run):
     run = one_cell()
     check = msgspec.structs.replace(run.header.checks[0], statement="Something else.")

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from saveproof.reports.compare import compare, comparison_markdown
 from saveproof.reports.matrix import matrix
@@ -27,6 +28,16 @@ def test_no_control_character_gets_through(name, hostile):
     text = RENDERERS[name](hostile)
 
     assert not {"\x1b", "\x00", "\x9b", "\u202e"} & set(text)
+
+
+@pytest.mark.parametrize("name", ["html", "markdown", "terminal"])
+def test_the_files_of_a_subject_stand_beside_its_versions(name, a_run, run):
+    subject = replace(run.header.subjects[0], files={"keras": "/somewhere/init.py"})
+    header = replace(run.header, subjects=(subject, *run.header.subjects[1:]))
+
+    text = RENDERERS[name](matrix(a_run(header=header, results=run.results)))
+
+    assert text.count("/somewhere/init.py") == 1
 
 
 def test_no_control_character_gets_through_a_comparison(hostile_run, run):

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from saveproof.reports import store
-from saveproof.reports.records import Footer, Verdict
+from saveproof.reports.records import SCHEMA, Footer, Verdict
 from saveproof.reports.store import append, begin, read, shard, write_run
 
 
@@ -95,8 +95,33 @@ def test_a_line_that_is_no_json_object_is_refused(file, text):
 
 
 def test_an_unknown_schema_version_is_refused(file):
-    with pytest.raises(store.UnknownSchema, match="expected schema version 1, found 2"):
-        read(edited(file, 0, schema=2))
+    with pytest.raises(store.UnknownSchema, match="expected schema version 1 or 2, found 3"):
+        read(edited(file, 0, schema=3))
+
+
+def as_version_1(file):
+    """The file as schema version 1 had it: findings were text."""
+    lines = [msgspec.json.decode(line) for line in file.read_bytes().splitlines()]
+    lines[0]["schema"] = 1
+    for line in lines:
+        for finding in line.get("findings", ()):
+            defect = finding.pop("defect")
+            finding |= {"key": defect["name"], "message": defect["words"], **defect["difference"]}
+            finding |= {"traceback": defect.get("traceback", "")}
+    return written(file, *lines)
+
+
+def test_a_run_of_schema_version_1_is_read_with_its_keys_and_messages(file, run):
+    found = read(as_version_1(file))
+
+    assert found.results == run.results
+    assert found.header.schema == SCHEMA
+
+
+@pytest.mark.parametrize("findings", [[{"key": 1}], [1], {"key": "x"}, [{"key": "x", "odd": 1}]])
+def test_a_malformed_finding_of_schema_version_1_is_refused(file, findings):
+    with pytest.raises(store.MalformedRecord, match="line 2: not a result"):
+        read(edited(as_version_1(file), 1, findings=findings))
 
 
 def test_an_unknown_record_is_refused(file):

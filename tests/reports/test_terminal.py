@@ -1,6 +1,7 @@
 from saveproof.reports.matrix import matrix
 from saveproof.reports.records import Verdict
 from saveproof.reports.terminal import terminal
+from tests.conformance.defects import log, state
 
 
 def widest(lines):
@@ -68,10 +69,10 @@ def test_a_known_issue_takes_a_few_lines(two_of_a_kind):
 def test_25_known_issues_and_12_gaps_read_on_a_screen_or_two(one_cell, a_finding):
     """What stands below the tables has six lines a cause at most, however many findings it has."""
     known = [
-        a_finding(f"resume: first step loss, from optimizer slots: s{n} lost", known=f"{n % 5}")
+        a_finding(defect=log(origin=state("optimizer slots", place=f"s{n}")), known=f"{n % 5}")
         for n in range(25)
     ]
-    gaps = [a_finding(f"RNG state: L{n} value", message=f"RNG state: l{n}/0") for n in range(12)]
+    gaps = [a_finding(defect=state("RNG state", place=f"L{n}/")) for n in range(12)]
     figures = matrix(one_cell(Verdict.GAP, findings=(*known, *gaps)))
 
     text = terminal(figures)

@@ -1,6 +1,14 @@
 """Known issues of Keras 3: docs/findings/keras.md has each, reduced and confirmed."""
 
-from saveproof.conformance.campaigns.known_issues.known_issue import KnownIssue
+from saveproof.conformance.campaigns.known_issues.known_issue import (
+    Begins,
+    KnownIssue,
+    Like,
+    raised,
+    state,
+)
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.reports.findings import DefectKind
 
 _WHERE = "Keras 3.15.1: docs/findings/keras.md"
 
@@ -35,74 +43,59 @@ _NESTED_GRAPH = (
 _CONFIGS = ("keras", "h5", "config", "json", "config_and_weights", "json_and_weights", "clone")
 """Paths whose architecture comes from a config."""
 
-_FLAG_KEYS = (
-    ("architecture_survives", "architecture: trainable value"),
-    ("arguments_survive", "arguments: *Sequential/trainable value"),
-    ("trainable_flags_survive", "trainable flags: *Sequential value"),
+_FLAGS = (
+    ("architecture_survives", state(Facet.ARCHITECTURE, "trainable")),
+    ("arguments_survive", state(Facet.ARGUMENTS, "trainable", owner="Sequential")),
+    ("trainable_flags_survive", state(Facet.TRAINABLE, owner="Sequential")),
 )
-_FROZEN_KEYS = (
-    ("optimizer_slots_survive", "optimizer slots: * lost"),
-    ("iteration_survives", "iteration: iterations value"),
-    ("resume_trajectory_is_identical", "resume: *, from optimizer slots: * lost"),
-    ("resume_trajectory_is_identical", "resume: *, from iteration: iterations value"),
+_NEW_SLOTS = Like(facet=Facet.SLOTS, how="lost", frozen_since_compile=True)
+_NEW_ITERATION = state(Facet.ITERATION, "iterations", frozen_since_compile=True)
+_LOST_OPTIMIZER = (
+    ("optimizer_slots_survive", _NEW_SLOTS),
+    ("iteration_survives", _NEW_ITERATION),
+    ("resume_trajectory_is_identical", Like(origin=_NEW_SLOTS)),
+    ("resume_trajectory_is_identical", Like(origin=_NEW_ITERATION)),
 )
-_LOSS_KEYS = (
-    ("compile_settings_survive", "compile settings: delta value"),
-    ("first_batch_loss_is_identical", "resume: *, from compile settings: delta value"),
-    ("resume_trajectory_is_identical", "resume: *, from compile settings: delta value"),
+_DELTA = state(Facet.COMPILE, "delta")
+_LOST_DELTA = (
+    ("compile_settings_survive", _DELTA),
+    ("first_batch_loss_is_identical", Like(origin=_DELTA)),
+    ("resume_trajectory_is_identical", Like(origin=_DELTA)),
 )
-_SHORT_NAME = "Could not deserialize … because it is not a KerasSaveable subclass"
-_HDF5_KEYS = (
-    (
-        "first_batch_loss_is_identical",
-        "resume: raised builtins.ValueError: Unknown variable: …",
-        _HDF5_TRAINING,
-    ),
-    (
-        "first_batch_loss_is_identical",
-        "resume: raised builtins.ValueError: Argument … must be a list of tensors corresponding *",
-        _HDF5_TRAINING,
-    ),
-    (
-        "round_trip_completes",
-        f"load: raised builtins.ValueError: {_SHORT_NAME}",
-        _HDF5_LOSS,
-    ),
-    (
-        "round_trip_completes",
-        "load: raised builtins.TypeError: int() argument must be a string, a bytes-like object*",
-        _NESTED_GRAPH,
-    ),
-    ("compile_settings_survive", "compile settings: name unexpected", _HDF5_METRICS),
-    ("compile_settings_survive", "compile settings: from_logits unexpected", _HDF5_METRICS),
-    ("compile_settings_survive", "compile settings: label_smoothing unexpected", _HDF5_METRICS),
-    ("architecture_survives", "architecture: axis *", _HDF5_AXIS),
-    *(
-        (check, f"{key}*{layer}/axis value", _HDF5_AXIS)
-        for layer in ("LayerNormalization", "Softmax")
-        for check, key in (
-            ("arguments_survive", "arguments: "),
-            ("outputs_survive", "outputs: *, from arguments: "),
-        )
-    ),
-    ("round_trip_completes", "load: raised builtins.ValueError: Shape mismatch in *", _HDF5_AXIS),
+
+_UNKNOWN = raised("resume", "Unknown variable: …", circumstances="", origin=None)
+_NO_LIST = raised("resume", Begins("Argument … must be a list of tensors corresponding "))
+_UNSAVEABLE = raised("load", "Could not deserialize … because it is not a KerasSaveable subclass")
+_NO_SIZE = raised(
+    "load", Begins("int() argument must be a string, a bytes-like object"), "TypeError"
+)
+_METRICS = state(Facet.COMPILE, frozenset({"name", "from_logits", "label_smoothing"}), "unexpected")
+_AXIS = state(Facet.ARGUMENTS, "axis", owner=frozenset({"LayerNormalization", "Softmax"}))
+_OUTPUTS = frozenset({DefectKind.OUTPUT, DefectKind.OUTPUT_COUNT})
+_HDF5 = (
+    ("first_batch_loss_is_identical", _UNKNOWN, _HDF5_TRAINING),
+    ("first_batch_loss_is_identical", _NO_LIST, _HDF5_TRAINING),
+    ("round_trip_completes", _UNSAVEABLE, _HDF5_LOSS),
+    ("round_trip_completes", _NO_SIZE, _NESTED_GRAPH, "<3.15.1"),
+    ("compile_settings_survive", _METRICS, _HDF5_METRICS),
+    ("architecture_survives", Like(facet=Facet.ARCHITECTURE, name="axis"), _HDF5_AXIS),
+    ("arguments_survive", _AXIS, _HDF5_AXIS),
+    ("outputs_survive", Like(kind=_OUTPUTS, origin=_AXIS), _HDF5_AXIS),
+    ("round_trip_completes", raised("load", Begins("Shape mismatch in ")), _HDF5_AXIS),
 )
 
 
-def _issue(path: str, check: str, key: str, statement: str) -> KnownIssue:
-    return KnownIssue("keras*", path, check, key, statement)
+def _issue(path: str, check: str, defect: Like, statement: str, releases: str = "") -> KnownIssue:
+    return KnownIssue("keras", path, check, defect, statement, releases)
 
 
 KERAS_3: tuple[KnownIssue, ...] = (
-    *(_issue(path, check, key, _NESTED_FLAG) for path in _CONFIGS for check, key in _FLAG_KEYS),
+    *(_issue(path, *flag, _NESTED_FLAG) for path in _CONFIGS for flag in _FLAGS),
+    *(_issue("keras", *lost, _FROZEN) for lost in _LOST_OPTIMIZER),
     *(
-        _issue("keras", check, f"{key} after freezing without compile", _FROZEN)
-        for check, key in _FROZEN_KEYS
-    ),
-    *(
-        _issue(path, check, key, _LOSS_ARGUMENTS)
+        _issue(path, *lost, _LOSS_ARGUMENTS, "<=3.15.1")
         for path in ("keras", "h5")
-        for check, key in _LOSS_KEYS
+        for lost in _LOST_DELTA
     ),
-    *(_issue("h5", check, key, statement) for check, key, statement in _HDF5_KEYS),
+    *(_issue("h5", *found) for found in _HDF5),
 )

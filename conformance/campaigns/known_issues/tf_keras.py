@@ -1,6 +1,14 @@
 """Known issues of tf_keras: docs/findings/tf_keras.md has each, reduced and confirmed."""
 
-from saveproof.conformance.campaigns.known_issues.known_issue import KnownIssue
+from saveproof.conformance.campaigns.known_issues.known_issue import (
+    Begins,
+    KnownIssue,
+    Like,
+    raised,
+    state,
+)
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.reports.findings import DefectKind
 
 _WHERE = "tf_keras 2.21.0, TensorFlow 2.21.0: docs/findings/tf_keras.md"
 
@@ -51,89 +59,77 @@ _AVERAGES = (
 _CONFIGS = ("h5", "keras", "config", "json", "config_and_weights", "json_and_weights_h5")
 """Paths whose architecture comes from a config."""
 
-_FLAG_KEYS = (
-    ("architecture_survives", "architecture: trainable value"),
-    ("arguments_survive", "arguments: *Functional/trainable value"),
-    ("arguments_survive", "arguments: *Sequential/trainable value"),
-    ("trainable_flags_survive", "trainable flags: *Functional value"),
-    ("trainable_flags_survive", "trainable flags: *Sequential value"),
+_MODELS = frozenset({"Functional", "Sequential"})
+_FLAGS = (
+    ("architecture_survives", state(Facet.ARCHITECTURE, "trainable")),
+    ("arguments_survive", state(Facet.ARGUMENTS, "trainable", owner=_MODELS)),
+    ("trainable_flags_survive", state(Facet.TRAINABLE, owner=_MODELS)),
 )
 
-_SINCE = " after freezing without compile"
+
+def _lost_optimizer(**fields: object) -> tuple[tuple[str, Like], ...]:
+    """Return what shows that slots and iteration are lost, where defects have the fields."""
+    slots = Like(facet=Facet.SLOTS, how="lost", **fields)
+    iteration = state(Facet.ITERATION, "iterations", **fields)
+    return (
+        ("optimizer_slots_survive", slots),
+        ("iteration_survives", iteration),
+        ("resume_trajectory_is_identical", Like(origin=slots)),
+        ("resume_trajectory_is_identical", Like(origin=iteration)),
+    )
 
 
-def _issue(path: str, check: str, key: str, statement: str) -> KnownIssue:
-    return KnownIssue("tf_keras", path, check, key, statement)
+_MOMENTA = state(Facet.SLOTS, "_u_product", "lost")
+_LOST_MOMENTA = (
+    ("optimizer_slots_survive", _MOMENTA),
+    ("resume_trajectory_is_identical", Like(origin=_MOMENTA)),
+)
+_STATE = frozenset({Facet.WEIGHTS, Facet.NON_TRAINABLE})
+_DIVERGES = (
+    Like(kind=DefectKind.LOG, frozen_since_compile=True),
+    Like(kind=DefectKind.TRAINED_STATE, facet=_STATE, frozen_since_compile=True),
+)
+_RENAMED_LOGS = Like(kind=DefectKind.LOG_NAMES, when="first step", origin=None)
+_NO_FUNCTION = raised("resume", Begins("Could not find matching concrete function"))
+_LOSSES = ("first_batch_loss_is_identical", "resume_trajectory_is_identical")
+
+
+def _issue(path: str, check: str, defect: Like, statement: str) -> KnownIssue:
+    return KnownIssue("tf_keras", path, check, defect, statement)
 
 
 TF_KERAS: tuple[KnownIssue, ...] = (
-    *(
-        _issue("savedmodel", check, key, _SAVEDMODEL_OPTIMIZER)
-        for check, key in (
-            ("optimizer_slots_survive", "optimizer slots: * lost*"),
-            ("iteration_survives", "iteration: iterations value*"),
-            ("resume_trajectory_is_identical", "resume: *, from optimizer slots: * lost*"),
-            ("resume_trajectory_is_identical", "resume: *, from iteration: iterations value*"),
-        )
+    *(_issue("savedmodel", *lost, _SAVEDMODEL_OPTIMIZER) for lost in _lost_optimizer()),
+    _issue(
+        "savedmodel", "saving_changes_nothing", Like(facet=Facet.RNG, how="value"), _SAVEDMODEL_SEED
     ),
-    _issue("savedmodel", "saving_changes_nothing", "RNG state: * value", _SAVEDMODEL_SEED),
     *(
-        _issue("savedmodel", check, f"{key}*", _SAVEDMODEL_INPUTS)
-        for key in (
-            "resume: raised builtins.ValueError: Could not find matching concrete function",
-        )
-        for check in (
-            "outputs_survive",
-            "first_batch_loss_is_identical",
-            "resume_trajectory_is_identical",
-        )
+        _issue("savedmodel", check, _NO_FUNCTION, _SAVEDMODEL_INPUTS)
+        for check in ("outputs_survive", *_LOSSES)
     ),
     *(
         _issue(
-            "savedmodel",
-            "round_trip_completes",
-            f"save: raised builtins.ValueError: … is not a valid {kind} name*",
-            _SAVEDMODEL_NAMES,
+            "savedmodel", "round_trip_completes", raised("save", Begins(words)), _SAVEDMODEL_NAMES
         )
-        for kind in ("scope", "root scope")
+        for words in ("… is not a valid scope name", "… is not a valid root scope name")
     ),
+    *(_issue(path, *lost, _NADAM) for path in ("h5", "keras") for lost in _LOST_MOMENTA),
     *(
-        _issue(path, check, key, _NADAM)
-        for path in ("h5", "keras")
-        for check, key in (
-            ("optimizer_slots_survive", "optimizer slots: _u_product lost*"),
-            ("resume_trajectory_is_identical", "resume: *, from optimizer slots: _u_product lost*"),
-        )
-    ),
-    *(
-        _issue(path, "resume_trajectory_is_identical", "resume: * with Nadam*", _NADAM_STEPS)
+        _issue(path, "resume_trajectory_is_identical", Like(optimizer="Nadam"), _NADAM_STEPS)
         for path in ("checkpoint", "h5", "keras", "savedmodel")
     ),
     *(
-        _issue(path, check, key + _SINCE, _FROZEN)
+        _issue(path, *lost, _FROZEN)
         for path in ("h5", "keras")
-        for check, key in (
-            ("optimizer_slots_survive", "optimizer slots: * lost"),
-            ("iteration_survives", "iteration: iterations value"),
-            ("resume_trajectory_is_identical", "resume: *, from optimizer slots: * lost"),
-            ("resume_trajectory_is_identical", "resume: *, from iteration: iterations value"),
-        )
+        for lost in _lost_optimizer(frozen_since_compile=True)
     ),
     *(
-        _issue(path, check, f"resume: * {what}*{_SINCE}", _COMPILED_FLAGS)
+        _issue(path, check, diverges, _COMPILED_FLAGS)
         for path in ("h5", "keras", "savedmodel")
-        for check in ("first_batch_loss_is_identical", "resume_trajectory_is_identical")
-        for what in ("loss", "weights", "non-trainable state")
+        for check in _LOSSES
+        for diverges in _DIVERGES
     ),
-    *(_issue(path, check, key, _NESTED_FLAG) for path in _CONFIGS for check, key in _FLAG_KEYS),
-    *(
-        _issue("keras", check, "resume: first step log names", _RENAMED)
-        for check in ("first_batch_loss_is_identical", "resume_trajectory_is_identical")
-    ),
-    _issue(
-        "keras",
-        "resume_trajectory_is_identical",
-        "resume: * with * before its first average*",
-        _AVERAGES,
-    ),
+    *(_issue(path, *flag, _NESTED_FLAG) for path in _CONFIGS for flag in _FLAGS),
+    *(_issue("keras", check, _RENAMED_LOGS, _RENAMED) for check in _LOSSES),
+    _issue("keras", "resume_trajectory_is_identical", Like(before_first_average=True), _AVERAGES),
 )

@@ -15,6 +15,7 @@ from saveproof.conformance.families.keras.layer_graph import calls, canonical
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.snapshot import UNTOLD, Inventory, Snapshot, Value
 from saveproof.conformance.model_state.subject import Model
+from saveproof.conformance.processes.endings import ENDING
 
 Variable = Any
 """A variable of the framework: it has a name, and NumPy can be told its value."""
@@ -102,7 +103,9 @@ def _told(inventory: Callable[[View], Any], view: View) -> Inventory:
     told: dict[str, Value] = {}
     try:
         told.update(inventory(view))
-    except Exception as error:  # noqa: BLE001 - any release, and any model that came back, may be odd
+    except ENDING:
+        raise
+    except BaseException as error:  # noqa: BLE001 - any release, and any model that came back, may be odd
         words = re.sub(r"0x[0-9a-f]+", "…", str(error))
         told[UNTOLD] = f"{type(error).__name__}: {words}"
     return told

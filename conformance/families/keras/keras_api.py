@@ -106,6 +106,10 @@ class KerasSubject:
         """Return versions by package name, without importing any."""
         return {package: environment.version(package) for package in self.packages}
 
+    def files(self) -> Mapping[str, str]:
+        """Return the files of the module and the packages by name, without importing any."""
+        return environment.files((self.module, *self.packages))
+
     def paths(self) -> Sequence[SavePath]:
         """Return every save path that the implementation offers."""
         return [way.of(self) for way in self.ways]

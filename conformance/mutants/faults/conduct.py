@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from saveproof.conformance.mutants.injection import Fault, fault, put
-from saveproof.reference_impl import models, saving
-from saveproof.reference_impl.formats import hdf5_read
-from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl import models
+from saveproof.reference_impl.engine.trainer import Trainer
+from saveproof.reference_impl.saving import model_files
+from saveproof.reference_impl.saving.hdf5 import reader
 from saveproof.reference_impl.state import ModelState
 
 Save = Callable[[Path, Callable[[], None]], None]
@@ -31,7 +32,7 @@ def _saving(do: Save) -> Fault:
         return saved
 
     def commit() -> None:
-        put(saving, "save_model", tampering)
+        put(model_files, "save_model", tampering)
 
     return fault(_like(do, commit))
 
@@ -157,7 +158,7 @@ def reading_from_a_cache() -> None:
     def tampering(read_model: Callable[[Path], ModelState]) -> Callable[[Path], ModelState]:
         return cache(read_model)
 
-    put(hdf5_read, "read_model", tampering)
+    put(reader, "read_model", tampering)
 
 
 @_saving

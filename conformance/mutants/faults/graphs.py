@@ -7,9 +7,9 @@ from typing import Any
 
 from saveproof.conformance.mutants.edits import Config, edited_layers
 from saveproof.conformance.mutants.injection import Fault, fault, instead, put
-from saveproof.reference_impl.models import graph_config
-from saveproof.reference_impl.models.graph_checks import map_addresses
-from saveproof.reference_impl.models.model import Model
+from saveproof.reference_impl.engine import graph_config
+from saveproof.reference_impl.engine.graph_checks import map_addresses
+from saveproof.reference_impl.model import Model
 
 Edit = Callable[[Any], Any]
 

@@ -19,12 +19,13 @@ from saveproof.conformance.mutants.injection import (
     put,
     weights_saved,
 )
-from saveproof.reference_impl import initializers, models, saving
-from saveproof.reference_impl.formats import hdf5_read, hdf5_write
+from saveproof.reference_impl import initializers, models
+from saveproof.reference_impl.engine.trainer import Trainer
 from saveproof.reference_impl.layers import GRU, Conv2D, Dense, Dropout
 from saveproof.reference_impl.layers.base import Layer
-from saveproof.reference_impl.models import capture
-from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.saving import model_files
+from saveproof.reference_impl.saving.hdf5 import model_h5, reader, writer
+from saveproof.reference_impl.saving.model_state import capture
 from saveproof.reference_impl.state import ModelState, NamedArray
 
 
@@ -54,7 +55,7 @@ def saving_aborts_for_dropout(model: Trainer) -> None:
         os.abort()
 
 
-@after(saving, "model_from_state")
+@after(model_h5, "model_from_state")
 def loading_hangs_for_dropout(model: Trainer) -> Trainer:
     """Loading a model with a `Dropout` never comes to an end."""
     while _holds(model, Dropout):
@@ -96,7 +97,7 @@ def _accepts(_: Trainer) -> None:
 @fault
 def unbuilt_model_accepted() -> None:
     """A subclassed model without weights is saved as one that has none."""
-    put(saving, "check_built", lambda _: _accepts)
+    put(model_files, "check_built", lambda _: _accepts)
     put(capture, "check_built", lambda _: _accepts)
 
 
@@ -113,7 +114,7 @@ def unbuilt_model_refused_by_index(original: Callable[[Trainer], None]) -> Calla
     return check_built
 
 
-@instead(saving, "save_model")
+@instead(model_files, "save_model")
 def refused_by_key(original: Callable[..., None]) -> Callable[..., None]:
     """Saving a subclassed model as HDF5 is refused with a bare `KeyError`."""
 
@@ -147,8 +148,8 @@ def weights_bring_the_iteration() -> None:
 
         return brought
 
-    put(saving, "save_weights", noting)
-    put(saving, "load_weights", bringing)
+    put(model_files, "save_weights", noting)
+    put(model_files, "load_weights", bringing)
 
 
 @instead(Dense, "get_config")
@@ -189,8 +190,8 @@ def loaded_model_counts_twice() -> None:
 
         return doubling
 
-    put(saving, "model_from_state", marked)
-    put(saving, "model_state", doubled)
+    put(model_h5, "model_from_state", marked)
+    put(capture, "model_state", doubled)
 
 
 @fault
@@ -223,5 +224,5 @@ def _kept_in_process(part: str, left: Callable[[Any], Any]) -> None:
 
         return remembered
 
-    put(hdf5_write, "write_model", writing)
-    put(hdf5_read, "read_model", reading)
+    put(writer, "write_model", writing)
+    put(reader, "read_model", reading)

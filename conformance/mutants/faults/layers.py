@@ -6,11 +6,12 @@ from typing import Any
 
 from saveproof.conformance.mutants.edits import Config, with_extras, with_layers
 from saveproof.conformance.mutants.injection import after, state_read, state_written
-from saveproof.reference_impl import models, saving
+from saveproof.reference_impl import models
+from saveproof.reference_impl.engine.trainer import Trainer
 from saveproof.reference_impl.initializers import GlorotUniform
 from saveproof.reference_impl.layers import LSTM, BatchNormalization, Dense, Dropout, Layer
 from saveproof.reference_impl.layers.recurrence import Recurrent
-from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.saving.hdf5 import model_h5
 from saveproof.reference_impl.state import ModelState
 
 
@@ -111,7 +112,7 @@ def last_layer_renamed(state: ModelState) -> ModelState:
     return replace(state, architecture={**architecture, "config": config})
 
 
-@after(saving, "model_from_state")
+@after(model_h5, "model_from_state")
 def variables_renamed(model: Trainer) -> Trainer:
     """Kernels come back under the name `weight`."""
     for weight in model.weights:
@@ -136,7 +137,7 @@ def frozen_layers_thawed(state: ModelState) -> ModelState:
     return with_extras(state, trainable=flags, compiled_trainable=flags)
 
 
-@after(saving, "model_from_state")
+@after(model_h5, "model_from_state")
 def nested_frozen_layers_thawed(model: Trainer) -> Trainer:
     """Frozen layers inside nested models come back thawed, others do not."""
     for layer in _nested(model):
@@ -158,7 +159,7 @@ def _nested(model: Trainer) -> Iterator[Layer]:
             yield from (inner for inner in layer.flatten_layers() if inner is not layer)
 
 
-@after(saving, "model_from_state")
+@after(model_h5, "model_from_state")
 def first_layer_frozen(model: Trainer) -> Trainer:
     """The first layer comes back frozen."""
     model.layers[0].set_own_trainable(False)

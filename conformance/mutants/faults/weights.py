@@ -9,9 +9,9 @@ import numpy as np
 
 from saveproof.conformance.mutants.edits import edited_weights, with_weights
 from saveproof.conformance.mutants.injection import instead, state_read, state_written, weights_read
+from saveproof.reference_impl.engine.trainer import Trainer
 from saveproof.reference_impl.layers.base import Layer
-from saveproof.reference_impl.models import restore
-from saveproof.reference_impl.models.trainer import Trainer
+from saveproof.reference_impl.saving.model_state import restore
 from saveproof.reference_impl.state import LayerWeights, ModelState, NamedArray, WeightsState
 
 

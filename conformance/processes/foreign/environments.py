@@ -5,9 +5,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+
+from saveproof.conformance.processes.framing import FRAMES
+from saveproof.conformance.processes.isolation import Launch
 
 PACKAGE = "saveproof"
 """What is lent to another environment; nothing else of this one is seen there."""
@@ -33,19 +35,6 @@ _COMPLETE = "complete"
 
 class NoEnvironment(LookupError):
     """A foreign subject's environment is not there, can't be made, or lacks something."""
-
-
-@dataclass(frozen=True)
-class Launch:
-    """How a server is started: a command, and what is added to the environment's variables."""
-
-    command: tuple[str, ...]
-    added: tuple[tuple[str, str], ...] = field(default=())
-
-    @property
-    def variables(self) -> dict[str, str]:
-        """The variables by name."""
-        return dict(self.added)
 
 
 @cache
@@ -89,8 +78,9 @@ def _served(spec: str, name: str, folder: Path) -> Launch:
     shelf = _shelf().name
     _check(spec, python, shelf)
     return Launch(
-        (str(python.absolute()), "-m", "saveproof.conformance.families.server", name),
+        (str(python.absolute()), "-m", "saveproof.conformance.families.server", name, "frames"),
         (("PYTHONPATH", shelf), ("PYTHONSAFEPATH", "1")),
+        FRAMES,
     )
 
 

@@ -1,14 +1,14 @@
-"""The suite's session, for its items."""
+"""The collection of the suite's items, which pytest would take for no tests."""
+
+from pathlib import Path
 
 import pytest
 
-from saveproof.conformance.runs.session import Conformance
+from saveproof.conformance.runs.suite import campaigns
 
 
-@pytest.fixture
-def conformance(pytestconfig: pytest.Config) -> Conformance:
-    """Return the suite's session in this process."""
-    session = pytestconfig.pluginmanager.get_plugin("saveproof-conformance")
-    if not isinstance(session, Conformance):
-        raise pytest.UsageError("the suite needs a subject: pass --saveproof-subject")
-    return session
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect the campaigns of the session's job where pytest comes to the module of items."""
+    if file_path.samefile(campaigns.__file__):
+        return campaigns.Suite.from_parent(parent, path=file_path)
+    return None

@@ -1,40 +1,33 @@
 """Adagrad, Adadelta and RMSprop before TensorFlow 2.11."""
 
 from collections.abc import Mapping
-from typing import Unpack
+from dataclasses import KW_ONLY
+from typing import Any
 
 import numpy as np
 
-from saveproof.reference_impl.catalogue import Config
+from saveproof.reference_impl.fields import argument, configurable
+from saveproof.reference_impl.optimizers.learning_rate import RATE
 from saveproof.reference_impl.optimizers.legacy.optimizer import (
     DEFAULT_EPSILON,
-    ITERATION,
+    EPSILON,
+    HYPER,
     LegacyOptimizer,
-    LegacyOptions,
-    OldList,
     Slots,
 )
-from saveproof.reference_impl.optimizers.optimizer import Rate
 
 
+@configurable
 class Adagrad(LegacyOptimizer):
     """Adagrad; epsilon stands outside of the root."""
 
-    old_list = OldList(lacks=ITERATION)
     possible_slots = ("accumulator",)
 
-    def __init__(
-        self,
-        learning_rate: Rate = 0.001,
-        initial_accumulator_value: float = 0.1,
-        epsilon: float | None = DEFAULT_EPSILON,
-        *,
-        name: str = "Adagrad",
-        **options: Unpack[LegacyOptions],
-    ) -> None:
-        super().__init__(learning_rate, {}, name=name, **options)
-        self.initial_accumulator_value = initial_accumulator_value
-        self.epsilon = epsilon or DEFAULT_EPSILON
+    learning_rate: Any = argument(RATE, default=0.001)
+    initial_accumulator_value: float = 0.1
+    epsilon: float = argument(EPSILON, default=DEFAULT_EPSILON)
+    _: KW_ONLY
+    name: str = "Adagrad"
 
     def slot_names(self) -> tuple[str, ...]:
         return ("accumulator",)
@@ -52,32 +45,20 @@ class Adagrad(LegacyOptimizer):
         step = gradient * self.rate_as(gradient.dtype) / scale
         return weights - step, {"accumulator": accumulator}
 
-    def get_config(self) -> Config:
-        return super().get_config() | {
-            "initial_accumulator_value": self.initial_accumulator_value,
-            "epsilon": self.epsilon,
-        }
 
-
+@configurable
 class Adadelta(LegacyOptimizer):
     """Adadelta."""
 
-    old_list = OldList(lacks=ITERATION)
     possible_slots = ("accum_grad", "accum_var")
     lazy_slots = True
     lazy_weights = True
 
-    def __init__(
-        self,
-        learning_rate: Rate = 0.001,
-        rho: float = 0.95,
-        epsilon: float | None = DEFAULT_EPSILON,
-        *,
-        name: str = "Adadelta",
-        **options: Unpack[LegacyOptions],
-    ) -> None:
-        super().__init__(learning_rate, {"rho": rho}, name=name, **options)
-        self.epsilon = epsilon or DEFAULT_EPSILON
+    learning_rate: Any = argument(RATE, default=0.001)
+    rho: float = argument(HYPER, default=0.95)
+    epsilon: float = argument(EPSILON, default=DEFAULT_EPSILON)
+    _: KW_ONLY
+    name: str = "Adadelta"
 
     def slot_names(self) -> tuple[str, ...]:
         return self.possible_slots
@@ -95,34 +76,26 @@ class Adadelta(LegacyOptimizer):
         found = {"accum_grad": squares, "accum_var": deltas}
         return weights - delta * self.rate_as(dtype), found
 
-    def get_config(self) -> Config:
-        return super().get_config() | {"epsilon": self.epsilon}
 
-
+@configurable
 class RMSprop(LegacyOptimizer):
     """RMSprop; without momentum, epsilon stands outside of the root."""
 
-    old_list = OldList(lacks=ITERATION)
     possible_slots = ("rms", "momentum", "mg")
     lazy_weights = True
 
-    def __init__(
-        self,
-        learning_rate: Rate = 0.001,
-        rho: float = 0.9,
-        momentum: float = 0.0,
-        epsilon: float | None = DEFAULT_EPSILON,
-        *,
-        centered: bool = False,
-        name: str = "RMSprop",
-        **options: Unpack[LegacyOptions],
-    ) -> None:
-        super().__init__(learning_rate, {"rho": rho, "momentum": momentum}, name=name, **options)
-        self.momentum = momentum
-        self.epsilon = epsilon or DEFAULT_EPSILON
-        self.centered = centered
+    learning_rate: Any = argument(RATE, default=0.001)
+    rho: float = argument(HYPER, default=0.9)
+    momentum: float = argument(HYPER, default=0.0)
+    epsilon: float = argument(EPSILON, default=DEFAULT_EPSILON)
+    _: KW_ONLY
+    centered: bool = False
+    name: str = "RMSprop"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         # With momentum it is one operation, which leaves the slots of other rows alone.
-        self.lazy_slots = momentum > 0
+        self.lazy_slots = self.momentum > 0
 
     def slot_names(self) -> tuple[str, ...]:
         asked = {"rms": True, "momentum": self.momentum > 0, "mg": self.centered}
@@ -147,6 +120,3 @@ class RMSprop(LegacyOptimizer):
         moved = slots["momentum"] * self.number("momentum", dtype)
         found["momentum"] = moved + step / np.sqrt(spread + epsilon)
         return weights - found["momentum"], found
-
-    def get_config(self) -> Config:
-        return super().get_config() | {"epsilon": self.epsilon, "centered": self.centered}

@@ -1,41 +1,35 @@
 """Adam and Adamax before TensorFlow 2.11."""
 
 from collections.abc import Mapping
-from typing import Unpack
+from dataclasses import KW_ONLY
+from typing import Any
 
 import numpy as np
 
-from saveproof.reference_impl.catalogue import Config
+from saveproof.reference_impl.fields import argument, configurable
+from saveproof.reference_impl.optimizers.learning_rate import RATE
 from saveproof.reference_impl.optimizers.legacy.optimizer import (
     DEFAULT_EPSILON,
+    EPSILON,
+    HYPER,
     LegacyOptimizer,
-    LegacyOptions,
-    OldList,
     Slots,
 )
-from saveproof.reference_impl.optimizers.optimizer import Rate
 
 
+@configurable
 class Adam(LegacyOptimizer):
     """Adam. Keras 2.1 and 2.2 list a third slot that is of use for `amsgrad` alone."""
 
-    old_list = OldList(unused="vhat", unused_shape=(1,))
     possible_slots = ("m", "v", "vhat")
 
-    def __init__(
-        self,
-        learning_rate: Rate = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float | None = DEFAULT_EPSILON,
-        *,
-        amsgrad: bool = False,
-        name: str = "Adam",
-        **options: Unpack[LegacyOptions],
-    ) -> None:
-        super().__init__(learning_rate, {"beta_1": beta_1, "beta_2": beta_2}, name=name, **options)
-        self.epsilon = epsilon or DEFAULT_EPSILON
-        self.amsgrad = amsgrad
+    learning_rate: Any = argument(RATE, default=0.001)
+    beta_1: float = argument(HYPER, default=0.9)
+    beta_2: float = argument(HYPER, default=0.999)
+    epsilon: float = argument(EPSILON, default=DEFAULT_EPSILON)
+    _: KW_ONLY
+    amsgrad: bool = False
+    name: str = "Adam"
 
     def slot_names(self) -> tuple[str, ...]:
         return ("m", "v", "vhat") if self.amsgrad else ("m", "v")
@@ -57,10 +51,8 @@ class Adam(LegacyOptimizer):
         # w := w - alpha m / (sqrt(v) + epsilon)
         return weights - m * alpha / (np.sqrt(v) + dtype.type(self.epsilon)), found
 
-    def get_config(self) -> Config:
-        return super().get_config() | {"epsilon": self.epsilon, "amsgrad": self.amsgrad}
 
-
+@configurable
 class Adamax(LegacyOptimizer):
     """Adamax."""
 
@@ -68,18 +60,12 @@ class Adamax(LegacyOptimizer):
     lazy_slots = True
     lazy_weights = True
 
-    def __init__(
-        self,
-        learning_rate: Rate = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float | None = DEFAULT_EPSILON,
-        *,
-        name: str = "Adamax",
-        **options: Unpack[LegacyOptions],
-    ) -> None:
-        super().__init__(learning_rate, {"beta_1": beta_1, "beta_2": beta_2}, name=name, **options)
-        self.epsilon = epsilon or DEFAULT_EPSILON
+    learning_rate: Any = argument(RATE, default=0.001)
+    beta_1: float = argument(HYPER, default=0.9)
+    beta_2: float = argument(HYPER, default=0.999)
+    epsilon: float = argument(EPSILON, default=DEFAULT_EPSILON)
+    _: KW_ONLY
+    name: str = "Adamax"
 
     def slot_names(self) -> tuple[str, ...]:
         return ("m", "v")
@@ -96,6 +82,3 @@ class Adamax(LegacyOptimizer):
         # w := w - rate / (1 - beta_1^t) m / (v + epsilon)
         alpha = self.rate_as(dtype) / (one - beta_1**t)
         return weights - alpha * (m / (v + dtype.type(self.epsilon))), {"m": m, "v": v}
-
-    def get_config(self) -> Config:
-        return super().get_config() | {"epsilon": self.epsilon}

@@ -1,25 +1,28 @@
 """Nadam before TensorFlow 2.11."""
 
 from collections.abc import Mapping, Sequence
-from typing import Unpack
+from dataclasses import KW_ONLY
+from typing import Any
 
 import numpy as np
 
-from saveproof.reference_impl.autodiff import Variable
-from saveproof.reference_impl.catalogue import Config
+from saveproof.reference_impl.fields import argument, configurable
+from saveproof.reference_impl.numerics.autodiff import Variable
+from saveproof.reference_impl.optimizers.learning_rate import RATE, as_cast
 from saveproof.reference_impl.optimizers.legacy.optimizer import (
     DEFAULT_EPSILON,
+    EPSILON,
+    HYPER,
     ITERATION,
     LegacyOptimizer,
-    LegacyOptions,
-    OldList,
     Slots,
 )
-from saveproof.reference_impl.optimizers.optimizer import Optimizer, Rate, as_cast
+from saveproof.reference_impl.optimizers.optimizer import Optimizer
 
 MOMENTUM_CACHE = "momentum_cache"
 
 
+@configurable
 class Nadam(LegacyOptimizer):
     """Nadam, whose `decay`, or `schedule_decay`, is that of its momentum and not of its rate.
 
@@ -27,26 +30,22 @@ class Nadam(LegacyOptimizer):
     list, but for those before TensorFlow 2.0.
     """
 
-    old_list = OldList(lacks=MOMENTUM_CACHE, start=1.0)
     possible_slots = ("m", "v")
     single_names = (ITERATION, MOMENTUM_CACHE)
     lazy_weights = True
 
-    def __init__(
-        self,
-        learning_rate: Rate = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float | None = DEFAULT_EPSILON,
-        *,
-        name: str = "Nadam",
-        **options: Unpack[LegacyOptions],
-    ) -> None:
-        options.setdefault("decay", 0.004)
-        super().__init__(learning_rate, {"beta_1": beta_1, "beta_2": beta_2}, name=name, **options)
+    learning_rate: Any = argument(RATE, default=0.001)
+    beta_1: float = argument(HYPER, default=0.9)
+    beta_2: float = argument(HYPER, default=0.999)
+    epsilon: float = argument(EPSILON, default=DEFAULT_EPSILON)
+    _: KW_ONLY
+    name: str = "Nadam"
+    decay: float = 0.004
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if self.schedule is not None:
-            raise ValueError(f"{name}: expected a number for learning_rate, found a schedule")
-        self.epsilon = epsilon or DEFAULT_EPSILON
+            raise ValueError(f"{self.name}: expected a number for learning_rate, found a schedule")
         self._cache: Variable | None = None
         self._product = np.ones((), np.float32)
 
@@ -91,9 +90,6 @@ class Nadam(LegacyOptimizer):
         # w := w - rate m_hat / (sqrt(v_hat) + epsilon)
         step = self.rate_as(dtype) * m_hat / (np.sqrt(v_hat) + dtype.type(self.epsilon))
         return weights - step, {"m": m, "v": v}
-
-    def get_config(self) -> Config:
-        return super().get_config() | {"epsilon": self.epsilon}
 
     def _momentum_at(self, t: int, dtype: np.dtype) -> np.ndarray:
         number, beta_1 = dtype.type, self.number("beta_1", dtype)

@@ -6,58 +6,42 @@ https://github.com/tensorflow/tensorflow/blob/v2.15.0/tensorflow/core/kernels/tr
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self, TypedDict
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from saveproof.reference_impl import schedules
-from saveproof.reference_impl.autodiff import Variable
-from saveproof.reference_impl.catalogue import Config
 from saveproof.reference_impl.custom_objects import CustomObjects
-from saveproof.reference_impl.gathered import Gathered
+from saveproof.reference_impl.fields import Form, argument, attribute, configurable
+from saveproof.reference_impl.numerics.autodiff import Variable
+from saveproof.reference_impl.numerics.indexed_slices import Gathered
 from saveproof.reference_impl.optimizers.clipping import (
     clipped_by_global_norm,
     clipped_by_norm,
     clipped_by_value,
 )
-from saveproof.reference_impl.optimizers.optimizer import Optimizer, Rate, as_cast
-from saveproof.reference_impl.state import Array
+from saveproof.reference_impl.optimizers.learning_rate import as_cast
+from saveproof.reference_impl.optimizers.optimizer import Optimizer
 
 OLD_ARGUMENTS = ("lr", "schedule_decay", "decay")
 """Arguments that only an optimizer before TensorFlow 2.11 has: its configs are told by them."""
 
-ITERATION, RATE, DECAY = "iter", "learning_rate", "decay"
+ITERATION, RATE_NAME, DECAY = "iter", "learning_rate", "decay"
 DEFAULT_EPSILON = 1e-7
 
 Slots = dict[str, np.ndarray]
 
 
-class LegacyOptions(TypedDict, total=False):
-    """The keyword arguments that every legacy optimizer takes in the same way."""
-
-    decay: float
-    clipnorm: float | None
-    clipvalue: float | None
-    global_clipnorm: float | None
+def _single(owner: "LegacyOptimizer", name: str) -> float:
+    """Return a hyper-parameter as a configuration has it: float32, widened."""
+    return float(owner.hypers[name].value)
 
 
-@dataclass(frozen=True, slots=True)
-class OldList:
-    """How the list of an optimizer's state before TensorFlow 2.0 differs from the later one.
-
-    Attributes:
-        lacks: the single value that is not in it, and is `start`.
-        unused: a slot at its end, one a variable, that nothing is read from.
-        unused_shape: of that slot; None if it is the variable's.
-    """
-
-    lacks: str = ""
-    start: float = 0.0
-    unused: str = ""
-    unused_shape: tuple[int, ...] | None = None
+HYPER = Form(to_config=_single)
+EPSILON = Form(lambda _, __, value: value or DEFAULT_EPSILON, takes=float | None)
+UNLESS_NONE = Form(optional=True)
 
 
+@configurable
 class LegacyOptimizer(Optimizer):
     """A rate that shrinks by `decay`, hyper-parameters as variables, and slots grouped by name.
 
@@ -65,43 +49,46 @@ class LegacyOptimizer(Optimizer):
     `lazy_weights`, the slots if `lazy_slots`.
     """
 
-    old_list: ClassVar[OldList] = OldList()
     possible_slots: ClassVar[tuple[str, ...]] = ()
     single_names: ClassVar[tuple[str, ...]] = (ITERATION,)
-    lazy_slots: bool = False
-    lazy_weights: bool = False
+    lazy_slots: bool = attribute(default=False)
+    lazy_weights: bool = attribute(default=False)
 
-    def __init__(
-        self,
-        learning_rate: Rate,
-        hypers: Mapping[str, float],
-        *,
-        name: str,
-        decay: float = 0.0,
-        clipnorm: float | None = None,
-        clipvalue: float | None = None,
-        global_clipnorm: float | None = None,
-    ) -> None:
-        super().__init__(
-            learning_rate,
-            name=name,
-            clipnorm=clipnorm,
-            clipvalue=clipvalue,
-            global_clipnorm=global_clipnorm,
-        )
-        if decay < 0:
-            raise ValueError(f"{name}: expected decay of at least 0, found {decay!r}")
-        if not 0 <= hypers.get("momentum", 0) <= 1:
-            raise ValueError(f"{name}: expected momentum in [0, 1], found {hypers['momentum']!r}")
-        self.decay = decay
-        self.iterations.name, self._rate.name = f"{name}/{ITERATION}:0", f"{name}/{RATE}:0"
-        self._configured = tuple(hypers)
-        values = {**hypers, DECAY: decay}
-        made = {key: self._single(key, values[key], np.float32) for key in values}
-        self._hypers = made if self.schedule is not None else {**made, RATE: self._rate}
-        self.slots: dict[str, list[Variable]] = {}
-        self._weights: tuple[Variable, ...] = ()
+    decay: float = argument(default=0.0, kw_only=True)
+    clipnorm: float | None = argument(UNLESS_NONE, default=None, kw_only=True)
+    clipvalue: float | None = argument(UNLESS_NONE, default=None, kw_only=True)
+    global_clipnorm: float | None = argument(UNLESS_NONE, default=None, kw_only=True)
+    weight_decay: float | None = attribute(default=None)
+    use_ema: bool = attribute(default=False)
+    ema_momentum: float = attribute(default=0.99)
+    ema_overwrite_frequency: int | None = attribute(default=None)
+    jit_compile: bool = attribute(default=False)
+    is_legacy_optimizer: bool = attribute(default=True)
+
+    first_in_config = ("name", "clipnorm", "clipvalue", "global_clipnorm", RATE_NAME, DECAY)
+
+    def __pre_init__(self, given: Mapping[str, Any]) -> None:
+        super().__pre_init__(given)
         self._touched: dict[int, np.ndarray] = {}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.decay < 0:
+            raise ValueError(f"{self.name}: expected decay of at least 0, found {self.decay!r}")
+        values = {
+            name: getattr(self, name)
+            for name, one in type(self).__arguments__.items()
+            if one.form is HYPER
+        }
+        if not 0 <= values.get("momentum", 0) <= 1:
+            raise ValueError(
+                f"{self.name}: expected momentum in [0, 1], found {values['momentum']!r}"
+            )
+        self.iterations.name = f"{self.name}/{ITERATION}:0"
+        self._rate.name = f"{self.name}/{RATE_NAME}:0"
+        values[DECAY] = self.decay
+        made = {name: self._single(name, value, np.float32) for name, value in values.items()}
+        self._hypers = made if self.schedule is not None else {**made, RATE_NAME: self._rate}
 
     @property
     def hypers(self) -> dict[str, Variable]:
@@ -118,8 +105,8 @@ class LegacyOptimizer(Optimizer):
 
         One that took no step may lack any of them.
         """
-        possible = {*self.single_names, *self._hypers, RATE}
-        required = {*self.single_names, *self._hypers} - {RATE} if slots else set()
+        possible = {*self.single_names, *self._hypers, RATE_NAME}
+        required = {*self.single_names, *self._hypers} - {RATE_NAME} if slots else set()
         return required <= singles <= possible and slots <= set(self.possible_slots)
 
     @abstractmethod
@@ -137,7 +124,6 @@ class LegacyOptimizer(Optimizer):
         return 0.0
 
     def build_slots(self, variables: Sequence[Variable]) -> None:
-        self._weights = tuple(variables)
         self.slots = {name: [] for name in self.slot_names()}
         for name, listed in self.slots.items():
             for variable in variables:
@@ -152,7 +138,7 @@ class LegacyOptimizer(Optimizer):
     def slots_by_variable(self) -> Iterator[tuple[str, Variable, Variable]]:
         """Yield the name of each slot, the variable that it is of, and the slot itself."""
         for name, listed in self.slots.items():
-            for variable, slot in zip(self._weights, listed, strict=True):
+            for variable, slot in zip(self.built_for, listed, strict=True):
                 yield name, variable, slot
 
     def apply_gradients(
@@ -192,45 +178,12 @@ class LegacyOptimizer(Optimizer):
         """A hyper-parameter as a 0-d array of `dtype`; it has float32 precision at most."""
         return self._hypers[name].value.astype(dtype)
 
-    def listed(self, arrays: Sequence[Array]) -> list[Array] | None:
-        """Return a list as `variables` has it from that of any release; None if it is none."""
-        expected = [variable.shape for variable in self.variables]
-        old, singles, found = self.old_list, self.singles, _shapes(arrays)
-        if found == expected:
-            return list(arrays)
-        if old.lacks:
-            place = list(singles).index(old.lacks)
-            start = np.full_like(singles[old.lacks].value, old.start)
-            listed = [*arrays[:place], start, *arrays[place:]]
-            return listed if _shapes(listed) == expected else None
-        if old.unused and old.unused not in self.slots:
-            fixed = old.unused_shape
-            unused = [of.shape if fixed is None else fixed for of in self._weights]
-            return list(arrays[: len(expected)]) if found == expected + unused else None
-        return None
-
-    def get_config(self) -> Config:
-        """Return the constructor's arguments; hyper-parameters are float32, widened."""
-        clips = {
-            "clipnorm": self.clipnorm,
-            "clipvalue": self.clipvalue,
-            "global_clipnorm": self.global_clipnorm,
-        }
-        rate = schedules.serialize(self.schedule) if self.schedule else float(self._rate.value)
-        return {
-            "name": self.name,
-            **{key: value for key, value in clips.items() if value is not None},
-            RATE: rate,
-            DECAY: self.decay,
-            **{key: float(self._hypers[key].value) for key in self._configured},
-        }
-
     @classmethod
     def from_config(
         cls, config: Mapping[str, Any], *, custom_objects: CustomObjects | None = None
     ) -> Self:
         """Return the optimizer that `get_config`, of any release since Keras 2.0, described."""
-        names = {"lr": RATE, "schedule_decay": DECAY}
+        names = {"lr": RATE_NAME, "schedule_decay": DECAY}
         renamed = {names.get(key, key): value for key, value in config.items()}
         return super().from_config(renamed, custom_objects=custom_objects)
 
@@ -246,10 +199,6 @@ class LegacyOptimizer(Optimizer):
         if self.global_clipnorm is not None:
             gradients = clipped_by_global_norm(gradients, self.global_clipnorm)
         return gradients
-
-
-def _shapes(arrays: Sequence[Array]) -> list[tuple[int, ...]]:
-    return [array.shape for array in arrays]
 
 
 def _in_rows(rows: np.ndarray | None, new: np.ndarray, old: np.ndarray) -> np.ndarray:

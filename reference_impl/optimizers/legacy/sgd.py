@@ -1,40 +1,33 @@
 """SGD before TensorFlow 2.11."""
 
 from collections.abc import Mapping
-from typing import Unpack
+from dataclasses import KW_ONLY
+from typing import Any
 
 import numpy as np
 
-from saveproof.reference_impl.catalogue import Config
+from saveproof.reference_impl.fields import argument, configurable
+from saveproof.reference_impl.optimizers.learning_rate import RATE
 from saveproof.reference_impl.optimizers.legacy.optimizer import (
+    HYPER,
     LegacyOptimizer,
-    LegacyOptions,
-    OldList,
     Slots,
 )
-from saveproof.reference_impl.optimizers.optimizer import Rate
 
 
+@configurable
 class SGD(LegacyOptimizer):
     """Gradient descent; without momentum it has no slots, but in lists before TensorFlow 2.0."""
 
-    old_list = OldList(unused="momentum")
     possible_slots = ("momentum",)
     lazy_slots = True
     lazy_weights = True
 
-    def __init__(
-        self,
-        learning_rate: Rate = 0.01,
-        momentum: float = 0.0,
-        *,
-        nesterov: bool = False,
-        name: str = "SGD",
-        **options: Unpack[LegacyOptions],
-    ) -> None:
-        super().__init__(learning_rate, {"momentum": momentum}, name=name, **options)
-        self.momentum = momentum
-        self.nesterov = nesterov
+    learning_rate: Any = argument(RATE, default=0.01)
+    momentum: float = argument(HYPER, default=0.0)
+    _: KW_ONLY
+    nesterov: bool = False
+    name: str = "SGD"
 
     def slot_names(self) -> tuple[str, ...]:
         return ("momentum",) if self.momentum > 0 else ()
@@ -49,6 +42,3 @@ class SGD(LegacyOptimizer):
         # m := momentum m - rate g; w := w + m, or with Nesterov w + momentum m - rate g
         m = slots["momentum"] * momentum - step
         return weights + (m * momentum - step if self.nesterov else m), {"momentum": m}
-
-    def get_config(self) -> Config:
-        return super().get_config() | {"nesterov": self.nesterov}

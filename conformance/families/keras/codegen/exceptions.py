@@ -1,6 +1,5 @@
 """Plots of findings about an exception: that one came, or that none did."""
 
-import re
 from collections.abc import Iterator
 
 from saveproof.conformance.families.keras.codegen.paths import saving, training_ready
@@ -23,9 +22,10 @@ from saveproof.conformance.model_state.trace import Stage
 
 def raising(program: Program) -> Plot:
     """Return the plot of a finding about an exception: that it came, or that none did."""
-    kind = _exception(program.finding.key)
+    kind = program.defect.exception
     functions = [*builders(program)]
-    other_process = program.topic == Stage.ANOTHER_PROCESS or program.check == ELSEWHERE
+    action = program.defect.action
+    other_process = action == Stage.ANOTHER_PROCESS or program.check == ELSEWHERE
     if other_process:
         functions.append(elsewhere_function(program, _trained_on(program), alive=True))
     body = [*_tried(program)]
@@ -40,11 +40,6 @@ def raising(program: Program) -> Plot:
     )
 
 
-def _exception(key: str) -> str:
-    found = re.search(r"(?:raised|unclear) ([\w.]+)", key)
-    return found[1] if found else ""
-
-
 def _tried(program: Program) -> Iterator[str]:
     """Yield what is done until it raises."""
     if program.check == UNBUILT:
@@ -52,8 +47,9 @@ def _tried(program: Program) -> Iterator[str]:
         yield from saving(program.way)
         return
     yield from brought_up(program)
-    resumes = program.topic == "resume"
-    if program.topic == Stage.ANOTHER_PROCESS or (resumes and program.check == ELSEWHERE):
+    action = program.defect.action
+    resumes = action == Stage.RESUME
+    if action == Stage.ANOTHER_PROCESS or (resumes and program.check == ELSEWHERE):
         yield from saving(program.way)
         yield from pooled("tried")
         return
@@ -61,7 +57,7 @@ def _tried(program: Program) -> Iterator[str]:
     if resumes:
         yield from training_ready(program.way, program.case)
         yield from _trained_on(program)
-    elif program.topic == Stage.SECOND_GENERATION:
+    elif action == Stage.SECOND_GENERATION:
         yield from again(program)
 
 

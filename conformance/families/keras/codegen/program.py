@@ -1,6 +1,5 @@
 """Programs: where a finding was made, and the parts that the scripts of all findings share."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -23,7 +22,7 @@ from saveproof.conformance.families.keras.dialect import Dialect
 from saveproof.conformance.families.keras.keras_api import KerasSubject
 from saveproof.conformance.families.keras.keras_path import SavePathSpec
 from saveproof.conformance.model_state.contract import Facet
-from saveproof.reports.records import Finding
+from saveproof.reports.findings import Defect
 from saveproof.strategies.case import Case, Hop, Kind
 
 CHANGES_NOTHING = "saving_changes_nothing"
@@ -58,7 +57,7 @@ class Program:
     subject: KerasSubject
     path: str
     check: str
-    finding: Finding
+    defect: Defect
 
     @property
     def way(self) -> SavePathSpec:
@@ -69,17 +68,6 @@ class Program:
     def dialect(self) -> Dialect:
         """The subject's dialect."""
         return self.subject.dialect
-
-    @property
-    def topic(self) -> str:
-        """What the finding's key speaks of: a facet, a stage, or a word of its own."""
-        return self.finding.key.split(":")[0]
-
-    @property
-    def what(self) -> str:
-        """How the values part: the word in brackets that ends the message."""
-        told = re.search(r"\((\w+)\)$", self.finding.message)
-        return told[1] if told else "missing"
 
     @property
     def code(self) -> Case:

@@ -1,7 +1,6 @@
 """Plots: what a script does for each kind of finding, and what it compares in the end."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from saveproof.conformance.families.keras.codegen.exceptions import raising
 from saveproof.conformance.families.keras.codegen.paths import (
@@ -32,7 +31,7 @@ from saveproof.conformance.families.keras.codegen.source import Lines, indented,
 from saveproof.conformance.families.keras.codegen.state import MISSING, look
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.trace import Stage
-from saveproof.reports.records import Finding
+from saveproof.reports.findings import Change, Defect, DefectKind
 from saveproof.strategies.case import Case
 
 ARRAYS = frozenset(
@@ -49,42 +48,45 @@ SAME = "np.testing.assert_array_equal(found, expected, strict=True)"
 """Dtype, shape and values are equal."""
 
 
-def plot(case: Case, subject: str, path: str, check: str, finding: Finding) -> Plot:
+def plot(case: Case, subject: str, path: str, check: str, defect: Defect) -> Plot:
     """Return what the script does.
 
     Raises:
         NotReproducible: no script is known for the subject, the path or this kind of finding.
     """
     known = scripted(subject)
-    program = Program(known.as_run(case), known, path, check, finding)
-    if program.topic in set(Facet):
-        return _state(program)
-    if program.topic == "outputs":
-        return _outputs(program)
-    if program.topic == "resume":
-        return _resume(program)
-    if program.topic == "fresh":
-        return _fresh(program)
-    if program.topic == "refusal" or program.topic in set(Stage):
-        return raising(program)
-    raise NotReproducible(
-        f"finding {finding.key!r}: a script shows differences and exceptions, not the end of a "
-        "process; use `saveproof replay`"
+    program = Program(known.as_run(case), known, path, check, defect)
+    unknown = defect.kind is DefectKind.RAISED and defect.action not in set(Stage)
+    if unknown or defect.kind not in PLOTS:
+        raise _not_reproducible(defect)
+    return PLOTS[defect.kind](program)
+
+
+def _not_reproducible(defect: Defect) -> NotReproducible:
+    return NotReproducible(
+        f"finding {defect.key!r}: no script shows such a finding ({defect.kind}); use "
+        "`saveproof replay`"
     )
 
 
+def _facet(program: Program) -> Facet:
+    if program.defect.facet not in set(Facet):
+        raise _not_reproducible(program.defect)
+    return Facet(program.defect.facet)
+
+
 def _state(program: Program) -> Plot:
-    facet = Facet(program.topic)
-    counted = facet is Facet.SLOTS and program.what in MISSING
-    arrays = facet in ARRAYS and program.what != "order" and not counted
-    observe = look(program.case, facet, program.finding.where, program.what)
+    facet, difference = _facet(program), program.defect.difference
+    counted = facet is Facet.SLOTS and difference.change in MISSING
+    arrays = facet in ARRAYS and difference.change is not Change.ORDER and not counted
+    observe = look(program.case, facet, difference.where, difference.change)
     return _comparison(program, observe, SAME if arrays else PLAIN, alive=False, facet=facet)
 
 
 def _outputs(program: Program) -> Plot:
     several = len(program.case.architecture.outputs) > 1
-    index = program.finding.where.rpartition(" ")[2]
-    chosen = f"outputs[{index}]" if several and index.isdigit() else "outputs"
+    index = program.defect.name
+    chosen = f"outputs[{index}]" if several and index.isdecimal() else "outputs"
     observe = [
         "def look(model):",
         *indented(outputs_lines(program)),
@@ -93,25 +95,23 @@ def _outputs(program: Program) -> Plot:
     return _comparison(program, observe, _near(program), alive=True)
 
 
-def _resume(program: Program) -> Plot:
-    found = re.match(r"step (\d+)(?: \(\w+\))?: (.*)", program.finding.where)
-    if found is None:
-        return raising(program)
-    count, rest = int(found[1]), found[2]
-    facet = next((f for f in Facet if rest.startswith(f"{f}: ")), None)
-    if facet is None:
-        observe = train_on(program, count, [f"    return np.array(logs[{literal(rest)}])"])
-        return _comparison(program, observe, _near(program), alive=True)
-    where = rest.removeprefix(f"{facet}: ")
-    what = "missing" if facet in (Facet.SLOTS, Facet.METRICS) else "value"
-    _, *looking = look(program.case, facet, where, what)
-    observe = train_on(program, count, looking)
+def _logs(program: Program) -> Plot:
+    returning = [f"    return np.array(logs.get({literal(program.defect.name)}))"]
+    observe = train_on(program, program.defect.step, returning)
+    return _comparison(program, observe, _near(program), alive=True)
+
+
+def _trained_state(program: Program) -> Plot:
+    facet = _facet(program)
+    change = Change.MISSING if facet in (Facet.SLOTS, Facet.METRICS) else Change.VALUE
+    _, *looking = look(program.case, facet, program.defect.difference.where, change)
+    observe = train_on(program, program.defect.step, looking)
     return _comparison(program, observe, _near(program), alive=True, facet=facet)
 
 
 def _fresh(program: Program) -> Plot:
-    facet = Facet(program.finding.key.removeprefix("fresh: "))
-    observe = look(program.case, facet, program.finding.where, "missing")
+    facet = _facet(program)
+    observe = look(program.case, facet, program.defect.difference.where, Change.MISSING)
     body = [
         *new(program),
         "fresh = look(model)",
@@ -168,3 +168,19 @@ def _near(program: Program) -> str:
         return SAME
     tolerance = f"rtol={exactness.rtol}, atol={exactness.atol}"
     return f"np.testing.assert_allclose(found, expected, {tolerance})"
+
+
+PLOTS: Mapping[DefectKind, Callable[[Program], Plot]] = {
+    DefectKind.STATE: _state,
+    DefectKind.OUTPUT: _outputs,
+    DefectKind.OUTPUT_COUNT: _outputs,
+    DefectKind.LOG: _logs,
+    DefectKind.LOG_NAMES: _logs,
+    DefectKind.TRAINED_STATE: _trained_state,
+    DefectKind.RAISED: raising,
+    DefectKind.NO_TRAINING: raising,
+    DefectKind.NOT_REFUSED: raising,
+    DefectKind.UNCLEAR_REFUSAL: raising,
+    DefectKind.NOT_FRESH: _fresh,
+}
+"""What shows a defect, by its kind."""

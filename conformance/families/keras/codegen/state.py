@@ -18,10 +18,11 @@ from saveproof.conformance.families.keras.codegen.source import (
 )
 from saveproof.conformance.families.keras.inspection import NO_SLOTS
 from saveproof.conformance.model_state.contract import Facet
+from saveproof.reports.findings import Change
 from saveproof.strategies.case import Architecture, Case, Kind
 
-MISSING = frozenset(("missing", "unexpected"))
-"""Differences where one of the two models has no such entry."""
+MISSING = frozenset((Change.MISSING, Change.UNEXPECTED))
+"""Changes where one of the two models has no such entry."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,15 @@ class EntryAddress:
         return layer_at("model", self.layer)
 
 
-def look(case: Case, facet: Facet, where: str, what: str) -> Lines:
+def look(case: Case, facet: Facet, where: str, change: Change | None) -> Lines:
     """Return the function `look(model)` that gives the entry, or its place in the order."""
-    expression = _ORDER.get(facet, _LAYER_NAMES) if what == "order" else _entry(case, facet, where)
+    expression = (
+        _ORDER.get(facet, _LAYER_NAMES) if change is Change.ORDER else _entry(case, facet, where)
+    )
     head = ["def look(model):", *_before(facet)]
-    if facet is Facet.SLOTS and what in MISSING and expression.startswith("np.array(slots["):
+    if facet is Facet.SLOTS and change in MISSING and expression.startswith("np.array(slots["):
         return [*head, "    return len(slots)"]
-    if what not in MISSING:
+    if change not in MISSING:
         return [*head, f"    return {expression}"]
     return [
         *head,

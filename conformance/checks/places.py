@@ -1,0 +1,85 @@
+"""What an entry of a snapshot belongs to: classes of layers in place of their names."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.model_state.trace import Trace
+from saveproof.strategies.case import Architecture
+
+OF_LAYERS = frozenset(
+    {
+        *(Facet.ARGUMENTS, Facet.SHARING, Facet.NAMES, Facet.WEIGHTS, Facet.NON_TRAINABLE),
+        *(Facet.TRAINABLE, Facet.DTYPE_POLICY, Facet.RNG, Facet.RECURRENT),
+    }
+)
+"""Facets whose entries begin with the name of a layer."""
+
+LAYERS_ALONE = frozenset({Facet.SHARING, Facet.TRAINABLE, Facet.DTYPE_POLICY})
+"""Those whose entries may be such a name, and nothing else."""
+
+BY_LAST_PART = frozenset({Facet.ARCHITECTURE, Facet.SLOTS})
+"""Facets of which the last part of an entry tells what it is: what leads to it varies."""
+
+
+class Place(NamedTuple):
+    """The classes of the layers that lead to an entry, and its name in the last of them."""
+
+    classes: tuple[str, ...]
+    name: str
+
+
+def place(trace: Trace, facet: Facet, entry: str) -> Place:
+    """Return the place of an entry, the same for every case: no layer's name, no position.
+
+    Of a layer that neither the case nor the subject gives a class for, nothing is left.
+    """
+    if facet is Facet.METRICS:
+        return Place((), "")
+    if facet in (Facet.COMPILE, Facet.OPTIMIZER):
+        return Place((), entry.rpartition("/")[2])
+    if facet not in OF_LAYERS:
+        words = words_of(entry)
+        return Place((), "/".join(words[-1:] if facet in BY_LAST_PART else words))
+    classes, rest = _of_layer(trace, entry)
+    if not classes:
+        rest = "" if facet in LAYERS_ALONE else rest.rpartition("/")[2]
+    return Place(classes, "/".join(words_of(rest)))
+
+
+def _of_layer(trace: Trace, entry: str) -> tuple[tuple[str, ...], str]:
+    """Return the classes of the layer, nested as deep as it is known, and the rest of the entry."""
+    known = dict(_classes(trace))
+    parts = entry.split("/")
+    for length in range(len(parts), 0, -1):
+        classes = known.get("/".join(parts[:length]))
+        if classes:
+            return classes, "/".join(parts[length:])
+    return (), entry
+
+
+def _classes(trace: Trace) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the classes that lead to each layer, by its name."""
+    yield from _in_case(trace.case.architecture, "", ())
+    for snapshot in (trace.before, trace.loaded):
+        classes = {} if snapshot is None else snapshot.classes
+        for name in classes:
+            parts = name.split("/")
+            outer = ("/".join(parts[:length]) for length in range(1, len(parts) + 1))
+            yield name, tuple(classes[one] for one in outer if one in classes)
+
+
+def _in_case(
+    architecture: Architecture, outer: str, classes: tuple[str, ...]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for layer in architecture.layers:
+        name, path = outer + layer.name, (*classes, layer.class_name)
+        yield name, path
+        if layer.model is not None:
+            yield from _in_case(layer.model, f"{name}/", path)
+
+
+def words_of(entry: str) -> list[str]:
+    """Return the parts of the entry without the positions before them; a position alone is none."""
+    words = (part.lstrip("0123456789").strip() for part in entry.split("/"))
+    return [word for word in words if word]

@@ -1,0 +1,86 @@
+"""Campaigns that this process runs: one child process at a time, results appended at once."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from saveproof.conformance.campaigns.campaign import Campaign, run_together
+from saveproof.conformance.campaigns.process_failures import CARRIER
+from saveproof.conformance.campaigns.progress import Progress
+from saveproof.conformance.processes.isolation import Child
+from saveproof.conformance.runs.job import CampaignSet, CampaignSpec, Job, plans
+from saveproof.reports import store
+from saveproof.reports.records import Result
+
+
+@dataclass
+class LocalCampaigns:
+    """The campaigns of a job in one process; `tell` writes a line of progress."""
+
+    job: Job
+    tell: Callable[[str], None]
+    _chosen: frozenset[str] = frozenset()
+    _results: dict[CampaignSpec, tuple[Result, ...]] = field(default_factory=dict)
+    _child: tuple[tuple[str, str], Child] | None = None
+
+    def choose(self, items: Iterable[str]) -> None:
+        """Note the names of the items that are left to run; campaigns of others are not run."""
+        self._chosen = frozenset(items)
+
+    def results(self, of: CampaignSet, wanted: CampaignSpec) -> tuple[Result, ...]:
+        """Return a campaign's results: run now, with those that share its cases, or before.
+
+        Raises:
+            NotWritten: a result can't be written down.
+        """
+        if wanted not in self._results:
+            together = [one for one in of.campaigns if one.item in self._chosen]
+            self._run(of, together if of.together else [wanted])
+        return self._results[wanted]
+
+    def close(self) -> None:
+        """End the child process."""
+        if self._child is not None:
+            self._child[1].close()
+        self._child = None
+
+    def _run(self, of: CampaignSet, specs: Sequence[CampaignSpec]) -> None:
+        child = self._child_of(of)
+        running = [Campaign(plan, child, self._keep) for plan in plans(specs)]
+        total = None if specs[0].seconds else specs[0].examples
+        try:
+            run_together(running, Progress(_described(specs), total, self.tell))
+        finally:
+            for campaign in running:
+                self._keep(campaign.results())
+        for spec, campaign in zip(specs, running, strict=True):
+            self._results[spec] = campaign.results()
+
+    def _child_of(self, of: CampaignSet) -> Child:
+        """Return the child process that serves the set; it takes the place of another's."""
+        key = (of.procedure, of.owner)
+        if self._child is None or self._child[0] != key:
+            self.close()
+            self._child = (key, Child(of.procedure, memory=self.job.memory))
+        return self._child[1]
+
+    def _keep(self, results: Sequence[Result]) -> None:
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        for result in results:
+            store.append(store.shard(Path(self.job.out), worker), result)
+
+
+def summary(spec: CampaignSpec, results: Sequence[Result]) -> str:
+    """Return what a campaign came to, in a line: cases by verdict, and findings that are new."""
+    said = next((r for r in results if r.check == CARRIER), results[0])
+    unknown = Counter(r.verdict for r in results for finding in r.findings if not finding.known)
+    words = [f"{cases} {verdict}" for verdict, cases in said.tally.items()]
+    words += [f"{findings} found: {verdict}" for verdict, findings in unknown.items()]
+    return f"{spec.name}: {', '.join(words)}"
+
+
+def _described(specs: Sequence[CampaignSpec]) -> str:
+    first = specs[0]
+    return f"{first.subject}, {first.kind} models through {', '.join(s.path for s in specs)}"

@@ -1,0 +1,34 @@
+"""The start of the suite's session in a pytest process that `saveproof` has not started."""
+
+import shlex
+import sys
+
+import msgspec
+import pytest
+
+from saveproof.conformance.runs.job import Job
+from saveproof.conformance.runs.options import SuiteOptions, options, validated
+from saveproof.conformance.runs.plugin import JOB, XDIST
+from saveproof.conformance.runs.selection import suite_job
+from saveproof.conformance.runs.session import Conformance
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the session: of the job that a worker was given, or that the options ask for.
+
+    Raises:
+        pytest.UsageError: what the options ask for is refused; nothing has run.
+    """
+    given = getattr(config, "workerinput", {})
+    job = msgspec.json.decode(given[JOB], type=Job) if JOB in given else _job(config)
+    config.pluginmanager.register(Conformance(job))
+
+
+def _job(config: pytest.Config) -> Job:
+    names = (option.name for option in options(SuiteOptions) if option.name != XDIST)
+    chosen = {name: config.getoption(f"saveproof_{name}") for name in names}
+    try:
+        asked = validated(SuiteOptions, chosen)
+        return suite_job(asked, shlex.join(["pytest", *sys.argv[1:]]))
+    except (LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise pytest.UsageError(f"saveproof: {error}") from error

@@ -1,0 +1,74 @@
+"""The suite's items: one a campaign, in a node a set."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from saveproof.conformance.runs.item_failures import failure
+from saveproof.conformance.runs.job import CampaignSet, CampaignSpec
+from saveproof.conformance.runs.local_campaigns import summary
+from saveproof.conformance.runs.session import CAMPAIGN, RESULTS, Conformance
+from saveproof.reports.records import SHOWN_NOTHING, UNEXPECTED, Result
+
+
+class Suite(pytest.File):
+    """The campaigns of the session's job."""
+
+    def collect(self) -> Iterator[pytest.Collector]:
+        """Yield a node a set: pytest-xdist keeps what is under a node on one worker.
+
+        Raises:
+            CollectError: there is no job.
+        """
+        session = Conformance.of(self.config)
+        if session is None:
+            raise self.CollectError("the suite needs a subject: pass --saveproof-subject")
+        for number, each in enumerate(session.job.sets):
+            yield SetNode.from_parent(self, name=str(number), campaigns=each, session_=session)
+
+
+class SetNode(pytest.Collector):
+    """A set of campaigns."""
+
+    def __init__(self, *, campaigns: CampaignSet, session_: Conformance, **node: Any) -> None:
+        super().__init__(**node)
+        self.campaigns, self.session_ = campaigns, session_
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Yield an item a campaign."""
+        for one in self.campaigns.campaigns:
+            yield CampaignItem.from_parent(self, name=one.item, spec=one)
+
+
+class CampaignItem(pytest.Item):
+    """A campaign: its checks' sentences hold for every case that was tried."""
+
+    parent: SetNode
+
+    def __init__(self, *, spec: CampaignSpec, **node: Any) -> None:
+        super().__init__(**node)
+        self.spec = spec
+
+    def runtest(self) -> None:
+        """Run the campaign, if it has not run beside another; fail with its checks' findings."""
+        at = self.parent
+        results = at.session_.results(at.campaigns, self.spec)
+        self.user_properties.append((CAMPAIGN, summary(self.spec, results)))
+        self.user_properties.append((RESULTS, len(results)))
+        outcome(results, at.session_.job.out)
+
+    def reportinfo(self) -> tuple[Any, None, str]:
+        """Return where pytest says that the item is, and what it calls it."""
+        return self.path, None, self.name
+
+
+def outcome(results: Sequence[Result], out: str) -> None:
+    """End an item: failed with its findings, or skipped where no check could show anything."""
+    unexpected = [failure(r, Path(out)) for r in results if UNEXPECTED & r.tally.keys()]
+    if unexpected:
+        pytest.fail("\n\n".join(unexpected), pytrace=False)
+    if all(result.verdict in SHOWN_NOTHING for result in results):
+        verdicts = ", ".join(sorted({result.verdict for result in results}))
+        pytest.skip(f"nothing was shown: {verdicts} on every case")

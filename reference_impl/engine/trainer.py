@@ -1,0 +1,307 @@
+"""Trainer: a layer that can be compiled, trained, evaluated and asked for predictions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from saveproof.reference_impl import optimizers
+from saveproof.reference_impl.callbacks import Callback, CallbackList, History, callback_list
+from saveproof.reference_impl.custom_objects import active_custom_objects
+from saveproof.reference_impl.engine.batches import (
+    Rows,
+    joined,
+    positive,
+    pseudo_names,
+    reported,
+    rows_of,
+    tensor_of,
+    weighted_by_class,
+)
+from saveproof.reference_impl.engine.compiled import Arguments, Compiled, structure_of
+from saveproof.reference_impl.engine.errors import UncompiledModel
+from saveproof.reference_impl.engine.flags import flags_of, held
+from saveproof.reference_impl.engine.graph import Graph
+from saveproof.reference_impl.engine.own_steps import OF_PREDICTION, OF_TRAINING, check_steps
+from saveproof.reference_impl.engine.streams import (
+    Data,
+    batch_size_of,
+    batches,
+    data_of,
+    parted,
+    weighted,
+)
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.metrics import Metric
+from saveproof.reference_impl.nest import Nested, leaves, map_leaves
+from saveproof.reference_impl.numerics.autodiff import Tape, Tensor
+from saveproof.reference_impl.optimizers import Optimizer
+from saveproof.reference_impl.plain import plain
+
+
+class Trainer(Layer):
+    """The training loop of Keras 2: what `Model` adds to a layer, saving apart."""
+
+    compiled: Compiled | None = None
+    graph: Graph | None = None
+    called_on: Nested = None
+    """What stands for the inputs that a subclassed model was first called on."""
+    stop_training = False
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = None,
+        loss_weights: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool | None = None,  # noqa: FBT001 (Keras's signature)
+    ) -> None:
+        """Say how to train: the optimizer, and for each output loss, weight and metrics.
+
+        The optimizer's slots are created at the first step. `run_eagerly` is kept, with no effect.
+        """
+        check_steps(self, OF_TRAINING)
+        given = Arguments(*plain((loss, metrics, weighted_metrics, loss_weights, run_eagerly)))
+        known = active_custom_objects()
+        self.compiled = Compiled(optimizers.get(optimizer, custom_objects=known), given)
+        self.compiled.flags = flags_of(self)
+        self.compiled.keys = None if self.graph is None else self.graph.output_keys
+
+    @property
+    def optimizer(self) -> Optimizer | None:
+        """The optimizer, if the model is compiled."""
+        return None if self.compiled is None else self.compiled.optimizer
+
+    @property
+    def loss(self) -> Any:
+        """The loss as `compile` was given it."""
+        return None if self.compiled is None else self.compiled.arguments.loss
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The losses' means and the metrics, once the model has seen a batch."""
+        return [] if self.compiled is None else self.compiled.metrics
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of `metrics`, as in the logs."""
+        return [metric.name for metric in self.metrics]
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers directly inside this model."""
+        return self.sublayers()
+
+    @property
+    def is_network(self) -> bool:
+        """Whether checkpoints name the layers by their place, not by attributes."""
+        return self.is_graph_network
+
+    @property
+    def output_names(self) -> list[str] | None:
+        """The names of the outputs; None if only a call tells how many there are."""
+        return None
+
+    def reset_metrics(self) -> None:
+        """Set every metric to its start."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def reset_states(self) -> None:
+        """Set the states of the stateful layers inside to zero."""
+        for layer in [one for one in self.flatten_layers() if one.stateful]:
+            layer.reset_states()
+
+    def train_on_batch(
+        self,
+        x: Nested,
+        y: Nested = None,
+        sample_weight: Nested = None,
+        class_weight: Mapping[int, float] | None = None,
+        reset_metrics: bool = True,  # noqa: FBT001 (Keras's signature)
+        return_dict: bool = False,  # noqa: FBT001 (Keras's signature)
+    ) -> Any:
+        """Take one step and return the loss before it, and the metrics.
+
+        With `reset_metrics` they are this batch's alone. Layers frozen since `compile` train still.
+        """
+        compiled = self._check_compiled()
+        if reset_metrics:
+            self.reset_metrics()
+        with held(compiled.flags):
+            logs = self._train_step(weighted_by_class(rows_of(x, y, sample_weight), class_weight))
+        return reported(logs, return_dict=return_dict)
+
+    def test_on_batch(
+        self,
+        x: Nested,
+        y: Nested = None,
+        sample_weight: Nested = None,
+        reset_metrics: bool = True,  # noqa: FBT001 (Keras's signature)
+        return_dict: bool = False,  # noqa: FBT001 (Keras's signature)
+    ) -> Any:
+        """Return the loss and the metrics of one batch, without training."""
+        self._check_compiled()
+        if reset_metrics:
+            self.reset_metrics()
+        return reported(self._test_step(rows_of(x, y, sample_weight)), return_dict=return_dict)
+
+    def predict_on_batch(self, x: Nested) -> Nested:
+        """Return the outputs for one batch, as arrays."""
+        check_steps(self, OF_PREDICTION)
+        return map_leaves(lambda tensor: tensor.value, self(rows_of(x).x, training=False))
+
+    def fit(
+        self,
+        x: Nested,
+        y: Nested = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = 0,
+        callbacks: Iterable[Callback] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,  # noqa: FBT001 (Keras's signature)
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Nested = None,
+        initial_epoch: int = 0,
+        validation_batch_size: int | None = None,
+        *,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+    ) -> History:
+        """Train for `epochs` - `initial_epoch` epochs and return what the logs were.
+
+        The order of the samples is drawn from the process-wide generator, anew each epoch.
+        `validation_split` takes the last part of the data, before any shuffling. An iterable gives
+        batches, `steps_per_epoch` of them an epoch: see `Stream`.
+        """
+        compiled = self._check_compiled()
+        given = data_of(x, y, sample_weight, steps=steps_per_epoch)
+        given, validation = parted(given, validation_data, validation_split, validation_steps)
+        rows = weighted(given, class_weight)
+        batch_size = batch_size_of(rows, batch_size)
+        validation_size = batch_size_of(validation, validation_batch_size or batch_size)
+        history, epochs = History(), positive("epochs", epochs)
+        params = {"epochs": epochs, "validation": validation is not None}
+        told = callback_list(self, callbacks, history, verbose=verbose, params=params)
+        self.stop_training = False
+        with held(compiled.flags):
+            told.tell("on_train_begin")
+            for epoch in range(initial_epoch, epochs):
+                told.tell("on_epoch_begin", epoch)
+                logs = self._train_epoch(rows, batch_size, told, shuffle=shuffle)
+                if not logs:
+                    break
+                if validation is not None:
+                    found = self._evaluate(validation, validation_size, told)
+                    logs |= {f"val_{name}": value for name, value in found.items()}
+                told.tell("on_epoch_end", epoch, logs)
+                if self.stop_training:
+                    break
+            if epochs > initial_epoch:
+                compiled.optimizer.finalize_variable_values(self.trainable_weights)
+            told.tell("on_train_end")
+        return history
+
+    def evaluate(
+        self,
+        x: Nested,
+        y: Nested = None,
+        batch_size: int | None = None,
+        verbose: int | str = 0,
+        sample_weight: Nested = None,
+        return_dict: bool = False,  # noqa: FBT001 (Keras's signature)
+        callbacks: Iterable[Callback] | None = None,
+        *,
+        steps: int | None = None,
+    ) -> Any:
+        """Return the loss and the metrics over all samples: a list, or a number if it is one."""
+        self._check_compiled()
+        told = callback_list(self, callbacks, verbose=verbose)
+        rows = data_of(x, y, sample_weight, steps=steps)
+        logs = self._evaluate(rows, batch_size_of(rows, batch_size), told)
+        return reported(logs, return_dict=return_dict)
+
+    def predict(
+        self,
+        x: Nested,
+        batch_size: int | None = None,
+        verbose: int | str = 0,
+        *,
+        steps: int | None = None,
+    ) -> Nested:
+        """Return the outputs for all samples, as arrays, computed batch by batch."""
+        del verbose
+        check_steps(self, OF_PREDICTION)
+        rows = data_of(x, steps=steps)
+        given = batches(rows, batch_size_of(rows, batch_size))
+        return joined([self(batch.x, training=False) for batch in given])
+
+    def _train_epoch(
+        self, rows: Data, batch_size: int, told: CallbackList, *, shuffle: bool
+    ) -> dict[str, Any]:
+        self.reset_metrics()
+        logs: dict[str, Any] = {}
+        for number, batch in enumerate(batches(rows, batch_size, shuffle=shuffle)):
+            told.tell("on_train_batch_begin", number)
+            logs = self._train_step(batch)
+            told.tell("on_train_batch_end", number, logs)
+            if self.stop_training:
+                break
+        return logs
+
+    def _evaluate(self, rows: Data, batch_size: int, told: CallbackList) -> dict[str, Any]:
+        self.reset_metrics()
+        told.tell("on_test_begin")
+        logs: dict[str, Any] = {}
+        for batch in batches(rows, batch_size):
+            logs = self._test_step(batch)
+        told.tell("on_test_end", logs)
+        return logs
+
+    def _train_step(self, batch: Rows) -> dict[str, Any]:
+        compiled = self._check_compiled()
+        with Tape() as tape:
+            predictions = list(leaves(self(batch.x, training=True)))
+            targets, weights = self._told(batch, predictions)
+            loss = compiled.loss_of(targets, predictions, weights, self.losses)
+        variables = self.trainable_weights
+        gradients = tape.gradients(loss, variables)
+        compiled.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        compiled.update_metrics(targets, predictions, weights)
+        return self._logs()
+
+    def _test_step(self, batch: Rows) -> dict[str, Any]:
+        compiled = self._check_compiled()
+        predictions = list(leaves(self(batch.x, training=False)))
+        targets, weights = self._told(batch, predictions)
+        compiled.loss_of(targets, predictions, weights, self.losses)
+        compiled.update_metrics(targets, predictions, weights)
+        return self._logs()
+
+    def _told(
+        self, batch: Rows, predictions: Sequence[Tensor]
+    ) -> tuple[list[Tensor | None], list[Tensor | None]]:
+        """Return each output's targets and weights; make losses and metrics at the first batch."""
+        compiled = self._check_compiled()
+        names = self.output_names or compiled.names or pseudo_names(len(predictions))
+        keys = compiled.keys or names
+        targets, weights = (
+            [tensor_of(leaf) for leaf in structure_of(data, keys, argument)]
+            for data, argument in ((batch.y, "y"), (batch.sample_weight, "sample_weight"))
+        )
+        if not compiled.ready:
+            shapes = [
+                (() if target is None else target.shape, prediction.shape)
+                for target, prediction in zip(targets, predictions, strict=True)
+            ]
+            compiled.prepare(names, shapes)
+        return targets, weights
+
+    def _logs(self) -> dict[str, Any]:
+        return {metric.name: float(metric.result()) for metric in self.metrics}
+
+    def _check_compiled(self) -> Compiled:
+        if self.compiled is not None:
+            return self.compiled
+        raise UncompiledModel(f"model {self.name!r}: compile() it before training it")

@@ -1,1 +1,0 @@
-"""File formats: state in, file out, and back; a module each."""

@@ -1,0 +1,80 @@
+"""What a layer holds: the layers, weights and containers assigned to it, and its own weights."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from saveproof.reference_impl.fields import Configured
+from saveproof.reference_impl.layers.weights import each_once
+from saveproof.reference_impl.numerics.autodiff import Variable
+
+
+class Tracking(Configured):
+    """An object that tracks what is assigned to its attributes, in the order of assignment."""
+
+    name: str
+    dtype_policy: str
+    restoring: Callable[[], None] | None = None
+    """Gives what was created since a checkpoint was loaded the values that are held for it."""
+    _tracked: dict[str, Any]
+    _own_weights: list[Variable]
+    _extra_state: dict[str, Variable]
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        """Track layers, weights and containers of layers in the order of assignment.
+
+        A weight whose attribute is given another one is the layer's no longer.
+        """
+        if isinstance(value, Tracking | Variable | list | tuple | dict):
+            self._check_begun()
+            replaced = self._tracked.pop(attribute, None)
+            self._tracked[attribute] = value
+            if isinstance(replaced, Variable) and replaced is not value:
+                self._own_weights[:] = [one for one in self._own_weights if one is not replaced]
+        object.__setattr__(self, attribute, value)
+        if self.restoring is not None:
+            self.restoring()
+
+    def __delattr__(self, attribute: str) -> None:
+        """Stop tracking what the attribute held."""
+        self._tracked.pop(attribute, None)
+        object.__delattr__(self, attribute)
+
+    def _check_begun(self) -> None:
+        if "_tracked" not in self.__dict__:
+            raise RuntimeError(
+                f"{type(self).__name__}: its __init__ has not called super().__init__() yet; begin "
+                "with that"
+            )
+
+    @property
+    def tracked(self) -> Mapping[str, Any]:
+        """The layers, weights and containers assigned to attributes, in the order of assignment."""
+        return self._tracked
+
+    @property
+    def created_weights(self) -> list[Variable]:
+        """The weights that this layer created with `add_weight`, in order."""
+        return list(self._own_weights)
+
+    def own_weights(self, *, trainable: bool | None = None) -> list[Variable]:
+        """Return this layer's own weights, all or those created as trainable or as not."""
+        assigned = [value for value in self._tracked.values() if isinstance(value, Variable)]
+        states = {id(variable) for variable in self._extra_state.values()}
+        return [
+            variable
+            for variable in each_once([*self._own_weights, *assigned])
+            if trainable in (None, variable.trainable) and id(variable) not in states
+        ]
+
+    def add_state(self, name: str, value: np.ndarray) -> Variable:
+        """Keep state that Keras does not count as a weight (a generator's, a stateful layer's)."""
+        variable = Variable(value, name=f"{self.name}/{name}:0", trainable=False)
+        self._extra_state[name] = variable
+        return variable
+
+    @property
+    def extra_state(self) -> dict[str, Variable]:
+        """State of this layer alone that is not a weight, by name."""
+        return self._extra_state

@@ -1,0 +1,1 @@
+"""What layers compute with: primitives and their derivatives, recorded on a tape."""

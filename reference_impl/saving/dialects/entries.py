@@ -1,0 +1,287 @@
+"""Layers and models as entries in either dialect: for `.keras`, and Keras 3's for HDF5.
+
+What is written for Keras 3 has only keys that every release since 3.0 takes; they are those that
+the layers of 3.0.5 know, https://github.com/keras-team/keras/tree/v3.0.5/keras/layers.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from saveproof.reference_impl.custom_objects import registered_name
+from saveproof.reference_impl.engine.graph import Graph
+from saveproof.reference_impl.engine.graph_config import addresses_of, graph_addresses, graph_config
+from saveproof.reference_impl.engine.trainer import Trainer
+from saveproof.reference_impl.layers.activation_layers import LeakyReLU
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.depthwise import DepthwiseConvolution, SeparableConvolution
+from saveproof.reference_impl.layers.input_layer import InputLayer
+from saveproof.reference_impl.layers.recurrence import Recurrent
+from saveproof.reference_impl.layers.serialization import (
+    Entry,
+    built_in,
+    class_name,
+    is_built_in,
+    name_beside,
+)
+from saveproof.reference_impl.layers.stated import stated_config
+from saveproof.reference_impl.layers.symbolic import KerasTensor, Node
+from saveproof.reference_impl.layers.wrappers import Bidirectional
+from saveproof.reference_impl.nest import map_leaves
+from saveproof.reference_impl.numerics.autodiff import Tensor
+from saveproof.reference_impl.plain import array_entry
+from saveproof.reference_impl.saving.dialects.dialect import Dialect
+
+FUNCTIONAL_MODULES = {
+    Dialect.KERAS: "keras.src.models.functional",
+    Dialect.TF_KERAS: "tf_keras.src.engine.functional",
+}
+
+_UNKNOWN_TO_KERAS_3 = ("batch_input_shape", "implementation", "input_length", "time_major")
+
+_UNKNOWN_OF_DEPTHWISE = ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint")
+
+OTHER_ACTIVATIONS = {"hard_sigmoid": "keras_2_hard_sigmoid"}
+"""Activations that are others in Keras 3 by the same name, and what they are written as for it.
+
+No release knows it: a reader refuses, rather than compute something else.
+"""
+
+SAME_ACTIVATIONS = {"keras_3_hard_sigmoid": "hard_sigmoid"}
+"""Activations of Keras 3 that have another name here, and Keras 3's own name."""
+
+OLDER_NAMES = {"Orthogonal": "OrthogonalInitializer"}
+"""Classes of initializers by the only name that Keras 3.0 knows; later releases know both."""
+
+_ACTIVATIONS = ("activation", "recurrent_activation")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How entries are written.
+
+    Attributes:
+        dialect: in whose words.
+        whole: with the module and the registered name beside the class, as in `.keras`; HDF5 has
+            the class and its config alone.
+        shared: the numbers of layers that stand in several places, by their identity.
+    """
+
+    dialect: Dialect
+    whole: bool = True
+    shared: Mapping[int, int] = field(default_factory=dict)
+
+
+def entry_of(layer: Layer, words: Words) -> Entry:
+    """Return the entry of a layer or model.
+
+    Raises:
+        NotImplementedError: if it has no configuration.
+    """
+    config = config_of(layer, words)
+    name = name_beside(layer, config)
+    if not words.whole:
+        return {"class_name": class_name(layer), "config": config, **name}
+    kind = type(layer)
+    named: Entry = {"module": "keras.layers", "class_name": kind.__name__}
+    registered: str | None = None
+    if _is(layer, "Functional"):
+        named = {"module": FUNCTIONAL_MODULES[words.dialect], "class_name": "Functional"}
+        registered = "Functional"
+    elif _is(layer, "Sequential"):
+        named["module"] = "keras"
+    elif not is_built_in(kind):
+        named["module"], registered = None, registered_name(kind)
+    entry = {**named, "config": config, "registered_name": registered, **name}
+    if id(layer) in words.shared:
+        entry["shared_object_id"] = words.shared[id(layer)]
+    shape = None if named["module"] else _built_for(layer)
+    return entry if shape is None else {**entry, "build_config": {"input_shape": shape}}
+
+
+def shared_layers(model: Layer) -> dict[int, int]:
+    """Return numbers for the layers that are held by more than one, by their identity."""
+    holders = Counter(id(held) for layer in model.flatten_layers() for held in layer.sublayers())
+    shared = [identity for identity, count in holders.items() if count > 1]
+    return {identity: number for number, identity in enumerate(shared, 1)}
+
+
+def _is(layer: Layer, name: str) -> bool:
+    return type(layer) is built_in(name)
+
+
+def _configured_as(layer: Layer, name: str) -> bool:
+    return type(layer).get_config is getattr(built_in(name), "get_config", None)
+
+
+def _built_for(layer: Layer) -> Any:
+    """Return the input shape for which the user's own class was built, as lists."""
+    if isinstance(layer, Trainer) and layer.called_on is not None:
+        return map_leaves(lambda symbol: list(symbol.shape), layer.called_on)
+    return _plain(layer.built_shape)
+
+
+def config_of(layer: Layer, words: Words) -> Entry:
+    """Return the configuration of a layer or model."""
+    graph = layer.graph if isinstance(layer, Trainer) else None
+    layer.check_config()
+    if _configured_as(layer, "Sequential"):
+        return _sequential_config(layer, words)
+    if graph and _configured_as(layer, "Functional") and not layer.makes_own_graph:
+        return {"name": layer.name, "trainable": layer.trainable, **_graph_config(graph, words)}
+    config = stated_config(layer, lambda inner: entry_of(inner, words))
+    if words.dialect is Dialect.KERAS:
+        config = _keras_3_config(layer, config)
+    return config
+
+
+def _sequential_config(model: Layer, words: Words) -> Entry:
+    config: Entry = {"name": model.name}
+    if words.dialect is Dialect.KERAS or not model.trainable:
+        config["trainable"] = model.trainable
+    entries = [entry_of(layer, words) for layer in model.sublayers()]
+    if words.dialect is Dialect.KERAS:
+        entries = [_alone(entry) for entry in entries]
+    return config | {"layers": entries}
+
+
+def _alone(entry: Entry) -> Entry:
+    """Return the entry of a graph inside a Sequential with its one tensor out of its list.
+
+    Keras 3 hands a list of one on to the next layer, which then takes a list of shapes for its
+    own; releases before 3.4 know no other form, and fail on it.
+    """
+    if entry["class_name"] != "Functional":
+        return entry
+    config = dict(entry["config"])
+    for key in ("input_layers", "output_layers"):
+        if len(config[key]) == 1:
+            (config[key],) = config[key]
+    return {**entry, "config": config}
+
+
+def _keras_3_config(layer: Layer, config: Mapping[str, Any]) -> Entry:
+    kept = {key: value for key, value in config.items() if key not in _UNKNOWN_TO_KERAS_3}
+    if isinstance(layer, InputLayer):
+        return {
+            "batch_shape": layer.batch_input_shape,
+            "dtype": layer.dtype_policy,
+            "sparse": False,
+            "name": layer.name,
+        }
+    if "dtype" in kept:
+        kept["dtype"] = layer.dtype_policy
+    if isinstance(layer, DepthwiseConvolution | SeparableConvolution):
+        kept = {key: value for key, value in kept.items() if key not in _UNKNOWN_OF_DEPTHWISE}
+    elif isinstance(layer, LeakyReLU):
+        kept["negative_slope"] = kept.pop("alpha")
+    elif isinstance(layer, Bidirectional):
+        # Keras 3 finds the wrapped layers by their modules, in HDF5, too.
+        both = {"layer": layer.forward_layer, "backward_layer": layer.backward_layer}
+        whole = Words(Dialect.KERAS)
+        kept |= {name: entry_of(wrapped, whole) for name, wrapped in both.items()}
+    if isinstance(axis := kept.get("axis"), list | tuple) and len(axis) == 1:
+        kept["axis"] = axis[0]
+    for key in _ACTIVATIONS:
+        if key in kept:
+            kept[key] = _keras_3_activation(kept[key])
+    return {key: _keras_3_object(value) for key, value in kept.items()}
+
+
+def _keras_3_object(value: Any) -> Any:
+    if not isinstance(value, Mapping) or value.get("class_name") not in OLDER_NAMES:
+        return value
+    return {**value, "class_name": OLDER_NAMES[value["class_name"]]}
+
+
+def _keras_3_activation(name: Any) -> Any:
+    if not isinstance(name, str):
+        return name
+    if name in OTHER_ACTIVATIONS:
+        return {
+            "module": None,
+            "class_name": "function",
+            "config": OTHER_ACTIVATIONS[name],
+            "registered_name": OTHER_ACTIVATIONS[name],
+        }
+    return SAME_ACTIVATIONS.get(name, name)
+
+
+def _plain(shape: Any) -> Any:
+    return [_plain(size) for size in shape] if isinstance(shape, list | tuple) else shape
+
+
+def _graph_config(graph: Graph, words: Words) -> Entry:
+    def entry(layer: Layer) -> Entry:
+        return entry_of(layer, words)
+
+    if words.dialect is Dialect.TF_KERAS:
+        return graph_config(graph, entry)
+    address, kept = graph_addresses(graph, first=lambda _: 0)
+    return {
+        "layers": [
+            {
+                **entry(layer),
+                "name": layer.name,
+                "inbound_nodes": [_keras_3_call(node, address) for node in kept(layer)],
+            }
+            for layer in graph.layers
+        ],
+        "input_layers": addresses_of(graph.inputs, address),
+        "output_layers": addresses_of(graph.outputs, address),
+    }
+
+
+def _keras_3_call(node: Node, address: Callable[[KerasTensor], list[Any]]) -> Entry:
+    def tensor(symbol: KerasTensor) -> Entry:
+        config = {
+            "shape": list(symbol.shape),
+            "dtype": symbol.dtype,
+            "keras_history": address(symbol),
+        }
+        return {"class_name": "__keras_tensor__", "config": config}
+
+    def written(leaf: Any) -> Any:
+        if isinstance(leaf, KerasTensor):
+            return tensor(leaf)
+        array = leaf.value if isinstance(leaf, Tensor) else leaf
+        return array_entry(array) if isinstance(array, np.ndarray) else leaf
+
+    inputs, arguments = node.inputs, dict(node.arguments)
+    if isinstance(node.layer, Recurrent) and isinstance(inputs, list | tuple):
+        # Keras 3 has the initial states by keyword only.
+        inputs, *states = inputs
+        arguments |= {"initial_state": states} if states else {}
+    return {
+        "args": [map_leaves(tensor, inputs)],
+        "kwargs": {name: map_leaves(written, item) for name, item in arguments.items()},
+    }
+
+
+def read_entry(entry: Any, dialect: Dialect) -> Any:
+    """Return an entry with what Keras 3 means otherwise by the same name under our name for it."""
+    if dialect is Dialect.TF_KERAS:
+        return entry
+    ours = {name: own for own, name in SAME_ACTIVATIONS.items()}
+    ours |= {name: own for own, name in OTHER_ACTIVATIONS.items()}
+    return _renamed(entry, ours)
+
+
+def _renamed(entry: Any, ours: Mapping[str, str]) -> Any:
+    if isinstance(entry, list):
+        return [_renamed(item, ours) for item in entry]
+    if not isinstance(entry, Mapping):
+        return entry
+    return {
+        key: _activation(value, ours) if key in _ACTIVATIONS else _renamed(value, ours)
+        for key, value in entry.items()
+    }
+
+
+def _activation(value: Any, ours: Mapping[str, str]) -> Any:
+    if isinstance(value, Mapping) and value.get("class_name") == "function":
+        return ours.get(str(value.get("config")), value)
+    return ours.get(value, value) if isinstance(value, str) else value

@@ -1,0 +1,108 @@
+"""Compile settings in either dialect."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from saveproof.reference_impl import losses, metrics, optimizers
+from saveproof.reference_impl.custom_objects import active_custom_objects
+from saveproof.reference_impl.engine.compiled import Compiled
+from saveproof.reference_impl.nest import map_leaves
+from saveproof.reference_impl.saving.dialects.dialect import Dialect
+
+Entry = dict[str, Any]
+
+_UNKNOWN_TO_KERAS_3: Mapping[str, tuple[Any, ...]] = {
+    "fn": (...,),
+    "jit_compile": (...,),
+    "is_legacy_optimizer": (...,),
+    "ignore_class": (None,),
+    "name": (None,),
+}
+"""Keys of Keras 2, with the values for which they are left out; `...` is any."""
+
+
+def compile_config(compiled: Compiled, dialect: Dialect, *, whole: bool = True) -> Entry:
+    """Return what `compile` was told, as `.keras` has it, or HDF5 of Keras 3 if not `whole`."""
+    told = compiled.arguments
+    prefixes = _prefixes(compiled)
+
+    def written(item: Any, serialize: Any) -> Any:
+        if not callable(item):
+            return item
+        found = serialize(item, use_legacy_format=not whole)
+        return _keras_3(found) if dialect is Dialect.KERAS else found
+
+    def loss(item: Any) -> Any:
+        if isinstance(item, str) and dialect is Dialect.KERAS and not whole:
+            return _long_name(item)
+        return written(item, losses.serialize)
+
+    def metric(item: Any) -> Any:
+        found = written(item, metrics.serialize)
+        return _unprefixed(found, prefixes.get(id(item), ""))
+
+    optimizer: Any = optimizers.serialize(compiled.optimizer)
+    if dialect is Dialect.KERAS:
+        optimizer = _keras_3(optimizer)
+    settings = {
+        "loss": map_leaves(loss, told.loss),
+        "metrics": map_leaves(metric, told.metrics),
+        "loss_weights": told.loss_weights,
+        "weighted_metrics": map_leaves(metric, told.weighted_metrics),
+        "run_eagerly": bool(told.run_eagerly),
+    }
+    if whole:
+        return {"optimizer": optimizer, **settings}
+    plain = {key: optimizer[key] for key in ("class_name", "config")}
+    return {**settings, "optimizer_config": plain}
+
+
+def _long_name(loss: str) -> str:
+    """Return a loss's own name for an alias: Keras 3 reads no 'mse' in HDF5, not even its own."""
+    if loss in active_custom_objects():
+        return loss
+    return str(getattr(losses.get(loss), "__name__", loss))
+
+
+def _keras_3(entry: Any) -> Any:
+    """Return an entry of a loss, metric or optimizer as Keras 3 takes it."""
+    if not isinstance(entry, Mapping):
+        return entry
+    if "config" in entry and isinstance(entry["config"], Mapping):
+        return {**entry, "config": _keras_3_arguments(entry["config"])}
+    return dict(entry)
+
+
+def _keras_3_arguments(config: Mapping[str, Any]) -> Entry:
+    kept = {
+        key: _keras_3(value)
+        for key, value in config.items()
+        if not any(left is ... or left == value for left in _UNKNOWN_TO_KERAS_3.get(key, ()))
+    }
+    if kept.get("reduction") == "auto":
+        kept["reduction"] = "sum_over_batch_size"
+    if kept.get("axis") == -1:
+        # Not all that have the argument in Keras 2 had it in Keras 3.0; it is the default.
+        del kept["axis"]
+    return kept
+
+
+def _prefixes(compiled: Compiled) -> dict[int, str]:
+    """Return what a model of several outputs puts before the name of each metric, by identity."""
+    if len(compiled.names) < 2:
+        return {}
+    return {
+        id(metric): f"{name}_"
+        for name, plain, weighted in zip(
+            compiled.names, compiled.output_metrics, compiled.output_weighted_metrics, strict=True
+        )
+        for metric in (*plain, *weighted)
+    }
+
+
+def _unprefixed(entry: Any, prefix: str) -> Any:
+    """Return a metric's entry under the name that the user gave it, without the output's."""
+    if not prefix:
+        return entry
+    name = str(entry["config"]["name"]).removeprefix(prefix)
+    return {**entry, "config": {**entry["config"], "name": name}}

@@ -1,0 +1,61 @@
+"""JSON from a file: of limited size and depth."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from saveproof.reference_impl.limits import check_expansion
+from saveproof.reference_impl.saving.errors import WrongPart
+
+DEEPEST = 128
+"""Objects and lists within each other."""
+
+MOST = 1 << 20
+"""Objects, lists and what is in them: each takes memory, however few bytes it has in the text."""
+
+
+def json_value(text: str | bytes, *, where: str, error: type[ValueError] = WrongPart) -> Any:
+    """Return the value of a JSON text.
+
+    Args:
+        text: as it stands in the file.
+        where: file and part, for messages.
+        error: what is raised for a text that is none.
+
+    Raises:
+        TooLarge: if it has too many bytes.
+    """
+    check_expansion(len(text), 0, where=where)
+    if (count := _count(text)) > MOST:
+        raise error(f"{where}: expected JSON of up to {MOST} values, found about {count}")
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise error(f"{where}: JSON nested more than {DEEPEST} deep") from None
+    except ValueError as found:  # Beside JSONDecodeError: of bytes that are no text, of digits.
+        raise error(f"{where}: not JSON: {found}") from found
+    if _deeper(value):
+        raise error(f"{where}: JSON nested more than {DEEPEST} deep")
+    return value
+
+
+def _count(text: str | bytes) -> int:
+    if isinstance(text, str):
+        return text.count("[") + text.count("{") + text.count(",")
+    return text.count(b"[") + text.count(b"{") + text.count(b",")
+
+
+def _deeper(value: Any) -> bool:
+    """Say whether objects and lists are within each other more than they may."""
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [
+            inner for outer in level for inner in _values(outer) if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _values(outer: Any) -> Iterable[Any]:
+    return outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ()

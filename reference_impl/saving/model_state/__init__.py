@@ -1,0 +1,1 @@
+"""From a live model to its state, as plain data, and back."""

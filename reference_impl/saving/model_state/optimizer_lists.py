@@ -1,0 +1,163 @@
+"""How each release of Keras lists an optimizer's state in HDF5 and in archives: a table of layouts.
+
+Source: lists that tf_keras 2.21 and Keras 3.0.5, 3.4.1 and 3.15.1 wrote; for those of Keras 2.0 to
+2.3, `set_weights` of tf_keras's `optimizers.legacy`, which reads them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from saveproof.reference_impl.loading import LoadError
+from saveproof.reference_impl.numerics.autodiff import Variable
+from saveproof.reference_impl.optimizers import SGD, LegacyOptimizer, Nadam, Optimizer, legacy
+from saveproof.reference_impl.optimizers.optimizer import AVERAGE
+from saveproof.reference_impl.saving.dialects.dialect import Dialect
+from saveproof.reference_impl.state import Array, NamedArray
+
+RATE = "learning_rate"
+SLOT = "slot/"
+"""How the extras name variables that the list of a dialect leaves out: this and a number."""
+
+ADVICE = "load_model(compile=False) does without it"
+
+
+class OptimizerMismatch(LoadError):
+    """The optimizer's state does not fit the model or is of a kind that is not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a release lists an optimizer's state.
+
+    Attributes:
+        release: of Keras or TensorFlow.
+        parts: of the list, in order. The rate is left out if a schedule gives it; the product is
+            that of Nadam's momenta; slots are in the order of `Optimizer.build_slots`, and those
+            that are used are none for SGD without momentum.
+        classes: of the optimizers that are listed so.
+        start: the value of a variable that the list lacks.
+        unused: a slot that is listed even if the optimizer's options do not ask for it, and its
+            shape; None for the shape of the weight.
+    """
+
+    release: str
+    parts: tuple[str, ...]
+    classes: tuple[type[Optimizer], ...] = (Optimizer,)
+    start: float = 0.0
+    unused: tuple[str, tuple[int, ...] | None] | None = None
+
+
+TF_KERAS = Layout("tf_keras since TensorFlow 2.11", ("iteration", "averages", "slots"))
+KERAS_3 = Layout("Keras 3", ("iteration", "rate", "averages", "used slots", "product"))
+KERAS_3_0 = Layout("Keras 3.0 to 3.4", ("iteration", "rate", "averages", "product", "used slots"))
+TENSORFLOW_2 = Layout("TensorFlow 2.0 to 2.10", ("iteration", "product", "slots"))
+KERAS_2 = (
+    Layout("Keras 2", ("slots",), (legacy.RMSprop, legacy.Adagrad, legacy.Adadelta)),
+    Layout("Keras 2", ("iteration", "slots"), (legacy.Nadam,), start=1.0),
+    Layout("Keras 2", ("iteration", "slots"), (legacy.SGD,), unused=("momentum", None)),
+    Layout("Keras 2", ("iteration", "slots"), (legacy.Adam,), unused=("vhat", (1,))),
+)
+
+
+def layouts_of(optimizer: Optimizer) -> list[Layout]:
+    """Return the layouts that an optimizer of this class may be listed in."""
+    if isinstance(optimizer, LegacyOptimizer):
+        return [each for each in (TENSORFLOW_2, *KERAS_2) if isinstance(optimizer, each.classes)]
+    return [TF_KERAS, KERAS_3, KERAS_3_0]
+
+
+def listed(layout: Layout, optimizer: Optimizer) -> dict[Variable, Variable | None]:
+    """Return the variables of a list in order, each with the weight that it is a slot of."""
+    weights, averages = optimizer.built_for, optimizer.slots.get(AVERAGE, [])
+    product = _product(optimizer)
+    apart = {optimizer.iterations, *averages, *product}
+    slots = [variable for variable in optimizer.variables if variable not in apart]
+    parts = {
+        "iteration": [optimizer.iterations],
+        "rate": [] if optimizer.schedule is not None else [optimizer.learning_rate],
+        "product": product,
+        "averages": averages,
+        "slots": slots,
+        "used slots": [] if isinstance(optimizer, SGD) and not optimizer.momentum else slots,
+    }
+    name, shape = layout.unused or ("", None)
+    unused = [
+        Variable(np.zeros(shape or weight.shape), name=name)
+        for weight in weights
+        if name and name not in optimizer.slots
+    ]
+    groups = [group for group in (*optimizer.slots.values(), unused) if len(group) == len(weights)]
+    owners = {slot: of for group in groups for slot, of in zip(group, weights, strict=True)}
+    variables = [variable for part in layout.parts for variable in parts[part]]
+    return {variable: owners.get(variable) for variable in (*variables, *unused)}
+
+
+def _product(optimizer: Optimizer) -> list[Variable]:
+    """Return the product of Nadam's momenta, which is made with the slots."""
+    if isinstance(optimizer, LegacyOptimizer):
+        product = list(optimizer.singles.values())[1:]
+    else:
+        product = list(optimizer.extra_state.values()) if isinstance(optimizer, Nadam) else []
+    return product if optimizer.built else []
+
+
+def optimizer_list(optimizer: Optimizer, dialect: Dialect) -> tuple[NamedArray, ...]:
+    """Return the optimizer's variables as the dialect lists them.
+
+    Keras 3 has no legacy optimizers, and no list of theirs: it is the same for both.
+    """
+    if dialect is Dialect.TF_KERAS or isinstance(optimizer, LegacyOptimizer):
+        return tuple(NamedArray(variable.name, variable.value) for variable in optimizer.variables)
+    names = dict.fromkeys(_product(optimizer), "u_product")
+    return tuple(
+        NamedArray(names.get(variable, variable.name.removesuffix(":0")), variable.value)
+        for variable in listed(KERAS_3, optimizer)
+    )
+
+
+def unlisted(optimizer: Optimizer, dialect: Dialect) -> dict[str, np.ndarray]:
+    """Return the variables that the dialect's list leaves out, by the names they have in extras."""
+    if dialect is Dialect.TF_KERAS or isinstance(optimizer, LegacyOptimizer):
+        return {}
+    held = listed(KERAS_3, optimizer)
+    missing = [variable for variable in optimizer.variables if variable not in held]
+    return {f"{SLOT}{number}": variable.value for number, variable in enumerate(missing)}
+
+
+def values_by_variable(
+    optimizer: Optimizer, arrays: Sequence[NamedArray], outside: Mapping[str, Array]
+) -> dict[Variable, NamedArray]:
+    """Return what each variable takes from a list, of whichever layout it is.
+
+    Args:
+        optimizer: the one that takes it, built if there are slots.
+        arrays: the list.
+        outside: what our extras hold; a file with them is ours, of the first layout that fits.
+
+    Raises:
+        OptimizerMismatch: if the list fits no layout, or two by which the values differ.
+    """
+    kept = [NamedArray(name, outside[name]) for name in outside if name.startswith(SLOT)]
+    found: dict[str, dict[Variable, NamedArray]] = {}
+    for layout in layouts_of(optimizer):
+        variables = listed(layout, optimizer)
+        missing = [variable for variable in optimizer.variables if variable not in variables]
+        starts = [NamedArray("", np.full_like(each.value, layout.start)) for each in missing]
+        taking, given = [*variables, *missing], [*arrays, *(kept or starts)]
+        if [variable.shape for variable in taking] == [array.held.shape for array in given]:
+            found[layout.release] = dict(zip(taking, given, strict=True))
+    where, shapes = f"optimizer {optimizer.name!r}", [array.held.shape for array in arrays]
+    if not found:
+        expected = [variable.shape for variable in optimizer.variables]
+        raise OptimizerMismatch(
+            f"{where}: expected state of shapes {expected}, found {shapes}; {ADVICE}"
+        )
+    first, *others = found.values()
+    if not outside and any(list(values) != list(first) for values in others):
+        raise OptimizerMismatch(
+            f"{where}: expected state that fits one layout, found shapes {shapes}, which fit "
+            f"{list(found)} with different values; {ADVICE}"
+        )
+    return first

@@ -1,0 +1,135 @@
+"""Drawing: a tracer that draws what a model computes as the nodes of a function."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.call_context import CallFrame, calling
+from saveproof.reference_impl.nest import Nested, Shape, leaves
+from saveproof.reference_impl.numerics import primitives
+from saveproof.reference_impl.numerics.autodiff import Tensor, Variable
+from saveproof.reference_impl.numerics.tape import Operand, traced_by, value_of
+from saveproof.reference_impl.saving.savedmodel.graphs.casting_ops import Outcome, converted
+from saveproof.reference_impl.saving.savedmodel.graphs.function import Function
+from saveproof.reference_impl.saving.savedmodel.graphs.layers import LAYER_RECIPES
+from saveproof.reference_impl.saving.savedmodel.graphs.operations import OPERATIONS
+from saveproof.reference_impl.saving.savedmodel.graphs.shape_ops import length_of
+from saveproof.reference_impl.saving.savedmodel.graphs.symbol import Symbol, UntraceableOperation
+from saveproof.reference_impl.saving.savedmodel.graphs.training_layers import RECIPES_IN_TRAINING
+
+TAKES_SHAPE = (primitives.broadcast_to, primitives.reshape)
+"""Primitives whose argument is a shape, in which a length may be open."""
+
+STAND_INS = (2, 3)
+"""Lengths that stand in for an open one: what differs between the two outcomes is open, too."""
+
+
+class Drawing:
+    """Draws into a function what is done with symbols and variables; the rest is computed.
+
+    A layer is drawn from its own `call`, unless there is a recipe for its class. `penalties` are
+    those on the activities of the layers called, a sample's share.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.function = Function(name, self.compared)
+        self.penalties: list[Symbol] = []
+
+    def below(self, name: str) -> "Drawing":
+        """Return the drawing of a function that this one calls."""
+        return Drawing(f"{self.function.name}_{name}_{len(self.function.inner)}")
+
+    def call(self, model: Layer, inputs: Nested, *, training: bool = False) -> Nested:
+        """Draw a model's call on symbols and return what stands for its outputs."""
+        with traced_by(self), calling(CallFrame((model.name,), training)):
+            return model.call(inputs, **told(model, training=training))
+
+    def applied(
+        self, primitive: Any, inputs: tuple[Operand, ...], args: tuple[object, ...]
+    ) -> Tensor:
+        """Draw a primitive of which an operand is a symbol or a variable.
+
+        Raises:
+            UntraceableOperation: if there is no operation for it.
+        """
+        if not any(isinstance(x, Symbol | Variable) for x in (*inputs, *args)):
+            return Tensor(primitive(*map(value_of, inputs), *args)[0])
+        given = args
+        if isinstance(primitive, partial):
+            primitive, given = primitive.func, (dict(primitive.keywords), *args)
+        if primitive not in OPERATIONS:
+            raise UntraceableOperation(
+                f"{getattr(primitive, '__name__', primitive)}: no operation of a graph stands for "
+                "this primitive"
+            )
+        symbols = [self.symbol(x) for x in inputs]
+        outcome = _outcome(primitive, symbols, given)
+        return OPERATIONS[primitive](self.function, symbols, given, outcome)
+
+    def assigned(self, variable: Variable, value: Operand) -> None:
+        """Draw the assignment of a state."""
+        self.function.assign(variable, converted(self.function, self.symbol(value), variable.dtype))
+
+    def called(self, layer: Layer, inputs: Nested, arguments: Mapping[str, Any]) -> Nested:
+        """Draw a layer's call, by the recipe of its class or from its own `call`."""
+        recipes = RECIPES_IN_TRAINING if arguments.get("training") else LAYER_RECIPES
+        recipe = recipes.get(type(layer)) or LAYER_RECIPES.get(type(layer))
+        outputs = layer.call(inputs, **arguments) if recipe is None else recipe(self, layer, inputs)
+        if layer.activity_regularizer is not None:
+            self.penalties += [self._penalty(layer, self.symbol(x)) for x in leaves(outputs)]
+        return outputs
+
+    def _penalty(self, layer: Layer, output: Symbol) -> Symbol:
+        total = self.symbol(layer.activity_regularizer(output))
+        samples = length_of(self.function, output, 0)
+        return self.symbol(total / converted(self.function, samples, total.dtype))
+
+    def compared(self, op: str, symbol: Symbol, number: float) -> Tensor:
+        """Draw the comparison of a symbol with a number."""
+        other = self.function.constant(number, symbol.dtype)
+        return self.function.node(
+            op, [symbol.name, other.name], symbol.shape, np.bool_, T=symbol.dtype
+        )
+
+    def symbol(self, x: Operand) -> Symbol:
+        """Return what stands for an operand: a variable is read, a value is a constant."""
+        if isinstance(x, Symbol):
+            return x
+        if isinstance(x, Variable):
+            return self.function.read(x)
+        return self.function.constant(value_of(x))
+
+
+def told(model: Layer, *, training: bool) -> dict[str, Any]:
+    """Return the arguments that tell a model's own `call` whether it trains, if it takes any."""
+    parameters = inspect.signature(type(model).call).parameters
+    return {"training": training} if "training" in parameters else {}
+
+
+def _outcome(primitive: Any, symbols: Sequence[Symbol], args: Sequence[Any]) -> Outcome:
+    """Return the shape and dtype of a primitive's value, by computing it on ones."""
+    found = [_tried(primitive, symbols, args, length) for length in STAND_INS]
+    pairs = zip(found[0].shape, found[1].shape, strict=True)
+    shape: Shape = tuple(one if one == other else None for one, other in pairs)
+    return shape, found[0].dtype
+
+
+def _tried(
+    primitive: Any, symbols: Sequence[Symbol], args: Sequence[Any], length: int
+) -> np.ndarray:
+    def ones(shape: Shape, dtype: np.dtype) -> np.ndarray:
+        return np.ones([length if size is None else size for size in shape], dtype)
+
+    values = [ones(symbol.shape, symbol.dtype) for symbol in symbols]
+    known: list[Any] = [
+        ones(arg.shape, arg.dtype) if isinstance(arg, Symbol) else arg for arg in args
+    ]
+    if primitive in TAKES_SHAPE:
+        known = [tuple(length if size is None else size for size in known[0])]
+    keywords: dict[str, Any] = known.pop(0) if known and isinstance(known[0], dict) else {}
+    with np.errstate(all="ignore"):
+        return np.asarray(primitive(*values, *known, **keywords)[0])

@@ -1,0 +1,89 @@
+"""What every mutant is found by: check, key and title, the same from change to change.
+
+`python -m tests.conformance.test_mutant_findings` writes the record anew; the difference shows what
+a change does to keys and titles.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from saveproof.conformance.campaigns.campaign import Campaign
+from saveproof.conformance.campaigns.plan import Plan
+from saveproof.conformance.campaigns.worker import EXAMINE
+from saveproof.conformance.mutants import MUTANTS, Mutant
+from saveproof.conformance.processes.isolation import Child
+from saveproof.conformance.processes.memory import MEMORY
+from saveproof.reports.findings import Defect
+from saveproof.strategies.cases import cases
+
+RECORD = Path(__file__).with_name("mutant_findings.json")
+SOON = (
+    "lost_recurrent_states",
+    "moving_statistics_fresh",
+    "refused_by_key",
+    "saving_in_place",
+)
+"""Mutants that are hunted in each run of the tests; `--every-mutant` hunts all."""
+
+VARYING = re.compile(r"saveproof\.[\w.]*\.(?P<name>\w+)|/tmp/saveproof-\S*|tmp[a-z0-9_]{8}")
+"""Where a class of ours lies, of which the name is kept, and names of temporary files."""
+
+Found = Sequence[tuple[str, str, str]]
+"""Check, key and title of each finding."""
+
+
+def findings_of(mutant: Mutant) -> Found:
+    """Return what a campaign finds, unreduced."""
+    plan = Plan(
+        *(mutant.spec, mutant.path, str(mutant.kind), cases(kinds=(mutant.kind,))),
+        examples=mutant.examples,
+        timeout=mutant.timeout,
+        shrink_seconds=0.0,
+    )
+    with Child(EXAMINE, memory=MEMORY) as child:
+        results = Campaign(plan, child, lambda _: None).run()
+    return [found(r.check, f.defect) for r in results for f in r.findings]
+
+
+def found(check: str, defect: Defect) -> tuple[str, str, str]:
+    """Return what is recorded of a finding."""
+    return (check, *(VARYING.sub(_without_place, text) for text in (defect.key, defect.title)))
+
+
+def _without_place(varying: re.Match[str]) -> str:
+    return varying["name"] or "…"
+
+
+def recorded() -> dict[str, Found]:
+    """Return the record."""
+    return msgspec.json.decode(RECORD.read_bytes(), type=dict[str, list[tuple[str, str, str]]])
+
+
+def as_text(found: dict[str, Found]) -> str:
+    """Return the record as JSON, a line a finding."""
+    mutants = []
+    for name, findings in found.items():
+        lines = ",\n".join(f"  {msgspec.json.encode(list(one)).decode()}" for one in findings)
+        mutants.append(f'"{name}": [\n{lines}\n]')
+    return "{\n" + ",\n".join(mutants) + "\n}\n"
+
+
+def test_every_mutant_is_recorded():
+    assert list(recorded()) == list(MUTANTS)
+    assert all(recorded().values())
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_has_the_findings_that_it_had(name, request):
+    if name not in SOON and not request.config.getoption("--every-mutant"):
+        pytest.skip("--every-mutant")
+
+    assert findings_of(MUTANTS[name]) == recorded()[name]
+
+
+if __name__ == "__main__":
+    RECORD.write_text(as_text({name: findings_of(one) for name, one in MUTANTS.items()}))
