@@ -109,6 +109,10 @@ def test_interrupted_saves_and_loads_do_not_end_the_process(tmp_path):
                 signal.setitimer(signal.ITIMER_REAL, 0)
             except KeyboardInterrupt:
                 interrupted += 1
+            except RuntimeError as error:  # Python's own threading, of an interrupt in its locks
+                if not isinstance(error.__context__, KeyboardInterrupt):
+                    raise
+                interrupted += 1
         model.load_weights(sys.argv[1])
         print("interrupted", interrupted > 20)
         """
