@@ -13,31 +13,36 @@ from saveproof.reports.findings import DefectKind
 _WHERE = "Keras 3.15.1: docs/findings/keras.md"
 
 _NESTED_FLAG = (
-    f"A nested Sequential's own flag `trainable=False` comes back True ({_WHERE}#nested-flag)."
+    "A nested Sequential saved with `trainable=False` has `trainable=True` in the loaded model "
+    f"({_WHERE}#nested-flag)."
 )
 _FROZEN = (
-    "The optimizer comes back new when a layer was frozen after training and not compiled again "
-    f"({_WHERE}#frozen)."
+    "If a layer was frozen after training and the model not compiled again, the loaded optimizer "
+    f"has no slots, and its iteration is 0 ({_WHERE}#frozen)."
 )
-_LOSS_ARGUMENTS = f"Huber's `delta` comes back as its default 1.0 ({_WHERE}#loss-arguments)."
+_LOSS_ARGUMENTS = (
+    "The config of Huber leaves out `delta`, so the loaded loss has the default 1.0 "
+    f"({_WHERE}#loss-arguments)."
+)
 _HDF5_TRAINING = (
-    f"A compiled model loaded from legacy HDF5 raises in its first step ({_WHERE}#hdf5-training)."
+    "A compiled model loaded from legacy HDF5 raises an error in its first training step "
+    f"({_WHERE}#hdf5-training)."
 )
 _HDF5_LOSS = (
-    "Legacy HDF5 of a model compiled with a loss by its short name, as `mse`, can't be loaded "
-    f"({_WHERE}#hdf5-loss)."
+    "Keras can't load a model compiled with the short name of a loss, such as `mse`, from legacy "
+    f"HDF5 ({_WHERE}#hdf5-loss)."
 )
 _HDF5_METRICS = (
-    "Metrics given by name come back from legacy HDF5 as objects, `mae` under another name: "
-    f"`mean_absolute_error` ({_WHERE}#hdf5-metrics)."
+    "Legacy HDF5 restores a metric given by name as an object with its default name: `mae` "
+    f"becomes `mean_absolute_error` ({_WHERE}#hdf5-metrics)."
 )
 _HDF5_AXIS = (
-    "LayerNormalization and Softmax over several axes come back from legacy HDF5 with the last one "
-    f"alone ({_WHERE}#hdf5-axis)."
+    "LayerNormalization and Softmax over several axes use only the last axis after a load from "
+    f"legacy HDF5 ({_WHERE}#hdf5-axis)."
 )
 _NESTED_GRAPH = (
-    "A graph inside a Sequential can't be read from legacy HDF5 that Keras 3.4.1 has written "
-    "(Keras 3.4.1 on torch 2.13.0: docs/findings/keras.md#nested-graph)."
+    "Keras can't load a functional model inside a Sequential from a legacy HDF5 file that Keras "
+    "3.4.1 wrote (Keras 3.4.1 on torch 2.13.0: docs/findings/keras.md#nested-graph)."
 )
 
 _CONFIGS = ("keras", "h5", "config", "json", "config_and_weights", "json_and_weights", "clone")

@@ -13,47 +13,50 @@ from saveproof.reports.findings import DefectKind
 _WHERE = "tf_keras 2.21.0, TensorFlow 2.21.0: docs/findings/tf_keras.md"
 
 _SAVEDMODEL_OPTIMIZER = (
-    "A SavedModel brings the optimizer back new: no slots, iteration 0 "
+    "The optimizer of a model loaded from a SavedModel has no slots, and its iteration is 0 "
     f"({_WHERE}#savedmodel-optimizer)."
 )
 _SAVEDMODEL_SEED = (
-    "Saving a SavedModel advances the seed of the live model's dropout, which then draws other "
+    "Saving a SavedModel advances the dropout seed of the original model, which then draws other "
     f"masks ({_WHERE}#savedmodel-seed)."
 )
 _SAVEDMODEL_INPUTS = (
-    "A subclassed model with several inputs comes back from a SavedModel taking either a list or a "
-    f"tuple of them, and can't be trained, nor predict as a graph ({_WHERE}#savedmodel-inputs)."
+    "A subclassed model with several inputs, loaded from a SavedModel, accepts only a list or only "
+    "a tuple of inputs, whichever the original model was first called with "
+    f"({_WHERE}#savedmodel-inputs)."
 )
 _SAVEDMODEL_NAMES = (
-    "A subclassed model that trains with a name beyond ASCII, its own or a layer's, can't be saved "
-    f"as a SavedModel ({_WHERE}#savedmodel-names)."
+    "tf_keras trains a subclassed model in which the model or a layer has a non-ASCII name, but "
+    f"can't save the model as a SavedModel ({_WHERE}#savedmodel-names)."
 )
 _NADAM = (
-    "Nadam's running product of momenta comes back as 1, and training goes another way "
-    f"({_WHERE}#nadam)."
+    "HDF5 and .keras don't save Nadam's product of momenta: the loaded optimizer starts at 1, and "
+    f"further training differs ({_WHERE}#nadam)."
 )
 _NADAM_STEPS = (
-    "Nadam as a graph, or restored from a checkpoint, multiplies its product of momenta once for "
-    f"each variable instead of once a step ({_WHERE}#nadam-steps)."
+    "In a graph, or after a restore from a checkpoint, Nadam multiplies its product of momenta "
+    f"once for each variable instead of once per step ({_WHERE}#nadam-steps)."
 )
 _FROZEN = (
-    "Slots of an optimizer are lost, or another layer's, when a layer was frozen after training "
-    f"and not compiled again ({_WHERE}#frozen)."
+    "If a layer was frozen after training and the model not compiled again, the loaded optimizer "
+    f"loses slots or gets those of another layer ({_WHERE}#frozen)."
 )
 _COMPILED_FLAGS = (
-    "A model trains on with the flags that it was compiled with, and comes back compiled with "
-    f"those of the save ({_WHERE}#compiled-flags)."
+    "A model trains with the `trainable` flags of its last `compile`, but the loaded model trains "
+    f"with the flags at the save ({_WHERE}#compiled-flags)."
 )
 _NESTED_FLAG = (
-    f"A nested model's own flag `trainable=False` comes back True ({_WHERE}#nested-flag)."
+    "A nested model saved with `trainable=False` has `trainable=True` in the loaded model "
+    f"({_WHERE}#nested-flag)."
 )
 _RENAMED = (
-    "Metrics of a model with several outputs are renamed by .keras: `a_error` is `a_a_error` "
-    f"({_WHERE}#renamed-metrics)."
+    "A load from .keras renames the metrics of a model with several outputs: `a_error` becomes "
+    f"`a_a_error` ({_WHERE}#renamed-metrics)."
 )
 _AVERAGES = (
-    "Averages of weights start from weights that were never loaded, where a model was saved as "
-    f".keras before its optimizer's first step ({_WHERE}#averages)."
+    "If a model is saved as .keras before its optimizer's first step, the loaded optimizer starts "
+    "its moving averages from random initial weights instead of the loaded weights "
+    f"({_WHERE}#averages)."
 )
 
 _CONFIGS = ("h5", "keras", "config", "json", "config_and_weights", "json_and_weights_h5")
