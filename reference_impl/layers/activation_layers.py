@@ -95,7 +95,7 @@ class LeakyReLU(Elementwise):
         slope = self.alpha if self.negative_slope is None else self.negative_slope
         if slope is None:
             raise LayerArgumentError(f"layer {self.name!r}: alpha: expected a number, found None")
-        self.alpha = float(np.float32(slope))
+        self.alpha = self.negative_slope = float(np.float32(slope))
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the rectified inputs."""

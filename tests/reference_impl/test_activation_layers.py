@@ -25,6 +25,7 @@ def test_relu_refuses_numbers_below_zero():
 def test_leaky_relu_takes_the_name_of_keras_3_for_its_slope():
     assert layers.LeakyReLU(0.25)(X).numpy().tolist() == [[-0.5, -0.125, 0.5, 2]]
     assert layers.LeakyReLU(negative_slope=0.25).get_config()["alpha"] == 0.25
+    assert layers.LeakyReLU(0.25).negative_slope == 0.25
 
 
 def test_prelu_trains_a_slope_for_each_feature():
