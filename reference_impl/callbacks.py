@@ -215,7 +215,7 @@ class CallbackList:
             callback.set_model(model)
             callback.set_params(params)
 
-    def tell(self, event: str, *arguments: Any) -> None:
+    def call(self, event: str, *arguments: Any) -> None:
         """Call the method named `event` of every callback."""
         for callback in self.callbacks:
             getattr(callback, event)(*arguments)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, Generic, NotRequired, TypedDict, TypeVar
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.configuration import config_of
 from saveproof.reference_impl.custom_objects import CustomObjects, custom_object, registered_name
 from saveproof.reference_impl.keras_names import KERAS_CLASSES, advice
@@ -96,14 +96,14 @@ class Catalogue(Generic[T]):
         with at_value(entry):
             if isinstance(entry, str):
                 return self._made(entry, {}, custom_objects)
-            told = fitted(entry, ClassEntry)
+            told = checked(entry, ClassEntry)
             class_name, config = told["class_name"], told.get("config") or {}
             with at("config", who=f"{self.kind} {class_name!r}"):
                 own = may_be_built_in(told)
                 if class_name == "function":
-                    return self._made(fitted(config, str), {}, custom_objects, built_in=own)
+                    return self._made(checked(config, str), {}, custom_objects, built_in=own)
                 name = told.get("registered_name") or class_name
-                arguments = dict(fitted(config, Mapping))
+                arguments = dict(checked(config, Mapping))
                 return self._made(name, arguments, custom_objects, built_in=own)
 
     def serialize(self, item: Any, *, use_legacy_format: bool = False) -> Any:

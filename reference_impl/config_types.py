@@ -34,7 +34,7 @@ _LISTS = (list, Sequence)
 _MAPPINGS = (dict, Mapping)
 
 
-def made_from(kind: type[T], config: Any) -> T:
+def construct(kind: type[T], config: Any) -> T:
     """Return an object of a class, made of the arguments that its configuration gives.
 
     Raises:
@@ -42,9 +42,9 @@ def made_from(kind: type[T], config: Any) -> T:
             the class refuses them.
     """
     of: Any = kind
-    held = fitted(config, Mapping)
+    held = checked(config, Mapping)
     with at(who=kind.__name__, held=held):
-        return kind(**fitted(held, _arguments(of)))
+        return kind(**checked(held, _arguments(of)))
 
 
 @cache
@@ -69,7 +69,7 @@ def _arguments(kind: Any) -> Hint:
     return made
 
 
-def fitted(value: Any, hint: Hint) -> Any:
+def checked(value: Any, hint: Hint) -> Any:
     """Return the value, found to be of the type.
 
     Of a `TypedDict` all keys must be there that it does not leave open; others may be.
@@ -150,7 +150,7 @@ def _outer(hint: Hint) -> Test:
     return lambda value: isinstance(value, kind | Mapping)  # an object of ours, or its entry
 
 
-def _is_whole(value: Any) -> bool:
+def _is_integer(value: Any) -> bool:
     whole = isinstance(value, Integral) or (isinstance(value, float) and value.is_integer())
     return _is_single(value) or (whole and not isinstance(value, bool))
 
@@ -160,7 +160,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_flag(value: Any) -> bool:
-    return isinstance(value, bool | np.bool_) or (_is_whole(value) and value in (0, 1))
+    return isinstance(value, bool | np.bool_) or (_is_integer(value) and value in (0, 1))
 
 
 def _is_single(value: Any) -> bool:
@@ -180,7 +180,7 @@ _OUTER: Mapping[Hint, Test] = {
     object: lambda _: True,
     type(None): lambda value: value is None,
     bool: _is_flag,
-    int: _is_whole,
+    int: _is_integer,
     float: _is_number,
     str: lambda value: isinstance(value, str),
     Callable: lambda value: callable(value) or isinstance(value, str | Mapping),

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 
-class UnstatedConfig(NotImplementedError):
+class IncompleteConfig(NotImplementedError):
     """A class takes arguments that its configuration does not have: it would come back other."""
 
 
-class UnnamedObject(UnstatedConfig):
+class UnnamedObject(IncompleteConfig):
     """An object has neither a name nor a configuration by which a file could hold it."""
 
 
@@ -17,7 +17,7 @@ def config_of(item: Any, kind: str) -> dict[str, Any]:
     """Return what an object's `get_config` states; `kind` says what it is, for the message.
 
     Raises:
-        UnstatedConfig: if there is none, or if its class takes arguments that only a `get_config`
+        IncompleteConfig: if there is none, or if its class takes arguments that only a `get_config`
             of its own could state.
     """
     stated: Callable[[], dict[str, Any]] | None = getattr(item, "get_config", None)
@@ -36,12 +36,12 @@ def check_stated(item: Any, config: Mapping[str, Any]) -> None:
     """Refuse a configuration that a class has inherited and that lacks arguments of its own.
 
     Raises:
-        UnstatedConfig: naming the class and the arguments.
+        IncompleteConfig: naming the class and the arguments.
     """
     unsaid = sorted(_own_arguments(type(item)) - set(config))
     if unsaid:
         named = f"{item.name!r}: " if getattr(item, "name", None) else ""
-        raise UnstatedConfig(
+        raise IncompleteConfig(
             f"{named}{type(item).__name__} takes the arguments {unsaid} and must state "
             "get_config(), which returns them with those of super().get_config(), to be saved"
         )

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast, dataclass_transform, get_origin
 
-from saveproof.reference_impl.config_types import made_from
+from saveproof.reference_impl.config_types import construct
 from saveproof.reference_impl.plain import is_ours, plain, plain_but_arrays, with_plain_arguments
 
 Class = TypeVar("Class", bound=type)
@@ -160,7 +160,7 @@ class Configured:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Return the object that `get_config` described, in its initial state."""
-        return made_from(cls, config)
+        return construct(cls, config)
 
 
 def config_of_fields(item: Configured) -> Config:

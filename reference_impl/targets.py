@@ -7,7 +7,7 @@ from typing import Any
 Target = str | PathLike[str]
 
 
-class NoName(TypeError):
+class NotAFileName(TypeError):
     """What is given is not the name of a file or folder."""
 
 
@@ -15,11 +15,11 @@ def named_file(target: Any, doing: str) -> Path:
     """Return the file or folder of that name.
 
     Raises:
-        NoName: if it is no name.
+        NotAFileName: if it is no name.
     """
     if isinstance(target, str | PathLike) and isinstance(fspath(target), str):
         return Path(target)
-    raise NoName(
+    raise NotAFileName(
         f"{doing}: expected the name of a file or folder, found {target!r:.80} of type "
         f"{type(target).__name__}: close it, and give its name"
     )

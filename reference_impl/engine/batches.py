@@ -142,7 +142,7 @@ def batches(rows: Rows, batch_size: int, order: np.ndarray | None = None) -> Ite
         yield rows[part] if order is None else rows[order[part]]
 
 
-def parted(
+def split_validation(
     rows: Rows, validation_data: Sequence[Nested] | None, validation_split: float
 ) -> tuple[Rows, Rows | None]:
     """Return the rows for training, and those for validation, if there are any.

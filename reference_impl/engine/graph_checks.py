@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.loading import MalformedEntry, at
 
 
@@ -39,16 +39,16 @@ def check_graph(config: Mapping[str, Any], call_of: Callable[[Any], tuple[Any, A
         MalformedEntry: saying where it is not so.
     """
     names: set[str] = set()
-    for number, entry in enumerate(fitted(config, GraphConfig)["layers"]):
+    for number, entry in enumerate(checked(config, GraphConfig)["layers"]):
         with at("layers", number):
-            told = fitted(entry, CalledEntry)
-            name = told.get("name") or fitted(told["config"].get("name"), str)
+            told = checked(entry, CalledEntry)
+            name = told.get("name") or checked(told["config"].get("name"), str)
             if name in names:
                 raise MalformedEntry(f"two layers are named {name!r}; names must be unique")
             names.add(name)
 
     def check(address: Sequence[Any]) -> None:
-        name, *numbers = fitted(address[:3], tuple[str, int, int])
+        name, *numbers = checked(address[:3], tuple[str, int, int])
         if name not in names:
             raise MalformedEntry(f"no layer {name!r} in the config of model {config.get('name')!r}")
         if min(numbers) < 0:
@@ -58,7 +58,7 @@ def check_graph(config: Mapping[str, Any], call_of: Callable[[Any], tuple[Any, A
         for index, node in enumerate(entry.get("inbound_nodes") or []):
             with at("layers", number, "inbound_nodes", index):
                 args = node.get("args", [0]) if isinstance(node, Mapping) else [0]
-                if not is_address(args) and len(fitted(args, Sequence[Any])) != 1:
+                if not is_address(args) and len(checked(args, Sequence[Any])) != 1:
                     raise MalformedEntry(f"expected one positional argument, found {args!r:.200}")
                 map_addresses(check, call_of(node)[0])
     for key in ("input_layers", "output_layers"):

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from saveproof.reference_impl.config_types import fitted, made_from
+from saveproof.reference_impl.config_types import checked, construct
 from saveproof.reference_impl.custom_objects import custom_object_scope
 from saveproof.reference_impl.engine.construction import (
     Construction,
@@ -217,9 +217,9 @@ class Model(Network):
     ) -> Self:
         """Return the functional model that a configuration describes, with fresh weights."""
         with custom_object_scope(custom_objects or {}), building(), at():
-            told = fitted(config, NetworkConfig)
+            told = checked(config, NetworkConfig)
             if "input_layers" not in told:
-                return made_from(cls, told)
+                return construct(cls, told)
             check_takes(cls, told)
             inputs, outputs = graph_from_config(told)
             model = cls(inputs=inputs, outputs=outputs, name=told.get("name"))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, Self
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.custom_objects import custom_object_scope
 from saveproof.reference_impl.engine.construction import takes
 from saveproof.reference_impl.engine.graph import graph_between
@@ -176,7 +176,7 @@ class Sequential(Model):
         """Return the model that a configuration describes; very old ones are a list of layers."""
         told = {"layers": config} if isinstance(config, list) else config
         with custom_object_scope(custom_objects or {}), building(), at():
-            given = fitted(told, SequentialConfig)
+            given = checked(told, SequentialConfig)
             if not takes(cls.__init__, "layers", exactly=True):
                 raise MalformedEntry(
                     f"model {given.get('name')!r}: the configuration describes a stack of layers, "

@@ -102,7 +102,7 @@ def weighted(data: Data, class_weight: Mapping[int, float] | None) -> Data:
     return weighted_by_class(data, class_weight)
 
 
-def parted(
+def split_validation(
     data: Data,
     validation_data: Any,
     validation_split: float,
@@ -112,7 +112,7 @@ def parted(
     if validation_data is not None and not isinstance(validation_data, Sequence):
         return data, data_of(validation_data, steps=validation_steps)
     if isinstance(data, Rows):
-        return arrays.parted(data, validation_data, validation_split)
+        return arrays.split_validation(data, validation_data, validation_split)
     if validation_split:
         raise DataMismatch("validation_split: expected arrays to take samples from, found batches")
     return data, None if validation_data is None else data_of(*validation_data)

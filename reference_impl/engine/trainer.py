@@ -26,7 +26,7 @@ from saveproof.reference_impl.engine.streams import (
     batch_size_of,
     batches,
     data_of,
-    parted,
+    split_validation,
     weighted,
 )
 from saveproof.reference_impl.layers.base import Layer
@@ -177,30 +177,32 @@ class Trainer(Layer):
         """
         compiled = self._check_compiled()
         given = data_of(x, y, sample_weight, steps=steps_per_epoch)
-        given, validation = parted(given, validation_data, validation_split, validation_steps)
+        given, validation = split_validation(
+            given, validation_data, validation_split, validation_steps
+        )
         rows = weighted(given, class_weight)
         batch_size = batch_size_of(rows, batch_size)
         validation_size = batch_size_of(validation, validation_batch_size or batch_size)
         history, epochs = History(), positive("epochs", epochs)
         params = {"epochs": epochs, "validation": validation is not None}
-        told = callback_list(self, callbacks, history, verbose=verbose, params=params)
+        hooks = callback_list(self, callbacks, history, verbose=verbose, params=params)
         self.stop_training = False
         with held(compiled.flags):
-            told.tell("on_train_begin")
+            hooks.call("on_train_begin")
             for epoch in range(initial_epoch, epochs):
-                told.tell("on_epoch_begin", epoch)
-                logs = self._train_epoch(rows, batch_size, told, shuffle=shuffle)
+                hooks.call("on_epoch_begin", epoch)
+                logs = self._train_epoch(rows, batch_size, hooks, shuffle=shuffle)
                 if not logs:
                     break
                 if validation is not None:
-                    found = self._evaluate(validation, validation_size, told)
+                    found = self._evaluate(validation, validation_size, hooks)
                     logs |= {f"val_{name}": value for name, value in found.items()}
-                told.tell("on_epoch_end", epoch, logs)
+                hooks.call("on_epoch_end", epoch, logs)
                 if self.stop_training:
                     break
             if epochs > initial_epoch:
                 compiled.optimizer.finalize_variable_values(self.trainable_weights)
-            told.tell("on_train_end")
+            hooks.call("on_train_end")
         return history
 
     def evaluate(
@@ -217,9 +219,9 @@ class Trainer(Layer):
     ) -> Any:
         """Return the loss and the metrics over all samples: a list, or a number if it is one."""
         self._check_compiled()
-        told = callback_list(self, callbacks, verbose=verbose)
+        hooks = callback_list(self, callbacks, verbose=verbose)
         rows = data_of(x, y, sample_weight, steps=steps)
-        logs = self._evaluate(rows, batch_size_of(rows, batch_size), told)
+        logs = self._evaluate(rows, batch_size_of(rows, batch_size), hooks)
         return reported(logs, return_dict=return_dict)
 
     def predict(
@@ -238,32 +240,32 @@ class Trainer(Layer):
         return joined([self(batch.x, training=False) for batch in given])
 
     def _train_epoch(
-        self, rows: Data, batch_size: int, told: CallbackList, *, shuffle: bool
+        self, rows: Data, batch_size: int, hooks: CallbackList, *, shuffle: bool
     ) -> dict[str, Any]:
         self.reset_metrics()
         logs: dict[str, Any] = {}
         for number, batch in enumerate(batches(rows, batch_size, shuffle=shuffle)):
-            told.tell("on_train_batch_begin", number)
+            hooks.call("on_train_batch_begin", number)
             logs = self._train_step(batch)
-            told.tell("on_train_batch_end", number, logs)
+            hooks.call("on_train_batch_end", number, logs)
             if self.stop_training:
                 break
         return logs
 
-    def _evaluate(self, rows: Data, batch_size: int, told: CallbackList) -> dict[str, Any]:
+    def _evaluate(self, rows: Data, batch_size: int, hooks: CallbackList) -> dict[str, Any]:
         self.reset_metrics()
-        told.tell("on_test_begin")
+        hooks.call("on_test_begin")
         logs: dict[str, Any] = {}
         for batch in batches(rows, batch_size):
             logs = self._test_step(batch)
-        told.tell("on_test_end", logs)
+        hooks.call("on_test_end", logs)
         return logs
 
     def _train_step(self, batch: Rows) -> dict[str, Any]:
         compiled = self._check_compiled()
         with Tape() as tape:
             predictions = list(leaves(self(batch.x, training=True)))
-            targets, weights = self._told(batch, predictions)
+            targets, weights = self._targets_of(batch, predictions)
             loss = compiled.loss_of(targets, predictions, weights, self.losses)
         variables = self.trainable_weights
         gradients = tape.gradients(loss, variables)
@@ -274,12 +276,12 @@ class Trainer(Layer):
     def _test_step(self, batch: Rows) -> dict[str, Any]:
         compiled = self._check_compiled()
         predictions = list(leaves(self(batch.x, training=False)))
-        targets, weights = self._told(batch, predictions)
+        targets, weights = self._targets_of(batch, predictions)
         compiled.loss_of(targets, predictions, weights, self.losses)
         compiled.update_metrics(targets, predictions, weights)
         return self._logs()
 
-    def _told(
+    def _targets_of(
         self, batch: Rows, predictions: Sequence[Tensor]
     ) -> tuple[list[Tensor | None], list[Tensor | None]]:
         """Return each output's targets and weights; make losses and metrics at the first batch."""

@@ -45,7 +45,7 @@ def shape_of(
         LayerArgumentError: If it is no such list.
     """
     found = _items(value)
-    if found is None or not all(_is_whole(size, 0) or size in unknown for size in found):
+    if found is None or not all(_is_integer(size, 0) or size in unknown for size in found):
         also = f", {unknown[0]} where it is not known" if unknown else ""
         raise LayerArgumentError(
             f"{name}: expected a list or tuple of the length of each axis{also}, found {value!r}"
@@ -59,7 +59,7 @@ def length_of(value: int | None, name: str) -> int | None:
     Raises:
         LayerArgumentError: If it is no whole number.
     """
-    if value is not None and not _is_whole(value, 0):
+    if value is not None and not _is_integer(value, 0):
         raise LayerArgumentError(f"{name}: expected a whole number from 0 on, found {value!r}")
     return value
 
@@ -71,14 +71,14 @@ def _items(value: Any) -> list[Any] | None:
     return None
 
 
-def _is_whole(value: object, least: int) -> bool:
+def _is_integer(value: object, least: int) -> bool:
     return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= least
 
 
 def sizes(value: int | Sequence[int], rank: int, name: str) -> tuple[int, ...]:
     """One positive number for each of `rank` axes; a single number stands for all of them."""
     found = [value] * rank if isinstance(value, int) else _items(value)
-    if found is None or len(found) != rank or not all(_is_whole(size, 1) for size in found):
+    if found is None or len(found) != rank or not all(_is_integer(size, 1) for size in found):
         raise LayerArgumentError(
             f"{name}: expected a positive number or {rank} of them, found {value!r}"
         )

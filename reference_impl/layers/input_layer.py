@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Self
 
-from saveproof.reference_impl.config_types import fitted, made_from
+from saveproof.reference_impl.config_types import checked, construct
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.symbolic import KerasTensor
 from saveproof.reference_impl.loading import at
@@ -59,9 +59,9 @@ class InputLayer(Layer):
         """Make an input layer; Keras 3 spells the shape `batch_shape`."""
         key = "batch_input_shape" if config.get("batch_input_shape") else "batch_shape"
         with at(key):
-            shape = fitted(config.get(key), Sequence[int | None])
+            shape = checked(config.get(key), Sequence[int | None])
         told = {"dtype": config.get("dtype"), "name": config.get("name")}
-        return made_from(cls, {"batch_input_shape": shape, **told})
+        return construct(cls, {"batch_input_shape": shape, **told})
 
 
 def Input(

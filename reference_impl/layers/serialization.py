@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from typing import Any, NotRequired
 
 from saveproof.reference_impl.catalogue import ClassEntry, may_be_built_in
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.custom_objects import (
     CustomObjects,
     active_custom_objects,
@@ -95,7 +95,7 @@ def deserialize_layer(entry: Any, custom_objects: CustomObjects | None = None) -
         raise MalformedEntry(
             f"layer entry: expected a mapping with class_name and config, found {entry!r:.200}"
         )
-    told: Any = fitted(entry, LayerEntry)
+    told: Any = checked(entry, LayerEntry)
     shared, number = _SHARED.get(), told.get("shared_object_id")
     if shared is not None and number in shared:
         return shared[number]

@@ -7,7 +7,7 @@ from saveproof import reference_impl as keras
 from saveproof.reference_impl.layers.serialization import deserialize_layer
 from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.saving.dialects.dialect import Dialect, dialect_of_entry
-from saveproof.reference_impl.saving.dialects.entries import Words, entry_of, read_entry
+from saveproof.reference_impl.saving.dialects.entries import EntryForm, entry_of, read_entry
 from saveproof.reference_impl.saving.dialects.training import compile_config
 from saveproof.reference_impl.saving.model_state.optimizer_lists import (
     OptimizerMismatch,
@@ -52,20 +52,24 @@ def keys(entry, found=None):
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_an_entry_for_keras_3_has_no_key_that_any_of_its_releases_lacks(whole):
-    found = keys(entry_of(everything(), Words(Dialect.KERAS, whole=whole)))
+    found = keys(entry_of(everything(), EntryForm(Dialect.KERAS, with_module=whole)))
 
     assert not found & {"batch_input_shape", "time_major", "implementation", "input_length"}
     assert not found & {"ragged", "optional", "quantization_config", "synchronized", "input_axes"}
     assert {"batch_shape", "keras_history", "args", "kwargs"} <= found
-    assert "'Orthogonal'" not in str(entry_of(everything(), Words(Dialect.KERAS, whole=whole)))
-    assert ("registered_name" in entry_of(everything(), Words(Dialect.KERAS, whole=whole))) == whole
+    assert "'Orthogonal'" not in str(
+        entry_of(everything(), EntryForm(Dialect.KERAS, with_module=whole))
+    )
+    assert (
+        "registered_name" in entry_of(everything(), EntryForm(Dialect.KERAS, with_module=whole))
+    ) == whole
 
 
 @pytest.mark.parametrize("dialect", Dialect)
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_model_comes_back_from_its_entry_in_either_dialect(dialect, whole):
     model = everything()
-    entry = entry_of(model, Words(dialect, whole=whole))
+    entry = entry_of(model, EntryForm(dialect, with_module=whole))
     assert dialect_of_entry(entry) is dialect
 
     found = deserialize_layer(read_entry(entry, dialect))
@@ -94,13 +98,13 @@ def test_keras_3_s_hard_sigmoid_is_another_function_than_keras_2_s():
     found = keras.models.model_from_config(entry)
 
     np.testing.assert_allclose(found.predict(x), [[1 / 6 + 0.5, 0]], rtol=1e-6)
-    again = entry_of(found, Words(Dialect.KERAS))
+    again = entry_of(found, EntryForm(Dialect.KERAS))
     assert again["config"]["layers"][1]["config"]["activation"] == "hard_sigmoid"
 
 
 def test_keras_2_s_hard_sigmoid_has_a_name_that_keras_3_refuses_and_we_read():
     model = keras.Sequential([layers.Activation("hard_sigmoid", input_shape=(2,))])
-    entry = entry_of(model, Words(Dialect.KERAS))
+    entry = entry_of(model, EntryForm(Dialect.KERAS))
     activation = entry["config"]["layers"][1]["config"]["activation"]
     x = np.array([[1.0, -4.0]], "float32")
 
@@ -191,7 +195,7 @@ def test_compile_settings_for_keras_3_have_its_words():
     optimizer = found["optimizer"]["config"]
     assert not {"jit_compile", "is_legacy_optimizer"} & set(optimizer)
     assert "name" not in optimizer["learning_rate"]["config"]
-    plain = compile_config(model.compiled, Dialect.KERAS, whole=False)
+    plain = compile_config(model.compiled, Dialect.KERAS, with_module=False)
     assert plain["loss"][0] == "mean_squared_error"
 
 

@@ -15,7 +15,7 @@ from saveproof.reference_impl.layers.arguments import LayerArgumentError
 from saveproof.reference_impl.layers.stated import Unserializable
 from saveproof.reference_impl.saving.format import FormatNotOffered
 from saveproof.reference_impl.saving.model_state.restore import WeightsMismatch
-from saveproof.reference_impl.targets import NoName
+from saveproof.reference_impl.targets import NotAFileName
 
 X = np.random.default_rng(14).normal(size=(4, 3)).astype("float32")
 NAMES = ("m.h5", "m.keras", "saved_model")
@@ -149,7 +149,9 @@ def test_an_open_file_is_no_target(tmp_path):
     model = around(Holding())
     with h5py.File(tmp_path / "open.h5", "w") as opened:
         for doing in (model.save, model.save_weights, model.load_weights, keras.models.load_model):
-            with pytest.raises(NoName, match=r"expected the name of a file.*type File.*its name"):
+            with pytest.raises(
+                NotAFileName, match=r"expected the name of a file.*type File.*its name"
+            ):
                 doing(opened)
 
 

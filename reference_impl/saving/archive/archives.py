@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.engine.model import Model
 from saveproof.reference_impl.engine.trainer import Trainer
 from saveproof.reference_impl.limits import held_by
@@ -24,7 +24,7 @@ from saveproof.reference_impl.saving.dialects.dialect import (
     dialect_of_entry,
     dialect_of_version,
 )
-from saveproof.reference_impl.saving.dialects.entries import Words, entry_of, shared_layers
+from saveproof.reference_impl.saving.dialects.entries import EntryForm, entry_of, shared_layers
 from saveproof.reference_impl.saving.dialects.training import compile_config
 from saveproof.reference_impl.saving.format import SaveOptions
 from saveproof.reference_impl.saving.hdf5.dialect_states import (
@@ -48,7 +48,7 @@ def save_archive(model: Model, target: Path, options: SaveOptions) -> None:
     dialect = options.dialect or Dialect.KERAS
     state = capture.model_state(model, include_optimizer=options.include_optimizer)
     compiled = None if state.training is None else model.compiled
-    config = entry_of(model, Words(dialect, shared=shared_layers(model)))
+    config = entry_of(model, EntryForm(dialect, shared=shared_layers(model)))
     if compiled is not None:
         config[COMPILE] = compile_config(compiled, dialect)
     metadata = {
@@ -73,7 +73,7 @@ def load_archive(
     """Return the model of a `.keras` archive of either dialect."""
     archive = read_archive(source)
     with at(CONFIG):
-        told = fitted(archive.config, ModelEntry)
+        told = checked(archive.config, ModelEntry)
     dialect = _dialect_of(archive)
     tree = archive.weights
     state = from_dialect(
@@ -100,7 +100,7 @@ def load_archive(
 
 def _dialect_of(archive: Archive) -> Dialect:
     with at(METADATA, "keras_version"):
-        version = fitted(archive.metadata.get("keras_version"), str | None)
+        version = checked(archive.metadata.get("keras_version"), str | None)
         return dialect_of_entry(archive.config) if version is None else dialect_of_version(version)
 
 

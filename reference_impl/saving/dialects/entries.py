@@ -60,44 +60,44 @@ _ACTIVATIONS = ("activation", "recurrent_activation")
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class EntryForm:
     """How entries are written.
 
     Attributes:
         dialect: in whose words.
-        whole: with the module and the registered name beside the class, as in `.keras`; HDF5 has
+        with_module: with module and registered name beside the class, as in `.keras`; HDF5 has
             the class and its config alone.
         shared: the numbers of layers that stand in several places, by their identity.
     """
 
     dialect: Dialect
-    whole: bool = True
+    with_module: bool = True
     shared: Mapping[int, int] = field(default_factory=dict)
 
 
-def entry_of(layer: Layer, words: Words) -> Entry:
+def entry_of(layer: Layer, form: EntryForm) -> Entry:
     """Return the entry of a layer or model.
 
     Raises:
         NotImplementedError: if it has no configuration.
     """
-    config = config_of(layer, words)
+    config = config_of(layer, form)
     name = name_beside(layer, config)
-    if not words.whole:
+    if not form.with_module:
         return {"class_name": class_name(layer), "config": config, **name}
     kind = type(layer)
     named: Entry = {"module": "keras.layers", "class_name": kind.__name__}
     registered: str | None = None
     if _is(layer, "Functional"):
-        named = {"module": FUNCTIONAL_MODULES[words.dialect], "class_name": "Functional"}
+        named = {"module": FUNCTIONAL_MODULES[form.dialect], "class_name": "Functional"}
         registered = "Functional"
     elif _is(layer, "Sequential"):
         named["module"] = "keras"
     elif not is_built_in(kind):
         named["module"], registered = None, registered_name(kind)
     entry = {**named, "config": config, "registered_name": registered, **name}
-    if id(layer) in words.shared:
-        entry["shared_object_id"] = words.shared[id(layer)]
+    if id(layer) in form.shared:
+        entry["shared_object_id"] = form.shared[id(layer)]
     shape = None if named["module"] else _built_for(layer)
     return entry if shape is None else {**entry, "build_config": {"input_shape": shape}}
 
@@ -124,26 +124,26 @@ def _built_for(layer: Layer) -> Any:
     return _plain(layer.built_shape)
 
 
-def config_of(layer: Layer, words: Words) -> Entry:
+def config_of(layer: Layer, form: EntryForm) -> Entry:
     """Return the configuration of a layer or model."""
     graph = layer.graph if isinstance(layer, Trainer) else None
     layer.check_config()
     if _configured_as(layer, "Sequential"):
-        return _sequential_config(layer, words)
+        return _sequential_config(layer, form)
     if graph and _configured_as(layer, "Functional") and not layer.makes_own_graph:
-        return {"name": layer.name, "trainable": layer.trainable, **_graph_config(graph, words)}
-    config = stated_config(layer, lambda inner: entry_of(inner, words))
-    if words.dialect is Dialect.KERAS:
+        return {"name": layer.name, "trainable": layer.trainable, **_graph_config(graph, form)}
+    config = stated_config(layer, lambda inner: entry_of(inner, form))
+    if form.dialect is Dialect.KERAS:
         config = _keras_3_config(layer, config)
     return config
 
 
-def _sequential_config(model: Layer, words: Words) -> Entry:
+def _sequential_config(model: Layer, form: EntryForm) -> Entry:
     config: Entry = {"name": model.name}
-    if words.dialect is Dialect.KERAS or not model.trainable:
+    if form.dialect is Dialect.KERAS or not model.trainable:
         config["trainable"] = model.trainable
-    entries = [entry_of(layer, words) for layer in model.sublayers()]
-    if words.dialect is Dialect.KERAS:
+    entries = [entry_of(layer, form) for layer in model.sublayers()]
+    if form.dialect is Dialect.KERAS:
         entries = [_alone(entry) for entry in entries]
     return config | {"layers": entries}
 
@@ -181,8 +181,8 @@ def _keras_3_config(layer: Layer, config: Mapping[str, Any]) -> Entry:
     elif isinstance(layer, Bidirectional):
         # Keras 3 finds the wrapped layers by their modules, in HDF5, too.
         both = {"layer": layer.forward_layer, "backward_layer": layer.backward_layer}
-        whole = Words(Dialect.KERAS)
-        kept |= {name: entry_of(wrapped, whole) for name, wrapped in both.items()}
+        complete = EntryForm(Dialect.KERAS)
+        kept |= {name: entry_of(wrapped, complete) for name, wrapped in both.items()}
     if isinstance(axis := kept.get("axis"), list | tuple) and len(axis) == 1:
         kept["axis"] = axis[0]
     for key in _ACTIVATIONS:
@@ -214,11 +214,11 @@ def _plain(shape: Any) -> Any:
     return [_plain(size) for size in shape] if isinstance(shape, list | tuple) else shape
 
 
-def _graph_config(graph: Graph, words: Words) -> Entry:
+def _graph_config(graph: Graph, form: EntryForm) -> Entry:
     def entry(layer: Layer) -> Entry:
-        return entry_of(layer, words)
+        return entry_of(layer, form)
 
-    if words.dialect is Dialect.TF_KERAS:
+    if form.dialect is Dialect.TF_KERAS:
         return graph_config(graph, entry)
     address, kept = graph_addresses(graph, first=lambda _: 0)
     return {

@@ -21,19 +21,19 @@ _UNKNOWN_TO_KERAS_3: Mapping[str, tuple[Any, ...]] = {
 """Keys of Keras 2, with the values for which they are left out; `...` is any."""
 
 
-def compile_config(compiled: Compiled, dialect: Dialect, *, whole: bool = True) -> Entry:
-    """Return what `compile` was told, as `.keras` has it, or HDF5 of Keras 3 if not `whole`."""
+def compile_config(compiled: Compiled, dialect: Dialect, *, with_module: bool = True) -> Entry:
+    """Return the arguments of `compile` for `.keras`; for HDF5 of Keras 3 without modules."""
     told = compiled.arguments
     prefixes = _prefixes(compiled)
 
     def written(item: Any, serialize: Any) -> Any:
         if not callable(item):
             return item
-        found = serialize(item, use_legacy_format=not whole)
+        found = serialize(item, use_legacy_format=not with_module)
         return _keras_3(found) if dialect is Dialect.KERAS else found
 
     def loss(item: Any) -> Any:
-        if isinstance(item, str) and dialect is Dialect.KERAS and not whole:
+        if isinstance(item, str) and dialect is Dialect.KERAS and not with_module:
             return _long_name(item)
         return written(item, losses.serialize)
 
@@ -51,7 +51,7 @@ def compile_config(compiled: Compiled, dialect: Dialect, *, whole: bool = True) 
         "weighted_metrics": map_leaves(metric, told.weighted_metrics),
         "run_eagerly": bool(told.run_eagerly),
     }
-    if whole:
+    if with_module:
         return {"optimizer": optimizer, **settings}
     plain = {key: optimizer[key] for key in ("class_name", "config")}
     return {**settings, "optimizer_config": plain}

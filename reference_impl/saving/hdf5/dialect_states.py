@@ -9,7 +9,7 @@ from saveproof.reference_impl.engine.trainer import Trainer
 from saveproof.reference_impl.plain import json_text
 from saveproof.reference_impl.saving.dialects.dialect import VERSIONS, Dialect
 from saveproof.reference_impl.saving.dialects.entries import (
-    Words,
+    EntryForm,
     entry_of,
     read_entry,
     shared_layers,
@@ -37,7 +37,7 @@ def keras_2_state(model: Trainer, state: ModelState) -> ModelState:
         return state
     own = {
         WRITTEN: _digest(state.architecture, state.training),
-        "architecture": entry_of(model, Words(Dialect.TF_KERAS, shared=shared)),
+        "architecture": entry_of(model, EntryForm(Dialect.TF_KERAS, shared=shared)),
     }
     return replace(state, extras=replace(state.extras, own=own))
 
@@ -47,9 +47,9 @@ def keras_3_state(model: Trainer, state: ModelState) -> ModelState:
     compiled = model.compiled
     training, optimizer = state.training, state.optimizer
     if compiled is not None and training is not None:
-        training = compile_config(compiled, Dialect.KERAS, whole=False)
+        training = compile_config(compiled, Dialect.KERAS, with_module=False)
         optimizer = optimizer_list(compiled.optimizer, Dialect.KERAS)
-    architecture = entry_of(model, Words(Dialect.KERAS, whole=False))
+    architecture = entry_of(model, EntryForm(Dialect.KERAS, with_module=False))
     return ModelState(
         architecture,
         keras_3_weights(state.weights),
@@ -78,8 +78,8 @@ def extras_in_dialect(model: Trainer, state: ModelState, dialect: Dialect, *writ
     extras = state.extras or Extras()
     own: dict[str, Any] = {WRITTEN: _digest(*written)}
     if dialect is Dialect.KERAS:
-        words = Words(Dialect.TF_KERAS, shared=shared_layers(model))
-        own["architecture"] = entry_of(model, words)
+        form = EntryForm(Dialect.TF_KERAS, shared=shared_layers(model))
+        own["architecture"] = entry_of(model, form)
     if state.training is None or model.compiled is None:
         return replace(extras, own=own)
     own["training"] = compile_config(model.compiled, Dialect.TF_KERAS)

@@ -6,7 +6,7 @@ from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.loading import at
 from saveproof.reference_impl.plain import json_text
 from saveproof.reference_impl.saving.errors import MissingPart, WrongPart
@@ -80,7 +80,7 @@ def read_extras(root: Part) -> Extras | None:
         index = group.json("index")
         if index is None or not set(index) >= ExtrasIndex.__required_keys__:
             raise MissingPart(f"{root.source}: group {EXTRAS_GROUP!r} has no complete index")
-        parts = _unpacked(group, fitted(index, ExtrasIndex))
+        parts = _unpacked(group, checked(index, ExtrasIndex))
     return Extras(
         trainable=tuple(bool(flag) for flag in index["trainable"]),
         layer_states=parts["layers"],

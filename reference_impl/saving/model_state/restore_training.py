@@ -7,7 +7,7 @@ import numpy as np
 
 from saveproof.reference_impl import losses, metrics, optimizers
 from saveproof.reference_impl.catalogue import UnknownNameError
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.custom_objects import active_custom_objects
 from saveproof.reference_impl.engine.batches import pseudo_names
 from saveproof.reference_impl.engine.compiled import BY_SHAPE, Compiled, per_output
@@ -75,7 +75,7 @@ def compile_from(
     known = active_custom_objects()
     if "optimizer_config" not in training:
         raise MalformedEntry(f"model {model.name!r}: its training_config has no optimizer_config")
-    told = fitted(training, Training)
+    told = checked(training, Training)
     names = (model.output_names or output_names) if prefixed else []
     run_eagerly = told.get("run_eagerly") if extras is None else extras.run_eagerly
     try:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.loading import at
 from saveproof.reference_impl.nest import Shape
 from saveproof.reference_impl.plain import json_text
@@ -117,7 +117,7 @@ def _object(number: int, path: str, identifier: str, text: str, where: str) -> O
     if not isinstance(metadata, dict):
         raise WrongPart(f"{where}: {path!r}: expected a JSON object")
     with at(path):
-        return ObjectMetadata(number, path, identifier, fitted(_untyped(metadata), LayerMetadata))
+        return ObjectMetadata(number, path, identifier, checked(_untyped(metadata), LayerMetadata))
 
 
 def _with_model(found: dict[int, ObjectMetadata], where: str) -> dict[int, ObjectMetadata]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.call_context import CallFrame, calling, current_frame
 from saveproof.reference_impl.loading import MalformedEntry
@@ -271,7 +271,7 @@ def decoded(item: Any, tensor: Any) -> Any:
         parts = [decoded(inner, tensor) for inner in value]
         return parts if kind == "list" else tuple(parts)
     if kind == "slice":
-        return slice(*fitted(value, tuple[int | None, int | None, int | None]))
+        return slice(*checked(value, tuple[int | None, int | None, int | None]))
     if kind == "dtype":
         return np.dtype(value)
     if kind == "ellipsis":

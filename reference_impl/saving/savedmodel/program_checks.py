@@ -5,7 +5,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.loading import MalformedEntry, at
 from saveproof.reference_impl.nest import leaves
 from saveproof.reference_impl.saving.savedmodel.program import COMPARISONS, PRIMITIVES, Ref, decoded
@@ -97,7 +97,7 @@ def _check_step(step: Mapping[str, Any], number: int, layers: int) -> None:
     kinds = [kind for kind in STEPS if kind in step]
     if len(kinds) != 1:
         raise MalformedEntry(f"expected one of {sorted(STEPS)}, found {sorted(step)}")
-    told = fitted(step, STEPS[kinds[0]])
+    told = checked(step, STEPS[kinds[0]])
     if told[kinds[0]] not in known[kinds[0]]:
         raise MalformedEntry(f"expected a {kinds[0]} that there is, found {told[kinds[0]]!r:.200}")
     reference = _reference(number, layers)
@@ -113,7 +113,7 @@ def _reference(steps: int, layers: int) -> Any:
     """Return what takes a reference for right: to what is there after so many steps."""
 
     def check(of: str, number: int, output: int) -> Ref:
-        fitted([of, number, output], tuple[str, int, int])
+        checked([of, number, output], tuple[str, int, int])
         most = {"input": number + 1, "step": steps, "weight": layers}.get(of, 0)
         if not (0 <= number < most and output >= 0):
             raise MalformedEntry(

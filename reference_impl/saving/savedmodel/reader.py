@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.loading import at
 from saveproof.reference_impl.saving.checkpoint.bundle_reader import Bundle, open_bundle
 from saveproof.reference_impl.saving.checkpoint.bundle_writer import index_file
@@ -146,7 +146,7 @@ def _index(bundle: Bundle, folder: Path) -> Mapping[str, Any]:
     if not isinstance(index, dict) or not set(index) >= keys:
         raise MissingPart(f"{where}: expected {sorted(keys)}")
     with at(INDEX):
-        found: Mapping[str, Any] = fitted(index, SavedIndex)
+        found: Mapping[str, Any] = checked(index, SavedIndex)
     return found
 
 

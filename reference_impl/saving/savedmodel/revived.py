@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.custom_objects import custom_object_scope
 from saveproof.reference_impl.engine.model import Model, beyond_graph
 from saveproof.reference_impl.engine.sequential import Sequential
@@ -69,7 +69,7 @@ class Revived(Model):
     ) -> Self:
         """Return the model with fresh weights, not built."""
         with custom_object_scope(custom_objects or {}), at("description"):
-            return cls(fitted(config.get("description"), Description), config.get("name"))
+            return cls(checked(config.get("description"), Description), config.get("name"))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.custom_objects import custom_object_scope
 from saveproof.reference_impl.engine.flags import set_flags
 from saveproof.reference_impl.engine.model import Model
@@ -181,7 +181,7 @@ def _build(model: Model, saved: SavedModelContents) -> None:
     """Create the weights by a call on zeros of what the model was called on."""
     spec = saved.metadata.get("full_save_spec") or [[saved.metadata.get("save_spec")]]
     with at("full_save_spec"):
-        given = fitted(spec, Sequence[Any])[0][0]
+        given = checked(spec, Sequence[Any])[0][0]
         if given is None:
             raise MissingPart(f"{saved.folder}: model {model.name!r}: no input shape is kept")
         model.build_for(_symbols_of(given))
