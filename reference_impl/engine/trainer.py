@@ -1,4 +1,4 @@
-"""Trainer: a layer that can be compiled, trained, evaluated and asked for predictions."""
+"""Trainer: a layer with `compile`, `fit`, `evaluate` and `predict`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -38,12 +38,12 @@ from saveproof.reference_impl.plain import plain
 
 
 class Trainer(Layer):
-    """The training loop of Keras 2: what `Model` adds to a layer, saving apart."""
+    """The training loop of Keras 2: what `Model` adds to a layer except saving."""
 
     compiled: Compiled | None = None
     graph: Graph | None = None
     called_on: Nested = None
-    """What stands for the inputs that a subclassed model was first called on."""
+    """Symbolic tensors for the inputs of a subclassed model's first call."""
     stop_training = False
 
     def compile(
@@ -55,9 +55,9 @@ class Trainer(Layer):
         weighted_metrics: Any = None,
         run_eagerly: bool | None = None,  # noqa: FBT001 (Keras's signature)
     ) -> None:
-        """Say how to train: the optimizer, and for each output loss, weight and metrics.
+        """Set the optimizer, and the loss, loss weight and metrics of each output.
 
-        The optimizer's slots are created at the first step. `run_eagerly` is kept, with no effect.
+        The first step creates the optimizer's slots. `run_eagerly` is stored without effect.
         """
         check_steps(self, OF_TRAINING)
         given = Arguments(*plain((loss, metrics, weighted_metrics, loss_weights, run_eagerly)))
@@ -73,17 +73,17 @@ class Trainer(Layer):
 
     @property
     def loss(self) -> Any:
-        """The loss as `compile` was given it."""
+        """The loss as given to `compile`."""
         return None if self.compiled is None else self.compiled.arguments.loss
 
     @property
     def metrics(self) -> list[Metric]:
-        """The losses' means and the metrics, once the model has seen a batch."""
+        """The losses' means and the metrics; empty before the first batch."""
         return [] if self.compiled is None else self.compiled.metrics
 
     @property
     def metrics_names(self) -> list[str]:
-        """The names of `metrics`, as in the logs."""
+        """The names of the metrics, as in the logs."""
         return [metric.name for metric in self.metrics]
 
     @property
@@ -93,21 +93,21 @@ class Trainer(Layer):
 
     @property
     def is_network(self) -> bool:
-        """Whether checkpoints name the layers by their place, not by attributes."""
+        """Whether checkpoints name layers by their position rather than by attribute."""
         return self.is_graph_network
 
     @property
     def output_names(self) -> list[str] | None:
-        """The names of the outputs; None if only a call tells how many there are."""
+        """The names of the outputs; None if their number is unknown before a call."""
         return None
 
     def reset_metrics(self) -> None:
-        """Set every metric to its start."""
+        """Reset every metric."""
         for metric in self.metrics:
             metric.reset_state()
 
     def reset_states(self) -> None:
-        """Set the states of the stateful layers inside to zero."""
+        """Set the states of all stateful layers to zero."""
         for layer in [one for one in self.flatten_layers() if one.stateful]:
             layer.reset_states()
 
@@ -120,9 +120,9 @@ class Trainer(Layer):
         reset_metrics: bool = True,  # noqa: FBT001 (Keras's signature)
         return_dict: bool = False,  # noqa: FBT001 (Keras's signature)
     ) -> Any:
-        """Take one step and return the loss before it, and the metrics.
+        """Take one step and return the loss before the step and the metrics.
 
-        With `reset_metrics` they are this batch's alone. Layers frozen since `compile` train still.
+        With `reset_metrics` they cover only this batch. Layers frozen after `compile` still train.
         """
         compiled = self._check_compiled()
         if reset_metrics:
@@ -169,11 +169,11 @@ class Trainer(Layer):
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
     ) -> History:
-        """Train for `epochs` - `initial_epoch` epochs and return what the logs were.
+        """Train for `epochs` - `initial_epoch` epochs and return the history of the logs.
 
-        The order of the samples is drawn from the process-wide generator, anew each epoch.
-        `validation_split` takes the last part of the data, before any shuffling. An iterable gives
-        batches, `steps_per_epoch` of them an epoch: see `Stream`.
+        Each epoch draws a new order of the samples from the process-wide generator.
+        `validation_split` takes the last part of the data, before shuffling. An iterable provides
+        batches, `steps_per_epoch` per epoch; see `Stream`.
         """
         compiled = self._check_compiled()
         given = data_of(x, y, sample_weight, steps=steps_per_epoch)
@@ -217,7 +217,7 @@ class Trainer(Layer):
         *,
         steps: int | None = None,
     ) -> Any:
-        """Return the loss and the metrics over all samples: a list, or a number if it is one."""
+        """Return the loss and the metrics over all samples, as a list, or a single number."""
         self._check_compiled()
         hooks = callback_list(self, callbacks, verbose=verbose)
         rows = data_of(x, y, sample_weight, steps=steps)
@@ -284,7 +284,7 @@ class Trainer(Layer):
     def _targets_of(
         self, batch: Rows, predictions: Sequence[Tensor]
     ) -> tuple[list[Tensor | None], list[Tensor | None]]:
-        """Return each output's targets and weights; make losses and metrics at the first batch."""
+        """Return each output's targets and weights; at the first batch, create the metrics."""
         compiled = self._check_compiled()
         names = self.output_names or compiled.names or pseudo_names(len(predictions))
         keys = compiled.keys or names

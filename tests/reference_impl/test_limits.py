@@ -78,7 +78,7 @@ def test_a_configuration_may_not_ask_for_far_more_than_the_file_holds(tmp_path, 
     for module in ("model_state.restore", "savedmodel.saved_models"):
         monkeypatch.setattr(f"saveproof.reference_impl.saving.{module}.building", less)
 
-    with pytest.raises(TooLarge, match="of a file that holds"):
+    with pytest.raises(TooLarge, match="for a file with"):
         keras.models.load_model(tmp_path / name)
 
 
