@@ -20,13 +20,13 @@ def config_of(item: Any, kind: str) -> dict[str, Any]:
         UnnamedObject: if the object has no `get_config`.
         IncompleteConfig: if its class takes arguments that the inherited `get_config` omits.
     """
-    stated: Callable[[], dict[str, Any]] | None = getattr(item, "get_config", None)
-    if stated is None:
+    get_config: Callable[[], dict[str, Any]] | None = getattr(item, "get_config", None)
+    if get_config is None:
         raise UnnamedObject(
             f"{kind}: expected a function with a name or an object with get_config(), "
             f"found {item!r:.80} of type {type(item).__name__}, which no file can store"
         )
-    config = stated()
+    config = get_config()
     if isinstance(config, Mapping):
         check_stated(item, config)
     return config

@@ -23,9 +23,9 @@ def check_steps(model: Any, steps: tuple[str, ...]) -> None:
     Raises:
         OwnStep: naming the class and the methods.
     """
-    stated = [step for step in steps if hasattr(type(model), step)]
-    if stated:
+    own = [step for step in steps if hasattr(type(model), step)]
+    if own:
         raise OwnStep(
             f"model {model.name!r}: expected a class that leaves the training loop to fit, "
-            f"evaluate and predict; {type(model).__name__} defines {stated}, which is not called"
+            f"evaluate and predict; {type(model).__name__} defines {own}, which is not called"
         )

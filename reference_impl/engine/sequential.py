@@ -152,8 +152,8 @@ class Sequential(Model):
 
     def check_config(self) -> None:
         """Check that the class can be constructed from the layers in a file."""
-        stated = type(self).get_config is not Sequential.get_config
-        if not stated and not takes(type(self).__init__, "layers", exactly=True):
+        overridden = type(self).get_config is not Sequential.get_config
+        if not overridden and not takes(type(self).__init__, "layers", exactly=True):
             raise NotImplementedError(
                 f"model {self.name!r}: the constructor of {type(self).__name__} takes no layers; "
                 "define get_config() and from_config() to save it, or save a SavedModel or the "

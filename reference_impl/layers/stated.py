@@ -83,10 +83,10 @@ def entry_of_object(item: Any, *, where: str) -> dict[str, Any]:
     Raises:
         Unserializable: if it has no configuration.
     """
-    stated = getattr(item, "get_config", None)
-    if stated is None or isinstance(item, type):
+    get_config = getattr(item, "get_config", None)
+    if get_config is None or isinstance(item, type):
         raise Unserializable(
             f"{where}: expected plain data, a function with a name, or an object with get_config(),"
             f" found {item!r:.80} of type {type(item).__name__}, which no file can store"
         )
-    return {"class_name": registered_name(type(item)), "config": stated()}
+    return {"class_name": registered_name(type(item)), "config": get_config()}

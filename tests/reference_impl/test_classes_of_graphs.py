@@ -102,7 +102,9 @@ def test_what_a_class_has_beyond_its_graph_comes_back_with_it(tmp_path, name):
 def test_what_a_class_has_beyond_its_graph_does_not_come_back_without_it(tmp_path):
     More(3).save(tmp_path / "m")
 
-    with pytest.raises(UnknownLayer, match=r"more than its graph: \['More\.call\(\)', 'dense"):
+    with pytest.raises(
+        UnknownLayer, match=r"only its graph, found also \['More\.call\(\)', 'dense"
+    ):
         keras.models.load_model(tmp_path / "m", {"Scale": Scale})
 
 

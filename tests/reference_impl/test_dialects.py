@@ -1,4 +1,4 @@
-"""What one dialect says of a model, and what comes of it in the other's words."""
+"""What one dialect says of a model, and what comes of it in the other's form."""
 
 import numpy as np
 import pytest
@@ -24,9 +24,9 @@ Y = np.random.default_rng(2).normal(size=(6, 2)).astype("float32")
 
 def everything():
     """A model with every layer of the round that has an argument of its own in a dialect."""
-    words = keras.Input((5,), name="words")
+    form = keras.Input((5,), name="form")
     image = keras.Input((4, 4, 2), name="image")
-    x = layers.Embedding(7, 3, input_length=5)(words)
+    x = layers.Embedding(7, 3, input_length=5)(form)
     x = layers.GRU(3, return_sequences=True, recurrent_dropout=0.1)(x)
     x = layers.LSTM(3, return_sequences=True, unroll=True)(x)
     x = layers.LayerNormalization(axis=[1, 2])(layers.Conv1D(3, 2, padding="causal")(x))
@@ -35,7 +35,7 @@ def everything():
     y = layers.GlobalAveragePooling2D()(layers.MaxPooling2D(2)(y))
     inner = keras.Sequential([layers.Dense(3, activation="tanh", input_shape=(3,))], name="inner")
     joined = layers.Add()([inner(x), inner(y)])
-    return keras.Model([words, image], layers.Dense(2, dtype="mixed_bfloat16")(joined), name="m")
+    return keras.Model([form, image], layers.Dense(2, dtype="mixed_bfloat16")(joined), name="m")
 
 
 def keys(entry, found=None):
@@ -165,7 +165,7 @@ def test_a_list_that_means_different_things_by_two_layouts_is_refused():
     optimizer.build([Variable(np.zeros((), "float32"), name="w:0")])
     arrays = [NamedArray(str(place), np.zeros(())) for place in range(5)]
 
-    with pytest.raises(OptimizerMismatch, match=r"fit \['Keras 3', 'Keras 3\.0 to"):
+    with pytest.raises(OptimizerMismatch, match=r"match \['Keras 3', 'Keras 3\.0 to"):
         values_by_variable(optimizer, arrays, {})
 
 

@@ -214,17 +214,17 @@ def test_numbers_and_lists_of_numpy_are_taken_as_they_are():
 @pytest.mark.parametrize(
     ("place", "other", "message"),
     [
-        (("attributes", "parts", 0), -1, "attributes.parts: expected a place below 2, found -1"),
+        (("attributes", "parts", 0), -1, "attributes.parts: expected a position below 2, found -1"),
         (
             ("programs", "inference", "steps", 0, "layer"),
             -1,
-            "expected a layer that there is",
+            "expected a known layer",
         ),
         (("programs", "training", "steps", 0, "inputs", "ref", 1), -1, "expected an input, one"),
         (
             ("programs", "training", "steps", 1, "primitive"),
             "remove",
-            "expected a primitive",
+            "expected a known primitive",
         ),
         (("programs", "training", "outputs", "ref", 1), 9, "training.outputs: expected an input"),
         (("programs", "training", "steps", 1, "inputs", 0), "x", "steps[1]: expected tensors or"),

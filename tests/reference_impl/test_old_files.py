@@ -242,7 +242,7 @@ def test_an_optimizer_of_today_refuses_the_list_of_a_legacy_one(tmp_path):
         del settings["optimizer_config"]["config"]["decay"]
         root.attrs["training_config"] = json.dumps(settings)
 
-    with pytest.raises(OptimizerMismatch, match=r"of a legacy optimizer, before TensorFlow 2\.11"):
+    with pytest.raises(OptimizerMismatch, match=r"legacy optimizer from before TensorFlow 2\.11"):
         keras.models.load_model(tmp_path / "m.h5", custom_objects=own)
 
 

@@ -197,12 +197,12 @@ def test_layers_that_do_not_fit_are_left_if_asked_for(tmp_path, caplog, name):
 
     np.testing.assert_equal(other.layers[0].get_weights(), model.layers[0].get_weights())
     np.testing.assert_equal(other.layers[1].get_weights(), kept)
-    assert "left as it is: layer 'last': weight 'last/kernel:0'" in caplog.text
+    assert "not loaded: layer 'last': weight 'last/kernel:0'" in caplog.text
 
 
 def test_layers_that_are_paired_in_order_are_not_skipped(tmp_path):
     model = stack(2)
-    for name, message in (("w.h5", "needs by_name=True"), ("checkpoint", "is for HDF5")):
+    for name, message in (("w.h5", "requires by_name=True"), ("checkpoint", "is only for HDF5")):
         model.save_weights(tmp_path / name)
         with pytest.raises(FormatNotOffered, match=message):
             model.load_weights(tmp_path / name, skip_mismatch=True)

@@ -1,4 +1,4 @@
-"""`.keras` archives of models, and the weights in them."""
+"""Saving and loading of `.keras` archives."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -61,7 +61,7 @@ def save_archive(model: Model, target: Path, options: SaveOptions) -> None:
 
 
 class ModelEntry(TypedDict):
-    """What an entry of a model has beside its class."""
+    """The keys of a model's entry besides its class."""
 
     compile_config: NotRequired[Entry | None]
     build_config: NotRequired[Entry | None]
@@ -73,14 +73,14 @@ def load_archive(
     """Return the model of a `.keras` archive of either dialect."""
     archive = read_archive(source)
     with at(CONFIG):
-        told = checked(archive.config, ModelEntry)
+        entry = checked(archive.config, ModelEntry)
     dialect = _dialect_of(archive)
     tree = archive.weights
     state = from_dialect(
         ModelState(
             architecture=archive.config,
             weights=WeightsState(()),
-            training=hdf5_training(told.get(COMPILE)),
+            training=hdf5_training(entry.get(COMPILE)),
             optimizer=optimizer_in(tree),
             extras=tree.extras,
             places=(CONFIG, f"{CONFIG}.{COMPILE}"),
@@ -88,7 +88,7 @@ def load_archive(
         dialect,
         archive.config,
     )
-    state = replace(state, build=(told.get(BUILD) or {}).get("input_shape"))
+    state = replace(state, build=(entry.get(BUILD) or {}).get("input_shape"))
     return model_from_state(
         state,
         custom_objects=custom_objects,
@@ -107,6 +107,6 @@ def _dialect_of(archive: Archive) -> Dialect:
 def load_archive_weights(
     model: Trainer, source: Path, *, by_name: bool, skip_mismatch: bool
 ) -> None:
-    """Put the weights of a `.keras` archive into the model: see `load_tree`."""
+    """Load the weights of a `.keras` archive into the model; see `load_tree`."""
     tree = read_archive(source).weights
     load_tree(model, tree, source, by_name=by_name, skip_mismatch=skip_mismatch)

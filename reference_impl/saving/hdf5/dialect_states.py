@@ -1,4 +1,4 @@
-"""A model's state in the words of either dialect, as HDF5 files and archives hold it."""
+"""Conversion of a model's state to and from either dialect, for HDF5 files and archives."""
 
 import zlib
 from collections.abc import Sequence
@@ -27,11 +27,11 @@ from saveproof.reference_impl.state import (
 )
 
 WRITTEN = "written"
-"""Key of the extras' own words: a checksum of those of the dialect beside which they stand."""
+"""Key in `Extras.own`: a checksum of the dialect's entries that were written with it."""
 
 
 def keras_2_state(model: Trainer, state: ModelState) -> ModelState:
-    """Return a model's state as HDF5 of Keras 2 has it, with word of layers in several models."""
+    """Return a model's state for Keras 2's HDF5; the extras record layers shared by models."""
     shared = shared_layers(model)
     if not shared or state.extras is None:
         return state
@@ -43,7 +43,7 @@ def keras_2_state(model: Trainer, state: ModelState) -> ModelState:
 
 
 def keras_3_state(model: Trainer, state: ModelState) -> ModelState:
-    """Return a model's state as Keras 3 has it in HDF5."""
+    """Return a model's state for Keras 3's HDF5."""
     compiled = model.compiled
     training, optimizer = state.training, state.optimizer
     if compiled is not None and training is not None:
@@ -61,7 +61,7 @@ def keras_3_state(model: Trainer, state: ModelState) -> ModelState:
 
 
 def keras_3_weights(weights: WeightsState) -> WeightsState:
-    """Return weights under the names that Keras 3 gives them, without a number of the output."""
+    """Return weights with Keras 3's names, which omit the output's number."""
 
     def named(arrays: Sequence[NamedArray]) -> tuple[NamedArray, ...]:
         return tuple(NamedArray(item.name.removesuffix(":0"), item.value) for item in arrays)
@@ -74,7 +74,10 @@ def keras_3_weights(weights: WeightsState) -> WeightsState:
 
 
 def extras_in_dialect(model: Trainer, state: ModelState, dialect: Dialect, *written: Any) -> Extras:
-    """Return the extras with what the dialect has no words for, beside what is `written` in its."""
+    """Return the extras with the entries that the dialect cannot express.
+
+    `written` are the dialect's entries, whose checksum is added.
+    """
     extras = state.extras or Extras()
     own: dict[str, Any] = {WRITTEN: _digest(*written)}
     if dialect is Dialect.KERAS:
@@ -88,9 +91,9 @@ def extras_in_dialect(model: Trainer, state: ModelState, dialect: Dialect, *writ
 
 
 def from_dialect(state: ModelState, dialect: Dialect, *written: Any) -> ModelState:
-    """Return a state that was read in our words: the file's own ones where it has them.
+    """Return a state that was read, with the entries in `Extras.own` if they are still valid.
 
-    They count as long as what is `written` in the dialect's words is as it was written with them.
+    They are valid unless another program has changed the entries `written` in the dialect.
     """
     own = (state.extras.own if state.extras is not None else None) or {}
     if own.get(WRITTEN) != _digest(*written):
@@ -112,7 +115,7 @@ def from_dialect(state: ModelState, dialect: Dialect, *written: Any) -> ModelSta
 
 
 def hdf5_training(settings: Entry | None) -> Entry | None:
-    """Return compile settings in the words of HDF5, which has the optimizer under another key."""
+    """Return compile settings for HDF5, which has another key for the optimizer."""
     if not settings:
         return None
     rest = {key: value for key, value in settings.items() if key != "optimizer"}
@@ -120,5 +123,5 @@ def hdf5_training(settings: Entry | None) -> Entry | None:
 
 
 def _digest(*entries: Any) -> int:
-    """Return a checksum of entries, by which another program's changes in them show."""
+    """Return a checksum of entries, to detect changes by other programs."""
     return zlib.crc32(json_text(entries, sort_keys=True).encode())

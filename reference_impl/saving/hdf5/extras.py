@@ -1,4 +1,4 @@
-"""The extra state in an HDF5 file: one group, which every other reader passes over."""
+"""The extra state in an HDF5 file: one group, which other readers ignore."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,14 +17,14 @@ from saveproof.reference_impl.state import Extras
 EXTRAS_GROUP = "saveproof_state"
 
 OWN = f"{EXTRAS_GROUP}.index.own"
-"""Where the words of Keras 2 stand, for messages."""
+"""The place of Keras 2's entries, for messages."""
 
 Shapes = Sequence[tuple[Sequence[int | None], Sequence[int | None]]]
-"""Of each output's targets and predictions."""
+"""Shapes of each output's targets and predictions."""
 
 
 class ExtrasIndex(TypedDict):
-    """What the index of the extra state holds at least."""
+    """The required keys in the index of the extra state."""
 
     trainable: Sequence[bool]
     optimized: Sequence[int]
@@ -36,7 +36,7 @@ class ExtrasIndex(TypedDict):
 
 
 class Own(TypedDict, total=False):
-    """The words of Keras 2, or of `.weights.h5` the optimizer's class."""
+    """Keras 2's entries; in `.weights.h5`, the optimizer's class."""
 
     written: int
     architecture: Mapping[str, Any]
@@ -45,9 +45,9 @@ class Own(TypedDict, total=False):
 
 
 def write_extras(parent: GroupWriter, extras: Extras) -> None:
-    """Write the extras as one dataset of bytes and, in an attribute, what lies where in it.
+    """Write the extras as one dataset of bytes, and an index of it in an attribute.
 
-    A dataset for each of them would cost more than all of Keras's own.
+    Separate datasets would take longer to write than all of Keras's.
     """
     group = parent.group(EXTRAS_GROUP)
     arrays = {f"layers/{name}": value for name, value in extras.layer_states.items()}
@@ -68,7 +68,7 @@ def write_extras(parent: GroupWriter, extras: Extras) -> None:
 
 
 def read_extras(root: Part) -> Extras | None:
-    """Return the extras of a file, None if it has none.
+    """Return the extras of a file; None if it has none.
 
     Raises:
         MissingPart, WrongPart: if they are incomplete.
