@@ -21,7 +21,7 @@ def linear(x: Tensor) -> Tensor:
 def relu(
     x: Operand, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0
 ) -> Tensor:
-    """The input above the threshold, `alpha` times its distance to the threshold below."""
+    """The input from the threshold to `max_value`, `alpha` (x - threshold) below the threshold."""
     if alpha == 0.0 and max_value is None and threshold == 0.0:
         return ad.relu(x)
     x = x if isinstance(x, Tensor) else Tensor(x)
@@ -148,10 +148,10 @@ _CATALOGUE: Catalogue[Activation] = Catalogue(
 
 
 def get(identifier: object) -> Activation:
-    """The activation that a name, an entry or a function stands for; linear for None.
+    """Return the activation for a name, a serialized entry or a function; linear for None.
 
     Raises:
-        UnknownNameError: If it is none of these, or its name is unknown.
+        UnknownNameError: If the identifier has another type or its name is unknown.
     """
     if identifier is None:
         return linear
@@ -160,12 +160,12 @@ def get(identifier: object) -> Activation:
 
 
 def serialize(activation: Activation) -> object:
-    """The name of a built-in function; an entry with its name for another one."""
+    """Return the name of a built-in function; for any other function, an entry with its name."""
     if activation in ACTIVATIONS.values():
         return activation.__name__
     return _CATALOGUE.serialize(activation)
 
 
 def deserialize(entry: object) -> Activation:
-    """The activation that a name or an entry stands for."""
+    """Return the activation for a name or a serialized entry."""
     return get(entry)

@@ -1,4 +1,4 @@
-"""Keras's namespace `keras.backend`, as far as programs that save models use it."""
+"""`keras.backend`: the functions that programs use to save models."""
 
 from saveproof.reference_impl.layers.policy import FLOATX
 from saveproof.reference_impl.naming import clear_session
@@ -7,5 +7,5 @@ __all__ = ["clear_session", "floatx"]
 
 
 def floatx() -> str:
-    """Return the dtype of weights that were given none."""
+    """Return the default dtype of weights."""
     return FLOATX

@@ -1,4 +1,4 @@
-"""Callbacks: what `fit` tells while it runs, and those that saving needs."""
+"""Callbacks: hooks into `fit`, `evaluate` and `predict`; `History` and `ModelCheckpoint`."""
 
 import logging
 import sys
@@ -14,17 +14,17 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class Callback:
-    """Does nothing at each event of `fit`, `evaluate` and `predict`; subclasses say what to do."""
+    """Base class with an empty method for each event; subclasses override those they need."""
 
     model: Any = None
     params: Mapping[str, Any] = {}
 
     def set_model(self, model: Any) -> None:
-        """Learn the model."""
+        """Store the model."""
         self.model = model
 
     def set_params(self, params: Mapping[str, Any]) -> None:
-        """Learn the number of epochs and steps."""
+        """Store the number of epochs and steps."""
         self.params = params
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -37,7 +37,7 @@ class Callback:
         """An epoch, counted from 0, begins."""
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """An epoch ends; the logs hold the means of the epoch, `val_` ones too."""
+        """An epoch ends; the logs hold its means and the `val_` means of the validation."""
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """A training batch begins."""
@@ -72,36 +72,36 @@ class History(Callback):
         self.epoch = []
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Note the epoch's logs."""
+        """Append the epoch's logs."""
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
 
 
 class EpochLines(Callback):
-    """Writes a line an epoch to standard output."""
+    """Writes one line per epoch to standard output."""
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Write the epoch's logs."""
-        told = " - ".join(f"{name}: {value:.4f}" for name, value in (logs or {}).items())
-        sys.stdout.write(f"Epoch {epoch + 1}/{self.params.get('epochs')} - {told}\n")
+        values = " - ".join(f"{name}: {value:.4f}" for name, value in (logs or {}).items())
+        sys.stdout.write(f"Epoch {epoch + 1}/{self.params.get('epochs')} - {values}\n")
 
 
 class ModelCheckpoint(Callback):
     """Saves the model, or its weights, after every epoch or every so many batches.
 
     Args:
-        filepath: the target; may hold `{epoch}` (from 1), `{batch}` and log names to be filled in;
-            nothing is saved while there is no such log, of which a warning tells: a training is not
-            lost for it.
-        monitor: the log that `save_best_only` looks at.
+        filepath: the target, with optional placeholders `{epoch}` (from 1), `{batch}` and the names
+            of logs. If a log is missing, the callback logs a warning and saves nothing; training
+            goes on.
+        monitor: the log that `save_best_only` compares.
         verbose: 1 writes a line for each file.
-        save_best_only: save only when the log improved; never while there is no such log, of which
-            a warning tells.
+        save_best_only: save only when the log improved; if it is missing, log a warning and save
+            nothing.
         save_weights_only: `save_weights` instead of `save`.
         mode: 'min', 'max', or 'auto': by the log's name.
         save_freq: 'epoch', or a number of batches.
-        initial_value_threshold: what the log must be better than for the first file.
+        initial_value_threshold: the value that the log must improve on for the first file.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class ModelCheckpoint(Callback):
         self._epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002 (Keras's signature)
-        """Note the epoch for the name of the file."""
+        """Store the epoch number for the file name."""
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
@@ -166,7 +166,7 @@ class ModelCheckpoint(Callback):
             sys.stdout.write(f"Epoch {self._epoch + 1}: saved {target}\n")
 
     def _target(self, known: Mapping[str, Any], batch: int | None) -> str | None:
-        """Return the file's name; None, with a warning, where there is no such log."""
+        """Return the file name; log a warning and return None if a log is missing."""
         if batch is not None:
             known = {**known, "batch": batch + 1}
         try:
@@ -179,20 +179,20 @@ class ModelCheckpoint(Callback):
             return None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 (Keras's signature)
-        """Tell of a name that asks for a validation that there is not."""
+        """Log a warning if `filepath` names a validation log and `fit` does not validate."""
         asked = [name for _, name, _, _ in Formatter().parse(self.filepath) if name]
         missing = sorted(name for name in asked if name.startswith("val_"))
         if missing and not self.params.get("validation", True):
             _LOGGER.warning(
-                "ModelCheckpoint: filepath %r asks for %s, which only a validation gives: pass "
-                "validation_data or validation_split to fit, or nothing is saved",
+                "ModelCheckpoint: filepath %r contains %s, which only validation provides: pass "
+                "validation_data or validation_split to fit, otherwise nothing is saved",
                 *(self.filepath, missing),
             )
 
     def _improved(self, logs: Logs) -> bool:
         if self.monitor not in logs:
             _LOGGER.warning(
-                "ModelCheckpoint: expected a log %r to tell the best model by, found %s; not saved",
+                "ModelCheckpoint: expected a log %r to find the best model, found %s; not saved",
                 self.monitor,
                 sorted(logs),
             )
@@ -205,7 +205,7 @@ class ModelCheckpoint(Callback):
 
 
 class CallbackList:
-    """Tells every callback of an event, in order."""
+    """Calls every callback at an event, in order."""
 
     def __init__(
         self, callbacks: Iterable[Callback], *, model: Any, params: Mapping[str, Any]
@@ -215,7 +215,7 @@ class CallbackList:
             callback.set_model(model)
             callback.set_params(params)
 
-    def tell(self, event: str, *arguments: Any) -> None:
+    def call(self, event: str, *arguments: Any) -> None:
         """Call the method named `event` of every callback."""
         for callback in self.callbacks:
             getattr(callback, event)(*arguments)
@@ -228,7 +228,7 @@ def callback_list(
     verbose: int | str,
     params: Mapping[str, Any] | None = None,
 ) -> CallbackList:
-    """Return the user's callbacks, the lines that are shown, and the loop's own, in this order."""
+    """Return the user's callbacks, then the progress lines, then the loop's own callbacks."""
     shown = [EpochLines()] if verbose not in (0, "auto") else []
     called = [*(callbacks or ()), *shown, *own]
     return CallbackList(called, model=model, params=params or {"epochs": 1})

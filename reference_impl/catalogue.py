@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, Generic, NotRequired, TypedDict, TypeVar
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.configuration import config_of
 from saveproof.reference_impl.custom_objects import CustomObjects, custom_object, registered_name
 from saveproof.reference_impl.keras_names import KERAS_CLASSES, advice
@@ -21,7 +21,7 @@ class UnknownNameError(LoadError):
 
 
 class ClassEntry(TypedDict):
-    """What describes an object: its class by module and name, and registered; and its config."""
+    """A serialized object: module, name and registered name of its class, and its config."""
 
     class_name: str
     registered_name: NotRequired[str | None]
@@ -32,11 +32,11 @@ PACKAGES = (
     *(".", "builtins.", "keras.", "keras_core.", "saveproof.reference_impl."),
     *("tensorflow.", "tf_keras."),
 )
-"""Whose classes are meant by the names of the built-in ones."""
+"""Modules whose classes the built-in classes of the same name stand for."""
 
 
 def may_be_built_in(entry: ClassEntry) -> bool:
-    """Say whether an entry means a class of Keras: one of the same name elsewhere is another."""
+    """Return whether the entry's module belongs to Keras, so that its name means a built-in."""
     return f"{entry.get('module') or ''}.".startswith(PACKAGES)
 
 
@@ -65,10 +65,10 @@ class Catalogue(Generic[T]):
         self._names |= {name: name for name in entries}
 
     def get(self, identifier: Any, *, custom_objects: CustomObjects | None = None) -> Any:
-        """Return the object that a name, an entry or a class stands for; objects as they are.
+        """Return the object for a name, an entry or a class; return other objects unchanged.
 
         Raises:
-            UnknownNameError: If the identifier is of no such form or its name is unknown.
+            UnknownNameError: If the identifier has another type or its name is unknown.
         """
         if identifier is None:
             return None
@@ -91,25 +91,25 @@ class Catalogue(Generic[T]):
 
         Raises:
             UnknownNameError: If the name is neither built in nor among `custom_objects`.
-            MalformedEntry: If it is no entry, or the class refuses its config.
+            MalformedEntry: If it is not an entry, or the class rejects its config.
         """
         with at_value(entry):
             if isinstance(entry, str):
                 return self._made(entry, {}, custom_objects)
-            told = fitted(entry, ClassEntry)
-            class_name, config = told["class_name"], told.get("config") or {}
+            found = checked(entry, ClassEntry)
+            class_name, config = found["class_name"], found.get("config") or {}
             with at("config", who=f"{self.kind} {class_name!r}"):
-                own = may_be_built_in(told)
+                own = may_be_built_in(found)
                 if class_name == "function":
-                    return self._made(fitted(config, str), {}, custom_objects, built_in=own)
-                name = told.get("registered_name") or class_name
-                arguments = dict(fitted(config, Mapping))
+                    return self._made(checked(config, str), {}, custom_objects, built_in=own)
+                name = found.get("registered_name") or class_name
+                arguments = dict(checked(config, Mapping))
                 return self._made(name, arguments, custom_objects, built_in=own)
 
     def serialize(self, item: Any, *, use_legacy_format: bool = False) -> Any:
-        """Return the entry that describes an object: a name for a function, else a mapping.
+        """Return an object's entry: a name for a function, otherwise a mapping.
 
-        `use_legacy_format` gives the two-key form that HDF5 files hold.
+        `use_legacy_format` returns the two-key form that HDF5 files store.
         """
         if item is None:
             return None

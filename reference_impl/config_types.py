@@ -1,7 +1,7 @@
-"""The types of a configuration: those of a class's own signature, and of our own JSON.
+"""Type checks for configurations, against the signature of a class or a `TypedDict`.
 
-Not msgspec's: a configuration in memory holds NumPy's numbers and tuples, and signatures name
-classes of ours, for which an entry may stand.
+msgspec does not fit here: configurations in memory hold NumPy scalars and tuples, and a value may
+be an object of a built-in class or its serialized entry.
 """
 
 import inspect
@@ -34,22 +34,22 @@ _LISTS = (list, Sequence)
 _MAPPINGS = (dict, Mapping)
 
 
-def made_from(kind: type[T], config: Any) -> T:
-    """Return an object of a class, made of the arguments that its configuration gives.
+def construct(kind: type[T], config: Any) -> T:
+    """Return an object of `kind`, constructed with the arguments in its configuration.
 
     Raises:
-        MalformedEntry: if one is not of the type that the signature of a class of ours states, or
-            the class refuses them.
+        MalformedEntry: if an argument does not have the type in the signature of a built-in class,
+            or the class rejects the arguments.
     """
     of: Any = kind
-    held = fitted(config, Mapping)
+    held = checked(config, Mapping)
     with at(who=kind.__name__, held=held):
-        return kind(**fitted(held, _arguments(of)))
+        return kind(**checked(held, _arguments(of)))
 
 
 @cache
 def _arguments(kind: Any) -> Hint:
-    """Return the types of the arguments of a class of ours by name; of others, nothing is known."""
+    """Return the argument types of a built-in class by name; of other classes, none are known."""
     found: dict[str, Hint] = {}
     for base in kind.__mro__:
         if "__init__" not in vars(base):
@@ -69,13 +69,13 @@ def _arguments(kind: Any) -> Hint:
     return made
 
 
-def fitted(value: Any, hint: Hint) -> Any:
-    """Return the value, found to be of the type.
+def checked(value: Any, hint: Hint) -> Any:
+    """Return the value after checking that it has the type.
 
-    Of a `TypedDict` all keys must be there that it does not leave open; others may be.
+    A mapping must have all required keys of a `TypedDict`; further keys are allowed.
 
     Raises:
-        MalformedEntry: saying where, what was expected and what was found.
+        MalformedEntry: naming the place, the expected type and the value found.
     """
     if not _test(hint)(value):
         _refuse(value, hint)
@@ -83,7 +83,7 @@ def fitted(value: Any, hint: Hint) -> Any:
 
 
 def _refuse(value: Any, hint: Hint) -> NoReturn:
-    """Raise the error of the innermost part that is not of its type."""
+    """Raise the error of the innermost part that has the wrong type."""
     kinds = get_args(hint) if _kind(hint) in _UNIONS else [hint]
     alike = [kind for kind in kinds if _outer(kind)(value)]
     for key, part, inner in _parts(value, alike[0]) if len(alike) == 1 else ():
@@ -97,7 +97,7 @@ def _refuse(value: Any, hint: Hint) -> NoReturn:
 
 
 def _parts(value: Any, hint: Hint) -> Iterator[tuple[Any, Any, Hint]]:
-    """Yield key, part and type of what is in a list or mapping of this type."""
+    """Yield key, value and type of each item of a list or mapping."""
     if is_typeddict(hint):
         yield from (
             (key, value[key], inner) for key, inner in get_type_hints(hint).items() if key in value
@@ -111,7 +111,7 @@ def _parts(value: Any, hint: Hint) -> Iterator[tuple[Any, Any, Hint]]:
 
 @cache
 def _test(hint: Hint) -> Test:
-    """Return what says whether a value is of a type, with all its parts."""
+    """Return the predicate that checks a value and all its items against a type."""
     outer, inner = _outer(hint), [_test(one) for one in get_args(hint) if one is not ...]
     if is_typeddict(hint):
         required = hint.__required_keys__
@@ -140,19 +140,19 @@ def _test(hint: Hint) -> Test:
 
 @cache
 def _outer(hint: Hint) -> Test:
-    """Return what says whether a value is of a type, its parts aside."""
+    """Return the predicate that checks a value against a type without its items."""
     kind = dict if is_typeddict(hint) else _kind(hint)
     if kind in _OUTER:
         return _OUTER[kind]
     if kind in _UNIONS:
         tests = [_outer(one) for one in get_args(hint)]
         return lambda value: any(test(value) for test in tests)
-    return lambda value: isinstance(value, kind | Mapping)  # an object of ours, or its entry
+    return lambda value: isinstance(value, kind | Mapping)  # the object or its entry
 
 
-def _is_whole(value: Any) -> bool:
-    whole = isinstance(value, Integral) or (isinstance(value, float) and value.is_integer())
-    return _is_single(value) or (whole and not isinstance(value, bool))
+def _is_integer(value: Any) -> bool:
+    integral = isinstance(value, Integral) or (isinstance(value, float) and value.is_integer())
+    return _is_single(value) or (integral and not isinstance(value, bool))
 
 
 def _is_number(value: Any) -> bool:
@@ -160,7 +160,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_flag(value: Any) -> bool:
-    return isinstance(value, bool | np.bool_) or (_is_whole(value) and value in (0, 1))
+    return isinstance(value, bool | np.bool_) or (_is_integer(value) and value in (0, 1))
 
 
 def _is_single(value: Any) -> bool:
@@ -180,7 +180,7 @@ _OUTER: Mapping[Hint, Test] = {
     object: lambda _: True,
     type(None): lambda value: value is None,
     bool: _is_flag,
-    int: _is_whole,
+    int: _is_integer,
     float: _is_number,
     str: lambda value: isinstance(value, str),
     Callable: lambda value: callable(value) or isinstance(value, str | Mapping),
@@ -191,16 +191,16 @@ _OUTER: Mapping[Hint, Test] = {
 _WORDS: Mapping[Hint, str] = {
     Any: "anything",
     bool: "true or false",
-    int: "a whole number",
+    int: "an integer",
     float: "a number",
-    str: "text",
-    type(None): "nothing",
-    **dict.fromkeys(_MAPPINGS, "an object of keys and values"),
+    str: "a string",
+    type(None): "None",
+    **dict.fromkeys(_MAPPINGS, "a mapping"),
 }
 
 
 def _kind(hint: Hint) -> Any:
-    """Return the class of a type with parts, `list` of `list[int]`; others as they are."""
+    """Return the class of a generic type, `list` for `list[int]`; other types unchanged."""
     origin: Any = get_origin(hint)
     return hint if origin is None else origin
 

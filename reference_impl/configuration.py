@@ -1,57 +1,57 @@
-"""Configurations: what an object states of itself, refused where it leaves an argument out."""
+"""Configurations of user-defined objects; one that omits a constructor argument is rejected."""
 
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 
-class UnstatedConfig(NotImplementedError):
-    """A class takes arguments that its configuration does not have: it would come back other."""
+class IncompleteConfig(NotImplementedError):
+    """A class takes arguments that its configuration omits, so a load could not restore them."""
 
 
-class UnnamedObject(UnstatedConfig):
-    """An object has neither a name nor a configuration by which a file could hold it."""
+class UnnamedObject(IncompleteConfig):
+    """An object has neither a name nor a configuration, so no file can store it."""
 
 
 def config_of(item: Any, kind: str) -> dict[str, Any]:
-    """Return what an object's `get_config` states; `kind` says what it is, for the message.
+    """Return the result of an object's `get_config`; `kind` names the object in messages.
 
     Raises:
-        UnstatedConfig: if there is none, or if its class takes arguments that only a `get_config`
-            of its own could state.
+        UnnamedObject: if the object has no `get_config`.
+        IncompleteConfig: if its class takes arguments that the inherited `get_config` omits.
     """
-    stated: Callable[[], dict[str, Any]] | None = getattr(item, "get_config", None)
-    if stated is None:
+    get_config: Callable[[], dict[str, Any]] | None = getattr(item, "get_config", None)
+    if get_config is None:
         raise UnnamedObject(
-            f"{kind}: found {item!r:.80} of type {type(item).__name__}, which no file can hold: "
-            "expected a function with a name, or an object with get_config()"
+            f"{kind}: expected a function with a name or an object with get_config(), "
+            f"found {item!r:.80} of type {type(item).__name__}, which no file can store"
         )
-    config = stated()
+    config = get_config()
     if isinstance(config, Mapping):
         check_stated(item, config)
     return config
 
 
 def check_stated(item: Any, config: Mapping[str, Any]) -> None:
-    """Refuse a configuration that a class has inherited and that lacks arguments of its own.
+    """Check that an inherited `get_config` returns all arguments of the class.
 
     Raises:
-        UnstatedConfig: naming the class and the arguments.
+        IncompleteConfig: naming the class and the missing arguments.
     """
-    unsaid = sorted(_own_arguments(type(item)) - set(config))
-    if unsaid:
+    missing = sorted(_own_arguments(type(item)) - set(config))
+    if missing:
         named = f"{item.name!r}: " if getattr(item, "name", None) else ""
-        raise UnstatedConfig(
-            f"{named}{type(item).__name__} takes the arguments {unsaid} and must state "
-            "get_config(), which returns them with those of super().get_config(), to be saved"
+        raise IncompleteConfig(
+            f"{named}{type(item).__name__} takes the arguments {missing}; to save it, define a "
+            "get_config() that adds them to super().get_config()"
         )
 
 
 def _own_arguments(kind: type) -> frozenset[str]:
-    """Return what the constructor takes by name, if no `get_config` below it can know of it.
+    """Return the named constructor arguments of a class whose `get_config` is inherited.
 
-    The configuration of a graph is its layers, whatever the class that made it takes; that of a
-    class with fields follows from them.
+    Empty for a functional graph, whose configuration is its layers, and for a class with fields,
+    whose configuration follows from them.
     """
     level = _level(kind, "__init__")
     owner = vars(kind.__mro__[level])
@@ -66,5 +66,5 @@ def _own_arguments(kind: type) -> frozenset[str]:
 
 
 def _level(kind: type, method: str) -> int:
-    """Return how far up among the classes that a class inherits from a method is stated."""
+    """Return the position in the method resolution order of the class that defines a method."""
     return next(level for level, each in enumerate(kind.__mro__) if method in each.__dict__)

@@ -25,7 +25,7 @@ class Constraint(Configured, ABC):
 
 @configurable
 class MaxNorm(Constraint):
-    """Norms along `axis` of at most `max_value`.
+    """Scales weights so that their norms along `axis` are at most `max_value`.
 
     Source: Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html, section 5.1.
     """
@@ -41,7 +41,7 @@ class MaxNorm(Constraint):
 
 
 class NonNeg(Constraint):
-    """Negative elements become 0. Source: https://keras.io/2.16/api/layers/constraints/."""
+    """Sets negative elements to 0. Source: https://keras.io/2.16/api/layers/constraints/."""
 
     def __call__(self, w: Operand) -> np.ndarray:
         w = np.asarray(value_of(w))
@@ -50,7 +50,7 @@ class NonNeg(Constraint):
 
 @configurable
 class UnitNorm(Constraint):
-    """Norms along `axis` of 1. Source: https://keras.io/2.16/api/layers/constraints/."""
+    """Scales norms along `axis` to 1. Source: https://keras.io/2.16/api/layers/constraints/."""
 
     axis: Axis = 0
 
@@ -61,7 +61,7 @@ class UnitNorm(Constraint):
 
 @configurable
 class MinMaxNorm(Constraint):
-    """Norms along `axis` moved into [min_value, max_value] by a share of `rate` of the way.
+    """Moves norms along `axis` towards [min_value, max_value], by the fraction `rate`.
 
     Source: https://keras.io/2.16/api/layers/constraints/#minmaxnorm-class
     """
@@ -98,17 +98,17 @@ CONSTRAINTS: Catalogue[Constraint] = Catalogue(
 
 
 def get(identifier: Any, *, custom_objects: CustomObjects | None = None) -> Constraint | None:
-    """Return the constraint that a name, an entry or a class stands for; None for None."""
+    """Return the constraint for a name, an entry or a class; None for None."""
     return cast("Constraint | None", CONSTRAINTS.get(identifier, custom_objects=custom_objects))
 
 
 def deserialize(
     entry: str | Mapping[str, Any], *, custom_objects: CustomObjects | None = None
 ) -> Constraint:
-    """Return the constraint that an entry describes."""
+    """Return the constraint for a serialized entry."""
     return cast("Constraint", CONSTRAINTS.deserialize(entry, custom_objects=custom_objects))
 
 
 def serialize(constraint: Constraint | None) -> Config | None:
-    """Return the entry that describes a constraint."""
+    """Return the serialized entry of a constraint."""
     return cast("Config | None", CONSTRAINTS.serialize(constraint))

@@ -1,4 +1,4 @@
-"""The user's own classes and functions by name: global, in a scope, or registered in a package."""
+"""Custom objects: user classes and functions by name, global, per scope, or registered."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,13 +16,13 @@ _SCOPE: ContextVar[CustomObjects] = ContextVar(
 
 
 def get_custom_objects() -> dict[str, Any]:
-    """Return the process's custom objects by name, for the user to change."""
+    """Return the global dictionary of custom objects, which users may change."""
     return _GLOBAL
 
 
 @contextmanager
 def custom_object_scope(*objects: CustomObjects) -> Iterator[None]:
-    """Make custom objects known within the block."""
+    """Add custom objects within the block."""
     merged = dict(_SCOPE.get())
     for mapping in objects:
         merged.update(mapping)
@@ -34,14 +34,14 @@ def custom_object_scope(*objects: CustomObjects) -> Iterator[None]:
 
 
 def active_custom_objects(given: CustomObjects | None = None) -> dict[str, Any]:
-    """Return every custom object known here; those given win over the scope's and the process's."""
+    """Return all custom objects; `given` takes precedence over the scope and the global ones."""
     return {**_GLOBAL, **_SCOPE.get(), **(given or {})}
 
 
 def register_keras_serializable(
     package: str = "Custom", name: str | None = None
 ) -> Callable[[Registered], Registered]:
-    """Return a decorator that makes a class or function known as `package>name`."""
+    """Return a decorator that registers a class or function as `package>name`."""
 
     def register(item: Registered) -> Registered:
         key = f"{package}>{name or item.__name__}"
@@ -52,7 +52,7 @@ def register_keras_serializable(
 
 
 def registered_name(item: object) -> str:
-    """Return the name under which a class or function was registered, else its own name."""
+    """Return the registered name of a class or function, or its `__name__`."""
     for key, known in _GLOBAL.items():
         if known is item and ">" in key:
             return key
@@ -60,6 +60,6 @@ def registered_name(item: object) -> str:
 
 
 def custom_object(name: str, given: CustomObjects | None = None) -> Any | None:
-    """Return the custom object of that name, with or without its package, or None."""
+    """Return the custom object with that name, with or without its package, or None."""
     known = active_custom_objects(given)
     return known.get(name, known.get(name.rpartition(">")[2]))

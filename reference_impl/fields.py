@@ -9,7 +9,7 @@ with a value has that as its default; those after `_: KW_ONLY` are given by name
         _: KW_ONLY
         kernel_regularizer: Any = argument(REGULARIZER, default=None)
 
-A user's own class is an ordinary one, with a constructor and a `get_config` of its own.
+User-defined subclasses are ordinary classes that define a constructor and `get_config`.
 """
 
 import inspect
@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast, dataclass_transform, get_origin
 
-from saveproof.reference_impl.config_types import made_from
+from saveproof.reference_impl.config_types import construct
 from saveproof.reference_impl.plain import is_ours, plain, plain_but_arrays, with_plain_arguments
 
 Class = TypeVar("Class", bound=type)
@@ -26,20 +26,20 @@ Config = dict[str, Any]
 REQUIRED: Any = inspect.Parameter.empty
 
 ConfigEntry = tuple[str, str, Callable[[Any, str], Any], bool]
-"""An argument in a configuration: name, attribute, and `to_config` and `optional` of its form."""
+"""An argument in a configuration: name, attribute, and its form's `to_config` and `optional`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How arguments of one kind are checked, kept and written to a configuration.
+    """How arguments of one kind are checked, stored and written to a configuration.
 
     Attributes:
-        convert: returns the value that the object keeps, from the object, the argument's name and
-            the value given; raises if that is not allowed.
+        convert: returns the value to store, from the object, the argument's name and the given
+            value; raises an error for an invalid value.
         to_config: returns the value for the configuration, from the object and the attribute's
             name.
-        takes: the type of what is given, where that is not the type of what is kept; the
-            annotation is `Any` then, since a type checker reads it for both.
+        takes: the type of the given value, if it differs from that of the stored value; the
+            annotation is then `Any`, since a type checker uses it for both.
         optional: whether a configuration leaves it out while it is None.
     """
 
@@ -57,13 +57,13 @@ class Argument:
     """An argument of a class.
 
     Attributes:
-        form: how it is checked, kept and written to a configuration.
-        default: its value if none is given; without one it is required.
-        init: False for an attribute that is no argument; the class has its default.
-        kw_only: whether it is given by name alone.
+        form: how it is checked, stored and written to a configuration.
+        default: its default value; without one it is required.
+        init: False for an attribute that is not an argument; the class holds its default.
+        kw_only: whether it is keyword-only.
         kept: whether the attribute is set; if not, `__pre_init__` uses the value.
-        in_config: whether the configuration has it.
-        array: whether an array, or a list of them, stays one.
+        in_config: whether the configuration contains it.
+        array: whether arrays, or lists of them, are not converted to lists.
         alias: its name in the constructor and the configuration, if not the attribute's.
         attribute: its name in the class.
         annotation: the type of the attribute.
@@ -87,7 +87,7 @@ class Argument:
 
     @property
     def takes(self) -> Any:
-        """The type of what is given."""
+        """The type of the given value."""
         return self.annotation if self.form.takes is REQUIRED else self.form.takes
 
     def as_plain(self, value: Any) -> Any:
@@ -105,7 +105,7 @@ def argument(
     array: bool = False,
     alias: str = "",
 ) -> Any:
-    """Return an argument of a class, as a dataclass's `field`; `Argument` explains its options."""
+    """Return an argument of a class, like a dataclass's `field`; `Argument` lists the options."""
     return Argument(
         form=form,
         default=default,
@@ -118,9 +118,9 @@ def argument(
 
 
 def attribute(*, default: Any = REQUIRED, init: Literal[False] = False) -> Any:
-    """Return an attribute that is no argument, with its default.
+    """Return an attribute that is not an argument, with its default.
 
-    It also removes an argument of this name that a base class has.
+    It also removes the argument with this name from a base class.
     """
     return Argument(default=default, init=init)
 
@@ -137,7 +137,7 @@ class Configured:
     __config_entries__: ClassVar[Sequence[ConfigEntry]] = ()
     """The arguments in the configuration, in its order."""
     first_in_config: ClassVar[tuple[str, ...]] = ()
-    """Arguments that the configuration begins with, where Keras orders them otherwise."""
+    """The first arguments in the configuration, if Keras's order differs from that of the class."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Convert NumPy's numbers for a built-in class that writes its constructor by hand."""
@@ -148,19 +148,19 @@ class Configured:
             type.__setattr__(cls, "__init__", made)
 
     def __pre_init__(self, given: Mapping[str, Any]) -> None:
-        """Use the arguments that are not kept; runs before attributes are set."""
+        """Use arguments that are not stored; runs before attributes are set."""
 
     def __post_init__(self) -> None:
         """Check arguments that depend on each other; runs after attributes are set."""
 
     def get_config(self) -> Config:
-        """Return the arguments that the constructor needs to make this object again."""
+        """Return the constructor's arguments for an equal object."""
         return config_of_fields(self)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Return the object that `get_config` described, in its initial state."""
-        return made_from(cls, config)
+        """Return an object from its configuration, in its initial state."""
+        return construct(cls, config)
 
 
 def config_of_fields(item: Configured) -> Config:
@@ -189,7 +189,7 @@ def configurable(cls: Class) -> Class:
 
 
 def _is_repeated(one: Argument, other: Argument | None) -> bool:
-    """Return whether a class declares an argument anew with the default and type of its base."""
+    """Return whether a class redeclares an argument with the default and type of its base."""
     return other is not None and one.default is other.default and one.takes == other.takes
 
 
@@ -230,9 +230,9 @@ def _constructor(
 ) -> Callable[..., None]:
     """Return the constructor of a class.
 
-    Its signature shows the arguments that may be given by position and those that the class adds;
-    the others of its base classes are in `**kwargs`. As in a dataclass it is compiled from source,
-    so that Python binds the arguments.
+    Its signature contains positional arguments and those that the class adds; others of its base
+    classes are in `**kwargs`. As in a dataclass it is compiled from source, so Python binds the
+    arguments.
     """
     by_position = [one for one in every if not one.kw_only]
     by_name = [one for one in new if one.kw_only]

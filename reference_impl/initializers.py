@@ -1,6 +1,6 @@
-"""Initializers: the values that weights start with.
+"""Initializers: the initial values of weights.
 
-Long because Keras has that many, each with its distribution and its source beside it.
+The file is long because it holds all initializers of Keras, each with its source.
 """
 
 import math
@@ -34,7 +34,7 @@ class Initializer(Configured, ABC):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Return the initializer that `get_config` described; old files have a dtype there."""
+        """Return the initializer for a configuration; ignore the dtype that old files store."""
         return super().from_config({key: config[key] for key in config if key != "dtype"})
 
 
@@ -83,8 +83,8 @@ class Identity(Initializer):
 class RandomUniform(Initializer):
     """Uniform in [minval, maxval).
 
-    With a seed, every call gives the same values for the same shape; without, the seed of each
-    call is drawn from the generator of the process. So in all random initializers here.
+    With a seed, every call with the same shape returns the same values. Without one, each call
+    draws its seed from the process-wide generator. This holds for all random initializers.
     """
 
     minval: float = -0.05
@@ -150,7 +150,7 @@ class VarianceScaling(Initializer):
     https://keras.io/2.16/api/layers/initializers/#variancescaling-class.
 
     Raises:
-        ValueError: If scale, mode or distribution is none of those that Keras knows.
+        ValueError: If scale is not positive, or Keras has no such mode or distribution.
     """
 
     scale: float = argument(Form(_positive), default=1.0)
@@ -172,7 +172,7 @@ class VarianceScaling(Initializer):
 
 @configurable
 class _SeededOnly(VarianceScaling):
-    """A variance scaling whose seed is its only argument; the others are the class's."""
+    """A variance scaling with the seed as its only argument; the class fixes the others."""
 
     scale: float = attribute()
     mode: str = attribute()
@@ -219,7 +219,7 @@ class LecunNormal(_SeededOnly):
 class Orthogonal(Initializer):
     """A random matrix with orthonormal rows or columns, times `gain`.
 
-    Source: Saxe et al. 2014, https://arxiv.org/abs/1312.6120. The leading axes are taken together.
+    Source: Saxe et al. 2014, https://arxiv.org/abs/1312.6120. The leading axes are flattened.
     """
 
     gain: float = 1.0
@@ -249,7 +249,7 @@ _FANS: Mapping[str, Callable[[int, int], float]] = {
 
 
 def fans(shape: Sequence[int]) -> tuple[int, int]:
-    """The number of inputs and outputs of one unit, for a kernel (*window, inputs, outputs)."""
+    """Return (fan_in, fan_out) of a kernel of shape (*window, inputs, outputs)."""
     if len(shape) < 2:
         size = math.prod(shape)
         return size, size
@@ -258,7 +258,7 @@ def fans(shape: Sequence[int]) -> tuple[int, int]:
 
 
 def as_dtype(name: str | np.dtype) -> np.dtype:
-    """The dtype of this name; NumPy does not know bfloat16 by itself."""
+    """Return the dtype with this name; NumPy itself has no bfloat16."""
     return np.dtype(ml_dtypes.bfloat16) if name == "bfloat16" else np.dtype(name)
 
 
@@ -316,17 +316,17 @@ INITIALIZERS: Catalogue[Initializer] = Catalogue(
 
 
 def get(identifier: Any, *, custom_objects: CustomObjects | None = None) -> Initializer | None:
-    """Return the initializer that a name, an entry or a class stands for; None for None."""
+    """Return the initializer for a name, an entry or a class; None for None."""
     return cast("Initializer | None", INITIALIZERS.get(identifier, custom_objects=custom_objects))
 
 
 def deserialize(
     entry: str | Mapping[str, Any], *, custom_objects: CustomObjects | None = None
 ) -> Initializer:
-    """Return the initializer that an entry describes."""
+    """Return the initializer for a serialized entry."""
     return cast("Initializer", INITIALIZERS.deserialize(entry, custom_objects=custom_objects))
 
 
 def serialize(initializer: Initializer | None) -> Config | None:
-    """Return the entry that describes an initializer."""
+    """Return the serialized entry of an initializer."""
     return cast("Config | None", INITIALIZERS.serialize(initializer))

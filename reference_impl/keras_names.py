@@ -1,4 +1,4 @@
-"""Classes of Keras by name, beside those always offered here: a file may hold them too."""
+"""Names of Keras classes that the reference does not implement, for messages about files."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,21 +36,21 @@ TrueNegatives TruePositives STFT
 """
 
 KERAS_CLASSES = frozenset(_LAYERS.split() + _OTHERS.split())
-"""Those of Keras 2 and 3 that a file can name; asked only about a name that is not known here."""
+"""Class names of Keras 2 and 3 that a file may contain."""
 
 
 def of_keras(name: str, entry: Mapping[str, Any]) -> bool:
-    """Return whether a class that an entry names, and that is not offered, is one of Keras's own.
+    """Return whether an entry names a Keras class that the reference does not implement.
 
-    An entry of `.keras` has its module beside it; other formats have the name alone.
+    `.keras` entries also give the module; other formats give only the name.
     """
     module = str(entry.get("module") or "").partition(".")[0]
     return name in KERAS_CLASSES or module in ("keras", "tf_keras")
 
 
 def advice(name: str) -> str:
-    """Return what can be done about a class of Keras that is not offered here."""
+    """Return advice for loading a file with a Keras class that is not implemented here."""
     return (
-        f"{name!r} is a class of Keras that is not offered here: load the file with Keras, or pass "
-        f"custom_objects={{{name!r}: <a class of yours that does the same>}}"
+        f"{name!r} is a Keras class that is not implemented here: load the file with Keras, or "
+        f"pass custom_objects={{{name!r}: <a class of yours that does the same>}}"
     )

@@ -1,4 +1,4 @@
-"""How large what a file describes may become, and the one setting that allows more."""
+"""Memory limits for loading files, and `allow_size`, which raises them."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,20 +12,20 @@ from saveproof.reference_impl.loading import LoadError
 from saveproof.reference_impl.state import Array, StoredArray
 
 SLACK = 1 << 24
-"""Bytes that a part of any file may take, however small the file is."""
+"""Bytes that a part of any file may always take in memory."""
 
 LARGEST_MODEL = 1 << 32
-"""Bytes of weights that a configuration alone may ask for."""
+"""Bytes of weights that a configuration without stored weights may create."""
 
 EXPANSION = 3
-"""How many times its size on disk a compressed file may take in memory."""
+"""The largest allowed ratio of a compressed file's size in memory to its size on disk."""
 
 _ALLOWED: ContextVar[int] = ContextVar("allowed", default=0)
 
 
 @dataclass(slots=True)
 class _Budget:
-    """What the weights of a model may still take, and why it is not more."""
+    """The bytes that a model's weights may still take, and the reason for the limit."""
 
     left: int
     reason: str
@@ -35,14 +35,14 @@ _BUDGET: ContextVar[_Budget | None] = ContextVar("budget", default=None)
 
 
 class TooLarge(LoadError):
-    """A file asks for more memory than it may; the message says how to allow it."""
+    """Loading a file would exceed its memory limit; the message says how to raise it."""
 
 
 @contextmanager
 def allow_size(nbytes: int) -> Iterator[None]:
-    """Let a file expand to, and a configuration make a model of, that many bytes in the block.
+    """Raise the memory limits to `nbytes` within the block.
 
-    For a file whose origin you trust, and that was refused with `TooLarge`.
+    Use it for a trusted file whose load raised `TooLarge`.
     """
     token = _ALLOWED.set(nbytes)
     try:
@@ -52,7 +52,7 @@ def allow_size(nbytes: int) -> Iterator[None]:
 
 
 def check_expansion(size: int, stored: int, *, where: str) -> None:
-    """Check that what takes `stored` bytes of a file does not take too many in memory.
+    """Check that data of `stored` bytes in a file may expand to `size` bytes in memory.
 
     Raises:
         TooLarge: naming `where`.
@@ -64,17 +64,17 @@ def check_expansion(size: int, stored: int, *, where: str) -> None:
 
 @contextmanager
 def building(*, held: int | None = None) -> Iterator[None]:
-    """Let the layers made within the block have limited weights in all; the outermost block counts.
+    """Limit the total weights of layers created within the block; nested blocks have no effect.
 
     Args:
-        held: bytes of weights that the file holds, if it holds the weights, too.
+        held: bytes of weights that the file stores, if it stores any.
     """
     if _BUDGET.get() is not None:
         yield
         return
-    budget = _Budget(max(LARGEST_MODEL, _ALLOWED.get()), "of a configuration alone")
+    budget = _Budget(max(LARGEST_MODEL, _ALLOWED.get()), "for a configuration without weights")
     if held is not None:
-        budget = _Budget(max(held + SLACK, _ALLOWED.get()), f"of a file that holds {held}")
+        budget = _Budget(max(held + SLACK, _ALLOWED.get()), f"for a file with {held} bytes")
     token = _BUDGET.set(budget)
     try:
         yield
@@ -83,13 +83,13 @@ def building(*, held: int | None = None) -> Iterator[None]:
 
 
 def check_size(shape: Sequence[int], dtype: str, *, where: str, keep: bool = True) -> None:
-    """Check, before an array is made, that a configuration from a file may ask for it.
+    """Check the size of an array that a configuration from a file requires, before creating it.
 
     Args:
         shape: of the array.
-        dtype: its type.
-        where: names the layer and the array.
-        keep: whether it stays, as a weight does.
+        dtype: of the array.
+        where: names the layer and the array in messages.
+        keep: whether the array counts towards the total, as a weight does.
 
     Raises:
         TooLarge: naming `where`.
@@ -106,10 +106,9 @@ def check_size(shape: Sequence[int], dtype: str, *, where: str, keep: bool = Tru
 
 
 def held_by(arrays: Iterable[Array]) -> int:
-    """Return the bytes of weights that a file holds.
+    """Return the bytes of weights that a file stores.
 
-    Beyond what a configuration alone may ask for, those count that are not compressed, and each
-    only once however often it is listed.
+    Above `LARGEST_MODEL` only uncompressed arrays count, and each array only once.
     """
     listed = list(arrays)
     held = sum(array.nbytes for array in listed)
@@ -127,5 +126,5 @@ def _too_large(where: str, size: int, most: int) -> TooLarge:
     found = size if size < 1 << 63 else "more than 2**63"
     return TooLarge(
         f"{where}: expected up to {most} bytes in memory, found {found}; if you trust the file, "
-        "load it within `with keras.utils.allow_size(BYTES):`, BYTES being what all of it needs"
+        "load it within `with keras.utils.allow_size(BYTES):`, where BYTES is its total size"
     )

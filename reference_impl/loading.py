@@ -1,7 +1,7 @@
-"""Loading: the one error of what can't be loaded, and the file and keys that lead to it.
+"""`LoadError`, the base of all errors of invalid files, and the place in a file that it names.
 
-What is read is walked with `at(key)` around each part. An error that arises within says where it
-was, and what a constructor raises on a file's data becomes a `LoadError`, from the original.
+Loaders enter `at(key)` around each part that they read. An error raised within names that place,
+and an exception that a constructor raises for a file's data becomes a `LoadError`.
 """
 
 from collections.abc import Mapping
@@ -14,26 +14,26 @@ from typing import Any, Self, TypeGuard
 Key = str | int
 
 LONGEST = 12
-"""Keys that a message shows of a place: a configuration may be nested without end."""
+"""The largest number of keys that a message shows; a configuration may be nested deeply."""
 
 _OF_DATA = (
     *(TypeError, ValueError, LookupError, AttributeError, ArithmeticError),
     *(RecursionError, AssertionError),
 )
-"""What Python, NumPy and the reference raise when data is not what code takes it for."""
+"""Exceptions that Python, NumPy and the reference raise for invalid data."""
 
 _OURS = ("builtins.", "numpy.", "json.", "saveproof.reference_impl.", "binascii.", "struct.")
-"""Packages whose errors are of the data; others are of the user's own code, and stay so."""
+"""Packages whose exceptions mean invalid data; exceptions of user code pass through unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a file or a configuration something stands.
+    """A place in a file or a configuration.
 
     Attributes:
         source: the file.
-        keys: that lead to it.
-        held: what stands there, if it is a mapping whose parts others look up.
+        keys: the keys from the file's root to the place.
+        held: the mapping at the place, for `at_value`.
     """
 
     source: str = ""
@@ -41,7 +41,7 @@ class Place:
     held: Mapping[str, Any] | None = None
 
     def __str__(self) -> str:
-        """Return the file, then the keys as Python has them: `config.layers[2].units`."""
+        """Return the file, then the keys in Python's notation: `config.layers[2].units`."""
         shown = self.keys
         if len(shown) > LONGEST:
             shown = (*shown[: LONGEST // 2], "…", *shown[-LONGEST // 2 :])
@@ -50,22 +50,22 @@ class Place:
 
 
 class Located(Exception):
-    """An error that says where what is loaded is not what it must be."""
+    """An exception that names the invalid place in a file or configuration."""
 
     place: Place | None = None
 
     def __str__(self) -> str:
-        """Return the place before the rest, unless that begins with it."""
+        """Return the message, prefixed with the place unless it starts with it."""
         text, place = super().__str__(), str(self.place or "")
         return text if not place or text.startswith(place) else f"{place}: {text}"
 
 
 class LoadError(Located, ValueError):
-    """What is loaded, a file or a configuration, is not what it must be: where, and how."""
+    """A file or a configuration is invalid; the message names the place and the fault."""
 
 
 class MalformedEntry(LoadError):
-    """A part of a configuration is missing, of another type, or of no meaning to its class."""
+    """A part of a configuration is missing, has the wrong type, or is rejected by its class."""
 
 
 _NOWHERE = Place()
@@ -73,7 +73,7 @@ _PLACE: ContextVar[Place] = ContextVar("place in what is loaded", default=_NOWHE
 
 
 class _Within:
-    """A part of what is loaded: what is raised within it is said to be there."""
+    """A context that adds a place to exceptions raised within it."""
 
     __slots__ = ("_place", "_token", "_who")
 
@@ -104,38 +104,38 @@ class _Within:
     def _malformed(self, error: Exception) -> MalformedEntry:
         own = type(error).__module__.startswith("saveproof.reference_impl")
         text = str(error) if own else f"{type(error).__name__}: {error}"
-        made = MalformedEntry(f"{self._who} can't be made of it: {text}" if self._who else text)
+        made = MalformedEntry(f"cannot construct {self._who}: {text}" if self._who else text)
         made.place = self._place
         return made
 
 
 def _is_of_data(error: BaseException | None) -> TypeGuard[Exception]:
-    """Say whether this is raised of data that is not what code takes it for.
+    """Return whether an exception means invalid data rather than a fault in user code.
 
-    A plain NotImplementedError is: of a class that states no `call`, from which nothing is made.
+    A plain NotImplementedError does: the file names a class that defines no `call`.
     """
     ours = f"{type(error).__module__}.".startswith(_OURS)
     return (ours and isinstance(error, _OF_DATA)) or type(error) is NotImplementedError
 
 
 def at(*keys: Key, who: str = "", held: Mapping[str, Any] | None = None) -> _Within:
-    """Return the part of what is being loaded that these keys lead to.
+    """Return a context for a part of the file or configuration that is being loaded.
 
     Args:
-        keys: to it from what is around.
-        who: the class that is made of it, for messages.
-        held: what stands there, for `at_value`.
+        keys: from the enclosing context to the part.
+        who: the object to construct from the part, for messages.
+        held: the mapping at the part, for `at_value`.
     """
     here = _PLACE.get()
     return _Within(Place(here.source, (*here.keys, *keys), held), who)
 
 
 def at_value(value: Any) -> _Within:
-    """Return the part that is this value, of the arguments from which an object is being made."""
+    """Return a context for the argument with this value, among those of the enclosing context."""
     held = _PLACE.get().held or {}
     return at(*[key for key, known in held.items() if known is value][:1])
 
 
 def loading(source: str | Path, *keys: Key) -> _Within:
-    """Return a file that is being loaded, or the part of it that these keys lead to."""
+    """Return a context for loading a file, or the part of it at these keys."""
     return _Within(Place(str(source), keys), "")

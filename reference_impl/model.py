@@ -1,4 +1,4 @@
-"""The public `Model` and `Sequential`: where models and their files meet."""
+"""The public `Model` and `Sequential`: models with the methods that save and load files."""
 
 from saveproof.reference_impl.engine import model, sequential
 from saveproof.reference_impl.layers import LAYERS
@@ -10,12 +10,12 @@ from saveproof.reference_impl.targets import Target
 
 
 class Model(model.Model):
-    """A functional model, made of `inputs` and `outputs`, or a subclass that states `call`.
+    """A functional model from `inputs` to `outputs`, or a subclass that defines `call`.
 
     Args:
-        inputs: symbolic tensors of `keras.Input`, one or nested; none for a subclassed model.
-        outputs: symbolic tensors computed from them.
-        name: by default `model`, `model_1`…, or from the name of the subclass.
+        inputs: symbolic tensors made by `keras.Input`, one or nested; omit for a subclassed model.
+        outputs: symbolic tensors computed from the inputs.
+        name: by default `model`, `model_1`…, or the subclass's name in snake case.
     """
 
     def save(
@@ -27,7 +27,7 @@ class Model(model.Model):
         *,
         dialect: str | None = None,
     ) -> None:
-        """Write the whole model to a file: see `model_files.save_model`."""
+        """Save the whole model to a file; see `model_files.save_model`."""
         model_files.save_model(
             self,
             filepath,
@@ -45,7 +45,7 @@ class Model(model.Model):
         *,
         dialect: str | None = None,
     ) -> None:
-        """Write the weights to a file: see `model_files.save_weights`."""
+        """Save the weights to a file; see `model_files.save_weights`."""
         model_files.save_weights(
             self, filepath, overwrite=overwrite, save_format=save_format, dialect=dialect
         )
@@ -57,22 +57,22 @@ class Model(model.Model):
         *,
         skip_mismatch: bool = False,
     ) -> LoadStatus | None:
-        """Read weights from a file, all or none: see `model_files.load_weights`."""
+        """Load weights from a file; on any error none changes. See `model_files.load_weights`."""
         return model_files.load_weights(
             self, filepath, by_name=by_name, skip_mismatch=skip_mismatch
         )
 
 
 class Sequential(sequential.Sequential, Model):
-    """A stack of layers with one input and one output each.
+    """A stack of layers, each with one input and one output.
 
-    The input's shape is known from an `InputLayer` or `keras.Input` in front, from the first
-    layer's `input_shape`, or from the first data that the model is called on.
+    An `InputLayer` or `keras.Input` in front, the first layer's `input_shape`, or the first call
+    on data sets the shape of the input.
     """
 
 
 class Revived(revived.Revived, Model):
-    """A subclassed model that came back from a SavedModel without its class."""
+    """A subclassed model loaded from a SavedModel without its class."""
 
 
 register_built_in(

@@ -1,4 +1,4 @@
-"""Keras's namespace `keras.models`: models, and how they are read, written and cloned."""
+"""`keras.models`: models, and functions that save, load and clone them."""
 
 from saveproof.reference_impl.cloning import clone_model
 from saveproof.reference_impl.model import Model, Sequential

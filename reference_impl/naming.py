@@ -1,4 +1,4 @@
-"""Names that Keras gives to what the user left unnamed: `dense`, `dense_1`, `input_1`."""
+"""Default names of layers and models, as in Keras: `dense`, `dense_1`, `input_1`."""
 
 import re
 from collections import Counter
@@ -20,8 +20,8 @@ def snake_case(class_name: str) -> str:
 def unique_name(prefix: str, *, zero_based: bool = True) -> str:
     """Return `prefix` at its first use and `prefix_1`, `prefix_2`… afterwards.
 
-    The count is the process's, as in Keras; `clear_session` starts it again.
-    With `zero_based=False` the first name already carries a number (`input_1`).
+    As in Keras, the counter is global; `clear_session` resets it.
+    With `zero_based=False` the first name also has a number (`input_1`).
     """
     count = _USED[prefix] + (0 if zero_based else 1)
     _USED[prefix] += 1
@@ -29,5 +29,5 @@ def unique_name(prefix: str, *, zero_based: bool = True) -> str:
 
 
 def clear_session() -> None:
-    """Forget every name given so far, as `keras.backend.clear_session` does."""
+    """Reset the counters of default names, as `keras.backend.clear_session` does."""
     _USED.clear()

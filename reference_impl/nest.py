@@ -10,7 +10,7 @@ Shape = tuple[int | None, ...]
 
 
 def leaves(structure: Nested) -> Iterator[Any]:
-    """Yield the leaves in order; a dictionary's in the order of its sorted keys, as Keras does."""
+    """Yield the leaves in order; those of a dictionary by sorted key, as in Keras."""
     if isinstance(structure, dict):
         for key in sorted(structure):
             yield from leaves(structure[key])
@@ -31,7 +31,7 @@ def map_leaves(function: Callable[[Any], Any], structure: Nested) -> Nested:
 
 
 def is_shape(structure: Nested) -> bool:
-    """Say whether this is one shape: a sequence of sizes, where None is a size left open."""
+    """Return whether this is one shape: a sequence of lengths, None for an open length."""
     return isinstance(structure, list | tuple) and all(
         size is None or isinstance(size, int) for size in structure
     )

@@ -1,7 +1,7 @@
-"""Plain arguments: what a program gives as NumPy has it, as the numbers, names and lists of Python.
+"""Conversion of NumPy scalars, arrays and dtypes to Python numbers, lists and names.
 
-Constructors of built-in classes take their arguments so, and configurations are written so, such
-that what is saved is what was computed with.
+Constructors of built-in classes convert their arguments, so that a configuration stores the values
+that the object computes with.
 """
 
 import inspect
@@ -19,9 +19,9 @@ ARRAY = "__numpy__"
 
 
 def plain(value: Any) -> Any:
-    """Return NumPy's scalars, arrays and dtypes as numbers, nested lists and names; in containers.
+    """Return NumPy scalars, arrays and dtypes, also inside containers, as plain Python values.
 
-    What holds none of them is returned itself, and so is the entry of an object.
+    A value without any of them, and the serialized entry of an object, is returned unchanged.
 
     >>> plain((np.int64(3), np.dtype("float32"), None))
     (3, 'float32', None)
@@ -46,7 +46,7 @@ def plain(value: Any) -> Any:
 
 
 def _plain_scalar(value: Any) -> Any:
-    """Return a number, a text or the name of a dtype; itself if it is nothing of these."""
+    """Return a NumPy scalar or dtype as a Python number or string; other values unchanged."""
     if isinstance(value, type):
         return np.dtype(value).name if issubclass(value, np.generic) else value
     if isinstance(value, np.dtype):
@@ -57,12 +57,12 @@ def _plain_scalar(value: Any) -> Any:
 
 
 def plain_but_arrays(value: Any) -> Any:
-    """Return a number plain, and all else itself."""
+    """Return a NumPy number as a Python number; other values, such as arrays, unchanged."""
     return plain(value) if isinstance(value, np.generic | np.ndarray) and not value.ndim else value
 
 
 def with_plain_arguments(*, arrays: Collection[str] = ()) -> Callable[[Function], Function]:
-    """Return a decorator that has a function take its arguments plain, `arrays` as they are."""
+    """Return a decorator that converts a function's arguments with `plain`, except `arrays`."""
 
     def decorated(function: Function) -> Function:
         ways = [plain_but_arrays if name in arrays else plain for name in _names(function)]
@@ -83,14 +83,14 @@ def with_plain_arguments(*, arrays: Collection[str] = ()) -> Callable[[Function]
 
 
 def _names(function: Callable[..., Any]) -> list[str]:
-    """Return the names of the arguments that may be given by position."""
+    """Return the names of the positional arguments."""
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     given = inspect.signature(function).parameters.values()
     return [parameter.name for parameter in given if parameter.kind in kinds]
 
 
 def is_ours(item: Any) -> bool:
-    """Say whether a class or function is the project's own, not a user's."""
+    """Return whether a class or function belongs to this package rather than to user code."""
     return bool(item.__module__.startswith(f"{__package__}."))
 
 
@@ -105,14 +105,14 @@ def _json_value(value: Any) -> Any:
     found = plain(value)
     if found is value:
         raise TypeError(
-            f"configuration: expected plain data, found {value!r:.200} of type "
-            f"{type(value).__name__}: let get_config() return what JSON can hold"
+            f"configuration: expected values that JSON can represent, found {value!r:.200} of type "
+            f"{type(value).__name__}; return such values from get_config()"
         )
     return found
 
 
 def array_entry(array: np.ndarray) -> dict[str, Any]:
-    """Return the entry of an array in a configuration."""
+    """Return the configuration entry of an array."""
     return {
         "class_name": ARRAY,
         "config": {"value": array.tolist(), "dtype": array.dtype.name},
@@ -120,7 +120,7 @@ def array_entry(array: np.ndarray) -> dict[str, Any]:
 
 
 def with_arrays(config: Any) -> Any:
-    """Return a configuration with arrays in place of their entries."""
+    """Return a configuration in which arrays replace their entries."""
     if isinstance(config, Mapping):
         if config.get("class_name") == ARRAY and isinstance(config.get("config"), Mapping):
             return _array(config["config"])
@@ -134,7 +134,7 @@ def _array(config: Mapping[str, Any]) -> np.ndarray:
     """Return the array of an entry.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if the entry is not that of an array.
     """
     try:
         return np.array(config["value"], np.dtype(config["dtype"]))

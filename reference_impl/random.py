@@ -1,4 +1,4 @@
-"""Generators of random numbers whose whole state is four plain numbers."""
+"""A random number generator whose complete state is four integers."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -9,10 +9,10 @@ _WORD = 1 << 32
 
 
 class Generator:
-    """A counter-based generator: Philox keyed by the seed, at the number of the draw.
+    """A counter-based generator: Philox with the seed as key and the number of draws as counter.
 
-    Its state is a uint32 array of shape (4,): the seed's low and high word, then those of the
-    number of draws made. Equal states give equal numbers, whatever was drawn in between elsewhere.
+    Its state is a uint32 array of shape (4,): low and high word of the seed, then of the number of
+    draws. Equal states give equal numbers, independent of other generators.
     Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011).
     """
 
@@ -21,7 +21,7 @@ class Generator:
 
     @classmethod
     def resumed(cls, state: np.ndarray) -> Self:
-        """The generator that was in this state."""
+        """Return a generator that continues from this state."""
         generator = cls(0)
         generator.state = np.array(state, np.uint32).reshape(4)
         return generator
@@ -59,10 +59,10 @@ _PROCESS = Generator(0)
 
 
 def process_generator() -> Generator:
-    """The generator behind everything that was given no seed; seeded with 0 until set otherwise."""
+    """Return the generator used where no seed is given; its own seed is 0 by default."""
     return _PROCESS
 
 
 def set_random_seed(seed: int) -> None:
-    """Seed the generator behind everything that was given no seed."""
+    """Seed the process-wide generator."""
     _PROCESS.state = Generator(seed).state

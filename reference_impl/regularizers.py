@@ -22,14 +22,14 @@ class Regularizer(Configured, ABC):
 
 
 def _single(owner: Regularizer, _: str, value: float | None) -> float:
-    """Return a factor in single precision, as Keras keeps it."""
+    """Return a factor rounded to single precision, as in Keras."""
     if value is None or isinstance(value, bool) or not np.isfinite(value):
         raise ValueError(f"{type(owner).__name__}: expected a finite number, found {value!r}")
     return float(np.float32(value))
 
 
 def _factor(absent: float) -> Form:
-    """Return the form of a factor for which None stands for that number."""
+    """Return the form of a factor whose value None means `absent`."""
 
     def taken(owner: Regularizer, name: str, value: float | None) -> float:
         return _single(owner, name, absent if value is None else value)
@@ -120,7 +120,7 @@ REGULARIZERS: Catalogue[Regularizer] = Catalogue(
 
 
 def get(identifier: Any, *, custom_objects: CustomObjects | None = None) -> Regularizer | None:
-    """Return the regularizer that a name, an entry or a class stands for; None for None."""
+    """Return the regularizer for a name, an entry or a class; None for None."""
     if identifier == "l1_l2":
         return l1_l2()
     return cast("Regularizer | None", REGULARIZERS.get(identifier, custom_objects=custom_objects))
@@ -129,10 +129,10 @@ def get(identifier: Any, *, custom_objects: CustomObjects | None = None) -> Regu
 def deserialize(
     entry: str | Mapping[str, Any], *, custom_objects: CustomObjects | None = None
 ) -> Regularizer:
-    """Return the regularizer that an entry describes."""
+    """Return the regularizer for a serialized entry."""
     return cast("Regularizer", get(entry, custom_objects=custom_objects))
 
 
 def serialize(regularizer: Regularizer | None) -> Config | None:
-    """Return the entry that describes a regularizer."""
+    """Return the serialized entry of a regularizer."""
     return cast("Config | None", REGULARIZERS.serialize(regularizer))

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: the rate as a function of the step, in float32 as TensorFlow does."""
+"""Learning-rate schedules: the rate as a function of the step, in float32 as in TensorFlow."""
 
 import math
 from abc import ABC, abstractmethod
@@ -69,7 +69,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     Source: https://keras.io/2.16/api/optimizers/learning_rate_schedules/piecewise_constant_decay/
 
     Raises:
-        ValueError: Unless there is exactly one value more than there are boundaries.
+        ValueError: If the number of values is not the number of boundaries plus one.
     """
 
     boundaries: Sequence[float]
@@ -78,10 +78,10 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     name: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse values that are not one more than the boundaries."""
+        """Check that there is one more value than boundaries."""
         if len(self.boundaries) != len(self.values) - 1:
             raise ValueError(
-                f"PiecewiseConstantDecay: expected one value more than boundaries, found "
+                f"PiecewiseConstantDecay: expected one more value than boundaries, found "
                 f"{len(self.boundaries)} boundaries and {len(self.values)} values"
             )
 
@@ -93,7 +93,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
 @configurable
 class PolynomialDecay(LearningRateSchedule):
-    """(initial - end) * (1 - step / decay_steps) ** power + end; with `cycle` it starts again.
+    """(initial - end) * (1 - step / decay_steps) ** power + end; with `cycle` it repeats.
 
     Source: https://keras.io/2.16/api/optimizers/learning_rate_schedules/polynomial_decay/
     """
@@ -147,7 +147,7 @@ class CosineDecay(LearningRateSchedule):
 
 @configurable
 class CosineDecayRestarts(LearningRateSchedule):
-    """Half cosines that start again, each `t_mul` times as long and `m_mul` times as high.
+    """Repeated half cosines, each `t_mul` times as long and `m_mul` times as high as the last.
 
     Source: Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983, eq. 5.
     """
@@ -205,14 +205,14 @@ SCHEDULES: Catalogue[LearningRateSchedule] = Catalogue(
 
 
 def serialize(schedule: LearningRateSchedule) -> Config:
-    """Return the entry that describes a schedule in an optimizer's config."""
+    """Return the serialized entry of a schedule for an optimizer's config."""
     return cast("Config", SCHEDULES.serialize(schedule))
 
 
 def deserialize(
     config: Mapping[str, object], *, custom_objects: CustomObjects | None = None
 ) -> LearningRateSchedule:
-    """Return the schedule that an entry describes."""
+    """Return the schedule for a serialized entry."""
     return cast(
         "LearningRateSchedule", SCHEDULES.deserialize(config, custom_objects=custom_objects)
     )

@@ -1,4 +1,4 @@
-"""Everything that a checkpoint can hold, as plain data between models and file formats."""
+"""The state of a model as plain data, exchanged between models and file formats."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 KERAS_VERSION = "2.21.0"
-"""The release of tf_keras whose layouts are written."""
+"""The tf_keras release whose file layouts are written."""
 
 BACKEND = "tensorflow"
 
 KERAS_3_VERSION = "3.0.5"
-"""The release of Keras 3 whose words are written: every later one reads them, too."""
+"""The Keras 3 release whose configurations are written; later releases read them too."""
 
 Entry = Mapping[str, Any]
 Shape = tuple[int | None, ...]
@@ -21,10 +21,10 @@ Shape = tuple[int | None, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredArray:
-    """An array in a file that takes more memory than it has bytes there: read when asked for.
+    """A compressed array in a file, read on demand.
 
-    Its shape is compared with that of the variable it is for before it is. NumPy's functions read
-    it; `array_of` does for those who need an array.
+    Its shape is compared with the variable's before it is read. NumPy functions read it through
+    `__array__`; `array_of` returns the array.
     """
 
     shape: tuple[int, ...]
@@ -33,7 +33,7 @@ class StoredArray:
 
     @property
     def nbytes(self) -> int:
-        """The bytes it takes in memory."""
+        """The number of bytes in memory."""
         return math.prod(self.shape) * self.dtype.itemsize
 
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:  # noqa: FBT001 (NumPy's protocol)
@@ -45,26 +45,26 @@ Array = np.ndarray | StoredArray
 
 
 def array_of(value: Array) -> np.ndarray:
-    """Return the array itself, read from the file if it is not yet."""
+    """Return the array, reading it from the file if needed."""
     return value.read() if isinstance(value, StoredArray) else value
 
 
 @dataclass(frozen=True, slots=True)
 class NamedArray:
-    """An array and the name under which the file has it; `value` reads it if it is not yet."""
+    """An array and its name in the file; `value` reads it if needed."""
 
     name: str
     held: Array
 
     @property
     def value(self) -> np.ndarray:
-        """The array itself."""
+        """The array, read from the file if needed."""
         return array_of(self.held)
 
 
 @dataclass(frozen=True, slots=True)
 class LayerWeights:
-    """A layer's weights in order: the trainable ones first."""
+    """The weights of a layer in order, trainable ones first."""
 
     layer: str
     weights: tuple[NamedArray, ...]
@@ -72,10 +72,10 @@ class LayerWeights:
 
 @dataclass(frozen=True, slots=True)
 class WeightsState:
-    """The weights of a model: layer by layer in order, then those of the model itself.
+    """The weights of a model: layer by layer, then those of the model itself.
 
-    `trainable` is the flag of each layer, as `Extras` has it, where it is known: the order of the
-    weights of layers in layers follows from them.
+    `trainable` is the flag of each layer, as in `Extras`, if known: the order of the weights of
+    nested layers depends on them.
     """
 
     layers: tuple[LayerWeights, ...]
@@ -85,19 +85,18 @@ class WeightsState:
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """State that an exact resume needs and that Keras's layouts have no place for.
+    """State that an exact resume needs and Keras's file layouts do not store.
 
     Attributes:
         trainable: the flag of each layer, the model's first, depth first.
-        layer_states: generators' and recurrent states, by `<number of the layer>/<name>`.
+        layer_states: generator and recurrent states, by `<number of the layer>/<name>`.
         metrics: the metrics' variables, in order.
-        optimizer: the optimizer's variables that are not in its list, by name.
-        optimized: positions among the model's weights of those that the optimizer was built with.
-        compiled_trainable: the flags as they were when the model was compiled, which count.
+        optimizer: the optimizer's variables outside its list, by name.
+        optimized: positions in the model's weights of those that the optimizer was built with.
+        compiled_trainable: the flags at compile time, which training uses.
         run_eagerly: as given to `compile`.
-        output_shapes: of each output's targets and predictions, by which the metrics were made.
-        own: the architecture and compile settings in the words of Keras 2, where the file has them
-            in another dialect's, which lacks some.
+        output_shapes: of each output's targets and predictions, which the metrics depend on.
+        own: architecture and compile settings in Keras 2's form, if the file's dialect omits some.
     """
 
     trainable: tuple[bool, ...] = ()
@@ -113,12 +112,12 @@ class Extras:
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """A whole model: architecture, weights, compile settings, optimizer, and the extras.
+    """A whole model: architecture, weights, compile settings, optimizer, and extras.
 
-    `training` and `optimizer` are None where the model was not compiled, or had taken no step.
-    `build` is the input shape of a model that its configuration does not build; `prefixed` says
-    that the metrics of several outputs go by the output's name before their own. `places` are those
-    of the architecture and the compile settings in the file, for messages.
+    `training` is None if the model was not compiled, `optimizer` also if it took no step.
+    `build` is the input shape of a model that its configuration does not build. `prefixed` is
+    whether metric names start with the output's name. `places` locate the architecture and the
+    compile settings in the file, for messages.
     """
 
     architecture: Entry

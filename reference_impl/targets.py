@@ -1,4 +1,4 @@
-"""What a program names to save to or to load from: a file, or a folder."""
+"""Targets of saving and loading: names of files or folders."""
 
 from os import PathLike, fspath
 from pathlib import Path
@@ -7,19 +7,19 @@ from typing import Any
 Target = str | PathLike[str]
 
 
-class NoName(TypeError):
-    """What is given is not the name of a file or folder."""
+class NotAFileName(TypeError):
+    """A target is not the name of a file or folder."""
 
 
 def named_file(target: Any, doing: str) -> Path:
-    """Return the file or folder of that name.
+    """Return the path of a file or folder.
 
     Raises:
-        NoName: if it is no name.
+        NotAFileName: if the target is not a name.
     """
     if isinstance(target, str | PathLike) and isinstance(fspath(target), str):
         return Path(target)
-    raise NoName(
+    raise NotAFileName(
         f"{doing}: expected the name of a file or folder, found {target!r:.80} of type "
-        f"{type(target).__name__}: close it, and give its name"
+        f"{type(target).__name__}; close an open file and pass its name"
     )

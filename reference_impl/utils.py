@@ -1,4 +1,4 @@
-"""Keras's namespace `keras.utils`."""
+"""`keras.utils`."""
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ CustomObjectScope = custom_object_scope
 
 
 def to_categorical(y: npt.ArrayLike, num_classes: int | None = None) -> np.ndarray:
-    """Return one row a class number, 1 in the class's column and 0 elsewhere (float32)."""
+    """Return one-hot rows (samples, classes), float32, for integer class numbers."""
     classes = np.asarray(y, np.int64)
     if classes.ndim > 1 and classes.shape[-1] == 1:
         classes = classes[..., 0]

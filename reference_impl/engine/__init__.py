@@ -1,1 +1,1 @@
-"""What a model is made of and how it trains; nothing here knows of files."""
+"""Functional, sequential and subclassed models and their training loop, without file formats."""

@@ -1,4 +1,4 @@
-"""Data as the training loop takes it: arrays of equal length, cut into batches."""
+"""Arrays of training data with equal numbers of samples, and their batches."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ def rows_of(
     y: Nested = None,
     sample_weight: Nested = None,
 ) -> Rows:
-    """Return the data as arrays, real numbers in float32 as Keras feeds them.
+    """Return the data as arrays, with floating-point numbers in float32 as in Keras.
 
     Raises:
         DataMismatch: if the numbers of samples differ.
@@ -51,13 +51,14 @@ def rows_of(
     }
     if len(lengths) != 1:
         raise DataMismatch(
-            f"data: expected as many samples in x, y and sample_weight, found {sorted(lengths)}"
+            f"data: expected equally many samples in x, y and sample_weight, "
+            f"found {sorted(lengths)}"
         )
     return rows
 
 
 def _arrays(structure: Nested) -> Nested:
-    """Return the structure with an array for each leaf, and for each list of numbers."""
+    """Return the structure with each leaf and each list of numbers as an array."""
     if isinstance(structure, dict):
         return {key: _arrays(item) for key, item in structure.items()}
     if isinstance(structure, list | tuple) and not _of_numbers(structure):
@@ -89,16 +90,16 @@ def _array(value: Any) -> np.ndarray | None:
 
 
 def weighted_by_class(rows: Rows, class_weight: Mapping[int, float] | None) -> Rows:
-    """Return the rows, the samples' weights times the weight of each sample's class, if any.
+    """Return the rows with sample weights multiplied by the weights of the samples' classes.
 
     Raises:
-        DataMismatch: if a class has no weight, or the model several outputs.
+        DataMismatch: if a class has no weight, or the model has several outputs.
     """
     if class_weight is None:
         return rows
     if not isinstance(rows.y, np.ndarray):
         raise DataMismatch("class_weight: expected a model with a single output")
-    # A class is a column of one-hot targets, else the target itself.
+    # Targets are one-hot columns or class numbers.
     if rows.y.ndim == 2 and rows.y.shape[-1] > 1:
         classes = np.argmax(rows.y, axis=1)
     else:
@@ -114,10 +115,10 @@ def weighted_by_class(rows: Rows, class_weight: Mapping[int, float] | None) -> R
 
 
 def batch_size_of(rows: Rows | None, given: int | None) -> int:
-    """Return how many of the rows make a batch, 32 by default.
+    """Return the number of samples per batch, 32 by default.
 
     Raises:
-        EmptyLoop: if there are no rows, or the number is not positive.
+        EmptyLoop: if there are no samples, or the number is not positive.
     """
     if rows is not None and not len(rows):
         raise EmptyLoop("data: expected at least one sample, found none")
@@ -125,10 +126,10 @@ def batch_size_of(rows: Rows | None, given: int | None) -> int:
 
 
 def positive(argument: str, number: int) -> int:
-    """Return the number.
+    """Return the number after checking it.
 
     Raises:
-        EmptyLoop: naming the argument, if it is below 1.
+        EmptyLoop: if it is below 1; names the argument.
     """
     if number < 1:
         raise EmptyLoop(f"{argument}: expected a positive number, found {number!r}")
@@ -136,18 +137,18 @@ def positive(argument: str, number: int) -> int:
 
 
 def batches(rows: Rows, batch_size: int, order: np.ndarray | None = None) -> Iterator[Rows]:
-    """Yield batches in the order given, else as the data lie; the last may be smaller."""
+    """Yield batches in the given order of samples, by default unshuffled; the last may be short."""
     for start in range(0, len(rows), batch_size):
         part = slice(start, start + batch_size)
         yield rows[part] if order is None else rows[order[part]]
 
 
-def parted(
+def split_validation(
     rows: Rows, validation_data: Sequence[Nested] | None, validation_split: float
 ) -> tuple[Rows, Rows | None]:
-    """Return the rows for training, and those for validation, if there are any.
+    """Return the rows for training and those for validation, or None.
 
-    Without `validation_data` they are the last `validation_split` of the rows.
+    Without `validation_data`, the last fraction `validation_split` of the rows is for validation.
     """
     if validation_data is not None:
         return rows, _rows_of_validation(validation_data)
@@ -158,7 +159,8 @@ def _split(rows: Rows, fraction: float) -> tuple[Rows, Rows]:
     at = int(np.floor(len(rows) * (1.0 - fraction)))
     if at in (0, len(rows)):
         raise DataMismatch(
-            f"validation_split={fraction!r}: leaves {at} of {len(rows)} samples to train on"
+            f"validation_split={fraction!r}: expected samples for training and for validation, "
+            f"found {at} of {len(rows)} for training"
         )
     return rows[:at], rows[at:]
 
@@ -170,14 +172,17 @@ def _rows_of_validation(data: Sequence[Nested]) -> Rows:
 
 
 def tensor_of(value: Any) -> Tensor | None:
-    """Return the value as a tensor, None as it is."""
+    """Return the value as a tensor; None for None."""
     return None if value is None else Tensor(value)
 
 
 def matched_targets(
     target: Tensor, prediction: Tensor, weight: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
-    """Return targets and weights in the rank of the predictions, and in their dtype if alike."""
+    """Return targets and weights with the rank of the predictions.
+
+    Targets are cast to the dtype of the predictions if both or neither are floating-point.
+    """
     flat = len(prediction.shape) == 2
     if flat and len(target.shape) == 1:
         target = reshape(target, (-1, 1))
@@ -191,14 +196,14 @@ def matched_targets(
 
 
 def joined(parts: Sequence[Nested]) -> Nested:
-    """Return the outputs of batches as arrays, one for each output."""
+    """Return the outputs of all batches concatenated to one array per output."""
     flat = zip(*(leaves(part) for part in parts), strict=True)
     arrays = iter([np.concatenate([tensor.value for tensor in output]) for output in flat])
     return map_leaves(lambda _: next(arrays), parts[0])
 
 
 def reported(logs: dict[str, Any], *, return_dict: bool) -> Any:
-    """Return a batch's logs as they are asked for: by name, or the values, alone if it is one."""
+    """Return a batch's logs by name, or as a list of values; a single value without a list."""
     if return_dict:
         return logs
     values = list(logs.values())
@@ -206,5 +211,5 @@ def reported(logs: dict[str, Any], *, return_dict: bool) -> Any:
 
 
 def pseudo_names(count: int) -> list[str]:
-    """Return the names of outputs that only a call has told."""
+    """Return default names `output_1`… for the outputs of a subclassed model."""
     return [f"output_{number}" for number in range(1, count + 1)]

@@ -1,4 +1,4 @@
-"""A symbolic call in a graph's configuration: its inputs and other arguments, written and read."""
+"""Serialization of a symbolic call: the inputs and other arguments of a node in a graph."""
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from saveproof.reference_impl.plain import with_arrays
 
 
 def plain_argument(argument: Any, address: Callable[[KerasTensor], list[Any]]) -> Any:
-    """Return an argument as tf_keras writes it: addresses for tensors, lists for arrays."""
+    """Return an argument in tf_keras's form: addresses for tensors, lists for arrays."""
 
     def plain(leaf: Any) -> Any:
         if isinstance(leaf, KerasTensor):
@@ -43,7 +43,7 @@ def _is_address_of(item: list[Any], names: Container[str]) -> bool:
 
 
 def with_tensors(argument: Any, named: Mapping[tuple[Any, ...], KerasTensor | None]) -> Any:
-    """Return the arguments with the tensors in place of their addresses."""
+    """Return the arguments with tensors instead of their addresses."""
     if isinstance(argument, Mapping):
         return {key: with_tensors(item, named) for key, item in argument.items()}
     if not isinstance(argument, list):
@@ -55,7 +55,7 @@ def with_tensors(argument: Any, named: Mapping[tuple[Any, ...], KerasTensor | No
 
 
 def call_of(node: Any) -> tuple[Any, dict[str, Any]]:
-    """Return the addresses of a call's inputs, one or a list, and its other arguments."""
+    """Return the address of a call's input, or a list of addresses, and its other arguments."""
     if _is_keras_3_call(node):
         arguments = {
             key: _keras_3_argument(with_arrays(value))
@@ -85,7 +85,7 @@ def _keras_3_address(argument: Any) -> Any:
 
 
 def _keras_3_argument(argument: Any) -> Any:
-    """Return an argument of Keras 3 with addresses of tensors as tf_keras has them."""
+    """Return a Keras 3 argument with the addresses of tensors in tf_keras's form."""
     if isinstance(argument, list):
         return [_keras_3_argument(item) for item in argument]
     if not isinstance(argument, Mapping):

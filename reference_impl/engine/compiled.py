@@ -1,4 +1,4 @@
-"""What `compile` was told, made ready: the losses and the metrics of each output."""
+"""The losses and metrics of each output, created from the arguments of `compile`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
@@ -18,12 +18,12 @@ from saveproof.reference_impl.numerics.autodiff import Tensor
 from saveproof.reference_impl.optimizers import Optimizer
 
 BY_SHAPE = ("accuracy", "acc", "crossentropy", "ce")
-"""Metrics whose meaning depends on the shapes of targets and predictions."""
+"""Names of metrics whose function depends on the shapes of targets and predictions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """The arguments of `compile` but the optimizer, as the user gave them."""
+    """The arguments of `compile` except the optimizer, as given by the user."""
 
     loss: Any = None
     metrics: Any = None
@@ -33,7 +33,7 @@ class Arguments:
 
 
 class Compiled:
-    """The optimizer, losses and metrics of a compiled model; ready once the outputs are known."""
+    """The optimizer, losses and metrics of a compiled model; the latter exist once `ready`."""
 
     def __init__(self, optimizer: Optimizer, arguments: Arguments) -> None:
         self.optimizer = optimizer
@@ -48,11 +48,11 @@ class Compiled:
         self.shapes: list[tuple[Any, Any]] = []
         self.flags: Flags = []
         self.keys: Sequence[str] | None = None
-        """What stands for the outputs in dictionaries; None if their names do."""
+        """The keys of the outputs in dictionaries; None if the keys are the outputs' names."""
 
     @property
     def ready(self) -> bool:
-        """Whether the losses and metrics were made."""
+        """Whether the losses and metrics have been created."""
         return bool(self.names)
 
     @property
@@ -71,28 +71,28 @@ class Compiled:
         return [self.loss_metric, *of_losses, *of_outputs]
 
     def prepare(self, names: Sequence[str], shapes: Sequence[tuple[Any, Any]]) -> None:
-        """Make the losses and metrics.
+        """Create the losses and metrics.
 
         Args:
             names: of the outputs.
-            shapes: of each output's targets and predictions, which decide what 'accuracy' means.
+            shapes: of each output's targets and predictions, which determine what 'accuracy' means.
         """
-        told, several, keys = self.arguments, len(names) > 1, self.keys or names
-        self.output_losses = [_loss(given) for given in per_output(told.loss, keys, "loss")]
-        self.output_loss_weights = per_output(told.loss_weights, keys, "loss_weights")
+        arguments, several, keys = self.arguments, len(names) > 1, self.keys or names
+        self.output_losses = [_loss(given) for given in per_output(arguments.loss, keys, "loss")]
+        self.output_loss_weights = per_output(arguments.loss_weights, keys, "loss_weights")
         self.output_loss_metrics = [
             Mean(name=f"{name}_loss") if several and loss is not None else None
             for name, loss in zip(names, self.output_losses, strict=True)
         ]
-        self.output_metrics = _metrics(told.metrics, keys, shapes, "metrics")
+        self.output_metrics = _metrics(arguments.metrics, keys, shapes, "metrics")
         self.output_weighted_metrics = _metrics(
-            told.weighted_metrics, keys, shapes, "weighted_metrics"
+            arguments.weighted_metrics, keys, shapes, "weighted_metrics"
         )
         self._name_metrics(names)
         self.names, self.shapes = list(names), list(shapes)
 
     def _name_metrics(self, names: Sequence[str]) -> None:
-        """Prepend the output's name where there are several outputs; refuse equal names."""
+        """Prepend the output's name if there are several outputs; reject equal names."""
         taken: set[str] = set()
         several = len(names) > 1
         for name, plain, weighted in zip(
@@ -117,7 +117,7 @@ class Compiled:
         weights: Sequence[Tensor | None],
         regularization: Sequence[Tensor],
     ) -> Tensor:
-        """Return the total loss: each output's times its weight, plus regularization; count it.
+        """Return the weighted sum of the outputs' losses plus regularization; update its mean.
 
         Raises:
             DataMismatch: if there is neither a loss nor regularization.
@@ -153,7 +153,7 @@ class Compiled:
         predictions: Sequence[Tensor],
         weights: Sequence[Tensor | None],
     ) -> None:
-        """Count a batch in every metric; only `weighted_metrics` see the sample weights."""
+        """Update every metric with a batch; only `weighted_metrics` use the sample weights."""
         for target, prediction, weight, plain, weighted in zip(
             targets,
             predictions,
@@ -179,10 +179,10 @@ def _summed(values: Sequence[Tensor]) -> Tensor:
 
 
 def per_output(given: Any, names: Sequence[str], argument: str) -> list[Any]:
-    """Return one object an output from one for all, a list, or a dictionary by output name.
+    """Return one object per output, given one for all, a list, or a dictionary by output name.
 
     Raises:
-        DataMismatch: if names or numbers do not fit the outputs.
+        DataMismatch: if names or numbers do not match the outputs.
     """
     if isinstance(given, Mapping) and "class_name" not in given:
         unknown = sorted(set(given) - set(names))
@@ -197,7 +197,7 @@ def per_output(given: Any, names: Sequence[str], argument: str) -> list[Any]:
 
 
 def structure_of(data: Nested, names: Sequence[str], argument: str) -> list[Any]:
-    """Return the targets or weights of each output: from a list, a dictionary, or one for all."""
+    """Return the targets or weights of each output, given an array, a list or a dictionary."""
     if data is None:
         return [None] * len(names)
     if isinstance(data, Mapping):
@@ -239,7 +239,7 @@ def _metrics(
 
 
 def _listed(entry: Any) -> list[Any]:
-    """Return the metrics of one output; what a dictionary calls them says nothing, as in Keras."""
+    """Return the metrics of one output; keys of a dictionary are ignored, as in Keras."""
     if isinstance(entry, Mapping) and "class_name" not in entry:
         entry = [entry[name] for name in sorted(entry)]
     if not isinstance(entry, list | tuple):
@@ -248,7 +248,7 @@ def _listed(entry: Any) -> list[Any]:
 
 
 def _own(metric: Metric, used: set[int]) -> Metric:
-    """Return the metric, or a copy if another output has it already."""
+    """Return the metric, or a copy if another output already uses it."""
     if id(metric) in used:
         metric = deepcopy(metric)
         metric.reset_state()
@@ -289,5 +289,5 @@ def _prefixed(output: str, name: str) -> str:
 
 def _take(name: str, taken: set[str]) -> None:
     if name in taken:
-        raise DataMismatch(f"metrics: two are named {name!r}; give one of them another name")
+        raise DataMismatch(f"metrics: expected unique names, found {name!r} twice")
     taken.add(name)

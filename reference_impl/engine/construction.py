@@ -1,7 +1,7 @@
-"""How a model was made: of tensors that its class was given, or of a graph that its class makes.
+"""Constructor arguments of functional models: given tensors, or a subclass that builds a graph.
 
-In the second case its configuration is the arguments of the constructor, as in tf_keras, if they
-are plain.
+As in tf_keras, the configuration of such a subclass is its constructor's arguments, if they are
+plain.
 """
 
 import inspect
@@ -17,19 +17,19 @@ from saveproof.reference_impl.nest import leaves, map_leaves
 from saveproof.reference_impl.plain import is_ours
 
 GRAPH = frozenset({"inputs", "outputs", "name", "trainable", "dtype"})
-"""The arguments that every functional model is made of."""
+"""The constructor arguments of every functional model."""
 
 PLAIN = (str, int, float, bool, type(None))
 
 
 @dataclass(frozen=True, slots=True)
 class Construction:
-    """What a class was called with.
+    """The arguments that a model's constructor was called with.
 
     Attributes:
-        of_tensors: whether symbolic tensors were among it.
-        own: the class's own arguments, by name.
-        plain: whether a configuration can hold these.
+        of_tensors: whether symbolic tensors are among them.
+        own: the arguments that the subclass adds, by name.
+        plain: whether a configuration can store the latter.
     """
 
     of_tensors: bool = True
@@ -40,12 +40,12 @@ class Construction:
 def construction(
     constructor: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Construction:
-    """Return what a class of the user's is called with, by its constructor's names."""
+    """Return the arguments that a user's class is called with, by name."""
     if is_ours(constructor):
         return Construction()
     try:
         bound = inspect.signature(constructor).bind(None, *args, **kwargs)
-    except TypeError:  # The constructor itself is about to say so.
+    except TypeError:  # The constructor itself raises the error.
         return Construction()
     _, *given = bound.arguments.items()
     named: dict[str, Any] = {}
@@ -69,7 +69,7 @@ def _number(leaf: Any) -> Any:
 
 
 def takes(constructor: Callable[..., Any], *names: str, exactly: bool = False) -> bool:
-    """Return whether a constructor takes these arguments; among `**kwargs`, unless `exactly`."""
+    """Return whether a constructor takes these arguments, by `**kwargs` too unless `exactly`."""
     parameters = inspect.signature(constructor).parameters
     kind = inspect.Parameter.VAR_POSITIONAL if exactly else inspect.Parameter.VAR_KEYWORD
     open_ended = any(one.kind is kind for one in parameters.values())
@@ -77,28 +77,28 @@ def takes(constructor: Callable[..., Any], *names: str, exactly: bool = False) -
 
 
 def check_arguments(model: Layer, made: Construction) -> None:
-    """Refuse arguments that the configuration of a functional model does not hold.
+    """Check that the configuration of a functional model stores all constructor arguments.
 
     Raises:
-        NotImplementedError: if there are any.
+        NotImplementedError: if the subclass takes further arguments.
     """
     if not made.plain or (made.own and not model.makes_own_graph):
         raise NotImplementedError(
-            f"model {model.name!r}: {type(model).__name__} took the arguments {sorted(made.own)} "
-            "and must state get_config() to be saved"
+            f"model {model.name!r}: {type(model).__name__} takes the arguments {sorted(made.own)}; "
+            "to save it, define get_config()"
         )
 
 
 def own_arguments(
     constructor: Callable[..., Any], made: Construction, named: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the configuration of a class that makes its graph; `named` if it takes them."""
+    """Return the configuration of a class that builds its graph, with `named` if it takes them."""
     taken = {name: value for name, value in named.items() if takes(constructor, name)}
     return {**taken, **(made.own if made.plain else {})}
 
 
 def check_takes(kind: Any, config: Mapping[str, Any]) -> None:
-    """Refuse a class that can't be given the graph of a configuration.
+    """Check that a class can be constructed from the graph of a configuration.
 
     Raises:
         TypeError: if its constructor takes no inputs and outputs.
@@ -106,6 +106,6 @@ def check_takes(kind: Any, config: Mapping[str, Any]) -> None:
     if not takes(kind.__init__, "inputs", "outputs", "name"):
         raise TypeError(
             f"model {config.get('name')!r}: the configuration describes a graph, but the "
-            f"constructor of {kind.__name__} takes no inputs and outputs: load it without the "
-            "class, or let the class state get_config() and from_config()"
+            f"constructor of {kind.__name__} takes no inputs and outputs; load it without the "
+            "class, or define get_config() and from_config() in the class"
         )

@@ -1,17 +1,17 @@
-"""The ways in which a model can be used wrongly."""
+"""Exceptions of models that are used wrongly."""
 
 
 class UnbuiltModel(ValueError):
-    """The model has no weights yet, so that they can't be asked for or saved."""
+    """The model's weights do not exist yet, so they cannot be read or saved."""
 
 
 class UncompiledModel(RuntimeError):
-    """The model was asked to train or evaluate before `compile`."""
+    """Training or evaluation was called before `compile`."""
 
 
 class EmptyLoop(ValueError):
-    """There would be no batch: no samples, no epochs, or none of them at a time."""
+    """There is no batch to run: no samples, or a batch size or number of epochs below 1."""
 
 
 class DataMismatch(ValueError):
-    """Inputs, targets or weights do not fit each other or the model's outputs."""
+    """Inputs, targets or weights do not match each other or the model's outputs."""

@@ -1,4 +1,4 @@
-"""Trainable flags: noted when a model is compiled, and held while it trains."""
+"""Trainable flags: recorded by `compile` and applied during training."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,29 +15,29 @@ def flags_of(model: Layer) -> Flags:
 
 
 def set_flags(flags: Flags) -> None:
-    """Set each layer's own flag, not those of the layers below it."""
+    """Set each layer's own flag without changing nested layers."""
     for layer, flag in flags:
         layer.set_own_trainable(flag)
 
 
 def flags_in_order(model: Layer, noted: Flags) -> tuple[bool, ...]:
-    """Return the noted flags in the order of `flags_of`; the present one where none was noted."""
+    """Return the recorded flags in the order of `flags_of`; the current one if none is recorded."""
     known = {id(layer): flag for layer, flag in noted}
     return tuple(known.get(id(layer), flag) for layer, flag in flags_of(model))
 
 
 def paired(model: Layer, flags: Sequence[bool]) -> Flags | None:
-    """Return the layers with flags in the order of `flags_of`; None if the numbers differ."""
+    """Return the layers with these flags, in the order of `flags_of`; None if the counts differ."""
     layers = list(model.flatten_layers())
     return list(zip(layers, flags, strict=True)) if len(layers) == len(flags) else None
 
 
 @contextmanager
 def held(flags: Flags) -> Iterator[None]:
-    """Train with the flags as they were at compile time, and put the present ones back.
+    """Apply the flags of compile time within the block, then restore the current ones.
 
-    What was changed since counts from the next `compile` on: Keras's rule, stated at
-    https://keras.io/2.16/api/layers/base_layer/ and in its transfer learning guide.
+    Changed flags take effect at the next `compile`, as in Keras:
+    https://keras.io/2.16/api/layers/base_layer/ and its transfer learning guide.
     """
     changed = [(layer, layer.trainable) for layer, flag in flags if layer.trainable is not flag]
     set_flags(flags)

@@ -13,16 +13,16 @@ from saveproof.reference_impl.numerics.autodiff import Tensor, cast, reshape
 
 
 class DisconnectedGraph(ValueError):
-    """An output depends on an input that the model was not given."""
+    """An output depends on an input that is not among the model's inputs."""
 
 
 class InputMismatch(ValueError):
-    """The data does not fit the model's inputs, in number, name or shape."""
+    """The data does not match the model's inputs in number, name or shape."""
 
 
 @dataclass(eq=False, slots=True)
 class Graph:
-    """What lies between `inputs` and `outputs`: layers by depth, nodes in an order of execution."""
+    """The layers (by depth) and nodes (in execution order) from `inputs` to `outputs`."""
 
     inputs: Nested
     outputs: Nested
@@ -33,12 +33,12 @@ class Graph:
 
     @property
     def output_keys(self) -> list[str]:
-        """What losses and targets are told apart by: the outputs' keys where they have any."""
+        """The keys of losses and targets: the outputs' dictionary keys, or their names."""
         keyed = isinstance(self.outputs, dict) and len(self.outputs) == len(self.output_names)
         return sorted(self.outputs) if keyed else self.output_names
 
     def run(self, values: Sequence[Any]) -> Nested:
-        """Return the outputs for the inputs' values, given in the order of the flattened inputs."""
+        """Return the outputs for values in the order of the flattened inputs."""
         computed = {
             id(symbol): value for symbol, value in zip(leaves(self.inputs), values, strict=True)
         }
@@ -70,7 +70,7 @@ class Graph:
 
 
 def _looked_up(values: Mapping[int, Any], symbols: Nested) -> Nested:
-    """Return the structure with what is known for each symbolic tensor in its place."""
+    """Return the structure with the value of each symbolic tensor in its place."""
     return map_leaves(lambda symbol: values[id(symbol)], symbols)
 
 
@@ -79,7 +79,7 @@ def graph_between(inputs: Nested, outputs: Nested) -> Graph:
 
     Raises:
         ValueError: if an input is not the output of an InputLayer.
-        DisconnectedGraph: if an output needs an input that was not given.
+        DisconnectedGraph: if an output depends on an input that is missing from `inputs`.
     """
     inputs, outputs = _single(inputs), _single(outputs)
     given = list(leaves(inputs))
@@ -115,7 +115,7 @@ def _single(structure: Nested) -> Nested:
 
 
 def _reachable(outputs: Nested) -> tuple[list[Node], dict[Layer, int]]:
-    """Return the nodes, each after those it needs, and the layers by when they were first met."""
+    """Return the nodes in topological order, and the position at which each layer is first met."""
     order: list[Node] = []
     finished: set[int] = set()
     first_seen: dict[Layer, int] = {}
@@ -126,7 +126,7 @@ def _reachable(outputs: Nested) -> tuple[list[Node], dict[Layer, int]]:
             first_seen.setdefault(node.layer, len(first_seen))
             entered.append((node, iter(node.sources)))
 
-    # Depth first, without recursion: Python's ends at a thousand layers.
+    # Depth first, without recursion, which Python limits to a thousand calls.
     for output in leaves(outputs):
         enter(output.node)
         while entered:
@@ -142,10 +142,10 @@ def _reachable(outputs: Nested) -> tuple[list[Node], dict[Layer, int]]:
 
 
 def _depths(order: Sequence[Node]) -> tuple[dict[Layer, int], dict[Node, int]]:
-    """Return each layer's and node's distance to the outputs: the longest way counts.
+    """Return the length of the longest path from each layer and node to the outputs.
 
-    Nodes are in the order in which they were met on the way from the outputs, as Keras runs those
-    of one depth: where they are calls of one layer, its moving statistics tell.
+    Nodes are in the order of a traversal from the outputs, in which Keras runs nodes of equal
+    depth; the order affects the moving statistics of a layer that is called several times.
     """
     layer_depths: dict[Layer, int] = {}
     node_depths: dict[Node, int] = {}
@@ -172,7 +172,7 @@ def _check_names(layers: Sequence[Layer]) -> None:
     for layer in layers:
         if layer.name in seen:
             raise ValueError(
-                f"Model: the name {layer.name!r} is used by two layers; names must be unique"
+                f"Model: expected unique layer names, found two layers named {layer.name!r}"
             )
         seen.add(layer.name)
 
@@ -190,12 +190,12 @@ def _numbered(names: Sequence[str]) -> list[str]:
 
 
 def conformed_inputs(graph: Graph, data: Nested, *, where: str) -> list[Tensor]:
-    """Return the data as one tensor per input, in rank and dtype as the inputs were declared.
+    """Return the data as one tensor per input, with the declared rank and dtype.
 
-    A declared number of samples binds only the layers that keep a state for each of them.
+    The batch size may differ from the declared one; only stateful layers check it.
 
     Raises:
-        InputMismatch: if the data does not fit in number, name or shape.
+        InputMismatch: if the data does not match in number, name or shape.
     """
     symbols = list(leaves(graph.inputs))
     if isinstance(data, dict):
@@ -224,5 +224,5 @@ def _conformed(value: Any, symbol: KerasTensor, where: str) -> Tensor:
     )
     if not fits:
         name = symbol.layer.name if symbol.layer else "?"
-        raise InputMismatch(f"{where}: input {name!r} expects shape {expected}, found {shape}")
+        raise InputMismatch(f"{where}: input {name!r}: expected shape {expected}, found {shape}")
     return tensor if str(tensor.dtype) == symbol.dtype else cast(tensor, symbol.dtype)

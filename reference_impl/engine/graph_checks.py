@@ -1,14 +1,14 @@
-"""What must hold of a graph's configuration before anything is made of it."""
+"""Validation of a graph's configuration before any layer is created."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.loading import MalformedEntry, at
 
 
 class NetworkConfig(TypedDict):
-    """What the configurations of all models may say of them."""
+    """Keys in the configurations of all models."""
 
     name: NotRequired[str | None]
     trainable: NotRequired[bool]
@@ -23,7 +23,7 @@ class GraphConfig(NetworkConfig):
 
 
 class CalledEntry(TypedDict):
-    """An entry of a layer in a graph."""
+    """The entry of a layer in a graph."""
 
     config: Mapping[str, Any]
     name: NotRequired[str | None]
@@ -31,24 +31,24 @@ class CalledEntry(TypedDict):
 
 
 def check_graph(config: Mapping[str, Any], call_of: Callable[[Any], tuple[Any, Any]]) -> None:
-    """Check that a graph's layers have names of their own, and that its addresses lead to them.
+    """Check that layer names are unique and that all addresses refer to layers of the graph.
 
-    `call_of` gives the addresses of a call's inputs, and its other arguments.
+    `call_of` returns the addresses of a call's inputs, and its other arguments.
 
     Raises:
-        MalformedEntry: saying where it is not so.
+        MalformedEntry: naming the place of the first violation.
     """
     names: set[str] = set()
-    for number, entry in enumerate(fitted(config, GraphConfig)["layers"]):
+    for number, entry in enumerate(checked(config, GraphConfig)["layers"]):
         with at("layers", number):
-            told = fitted(entry, CalledEntry)
-            name = told.get("name") or fitted(told["config"].get("name"), str)
+            called = checked(entry, CalledEntry)
+            name = called.get("name") or checked(called["config"].get("name"), str)
             if name in names:
-                raise MalformedEntry(f"two layers are named {name!r}; names must be unique")
+                raise MalformedEntry(f"expected unique names, found two layers named {name!r}")
             names.add(name)
 
     def check(address: Sequence[Any]) -> None:
-        name, *numbers = fitted(address[:3], tuple[str, int, int])
+        name, *numbers = checked(address[:3], tuple[str, int, int])
         if name not in names:
             raise MalformedEntry(f"no layer {name!r} in the config of model {config.get('name')!r}")
         if min(numbers) < 0:
@@ -58,7 +58,7 @@ def check_graph(config: Mapping[str, Any], call_of: Callable[[Any], tuple[Any, A
         for index, node in enumerate(entry.get("inbound_nodes") or []):
             with at("layers", number, "inbound_nodes", index):
                 args = node.get("args", [0]) if isinstance(node, Mapping) else [0]
-                if not is_address(args) and len(fitted(args, Sequence[Any])) != 1:
+                if not is_address(args) and len(checked(args, Sequence[Any])) != 1:
                     raise MalformedEntry(f"expected one positional argument, found {args!r:.200}")
                 map_addresses(check, call_of(node)[0])
     for key in ("input_layers", "output_layers"):
@@ -67,7 +67,7 @@ def check_graph(config: Mapping[str, Any], call_of: Callable[[Any], tuple[Any, A
 
 
 def is_address(item: Any) -> bool:
-    """Say whether this is [layer name, node index, tensor index]."""
+    """Return whether this is [layer name, node index, tensor index]."""
     return isinstance(item, list | tuple) and len(item) >= 3 and isinstance(item[0], str)
 
 

@@ -1,4 +1,4 @@
-"""A graph to and from a functional model's configuration, in tf_keras's and Keras 3's words."""
+"""Conversion of a graph to and from a configuration in the forms of tf_keras and Keras 3."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,14 +22,14 @@ from saveproof.reference_impl.nest import Nested, leaves, map_leaves
 
 
 class Call(NamedTuple):
-    """A call that a config describes.
+    """A call of a layer, read from a config.
 
     Attributes:
         name: of the layer, in the config.
-        layer: which is called.
-        inputs: the addresses of what it is called on, nested as they are given.
-        arguments: the others.
-        named: the addresses of the tensors among them.
+        layer: the called layer.
+        inputs: the addresses of the inputs, in their nested structure.
+        arguments: the other arguments.
+        named: the addresses of tensors among the other arguments.
     """
 
     name: str
@@ -40,15 +40,15 @@ class Call(NamedTuple):
 
 
 Made = dict[tuple[str, int], list[KerasTensor]]
-"""The outputs of the calls made so far, by layer and number."""
+"""The outputs of the calls made so far, by layer name and number of the call."""
 
 
 def graph_config(
     graph: Graph, entry: Callable[[Layer], dict[str, Any]] = serialize_layer
 ) -> dict[str, Any]:
-    """Return `layers`, `input_layers` and `output_layers` in the words of tf_keras.
+    """Return `layers`, `input_layers` and `output_layers` in tf_keras's form.
 
-    Layers are written by `entry`.
+    `entry` returns the entry of a layer.
     """
     address, kept = graph_addresses(graph, first=_first_index)
 
@@ -63,7 +63,7 @@ def graph_config(
             return [written(item) for item in structure]
 
         found = written(node.inputs)
-        # One tensor stands in a list; a list of one for that stands in another.
+        # tf_keras writes one tensor as a list, and a list of one tensor as a list of lists.
         listed = isinstance(found, list) and len(found) == 1 and not node.layer.takes_list
         return [found] if listed or isinstance(node.inputs, KerasTensor) else found
 
@@ -85,10 +85,10 @@ def graph_config(
 def graph_addresses(
     graph: Graph, *, first: Callable[[Layer], int]
 ) -> tuple[Callable[[KerasTensor], list[Any]], Callable[[Layer], list[Node]]]:
-    """Return the address of a tensor in a graph's config, and the calls of a layer in the graph.
+    """Return two functions: from a tensor to its address, and from a layer to its calls.
 
-    An address is [layer name, number of the call, number of the output]; `first` gives the number
-    that a layer's first call has.
+    An address is [layer name, number of the call, number of the output]; `first` returns the number
+    of a layer's first call.
     """
     ids = {id(node) for node in graph.nodes}
     index = {
@@ -109,7 +109,7 @@ def graph_addresses(
 
 
 def addresses_of(structure: Nested, address: Callable[[KerasTensor], list[Any]]) -> Any:
-    """Return the address of each tensor in a structure; of a tensor alone, in a list."""
+    """Return the addresses of the tensors in a structure; for a single tensor, a list."""
     return (
         [address(structure)]
         if isinstance(structure, KerasTensor)
@@ -128,12 +128,12 @@ def _first_index(layer: Layer) -> int:
 def graph_from_config(
     config: Mapping[str, Any], made_layers: Mapping[str, Layer] | None = None
 ) -> tuple[Nested, Nested]:
-    """Return the symbolic inputs and outputs of the graph that a configuration describes.
+    """Return the symbolic inputs and outputs of the graph in a configuration.
 
-    Its layers are made from their entries, unless they are given by name.
+    Layers are created from their entries unless they are given by name.
 
     Raises:
-        MalformedEntry: if it refers to a layer or a call that it does not hold.
+        MalformedEntry: if it refers to a missing layer or call.
     """
     check_graph(config, call_of)
     entries = _entries(config)
@@ -155,7 +155,7 @@ def graph_from_config(
     def place(address: Sequence[Any]) -> tuple[str, int]:
         name, node = address[:2]
         if name not in layers:
-            raise MalformedEntry(f"model {config.get('name')!r}: no layer {name!r} in its config")
+            raise MalformedEntry(f"model {config.get('name')!r}: config has no layer {name!r}")
         return name, int(node) - first.get(name, 0)
 
     def tensor(address: Sequence[Any]) -> KerasTensor | None:
@@ -165,7 +165,7 @@ def graph_from_config(
     left = _make_calls(calls, place, tensor, made)
     if left:
         raise MalformedEntry(
-            f"model {config.get('name')!r}: the calls of {left} depend on calls it does not hold"
+            f"model {config.get('name')!r}: the calls of {left} depend on missing calls"
         )
     return (
         _tensors(config["input_layers"], tensor),
@@ -188,7 +188,7 @@ def _layer(entry: Mapping[str, Any], number: int) -> Layer:
 def _output(layer: str, outputs: Sequence[KerasTensor], position: int) -> KerasTensor:
     if not 0 <= position < len(outputs):
         raise MalformedEntry(
-            f"layer {layer!r}: expected an output below {len(outputs)}, found {position}"
+            f"layer {layer!r}: expected an output number below {len(outputs)}, found {position}"
         )
     return outputs[position]
 
@@ -204,10 +204,10 @@ def _entries(config: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def _make_calls(calls: Sequence[Call], place: Any, tensor: Any, made: Made) -> list[str]:
-    """Make the calls, pass after pass over their list, each once what goes into it is there.
+    """Make each call once its inputs exist; return the layers of calls that could not be made.
 
-    Calls are known by their number, so a layer's later calls wait for an earlier one. Each call is
-    looked at once: a list in reverse order takes no longer. Return the layers of calls not made.
+    A layer's calls are made in order. Waiting calls are indexed by the call that they wait for, so
+    the time is linear for any order of the list.
     """
     counts: Counter[str] = Counter()
     waiting: dict[tuple[str, int], list[int]] = defaultdict(list)
@@ -237,7 +237,7 @@ def _make_calls(calls: Sequence[Call], place: Any, tensor: Any, made: Made) -> l
 
 
 def _outputs(call: Call, tensor: Any) -> list[KerasTensor]:
-    """Call the layer; return what it gives."""
+    """Call the layer and return its outputs."""
     inputs = map_addresses(tensor, call.inputs)
     arguments = with_tensors(call.arguments, {address: tensor(address) for address in call.named})
     with at("layers", who=f"call of layer {call.layer.name!r}"):
@@ -248,12 +248,12 @@ def _outputs(call: Call, tensor: Any) -> list[KerasTensor]:
 def _tensors(structure: Any, tensor: Any) -> Nested:
     found = map_addresses(tensor, structure)
     if any(leaf is None for leaf in leaves(found)):
-        raise MalformedEntry(f"input_layers or output_layers: no such tensor in {structure!r}")
+        raise MalformedEntry(f"input_layers or output_layers: unknown tensor in {structure!r}")
     return found
 
 
 def _first_referenced(config: Mapping[str, Any], calls: Sequence[Call]) -> dict[str, int]:
-    """Return the index that each model's first call has: 1 in tf_keras's words, 0 in Keras 3's."""
+    """Return the index of each model's first call: 1 in tf_keras's form, 0 in Keras 3's."""
     lowest: dict[str, int] = {}
 
     def note(address: Sequence[Any]) -> None:

@@ -1,11 +1,11 @@
-"""Model, apart from its files: functional, or a subclass that states `call`."""
+"""Model without file formats: functional, or a subclass that defines `call`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
 
-from saveproof.reference_impl.config_types import fitted, made_from
+from saveproof.reference_impl.config_types import checked, construct
 from saveproof.reference_impl.custom_objects import custom_object_scope
 from saveproof.reference_impl.engine.construction import (
     Construction,
@@ -35,13 +35,13 @@ from saveproof.reference_impl.state import BACKEND, KERAS_VERSION
 
 
 class Model(Network):
-    """A model that can be compiled and trained; `reference_impl.model.Model` adds its files."""
+    """A model that can be compiled and trained; `reference_impl.model.Model` adds files."""
 
     configured_by_layers = True
     _construction = Construction()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Note what a class with a constructor of its own is called with."""
+        """Record the arguments of a subclass's constructor."""
         model = super().__new__(cls)
         object.__setattr__(model, "_construction", construction(cls.__init__, args, kwargs))
         return model
@@ -57,8 +57,8 @@ class Model(Network):
     ) -> None:
         if inputs is not None and dtype is not None:
             raise TypeError(
-                f"{type(self).__name__}: dtype: expected none beside inputs and outputs, whose "
-                f"layers have theirs, found {dtype!r}: give it to the layers"
+                f"{type(self).__name__}: dtype: expected None for a functional model, "
+                f"found {dtype!r}; set the dtype of its layers"
             )
         super().__init__(name=name, dtype=dtype)
         self.graph: Graph | None = None
@@ -68,7 +68,7 @@ class Model(Network):
             self.trainable = False
 
     def become(self, graph: Graph) -> None:
-        """Make the graph this model's."""
+        """Turn this model into a functional one with the graph."""
         self.graph = graph
         self.is_graph_network = True
         self.built = True
@@ -81,11 +81,11 @@ class Model(Network):
         return list({id(layer): layer for layer in (*self.graph.layers, *assigned)}.values())
 
     def positions(self) -> tuple[str, ...]:
-        """Return the names of what is taken by position after the inputs."""
+        """Return the names of the positional arguments after the inputs."""
         return ("training",) if type(self).call is Model.call else super().positions()
 
     def __call__(self, inputs: Nested, *others: Any, **arguments: Any) -> Nested:
-        """Compute the outputs; a subclassed model notes what it is first called on."""
+        """Compute the outputs; a subclassed model records the inputs of its first call."""
         if self.graph is None and self.called_on is None:
             self._note_call(inputs)
         return super().__call__(inputs, *others, **arguments)
@@ -94,13 +94,13 @@ class Model(Network):
         object.__setattr__(self, "called_on", map_leaves(self._as_symbol, inputs))
 
     def _as_symbol(self, value: Any) -> KerasTensor:
-        """Return what stands for an input of a subclassed model: any number of samples."""
+        """Return a symbolic input of a subclassed model, with an open batch size."""
         shape = (None, *(value.shape if isinstance(value, KerasTensor) else np.shape(value))[1:])
         dtype = str(value.dtype if isinstance(value, KerasTensor) else np.asarray(value).dtype)
         return KerasTensor(shape, self.compute_dtype if is_floating(dtype) else dtype)
 
     def call(self, inputs: Nested) -> Nested:
-        """Return the graph's outputs: a subclass states its own."""
+        """Return the graph's outputs; a subclass overrides this method."""
         if self.graph is None:
             return super().call(inputs)
         return self.graph.run(conformed_inputs(self.graph, inputs, where=f"model {self.name!r}"))
@@ -113,17 +113,17 @@ class Model(Network):
 
     @property
     def states_output_shape(self) -> bool:
-        """Whether a graph or the class states the shape of the outputs."""
+        """Whether a graph or the class's own method determines the shape of the outputs."""
         by_call = type(self).compute_output_shape is Model.compute_output_shape
         return self.graph is not None or not by_call
 
     def build(self, input_shape: Nested) -> None:
-        """Create a subclassed model's weights by calling it on zeros of that shape."""
+        """Create a subclassed model's weights by a call on zeros of that shape."""
         if self.graph is None and not self.built:
             self.build_for(self._symbols(input_shape))
 
     def build_for(self, symbols: Nested) -> None:
-        """Create a subclassed model's weights for what symbolic tensors stand for."""
+        """Create a subclassed model's weights for these symbolic inputs."""
         if self.called_on is None:
             self._note_call(symbols)
         try:
@@ -133,7 +133,7 @@ class Model(Network):
             raise
 
     def ensure_built(self, input_shape: Nested) -> None:
-        """Count a subclassed model as built once it is called, by its own `build` if it has one."""
+        """Build a subclassed model with its own `build`, if any, and mark it as built."""
         if not self.built and type(self).build is not Model.build:
             with calling(CallFrame()):
                 self.build(input_shape)
@@ -150,7 +150,7 @@ class Model(Network):
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
-        """The weights that training leaves alone, in tf_keras's order."""
+        """The weights that training does not change, in tf_keras's order."""
         self._check_built()
         below = [weight for layer in self.sublayers() for weight in layer.non_trainable_weights]
         own = self.own_weights(trainable=False)
@@ -163,8 +163,7 @@ class Model(Network):
     def weights(self) -> list[Variable]:
         """All weights, layer by layer, then the model's own.
 
-        Of the layers in a list or dictionary those that training changes come first, as in
-        tf_keras.
+        For layers in a list or dictionary, trainable weights come first, as in tf_keras.
         """
         self._check_built()
         graph = [] if self.graph is None else self.graph.layers
@@ -176,21 +175,21 @@ class Model(Network):
     def _check_built(self) -> None:
         if not self.built:
             raise UnbuiltModel(
-                f"model {self.name!r}: its weights have not been created yet; they are when it is "
-                "first called on data, or by build(input_shape)"
+                f"model {self.name!r}: its weights have not been created yet; call the model on "
+                "data, or call build(input_shape)"
             )
 
     def get_config(self) -> dict[str, Any]:
-        """Return the graph's configuration, or the arguments of a class that makes it itself.
+        """Return the graph's configuration, or the arguments of a class that builds its graph.
 
         Raises:
-            NotImplementedError: for a subclassed model that states no `get_config`, or one whose
-                constructor took arguments that are not plain.
+            NotImplementedError: for a subclassed model without `get_config`, or one whose
+                constructor arguments are not plain.
         """
         if self.graph is None:
             raise NotImplementedError(
                 f"model {self.name!r}: a subclassed model is defined by its code and has no "
-                f"configuration; save its weights, or state {type(self).__name__}.get_config()"
+                f"configuration; save its weights, or define {type(self).__name__}.get_config()"
             )
         self.check_config()
         if self.makes_own_graph:
@@ -207,7 +206,7 @@ class Model(Network):
         return self.graph is not None and not self._construction.of_tensors
 
     def graph_config(self) -> dict[str, Any]:
-        """Return the configuration of the graph, with which a plain model is made again."""
+        """Return the configuration of the graph, from which a plain `Model` can be created."""
         assert self.graph is not None
         return {"name": self.name, "trainable": self._trainable, **graph_config(self.graph)}
 
@@ -215,15 +214,15 @@ class Model(Network):
     def from_config(
         cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Self:
-        """Return the functional model that a configuration describes, with fresh weights."""
+        """Return a functional model from its configuration, with fresh weights."""
         with custom_object_scope(custom_objects or {}), building(), at():
-            told = fitted(config, NetworkConfig)
-            if "input_layers" not in told:
-                return made_from(cls, told)
-            check_takes(cls, told)
-            inputs, outputs = graph_from_config(told)
-            model = cls(inputs=inputs, outputs=outputs, name=told.get("name"))
-            model.set_own_trainable(told.get("trainable", True))
+            found = checked(config, NetworkConfig)
+            if "input_layers" not in found:
+                return construct(cls, found)
+            check_takes(cls, found)
+            inputs, outputs = graph_from_config(found)
+            model = cls(inputs=inputs, outputs=outputs, name=found.get("name"))
+            model.set_own_trainable(found.get("trainable", True))
             return model
 
     def to_json(self, **json_arguments: Any) -> str:
@@ -232,13 +231,13 @@ class Model(Network):
         return json_text(entry, **json_arguments)
 
     def summary(self, *, print_fn: Callable[[str], Any] = print_line) -> None:
-        """Print the layers with their numbers of parameters, line by line."""
+        """Print each layer with its number of parameters."""
         for line in summary_lines(self):
             print_fn(line)
 
 
 def beyond_graph(model: Model) -> list[str]:
-    """Return what the class of a model with a graph has besides: its call, layers and weights."""
+    """Return the parts of a functional model outside its graph: own call, layers and weights."""
     graph = {id(layer) for layer in (model.graph.layers if model.graph else model.layers)}
     held = [layer.name for layer in model.sublayers() if id(layer) not in graph]
     own_call = [] if type(model).call is Model.call else [f"{type(model).__name__}.call()"]

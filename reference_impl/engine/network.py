@@ -1,4 +1,4 @@
-"""Network: a trainer with a graph, if it is functional, and what goes in and comes out."""
+"""Network: a trainer with symbolic inputs and outputs if it is functional."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from saveproof.reference_impl.nest import Nested, leaves, map_leaves
 
 
 class Network(Trainer):
-    """The symbolic inputs and outputs of a model, as Keras has them."""
+    """The symbolic inputs and outputs of a model, named as in Keras."""
 
     @property
     def inputs(self) -> list[Any] | None:
@@ -22,34 +22,34 @@ class Network(Trainer):
 
     @property
     def input(self) -> Nested:
-        """The symbolic inputs as the model was given them."""
+        """The symbolic inputs in their nested structure."""
         return None if self.graph is None else self.graph.inputs
 
     @property
     def output(self) -> Nested:
-        """The symbolic outputs as the model was given them."""
+        """The symbolic outputs in their nested structure."""
         return None if self.graph is None else self.graph.outputs
 
     @property
     def input_shape(self) -> Nested:
-        """The shapes of the inputs, in their structure."""
+        """The shapes of the inputs, in their nested structure."""
         return super().input_shape if self.graph is None else _shapes(self.graph.inputs)
 
     @property
     def output_shape(self) -> Nested:
-        """The shapes of the outputs, in their structure."""
+        """The shapes of the outputs, in their nested structure."""
         return super().output_shape if self.graph is None else _shapes(self.graph.outputs)
 
     @property
     def output_names(self) -> list[str] | None:
-        """The names of the outputs: of the layers that make them."""
+        """The names of the outputs: those of the layers that compute them."""
         return None if self.graph is None else self.graph.output_names
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """Return the layer of that name or at that index.
+        """Return the layer with that name or at that index.
 
         Raises:
-            ValueError: if there is none.
+            ValueError: if no layer has it.
         """
         if (index is None) == (name is None):
             raise ValueError(

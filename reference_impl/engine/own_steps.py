@@ -1,4 +1,4 @@
-"""The steps of training that a subclass of Keras's Model may state, and of this Model may not."""
+"""Methods of the training loop that subclasses of Keras's Model may override, but not of ours."""
 
 from typing import Any
 
@@ -14,18 +14,18 @@ OF_PREDICTION = ("make_predict_function", "predict_step")
 
 
 class OwnStep(NotImplementedError):
-    """A subclass states a step that the training loop here would not call."""
+    """A subclass overrides a method that this training loop does not call."""
 
 
 def check_steps(model: Any, steps: tuple[str, ...]) -> None:
-    """Refuse a model whose class states one of the steps, instead of passing it over.
+    """Check that the model's class overrides none of these methods, which would be ignored.
 
     Raises:
-        OwnStep: naming the class and what it states.
+        OwnStep: naming the class and the methods.
     """
-    stated = [step for step in steps if hasattr(type(model), step)]
-    if stated:
+    own = [step for step in steps if hasattr(type(model), step)]
+    if own:
         raise OwnStep(
-            f"model {model.name!r}: {type(model).__name__} states {stated}, which is not called "
-            "here: expected a model that leaves the loop to fit, evaluate and predict"
+            f"model {model.name!r}: expected a class that leaves the training loop to fit, "
+            f"evaluate and predict; {type(model).__name__} defines {own}, which is not called"
         )

@@ -1,9 +1,9 @@
-"""Sequential, apart from its files: a model whose layers are called one after the other."""
+"""Sequential without file formats: a model that calls its layers one after the other."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, Self
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.custom_objects import custom_object_scope
 from saveproof.reference_impl.engine.construction import takes
 from saveproof.reference_impl.engine.graph import graph_between
@@ -46,18 +46,18 @@ class Sequential(Model):
         self._close()
 
     def add(self, layer: Layer | KerasTensor) -> None:
-        """Put a layer on top of the stack."""
+        """Append a layer."""
         self._append(layer, {other.name for other in self._stack})
         self._close()
 
     def pop(self) -> None:
-        """Take the top layer away.
+        """Remove the last layer.
 
         Raises:
-            TypeError: if there is none.
+            TypeError: if there are no layers.
         """
         if not self._stack:
-            raise TypeError(f"model {self.name!r}: there are no layers to take away")
+            raise TypeError(f"model {self.name!r}: expected a layer to remove, found none")
         self._stack.pop()
         self._tensors = self._tensors[:-1] if self._stack else []
         self.graph, self.is_graph_network, self.built = None, False, False
@@ -69,7 +69,7 @@ class Sequential(Model):
         return list(self._stack)
 
     def sublayers(self) -> list[Layer]:
-        """Return the layers in order, before them the input layer if there is one."""
+        """Return the layers in order, starting with the input layer if there is one."""
         inputs = [tensor.layer for tensor in self._tensors[:1] if tensor.layer is not None]
         return [*inputs, *self._stack]
 
@@ -86,8 +86,8 @@ class Sequential(Model):
             return
         if layer.name in names:
             raise ValueError(
-                f"model {self.name!r}: the name {layer.name!r} is used by two layers; "
-                "names must be unique"
+                f"model {self.name!r}: expected unique layer names, found two layers named "
+                f"{layer.name!r}"
             )
         if first:
             self._tensors = self._declared_input(layer)
@@ -97,7 +97,7 @@ class Sequential(Model):
             self._call_next(layer)
 
     def _declared_input(self, layer: Layer) -> list[KerasTensor]:
-        """Return the input that the first layer declares, if it does."""
+        """Return the input that the first layer declares, or an empty list."""
         shape, dtype = layer.batch_input_shape, layer.dtype
         if isinstance(layer, Model) and layer.graph is not None:
             inner = next(iter(layer.inputs or ()))
@@ -119,12 +119,12 @@ class Sequential(Model):
         self._tensors.append(tensor)
 
     def _close(self) -> None:
-        """Keep the graph of the calls made so far, if the input is known."""
+        """Set the graph of the calls made so far, if the input is known."""
         if self._stack and self._tensors:
             self.become(graph_between(self._tensors[0], self._tensors[-1]))
 
     def build(self, input_shape: Nested = None) -> None:
-        """Create the weights for inputs of this shape, batch first; nothing if they exist."""
+        """Create the weights for inputs of this shape (batch first), unless they exist."""
         if self.graph is not None or not self._stack or input_shape is None:
             return
         if not is_shape(input_shape):
@@ -135,53 +135,53 @@ class Sequential(Model):
         self._close()
 
     def ensure_built(self, input_shape: Nested) -> None:
-        """Build the layers at the first call, for any number of samples unless one is stateful."""
+        """Build the layers at the first call, with an open batch size unless one is stateful."""
         if self.graph is not None:
             return
         stateful = any(layer.stateful for layer in self.flatten_layers())
         self.build(input_shape if stateful else map_shapes(_with_open_batch, input_shape))
 
     def get_config(self) -> dict[str, Any]:
-        """Return the name and the layers' entries, the input layer's first.
+        """Return the name and the layers' entries, starting with the input layer's.
 
-        tf_keras keeps no flag of the model itself, so that a frozen one comes back thawed; here it
-        stands in the config where it is not the default, which tf_keras reads over.
+        tf_keras does not save the model's own trainable flag, so a frozen model is trainable after
+        a load. Here the config contains the flag if it is False; tf_keras ignores it.
         """
         self.check_config()
         return self.graph_config()
 
     def check_config(self) -> None:
-        """Refuse a class that can't be given the layers of a file."""
-        stated = type(self).get_config is not Sequential.get_config
-        if not stated and not takes(type(self).__init__, "layers", exactly=True):
+        """Check that the class can be constructed from the layers in a file."""
+        overridden = type(self).get_config is not Sequential.get_config
+        if not overridden and not takes(type(self).__init__, "layers", exactly=True):
             raise NotImplementedError(
-                f"model {self.name!r}: the constructor of {type(self).__name__} takes no layers: "
-                "it must state get_config() and from_config() to be saved, or save a SavedModel or "
-                "the weights"
+                f"model {self.name!r}: the constructor of {type(self).__name__} takes no layers; "
+                "define get_config() and from_config() to save it, or save a SavedModel or the "
+                "weights"
             )
 
     @property
     def makes_own_graph(self) -> bool:
-        """Never: the configuration holds the layers, whoever made them."""
+        """Always False: the configuration contains the layers."""
         return False
 
     def graph_config(self) -> dict[str, Any]:
-        """Return the configuration of the stack, with which a plain Sequential is made again."""
+        """Return the layers' configuration, from which a plain `Sequential` can be created."""
         frozen = {} if self.trainable else {"trainable": False}
         layers = [serialize_layer(layer) for layer in self.sublayers()]
         return {"name": self.name, **frozen, "layers": layers}
 
     @classmethod
     def from_config(cls, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Self:
-        """Return the model that a configuration describes; very old ones are a list of layers."""
-        told = {"layers": config} if isinstance(config, list) else config
+        """Return the model from its configuration, in the oldest files a list of layers."""
+        as_mapping = {"layers": config} if isinstance(config, list) else config
         with custom_object_scope(custom_objects or {}), building(), at():
-            given = fitted(told, SequentialConfig)
+            given = checked(as_mapping, SequentialConfig)
             if not takes(cls.__init__, "layers", exactly=True):
                 raise MalformedEntry(
                     f"model {given.get('name')!r}: the configuration describes a stack of layers, "
-                    f"but the constructor of {cls.__name__} takes no layers: load it without the "
-                    "class, or let the class state get_config() and from_config()"
+                    f"but the constructor of {cls.__name__} takes no layers; load it without the "
+                    "class, or define get_config() and from_config() in the class"
                 )
             layers = []
             for number, entry in enumerate(given["layers"]):
@@ -196,7 +196,7 @@ class Sequential(Model):
             return model
 
     def __call__(self, inputs: Nested, *others: Any, **arguments: Any) -> Nested:
-        """Compute the outputs; a stack without known shapes takes them from the inputs."""
+        """Compute the outputs; the first call sets the shapes if they are unknown."""
         if self.graph is None and isinstance(inputs, KerasTensor):
             self.build(inputs.shape)
         return super().__call__(inputs, *others, **arguments)

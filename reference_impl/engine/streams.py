@@ -1,4 +1,4 @@
-"""Data as a program gives it: arrays, or batch by batch from a generator, dataset or sequence."""
+"""Training data: arrays, or batches from a generator, dataset or sequence."""
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,12 +19,12 @@ ARRAYS = (str, bytes, list, tuple, Mapping, Tensor, Variable)
 
 @dataclass(slots=True)
 class Stream:
-    """Batches of a program's own: each x, or (x, y), or (x, y, sample_weight).
+    """Batches from an iterable: each x, (x, y) or (x, y, sample_weight).
 
     Attributes:
-        source: gives the batches; an iterator goes on with each epoch where the one before ended.
-        steps: batches an epoch; all that there are by default.
-        class_weight: as `fit` was given it.
+        source: the iterable; an iterator continues in each epoch where the previous one ended.
+        steps: batches per epoch; by default all.
+        class_weight: as given to `fit`.
     """
 
     source: Iterable[Any]
@@ -33,10 +33,10 @@ class Stream:
     _begun: bool = False
 
     def epoch(self) -> Iterator[Rows]:
-        """Yield an epoch's batches; none, with a warning, once there are no more.
+        """Yield an epoch's batches; log a warning if the source ends early.
 
         Raises:
-            EmptyLoop: if there is none in the first epoch.
+            EmptyLoop: if the first epoch has no batch.
         """
         number = 0
         for batch in self._taken():
@@ -53,7 +53,7 @@ class Stream:
         if self.steps is None:
             yield from given
             return
-        # Not more is taken than is used: the next epoch goes on from there.
+        # Take no more than this epoch uses: the next one continues from there.
         for _, batch in zip(range(self.steps), given, strict=False):
             yield batch
 
@@ -75,51 +75,51 @@ Data = Rows | Stream
 def data_of(
     x: Nested, y: Nested = None, sample_weight: Nested = None, *, steps: int | None = None
 ) -> Data:
-    """Return arrays, or the batches that an iterable gives.
+    """Return arrays as rows and an iterable as a stream.
 
     Raises:
-        DataMismatch: if the targets are not in the batches, or arrays are to have steps.
+        DataMismatch: if targets are given beside batches, or `steps` beside arrays.
     """
     own = isinstance(x, Iterable) and not isinstance(x, ARRAYS)
     if own and getattr(x, "__array__", None) is None:
         if y is not None or sample_weight is not None:
             raise DataMismatch(
-                f"data: x gives batches ({type(x).__name__}): expected the targets and sample "
-                "weights in them, as (x, y, sample_weight), found y or sample_weight beside them"
+                f"data: x provides batches ({type(x).__name__}): expected targets and sample "
+                "weights in them, as (x, y, sample_weight), found y or sample_weight as arguments"
             )
         return Stream(x, steps)
     if steps is not None:
         raise DataMismatch(
-            f"data: expected no number of steps for arrays, found {steps!r}: they have batch_size"
+            f"data: expected no number of steps for arrays, found {steps!r}; pass batch_size"
         )
     return rows_of(x, y, sample_weight)
 
 
 def weighted(data: Data, class_weight: Mapping[int, float] | None) -> Data:
-    """Return the data, the samples' weights times the weight of each sample's class, if any."""
+    """Return the data with sample weights multiplied by the weights of the samples' classes."""
     if isinstance(data, Stream):
         return replace(data, class_weight=class_weight)
     return weighted_by_class(data, class_weight)
 
 
-def parted(
+def split_validation(
     data: Data,
     validation_data: Any,
     validation_split: float,
     validation_steps: int | None,
 ) -> tuple[Data, Data | None]:
-    """Return the data for training, and those for validation, if there are any."""
+    """Return the data for training and the data for validation, or None."""
     if validation_data is not None and not isinstance(validation_data, Sequence):
         return data, data_of(validation_data, steps=validation_steps)
     if isinstance(data, Rows):
-        return arrays.parted(data, validation_data, validation_split)
+        return arrays.split_validation(data, validation_data, validation_split)
     if validation_split:
         raise DataMismatch("validation_split: expected arrays to take samples from, found batches")
     return data, None if validation_data is None else data_of(*validation_data)
 
 
 def batch_size_of(data: Data | None, given: int | None) -> int:
-    """Return how many samples of arrays make a batch; an iterable's batches are as they are.
+    """Return the number of samples per batch of arrays; a stream ignores it.
 
     Raises:
         EmptyLoop: if there are no samples, or the number is not positive.
@@ -128,7 +128,7 @@ def batch_size_of(data: Data | None, given: int | None) -> int:
 
 
 def batches(data: Data, batch_size: int, *, shuffle: bool = False) -> Iterator[Rows]:
-    """Yield batches: arrays in an order that is drawn anew if they are to be shuffled."""
+    """Yield batches; with `shuffle`, arrays in a new random order."""
     if isinstance(data, Stream):
         return data.epoch()
     order = process_generator().permutation(len(data)) if shuffle else None

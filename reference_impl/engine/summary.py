@@ -6,7 +6,7 @@ from saveproof.reference_impl.engine.trainer import Trainer
 
 
 def summary_lines(model: Trainer) -> list[str]:
-    """Return the layers with their numbers of parameters, a line each.
+    """Return one line per layer with its number of parameters.
 
     Raises:
         UnbuiltModel: if the weights have not been created yet.

@@ -1,4 +1,4 @@
-"""Trainer: a layer that can be compiled, trained, evaluated and asked for predictions."""
+"""Trainer: a layer with `compile`, `fit`, `evaluate` and `predict`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ from saveproof.reference_impl.engine.streams import (
     batch_size_of,
     batches,
     data_of,
-    parted,
+    split_validation,
     weighted,
 )
 from saveproof.reference_impl.layers.base import Layer
@@ -38,12 +38,12 @@ from saveproof.reference_impl.plain import plain
 
 
 class Trainer(Layer):
-    """The training loop of Keras 2: what `Model` adds to a layer, saving apart."""
+    """The training loop of Keras 2: what `Model` adds to a layer except saving."""
 
     compiled: Compiled | None = None
     graph: Graph | None = None
     called_on: Nested = None
-    """What stands for the inputs that a subclassed model was first called on."""
+    """Symbolic tensors for the inputs of a subclassed model's first call."""
     stop_training = False
 
     def compile(
@@ -55,9 +55,9 @@ class Trainer(Layer):
         weighted_metrics: Any = None,
         run_eagerly: bool | None = None,  # noqa: FBT001 (Keras's signature)
     ) -> None:
-        """Say how to train: the optimizer, and for each output loss, weight and metrics.
+        """Set the optimizer, and the loss, loss weight and metrics of each output.
 
-        The optimizer's slots are created at the first step. `run_eagerly` is kept, with no effect.
+        The first step creates the optimizer's slots. `run_eagerly` is stored without effect.
         """
         check_steps(self, OF_TRAINING)
         given = Arguments(*plain((loss, metrics, weighted_metrics, loss_weights, run_eagerly)))
@@ -73,17 +73,17 @@ class Trainer(Layer):
 
     @property
     def loss(self) -> Any:
-        """The loss as `compile` was given it."""
+        """The loss as given to `compile`."""
         return None if self.compiled is None else self.compiled.arguments.loss
 
     @property
     def metrics(self) -> list[Metric]:
-        """The losses' means and the metrics, once the model has seen a batch."""
+        """The losses' means and the metrics; empty before the first batch."""
         return [] if self.compiled is None else self.compiled.metrics
 
     @property
     def metrics_names(self) -> list[str]:
-        """The names of `metrics`, as in the logs."""
+        """The names of the metrics, as in the logs."""
         return [metric.name for metric in self.metrics]
 
     @property
@@ -93,21 +93,21 @@ class Trainer(Layer):
 
     @property
     def is_network(self) -> bool:
-        """Whether checkpoints name the layers by their place, not by attributes."""
+        """Whether checkpoints name layers by their position rather than by attribute."""
         return self.is_graph_network
 
     @property
     def output_names(self) -> list[str] | None:
-        """The names of the outputs; None if only a call tells how many there are."""
+        """The names of the outputs; None if their number is unknown before a call."""
         return None
 
     def reset_metrics(self) -> None:
-        """Set every metric to its start."""
+        """Reset every metric."""
         for metric in self.metrics:
             metric.reset_state()
 
     def reset_states(self) -> None:
-        """Set the states of the stateful layers inside to zero."""
+        """Set the states of all stateful layers to zero."""
         for layer in [one for one in self.flatten_layers() if one.stateful]:
             layer.reset_states()
 
@@ -120,9 +120,9 @@ class Trainer(Layer):
         reset_metrics: bool = True,  # noqa: FBT001 (Keras's signature)
         return_dict: bool = False,  # noqa: FBT001 (Keras's signature)
     ) -> Any:
-        """Take one step and return the loss before it, and the metrics.
+        """Take one step and return the loss before the step and the metrics.
 
-        With `reset_metrics` they are this batch's alone. Layers frozen since `compile` train still.
+        With `reset_metrics` they cover only this batch. Layers frozen after `compile` still train.
         """
         compiled = self._check_compiled()
         if reset_metrics:
@@ -169,38 +169,40 @@ class Trainer(Layer):
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
     ) -> History:
-        """Train for `epochs` - `initial_epoch` epochs and return what the logs were.
+        """Train for `epochs` - `initial_epoch` epochs and return the history of the logs.
 
-        The order of the samples is drawn from the process-wide generator, anew each epoch.
-        `validation_split` takes the last part of the data, before any shuffling. An iterable gives
-        batches, `steps_per_epoch` of them an epoch: see `Stream`.
+        Each epoch draws a new order of the samples from the process-wide generator.
+        `validation_split` takes the last part of the data, before shuffling. An iterable provides
+        batches, `steps_per_epoch` per epoch; see `Stream`.
         """
         compiled = self._check_compiled()
         given = data_of(x, y, sample_weight, steps=steps_per_epoch)
-        given, validation = parted(given, validation_data, validation_split, validation_steps)
+        given, validation = split_validation(
+            given, validation_data, validation_split, validation_steps
+        )
         rows = weighted(given, class_weight)
         batch_size = batch_size_of(rows, batch_size)
         validation_size = batch_size_of(validation, validation_batch_size or batch_size)
         history, epochs = History(), positive("epochs", epochs)
         params = {"epochs": epochs, "validation": validation is not None}
-        told = callback_list(self, callbacks, history, verbose=verbose, params=params)
+        hooks = callback_list(self, callbacks, history, verbose=verbose, params=params)
         self.stop_training = False
         with held(compiled.flags):
-            told.tell("on_train_begin")
+            hooks.call("on_train_begin")
             for epoch in range(initial_epoch, epochs):
-                told.tell("on_epoch_begin", epoch)
-                logs = self._train_epoch(rows, batch_size, told, shuffle=shuffle)
+                hooks.call("on_epoch_begin", epoch)
+                logs = self._train_epoch(rows, batch_size, hooks, shuffle=shuffle)
                 if not logs:
                     break
                 if validation is not None:
-                    found = self._evaluate(validation, validation_size, told)
+                    found = self._evaluate(validation, validation_size, hooks)
                     logs |= {f"val_{name}": value for name, value in found.items()}
-                told.tell("on_epoch_end", epoch, logs)
+                hooks.call("on_epoch_end", epoch, logs)
                 if self.stop_training:
                     break
             if epochs > initial_epoch:
                 compiled.optimizer.finalize_variable_values(self.trainable_weights)
-            told.tell("on_train_end")
+            hooks.call("on_train_end")
         return history
 
     def evaluate(
@@ -215,11 +217,11 @@ class Trainer(Layer):
         *,
         steps: int | None = None,
     ) -> Any:
-        """Return the loss and the metrics over all samples: a list, or a number if it is one."""
+        """Return the loss and the metrics over all samples, as a list, or a single number."""
         self._check_compiled()
-        told = callback_list(self, callbacks, verbose=verbose)
+        hooks = callback_list(self, callbacks, verbose=verbose)
         rows = data_of(x, y, sample_weight, steps=steps)
-        logs = self._evaluate(rows, batch_size_of(rows, batch_size), told)
+        logs = self._evaluate(rows, batch_size_of(rows, batch_size), hooks)
         return reported(logs, return_dict=return_dict)
 
     def predict(
@@ -238,32 +240,32 @@ class Trainer(Layer):
         return joined([self(batch.x, training=False) for batch in given])
 
     def _train_epoch(
-        self, rows: Data, batch_size: int, told: CallbackList, *, shuffle: bool
+        self, rows: Data, batch_size: int, hooks: CallbackList, *, shuffle: bool
     ) -> dict[str, Any]:
         self.reset_metrics()
         logs: dict[str, Any] = {}
         for number, batch in enumerate(batches(rows, batch_size, shuffle=shuffle)):
-            told.tell("on_train_batch_begin", number)
+            hooks.call("on_train_batch_begin", number)
             logs = self._train_step(batch)
-            told.tell("on_train_batch_end", number, logs)
+            hooks.call("on_train_batch_end", number, logs)
             if self.stop_training:
                 break
         return logs
 
-    def _evaluate(self, rows: Data, batch_size: int, told: CallbackList) -> dict[str, Any]:
+    def _evaluate(self, rows: Data, batch_size: int, hooks: CallbackList) -> dict[str, Any]:
         self.reset_metrics()
-        told.tell("on_test_begin")
+        hooks.call("on_test_begin")
         logs: dict[str, Any] = {}
         for batch in batches(rows, batch_size):
             logs = self._test_step(batch)
-        told.tell("on_test_end", logs)
+        hooks.call("on_test_end", logs)
         return logs
 
     def _train_step(self, batch: Rows) -> dict[str, Any]:
         compiled = self._check_compiled()
         with Tape() as tape:
             predictions = list(leaves(self(batch.x, training=True)))
-            targets, weights = self._told(batch, predictions)
+            targets, weights = self._targets_of(batch, predictions)
             loss = compiled.loss_of(targets, predictions, weights, self.losses)
         variables = self.trainable_weights
         gradients = tape.gradients(loss, variables)
@@ -274,15 +276,15 @@ class Trainer(Layer):
     def _test_step(self, batch: Rows) -> dict[str, Any]:
         compiled = self._check_compiled()
         predictions = list(leaves(self(batch.x, training=False)))
-        targets, weights = self._told(batch, predictions)
+        targets, weights = self._targets_of(batch, predictions)
         compiled.loss_of(targets, predictions, weights, self.losses)
         compiled.update_metrics(targets, predictions, weights)
         return self._logs()
 
-    def _told(
+    def _targets_of(
         self, batch: Rows, predictions: Sequence[Tensor]
     ) -> tuple[list[Tensor | None], list[Tensor | None]]:
-        """Return each output's targets and weights; make losses and metrics at the first batch."""
+        """Return each output's targets and weights; at the first batch, create the metrics."""
         compiled = self._check_compiled()
         names = self.output_names or compiled.names or pseudo_names(len(predictions))
         keys = compiled.keys or names

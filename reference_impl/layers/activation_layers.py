@@ -1,4 +1,4 @@
-"""ReLU, LeakyReLU, PReLU and Softmax: activations with arguments or weights of their own."""
+"""Activation layers with arguments or weights: ReLU, LeakyReLU, PReLU and Softmax."""
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY
@@ -30,7 +30,7 @@ from saveproof.reference_impl.numerics.autodiff import (
 
 
 class Elementwise(Layer):
-    """A layer whose output has its input's shape."""
+    """A layer whose output has the shape of its input."""
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""
@@ -40,7 +40,7 @@ class Elementwise(Layer):
 def _from_zero(layer: Layer, name: str, value: float | None) -> float:
     if value is None or value < 0:
         raise LayerArgumentError(
-            f"{where(layer, name)}: expected a number from 0 on, found {value!r}"
+            f"{where(layer, name)}: expected a number of at least 0, found {value!r}"
         )
     return float(np.float32(value))
 
@@ -68,7 +68,7 @@ AXIS_OR_LIST = Form(_axis_or_list, takes=int | Sequence[int])
 class ReLU(Elementwise):
     """x from the threshold to `max_value`, `negative_slope` (x - threshold) below.
 
-    The numbers are kept in single precision, as in tf_keras.
+    The arguments are stored in single precision, as in tf_keras.
     """
 
     max_value: float | None = argument(FROM_ZERO_OR_NONE, default=None)
@@ -118,15 +118,14 @@ class PReLU(Elementwise):
         """Create alpha.
 
         Raises:
-            LayerArgumentError: If a shared axis is none of the sample's, or a length that is not
-                shared is open.
+            LayerArgumentError: If a sample has no such axis, or an open length is not shared.
         """
         axes, shared = range(1, len(input_shape)), self.shared_axes or []
         shape = [1 if axis in shared else input_shape[axis] for axis in axes]
         if not set(shared) <= set(axes) or None in shape:
             raise LayerArgumentError(
-                f"layer {self.name!r}: expected shared_axes from 1 to {len(input_shape) - 1}, "
-                f"every open length among them, found {self.shared_axes} for an input of shape "
+                f"layer {self.name!r}: expected shared_axes from 1 to {len(input_shape) - 1} "
+                f"including all open lengths, found {self.shared_axes} for an input of shape "
                 f"{input_shape}"
             )
         self.alpha = self.add_weight_of("alpha", [size for size in shape if size is not None])

@@ -1,4 +1,4 @@
-"""Arguments that several layers take, checked and brought into one form."""
+"""Validation and normalization of arguments that several layers share."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from numbers import Integral
@@ -12,18 +12,18 @@ from saveproof.reference_impl.loading import Located
 
 
 class LayerArgumentError(ValueError):
-    """A layer was given an argument that it has no meaning for."""
+    """An argument of a layer is invalid."""
 
 
 class UnsupportedArgumentError(Located, LayerArgumentError):
-    """Keras has a meaning for the argument that this implementation does not offer."""
+    """Keras accepts the argument, but this implementation does not support it."""
 
 
 def check_rank(shape: Sequence[Any], rank: int, layer: str) -> None:
-    """Refuse an input that has another number of axes.
+    """Check the number of axes of an input.
 
     Raises:
-        LayerArgumentError: Naming the layer and both.
+        LayerArgumentError: If it is not `rank`.
     """
     if len(shape) != rank:
         raise LayerArgumentError(
@@ -34,18 +34,18 @@ def check_rank(shape: Sequence[Any], rank: int, layer: str) -> None:
 def shape_of(
     value: Iterable[int | None], name: str, *, unknown: Sequence[int | None] = (None,)
 ) -> tuple[Any, ...]:
-    """Return a shape that a program gives: the length of each axis.
+    """Return a shape argument as a tuple of lengths.
 
     Args:
-        value: the lengths, in a list of any framework.
-        name: of the layer and the argument, for the message.
-        unknown: what may stand for a length that is not known.
+        value: the lengths, in any framework's list type.
+        name: of the layer and the argument, for messages.
+        unknown: values allowed for an unknown length.
 
     Raises:
-        LayerArgumentError: If it is no such list.
+        LayerArgumentError: If it is not a list of lengths.
     """
     found = _items(value)
-    if found is None or not all(_is_whole(size, 0) or size in unknown for size in found):
+    if found is None or not all(_is_integer(size, 0) or size in unknown for size in found):
         also = f", {unknown[0]} where it is not known" if unknown else ""
         raise LayerArgumentError(
             f"{name}: expected a list or tuple of the length of each axis{also}, found {value!r}"
@@ -54,33 +54,33 @@ def shape_of(
 
 
 def length_of(value: int | None, name: str) -> int | None:
-    """Return the length of one axis, None where it is open.
+    """Return the length of one axis; None for an open length.
 
     Raises:
-        LayerArgumentError: If it is no whole number.
+        LayerArgumentError: If it is not a non-negative integer.
     """
-    if value is not None and not _is_whole(value, 0):
-        raise LayerArgumentError(f"{name}: expected a whole number from 0 on, found {value!r}")
+    if value is not None and not _is_integer(value, 0):
+        raise LayerArgumentError(f"{name}: expected an integer of at least 0, found {value!r}")
     return value
 
 
 def _items(value: Any) -> list[Any] | None:
-    """Return what a list holds, in whatever class a framework keeps it; None of what is none."""
+    """Return the items of any framework's list type; None for other values."""
     if isinstance(value, Iterable) and not isinstance(value, str | Mapping | Set):
         return list(value)
     return None
 
 
-def _is_whole(value: object, least: int) -> bool:
+def _is_integer(value: object, least: int) -> bool:
     return not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= least
 
 
 def sizes(value: int | Sequence[int], rank: int, name: str) -> tuple[int, ...]:
-    """One positive number for each of `rank` axes; a single number stands for all of them."""
+    """Return one positive integer for each of `rank` axes; a single one applies to all."""
     found = [value] * rank if isinstance(value, int) else _items(value)
-    if found is None or len(found) != rank or not all(_is_whole(size, 1) for size in found):
+    if found is None or len(found) != rank or not all(_is_integer(size, 1) for size in found):
         raise LayerArgumentError(
-            f"{name}: expected a positive number or {rank} of them, found {value!r}"
+            f"{name}: expected one or {rank} positive integers, found {value!r}"
         )
     return tuple(found)
 
@@ -92,22 +92,22 @@ def given_axes(value: object, layer: str) -> int | list[int]:
     if isinstance(value, Sequence) and all(isinstance(axis, int | np.integer) for axis in value):
         return [int(axis) for axis in value]
     raise LayerArgumentError(
-        f"{layer}: axis: expected a whole number or a list of them, found {value!r}"
+        f"{layer}: axis: expected an integer or a list of integers, found {value!r}"
     )
 
 
 def one_of(value: str, choices: Sequence[str], name: str) -> str:
-    """The value in lower case, which must be among the choices."""
+    """Return the value in lower case after checking that it is one of the choices."""
     if value.lower() not in choices:
         raise LayerArgumentError(f"{name}: expected one of {sorted(choices)}, found {value!r}")
     return value.lower()
 
 
 def channels_last(data_format: str | None, layer: str) -> str:
-    """The only data format that windows slide over here.
+    """Return 'channels_last', the only data format supported by convolutions and pooling.
 
     Raises:
-        UnsupportedArgumentError: For channels_first, as TensorFlow itself does on a CPU.
+        UnsupportedArgumentError: For channels_first, which TensorFlow also rejects on a CPU.
     """
     if one_of(data_format or "channels_last", DATA_FORMATS, "data_format") == "channels_first":
         raise UnsupportedArgumentError(
@@ -120,22 +120,22 @@ DATA_FORMATS = ("channels_first", "channels_last")
 
 
 def axes(axis: int | Sequence[int], rank: int, layer: str) -> list[int]:
-    """The axes counted from the front, each once.
+    """Return the axes as non-negative numbers.
 
     Raises:
-        LayerArgumentError: If one is out of range or is given twice.
+        LayerArgumentError: If one is out of range or occurs twice.
     """
     given = [axis] if isinstance(axis, int) else list(axis)
     found = [a + rank if a < 0 else a for a in given]
     if any(not 0 <= a < rank for a in found) or len(set(found)) != len(found):
         raise LayerArgumentError(
-            f"{layer}: axis: expected different axes of an input of rank {rank}, found {axis!r}"
+            f"{layer}: axis: expected distinct axes of an input of rank {rank}, found {axis!r}"
         )
     return found
 
 
 def _named(get: Callable[[Any], Any], serialize: Callable[[Any], Any]) -> Form:
-    """Return the form of an argument that may be a name, an entry or an object of a catalogue."""
+    """Return the form of an argument that is a name, an entry or an object of a catalogue."""
 
     def to_config(layer: Any, name: str) -> Any:
         value = getattr(layer, name)
@@ -151,7 +151,7 @@ CONSTRAINT = _named(constraints.get, constraints.serialize)
 
 
 def where(layer: Any, name: str) -> str:
-    """Return the name of a layer and its argument, for messages."""
+    """Return the prefix of messages that names a layer and its argument."""
     return f"layer {layer.name!r}: {name}"
 
 

@@ -1,4 +1,4 @@
-"""Layer: what every layer and model shares: its arguments, its calls and the layers below it."""
+"""Layer: the base class of all layers and models."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY
@@ -37,11 +37,11 @@ POLICY = Form(to_config=lambda layer, _: serialize_policy(layer.dtype_policy))
 
 @configurable
 class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
-    """A function with weights, built when it first sees the shape of its input.
+    """A function with weights, which are created when the shape of the input is first known.
 
-    A subclass states `build(input_shape)`, `call(inputs)` or `call(inputs, training)`,
-    `compute_output_shape(input_shape)` and `get_config()`. `call` receives `Tensor`s, whose
-    floating dtype is already the compute dtype; shapes are tuples, a list of them for several
+    A subclass defines `build(input_shape)`, `call(inputs)` or `call(inputs, training)`,
+    `compute_output_shape(input_shape)` and `get_config()`. `call` receives `Tensor`s; those with a
+    floating dtype are cast to the compute dtype. A shape is a tuple, a list of tuples for several
     inputs. Layers, weights and containers of layers assigned to attributes are tracked in the order
     of assignment.
 
@@ -49,9 +49,9 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
         name: unique among the layers of a model; by default from the class name.
         trainable: whether training may change the weights.
         dtype: a dtype name or a policy such as 'mixed_bfloat16'.
-        weights: arrays that the weights start with, in their order.
-        input_shape: of one sample, for the first layer of a Sequential; or `input_dim`, its one
-            length; or `batch_input_shape`, with the batch.
+        weights: initial values of the weights, in order.
+        input_shape: of one sample, for the first layer of a Sequential; alternatively `input_dim`,
+            its single length, or `batch_input_shape`, with the batch size.
     """
 
     _: KW_ONLY
@@ -65,23 +65,23 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
 
     is_graph_network = False
     takes_list = False
-    """Whether a list of one tensor stays a list: configurations write both as a list of one."""
+    """Whether `call` takes a list even for one tensor: configurations write both as a list."""
     stateful = False
     internals: ClassVar[frozenset[str]] = frozenset()
-    """Attributes with what the class lists otherwise, which checkpoints don't list again."""
+    """Attributes that checkpoints leave out, since the class lists their objects elsewhere."""
     activity_regularizer: Any = attribute(default=None)
     _activity: Sequence[Tensor] = attribute(default=())
     built: bool = attribute(default=False)
     built_scope: tuple[str, ...] = attribute(default=())
     uncalled: str | None = attribute(default=None)
-    """Why the user's own call has not worked on zeros, so that weights in it may not exist yet."""
+    """Why a user's `call` failed on zeros, so that weights created in it may not exist yet."""
     built_shape: Nested = attribute(default=None)
     """The shape of the input that the layer was built for."""
 
     def __pre_init__(self, given: Mapping[str, Any]) -> None:
         name, trainable = given["name"], given["trainable"]
         if name is not None and not isinstance(name, str):
-            raise TypeError(f"{type(self).__name__}: name: expected a text, found {name!r}")
+            raise TypeError(f"{type(self).__name__}: name: expected a string, found {name!r}")
         if not isinstance(trainable, bool | np.bool_):
             raise TypeError(
                 f"{type(self).__name__}: trainable: expected True or False, found {trainable!r}"
@@ -102,7 +102,7 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
         return unique_name(snake_case(type(self).__name__))
 
     def rename(self, name: str) -> None:
-        """Give the layer another name; weights that it has keep theirs."""
+        """Rename the layer; existing weights keep their names."""
         object.__setattr__(self, "name", name)
 
     @property
@@ -120,17 +120,17 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
         self.built = True
 
     def call(self, inputs: Nested) -> Nested:
-        """Return the outputs: stated by each layer."""
-        raise NotImplementedError(f"layer {self.name!r} ({type(self).__name__}) states no call()")
+        """Return the outputs; defined by each subclass."""
+        raise NotImplementedError(f"layer {self.name!r}: {type(self).__name__} defines no call()")
 
     def reset_states(self) -> None:
-        """Set the states of a stateful layer to zero; stated by those that have any."""
+        """Set the states of a stateful layer to zero; other layers have none."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what a copy takes, with the calls of the layers below instead of its own.
+        """Return the attributes for a copy, with the calls of nested layers instead of its own.
 
-        A call leads to the layers before it. What holds the layers has their calls, so that to copy
-        a graph goes no deeper for each of its layers, and a layer alone leaves its model behind.
+        Calls refer to the preceding layers. A model stores its layers' calls, so copying a graph
+        does not recurse through its layers, and copying one layer does not copy its model.
         """
         state = dict(self.__dict__)
         if any(node.sources for node in self.inbound_nodes):
@@ -139,7 +139,7 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
         return state | {"_calls_below": calls}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take what `__getstate__` returned."""
+        """Restore the attributes that `__getstate__` returned."""
         calls = state.pop("_calls_below")
         self.__dict__.update(state)
         self.__dict__.setdefault("inbound_nodes", [])
@@ -147,7 +147,7 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
             layer.__dict__["inbound_nodes"] = inbound_nodes
 
     def sublayers(self) -> list["Layer"]:
-        """Return the layers held directly by this one, in the order of assignment, each once."""
+        """Return the layers directly inside this one, in the order of assignment, each once."""
         found = (
             leaf
             for value in self._tracked.values()
@@ -157,7 +157,7 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
         return list({id(layer): layer for layer in found}.values())
 
     def flatten_layers(self) -> Iterator["Layer"]:
-        """Yield this layer and all layers below it, depth first, each once."""
+        """Yield this layer and all nested layers, depth first, each once."""
         seen: set[int] = set()
         stack: list[Layer] = [self]
         while stack:
@@ -169,7 +169,7 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
 
     @property
     def trainable(self) -> bool:
-        """Whether training may change the weights; setting it sets every layer below."""
+        """Whether training may change the weights; setting it also sets all nested layers."""
         return self._trainable
 
     @trainable.setter
@@ -178,14 +178,14 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
             object.__setattr__(layer, "_trainable", bool(value))
 
     def set_own_trainable(self, value: bool) -> None:  # noqa: FBT001 (a flag's setter)
-        """Set this layer's own flag, not those of the layers below it."""
+        """Set this layer's own flag without changing nested layers."""
         self._trainable = bool(value)
 
     @property
     def losses(self) -> list[Tensor]:
         """The regularization losses: of each regularized weight, then of activities.
 
-        Those of activities are of the last call of this layer that no other layer made.
+        Activity losses are those of the last call of this layer from outside any layer.
         """
         of_weights = [
             variable.regularizer(variable)
@@ -196,18 +196,18 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
         return [*of_weights, *self._activity]
 
     def check_config(self) -> None:
-        """Refuse what the class was made with and its configuration can't hold."""
+        """Check that the configuration stores all constructor arguments."""
 
     @property
     def makes_own_graph(self) -> bool:
-        """Whether this is a model whose class makes the graph, instead of being given tensors."""
+        """Whether this is a model whose class builds the graph, instead of receiving tensors."""
         return False
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs to make this layer again, without its weights.
+        """Return the arguments from which `from_config` creates the layer, without weights.
 
         Raises:
-            NotImplementedError: if the class takes arguments of its own and states no `get_config`.
+            NotImplementedError: if the class takes further arguments and defines no `get_config`.
         """
         config = super().get_config()
         kind = type(self)
@@ -216,13 +216,13 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
         return config
 
     def positions(self) -> tuple[str, ...]:
-        """Return the names of what `call` takes by position after the inputs."""
+        """Return the names of `call`'s positional arguments after the inputs."""
         return positions(type(self).call)
 
     def __call__(self, inputs: Nested, *others: Any, **arguments: Any) -> Nested:
         """Compute the outputs of arrays or tensors; record a node for symbolic tensors.
 
-        `training` unsaid is the enclosing call's, else the default of `call`.
+        `training` defaults to that of the enclosing call, then to the default of `call`.
         """
         self._check_begun()
         if others:
@@ -234,8 +234,8 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
             return self._call_symbolically(inputs, training, arguments)
         if any(symbolic) or symbols_in(arguments):
             raise TypeError(
-                f"layer {self.name!r}: symbolic tensors and arrays cannot be mixed; make every "
-                "array an input of the model"
+                f"layer {self.name!r}: symbolic tensors and arrays cannot be mixed; turn every "
+                "array into an input of the model"
             )
         outer = current_frame()
         training = outer.training if training is None else bool(training)
@@ -282,9 +282,9 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
     def _create_what_only_a_call_creates(
         self, inputs: Nested, arguments: Mapping[str, Any]
     ) -> None:
-        """Call the layer on zeros: what it holds has weights from then on, as in Keras.
+        """Call the layer on zeros, which creates the weights of nested layers, as in Keras.
 
-        Where the call can't work on zeros, `uncalled` tells why, until a call works.
+        If the call fails on zeros, `uncalled` stores the reason until a call succeeds.
         """
         try:
             self._called_on_zeros(inputs, arguments)
@@ -293,11 +293,11 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
 
     @property
     def complete(self) -> bool:
-        """Whether the layer and those in it have been built, so that all weights are there."""
+        """Whether this and all nested layers are built, so that all weights exist."""
         return self.uncalled is None and all(layer.built for layer in self.flatten_layers())
 
     def ensure_built(self, input_shape: Nested) -> None:
-        """Build the layer if it is not, naming its weights after the running calls."""
+        """Build the layer unless it is built; weight names start with the enclosing layers'."""
         if not self.built:
             object.__setattr__(self, "built_scope", current_frame().scope or (self.name,))
             object.__setattr__(self, "built_shape", input_shape)
@@ -305,7 +305,7 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
             if self._first_weights is not None:
                 self.set_weights(self._first_weights)
                 object.__setattr__(self, "_first_weights", None)
-            self.built = True  # Which lets a checkpoint on its way in restore the weights.
+            self.built = True  # Setting it lets a checkpoint loaded before restore the weights.
 
     def _as_input(self, value: Any) -> Tensor:
         tensor = value if isinstance(value, Tensor) else Tensor(np.asarray(value))

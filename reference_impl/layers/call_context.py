@@ -1,4 +1,4 @@
-"""What a layer's call inherits from the call around it: the name scope and the training flag."""
+"""The context that a layer's call inherits from enclosing calls: name scope and training flag."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +10,9 @@ from saveproof.reference_impl.numerics.autodiff import Tensor
 
 @dataclass(frozen=True, slots=True)
 class CallFrame:
-    """One running call: the names of the layers around it, and whether it trains (None: unsaid).
+    """One running call: the names of the enclosing layers, and the training flag, None if not set.
 
-    `activity` gathers the activity regularization of all layers called below the outermost one.
+    `activity` collects the activity regularization of all layers called within the outermost one.
     """
 
     scope: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What a layer's `call` takes beside its inputs: which argument a value by position is."""
+"""The signature of a layer's `call`: positional arguments after the inputs, and `training`."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -14,13 +14,13 @@ def parameters(call: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
 
 @cache
 def positions(call: Callable[..., Any]) -> tuple[str, ...]:
-    """Return the names of what an unbound `call` takes by position after `self` and the inputs."""
+    """Return the names of an unbound `call`'s positional arguments after `self` and the inputs."""
     by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     return tuple(one.name for one in parameters(call).values() if one.kind in by_position)[2:]
 
 
 def takes_training(call: Callable[..., Any], training: bool | None) -> bool:  # noqa: FBT001 (a value that is passed on)
-    """Say whether `call` is to be told this flag: None only where it has no default for it."""
+    """Return whether to pass the flag to `call`: None only if `training` has no default."""
     parameter = parameters(call).get("training")
     return parameter is not None and (training is not None or parameter.default is parameter.empty)
 
@@ -28,23 +28,23 @@ def takes_training(call: Callable[..., Any], training: bool | None) -> bool:  # 
 def by_name(
     given: Sequence[Any], names: Sequence[str], arguments: Mapping[str, Any], *, where: str
 ) -> dict[str, Any]:
-    """Return the arguments of a call with those that were given by position.
+    """Return all arguments of a call by name, after the inputs.
 
     Args:
-        given: the values by position after the inputs.
-        names: of what the call takes there.
-        arguments: those that were given by name.
-        where: what is called, for the message.
+        given: the positional values.
+        names: of the positional arguments.
+        arguments: the keyword arguments.
+        where: the called layer, for messages.
 
     Raises:
         TypeError: if there are more values than names, or an argument is given twice.
     """
     if len(given) > len(names):
         raise TypeError(
-            f"{where}: expected at most {len(names)} values by position after the inputs, "
+            f"{where}: expected at most {len(names)} positional arguments after the inputs, "
             f"{list(names)}, found {len(given)}"
         )
     found = dict(zip(names, given, strict=False))
     if twice := sorted(set(found) & set(arguments)):
-        raise TypeError(f"{where}: {twice} are given by position and by name")
+        raise TypeError(f"{where}: expected each argument once, found {twice} by position and name")
     return {**found, **arguments}

@@ -1,4 +1,4 @@
-"""Conv1D and Conv2D, and what all convolutions share."""
+"""Conv1D and Conv2D, and the base class of all convolutions."""
 
 from dataclasses import KW_ONLY
 from typing import Any, ClassVar
@@ -25,10 +25,10 @@ GROUPS = Form(lambda _, __, value: value or 1)
 
 @configurable
 class Convolution(Layer):
-    """activation(cross-correlation of x with kernel + bias), over `rank` axes of space.
+    """activation(cross-correlation of x with kernel + bias), over `rank` spatial axes.
 
     x (batch, *space, channels), kernel (*window, channels / groups, filters), bias (filters,).
-    With groups, each of them sees its own channels and makes its own filters.
+    Each group has its own channels and filters.
     """
 
     rank = 0
@@ -76,7 +76,7 @@ class Convolution(Layer):
         if len(input_shape) != self.rank + 2 or channels is None or channels % self.groups:
             raise LayerArgumentError(
                 f"layer {self.name!r}: expected an input of rank {self.rank + 2} with a number of "
-                f"channels that groups={self.groups} divides, found {input_shape}"
+                f"channels divisible by groups={self.groups}, found {input_shape}"
             )
         self.compute_output_shape(input_shape)
         self._add_kernels(channels)
@@ -89,7 +89,7 @@ class Convolution(Layer):
         self.kernel = self.add_weight_of("kernel", shape)
 
     def _made(self, channels: int | None) -> int | None:  # noqa: ARG002 (for those that need it)
-        """Return how many channels come of so many."""
+        """Return the number of output channels."""
         return self.filters
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -126,7 +126,7 @@ class Convolution(Layer):
         )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return (batch, *windows, channels made).
+        """Return (batch, *windows, output channels).
 
         Raises:
             LayerArgumentError: If no window fits.

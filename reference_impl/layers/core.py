@@ -125,9 +125,9 @@ class Activation(Layer):
 
 @configurable
 class Dropout(Layer):
-    """In training, elements set to 0 at this rate and the others scaled by 1 / (1 - rate).
+    """In training, sets elements to 0 at this rate and scales the others by 1 / (1 - rate).
 
-    `noise_shape` is the shape of the mask, which broadcasts; None stands for the input's length.
+    `noise_shape` is the shape of the mask, which broadcasts; None means the input's length.
     Without a seed the layer draws one. The generator's state is part of the model's state.
     Source: Srivastava et al. (2014). The masks are not TensorFlow's.
     """
@@ -159,7 +159,7 @@ class Dropout(Layer):
 
 @configurable
 class Flatten(Layer):
-    """All axes but the batch as one; the channels of channels_first inputs move last before."""
+    """Flattens each sample; channels_first inputs are transposed to channels_last first."""
 
     data_format: Any = argument(DATA_FORMAT, default=None)
 
@@ -170,13 +170,13 @@ class Flatten(Layer):
         return reshape(inputs, (inputs.shape[0], math.prod(inputs.shape[1:])))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return (batch, features), features None if a length is open."""
+        """Return (batch, features); features is None for an open length."""
         return input_shape[0], _product(input_shape[1:])
 
 
 @configurable
 class Reshape(Layer):
-    """The elements of each sample in another shape; one length may be -1."""
+    """Reshapes each sample; one length may be -1."""
 
     target_shape: Any = argument(Form(_target_shape, takes=Sequence[int]))
 
@@ -185,7 +185,7 @@ class Reshape(Layer):
         return reshape(inputs, (inputs.shape[0], *self.target_shape))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return (batch, *target_shape), with -1 worked out where the input's shape is known.
+        """Return (batch, *target_shape), with -1 computed if the input's shape is known.
 
         Raises:
             LayerArgumentError: If the numbers of elements differ.
@@ -204,6 +204,6 @@ class Reshape(Layer):
 
 
 def _product(shape: Shape) -> int | None:
-    """The number of elements of a shape, None if a length is open."""
+    """Return the number of elements of a shape; None for an open length."""
     known = [size for size in shape if size is not None]
     return math.prod(known) if len(known) == len(shape) else None

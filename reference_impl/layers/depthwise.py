@@ -1,4 +1,4 @@
-"""Convolutions of each channel by itself, alone or with the channels mixed after it."""
+"""Depthwise and separable convolutions."""
 
 from dataclasses import KW_ONLY
 from typing import Any
@@ -11,7 +11,7 @@ from saveproof.reference_impl.numerics.autodiff import Tensor, cast, conv
 
 @configurable
 class DepthwiseConvolution(Convolution):
-    """activation(cross-correlation of each channel with kernels of its own + bias).
+    """activation(cross-correlation of each channel with its own kernels + bias).
 
     depthwise_kernel (*window, channels, depth_multiplier), bias (channels * depth_multiplier,).
     Source: Chollet (2017), Xception.
@@ -59,12 +59,12 @@ class DepthwiseConv2D(DepthwiseConvolution):
 
 @configurable
 class SeparableConvolution(Convolution):
-    """activation(a depthwise cross-correlation, whose channels a second kernel mixes + bias).
+    """activation(depthwise cross-correlation, then a pointwise one over channels, + bias).
 
     depthwise_kernel (*window, channels, depth_multiplier),
     pointwise_kernel (1, .., channels * depth_multiplier, filters), bias (filters,).
-    Source: Chollet (2017), Xception. `groups` and the kernel's arguments change nothing here; they
-    are kept for the config, where tf_keras has them.
+    Source: Chollet (2017), Xception. `groups` and the kernel's arguments have no effect; the config
+    contains them, as in tf_keras.
     """
 
     depthwise = True
@@ -89,7 +89,7 @@ class SeparableConvolution(Convolution):
         return self.mixed(self._convolved(inputs, cast(self.depthwise_kernel, inputs.dtype)))
 
     def mixed(self, between: Tensor) -> Tensor:
-        """Return what the second kernel makes of the channels that the first has made."""
+        """Return the pointwise cross-correlation of the depthwise result."""
         once = (1,) * self.rank
         kernel = cast(self.pointwise_kernel, between.dtype)
         return conv(between, kernel, strides=once, dilation=once)

@@ -21,14 +21,14 @@ from saveproof.reference_impl.numerics.autodiff import Tensor, cast, take
 
 
 class IndexRangeError(ValueError):
-    """An index is not the number of a row of the table."""
+    """An index is outside the rows of the embedding table."""
 
 
 @configurable
 class Embedding(Layer):
-    """Rows of a table (input_dim, output_dim), by the integers in the input.
+    """Looks up rows of a table (input_dim, output_dim) by the integers in the input.
 
-    The gradient is dense, where TensorFlow's holds the rows that were taken; updates agree.
+    The gradient is dense; TensorFlow's holds only the rows used. Both give the same updates.
     """
 
     autocast = False
@@ -57,7 +57,7 @@ class Embedding(Layer):
             )
         if self.mask_zero:
             raise UnsupportedArgumentError(
-                f"layer {self.name!r}: mask_zero=True is not supported: layers pass on no masks"
+                f"layer {self.name!r}: mask_zero=True is not supported: layers do not pass on masks"
             )
 
     def build(self, input_shape: Shape) -> None:  # noqa: ARG002 (Layer's signature)

@@ -1,9 +1,9 @@
-"""Input tensors and the layer that stands for one in a graph."""
+"""`Input`, and the layer that represents an input in a graph."""
 
 from collections.abc import Sequence
 from typing import Any, Self
 
-from saveproof.reference_impl.config_types import fitted, made_from
+from saveproof.reference_impl.config_types import checked, construct
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.symbolic import KerasTensor
 from saveproof.reference_impl.loading import at
@@ -12,7 +12,7 @@ from saveproof.reference_impl.nest import Nested
 
 
 class InputLayer(Layer):
-    """The place where one input enters a graph; its one output is the symbolic input tensor."""
+    """The layer of one input of a graph; its output is the symbolic input tensor."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class InputLayer(Layer):
         self.record_node([], {}, self.batch_input_shape)
 
     def call(self, inputs: Nested) -> Nested:
-        """Return the input as it is."""
+        """Return the input unchanged."""
         return inputs
 
     def compute_output_shape(self, input_shape: Nested) -> Nested:
@@ -45,7 +45,7 @@ class InputLayer(Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """Return the shape with the batch, the dtype and the name, as tf_keras writes them."""
+        """Return the shape with the batch size, the dtype and the name, as in tf_keras."""
         return {
             "batch_input_shape": self.batch_input_shape,
             "dtype": self.dtype_policy,
@@ -56,12 +56,12 @@ class InputLayer(Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make an input layer; Keras 3 spells the shape `batch_shape`."""
+        """Return an input layer; Keras 3 names the shape `batch_shape`."""
         key = "batch_input_shape" if config.get("batch_input_shape") else "batch_shape"
         with at(key):
-            shape = fitted(config.get(key), Sequence[int | None])
-        told = {"dtype": config.get("dtype"), "name": config.get("name")}
-        return made_from(cls, {"batch_input_shape": shape, **told})
+            shape = checked(config.get(key), Sequence[int | None])
+        others = {"dtype": config.get("dtype"), "name": config.get("name")}
+        return construct(cls, {"batch_input_shape": shape, **others})
 
 
 def Input(
@@ -72,14 +72,14 @@ def Input(
     *,
     batch_shape: Sequence[int | None] | None = None,
 ) -> KerasTensor:
-    """Return a symbolic tensor from which a functional model starts.
+    """Return a symbolic input tensor of a functional model.
 
     Args:
         shape: of one sample; a number for one axis.
-        batch_size: fixed where a stateful layer needs it.
+        batch_size: fixed batch size, which stateful layers need.
         name: of the input layer.
         dtype: of the values; float32 by default.
-        batch_shape: shape with the batch, instead of the first two.
+        batch_shape: shape with the batch size, instead of the first two.
     """
     if (shape is None) == (batch_shape is None):
         raise ValueError(

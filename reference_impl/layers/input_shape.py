@@ -1,4 +1,4 @@
-"""How the first layer of a Sequential says the shape of its input."""
+"""The arguments by which the first layer of a Sequential declares the shape of its input."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY
@@ -14,7 +14,7 @@ _BATCH_SHAPE = Form(takes=Sequence[int | None] | None, optional=True)
 
 @configurable
 class InputShape(Configured):
-    """The shape of one sample, or its one length; or the shape with the batch."""
+    """`input_shape` of one sample, `input_dim`, its single length, or `batch_input_shape`."""
 
     _: KW_ONLY
     _sample_shape: Any = argument(

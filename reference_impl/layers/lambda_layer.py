@@ -1,4 +1,4 @@
-"""Lambda, which is refused: its config is Python code."""
+"""Lambda, which is rejected because its config is Python code."""
 
 from typing import Any
 
@@ -7,15 +7,16 @@ from saveproof.reference_impl.layers.base import Layer
 
 
 class Lambda(Layer):
-    """Refused when it is made and when a file names it.
+    """Raises an error when constructed or loaded.
 
-    Keras writes the function as marshalled bytecode, which runs as the loading program does and
-    which another Python release can't read: https://keras.io/api/layers/core_layers/lambda/.
+    Keras saves the function as marshalled bytecode, which runs with the rights of the loading
+    program and which other Python releases can't read:
+    https://keras.io/api/layers/core_layers/lambda/.
     """
 
     def __init__(self, *_: object, **kwargs: Any) -> None:
         raise UnsupportedArgumentError(
-            f"layer {kwargs.get('name') or 'Lambda'!r}: a Lambda layer is not offered, since a "
-            "file holds its function as Python code that a load would run; write the function "
-            "as the call() of a subclass of Layer, and pass that in custom_objects"
+            f"layer {kwargs.get('name') or 'Lambda'!r}: Lambda layers are not supported, since a "
+            "file stores the function as Python code that a load would run; write the function "
+            "as the call() of a subclass of Layer, and pass the class in custom_objects"
         )

@@ -1,4 +1,4 @@
-"""Layers that make one output of several inputs: Add, Multiply, Concatenate and their kin."""
+"""Layers that merge several inputs into one output: Add, Multiply, Concatenate and others."""
 
 from collections.abc import Callable, Sequence
 from functools import reduce
@@ -13,13 +13,13 @@ from saveproof.reference_impl.numerics.autodiff import Tensor
 
 
 class Merging(Layer):
-    """A layer of a list of inputs, which stays a list if it holds only one."""
+    """A layer that takes a list of inputs, even for a single one."""
 
     takes_list = True
 
 
 class Elementwise(Merging):
-    """One operation over inputs that broadcast; those of lower rank gain axes after the batch."""
+    """An elementwise operation with broadcasting; missing axes are added after the batch axis."""
 
     operation: Callable[[Tensor, Tensor], Tensor]
 
@@ -37,7 +37,7 @@ class Elementwise(Merging):
         """Return the shape to which the inputs broadcast.
 
         Raises:
-            LayerArgumentError: If they do not, or it is no list.
+            LayerArgumentError: If they do not broadcast, or `input_shape` is not a list.
         """
         shapes = _listed(self.name, input_shape)
         rank = max(map(len, shapes))
@@ -95,7 +95,7 @@ class Subtract(Elementwise):
     operation = staticmethod(ad.subtract)
 
     def build(self, input_shape: Sequence[Shape]) -> None:
-        """Check that there are two inputs, and that they broadcast."""
+        """Check that there are two inputs that broadcast."""
         super().build(input_shape)
         if len(input_shape) != 2:
             raise LayerArgumentError(
@@ -110,7 +110,7 @@ class Concatenate(Merging):
     axis: int = -1
 
     def build(self, input_shape: Sequence[Shape]) -> None:
-        """Check that the inputs fit."""
+        """Check that the inputs can be joined."""
         self.compute_output_shape(input_shape)
 
     def call(self, inputs: Sequence[Tensor]) -> Tensor:
@@ -118,16 +118,16 @@ class Concatenate(Merging):
         return ad.concatenate(inputs, self.axis)
 
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
-        """Return the common shape with the lengths along the axis added up.
+        """Return the common shape with the sum of the lengths along the axis.
 
         Raises:
-            LayerArgumentError: If the shapes disagree elsewhere.
+            LayerArgumentError: If the shapes differ on other axes.
         """
         shapes = _listed(self.name, input_shape)
         rank = len(shapes[0])
         if {len(shape) for shape in shapes} != {rank} or not -rank <= self.axis < rank:
             raise LayerArgumentError(
-                f"layer {self.name!r}: expected inputs of one rank that has axis {self.axis}, "
+                f"layer {self.name!r}: expected inputs of equal rank with axis {self.axis}, "
                 f"found shapes {shapes}"
             )
         per_axis = zip(*shapes, strict=True)
@@ -144,7 +144,7 @@ class Concatenate(Merging):
         known = {size for size in lengths if size is not None}
         if len(known) > 1:
             raise LayerArgumentError(
-                f"layer {self.name!r}: expected shapes that agree but on axis {self.axis}, "
+                f"layer {self.name!r}: expected shapes that differ only on axis {self.axis}, "
                 f"found {shapes}"
             )
         return known.pop() if known else None

@@ -32,11 +32,11 @@ from saveproof.reference_impl.numerics.autodiff import (
 class BatchNormalization(Layer):
     """gamma (x - mean) / sqrt(variance + epsilon) + beta, for each index of the given axes.
 
-    In training, mean and variance are the batch's, and the moving ones follow them by
+    In training, mean and variance are the batch's, and the moving statistics are updated by
     `moving -= (moving - batch) (1 - momentum)`; otherwise, and while the layer is frozen, the
-    moving ones are used. Source: Ioffe and Szegedy (2015); tf_keras
-    BatchNormalization. As with TensorFlow's fused kernel, which tf_keras takes for rank 4 and 5,
-    the moving variance of such inputs follows the unbiased variance.
+    moving statistics are used. Source: Ioffe and Szegedy (2015); tf_keras BatchNormalization.
+    For inputs of rank 4 and 5 the moving variance is updated with the unbiased variance, as in
+    TensorFlow's fused kernel, which tf_keras uses for them.
     """
 
     axis: Any = argument(AXES, default=-1)
@@ -90,7 +90,7 @@ class BatchNormalization(Layer):
         self.built = True
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:  # noqa: FBT001 (Keras's signature)
-        """Return the normalized inputs; in training, let the moving statistics follow."""
+        """Return the normalized inputs; in training, update the moving statistics."""
         x = cast(inputs, self.moving_mean.dtype)
         if training and self.trainable:
             center, variance = self.moments(x)
@@ -101,11 +101,11 @@ class BatchNormalization(Layer):
         return cast(self.normalized(x, center, variance), inputs.dtype)
 
     def moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the batch's mean and variance, with axes of length 1 where they are over all."""
+        """Return the batch's mean and variance; reduced axes have length 1."""
         return _moments(x, self.reduced_axes(x.ndim))
 
     def normalized(self, x: Tensor, center: Tensor, variance: Tensor) -> Tensor:
-        """Return x by these statistics, scaled by gamma and moved by beta."""
+        """Return x normalized by these statistics, scaled by gamma and shifted by beta."""
         outputs = (x - center) / sqrt(variance + self.epsilon)
         if self.gamma is not None:
             outputs = outputs * reshape(self.gamma, self.broadcast_shape)
@@ -114,14 +114,14 @@ class BatchNormalization(Layer):
         return outputs
 
     def reduced_axes(self, rank: int) -> tuple[int, ...]:
-        """Return the axes over which the statistics are."""
+        """Return the axes over which the statistics are computed."""
         kept = [self.axis] if isinstance(self.axis, int) else self.axis
         return tuple(a for a in range(rank) if a not in kept)
 
     @property
     def decay(self) -> Any:
-        """The share of the way that the moving statistics go towards the batch's."""
-        # tf_keras rounds the decay to float32 even where the statistics are float64.
+        """The fraction by which the moving statistics move towards the batch's."""
+        # tf_keras rounds the decay to float32 even if the statistics are float64.
         return self.moving_mean.dtype.type(np.float32(1.0 - self.momentum))
 
     def _follow(self, center: np.ndarray, variance: np.ndarray, size: int) -> None:
@@ -160,7 +160,7 @@ class LayerNormalization(Layer):
     beta: Variable | None = attribute(default=None)
 
     def build(self, input_shape: Shape) -> None:
-        """Create gamma and beta, shaped as the normalized axes in the order given.
+        """Create gamma and beta, with the lengths of the normalized axes in the given order.
 
         Raises:
             LayerArgumentError: If an axis is out of range or its length is open.
@@ -199,9 +199,9 @@ class LayerNormalization(Layer):
 
 
 def _moments(x: Tensor, over: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """Mean and variance over axes, which keep length 1.
+    """Return mean and variance over axes, which keep length 1.
 
-    The mean inside the variance is held constant: its gradient is zero anyway.
+    The mean in the variance is treated as a constant, since its gradient is zero.
     """
     center = mean(x, over, keepdims=True)
     return center, mean(square(x - stop_gradient(center)), over, keepdims=True)

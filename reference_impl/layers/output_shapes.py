@@ -1,4 +1,4 @@
-"""The shapes that a layer's call gives: stated by its class, or seen by a call on zeros."""
+"""Output shapes of a layer: computed by its class, or found by a call on zeros."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,16 +14,16 @@ from saveproof.reference_impl.nest import Nested, leaves, map_leaves, map_shapes
 
 
 class OutputShapes(RecordedCalls):
-    """A layer as far as the shapes of its outputs go."""
+    """The part of a layer that computes the shapes of its outputs."""
 
     def compute_output_shape(self, input_shape: Nested) -> Nested:
-        """Return the shape that `call` gives, by calling it on zeros unless a layer states it."""
+        """Return the shape of the outputs, found by a call on zeros unless overridden."""
         return self._shape_by_call(self._symbols(input_shape), {})
 
     def output_shape_of_call(self, input_shape: Nested, arguments: Mapping[str, Any]) -> Nested:
-        """Return the shape that a call with these other arguments gives.
+        """Return the shape of the outputs of a call with these further arguments.
 
-        Symbolic tensors among them stand for their shapes.
+        Only the shapes of symbolic tensors among them are used.
         """
         if symbols_in(arguments) and not self.states_output_shape:
             return self._shape_by_call(self._symbols(input_shape), arguments)
@@ -31,7 +31,7 @@ class OutputShapes(RecordedCalls):
 
     @property
     def states_output_shape(self) -> bool:
-        """Whether the class states the shape of its outputs, so that no call is needed for it."""
+        """Whether the class computes the shape of its outputs without a call."""
         return type(self).compute_output_shape is not OutputShapes.compute_output_shape
 
     def _shape_by_call(self, inputs: Nested, arguments: Mapping[str, Any]) -> Nested:
@@ -39,9 +39,9 @@ class OutputShapes(RecordedCalls):
         return map_shapes(lambda shape: (None, *shape[1:]), found)
 
     def _called_on_zeros(self, inputs: Nested, arguments: Mapping[str, Any]) -> Nested:
-        """Return the shapes of the outputs for zeros; no value that there is changes.
+        """Return the shapes of the outputs for zeros, without changing any weight or state.
 
-        The zeros stand for symbolic tensors: the inputs, and those among the arguments.
+        Zeros replace all symbolic tensors: the inputs, and those among the arguments.
         """
         layer: Any = self
 
@@ -60,7 +60,7 @@ class OutputShapes(RecordedCalls):
 
 @contextmanager
 def _values_kept(layer: Any) -> Iterator[None]:
-    """Put the values of weights and states back, and new states to their start."""
+    """Restore the values of weights and states after the block, and reset new states."""
     before = [
         (variable, variable.value)
         for each in layer.flatten_layers()

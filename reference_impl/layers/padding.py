@@ -21,7 +21,7 @@ def _amounts(layer: "ZeroPadding", name: str, padding: Any) -> tuple[tuple[int, 
     """Return (before, after) for each axis.
 
     Raises:
-        LayerArgumentError: If they are not whole numbers from 0 on, one or two an axis.
+        LayerArgumentError: If they are not non-negative integers, one or two per axis.
     """
     per_axis = [padding] * layer.rank if isinstance(padding, int) else list(padding)
     if layer.rank == 1 and len(per_axis) == 2:
@@ -31,8 +31,8 @@ def _amounts(layer: "ZeroPadding", name: str, padding: Any) -> tuple[tuple[int, 
         len(pair) != 2 or not all(isinstance(n, int) and n >= 0 for n in pair) for pair in pairs
     ):
         raise LayerArgumentError(
-            f"{where(layer, name)}: expected a number from 0 on, or one or (before, after) for "
-            f"each of {layer.rank} axes, found {padding!r}"
+            f"{where(layer, name)}: expected an integer of at least 0, or one integer or "
+            f"(before, after) for each of {layer.rank} axes, found {padding!r}"
         )
     return tuple((before, after) for before, after in pairs)
 
@@ -42,7 +42,7 @@ AMOUNTS = Form(_amounts, lambda layer, _: layer.padding, takes=Padding)
 
 @configurable
 class ZeroPadding(Layer):
-    """Zeros before and after each of the `rank` axes of space of x (batch, *space, channels)."""
+    """Zeros before and after each of the `rank` spatial axes of x (batch, *space, channels)."""
 
     rank = 0
 
@@ -50,7 +50,7 @@ class ZeroPadding(Layer):
     data_format: Any = argument(CHANNELS_LAST, default=None)
 
     def build(self, input_shape: Shape) -> None:
-        """Check that the input fits."""
+        """Check the rank of the input."""
         self.compute_output_shape(input_shape)
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -58,10 +58,10 @@ class ZeroPadding(Layer):
         return pad(inputs, [(0, 0), *self.amounts, (0, 0)])
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return (batch, *longer space, channels).
+        """Return (batch, *padded space, channels).
 
         Raises:
-            LayerArgumentError: If the input has another number of axes of space.
+            LayerArgumentError: If the input has another number of spatial axes.
         """
         check_rank(input_shape, self.rank + 2, self.name)
         lengths = zip(input_shape[1:-1], self.amounts, strict=True)
@@ -78,7 +78,7 @@ class ZeroPadding1D(ZeroPadding):
 
     @property
     def padding(self) -> tuple[int, int]:
-        """How many zeros stand before and after."""
+        """The numbers of zeros before and after."""
         before, after = self.amounts[0]
         return before, after
 
@@ -90,5 +90,5 @@ class ZeroPadding2D(ZeroPadding):
 
     @property
     def padding(self) -> tuple[tuple[int, int], ...]:
-        """How many zeros stand before and after on each axis."""
+        """The numbers of zeros before and after on each axis."""
         return tuple(self.amounts)

@@ -1,4 +1,4 @@
-"""Dtype policies: in which dtype a layer computes and in which it keeps its weights."""
+"""Dtype policies: the dtypes of a layer's computations and of its weights."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -14,7 +14,7 @@ def policy_name(identifier: object) -> str:
     """Return the policy's name from a name, a dtype, or the configuration that Keras writes.
 
     Raises:
-        ValueError: if it names no policy.
+        ValueError: if there is no such policy.
     """
     if identifier is None:
         return FLOATX
@@ -30,23 +30,23 @@ def policy_name(identifier: object) -> str:
 
 
 def compute_dtype(policy: str) -> str:
-    """Return the dtype in which a layer under this policy computes."""
+    """Return the dtype of computations under this policy."""
     return _MIXED.get(policy, policy)
 
 
 def variable_dtype(policy: str) -> str:
-    """Return the dtype in which a layer under this policy keeps its weights."""
+    """Return the dtype of weights under this policy."""
     return FLOATX if policy in _MIXED else policy
 
 
 @lru_cache
 def is_floating(dtype: object) -> bool:
-    """Say whether this dtype holds real numbers; bfloat16 is not a float to NumPy itself."""
+    """Return whether this is a floating-point dtype, including bfloat16, which NumPy lacks."""
     return str(dtype) in _PLAIN
 
 
 def serialize_policy(policy: str) -> str | dict[str, object]:
-    """Return what tf_keras writes for a policy: a bare dtype, or a Policy's configuration."""
+    """Return a policy as tf_keras writes it: a dtype name, or the configuration of a Policy."""
     if policy not in _MIXED:
         return policy
     return {

@@ -1,4 +1,4 @@
-"""Pooling: the largest element or the mean of each window, and means over all of space."""
+"""Pooling: the maximum or mean of each window, and means over all spatial axes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY
@@ -30,7 +30,7 @@ SIZES_OR_POOL_SIZE = Form(_sizes_or_pool_size, takes=int | Sequence[int] | None)
 
 @configurable
 class Pooling(Layer):
-    """One number a window and channel of x (batch, *space, channels), over `rank` axes of space."""
+    """One number per window and channel of x (batch, *space, channels), over `rank` axes."""
 
     rank = 0
     paddings = ("valid", "same")
@@ -106,7 +106,7 @@ class AveragePooling2D(Pooling):
 
 @configurable
 class GlobalAveragePooling(Layer):
-    """The mean over all axes of space, which keep length 1 with `keepdims`."""
+    """The mean over all spatial axes, which keep length 1 with `keepdims`."""
 
     rank = 0
 
@@ -130,10 +130,10 @@ class GlobalAveragePooling(Layer):
         return mean(inputs, tuple(self._space()), keepdims=self.keepdims)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return (batch, channels), or the input's shape with space at length 1.
+        """Return (batch, channels); with `keepdims`, spatial axes of length 1 too.
 
         Raises:
-            LayerArgumentError: If the input has another number of axes of space.
+            LayerArgumentError: If the input has another number of spatial axes.
         """
         check_rank(input_shape, self.rank + 2, self.name)
         space = self._space()

@@ -1,4 +1,4 @@
-"""The symbolic calls of a layer: what went in, what came out, and the shapes of both."""
+"""The recorded symbolic calls of a layer: inputs, outputs and their shapes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from saveproof.reference_impl.nest import Nested, map_leaves, map_shapes
 
 
 class RecordedCalls(Configured):
-    """A layer as far as its symbolic calls go."""
+    """The part of a layer that records its symbolic calls."""
 
     name: str
     compute_dtype: Any
@@ -17,30 +17,30 @@ class RecordedCalls(Configured):
 
     @property
     def input(self) -> Nested:
-        """The symbolic tensors of the layer's first call: what went in."""
+        """The symbolic inputs of the layer's first call."""
         node = self._first_call("input")
         return alone(node.inputs or node.outputs)
 
     @property
     def output(self) -> Nested:
-        """The symbolic tensors of the layer's first call: what came out."""
+        """The symbolic outputs of the layer's first call."""
         return alone(self._first_call("output").outputs)
 
     @property
     def input_shape(self) -> Nested:
-        """The shapes that go in, which must be the same in all symbolic calls."""
+        """The shapes of the inputs, which must be equal in all symbolic calls."""
         return self._shape_in_calls("input_shape", lambda node: node.inputs or node.outputs)
 
     @property
     def output_shape(self) -> Nested:
-        """The shapes that come out, which must be the same in all symbolic calls."""
+        """The shapes of the outputs, which must be equal in all symbolic calls."""
         return self._shape_in_calls("output_shape", lambda node: node.outputs)
 
     def _first_call(self, asked: str) -> Node:
         if not self.inbound_nodes:
             raise AttributeError(
-                f"layer {self.name!r}: no {asked}: it has not been called on symbolic tensors yet; "
-                "call it on a keras.Input, or give the model an input shape"
+                f"layer {self.name!r}: {asked}: the layer has not been called on symbolic tensors; "
+                "call it on a keras.Input, or set the model's input shape"
             )
         return self.inbound_nodes[0]
 
@@ -51,7 +51,8 @@ class RecordedCalls(Configured):
         ]
         if any(other != first for other in others):
             raise AttributeError(
-                f"layer {self.name!r}: no one {asked}: its calls have {[first, *others]}"
+                f"layer {self.name!r}: {asked}: expected equal shapes in all calls, "
+                f"found {[first, *others]}"
             )
         return alone(first)
 

@@ -1,4 +1,4 @@
-"""Recurrent: what the recurrent layers share, a cell applied step by step."""
+"""Recurrent: the base class of recurrent layers."""
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY
@@ -55,11 +55,11 @@ class Recurrent(Layer):
 
     Weights: kernel (features, gates * units), recurrent_kernel (units, gates * units) and
     bias (gates * units,). The input may be a list: x and the initial states. With `stateful` a
-    batch starts from the states that the batch before left; they are part of the model's state,
-    but are no weights. `dropout` and `recurrent_dropout` draw one mask per call for the input's
-    features and one for the state, held over the steps (tf_keras draws one per gate if
+    batch starts from the final states of the previous batch; they are part of the model's state,
+    but not weights. `dropout` and `recurrent_dropout` draw one mask per call for the input's
+    features and one for the state, used in all steps (tf_keras draws one per gate if
     implementation is 1).
-    `unroll` and `implementation` change nothing here; they are kept for the config.
+    `unroll` and `implementation` have no effect; the config contains them.
     """
 
     cell_name: ClassVar[str]
@@ -112,7 +112,8 @@ class Recurrent(Layer):
         """Create kernel, recurrent_kernel and bias, and the states of a stateful layer.
 
         Raises:
-            LayerArgumentError: If the number of features is open, or a stateful layer's batch size.
+            LayerArgumentError: If the number of features, or a stateful layer's batch size, is
+                unknown.
         """
         shape: Shape = input_shape if is_shape(input_shape) else input_shape[0]
         if len(shape) != 3 or shape[-1] is None:
@@ -137,7 +138,7 @@ class Recurrent(Layer):
     def _create_states(self, batch: int | None) -> None:
         if batch is None:
             raise LayerArgumentError(
-                f"layer {self.name!r}: a stateful layer needs a known batch size: give "
+                f"layer {self.name!r}: a stateful layer needs a known batch size; pass "
                 "batch_input_shape to the first layer or batch_size to Input"
             )
         self.states = [
@@ -145,7 +146,7 @@ class Recurrent(Layer):
         ]
 
     def reset_states(self) -> None:
-        """Let the next batch start from zeros.
+        """Set the states to zero.
 
         Raises:
             LayerArgumentError: If the layer is not stateful.
@@ -161,7 +162,7 @@ class Recurrent(Layer):
         return np.zeros(shape, self.dtype)
 
     def call(self, inputs: Nested, *, training: bool = False) -> Nested:
-        """Return the last output, or all of them, and the final states where asked for."""
+        """Return the last output or all outputs; with `return_state`, the final states too."""
         x, *states = inputs if isinstance(inputs, list | tuple) else [inputs]
         states = states or self._first_states(x)
         masks = self._masks(x) if training and (self.dropout or self.recurrent_dropout) else None
@@ -186,15 +187,15 @@ class Recurrent(Layer):
         initial_state: Nested = None,
         **arguments: Any,
     ) -> Nested:
-        """Compute the outputs; `initial_state`, one or a list, goes in beside the inputs.
+        """Compute the outputs, starting from `initial_state`, a tensor or a list.
 
         Raises:
-            LayerArgumentError: if they are not as many states as the layer has.
+            LayerArgumentError: if the number of states differs from the layer's.
         """
         given = [*_listed(inputs), *_listed(initial_state)]
         if len(given) not in (1, 1 + self.state_count):
             raise LayerArgumentError(
-                f"layer {self.name!r}: expected {self.state_count} initial states or none, found "
+                f"layer {self.name!r}: expected 0 or {self.state_count} initial states, found "
                 f"{len(given) - 1}"
             )
         if initial_state is not None:
@@ -204,7 +205,8 @@ class Recurrent(Layer):
     def step(self, drive: Tensor, dropped: Tensor, states: Sequence[Tensor]) -> list[Tensor]:
         """Return the states after one step, the output first.
 
-        `drive` (batch, gates * units) is the input's share; `dropped` is the output before, masked.
+        `drive` (batch, gates * units) is the input times the kernel plus the bias; `dropped` is the
+        previous output times the dropout mask.
         """
         raise NotImplementedError
 
@@ -220,7 +222,7 @@ class Recurrent(Layer):
         return [cast(Tensor(state.value), x.dtype) for state in self.states]
 
     def _masks(self, x: Tensor) -> list[np.ndarray]:
-        """Masks for the input's features and for the state, scaled by 1 / (1 - rate)."""
+        """Return masks for the input's features and for the state, scaled by 1 / (1 - rate)."""
         generator = Generator.resumed(self.generator_state.value)
         rates = (self.dropout, x.shape[2]), (self.recurrent_dropout, self.units)
         masks = [
@@ -231,7 +233,7 @@ class Recurrent(Layer):
         return [mask.astype(x.dtype) for mask in masks]
 
     def drives_of(self, x: Tensor) -> Tensor:
-        """The input's share of all steps, (batch, steps, gates * units)."""
+        """Return the input times the kernel plus the bias, (batch, steps, gates * units)."""
         drives = matmul(x, cast(self.kernel, x.dtype))
         return drives if self.bias is None else drives + cast(self.bias, x.dtype)
 

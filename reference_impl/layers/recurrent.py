@@ -23,13 +23,13 @@ class SimpleRNN(Recurrent):
 
 
 def _implementation(layer: Recurrent, _: str, value: int) -> int:
-    """Return 1 with `recurrent_dropout`, to which tf_keras's cells fall back."""
+    """Return 1 with `recurrent_dropout`, as tf_keras's cells do."""
     return 1 if layer.recurrent_dropout else value
 
 
 @configurable
 class Gated(Recurrent):
-    """A recurrent layer whose gates have an activation of their own."""
+    """A recurrent layer with a separate activation for its gates."""
 
     recurrent_activation: Any = argument(ACTIVATION, default="sigmoid")
     _: KW_ONLY
@@ -105,7 +105,7 @@ class GRU(Gated):
         return [z * states[0] + (1.0 - z) * g]
 
     def _inner(self, h: Tensor) -> Tensor:
-        """The state's share: of all gates with `reset_after`, else of z and r."""
+        """Return the state times the recurrent kernel: all gates with `reset_after`, else z, r."""
         if not self.reset_after:
             return matmul(h, cast(self.recurrent_kernel, h.dtype)[:, : 2 * self.units])
         inner = self._recurrent(h)

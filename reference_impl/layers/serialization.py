@@ -1,4 +1,4 @@
-"""Layers and models to and from their Keras entries {class_name, config}."""
+"""Serialization of layers and models as Keras entries {class_name, config}."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from typing import Any, NotRequired
 
 from saveproof.reference_impl.catalogue import ClassEntry, may_be_built_in
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.custom_objects import (
     CustomObjects,
     active_custom_objects,
@@ -24,7 +24,7 @@ Entry = dict[str, Any]
 
 _BUILT_IN: dict[str, type[Layer]] = {}
 
-# Arguments that Keras 3 writes and Keras 2 lacks, with the values that ask for nothing.
+# Arguments of Keras 3 that Keras 2 lacks, with the values that have no effect.
 _KERAS_3_ARGUMENTS: Mapping[str, tuple[object, ...]] = {
     "quantization_config": (None,),
     "lora_rank": (None,),
@@ -35,7 +35,7 @@ _KERAS_3_ARGUMENTS: Mapping[str, tuple[object, ...]] = {
     "renorm_momentum": (0.99,),
     "rms_scaling": (False,),
     "seed": (None,),
-    "zero_output_for_mask": (False, True),  # there are no masks here
+    "zero_output_for_mask": (False, True),  # masks are not supported
     "input_axes": (None,),
     "output_axes": (None,),
 }
@@ -45,18 +45,18 @@ _SHARED: ContextVar[dict[Any, Layer] | None] = ContextVar("shared_layers", defau
 
 
 class UnknownLayer(LoadError):
-    """An entry names a class that is neither built in nor among the custom objects."""
+    """An entry names a class that is neither built in nor a custom object."""
 
 
 class LayerEntry(ClassEntry):
-    """An entry of a layer, and its number if it stands in several places."""
+    """An entry of a layer, with a number if the layer is shared."""
 
     shared_object_id: NotRequired[int | None]
 
 
 @contextmanager
 def sharing_layers() -> Iterator[None]:
-    """Let entries with one `shared_object_id` be one layer within the block."""
+    """Within the block, load entries with equal `shared_object_id` as one layer."""
     token = _SHARED.set({})
     try:
         yield
@@ -65,15 +65,15 @@ def sharing_layers() -> Iterator[None]:
 
 
 def serialize_layer(layer: Layer) -> Entry:
-    """Return the entry {class_name, config} that describes a layer or model."""
+    """Return the entry {class_name, config} of a layer or model."""
     config = stated_config(layer, serialize_layer)
     return {"class_name": class_name(layer), "config": config, **name_beside(layer, config)}
 
 
 def name_beside(layer: Layer, config: Any) -> Entry:
-    """Return the layer's name for its entry where its config says none; Keras reads over it there.
+    """Return {name} for a layer's entry if its config has no name; Keras ignores it.
 
-    Without it the layer comes back under a new name, which may be another layer's.
+    Otherwise the loaded layer would get a new name, possibly that of another layer.
     """
     return {} if "name" in config else {"name": layer.name}
 
@@ -85,7 +85,7 @@ def class_name(layer: Layer) -> str:
 
 
 def deserialize_layer(entry: Any, custom_objects: CustomObjects | None = None) -> Layer:
-    """Return the layer or model that an entry describes, with fresh weights.
+    """Return a layer or model from its entry, with fresh weights.
 
     Raises:
         MalformedEntry: if it is not an entry.
@@ -95,17 +95,18 @@ def deserialize_layer(entry: Any, custom_objects: CustomObjects | None = None) -
         raise MalformedEntry(
             f"layer entry: expected a mapping with class_name and config, found {entry!r:.200}"
         )
-    told: Any = fitted(entry, LayerEntry)
-    shared, number = _SHARED.get(), told.get("shared_object_id")
+    found: Any = checked(entry, LayerEntry)
+    shared, number = _SHARED.get(), found.get("shared_object_id")
     if shared is not None and number in shared:
         return shared[number]
     with custom_object_scope(custom_objects or {}), building():
-        known = layer_class(told.get("registered_name") or told["class_name"], told)
-        with at("config", who=f"layer {_layer_name(told)} ({told['class_name']})"):
-            layer = known.from_config(with_arrays(_arguments(told["config"])))
+        known = layer_class(found.get("registered_name") or found["class_name"], found)
+        with at("config", who=f"layer {_layer_name(found)} ({found['class_name']})"):
+            layer = known.from_config(with_arrays(_arguments(found["config"])))
     if not isinstance(layer, Layer):
         raise MalformedEntry(
-            f"{entry['class_name']!r}: from_config() gave a {type(layer).__name__}"
+            f"{entry['class_name']!r}: expected from_config() to return a layer, "
+            f"found a {type(layer).__name__}"
         )
     name = name_in(entry)
     if name is not None and layer.name != name:
@@ -116,7 +117,7 @@ def deserialize_layer(entry: Any, custom_objects: CustomObjects | None = None) -
 
 
 def name_in(entry: Mapping[str, Any]) -> str | None:
-    """Return the name that an entry gives its layer, beside the config or in it, or None."""
+    """Return the layer's name from its entry or the config in it; None if neither has one."""
     config = entry["config"]
     inside = config.get("name") if isinstance(config, Mapping) else None
     name = entry.get("name") or inside
@@ -124,7 +125,7 @@ def name_in(entry: Mapping[str, Any]) -> str | None:
 
 
 def _arguments(config: Any) -> Any:
-    """Return a config without Keras 3's own arguments, in it and in the initializers inside."""
+    """Return a config without arguments that only Keras 3 has, also in its initializers."""
     if not isinstance(config, Mapping):
         return config
     return {
@@ -135,7 +136,7 @@ def _arguments(config: Any) -> Any:
 
 
 def layer_class(name: str, entry: Any) -> Any:
-    """Return the class of that name: a custom object first, as in Keras, then a built-in."""
+    """Return the class with that name; custom objects take precedence, as in Keras."""
     custom = active_custom_objects()
     bare = str(entry["class_name"]).rpartition(">")[2]
     for candidate in (name, str(entry["class_name"]), bare):
@@ -152,17 +153,17 @@ def layer_class(name: str, entry: Any) -> Any:
 
 
 def register_built_in(classes: Mapping[str, type[Layer]]) -> None:
-    """Make classes of layers and models known by the names that entries give them."""
+    """Register built-in layer and model classes by the names used in entries."""
     _BUILT_IN.update(classes)
 
 
 def built_in(name: str) -> type[Layer] | None:
-    """Return the built-in layer or model of that name, or None."""
+    """Return the built-in layer or model class with that name, or None."""
     return _BUILT_IN.get(name)
 
 
 def is_built_in(kind: type[Layer]) -> bool:
-    """Return whether a class is the built-in one of its name."""
+    """Return whether a class is the built-in one with its name."""
     return built_in(kind.__name__) is kind
 
 

@@ -1,4 +1,4 @@
-"""Zeros that stand in for inputs whose lengths are open, to build a layer and to see its shapes."""
+"""Calls on zeros of trial lengths, to build a layer and find its output shapes."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,14 +9,14 @@ from saveproof.reference_impl.limits import check_size
 from saveproof.reference_impl.nest import Nested, Shape, map_leaves, map_shapes, shapes_in
 
 PAIRS = ((2, 3), (8, 9), (32, 33), (128, 129))
-"""Lengths that are tried for open ones, two at a time: what differs between two is open, too.
+"""Pairs of lengths tried for open ones: an output length that differs between the two is open.
 
-Windows need a length of their own at least, and so do several of them one after the other.
+Later pairs are larger, since a window needs at least its own length, and stacked windows more.
 """
 
 
 def zeros_for(symbols: Nested, length: int) -> Nested:
-    """Return zeros for symbolic tensors: one sample, and `length` for each other open size."""
+    """Return zeros for symbolic tensors: one sample, and `length` for each other open length."""
 
     def zeros(symbol: Any) -> np.ndarray:
         sizes = [length if size is None else size for size in symbol.shape[1:]]
@@ -28,15 +28,15 @@ def zeros_for(symbols: Nested, length: int) -> Nested:
 
 
 def open_shapes(called: Callable[[int], Nested], given: Sequence[Shape], *, where: str) -> Nested:
-    """Return the shapes that a call gives, with None where they follow an open length.
+    """Return the shapes of a call's outputs, with None for lengths that depend on an open one.
 
     Args:
-        called: returns the shapes of the outputs, with this length for each open one.
-        given: the shapes of what goes in, the number of samples first.
-        where: what is called, for the message.
+        called: returns the shapes of the outputs for a given value of the open lengths.
+        given: the shapes of the inputs, batch first.
+        where: the called layer, for messages.
 
     Raises:
-        ValueError: if the call works for none of the lengths that are tried.
+        ValueError: if the call fails for every length tried.
     """
     if not any(None in shape[1:] for shape in given):
         return called(1)
@@ -47,7 +47,7 @@ def open_shapes(called: Callable[[int], Nested], given: Sequence[Shape], *, wher
         except (ValueError, IndexError) as error:
             first = first or error
     raise ValueError(
-        f"{where}: expected a call that works whatever the open lengths of its inputs "
+        f"{where}: expected a call that works for any open lengths of its inputs "
         f"{list(given)}; tried {PAIRS[0][0]} to {PAIRS[-1][1]}: {first}; give the lengths that it "
         "needs"
     ) from first

@@ -1,4 +1,4 @@
-"""What an object states of itself, as plain data; what no file can hold is refused by its place."""
+"""Configurations of user-defined layers as plain data that a file can store."""
 
 from collections.abc import Callable, Mapping
 from types import FunctionType
@@ -13,19 +13,19 @@ from saveproof.reference_impl.layers.base import Layer
 PLAIN = (str, int, float, type(None), np.generic, np.ndarray, np.dtype)
 
 LayerEntry = Callable[[Layer], Any]
-"""Returns what stands for a layer in the configuration of another."""
+"""Returns the entry of a layer inside another layer's configuration."""
 
 
 class Unserializable(TypeError):
-    """A configuration holds what no file can; the message says where, and what to do."""
+    """A configuration contains a value that no file can store; the message names its place."""
 
 
 def stated_config(layer: Layer, entry: LayerEntry) -> dict[str, Any]:
-    """Return what a layer's `get_config` states, as plain data.
+    """Return the result of a layer's `get_config` as plain data.
 
     Raises:
-        NotImplementedError: if its class states none.
-        Unserializable: if it states what no file can hold.
+        NotImplementedError: if its class defines no `get_config`.
+        Unserializable: if a file cannot store a value in it.
     """
     where = f"layer {layer.name!r} ({type(layer).__name__})"
     try:
@@ -36,8 +36,8 @@ def stated_config(layer: Layer, entry: LayerEntry) -> dict[str, Any]:
         if str(error):
             raise
         raise NotImplementedError(
-            f"{where}: get_config() is not implemented: let it return the constructor's arguments, "
-            "or save the weights"
+            f"{where}: get_config() is not implemented; return the constructor's arguments from "
+            "it, or save only the weights"
         ) from error
     if not isinstance(config, Mapping):
         raise Unserializable(
@@ -47,12 +47,12 @@ def stated_config(layer: Layer, entry: LayerEntry) -> dict[str, Any]:
 
 
 def plain_config(config: Mapping[str, Any], *, where: str, entry: LayerEntry) -> dict[str, Any]:
-    """Return a configuration as plain data: as in tf_keras, a function is its name.
+    """Return a configuration as plain data.
 
-    An object that has a configuration is the entry of that.
+    A function becomes its name, as in tf_keras, and an object with a configuration its entry.
 
     Raises:
-        Unserializable: for what is none of these.
+        Unserializable: for any other value that is not plain.
     """
     return {key: _plain(item, f"{where}[{key!r}]", entry, ()) for key, item in config.items()}
 
@@ -63,7 +63,7 @@ def _plain(value: Any, where: str, entry: LayerEntry, around: tuple[int, ...]) -
     if isinstance(value, Layer):
         return entry(value)
     if id(value) in around:
-        raise Unserializable(f"{where}: expected plain data, found what holds itself")
+        raise Unserializable(f"{where}: expected plain data, found a container that holds itself")
     around = (*around, id(value))
     if isinstance(value, Mapping):
         return {
@@ -78,15 +78,15 @@ def _plain(value: Any, where: str, entry: LayerEntry, around: tuple[int, ...]) -
 
 
 def entry_of_object(item: Any, *, where: str) -> dict[str, Any]:
-    """Return the entry {class_name, config} of an object that has a configuration.
+    """Return the entry {class_name, config} of an object with a configuration.
 
     Raises:
-        Unserializable: if it has none.
+        Unserializable: if it has no configuration.
     """
-    stated = getattr(item, "get_config", None)
-    if stated is None or isinstance(item, type):
+    get_config = getattr(item, "get_config", None)
+    if get_config is None or isinstance(item, type):
         raise Unserializable(
-            f"{where}: found {item!r:.80} of type {type(item).__name__}, which no file can hold: "
-            "expected plain data, a function with a name, or an object with get_config()"
+            f"{where}: expected plain data, a function with a name, or an object with get_config(),"
+            f" found {item!r:.80} of type {type(item).__name__}, which no file can store"
         )
-    return {"class_name": registered_name(type(item)), "config": stated()}
+    return {"class_name": registered_name(type(item)), "config": get_config()}

@@ -9,7 +9,7 @@ from saveproof.reference_impl.nest import Nested, Shape, leaves, map_leaves
 
 @dataclass(eq=False, slots=True)
 class KerasTensor:
-    """A tensor not computed yet: its shape (batch first, None where open), dtype, and origin."""
+    """A symbolic tensor: shape (batch first, None for an open length), dtype and origin."""
 
     shape: Shape
     dtype: str
@@ -22,7 +22,7 @@ class KerasTensor:
         """The call that made this tensor."""
         if self.layer is None:
             raise ValueError(
-                f"symbolic tensor of shape {self.shape}: expected the output of a layer"
+                f"symbolic tensor of shape {self.shape}: expected the output of a layer, found none"
             )
         made: Node = self.layer.inbound_nodes[self.node_index]
         return made
@@ -30,7 +30,7 @@ class KerasTensor:
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """One symbolic call of a layer: what went in (nested), with which arguments, what came out."""
+    """One symbolic call of a layer: nested inputs, further arguments, and outputs."""
 
     layer: Any
     inputs: Nested
@@ -39,7 +39,7 @@ class Node:
 
     @property
     def sources(self) -> list[KerasTensor]:
-        """The symbolic tensors that go into the call, those given by keyword last."""
+        """The symbolic tensors among the inputs and arguments, those given by keyword last."""
         return [*leaves(self.inputs), *symbols_in(self.arguments)]
 
 
@@ -63,5 +63,5 @@ def with_symbols(
 
 
 def alone(structure: Nested) -> Nested:
-    """Return the one tensor or shape of a list of one, as Keras does."""
+    """Return the item of a list of one tensor or shape, as Keras does; other values unchanged."""
     return structure[0] if isinstance(structure, list) and len(structure) == 1 else structure

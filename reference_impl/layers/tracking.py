@@ -1,4 +1,4 @@
-"""What a layer holds: the layers, weights and containers assigned to it, and its own weights."""
+"""Tracking of layers, weights and containers assigned to a layer's attributes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,12 +11,12 @@ from saveproof.reference_impl.numerics.autodiff import Variable
 
 
 class Tracking(Configured):
-    """An object that tracks what is assigned to its attributes, in the order of assignment."""
+    """An object that tracks values assigned to its attributes, in the order of assignment."""
 
     name: str
     dtype_policy: str
     restoring: Callable[[], None] | None = None
-    """Gives what was created since a checkpoint was loaded the values that are held for it."""
+    """Assigns a checkpoint's values to weights created after the checkpoint was loaded."""
     _tracked: dict[str, Any]
     _own_weights: list[Variable]
     _extra_state: dict[str, Variable]
@@ -24,7 +24,7 @@ class Tracking(Configured):
     def __setattr__(self, attribute: str, value: Any) -> None:
         """Track layers, weights and containers of layers in the order of assignment.
 
-        A weight whose attribute is given another one is the layer's no longer.
+        Assigning another weight to an attribute stops tracking the previous one.
         """
         if isinstance(value, Tracking | Variable | list | tuple | dict):
             self._check_begun()
@@ -37,15 +37,15 @@ class Tracking(Configured):
             self.restoring()
 
     def __delattr__(self, attribute: str) -> None:
-        """Stop tracking what the attribute held."""
+        """Stop tracking the attribute's value."""
         self._tracked.pop(attribute, None)
         object.__delattr__(self, attribute)
 
     def _check_begun(self) -> None:
         if "_tracked" not in self.__dict__:
             raise RuntimeError(
-                f"{type(self).__name__}: its __init__ has not called super().__init__() yet; begin "
-                "with that"
+                f"{type(self).__name__}: call super().__init__() first in __init__, before setting "
+                "attributes"
             )
 
     @property
@@ -59,7 +59,7 @@ class Tracking(Configured):
         return list(self._own_weights)
 
     def own_weights(self, *, trainable: bool | None = None) -> list[Variable]:
-        """Return this layer's own weights, all or those created as trainable or as not."""
+        """Return this layer's own weights: all, or those created with this trainable flag."""
         assigned = [value for value in self._tracked.values() if isinstance(value, Variable)]
         states = {id(variable) for variable in self._extra_state.values()}
         return [
@@ -69,12 +69,12 @@ class Tracking(Configured):
         ]
 
     def add_state(self, name: str, value: np.ndarray) -> Variable:
-        """Keep state that Keras does not count as a weight (a generator's, a stateful layer's)."""
+        """Add state that Keras does not count as a weight, such as a generator's."""
         variable = Variable(value, name=f"{self.name}/{name}:0", trainable=False)
         self._extra_state[name] = variable
         return variable
 
     @property
     def extra_state(self) -> dict[str, Variable]:
-        """State of this layer alone that is not a weight, by name."""
+        """This layer's own state that is not a weight, by name."""
         return self._extra_state

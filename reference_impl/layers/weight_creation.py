@@ -13,7 +13,7 @@ from saveproof.reference_impl.plain import with_plain_arguments
 
 
 class WeightCreation(Tracking):
-    """A layer as far as it creates weights."""
+    """The part of a layer that creates weights."""
 
     dtype: Any
     built_scope: tuple[str, ...]
@@ -51,13 +51,13 @@ class WeightCreation(Tracking):
     def add_weight_of(
         self, role: str, shape: Sequence[int | None], *, name: str | None = None, **options: Any
     ) -> Variable:
-        """Create a weight with the arguments of its role: its initializer, and others it has.
+        """Create a weight with the layer's initializer, regularizer and constraint for its role.
 
         Args:
-            role: the beginning of the arguments' names, as `kernel` in `kernel_initializer`.
-            shape: whose lengths are all known.
+            role: the prefix of these arguments, such as `kernel` in `kernel_initializer`.
+            shape: of the weight, without open lengths.
             name: of the weight, by default the role.
-            options: of `add_weight`.
+            options: further arguments of `add_weight`.
         """
         parts = ("initializer", "regularizer", "constraint")
         given = {part: getattr(self, f"{role}_{part}", None) for part in parts}

@@ -1,4 +1,4 @@
-"""The lists of a layer's weights: its own and those of the layers below, trainable or not."""
+"""Lists of the weights of a layer and its nested layers, trainable and non-trainable."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ from saveproof.reference_impl.numerics.autodiff import Variable
 
 
 class WeightLists(Tracking):
-    """A layer as far as its weights go."""
+    """The part of a layer that lists its weights."""
 
     _trainable: bool
 
     @abstractmethod
     def sublayers(self) -> Sequence["WeightLists"]:
-        """Return the layers held directly by this one, in the order of assignment, each once."""
+        """Return the layers directly inside this one, in the order of assignment, each once."""
 
     @property
     def trainable_weights(self) -> list[Variable]:
-        """The weights that training changes: none while the layer is frozen."""
+        """The weights that training changes; none while the layer is frozen."""
         if not self._trainable:
             return []
         below = [weight for layer in self.sublayers() for weight in layer.trainable_weights]
@@ -29,7 +29,7 @@ class WeightLists(Tracking):
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
-        """The weights that training leaves alone: all of them while the layer is frozen."""
+        """The weights that training does not change; all weights while the layer is frozen."""
         own = self.own_weights(trainable=False)
         if self._trainable:
             below = [weight for layer in self.sublayers() for weight in layer.non_trainable_weights]
@@ -45,7 +45,7 @@ class WeightLists(Tracking):
 
     @property
     def trainable_variables(self) -> list[Variable]:
-        """The same as `trainable_weights`, whatever the class takes them to be."""
+        """The same as `trainable_weights`, also if a subclass overrides that."""
         return self.trainable_weights
 
     @property
@@ -63,9 +63,9 @@ class WeightLists(Tracking):
         return [np.array(weight.value) for weight in self.weights]
 
     def set_weights(self, weights: Sequence[np.ndarray]) -> None:
-        """Set the values of `weights`, after all of them were found to fit.
+        """Set the values of `weights`, or none if one does not match.
 
         Raises:
-            ValueError: if the number of arrays or a shape does not fit; nothing is changed then.
+            ValueError: if the number of arrays or a shape does not match.
         """
         assign_all(f"layer {self.name!r}", self.weights, [np.asarray(value) for value in weights])

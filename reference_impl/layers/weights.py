@@ -1,4 +1,4 @@
-"""Weights: lists of them, assigned all or none, each once; and their numbers as files have them."""
+"""Atomic assignment of lists of weights, and bfloat16 arrays from files."""
 
 from collections.abc import Sequence
 
@@ -8,24 +8,24 @@ import numpy as np
 from saveproof.reference_impl.numerics.autodiff import Variable
 
 OPAQUE = np.dtype("V2")
-"""What HDF5 has of bfloat16: two bytes a number, with no word of what they are."""
+"""The dtype of bfloat16 arrays in HDF5: two opaque bytes per number."""
 
 
 def assign_all(where: str, variables: Sequence[Variable], values: Sequence[np.ndarray]) -> None:
-    """Assign each value to its variable once all are known to fit.
+    """Assign each value to its variable, or none if one does not match.
 
     Raises:
-        ValueError: naming `where`, the variable, the expected and the found shape; nothing changed.
+        ValueError: naming `where`, the variable, the expected and the found shape.
     """
     if len(variables) != len(values):
         raise ValueError(f"{where}: expected {len(variables)} weights, found {len(values)}")
     for variable, value in zip(variables, values, strict=True):
         if tuple(variable.shape) != tuple(value.shape):
             raise ValueError(
-                f"{where}: weight {variable.name!r} has shape {tuple(variable.shape)}, "
-                f"found an array of shape {tuple(value.shape)}"
+                f"{where}: weight {variable.name!r}: expected shape {tuple(variable.shape)}, "
+                f"found {tuple(value.shape)}"
             )
-    # All are copied, in their variables' dtypes, before one is given.
+    # Copy all values in their variables' dtypes before assigning the first.
     copies = [
         np.array(value, variable.dtype, order="C")
         for variable, value in zip(variables, values, strict=True)
@@ -35,10 +35,10 @@ def assign_all(where: str, variables: Sequence[Variable], values: Sequence[np.nd
 
 
 def each_once(variables: Sequence[Variable]) -> list[Variable]:
-    """Return the variables in order, each only once."""
+    """Return the variables in order without duplicates."""
     return list({id(variable): variable for variable in variables}.values())
 
 
 def numbers(value: np.ndarray) -> np.ndarray:
-    """Return an array of a file with opaque bytes as the bfloat16 numbers that they are."""
+    """Return an array from a file, with opaque two-byte elements as bfloat16."""
     return value.view(ml_dtypes.bfloat16) if value.dtype == OPAQUE else value

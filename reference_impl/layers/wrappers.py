@@ -1,4 +1,4 @@
-"""Bidirectional: a recurrent layer and another that goes the other way, over the same steps."""
+"""Bidirectional: two recurrent layers over the same steps in opposite directions."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Self
@@ -14,7 +14,7 @@ from saveproof.reference_impl.numerics.autodiff import Tensor, add, concatenate,
 FORWARD, BACKWARD = "forward_", "backward_"
 
 ALIKE = ("return_sequences", "return_state", "stateful")
-"""Arguments that the two layers must have in common."""
+"""Arguments that must be equal in both layers."""
 
 
 def _joined(forward: Tensor, backward: Tensor) -> Tensor:
@@ -31,21 +31,21 @@ MERGED: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mul": multiply,
     "sum": add,
 }
-"""What becomes of the two outputs, by the name of the way to merge them."""
+"""Functions that merge the two outputs, by `merge_mode`."""
 
 
 class Bidirectional(Layer):
     """Two recurrent layers over x (batch, steps, features), whose outputs are merged.
 
-    Both are made anew: the forward layer from the configuration of `layer`, the backward one from
-    that of `backward_layer` or, without one, from that of `layer` with `go_backwards` turned over.
-    Outputs of the backward layer for all steps are put into the order of the steps. With
-    `merge_mode=None` the two outputs come side by side. The input may be a list: x, then the
+    Both are new layers: the forward layer from the configuration of `layer`, the backward one from
+    that of `backward_layer` or, without it, from that of `layer` with `go_backwards` inverted.
+    Sequences from the backward layer are reversed into the order of the steps. With
+    `merge_mode=None` the two outputs are returned as a list. The input may be a list: x, then the
     initial states of the forward layer, then those of the backward one.
     Source: Schuster and Paliwal (1997).
 
-    Names begin with `forward_` and `backward_`, each once: Keras 3 writes the two layers under
-    these names already.
+    The layers' names get the prefixes `forward_` and `backward_` unless they already have them, as
+    in files of Keras 3.
     """
 
     def __init__(
@@ -58,7 +58,9 @@ class Bidirectional(Layer):
     ) -> None:
         super().__init__(**kwargs)
         if weights is not None:
-            raise LayerArgumentError(f"layer {self.name!r}: weights: use set_weights() instead")
+            raise LayerArgumentError(
+                f"layer {self.name!r}: weights: expected none, found a list; use set_weights()"
+            )
         if merge_mode is not None and merge_mode not in MERGED:
             raise LayerArgumentError(
                 f"layer {self.name!r}: merge_mode: expected one of {sorted(MERGED)} or None, found "
@@ -89,8 +91,8 @@ class Bidirectional(Layer):
         other = [name for name in ALIKE if getattr(forward, name) != getattr(backward, name)]
         if other or forward.go_backwards == backward.go_backwards:
             raise LayerArgumentError(
-                f"layer {self.name!r}: expected a backward_layer with other go_backwards than "
-                f"layer, and equal {', '.join(ALIKE)}; found other {', '.join(other) or 'none'}, "
+                f"layer {self.name!r}: expected a backward_layer with opposite go_backwards and "
+                f"equal {', '.join(ALIKE)}; found different {', '.join(other) or 'none'}, "
                 f"go_backwards {forward.go_backwards} and {backward.go_backwards}"
             )
 
@@ -155,7 +157,7 @@ class Bidirectional(Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Make a layer from what `get_config` returned, with fresh weights."""
+        """Return a layer from its configuration, with fresh weights."""
         layers = {
             name: deserialize_layer(config[name])
             for name in ("layer", "backward_layer")

@@ -1,4 +1,4 @@
-"""Losses by their Keras names, and how they are written and read."""
+"""Losses by their Keras names, and their serialization."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -123,17 +123,17 @@ LOSSES: Catalogue[Loss] = Catalogue(
 
 
 def get(identifier: Any, *, custom_objects: CustomObjects | None = None) -> Any:
-    """Return the loss function or Loss that a name, an entry or a callable stands for."""
+    """Return the loss function or Loss for a name, an entry or a callable."""
     return LOSSES.get(identifier, custom_objects=custom_objects)
 
 
 def deserialize(
     entry: str | Mapping[str, Any], *, custom_objects: CustomObjects | None = None
 ) -> Any:
-    """Return the loss function or Loss that an entry describes."""
+    """Return the loss function or Loss for a serialized entry."""
     return LOSSES.deserialize(entry, custom_objects=custom_objects)
 
 
 def serialize(loss: Any, *, use_legacy_format: bool = False) -> Any:
-    """Return the entry that describes a loss, or in the legacy format a function's name."""
+    """Return the serialized entry of a loss; in the legacy format, the name of a function."""
     return LOSSES.serialize(loss, use_legacy_format=use_legacy_format)

@@ -22,7 +22,7 @@ from saveproof.reference_impl.losses.loss import REDUCTION, LossFunctionWrapper
 
 
 class _FunctionLoss(LossFunctionWrapper):
-    """A loss whose own arguments, beside those of every loss, are those of its function."""
+    """A loss with the arguments of its function in addition to those of every loss."""
 
     def __post_init__(self) -> None:
         config = config_of_fields(self)
@@ -35,7 +35,7 @@ def _or_that_of_the_function(owner: LossFunctionWrapper, _: str, value: str | No
 
 @configurable
 class _PlainLoss(_FunctionLoss):
-    """A loss whose function takes no arguments of its own."""
+    """A loss whose function has no further arguments."""
 
     reduction: str = argument(REDUCTION, default="auto")
     name: str | None = argument(Form(_or_that_of_the_function), default=None)

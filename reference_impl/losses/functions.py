@@ -1,4 +1,4 @@
-"""Loss functions: from targets and predictions to one value a sample."""
+"""Loss functions: from targets and predictions to one value per sample."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ LossFunction = Callable[..., Tensor]
 
 
 class UnknownClass(ValueError):
-    """A target is none of the classes that the predictions are of."""
+    """A target is outside the classes of the predictions."""
 
 
 def mean_squared_error(y_true: Operand, y_pred: Operand) -> Tensor:
@@ -114,8 +114,8 @@ def binary_crossentropy(
 ) -> Tensor:
     """Mean of -t log(p) - (1 - t) log(1 - p) over an axis.
 
-    Probabilities are kept within [1e-7, 1 - 1e-7] and 1e-7 is added inside each logarithm; those
-    that a sigmoid gave are not used, its input is, as in Keras.
+    Probabilities are clipped to [1e-7, 1 - 1e-7], and 1e-7 is added inside each logarithm. For the
+    output of a sigmoid, its input (the logits) is used instead, as in Keras.
     """
     t, p = _paired(y_true, y_pred)
     if label_smoothing:
@@ -139,8 +139,8 @@ def categorical_crossentropy(
 ) -> Tensor:
     """Sum of -t log(p) over an axis, for one-hot targets.
 
-    Probabilities are scaled to sum 1 and kept within [1e-7, 1 - 1e-7]; those that a softmax gave
-    are not used, its input is, as in Keras.
+    Probabilities are scaled to sum 1 and clipped to [1e-7, 1 - 1e-7]. For the output of a softmax,
+    its input (the logits) is used instead, as in Keras.
     """
     t, p = _paired(y_true, y_pred)
     check_same("categorical_crossentropy, of one-hot targets", t.shape, p.shape)
@@ -162,11 +162,11 @@ def sparse_categorical_crossentropy(
 ) -> Tensor:
     """-log(p) of the target class, for integer targets; 0 where the target is `ignore_class`.
 
-    Probabilities are kept within [1e-7, 1 - 1e-7] and then scaled to sum 1; those that a softmax
-    gave are not used, its input is, as in Keras.
+    Probabilities are clipped to [1e-7, 1 - 1e-7] and then scaled to sum 1. For the output of a
+    softmax, its input (the logits) is used instead, as in Keras.
 
     Raises:
-        UnknownClass: if a target that counts is none of the classes.
+        UnknownClass: if a target other than `ignore_class` is outside the classes.
     """
     p = y_pred if isinstance(y_pred, Tensor) else Tensor(y_pred)
     p, from_logits = _logits(p, from_logits=from_logits)
@@ -188,13 +188,13 @@ def _check_classes(labels: np.ndarray, count: int) -> None:
     unknown = sorted(set(labels[(labels < 0) | (labels >= count)].tolist()))
     if unknown:
         raise UnknownClass(
-            f"sparse_categorical_crossentropy: expected classes from 0 to {count - 1}, one for "
-            f"each column of the predictions, found {unknown} among the targets"
+            f"sparse_categorical_crossentropy: expected targets from 0 to {count - 1}, one class "
+            f"per column of the predictions, found {unknown}"
         )
 
 
 def squeezed(y_true: Operand, y_pred: Operand) -> tuple[Tensor, Tensor]:
-    """Targets and predictions, without a last axis of length 1 that only one of them has."""
+    """Return targets and predictions without a last axis of length 1 that only one has."""
     t = y_true if isinstance(y_true, Tensor) else Tensor(y_true)
     p = y_pred if isinstance(y_pred, Tensor) else Tensor(y_pred)
     if p.ndim - t.ndim == 1 and p.shape[-1] == 1:
@@ -205,7 +205,7 @@ def squeezed(y_true: Operand, y_pred: Operand) -> tuple[Tensor, Tensor]:
 
 
 def _paired(y_true: Operand, y_pred: Operand) -> tuple[Tensor, Tensor]:
-    """Both as tensors, the targets in the dtype of the predictions."""
+    """Return both as tensors, with targets in the dtype of the predictions."""
     p = y_pred if isinstance(y_pred, Tensor) else Tensor(y_pred)
     check_repeats(np.shape(y_true), p.shape, what="targets")
     if isinstance(y_true, Tensor):
@@ -214,23 +214,23 @@ def _paired(y_true: Operand, y_pred: Operand) -> tuple[Tensor, Tensor]:
 
 
 def _logits(p: Tensor, *, from_logits: bool) -> tuple[Tensor, bool]:
-    """The input of the softmax or sigmoid that gave p, if one did; and whether it is logits."""
+    """Return the logits of p if it is the output of a softmax or sigmoid; and if it is logits."""
     return (p, from_logits) if p.logits is None else (p.logits, True)
 
 
 def _below_one(p: Tensor) -> float:
-    """1 - 1e-7 in the dtype of p; a Python float, so that clipping does not widen p."""
+    """Return 1 - 1e-7 rounded to the dtype of p, as a Python float, so as not to widen p."""
     return float(1 - p.dtype.type(EPSILON))
 
 
 def _signed(t: Tensor) -> Tensor:
-    """Targets as -1 and 1 if all of them are 0 or 1."""
+    """Return targets converted to -1 and 1 if all of them are 0 or 1."""
     binary = bool(np.all((t.value == 0) | (t.value == 1)))
     return t * 2.0 - 1.0 if binary else t
 
 
 def _unit(x: Tensor, axis: int) -> Tensor:
-    """Tensors of length 1 along an axis; TensorFlow's l2_normalize, with its floor of 1e-12."""
+    """Return x scaled to norm 1 along an axis, as TensorFlow's l2_normalize (floor 1e-12)."""
     return x / ad.sqrt(ad.maximum(ad.sum(ad.square(x), axis, keepdims=True), 1e-12))
 
 

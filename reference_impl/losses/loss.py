@@ -1,4 +1,4 @@
-"""Loss: a loss function with a reduction over samples."""
+"""`Loss`: a loss function with a reduction over samples."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -28,9 +28,9 @@ REDUCTION = Form(_known_reduction)
 
 
 class Loss(Configured):
-    """A loss that is reduced to a number: the mean (`auto`) or sum over samples, or not at all.
+    """A loss with a reduction: mean over samples (`auto`), sum, or none.
 
-    Subclasses state `call(y_true, y_pred)`, with one value a sample.
+    Subclasses define `call(y_true, y_pred)`, which returns one value per sample.
     """
 
     def __init__(self, reduction: str = "auto", name: str | None = None) -> None:
@@ -40,19 +40,19 @@ class Loss(Configured):
     def __call__(
         self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None
     ) -> Tensor:
-        """Return the reduced loss, each sample's value times its weight."""
+        """Return the reduced loss of the values times their sample weights."""
         losses = self.call(y_true, y_pred)
         sample_weight = self.masked(y_true, losses, sample_weight)
         return reduced(losses, sample_weight, self.reduction)
 
     def call(self, y_true: Operand, y_pred: Operand) -> Tensor:
-        """Return one value a sample."""
+        """Return one value per sample."""
         raise NotImplementedError(f"{type(self).__name__}: expected a method call(y_true, y_pred)")
 
     def masked(
         self, y_true: Operand, losses: Tensor, sample_weight: Operand | None
     ) -> Operand | None:
-        """Return the sample weights with those taken out that do not count; all count here."""
+        """Return the sample weights, with 0 for samples that the loss ignores; here, none."""
         del y_true, losses
         return sample_weight
 
@@ -62,7 +62,7 @@ class Loss(Configured):
 
 
 class LossFunctionWrapper(Loss):
-    """A loss whose values are given by a function and its keyword arguments."""
+    """A loss computed by a function with keyword arguments."""
 
     fn: LossFunction
     kwargs: Mapping[str, Any]
@@ -79,13 +79,13 @@ class LossFunctionWrapper(Loss):
         self.kwargs = kwargs
 
     def call(self, y_true: Operand, y_pred: Operand) -> Tensor:
-        """Return the function's value, its arguments brought to one rank."""
+        """Return the function's value for targets and predictions of equal rank."""
         return self.fn(*squeezed(y_true, y_pred), **self.kwargs)
 
     def masked(
         self, y_true: Operand, losses: Tensor, sample_weight: Operand | None
     ) -> Operand | None:
-        """Return the weights without the ignored class, the others raised to keep the mean."""
+        """Return weights of 0 for the ignored class, and larger ones for the others."""
         ignored = self.kwargs.get("ignore_class")
         if ignored is None:
             return sample_weight
@@ -98,7 +98,7 @@ class LossFunctionWrapper(Loss):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Return the loss that `get_config` described."""
+        """Return the loss from its configuration."""
         arguments = {key: value for key, value in config.items() if key != "fn"}
         if cls is LossFunctionWrapper:
             arguments["fn"] = FUNCTIONS.get(config["fn"])
@@ -106,7 +106,7 @@ class LossFunctionWrapper(Loss):
 
 
 def reduced(losses: Tensor, sample_weight: Operand | None, reduction: str) -> Tensor:
-    """Losses times weights; their sum, or the sum over the number of losses, or all of them."""
+    """Return the reduction of losses times weights: their sum, mean over losses, or none."""
     weighted = losses
     if sample_weight is not None:
         weights = fitted_weights(sample_weight, losses.value)
@@ -121,7 +121,7 @@ def reduced(losses: Tensor, sample_weight: Operand | None, reduction: str) -> Te
 def weights_of_valid(
     valid: np.ndarray, sample_weight: Operand | None, dtype: np.dtype, reduction: str
 ) -> np.ndarray:
-    """Weights that are 0 where not valid; with a mean, the rest is raised by total / valid."""
+    """Return weights that are 0 where invalid; for a mean, scale the others by total / valid."""
     weights = valid.astype(dtype)
     if reduction in ("auto", "sum_over_batch_size"):
         weights *= weights.dtype.type(valid.size) / np.maximum(weights.sum(), 1)

@@ -1,4 +1,4 @@
-"""Shapes of targets, predictions and sample weights: brought together, or refused, as in Keras.
+"""Checks and adjustments of the shapes of targets, predictions and sample weights, as in Keras.
 
 Source: `squeeze_or_expand_dimensions` of
 https://github.com/keras-team/tf-keras/blob/v2.21.0/tf_keras/src/utils/losses_utils.py.
@@ -13,27 +13,27 @@ from saveproof.reference_impl.numerics.tape import value_of
 
 
 class ShapeMismatch(ValueError):
-    """Targets, predictions or sample weights are of shapes that do not belong together."""
+    """The shapes of targets, predictions or sample weights do not match."""
 
 
 def check_same(where: str, targets: Sequence[int], predictions: Sequence[int]) -> None:
-    """Refuse targets of another shape than the predictions.
+    """Check that targets and predictions have the same shape.
 
     Raises:
         ShapeMismatch: naming `where` and both shapes.
     """
     if tuple(targets) != tuple(predictions):
         raise ShapeMismatch(
-            f"{where}: expected targets of the shape of the predictions, {tuple(predictions)}, "
+            f"{where}: expected targets with the shape of the predictions, {tuple(predictions)}, "
             f"found {tuple(targets)}"
         )
 
 
 def fitted_weights(sample_weight: Operand, values: np.ndarray) -> np.ndarray:
-    """Return weights in the dtype of the values, a last axis dropped or added if one is amiss.
+    """Return weights in the dtype of the values, with a last axis removed or added to match.
 
     Raises:
-        ShapeMismatch: if the axis that is one too many is not of length 1.
+        ShapeMismatch: if a superfluous last axis does not have length 1.
     """
     weights = np.asarray(value_of(sample_weight)).astype(values.dtype)
     if weights.ndim and weights.ndim - values.ndim == 1:
@@ -46,16 +46,17 @@ def fitted_weights(sample_weight: Operand, values: np.ndarray) -> np.ndarray:
 def unfit(
     given: Sequence[int], values: Sequence[int], *, what: str = "sample_weight"
 ) -> ShapeMismatch:
-    """Return the error for weights, or whatever it is, that do not fit the values."""
+    """Return the error for weights or masks whose shape does not match the values."""
     return ShapeMismatch(
-        f"{what}: expected a shape that fits values of shape {tuple(values)}, found {tuple(given)}"
+        f"{what}: expected a shape that matches values of shape {tuple(values)}, "
+        f"found {tuple(given)}"
     )
 
 
 def check_repeats(
     given: Sequence[int], values: Sequence[int], *, what: str = "sample_weight"
 ) -> None:
-    """Refuse what can't be repeated to the shape of the values, nor they to its.
+    """Check that one of two shapes broadcasts to the other.
 
     Raises:
         ShapeMismatch: naming both shapes.

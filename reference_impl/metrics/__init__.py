@@ -1,4 +1,4 @@
-"""Metrics by their Keras names, and how they are written and read."""
+"""Metrics by their Keras names, and their serialization."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -152,17 +152,17 @@ METRICS: Catalogue[Metric] = Catalogue(
 
 
 def get(identifier: Any, *, custom_objects: CustomObjects | None = None) -> Any:
-    """Return the metric function or Metric that a name, an entry or a callable stands for."""
+    """Return the metric function or Metric for a name, an entry or a callable."""
     return METRICS.get(identifier, custom_objects=custom_objects)
 
 
 def deserialize(
     entry: str | Mapping[str, Any], *, custom_objects: CustomObjects | None = None
 ) -> Any:
-    """Return the metric function or Metric that an entry describes."""
+    """Return the metric function or Metric for a serialized entry."""
     return METRICS.deserialize(entry, custom_objects=custom_objects)
 
 
 def serialize(metric: Any, *, use_legacy_format: bool = False) -> Any:
-    """Return the entry that describes a metric, or in the legacy format a function's name."""
+    """Return the serialized entry of a metric; in the legacy format, the name of a function."""
     return METRICS.serialize(metric, use_legacy_format=use_legacy_format)

@@ -1,4 +1,4 @@
-"""Metrics that count right and wrong decisions at thresholds."""
+"""Precision and Recall: metrics from counts of decisions at thresholds."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,13 +13,13 @@ from saveproof.reference_impl.metrics.metric import DTYPE, NAME, Metric, ratio, 
 from saveproof.reference_impl.numerics.autodiff import Operand, Tensor, Variable
 from saveproof.reference_impl.numerics.tape import value_of
 
-# What stands in for the scores that are not among the top k, as in Keras.
+# Replaces the scores outside the top k, as in Keras.
 _NEVER = -1e10
 
 
 @configurable
 class _Confusion(Metric):
-    """What Precision and Recall share: thresholds, and two counts at each of them."""
+    """Base class of Precision and Recall: thresholds, and two counts per threshold."""
 
     init_thresholds: float | Sequence[float] | None = argument(default=None, alias="thresholds")
     top_k: int | None = None
@@ -40,7 +40,7 @@ class _Confusion(Metric):
     def _elements(
         self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Decisions (thresholds, elements), labels (elements) and weights (elements)."""
+        """Return decisions (thresholds, elements), labels (elements) and weights (elements)."""
         dtype = as_dtype(self.dtype)
         t, p = (np.asarray(value_of(x)).astype(dtype) for x in squeezed(y_true, y_pred))
         check_same(type(self).__name__, t.shape, p.shape)
@@ -54,7 +54,7 @@ class _Confusion(Metric):
 
 @configurable
 class Precision(_Confusion):
-    """The share of right ones among positive decisions.
+    """True positives divided by all positive predictions.
 
     Source: https://keras.io/2.16/api/metrics/classification_metrics/#precision-class
     """
@@ -67,7 +67,7 @@ class Precision(_Confusion):
     def update_state(
         self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None
     ) -> None:
-        """Count the positive decisions of a batch."""
+        """Count the positive predictions of a batch."""
         decided, labels, weights = self._elements(y_true, y_pred, sample_weight)
         _add(self.true_positives, decided & labels, weights)
         _add(self.false_positives, decided & ~labels, weights)
@@ -79,7 +79,7 @@ class Precision(_Confusion):
 
 @configurable
 class Recall(_Confusion):
-    """The share of positive elements that are decided so.
+    """True positives divided by all positive labels.
 
     Source: https://keras.io/2.16/api/metrics/classification_metrics/#recall-class
     """
@@ -92,7 +92,7 @@ class Recall(_Confusion):
     def update_state(
         self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None
     ) -> None:
-        """Count the positive elements of a batch."""
+        """Count the positive labels of a batch."""
         decided, labels, weights = self._elements(y_true, y_pred, sample_weight)
         _add(self.true_positives, decided & labels, weights)
         _add(self.false_negatives, ~decided & labels, weights)
@@ -103,7 +103,7 @@ class Recall(_Confusion):
 
 
 def _only_top(scores: np.ndarray, k: int) -> np.ndarray:
-    """The k largest scores of the last axis, the others far below every threshold."""
+    """Return the k largest scores along the last axis; others are below every threshold."""
     largest = np.argsort(-scores, axis=-1, kind="stable")[..., :k]
     kept = np.zeros(scores.shape, bool)
     np.put_along_axis(kept, largest, values=True, axis=-1)

@@ -1,4 +1,4 @@
-"""Metric functions: from targets and predictions to one value a sample."""
+"""Metric functions: from targets and predictions to one value per sample."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ def binary_matches(y_true: Operand, y_pred: Operand, threshold: float = 0.5) -> 
 
 
 def binary_accuracy(y_true: Operand, y_pred: Operand, threshold: float = 0.5) -> Tensor:
-    """The share of elements of the last axis where the target equals (p > threshold)."""
+    """Fraction of the last axis where the target equals (p > threshold)."""
     matches = binary_matches(y_true, y_pred, threshold).value
     return Tensor(matches.mean(axis=-1, dtype=np.float32))
 
@@ -34,19 +34,19 @@ def accuracy(y_true: Operand, y_pred: Operand) -> Tensor:
 
 
 def categorical_accuracy(y_true: Operand, y_pred: Operand) -> Tensor:
-    """1 where the largest score is that of the largest target."""
+    """1 where the largest score and the largest target have the same index."""
     return sparse_categorical_matches(np.asarray(value_of(y_true)).argmax(-1), y_pred)
 
 
 def sparse_categorical_matches(y_true: Operand, y_pred: Operand) -> Tensor:
     """1 where the largest score is that of the target class, in the shape of the targets."""
     t, p = np.asarray(value_of(y_true)), np.asarray(value_of(y_pred))
-    whole = t.ndim != p.ndim
-    labels, classes = (t if whole else t[..., 0]), p.argmax(-1).astype(t.dtype)
+    ranks_differ = t.ndim != p.ndim
+    labels, classes = (t if ranks_differ else t[..., 0]), p.argmax(-1).astype(t.dtype)
     one_each = all(
         n in (1, m) for n, m in zip(classes.shape[::-1], labels.shape[::-1], strict=False)
     )
-    if not (whole or t.shape[-1] == 1) or classes.ndim > labels.ndim or not one_each:
+    if not (ranks_differ or t.shape[-1] == 1) or classes.ndim > labels.ndim or not one_each:
         raise ShapeMismatch(
             "categorical_accuracy: expected a target for each row of predictions (batch, ..., "
             f"classes), found {t.shape} and {p.shape}"
@@ -62,7 +62,7 @@ def sparse_categorical_accuracy(y_true: Operand, y_pred: Operand) -> Tensor:
 
 
 def sparse_top_k_categorical_accuracy(y_true: Operand, y_pred: Operand, k: int = 5) -> Tensor:
-    """1 where fewer than k scores are above that of the target class; 0 for an unknown class."""
+    """1 where fewer than k scores exceed that of the target class; 0 for an unknown class."""
     t, p = np.asarray(value_of(y_true)), np.asarray(value_of(y_pred))
     scores = p.reshape(-1, p.shape[-1])
     labels = t.astype(np.int64).reshape(-1, 1)
@@ -78,13 +78,13 @@ def sparse_top_k_categorical_accuracy(y_true: Operand, y_pred: Operand, k: int =
 
 
 def top_k_categorical_accuracy(y_true: Operand, y_pred: Operand, k: int = 5) -> Tensor:
-    """1 where fewer than k scores are above that of the largest target."""
+    """1 where fewer than k scores exceed that of the largest target."""
     t = np.asarray(value_of(y_true)).argmax(-1)
     return sparse_top_k_categorical_accuracy(t, y_pred, k)
 
 
 def cosine_similarity(y_true: Operand, y_pred: Operand, axis: int = -1) -> Tensor:
-    """The cosine of the angle between target and prediction; the loss of that name is minus it."""
+    """Cosine of the angle between target and prediction; the loss of that name is its negative."""
     return -losses.cosine_similarity(y_true, y_pred, axis)
 
 

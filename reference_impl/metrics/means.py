@@ -1,4 +1,4 @@
-"""The built-in metrics that are means of a function."""
+"""Built-in metrics that are means of a function."""
 
 from dataclasses import KW_ONLY
 from typing import Any, ClassVar
@@ -10,7 +10,7 @@ from saveproof.reference_impl.metrics.metric import DTYPE, NAME, MeanMetricWrapp
 
 
 class _FunctionMean(MeanMetricWrapper):
-    """A mean whose own arguments, beside those of every metric, are those of its function."""
+    """A mean with the arguments of its function in addition to those of every metric."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -24,7 +24,7 @@ def _or_default(owner: Any, _: str, value: str | None) -> str:
 
 @configurable
 class _NamedMean(_FunctionMean):
-    """The mean of a function that takes no arguments of its own."""
+    """The mean of a function without further arguments."""
 
     default_name: ClassVar[str]
     name: Any = argument(Form(_or_default, takes=str | None), default=None)
@@ -32,19 +32,19 @@ class _NamedMean(_FunctionMean):
 
 
 class Accuracy(_NamedMean):
-    """The share of predictions equal to their target."""
+    """The fraction of predictions equal to their target."""
 
     fn, default_name = staticmethod(mf.accuracy), "accuracy"
 
 
 class CategoricalAccuracy(_NamedMean):
-    """The share of samples whose largest score is that of the largest target."""
+    """The fraction of samples whose largest score is at the largest target."""
 
     fn, default_name = staticmethod(mf.categorical_accuracy), "categorical_accuracy"
 
 
 class SparseCategoricalAccuracy(_NamedMean):
-    """The share of samples whose largest score is that of the target class."""
+    """The fraction of samples whose largest score is that of the target class."""
 
     fn = staticmethod(mf.sparse_categorical_matches)
     default_name = "sparse_categorical_accuracy"
@@ -114,7 +114,7 @@ class CategoricalHinge(_NamedMean):
 
 @configurable
 class BinaryAccuracy(_FunctionMean):
-    """The share of elements whose target equals (p > threshold)."""
+    """The fraction of elements whose target equals (p > threshold)."""
 
     fn = staticmethod(mf.binary_matches)
     name: Any = argument(NAME, default="binary_accuracy")
@@ -124,7 +124,7 @@ class BinaryAccuracy(_FunctionMean):
 
 @configurable
 class TopKCategoricalAccuracy(_FunctionMean):
-    """The share of samples whose largest target is among the k largest scores."""
+    """The fraction of samples whose largest target is among the k largest scores."""
 
     fn = staticmethod(mf.top_k_categorical_accuracy)
     k: int = 5
@@ -134,7 +134,7 @@ class TopKCategoricalAccuracy(_FunctionMean):
 
 @configurable
 class SparseTopKCategoricalAccuracy(_FunctionMean):
-    """The share of samples whose target class is among the k largest scores."""
+    """The fraction of samples whose target class is among the k largest scores."""
 
     fn = staticmethod(mf.sparse_top_k_categorical_accuracy)
     k: int = 5

@@ -1,4 +1,4 @@
-"""Metric: a figure that accumulates over batches; sums and means."""
+"""`Metric`: a value accumulated over batches; sums and means."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -32,9 +32,9 @@ DTYPE = Form(_or_single, takes=str | None)
 
 
 class Metric(Configured):
-    """A figure that accumulates: update it batch by batch, read the result, reset it.
+    """A value accumulated over batches, with `update_state`, `result` and `reset_state`.
 
-    Subclasses declare their state with `add_weight` and state `update_state` and `result`.
+    Subclasses create their state with `add_weight` and define `update_state` and `result`.
     """
 
     def __init__(self, name: str | None = None, dtype: str | None = None) -> None:
@@ -54,7 +54,7 @@ class Metric(Configured):
         initializer: object = None,
         dtype: str | None = None,
     ) -> Variable:
-        """Declare a state variable that starts at 0, or as the initializer says."""
+        """Create a state variable, initially 0 or the initializer's value."""
         made: Any = initializers.get(initializer or "zeros")
         start = made(tuple(shape), dtype=dtype or self.dtype)
         variable = Variable(start, name=f"{name}:0", trainable=False)
@@ -62,15 +62,15 @@ class Metric(Configured):
         return variable
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
-        """Take in a batch."""
+        """Update the state with a batch."""
         raise NotImplementedError(f"{type(self).__name__}: expected a method update_state")
 
     def result(self) -> Tensor:
-        """Return the figure over all batches since the last reset."""
+        """Return the metric over all batches since the last reset."""
         raise NotImplementedError(f"{type(self).__name__}: expected a method result")
 
     def reset_state(self) -> None:
-        """Set every state variable to 0, or do what a subclass states as `reset_states`."""
+        """Set every state variable to 0, or call `reset_states` if a subclass overrides it."""
         if type(self).reset_states is not Metric.reset_states:
             self.reset_states()
             return
@@ -78,11 +78,11 @@ class Metric(Configured):
             variable.value = np.zeros_like(variable.value)
 
     def reset_states(self) -> None:
-        """TensorFlow 2.0's name of `reset_state`, which older metrics of users state."""
+        """TensorFlow 2.0's name of `reset_state`, which older user metrics override."""
         self.reset_state()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
-        """Take in a batch and return the figure so far."""
+        """Update the state with a batch and return the result."""
         self.update_state(*args, **kwargs)
         return self.result()
 
@@ -112,7 +112,7 @@ class Sum(Metric):
 
 
 class _Average(Metric):
-    """A weighted mean; 0 before the first value."""
+    """The weighted mean of values; 0 before the first value."""
 
     def __post_init__(self) -> None:
         self.total = self.add_weight("total")
@@ -132,7 +132,7 @@ class _Average(Metric):
 
 @configurable
 class Mean(_Average):
-    """The mean of values, each counted by its weight; 0 before the first."""
+    """The weighted mean of values; 0 before the first value."""
 
     name: Any = argument(NAME, default="mean")
     dtype: Any = argument(DTYPE, default=None)
@@ -173,7 +173,7 @@ class MeanMetricWrapper(_Average):
         self.add(values, sample_weight)
 
     def get_config(self) -> Config:
-        """Return the constructor's arguments; the function by its name."""
+        """Return the constructor's arguments, with the function by name."""
         config = super().get_config() | {**self.kwargs}
         return (
             config | {"fn": registered_name(self.fn)} if type(self) is MeanMetricWrapper else config
@@ -181,7 +181,7 @@ class MeanMetricWrapper(_Average):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Return the metric that `get_config` described, in its initial state."""
+        """Return the metric from its configuration, in its initial state."""
         arguments = dict(config)
         if cls is MeanMetricWrapper:
             arguments["fn"] = FUNCTIONS.get(arguments["fn"])
@@ -208,12 +208,12 @@ class RootMeanSquaredError(_Average):
 
 
 def _prepared(y_true: Operand, y_pred: Operand, dtype: np.dtype) -> tuple[Tensor, Tensor]:
-    """Targets and predictions in the metric's dtype and of one rank."""
+    """Return targets and predictions in the metric's dtype with equal rank."""
     return squeezed(_as(dtype, y_true), _as(dtype, y_pred))
 
 
 def _as(dtype: np.dtype, x: Operand) -> Tensor:
-    """A tensor of this dtype; one that has it already keeps its logits."""
+    """Return a tensor of this dtype; one that already has it keeps its logits."""
     if isinstance(x, Tensor):
         return ad.cast(x, dtype)
     return Tensor(np.asarray(x).astype(dtype, copy=False))
@@ -222,10 +222,10 @@ def _as(dtype: np.dtype, x: Operand) -> Tensor:
 def _weighted(
     values: Operand, sample_weight: Operand | None, dtype: np.dtype, *, summed: bool = False
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Values times weights, and the weights.
+    """Return values times weights, and the weights.
 
-    Weights are repeated to the shape of the values. Where they can't be, values of a higher rank
-    are averaged, or `summed`, down to that of the weights, which then count once each, as in Keras.
+    Weights broadcast to the shape of the values. If they cannot, values of a higher rank are
+    averaged, or `summed`, to the rank of the weights, and each weight counts once, as in Keras.
     """
     found = np.asarray(value_of(values)).astype(dtype, copy=False)
     if sample_weight is None:
@@ -241,7 +241,7 @@ def _weighted(
 
 
 def spread_weights(sample_weight: Operand | None, values: np.ndarray) -> np.ndarray:
-    """Weights in the shape of the values; ones where none are given."""
+    """Return the weights broadcast to the shape of the values; ones without weights."""
     if sample_weight is None:
         return np.ones_like(values)
     weights = fitted_weights(sample_weight, values)
@@ -257,7 +257,7 @@ def _spreads(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
 
 
 def ratio(total: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """Total / count, and 0 where count is 0."""
+    """Return total / count, and 0 where count is 0."""
     if np.all(count):
         return np.asarray(total / count)
     safe = np.where(count == 0, np.ones_like(count), count)

@@ -1,1 +1,1 @@
-"""What layers compute with: primitives and their derivatives, recorded on a tape."""
+"""Tensors, and primitives with their derivatives, recorded on a tape."""

@@ -1,4 +1,4 @@
-"""Tensors, the tape, and the functions that it can differentiate."""
+"""Differentiable functions of tensors."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -103,7 +103,7 @@ def matmul(x: Operand, y: Operand) -> Tensor:
 
 
 def identity(x: Operand) -> Tensor:
-    """X as another tensor, which has no `logits`."""
+    """X as a new tensor without `logits`."""
     return unary(primitives.identity, x)
 
 
@@ -256,8 +256,8 @@ def conv(
 ) -> Tensor:
     """Cross-correlation of x (batch, *space, channels) with kernel (*window, channels, filters).
 
-    `padding` is "valid", "same" or, on one axis, "causal", as in TensorFlow. `depthwise` has each
-    channel make its own filters, which then lie side by side.
+    `padding` is "valid", "same" or, on one axis, "causal", as in TensorFlow. With `depthwise` each
+    channel has its own filters, and the results are concatenated.
     """
     pads = _pads(x, np.shape(kernel)[:-2], strides, dilation, padding)
     primitive = windows.depthwise_conv if depthwise else windows.conv

@@ -1,4 +1,4 @@
-"""Gradients of rows that were gathered: summed by row, and what was summed with them."""
+"""Gradients of gathered rows: the dense sum together with the gathered rows."""
 
 from typing import Self
 
@@ -6,27 +6,27 @@ import numpy as np
 
 
 class Gathered(np.ndarray):
-    """A gradient (n, …) that knows what it is the sum of; what is computed from it is plain.
+    """A gradient (n, …) with the gathered rows that it sums.
 
-    `rows` (m, …) and `indices` (m,) are the gradient of each row that was taken, as TensorFlow's
-    IndexedSlices have them. Both are None in what NumPy makes of it.
+    `rows` (m, …) and `indices` (m,) are those of TensorFlow's IndexedSlices. Both are None in
+    arrays that NumPy computes from this one.
     """
 
     rows: np.ndarray | None
     indices: np.ndarray | None
 
     def __array_finalize__(self, _: np.ndarray | None) -> None:
-        """Forget the rows: they are those of one array alone."""
+        """Clear the rows, which belong to one array only."""
         self.rows = self.indices = None
 
     @classmethod
     def of(cls, rows: np.ndarray, indices: np.ndarray, like: np.ndarray) -> Self:
-        """Return the sum of the rows by their index, in the shape and dtype of an array.
+        """Return the rows summed by index, in the shape and dtype of `like`.
 
         Args:
-            rows: a gradient (…, *row) for each index.
+            rows: the gradient (…, *row) of each gathered row.
             indices: integers of any shape (…).
-            like: what the rows were taken from (n, *row).
+            like: the array (n, *row) from which the rows were gathered.
         """
         wide = np.zeros(like.shape, np.result_type(rows.dtype, np.float32))
         np.add.at(wide, indices, rows)
@@ -37,13 +37,13 @@ class Gathered(np.ndarray):
 
 
 def parts(gradient: np.ndarray) -> np.ndarray:
-    """Return what the gradient is the sum of: the rows that were gathered, or itself."""
+    """Return the gathered rows that the gradient sums, or the gradient itself."""
     rows = gradient.rows if isinstance(gradient, Gathered) else None
     return np.asarray(gradient if rows is None else rows)
 
 
 def added(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the sum of two gradients, which has rows where both have."""
+    """Return the sum of two gradients, with gathered rows if both have them."""
     total = np.asarray(one + other)
     if not isinstance(one, Gathered) or not isinstance(other, Gathered):
         return total

@@ -20,11 +20,11 @@ Key = int | slice | EllipsisType | tuple[int | slice | EllipsisType | None, ...]
 
 
 class RankError(ValueError):
-    """A primitive was given an array of a rank that it is not defined for."""
+    """A primitive is not defined for arrays of this rank."""
 
 
 def unbroadcast(g: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """The gradient of an operand of shape `like.shape` that was broadcast to the shape of `g`."""
+    """Return `g` summed to the shape of `like`, an operand broadcast to the shape of `g`."""
     shape = np.shape(like)
     if g.shape == shape:
         return g
@@ -67,7 +67,7 @@ def negative(x: np.ndarray) -> Result:
 def power(x: np.ndarray, exponent: float) -> Result:
     """X to a constant exponent."""
     out = x**exponent
-    if x.dtype.kind == "V":  # a plain number widens bfloat16
+    if x.dtype.kind == "V":  # a Python number would widen bfloat16
         out = out.astype(x.dtype)
     return out, lambda g: (g * exponent * x ** (exponent - 1),)
 
@@ -268,7 +268,7 @@ def getitem(x: np.ndarray, key: Key) -> Result:
 
 
 def take(x: np.ndarray, indices: np.ndarray) -> Result:
-    """Rows of x by integer index; a row that is taken several times sums its gradients."""
+    """Rows of x by integer index; gradients of repeated rows are summed."""
     return x[indices], lambda g: (Gathered.of(g, indices, x),)
 
 

@@ -1,4 +1,4 @@
-"""Tensors, variables, and the tape that differentiates what was done with them."""
+"""Tensors, variables, and the tape that differentiates functions of them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,18 +14,18 @@ from saveproof.reference_impl.numerics.primitives import Key, Primitive, Pullbac
 
 
 class VariableShapeError(ValueError):
-    """A value of another shape was assigned to a variable."""
+    """A value with another shape was assigned to a variable."""
 
 
 class ItemError(ValueError):
-    """A tensor of more than one element was asked for its single number."""
+    """A tensor with more than one element cannot be converted to a number."""
 
 
 class Tensor:
-    """An array; a `Tape` remembers how it came about.
+    """An array; a `Tape` records the operations that compute it.
 
-    `logits` is what a softmax or sigmoid activation was applied to, where that made this tensor:
-    Keras computes a cross-entropy from it, rather than from the rounded probabilities.
+    `logits` is the input of the softmax or sigmoid activation that computed this tensor, if one
+    did: Keras computes cross-entropies from it, rather than from the rounded probabilities.
     """
 
     __slots__ = ("logits", "value")
@@ -59,7 +59,7 @@ class Tensor:
         dtype: npt.DTypeLike | None = None,
         copy: bool | None = None,  # noqa: FBT001 (NumPy's protocol)
     ) -> np.ndarray:
-        if copy is None:  # which NumPy 1 does not take
+        if copy is None:  # NumPy 1 has no such argument
             return np.asarray(self.value, dtype)
         return np.array(self.value, dtype, copy=copy)
 
@@ -118,10 +118,10 @@ Operand = Tensor | np.ndarray | float
 
 
 class Variable(Tensor):
-    """A tensor whose value is assigned: a weight, a slot of an optimizer, a metric's total.
+    """A tensor with an assignable value: a weight, an optimizer slot, a metric's total.
 
-    Its array is replaced, never written into: a tape may still hold the old one. It lies in C
-    order, as it does after a load: NumPy's sums round otherwise in another order.
+    Assignment replaces the array instead of writing into it: a tape may still hold the old one.
+    The array is in C order, as after a load, since NumPy's sums round differently in other orders.
     """
 
     __slots__ = ("constraint", "name", "regularizer", "trainable")
@@ -142,10 +142,10 @@ class Variable(Tensor):
         self.regularizer = regularizer
 
     def assign(self, value: Operand) -> None:
-        """Take a new value of the same shape, in this variable's dtype.
+        """Set a new value of the same shape, cast to this variable's dtype.
 
         Raises:
-            VariableShapeError: If the shape differs; nothing is changed.
+            VariableShapeError: If the shape differs; the value is unchanged.
         """
         if (tracer := _TRACER.get()) is not None:
             tracer.assigned(self, value)
@@ -153,18 +153,18 @@ class Variable(Tensor):
         self.value = self.converted(np.array(value_of(value), dtype=self.value.dtype, order="C"))
 
     def assign_add(self, value: Operand) -> None:
-        """Take this value and another together as the new one, as `assign` does."""
+        """Add a value, as `assign` does."""
         self.assign(self + value)
 
     def assign_sub(self, value: Operand) -> None:
-        """Take this value less another as the new one, as `assign` does."""
+        """Subtract a value, as `assign` does."""
         self.assign(self - value)
 
     def adopt(self, value: np.ndarray) -> None:
-        """Take a new value as `assign` does, itself rather than a copy of it if it may be.
+        """Set a new value as `assign` does, without a copy if possible.
 
-        It may if it is of the right dtype, in C order, and can be written into: an array that was
-        made for this alone, and into which nobody else writes. Views of a file can't be.
+        A copy is needed if the array has another dtype, is not in C order, or is read-only, such as
+        a view of a file. The caller must not write into the array afterwards.
 
         Raises:
             VariableShapeError: As `assign`.
@@ -175,7 +175,7 @@ class Variable(Tensor):
             self.value = self.converted(value)
 
     def converted(self, value: np.ndarray) -> np.ndarray:
-        """Return what `adopt` takes: in this variable's dtype, in C order, no view of a file."""
+        """Return the array that `adopt` sets: in this variable's dtype, in C order, writable."""
         if value.shape != self.value.shape:
             raise VariableShapeError(
                 f"variable {self.name!r}: expected shape {self.value.shape}, found {value.shape}"
@@ -188,7 +188,7 @@ class Variable(Tensor):
 
 
 class Tape:
-    """Records every primitive applied within its `with` block; of nested tapes, the innermost."""
+    """Records primitives applied within its `with` block; of nested tapes, only the innermost."""
 
     __slots__ = ("_records", "_token")
 
@@ -203,10 +203,10 @@ class Tape:
         _ACTIVE.reset(self._token)
 
     def gradients(self, target: Tensor, sources: Sequence[Tensor]) -> list[np.ndarray | None]:
-        """The gradient of the sum of `target` for each source, in its shape and dtype, in C order.
+        """Return the gradient of the sum of `target` for each source, in its shape and dtype.
 
-        None where the target does not depend on the source. That of a source of which rows were
-        gathered, and nothing else, knows them.
+        The gradient is None if the target does not depend on the source, and a `Gathered` if the
+        target depends on it only through gathered rows. Arrays are in C order.
         """
         reached = {id(source) for source in sources}
         relevant = []
@@ -232,31 +232,31 @@ _ACTIVE: ContextVar[Tape | None] = ContextVar("active tape", default=None)
 
 
 class Tracer(Protocol):
-    """Takes note of what is done with tensors, in place of its being done."""
+    """Records operations on tensors instead of executing them."""
 
     def applied(
         self, primitive: Primitive, inputs: tuple[Operand, ...], args: tuple[object, ...]
     ) -> Tensor:
-        """Return what stands for the value of a primitive."""
+        """Return a symbol for the value of a primitive."""
 
     def assigned(self, variable: Variable, value: Operand) -> None:
-        """Note that a variable takes a value."""
+        """Record that a value is assigned to a variable."""
 
     def called(self, layer: Any, inputs: Any, arguments: dict[str, Any]) -> Any:
-        """Return what stands for the outputs of a layer's call."""
+        """Return symbols for the outputs of a layer's call."""
 
 
 _TRACER: ContextVar[Tracer | None] = ContextVar("tracer", default=None)
 
 
 def current_tracer() -> Tracer | None:
-    """The tracer that takes note here, if there is one."""
+    """Return the active tracer, or None."""
     return _TRACER.get()
 
 
 @contextmanager
 def traced_by(tracer: Tracer | None) -> Iterator[None]:
-    """Let a tracer take note within the block, or none."""
+    """Activate a tracer within the block; None for no tracer."""
     token = _TRACER.set(tracer)
     try:
         yield
@@ -265,7 +265,7 @@ def traced_by(tracer: Tracer | None) -> Iterator[None]:
 
 
 def value_of(x: Operand) -> np.ndarray | float:
-    """The array of a tensor; anything else as it is."""
+    """Return the array of a tensor; other values unchanged."""
     return x.value if isinstance(x, Tensor) else x
 
 
@@ -293,7 +293,7 @@ def binary(primitive: Primitive, x: Operand, y: Operand, *args: object) -> Tenso
 
 
 def _matched(x: Operand, other: Operand) -> Operand:
-    """A plain number in the other operand's dtype, lest it widen bfloat16 to float32."""
+    """Return a Python number in the other operand's dtype, so that it does not widen bfloat16."""
     if isinstance(x, Tensor | np.ndarray):
         return x
     dtype = other.dtype if isinstance(other, Tensor | np.ndarray) else None

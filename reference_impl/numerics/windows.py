@@ -11,7 +11,7 @@ Pads = Sequence[tuple[int, int]]
 
 
 def output_length(n: int, size: int, stride: int, dilation: int, padding: str) -> int:
-    """The number of windows along one axis of length n; padding is valid, same or causal."""
+    """Return the number of windows along an axis of length n; padding is valid, same or causal."""
     reach = (size - 1) * dilation + 1
     if padding == "valid":
         return max((n - reach) // stride + 1, 0)
@@ -19,7 +19,7 @@ def output_length(n: int, size: int, stride: int, dilation: int, padding: str) -
 
 
 def pad_amounts(n: int, size: int, stride: int, dilation: int, padding: str) -> tuple[int, int]:
-    """Elements to add (before, after) one axis of length n, as TensorFlow's padding does."""
+    """Return the padding (before, after) of an axis of length n, as in TensorFlow."""
     if padding == "valid":
         return 0, 0
     if padding == "causal":
@@ -52,10 +52,10 @@ def conv(
 def depthwise_conv(
     x: np.ndarray, kernel: np.ndarray, strides: Sequence[int], dilation: Sequence[int], pads: Pads
 ) -> Result:
-    """Cross-correlation of each channel of x with kernels of its own.
+    """Cross-correlation of each channel of x with its own kernels.
 
     x (batch, *space, channels), kernel (*window, channels, multiplier); the result has
-    channels * multiplier channels, those of the first channel first.
+    channels * multiplier channels, starting with those of the first channel.
     """
     sizes, (channels, multiplier) = kernel.shape[:-2], kernel.shape[-2:]
     dtype, padded = _summable(x, pads)
@@ -77,7 +77,7 @@ def depthwise_conv(
 def max_pool(x: np.ndarray, sizes: Sequence[int], strides: Sequence[int], pads: Pads) -> Result:
     """The largest element of each window of x (batch, *space, channels).
 
-    Of equal largest elements the first in row order takes the gradient, as in TensorFlow.
+    Of several equal maxima the first in row order receives the gradient, as in TensorFlow.
     """
     lowest = np.array(-np.inf, x.dtype)
     padded = np.pad(x, [(0, 0), *pads, (0, 0)], constant_values=lowest)
@@ -97,7 +97,7 @@ def max_pool(x: np.ndarray, sizes: Sequence[int], strides: Sequence[int], pads: 
 
 
 def average_pool(x: np.ndarray, sizes: Sequence[int], strides: Sequence[int], pads: Pads) -> Result:
-    """The mean of the elements of x (batch, *space, channels) in each window, padding left out."""
+    """The mean of the elements of x (batch, *space, channels) in each window without padding."""
     ones = [1] * len(sizes)
     dtype, padded = _summable(x, pads)
     patches = _patches(padded, sizes, strides, ones)
@@ -114,7 +114,7 @@ def average_pool(x: np.ndarray, sizes: Sequence[int], strides: Sequence[int], pa
 
 
 def _summable(x: np.ndarray, pads: Pads) -> tuple[np.dtype, np.ndarray]:
-    """Return the dtype to add up in, single for half precision, and x in it, padded with zeros."""
+    """Return the dtype for sums, float32 for half precision, and x in it, padded with zeros."""
     dtype = np.result_type(x.dtype, np.float32) if x.dtype.itemsize == 2 else x.dtype
     return dtype, np.pad(x.astype(dtype, copy=False), [(0, 0), *pads, (0, 0)])
 
@@ -122,7 +122,7 @@ def _summable(x: np.ndarray, pads: Pads) -> tuple[np.dtype, np.ndarray]:
 def _added_up(
     parts: np.ndarray, padded: np.ndarray, strides: Sequence[int], dilation: Sequence[int]
 ) -> np.ndarray:
-    """Return what each padded element gets of (batch, *windows, *window, channels) in all."""
+    """Return the sum over windows for each padded element of x."""
     axes = padded.ndim - 2
     counts, sizes = parts.shape[1 : axes + 1], parts.shape[axes + 1 : -1]
     total = np.zeros_like(padded)
@@ -135,7 +135,7 @@ def _added_up(
 def _patches(
     padded: np.ndarray, sizes: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
 ) -> np.ndarray:
-    """A view of shape (batch, *windows, *window, channels)."""
+    """Return a view of shape (batch, *windows, *window, channels)."""
     batch, *space, channels = padded.shape
     counts = [
         output_length(n, size, s, d, "valid")
@@ -155,7 +155,7 @@ def _patches(
 def _places(
     counts: Sequence[int], sizes: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
 ) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
-    """Each offset in the window, with the elements that it meets in the padded array."""
+    """Yield each offset in the window with the slices of the padded array at that offset."""
     for offset in np.ndindex(*sizes):
         space = [
             slice(o * d, o * d + (count - 1) * s + 1, s)

@@ -1,4 +1,4 @@
-"""Optimizers by their Keras names, and how they are written and read."""
+"""Optimizers by their Keras names, and their serialization."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -56,7 +56,7 @@ OPTIMIZERS: Catalogue[Optimizer] = Catalogue(
     },
 )
 
-# Keys of Keras 3, with the values that ask for nothing.
+# Arguments of Keras 3, with the values that have no effect.
 _FOREIGN_KEYS: Mapping[str, tuple[object, ...]] = {
     "loss_scale_factor": (None,),
     "gradient_accumulation_steps": (None,),
@@ -68,10 +68,10 @@ def get(
     *,
     custom_objects: CustomObjects | None = None,
 ) -> Optimizer:
-    """Return the optimizer that a name or an entry stands for; an optimizer as it is.
+    """Return the optimizer for a name or an entry; return an optimizer unchanged.
 
     Raises:
-        UnknownNameError: If it is none of these, or its name is unknown.
+        UnknownNameError: If the identifier has another type or its name is unknown.
     """
     if isinstance(identifier, Optimizer):
         return identifier
@@ -83,10 +83,10 @@ def get(
 def deserialize(
     entry: str | Mapping[str, Any], *, custom_objects: CustomObjects | None = None
 ) -> Optimizer:
-    """Return the optimizer that an entry describes, not built.
+    """Return an unbuilt optimizer from its entry.
 
-    An entry with an argument of an optimizer before TensorFlow 2.11 is one of `legacy`. Keys of
-    other dialects are dropped where they ask for nothing, else refused as unknown.
+    An entry with an argument that only optimizers before TensorFlow 2.11 have gives one of
+    `legacy`. Keys of other dialects are dropped if they have no effect, otherwise rejected.
     """
     catalogue: Catalogue[Any] = OPTIMIZERS
     if isinstance(entry, Mapping) and isinstance(entry.get("config"), Mapping):
@@ -99,9 +99,9 @@ def deserialize(
 
 
 def serialize(optimizer: Optimizer, *, use_legacy_format: bool = False) -> Config:
-    """Return the entry that describes an optimizer.
+    """Return the serialized entry of an optimizer.
 
-    In HDF5 files the class is `Custom>Adam`; `Adam` alone is the legacy optimizer.
+    In HDF5 files the class is `Custom>Adam`; `Adam` means the legacy optimizer.
     """
     catalogue: Catalogue[Any] = OPTIMIZERS
     if isinstance(optimizer, LegacyOptimizer):

@@ -17,7 +17,7 @@ class Adagrad(Optimizer):
     """Rates that shrink with the sum of all squared gradients.
 
     Source: Duchi et al. 2011, https://jmlr.org/papers/v12/duchi11a.html, section 1.1, eq. 1 with
-    the diagonal matrix; epsilon stands inside the root, as in Keras.
+    the diagonal matrix; epsilon is inside the root, as in Keras.
     """
 
     learning_rate: Any = argument(RATE, default=0.001)
@@ -76,7 +76,7 @@ class Adadelta(Optimizer):
 
 @dataclass(frozen=True, slots=True)
 class RMSpropSlots:
-    """The slots of one variable; momentum and mean gradient only where they are asked for."""
+    """The slots of one variable; momentum and mean gradient only if the options use them."""
 
     velocity: Variable
     momentum: Variable | None
@@ -89,7 +89,7 @@ class RMSprop(Optimizer):
 
     Source: Hinton 2012, https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf,
     slide 29; centered and with momentum: Graves 2013, https://arxiv.org/abs/1308.0850, eqs. 38-41.
-    Departure: epsilon stands inside the root, as in Keras.
+    Departure: epsilon is inside the root, as in Keras.
     """
 
     learning_rate: Any = argument(RATE, default=0.001)

@@ -1,4 +1,4 @@
-"""Adam and its kin: moments of the gradient, with bias correction."""
+"""Adam, AdamW and Adamax: moments of the gradient with bias correction."""
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -104,7 +104,7 @@ class AdamW(Adam):
     """Adam with decoupled weight decay.
 
     Source: Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101, algorithm 2.
-    Departure: with Keras, decay goes before the update and is scaled by the whole rate.
+    Departure: as in Keras, weights decay before the update, by weight_decay times the rate.
     """
 
     weight_decay: float = argument(Form(_given), default=0.004)

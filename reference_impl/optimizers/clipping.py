@@ -1,7 +1,7 @@
 """Clipping of gradients: by the norm of each, by the norm of all, by value.
 
-Where rows were gathered, as an Embedding does, each is clipped before those of one index are added
-up, as in TensorFlow.
+Gradients of gathered rows, as from an Embedding, are clipped row by row before rows of the same
+index are summed, as in TensorFlow.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from saveproof.reference_impl.numerics.indexed_slices import Gathered, parts
 
 
 def clipped_by_norm(gradient: np.ndarray, limit: float) -> np.ndarray:
-    """The gradient, scaled down where its L2 norm exceeds `limit`.
+    """Return the gradient, scaled down if its L2 norm exceeds `limit`.
 
     Source: https://www.tensorflow.org/api_docs/python/tf/clip_by_norm
     """
@@ -24,7 +24,7 @@ def clipped_by_norm(gradient: np.ndarray, limit: float) -> np.ndarray:
 
 
 def clipped_by_global_norm(gradients: Sequence[np.ndarray], limit: float) -> list[np.ndarray]:
-    """The gradients, scaled down together where the L2 norm of all of them exceeds `limit`.
+    """Return the gradients, all scaled down by one factor if their joint L2 norm exceeds `limit`.
 
     Source: Pascanu et al. 2013, https://arxiv.org/abs/1211.5063, algorithm 1; a norm that is not
     finite turns every gradient into NaN, as in TensorFlow.
@@ -40,7 +40,7 @@ def clipped_by_global_norm(gradients: Sequence[np.ndarray], limit: float) -> lis
 
 
 def clipped_by_value(gradient: np.ndarray, limit: float) -> np.ndarray:
-    """The gradient with every element kept within [-limit, limit]."""
+    """Return the gradient with every element clipped to [-limit, limit]."""
     limit_ = np.asarray(limit, gradient.dtype)
     clipped = np.asarray(np.minimum(np.maximum(parts(gradient), -limit_), limit_))
     if isinstance(gradient, Gathered) and gradient.indices is not None:

@@ -14,7 +14,7 @@ Rate = float | LearningRateSchedule
 
 
 class LearningRate(Configured):
-    """What an optimizer has of a rate: counted iterations, the rate, and what schedules it."""
+    """The iteration counter, the learning rate and the optional schedule of an optimizer."""
 
     name: str
     schedule: LearningRateSchedule | None = None
@@ -26,7 +26,7 @@ class LearningRate(Configured):
 
     @property
     def learning_rate(self) -> Any:
-        """The rate of the last step, or of the next one if it is not scheduled (float32)."""
+        """The rate (float32): without a schedule that of the next step, else of the last one."""
         return self._rate
 
     @learning_rate.setter
@@ -36,8 +36,8 @@ class LearningRate(Configured):
             self.follow_schedule()
         elif self.schedule is not None:
             raise TypeError(
-                f"{self.name}: learning_rate is given by {type(self.schedule).__name__}; expected "
-                f"another schedule, found {value!r} (create the optimizer with a number to set it)"
+                f"{self.name}: learning_rate: expected a schedule, since the optimizer has a "
+                f"{type(self.schedule).__name__}, found {value!r}; create it with a number instead"
             )
         else:
             self._rate.assign(value)
@@ -52,17 +52,17 @@ class LearningRate(Configured):
         self.learning_rate = value
 
     def follow_schedule(self) -> None:
-        """Give the rate the schedule's value for the present iteration, if there is a schedule."""
+        """Set the rate to the schedule's value for the current iteration, if scheduled."""
         if self.schedule is not None:
             self._rate.assign(float(self.schedule(self.iterations.value)))
 
     def rate_as(self, dtype: np.dtype) -> np.ndarray:
-        """The learning rate as a 0-d array of `dtype`; it has float32 precision at most."""
+        """Return the learning rate, at most in float32 precision, as a 0-d array of `dtype`."""
         return self._rate.value.astype(dtype)
 
 
 def _rate_to_config(owner: LearningRate, _: str) -> Any:
-    """Return the entry of a schedule, or the number, which is float32, widened."""
+    """Return the entry of the schedule, or the float32 rate as a Python float."""
     if owner.schedule is not None:
         return schedules.serialize(owner.schedule)
     return float(owner.learning_rate.value)
@@ -72,8 +72,8 @@ RATE = Form(to_config=_rate_to_config, takes=Rate)
 
 
 def as_cast(number: float, dtype: np.dtype) -> np.ndarray:
-    """A number as `tf.cast` makes it: a 0-d array of `dtype`, by way of float32.
+    """Return a 0-d array of `dtype`, rounded to float32 first, as `tf.cast` does.
 
-    Only float64 variables tell the difference; they see 0.9 as 0.89999998.
+    For float64 variables 0.9 becomes 0.89999998.
     """
     return np.asarray(number, np.float32).astype(dtype)

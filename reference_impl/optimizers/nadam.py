@@ -19,8 +19,8 @@ class Nadam(Optimizer):
 
     Source: Dozat 2015, https://cs229.stanford.edu/proj2015/054_report.pdf, algorithm 8, with the
     momentum schedule beta_1 (1 - 0.96^t / 2) of its section 4.
-    Departure from tf_keras: the running product of that schedule advances once a step. There it
-    is counted per variable, which goes wrong inside a traced function and after a resume.
+    Departure from tf_keras: the running product of that schedule advances once per step. tf_keras
+    advances it per variable, which is wrong in a traced function and after a resume.
     """
 
     learning_rate: Any = argument(RATE, default=0.001)
@@ -36,7 +36,7 @@ class Nadam(Optimizer):
 
     @property
     def extra_state(self) -> dict[str, Variable]:
-        """The running product of the momentum schedule, which Keras keeps out of `variables`."""
+        """The running product of the momentum schedule, which is not in Keras's `variables`."""
         return {"_u_product": self._product}
 
     def build_slots(self, variables: Sequence[Variable]) -> None:
@@ -67,12 +67,12 @@ class Nadam(Optimizer):
         variable.value = np.asarray(variable.value - update)
 
     def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
-        """Assign all of `variables`, and the running product that follows from the iteration."""
+        """Assign all of `variables`, and recompute the running product from the iteration."""
         super().set_weights(weights)
         self.restore_product()
 
     def restore_product(self) -> None:
-        """Compute the running product anew for the present iteration, to the last bit."""
+        """Recompute the running product for the current iteration, bit-identical."""
         dtype = self._product.dtype
         product = np.ones((), dtype)
         for t in range(1, int(self.iterations.value) + 1):

@@ -1,4 +1,4 @@
-"""Optimizer: what every optimizer shares around its update formula."""
+"""Optimizer: the base class, with everything except the update formulas."""
 
 import logging
 import re
@@ -29,15 +29,15 @@ AVERAGE = "average"
 
 
 class MissingGradientsError(ValueError):
-    """No variable has a gradient."""
+    """None of the variables has a gradient."""
 
 
 class UnknownVariableError(KeyError):
-    """An optimizer was given a variable that it was not built with."""
+    """A variable is not among those that the optimizer was built with."""
 
 
 class OptimizerStateError(ValueError):
-    """State does not fit the optimizer: not built yet, another count, or another shape."""
+    """The optimizer is not built, or the number or shapes of weights do not match."""
 
 
 def _new_style(owner: Any, name: str, value: bool) -> bool:  # noqa: FBT001 (what is given)
@@ -47,22 +47,22 @@ def _new_style(owner: Any, name: str, value: bool) -> bool:  # noqa: FBT001 (wha
 
 
 NOT_COMPILED = Form(lambda *_: False)
-"""Keras saves whether a step is compiled; nothing is here."""
+"""Form of `jit_compile`, which Keras saves; always False here."""
 
 
 @configurable
 class Optimizer(LearningRate, ABC):
-    """The steps around the update formula, in the order of tf_keras's new-style optimizers.
+    """Base class of optimizers, with the steps of tf_keras's new-style optimizers.
 
-    Read the schedule, skip variables without gradient, clip, decay weights, update each variable,
-    move the averages, count the iteration, apply the constraints.
+    `apply_gradients` reads the schedule, skips variables without gradient, clips, decays weights,
+    updates each variable and the averages, counts the iteration and applies the constraints.
     Source: https://keras.io/2.16/api/optimizers/
 
-    Subclasses create their slots in `build_slots` and state their formula in `update_step`.
+    Subclasses create their slots in `build_slots` and define the formula in `update_step`.
     """
 
     restoring: Callable[[], None] | None = attribute(default=None)
-    """Gives slots just created the values that a checkpoint, loaded before, holds for them."""
+    """Assigns to new slots the values of a checkpoint that was loaded before their creation."""
 
     learning_rate: Any = argument(RATE)
     _: KW_ONLY
@@ -103,7 +103,7 @@ class Optimizer(LearningRate, ABC):
 
     @property
     def extra_state(self) -> dict[str, Variable]:
-        """State that the framework keeps outside `variables`, by its attribute name."""
+        """State outside Keras's `variables`, by attribute name."""
         return {}
 
     def build(self, var_list: Sequence[Variable]) -> None:
@@ -120,7 +120,7 @@ class Optimizer(LearningRate, ABC):
             self.restoring()
 
     def unbuild(self) -> None:
-        """Be as before the first step: without slots, which the next one creates anew."""
+        """Remove all slots, as before the first step; the next step creates them."""
         del self.variables[1:]
         self._tracked, self.slots = {}, {}
         self.built = False
@@ -147,14 +147,14 @@ class Optimizer(LearningRate, ABC):
 
     @property
     def built_for(self) -> list[Variable]:
-        """The variables that the optimizer was built with, in order; each slot has one for each."""
+        """The variables that the optimizer was built with, in the order of each slot's list."""
         return list(self._tracked)
 
     def index_of(self, variable: Variable) -> int:
-        """The position of a variable among those that the optimizer was built with.
+        """Return the position of a variable among those that the optimizer was built with.
 
         Raises:
-            UnknownVariableError: If it is not one of them.
+            UnknownVariableError: If the optimizer was not built with it.
         """
         try:
             return self._tracked[variable]
@@ -193,16 +193,16 @@ class Optimizer(LearningRate, ABC):
         return self.iterations
 
     def begin_step(self) -> None:
-        """Compute what is shared by the updates of one step; nothing by default."""
+        """Compute values shared by all updates of one step; does nothing by default."""
         return
 
     def exclude_from_weight_decay(
         self, var_list: Sequence[Variable] | None = None, var_names: Sequence[str] | None = None
     ) -> None:
-        """Name variables that do not decay, themselves or by a pattern found in their name.
+        """Exclude variables from weight decay, by identity or by a regular expression.
 
         Raises:
-            OptimizerStateError: If the optimizer is built already.
+            OptimizerStateError: If the optimizer is already built.
         """
         if self.built:
             raise OptimizerStateError(
@@ -211,13 +211,13 @@ class Optimizer(LearningRate, ABC):
         self._undecayed = (list(var_list or ()), list(var_names or ()))
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
-        """Give the variables their moving averages, if there are any, as at the end of fit."""
+        """With `use_ema`, set the variables to their moving averages, as at the end of fit."""
         if self.use_ema:
             for variable in var_list:
                 variable.assign(self.slots[AVERAGE][self.index_of(variable)].value)
 
     def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
-        """Assign all of `variables`, in order; nothing is changed if one does not fit.
+        """Assign all of `variables`, in order, or none if one does not match.
 
         Raises:
             OptimizerStateError: If the optimizer is not built, or a count or shape differs.
@@ -230,7 +230,7 @@ class Optimizer(LearningRate, ABC):
         expected = [variable.shape for variable in self.variables]
         if found != expected:
             raise OptimizerStateError(f"{self.name}: expected shapes {expected}, found {found}")
-        # All are copied, in their variables' dtypes, before one is given.
+        # Copy all values in their variables' dtypes before assigning the first.
         pairs = zip(self.variables, weights, strict=True)
         copies = [np.array(weight, variable.dtype, order="C") for variable, weight in pairs]
         for variable, copy in zip(self.variables, copies, strict=True):
@@ -240,7 +240,7 @@ class Optimizer(LearningRate, ABC):
     def from_config(
         cls, config: Mapping[str, Any], *, custom_objects: CustomObjects | None = None
     ) -> Self:
-        """Return the optimizer that `get_config` described, not built, at iteration 0."""
+        """Return an unbuilt optimizer from its configuration, at iteration 0."""
         arguments = dict(config)
         if isinstance(arguments.get("learning_rate"), Mapping):
             with at("learning_rate"):
@@ -286,7 +286,7 @@ class Optimizer(LearningRate, ABC):
 def _present(
     pairs: Sequence[tuple[np.ndarray | None, Variable]],
 ) -> tuple[list[np.ndarray], list[Variable]]:
-    """The gradients that exist, with their variables; the others are named in a log warning."""
+    """Return the existing gradients and their variables; log a warning that names the others."""
     present = [(g, v) for g, v in pairs if g is not None]
     missing = [v.name for g, v in pairs if g is None]
     if not present:

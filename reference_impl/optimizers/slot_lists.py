@@ -1,4 +1,4 @@
-"""The lists in which tf_keras's optimizers keep their slots, and the names that legacy ones have.
+"""Names of optimizer slots in tf_keras, in new-style optimizers and legacy ones.
 
 Source: tf_keras's optimizer modules, and checkpoints that tf_keras 2.21 wrote.
 """
@@ -20,15 +20,15 @@ AVERAGES = "_model_variables_moving_average"
 
 @dataclass(frozen=True, slots=True)
 class SlotNames:
-    """How the slots of a class of optimizers are named in checkpoints.
+    """The slot names of an optimizer class in checkpoints.
 
     Attributes:
-        lists: tf_keras's attribute for each slot, in its order.
-        optional: slots that only some options ask for.
+        lists: tf_keras's attribute for each slot, in order.
+        optional: slots that exist only with some options.
         legacy_class: the optimizer of the same name before TensorFlow 2.11.
         legacy: our name for each of its slots.
-        differs: how that one computes otherwise, so that its state is not for this one.
-        alike_with: the legacy slot with which it computes alike all the same.
+        differs: how the legacy formula differs, so that its state cannot be used here.
+        alike_with: the legacy slot whose presence means that the formulas agree after all.
     """
 
     lists: Mapping[str, str]
@@ -39,7 +39,7 @@ class SlotNames:
     alike_with: str = ""
 
 
-_EPSILON = "its epsilon stands outside of the root"
+_EPSILON = "its epsilon is outside the root"
 
 _ADAM = SlotNames(
     {"m": "_momentums", "v": "_velocities", "vhat": "_velocity_hats"},
@@ -88,13 +88,13 @@ SLOT_NAMES: Mapping[type[Optimizer], SlotNames] = {
 
 
 def slot_names(optimizer: Optimizer) -> SlotNames | None:
-    """Return how the optimizer's slots are named; None for a class of the user's own."""
+    """Return the slot names of the optimizer's class; None for a user's class."""
     found = [SLOT_NAMES[kind] for kind in type(optimizer).__mro__ if kind in SLOT_NAMES]
     return found[0] if found else None
 
 
 def slot_lists(optimizer: Optimizer) -> dict[str, list[Variable]]:
-    """Return the slots that there are, in tf_keras's lists."""
+    """Return the optimizer's slots by tf_keras's attribute."""
     names = slot_names(optimizer)
     lists = {AVERAGE: AVERAGES, **({} if names is None else names.lists)}
     return {lists[slot]: listed for slot, listed in optimizer.slots.items() if slot in lists}

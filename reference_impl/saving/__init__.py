@@ -1,1 +1,1 @@
-"""Saving and loading models: a folder for each file format."""
+"""Saving and loading models: one folder per file format."""

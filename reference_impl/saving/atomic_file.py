@@ -1,6 +1,6 @@
-"""Files that are whole and on the disk before they take the place of older ones.
+"""Atomic replacement of files: a new file is complete on the disk before it replaces the old one.
 
-All bytes of all formats are written here, and each is compared with what the disk then has.
+All formats write through this module, which reads the bytes back from the disk and compares them.
 """
 
 import errno
@@ -24,19 +24,19 @@ from saveproof.reference_impl.saving.temporaries import (
 )
 
 _ANYONES, _OWNERS = 0o666, 0o600
-"""Who may read and write a new file: anyone whom the umask lets, or its owner alone at first."""
+"""Permissions of a new file: those of the umask, or at first only the owner's."""
 
 
 class WrittenWrong(OSError):
-    """The disk took the bytes, and has others."""
+    """The bytes read back from the disk differ from those written."""
 
 
 class NotAFile(OSError):
-    """What is in the target's place is no file: a folder, a pipe, a device or a socket."""
+    """The target is a folder, a pipe, a device or a socket."""
 
 
 class _Written(NamedTuple):
-    """Bytes that were written: how many, and a CRC-32C before them and after them."""
+    """Written bytes: their number, and the file's CRC-32C before and after them."""
 
     size: int
     before: int
@@ -44,12 +44,12 @@ class _Written(NamedTuple):
 
 
 class DurableFile(FileIO):
-    """A new, unbuffered file, whose bytes are compared with what was to be written.
+    """A new, unbuffered file whose bytes are read back from the disk and compared.
 
     Args:
-        name: of the file, of which there is none yet.
-        like: the status of an old file, the permissions of which it has once it is on the disk,
-            and owner and group where the system lets them be given; by default the process's own.
+        name: of the file, which must not exist.
+        like: the status of an old file, whose permissions, and if possible owner and group, the new
+            one gets once it is on the disk; by default those of the process.
     """
 
     def __init__(self, name: Path, *, like: os.stat_result | None = None) -> None:
@@ -59,20 +59,20 @@ class DurableFile(FileIO):
         self._written: dict[int, _Written] = {}
 
     def write(self, content: Any) -> int:
-        """Write all bytes of the content, and return how many they are.
+        """Write all bytes of the content and return their number.
 
         Raises:
-            OSError: if they can't be written.
+            OSError: if the write fails.
         """
-        whole = np.frombuffer(content, np.uint8)
-        self.extend(0, whole)
-        return whole.size
+        data = np.frombuffer(content, np.uint8)
+        self.extend(0, data)
+        return data.size
 
     def extend(self, checksum: int, content: np.ndarray) -> int:
-        """Write bytes (uint8), and return the CRC-32C of those that had the checksum and these.
+        """Write bytes (uint8) and return the CRC-32C extended by them.
 
         Raises:
-            OSError: if they can't be written.
+            OSError: if the write fails.
         """
         at = self.tell()
         for start in range(0, content.size, CHUNK):
@@ -84,10 +84,10 @@ class DurableFile(FileIO):
         return checksum
 
     def to_disk(self) -> None:
-        """Return when everything that was written is on the disk, as it was to be.
+        """Flush all bytes to the disk and compare them with those written.
 
         Raises:
-            OSError: if it can't be.
+            OSError: if the flush fails.
             WrittenWrong: if the disk has other bytes.
         """
         os.fsync(self.fileno())
@@ -101,8 +101,8 @@ class DurableFile(FileIO):
                 if (size, found) != (expected.size, expected.after):
                     raise WrittenWrong(
                         errno.EIO,
-                        f"the disk has other bytes than the {expected.size} written at {at}; "
-                        "what was there before is kept",
+                        f"the {expected.size} bytes on the disk from {at} on differ from those "
+                        "written; the old file is unchanged",
                     )
         if self._like is not None:
             make_like(self.fileno(), self._like)
@@ -110,14 +110,14 @@ class DurableFile(FileIO):
 
 @contextmanager
 def replacing(target: Path) -> Iterator[DurableFile]:
-    """Give a file beside the target that takes its place in the end, on the disk.
+    """Yield a temporary file that replaces the target, on the disk, when the block ends.
 
-    A target that is a link stays one: what it leads to is replaced. The new file has the old one's
-    permissions, and its owner and group where the system lets them be given.
+    If the target is a link, the file that it points to is replaced. The new file gets the old one's
+    permissions, and if possible its owner and group.
 
     Raises:
-        NotAFile: if something else than a file is in the target's place.
-        OSError: naming the target; it is as before.
+        NotAFile: if the target exists and is not a file.
+        OSError: naming the target, which is unchanged.
     """
     target = target.resolve()
     with naming(target):
@@ -129,7 +129,7 @@ def replacing(target: Path) -> Iterator[DurableFile]:
             try:
                 yield file
                 file.to_disk()
-                if os.name == "nt":  # which renames no open file
+                if os.name == "nt":  # Windows cannot rename an open file.
                     file.close()
                 partial.replace(target)
                 put_on_disk(target.parent)
@@ -139,7 +139,7 @@ def replacing(target: Path) -> Iterator[DurableFile]:
 
 @contextmanager
 def naming(target: Path) -> Iterator[None]:
-    """Have an error of the system name the target, not what is written beside it."""
+    """Make operating system errors name the target instead of the temporary file."""
     try:
         yield
     except OSError as error:
@@ -151,10 +151,10 @@ def naming(target: Path) -> Iterator[None]:
 
 
 def status_of(target: Path) -> os.stat_result | None:
-    """Return the status of the file in the target's place, None if there is nothing.
+    """Return the status of the target; None if it does not exist.
 
     Raises:
-        NotAFile: if it is something else.
+        NotAFile: if it is not a file.
     """
     try:
         status = target.stat()
@@ -164,14 +164,14 @@ def status_of(target: Path) -> os.stat_result | None:
         kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, a device or a socket"
         raise NotAFile(
             errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL,
-            f"expected a file or nothing in its place, found {kind}; choose another name",
+            f"expected a file or an unused name, found {kind}; choose another name",
             str(target),
         )
     return status
 
 
 def make_like(descriptor: int, old: os.stat_result) -> None:
-    """Give a file or folder the permissions of an old one, and its owner as far as may be."""
+    """Set a file's or folder's permissions, and if possible its owner, to those of an old one."""
     if os.name == "nt":
         return
     new = os.fstat(descriptor)
@@ -182,7 +182,7 @@ def make_like(descriptor: int, old: os.stat_result) -> None:
 
 
 def write_durably(target: Path, content: bytes) -> None:
-    """Write a new file; return when it is on the disk."""
+    """Write a new file and return when it is on the disk."""
     with DurableFile(target) as file:
         file.write(content)
         file.to_disk()

@@ -1,31 +1,31 @@
-"""The ways in which a file can be other than what it is taken for."""
+"""Exceptions of files that are damaged, invalid or not supported."""
 
 from saveproof.reference_impl.loading import LoadError, Located
 
 
 class UnreadableFile(LoadError):
-    """The file is not of the format at all: not HDF5, or cut short."""
+    """The file is not in the format, or truncated."""
 
 
 class MissingPart(LoadError):
-    """The file lacks an attribute, group or dataset that it must have or that it lists itself."""
+    """A required attribute, group, dataset or member, or one listed in the file, is missing."""
 
 
 class WrongPart(LoadError):
-    """An attribute, group or dataset is there, but of the wrong kind, type or content."""
+    """An attribute, group or dataset has the wrong kind, type or content."""
 
 
 class WrongChecksum(LoadError):
-    """Bytes are not those that were written: they do not have the checksum stored with them."""
+    """Bytes do not match the checksum stored with them."""
 
 
 class LeadsOutside(LoadError):
-    """A link, a dataset or a name in the file leads to another file, which is not read."""
+    """A link, dataset or name in the file points to another file, which is never read."""
 
 
 class NotReadHere(Located, NotImplementedError):
-    """The file is of the format, in a variant of it that is not read; the message names it."""
+    """The file uses a variant of the format that is not supported; the message names it."""
 
 
 class UnwritableName(ValueError):
-    """A name can't be stored in the format."""
+    """The format cannot store a name."""

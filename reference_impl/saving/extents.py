@@ -1,4 +1,4 @@
-"""The bytes of a file in extents, each with a checksum: its large arrays, and what lies between."""
+"""Division of a file into extents with checksums: its large arrays, and the bytes between them."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -11,13 +11,13 @@ import numpy as np
 from saveproof.reference_impl.saving.errors import WrongChecksum
 
 LARGE = 1 << 20
-"""Bytes from which on an array is an extent of its own."""
+"""The smallest size in bytes of an array with a separate extent."""
 
 CHUNK = 1 << 20
-"""Bytes that are written or read, and summed, at a time: as many as a cache holds."""
+"""Bytes per write, read and checksum step: as many as fit into a processor cache."""
 
 Extend = Callable[[int, np.ndarray], int]
-"""Continues a checksum over more bytes (uint8)."""
+"""Extends a checksum by bytes (uint8)."""
 
 
 class Extent(NamedTuple):
@@ -28,9 +28,9 @@ class Extent(NamedTuple):
 
 
 def extents_of(parts: Sequence[np.ndarray], extend: Extend) -> list[Extent]:
-    """Return the extents of a file of these parts (uint8), every other of which is an array.
+    """Return the extents of a file's parts (uint8), of which every second one is an array.
 
-    Each byte is summed once, in order: what sums them may write them, too.
+    `extend` sees each byte once, in order, so it may also write the bytes.
     """
     extents = [Extent(0, 0)]
     for number, part in enumerate(parts):
@@ -43,7 +43,7 @@ def extents_of(parts: Sequence[np.ndarray], extend: Extend) -> list[Extent]:
 
 
 def placed(extents: Sequence[Extent], *, start: int = 0) -> list[tuple[int, Extent]]:
-    """Return extents that lie one after the other, each with its place in the file."""
+    """Return contiguous extents, each with its offset in the file."""
     places = accumulate((extent.size for extent in extents), initial=start)
     return list(zip(places, extents, strict=False))
 
@@ -51,11 +51,10 @@ def placed(extents: Sequence[Extent], *, start: int = 0) -> list[tuple[int, Exte
 def read_into(
     buffer: np.ndarray, descriptor: int, place: int, extend: Extend, checksum: int = 0
 ) -> tuple[int, int]:
-    """Read bytes of a file from a place on into the buffer (uint8).
+    """Read bytes of a file from an offset into the buffer (uint8).
 
     Returns:
-        How many they are, fewer where the file ends before, and the checksum of those that had the
-        checksum and these.
+        Their number, smaller than the buffer at the end of the file, and the extended checksum.
     """
     done = 0
     while done < buffer.size:
@@ -70,10 +69,10 @@ def read_into(
 def compare(
     descriptor: int, extents: Iterable[tuple[int, Extent]], extend: Extend, *, source: Path
 ) -> None:
-    """Compare extents of a file, given with their places, with their checksums.
+    """Compare extents of a file, given with their offsets, with their checksums.
 
     Raises:
-        WrongChecksum: if a byte is not as it was written.
+        WrongChecksum: if a byte differs from that written.
     """
     buffer = np.empty(CHUNK, np.uint8)
     for place, (size, expected) in extents:
@@ -84,6 +83,6 @@ def compare(
             done += count
         if (done, found) != (size, expected):
             raise WrongChecksum(
-                f"{source}: damaged: {size} bytes from {place} on were written with checksum "
-                f"{expected:#010x}, {done} have {found:#010x}; take another copy"
+                f"{source}: damaged: expected {size} bytes from {place} on with checksum "
+                f"{expected:#010x}, found {done} with {found:#010x}; use another copy of the file"
             )

@@ -1,4 +1,4 @@
-"""What writes and reads a file format, and how it is asked to."""
+"""`Format`: the functions that write and read a file format, and their options."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from saveproof.reference_impl.saving.model_state.capture import check_complete
 
 
 class FormatNotOffered(NotImplementedError):
-    """A format of Keras that is not written or read here; the message names those that are."""
+    """A file format of Keras is not supported; the message names those that are."""
 
 
 @dataclass(frozen=True, slots=True)
 class SaveOptions:
-    """How a format is written.
+    """Options for writing a file.
 
     Attributes:
-        include_optimizer: whether compile settings and the optimizer are in a file of a model.
-        dialect: whose loaders are to read it; by default as the format has it.
+        include_optimizer: whether a model's file contains compile settings and the optimizer.
+        dialect: the Keras version whose loaders read it; by default the format's.
     """
 
     include_optimizer: bool = True
@@ -29,15 +29,15 @@ class SaveOptions:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format of models, or of their weights.
+    """A file format of models or of weights.
 
     Attributes:
         save: writes a model, or its weights, to a file, with `SaveOptions`.
-        load: returns the model of a file; or gives a model the weights of a file.
-        holds: returns whether a file is of this format.
-        check: refuses a model that the format can't hold.
-        written: returns what a save of that name replaces.
-        deferred: whether what the model has not created yet takes its value when it is.
+        load: returns the model in a file, or loads a file's weights into a model.
+        holds: returns whether a file is in this format.
+        check: raises an error for a model that the format cannot store.
+        written: returns the file or folder that a save under a name replaces.
+        deferred: whether weights created after the load still get their values.
     """
 
     save: Callable[[Model, Path, SaveOptions], None]

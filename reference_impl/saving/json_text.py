@@ -1,4 +1,4 @@
-"""JSON from a file: of limited size and depth."""
+"""Parsing of JSON from files, with limits on size and depth."""
 
 import json
 from collections.abc import Iterable
@@ -8,19 +8,19 @@ from saveproof.reference_impl.limits import check_expansion
 from saveproof.reference_impl.saving.errors import WrongPart
 
 DEEPEST = 128
-"""Objects and lists within each other."""
+"""The largest depth of nested objects and lists."""
 
 MOST = 1 << 20
-"""Objects, lists and what is in them: each takes memory, however few bytes it has in the text."""
+"""The largest number of values, since each takes memory even if its text is short."""
 
 
 def json_value(text: str | bytes, *, where: str, error: type[ValueError] = WrongPart) -> Any:
     """Return the value of a JSON text.
 
     Args:
-        text: as it stands in the file.
+        text: from the file.
         where: file and part, for messages.
-        error: what is raised for a text that is none.
+        error: the exception for invalid JSON.
 
     Raises:
         TooLarge: if it has too many bytes.
@@ -31,11 +31,11 @@ def json_value(text: str | bytes, *, where: str, error: type[ValueError] = Wrong
     try:
         value = json.loads(text)
     except RecursionError:
-        raise error(f"{where}: JSON nested more than {DEEPEST} deep") from None
-    except ValueError as found:  # Beside JSONDecodeError: of bytes that are no text, of digits.
+        raise error(f"{where}: expected JSON of a depth up to {DEEPEST}, found more") from None
+    except ValueError as found:  # JSONDecodeError, invalid UTF-8, or too many digits.
         raise error(f"{where}: not JSON: {found}") from found
     if _deeper(value):
-        raise error(f"{where}: JSON nested more than {DEEPEST} deep")
+        raise error(f"{where}: expected JSON of a depth up to {DEEPEST}, found more")
     return value
 
 
@@ -46,7 +46,7 @@ def _count(text: str | bytes) -> int:
 
 
 def _deeper(value: Any) -> bool:
-    """Say whether objects and lists are within each other more than they may."""
+    """Return whether objects and lists are nested more than `DEEPEST` deep."""
     level = [value]
     for _ in range(DEEPEST + 1):
         level = [

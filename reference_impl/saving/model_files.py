@@ -1,4 +1,4 @@
-"""Models and weights to and from files: one table from the names of formats to what they are."""
+"""Saving and loading of models and weights: the tables of file formats, and format detection."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -41,11 +41,11 @@ Objects = Mapping[str, Any]
 
 
 class TargetExists(FileExistsError):
-    """The target exists and `overwrite=False` was given."""
+    """The target exists, and `overwrite` is False."""
 
 
 def _anything(_: Path) -> bool:
-    """Return that a file is of this format, whose reader says what is wrong with it if it isn't."""
+    """Return True: the last format in a table reads any file, or raises a clear error."""
     return True
 
 
@@ -66,14 +66,14 @@ MODELS = {
     "h5": HDF5,
     "hdf5": HDF5,
 }
-"""How a whole model is kept, by `save_format` or extension; with any other, it is a SavedModel.
+"""Formats of whole models by `save_format` and extension; any other name means a SavedModel.
 
-A file is read as the first of them that it is of.
+A load uses the first format whose `holds` accepts the file.
 """
 
 
 def _is_checkpoint(file: Path) -> bool:
-    """Return whether a checkpoint has this name, unless a file of another format has it, too."""
+    """Return whether a checkpoint has this prefix and no file of another format has the name."""
     other = WEIGHTS.get(_extension(file), CHECKPOINT) is not CHECKPOINT
     return checkpoint_at(file) is not None and not (other and file.exists())
 
@@ -89,13 +89,13 @@ HDF5_WEIGHTS = Format(save=model_h5.save_weights, load=model_h5.load_weights, ho
 WEIGHTS = {
     "tf": CHECKPOINT,
     "tensorflow": CHECKPOINT,
-    # TensorFlow 2.0 takes this name for HDF5.
+    # TensorFlow 2.0 writes HDF5 under this extension.
     "keras": Format(save=model_h5.save_weights, load=load_archive_weights, holds=is_archive),
     ".weights.h5": Format(save=save_weights_tree, load=load_shards, holds=is_index_of_shards),
     "h5": HDF5_WEIGHTS,
     "hdf5": HDF5_WEIGHTS,
 }
-"""How weights are kept, by `save_format` or extension; with any other, in a checkpoint."""
+"""Formats of weights by `save_format` and extension; any other name means a checkpoint."""
 
 
 def save_model(
@@ -107,24 +107,23 @@ def save_model(
     save_format: str | None = None,
     dialect: str | None = None,
 ) -> None:
-    """Write a whole model: an archive, `.keras`, HDF5, `.h5` or `.hdf5`, else a SavedModel.
+    """Save a whole model: `.keras` as an archive, `.h5` or `.hdf5` as HDF5, else a SavedModel.
 
     Args:
         model: the model.
-        target: the file; its extension decides on the format, unless `save_format` does.
-        overwrite: whether an existing file is replaced.
-        include_optimizer: whether compile settings and the optimizer are written.
+        target: the file; its extension selects the format unless `save_format` is given.
+        overwrite: whether to replace an existing file.
+        include_optimizer: whether to save compile settings and the optimizer.
         save_format: 'keras', 'h5', or 'tf' for a SavedModel, which is a folder.
-        dialect: whose loaders are to read it: 'keras', Keras 3, by default for an archive, or
-            'tf_keras', by default for HDF5. Both are read here.
+        dialect: 'keras' (default for archives) for a file that Keras 3 loads, 'tf_keras' (default
+            for HDF5) for one that tf_keras loads. This package loads both.
 
     Raises:
         FormatNotOffered: for another `save_format`.
         UnbuiltModel: if a subclassed model has no weights yet.
-        UntraceableOperation: for a SavedModel, if a subclassed model's call does what a graph
-            can't express.
+        UntraceableOperation: for a SavedModel, if a graph cannot express a subclassed model's call.
         NotImplementedError: if the model has no configuration, or is a subclassed one for HDF5.
-        TargetExists: if the target exists and `overwrite` is false.
+        TargetExists: if the target exists and `overwrite` is False.
     """
     file = named_file(target, "save")
     options = _options(dialect, include_optimizer=include_optimizer)
@@ -136,14 +135,14 @@ def load_model(
     custom_objects: Objects | None = None,
     compile: bool = True,  # noqa: FBT001 (Keras's signature)
 ) -> Trainer:
-    """Return the model of an archive, HDF5 file or SavedModel, compiled as it was.
+    """Load a model from an archive, HDF5 file or SavedModel, compiled as before the save.
 
     Raises:
-        FileNotFoundError, UnreadableFile, MissingPart, WrongPart: for a file that is not one.
-        WrongChecksum: for a damaged file that was written here.
-        MalformedEntry: for a configuration that describes no model.
-        UnknownLayer: for a class that must be given in `custom_objects`.
-        WeightsMismatch, OptimizerMismatch: if the file's parts do not fit each other.
+        FileNotFoundError, UnreadableFile, MissingPart, WrongPart: for an invalid file.
+        WrongChecksum: for a damaged file that this package wrote.
+        MalformedEntry: for an invalid configuration.
+        UnknownLayer: for a class that must be passed in `custom_objects`.
+        WeightsMismatch, OptimizerMismatch: if the parts of the file do not match.
     """
     file = named_file(source, "load")
     kind = _holding(MODELS, file)
@@ -160,17 +159,17 @@ def save_weights(
     save_format: str | None = None,
     dialect: str | None = None,
 ) -> None:
-    """Write the weights to an HDF5 file: `.h5`, `.hdf5` or `.keras`, or `save_format='h5'`.
+    """Save the weights as HDF5 with `.h5`, `.hdf5`, `.keras` or `save_format='h5'`.
 
-    `.weights.h5` has the layout of Keras 3, with the optimizer's state if the model is compiled.
-    Any other name, or `save_format='tf'`, is the prefix of a TensorFlow checkpoint, which holds
-    the optimizer's state, too. `dialect` is as for `save_model`; by default it is 'keras' for
-    `.weights.h5`, 'tf_keras' for HDF5.
+    `.weights.h5` has Keras 3's layout, with the optimizer's state if the model is compiled. Any
+    other name, or `save_format='tf'`, is the prefix of a TensorFlow checkpoint, which also contains
+    the optimizer's state. `dialect` is as for `save_model`, by default 'keras' for `.weights.h5`
+    and 'tf_keras' for other HDF5 files.
 
     Raises:
         FormatNotOffered: for another `save_format`.
         UnbuiltModel: if the model has no weights yet.
-        TargetExists: if the target exists and `overwrite` is false.
+        TargetExists: if the target exists and `overwrite` is False.
     """
     file = named_file(target, "save")
     _write(_weights_format(file, save_format), model, file, _options(dialect), overwrite=overwrite)
@@ -179,22 +178,21 @@ def save_weights(
 def load_weights(
     model: Trainer, source: Target, *, by_name: bool = False, skip_mismatch: bool = False
 ) -> LoadStatus | None:
-    """Read weights from an HDF5 file into the model, all or none.
+    """Load weights from a file into the model; after an error no weight has changed.
 
-    Layers with weights are paired in order, or `by_name`, where others keep what they have.
-    In the layout of `.weights.h5` (one file, shards by their `.weights.json`, or an archive) they
-    are found by where the model has them, and a compiled model takes its optimizer's state, too.
-    From a TensorFlow checkpoint, given by its prefix or the SavedModel's folder, comes the
-    optimizer's state, too, and what the model has not created yet is restored when it is; the
-    status that is returned tells what came of it.
-    With `skip_mismatch`, layers that do not fit keep what they have, and a warning names them: for
-    HDF5 `by_name`, and in the layout of `.weights.h5`, as in tf_keras.
+    HDF5 files match layers with weights in order or `by_name`; layers without a match are
+    unchanged. `.weights.h5` files, their shards listed in a `.weights.json`, and archives match
+    layers by their path in the model, and also restore the optimizer of a compiled model.
+    TensorFlow checkpoints (a prefix, or a SavedModel's folder) also restore the optimizer; weights
+    that the model creates later are restored then, and the returned status reports the progress.
+    `skip_mismatch` leaves layers whose weights do not match unchanged and logs a warning; it is
+    available for HDF5 `by_name` and for `.weights.h5`, as in tf_keras.
 
     Raises:
-        FormatNotOffered: for a TensorFlow checkpoint `by_name`, or `skip_mismatch` where layers are
-            not found by names or places.
-        FileNotFoundError, UnreadableFile, MissingPart, WrongPart: for a file that is not one.
-        WeightsMismatch: if a layer's weights do not fit.
+        FormatNotOffered: for a TensorFlow checkpoint `by_name`, or `skip_mismatch` if layers are
+            not matched by name or path.
+        FileNotFoundError, UnreadableFile, MissingPart, WrongPart: for an invalid file.
+        WeightsMismatch: if a layer's weights do not match.
     """
     file = named_file(source, "load")
     kind = _holding(WEIGHTS, file)
@@ -216,7 +214,10 @@ def _write(
 ) -> None:
     kind.check(model)
     if not overwrite and kind.written(file).exists():
-        raise TargetExists(f"{kind.written(file)}: exists; pass overwrite=True to replace it")
+        raise TargetExists(
+            f"{kind.written(file)}: expected an unused name, found a file or folder; "
+            "pass overwrite=True to replace it"
+        )
     kind.save(model, file, options)
 
 
@@ -231,9 +232,8 @@ def _model_format(file: Path, save_format: str | None) -> Format:
     if save_format.lower() in MODELS:
         return MODELS[save_format.lower()]
     raise FormatNotOffered(
-        f"save({str(file)!r}, save_format={save_format!r}): a whole model is saved as HDF5, "
-        "as an archive or as a SavedModel: name the file '*.h5' or '*.keras', or pass "
-        "save_format='h5', 'keras' or 'tf'"
+        f"save({str(file)!r}, save_format={save_format!r}): expected save_format 'h5' (HDF5), "
+        "'keras' or 'tf' (SavedModel), or a file name '*.h5' or '*.keras'"
     )
 
 
@@ -245,13 +245,14 @@ def _weights_format(file: Path, save_format: str | None) -> Format:
     if save_format.lower() not in WEIGHTS:
         raise FormatNotOffered(
             f"save_weights({str(file)!r}, save_format={save_format!r}): expected save_format 'h5' "
-            "or 'tf', or a name of HDF5 ('*.h5', '*.weights.h5') or without an extension"
+            "(HDF5) or 'tf' (checkpoint), or a file name '*.h5', '*.weights.h5' or without "
+            "extension"
         )
     wanted = WEIGHTS[save_format.lower()]
     if wanted is CHECKPOINT and WEIGHTS.get(extension, wanted) is not wanted:
         raise FormatNotOffered(
-            f"save_weights({str(file)!r}, save_format={save_format!r}): the name is one of an HDF5 "
-            f"file; leave {file.suffix!r} out for a checkpoint"
+            f"save_weights({str(file)!r}, save_format={save_format!r}): expected the prefix of a "
+            f"checkpoint, found the name of an HDF5 file; omit {file.suffix!r}"
         )
     return wanted
 

@@ -1,4 +1,4 @@
-"""Files opened for reading: regular ones only, and no more bytes than they have."""
+"""Opening of files for reading: only regular files, and never beyond their size."""
 
 import os
 import stat
@@ -20,19 +20,19 @@ def opened_source(source: Path) -> FileIO:
     """Return a regular file open for reading.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        UnreadableFile: for a folder, a FIFO, a socket or a device, at once.
+        FileNotFoundError: if the file does not exist.
+        UnreadableFile: for a folder, a FIFO, a socket or a device, without blocking.
     """
     return FileIO(os.fspath(source), "rb", opener=open_regular)
 
 
 class Section(FileIO):
-    """A part of a regular file, as h5py reads it.
+    """A part of a regular file, as a file object for h5py.
 
     Args:
         source: the file.
-        start: where in it the part starts.
-        size: of the part in bytes; by default it ends with the file.
+        start: offset of the part.
+        size: of the part in bytes; by default up to the end of the file.
 
     Raises:
         FileNotFoundError, UnreadableFile: as for `opened_source`.
@@ -44,25 +44,25 @@ class Section(FileIO):
         self._end = os.fstat(self.fileno()).st_size if size is None else start + size
 
     def __del__(self) -> None:
-        """Close the file: what h5py reads later keeps it open until then."""
+        """Close the file, which must stay open while h5py may read from it."""
         self.close()
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Go to a place, counted from the part's start, or its end."""
+        """Move to an offset from the part's start or end."""
         return super().seek((self._end if whence == os.SEEK_END else self._start) + offset)
 
     def tell(self) -> int:
-        """Return the place, counted from the part's start."""
+        """Return the offset from the part's start."""
         return super().tell() - self._start
 
 
 def open_regular(name: str, flags: int) -> int:
-    """Return the number of a regular file, opened: an `opener`.
+    """Open a regular file and return its descriptor: the `opener` for `open`.
 
     Raises:
         FileNotFoundError, UnreadableFile: as for `opened_source`.
     """
-    # A device may do something when it is opened, so its kind is asked for before, too.
+    # Opening a device may have side effects, so check the kind before opening too.
     try:
         _check_kind(os.stat(name).st_mode, name)  # noqa: PTH116 (a Path costs as much as the call)
     except FileNotFoundError:
@@ -79,11 +79,11 @@ def open_regular(name: str, flags: int) -> int:
 def _check_kind(mode: int, name: str) -> None:
     if not stat.S_ISREG(mode):
         kind = _KINDS.get(stat.S_IFMT(mode), "a special file")
-        raise UnreadableFile(f"{name}: {kind}; expected a regular file")
+        raise UnreadableFile(f"{name}: expected a regular file, found {kind}")
 
 
 def bytes_of(source: Path) -> bytes:
-    """Return a file's content: as many bytes as it says that it has.
+    """Return a file's content, up to the size in its status.
 
     Raises:
         FileNotFoundError, UnreadableFile: as for `opened_source`.
@@ -98,7 +98,7 @@ def bytes_of(source: Path) -> bytes:
 
 
 def size_of(source: Path) -> int:
-    """Return how many bytes a regular file has.
+    """Return the size of a regular file in bytes.
 
     Raises:
         FileNotFoundError, UnreadableFile: as for `opened_source`.
@@ -108,23 +108,23 @@ def size_of(source: Path) -> int:
 
 
 def member_of(folder: Path, name: str, *, index: Path) -> Path:
-    """Return the file of that name in a folder, as the folder's index names it.
+    """Return the file in a folder with a name from the folder's index.
 
-    A link may lead to where the index itself lies: caches of downloads keep all files of a folder
-    beside each other, and link to them.
+    A link may point to the folder where the resolved index is: download caches store all files in
+    one folder and link to them.
 
     Raises:
-        LeadsOutside: if the name or a link leads out of the folder.
+        LeadsOutside: if the name or a link points outside the folder.
     """
     if name not in ("", ".", "..") and Path(name).name == name and "\0" not in name:
         member = folder / name
         try:
             real = member.resolve()
-        except RuntimeError:  # Links that go round.
+        except RuntimeError:  # A cycle of links.
             real = Path()
         if any(real.is_relative_to(place) for place in (folder.resolve(), index.resolve().parent)):
             return member
     raise LeadsOutside(
-        f"{index}: names the file {name!r}: expected one that lies in {str(folder)!r} itself; "
-        "only what is in the folder is read: copy it there if it belongs to the model"
+        f"{index}: expected the name of a file in {str(folder)!r}, found {name!r}, which is "
+        "outside; copy the file into the folder if it belongs to the model"
     )

@@ -1,7 +1,7 @@
-"""Files and folders beside a target that are not yet in its place: their names, and whose they are.
+"""Temporary files and folders next to a target: names, locks, and removal of abandoned ones.
 
-A writer holds a lock on what it makes. The system frees it when the writer ends, however that
-comes about: what bears such a name without a lock was left by a process that is gone.
+A writer locks its temporaries. The operating system releases the lock when the process ends, even
+after a crash, so an unlocked temporary is abandoned.
 """
 
 import errno
@@ -16,22 +16,22 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows: no locks, so that nothing is taken for left
-    fcntl = None  # type: ignore[assignment] # the module is typed as always there
+except ImportError:  # Windows has no such locks; nothing counts as abandoned there.
+    fcntl = None  # type: ignore[assignment] # the module is typed as always present
 
 PARTIAL, REPLACED = ".partial", ".replaced"
-"""Suffixes: of what is to take a target's place, and of a folder that made place for another."""
+"""Suffixes of a new file or folder, and of an old folder that a new one replaces."""
 
 _NAME = re.compile(r"\.saveproof-([0-9a-f]{16})-[0-9a-f]{16}\.(partial|replaced)")
 
 
 def temporary(target: Path, suffix: str = PARTIAL) -> Path:
-    """Return a name beside the target that nobody can guess, short however long the target's is."""
+    """Return a random name in the target's folder, of limited length."""
     return target.with_name(f".saveproof-{_mark(target.name)}-{secrets.token_hex(8)}{suffix}")
 
 
 def is_temporary(name: str) -> bool:
-    """Return whether a file of that name is one of ours that is not yet in its target's place."""
+    """Return whether this is the name of one of our temporaries."""
     return _NAME.fullmatch(name) is not None
 
 
@@ -40,10 +40,10 @@ def _mark(name: str) -> str:
 
 
 def open_new(name: Path, permissions: int) -> int:
-    """Create a file of that name, locked, and return its descriptor.
+    """Create and lock a file and return its descriptor.
 
     Raises:
-        FileExistsError: if there is anything of that name, a link included.
+        FileExistsError: if the name is in use, even by a link.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     return _made(lambda: os.open(name, flags, permissions))
@@ -51,12 +51,12 @@ def open_new(name: Path, permissions: int) -> int:
 
 @contextmanager
 def new_folder(name: Path) -> Iterator[int]:
-    """Create a folder that only its owner may look into, locked; give its descriptor."""
+    """Create and lock a folder that only its owner may read; yield its descriptor."""
 
     def made() -> int:
         while True:
             name.mkdir(stat.S_IRWXU)
-            with suppress(FileNotFoundError):  # where another took it for left at once
+            with suppress(FileNotFoundError):  # another process removed it as abandoned
                 return os.open(name, os.O_RDONLY)
 
     descriptor = _made(made)
@@ -67,7 +67,7 @@ def new_folder(name: Path) -> Iterator[int]:
 
 
 def _made(make: Callable[[], int]) -> int:
-    """Return what was made and locked; made again if another took it for left before it was."""
+    """Return the locked result of `make`; retry if another process removed it before the lock."""
     while True:
         descriptor = make()
         with suppress(OSError):
@@ -81,7 +81,7 @@ def _lock(descriptor: int, *, wait: bool = True) -> None:
     """Lock an open file or folder.
 
     Raises:
-        OSError: if another has locked it, or the system has no locks.
+        OSError: if another process has locked it, or the system has no locks.
     """
     if fcntl is None:
         raise OSError("no locks")
@@ -90,15 +90,15 @@ def _lock(descriptor: int, *, wait: bool = True) -> None:
 
 @contextmanager
 def abandoned(name: Path, *, even_unlocked: bool = False) -> Iterator[os.stat_result | None]:
-    """Lock a file or folder whose writer is gone; give its status, None if that can't be known.
+    """Lock an abandoned file or folder and yield its status; None if a process may still use it.
 
     Args:
-        name: of what is asked for; a link is not followed.
-        even_unlocked: whether it counts as abandoned where the system has no locks.
+        name: of the file or folder; links are not followed.
+        even_unlocked: whether it counts as abandoned if the system has no locks.
     """
     flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        # For writing where that may be: NFS locks nothing else.
+        # Open for writing if possible, since NFS requires it for a lock.
         access = os.O_RDWR if not name.is_dir() and os.access(name, os.W_OK) else os.O_RDONLY
         descriptor = os.open(name, flags | access)
     except OSError:
@@ -126,9 +126,9 @@ def _status_if_left(descriptor: int, name: Path, *, even_unlocked: bool) -> os.s
 
 
 def remove_left(target: Path) -> None:
-    """Remove the files that writers that are gone have left beside the target, whoever's they are.
+    """Remove the temporaries that ended processes left next to the target, of any user.
 
-    They are removed before anything is written, which may need the space.
+    Removing them before a write frees their space for it.
     """
     for file, _ in left_beside(target):
         with suppress(OSError), abandoned(file) as status:
@@ -137,18 +137,18 @@ def remove_left(target: Path) -> None:
 
 
 def is_mine(status: os.stat_result) -> bool:
-    """Return whether a file is of this user: others' may be laid out in a folder that is shared."""
+    """Return whether this user owns the file: in a shared folder others may have planted it."""
     return status.st_uid == os.geteuid() if os.name == "posix" else True
 
 
 def left_beside(target: Path) -> Iterator[tuple[Path, Path | None]]:
-    """Yield what has the name of a temporary, with the target that it was made for.
+    """Yield each temporary in the target's folder with its own target.
 
-    That is None for another target that is not there.
+    The latter is None for another target that does not exist.
     """
     try:
         names = [file.name for file in target.parent.iterdir()]
-    except OSError:  # a folder that may be written into, not looked into
+    except OSError:  # a folder with write but no read permission
         return
     found = [(name, match) for name in names if (match := _NAME.fullmatch(name))]
     targets = {_mark(name): target.with_name(name) for name in [target.name, *names] if found}
@@ -157,7 +157,7 @@ def left_beside(target: Path) -> Iterator[tuple[Path, Path | None]]:
 
 
 def put_on_disk(folder: Path) -> None:
-    """Make the new names in a folder last, where the system can open folders."""
+    """Flush new names in a folder to the disk, if the system can open folders."""
     try:
         number = os.open(folder, os.O_RDONLY)
     except OSError:

@@ -18,7 +18,7 @@ def test_relu_has_a_threshold_a_slope_and_a_largest_value():
 
 
 def test_relu_refuses_numbers_below_zero():
-    with pytest.raises(LayerArgumentError, match="threshold: expected a number from 0 on"):
+    with pytest.raises(LayerArgumentError, match="threshold: expected a number of at least 0"):
         layers.ReLU(threshold=-1.0)
 
 
@@ -50,11 +50,11 @@ def test_softmax_adds_up_to_one_over_each_axis_or_all():
 
 
 def test_lambda_is_refused_by_name_in_a_program_and_in_a_file():
-    with pytest.raises(UnsupportedArgumentError, match="a Lambda layer is not offered, since"):
+    with pytest.raises(UnsupportedArgumentError, match="Lambda layers are not supported, since"):
         layers.Lambda(lambda x: x)
 
     code = {"name": "scale", "function": ["4wEAAAA=", None, None], "function_type": "lambda"}
     entry = {"class_name": "Lambda", "config": code}
     sequential = {"class_name": "Sequential", "config": {"name": "m", "layers": [entry]}}
-    with pytest.raises(UnsupportedArgumentError, match="layer 'scale': a Lambda layer"):
+    with pytest.raises(UnsupportedArgumentError, match="layer 'scale': Lambda layers"):
         model_from_json(json.dumps(sequential))

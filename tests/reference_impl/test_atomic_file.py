@@ -69,7 +69,7 @@ def test_a_disk_that_takes_bytes_and_has_others_fails_the_save(tmp_path, monkeyp
 
         with monkeypatch.context() as patched:
             patched.setattr(os, "write", write)
-            with pytest.raises(WrittenWrong, match=f"has other bytes than.*{name}"):
+            with pytest.raises(WrittenWrong, match=f"on the disk .*differ.*{name}"):
                 save(tmp_path / name)
 
         assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before

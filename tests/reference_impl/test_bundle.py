@@ -119,7 +119,7 @@ def test_a_type_that_tensorflow_lacks_is_refused(tmp_path, array):
 
 
 def test_a_key_that_comes_twice_is_refused_and_the_old_checkpoint_stays(prefix):
-    with pytest.raises(UnwritableName, match="'a' is empty or comes twice"):
+    with pytest.raises(UnwritableName, match="unique, non-empty keys, found 'a'"):
         write_bundle(prefix, [NamedArray("a", np.ones(1)), NamedArray("a", np.ones(1))])
 
     assert same(read_all(prefix)["b/kernel"], TENSORS["b/kernel"])
@@ -155,11 +155,11 @@ def set_field(name, value):
         (set_field("size", 20), WrongPart, "expected 24 bytes"),
         (set_field("dtype", 99), NotReadHere, "types"),
         (set_field("dtype", 2), WrongPart, "expected 48 bytes"),
-        (set_field("offset", 10**6), UnreadableFile, "cut short"),
-        (set_field("offset", -1), UnreadableFile, "cut short"),
-        (set_field("offset", 4), WrongPart, "share the bytes"),
+        (set_field("offset", 10**6), UnreadableFile, "truncated"),
+        (set_field("offset", -1), UnreadableFile, "truncated"),
+        (set_field("offset", 4), WrongPart, "overlap from byte"),
         (set_field("shard_id", 1), WrongPart, "expected one of 1 files"),
-        (lambda entry: entry.slices.add(), NotReadHere, "several parts"),
+        (lambda entry: entry.slices.add(), NotReadHere, "partitioned variables"),
         (set_field("crc32c", 1), WrongChecksum, "0x00000001"),
         (lambda entry: setattr(entry.shape.dim[0], "size", -2), WrongPart, "a shape"),
         (lambda entry: setattr(entry.shape, "unknown_rank", True), WrongPart, "a shape"),

@@ -92,14 +92,14 @@ def test_a_compressed_block_is_refused():
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (record(0, b"b", b"1") + record(0, b"a", b"1") + RESTART, "rising keys"),
-        (record(0, b"a", b"1") + record(0, b"a", b"1") + RESTART, "rising keys"),
+        (record(0, b"b", b"1") + record(0, b"a", b"1") + RESTART, "ascending keys"),
+        (record(0, b"a", b"1") + record(0, b"a", b"1") + RESTART, "ascending keys"),
         (record(3, b"a", b"1") + RESTART, "beyond its block"),
         (record(0, b"a", b"1", size=99) + RESTART, "beyond its block"),
-        (record(0, b"zz", b"1") + RESTART, "keys beyond"),
+        (record(0, b"zz", b"1") + RESTART, "keys up to"),
         (struct.pack("<I", 1000), "1000 restarts"),
-        (b"\xff" * 11 + RESTART, "number at byte 0"),
-        (RESTART, "keys beyond"),
+        (b"\xff" * 11 + RESTART, "varint of up to 64 bits at byte 0"),
+        (RESTART, "keys up to"),
     ],
 )
 def test_a_block_that_is_laid_out_wrongly_is_refused(content, words):
@@ -117,7 +117,7 @@ def test_a_changed_byte_is_refused():
 
 @pytest.mark.parametrize("data", [b"", b"\x89HDF\r\n\x1a\n" + bytes(100), bytes(47) + MAGIC[1:]])
 def test_what_is_no_table_is_refused(data):
-    with pytest.raises(UnreadableFile, match="no index of a TensorFlow checkpoint"):
+    with pytest.raises(UnreadableFile, match="not the index of a TensorFlow checkpoint"):
         read(data)
 
 

@@ -58,7 +58,7 @@ def test_an_unbuilt_subclassed_model_is_restored_when_its_weights_are_made(tmp_p
     late = compiled(keras, "subclassed")
     status = late.load_weights(prefix)
 
-    with pytest.raises(AssertionError, match="values were not taken"):
+    with pytest.raises(AssertionError, match="values were not restored"):
         status.assert_consumed()
     x = MODELS["subclassed"][1]
     assert np.array_equal(late.predict(x), model.predict(x))

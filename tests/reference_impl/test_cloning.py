@@ -66,5 +66,5 @@ def test_a_subclassed_model_is_not_cloned():
     model = Deep()
     model(X)
 
-    with pytest.raises(ValueError, match=r"state Deep\.get_config"):
+    with pytest.raises(ValueError, match=r"define Deep\.get_config"):
         keras.models.clone_model(model)

@@ -1,4 +1,4 @@
-"""What one dialect says of a model, and what comes of it in the other's words."""
+"""What one dialect says of a model, and what comes of it in the other's form."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from saveproof import reference_impl as keras
 from saveproof.reference_impl.layers.serialization import deserialize_layer
 from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.saving.dialects.dialect import Dialect, dialect_of_entry
-from saveproof.reference_impl.saving.dialects.entries import Words, entry_of, read_entry
+from saveproof.reference_impl.saving.dialects.entries import EntryForm, entry_of, read_entry
 from saveproof.reference_impl.saving.dialects.training import compile_config
 from saveproof.reference_impl.saving.model_state.optimizer_lists import (
     OptimizerMismatch,
@@ -24,9 +24,9 @@ Y = np.random.default_rng(2).normal(size=(6, 2)).astype("float32")
 
 def everything():
     """A model with every layer of the round that has an argument of its own in a dialect."""
-    words = keras.Input((5,), name="words")
+    form = keras.Input((5,), name="form")
     image = keras.Input((4, 4, 2), name="image")
-    x = layers.Embedding(7, 3, input_length=5)(words)
+    x = layers.Embedding(7, 3, input_length=5)(form)
     x = layers.GRU(3, return_sequences=True, recurrent_dropout=0.1)(x)
     x = layers.LSTM(3, return_sequences=True, unroll=True)(x)
     x = layers.LayerNormalization(axis=[1, 2])(layers.Conv1D(3, 2, padding="causal")(x))
@@ -35,7 +35,7 @@ def everything():
     y = layers.GlobalAveragePooling2D()(layers.MaxPooling2D(2)(y))
     inner = keras.Sequential([layers.Dense(3, activation="tanh", input_shape=(3,))], name="inner")
     joined = layers.Add()([inner(x), inner(y)])
-    return keras.Model([words, image], layers.Dense(2, dtype="mixed_bfloat16")(joined), name="m")
+    return keras.Model([form, image], layers.Dense(2, dtype="mixed_bfloat16")(joined), name="m")
 
 
 def keys(entry, found=None):
@@ -52,20 +52,24 @@ def keys(entry, found=None):
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_an_entry_for_keras_3_has_no_key_that_any_of_its_releases_lacks(whole):
-    found = keys(entry_of(everything(), Words(Dialect.KERAS, whole=whole)))
+    found = keys(entry_of(everything(), EntryForm(Dialect.KERAS, with_module=whole)))
 
     assert not found & {"batch_input_shape", "time_major", "implementation", "input_length"}
     assert not found & {"ragged", "optional", "quantization_config", "synchronized", "input_axes"}
     assert {"batch_shape", "keras_history", "args", "kwargs"} <= found
-    assert "'Orthogonal'" not in str(entry_of(everything(), Words(Dialect.KERAS, whole=whole)))
-    assert ("registered_name" in entry_of(everything(), Words(Dialect.KERAS, whole=whole))) == whole
+    assert "'Orthogonal'" not in str(
+        entry_of(everything(), EntryForm(Dialect.KERAS, with_module=whole))
+    )
+    assert (
+        "registered_name" in entry_of(everything(), EntryForm(Dialect.KERAS, with_module=whole))
+    ) == whole
 
 
 @pytest.mark.parametrize("dialect", Dialect)
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_model_comes_back_from_its_entry_in_either_dialect(dialect, whole):
     model = everything()
-    entry = entry_of(model, Words(dialect, whole=whole))
+    entry = entry_of(model, EntryForm(dialect, with_module=whole))
     assert dialect_of_entry(entry) is dialect
 
     found = deserialize_layer(read_entry(entry, dialect))
@@ -94,13 +98,13 @@ def test_keras_3_s_hard_sigmoid_is_another_function_than_keras_2_s():
     found = keras.models.model_from_config(entry)
 
     np.testing.assert_allclose(found.predict(x), [[1 / 6 + 0.5, 0]], rtol=1e-6)
-    again = entry_of(found, Words(Dialect.KERAS))
+    again = entry_of(found, EntryForm(Dialect.KERAS))
     assert again["config"]["layers"][1]["config"]["activation"] == "hard_sigmoid"
 
 
 def test_keras_2_s_hard_sigmoid_has_a_name_that_keras_3_refuses_and_we_read():
     model = keras.Sequential([layers.Activation("hard_sigmoid", input_shape=(2,))])
-    entry = entry_of(model, Words(Dialect.KERAS))
+    entry = entry_of(model, EntryForm(Dialect.KERAS))
     activation = entry["config"]["layers"][1]["config"]["activation"]
     x = np.array([[1.0, -4.0]], "float32")
 
@@ -161,7 +165,7 @@ def test_a_list_that_means_different_things_by_two_layouts_is_refused():
     optimizer.build([Variable(np.zeros((), "float32"), name="w:0")])
     arrays = [NamedArray(str(place), np.zeros(())) for place in range(5)]
 
-    with pytest.raises(OptimizerMismatch, match=r"fit \['Keras 3', 'Keras 3\.0 to"):
+    with pytest.raises(OptimizerMismatch, match=r"match \['Keras 3', 'Keras 3\.0 to"):
         values_by_variable(optimizer, arrays, {})
 
 
@@ -191,7 +195,7 @@ def test_compile_settings_for_keras_3_have_its_words():
     optimizer = found["optimizer"]["config"]
     assert not {"jit_compile", "is_legacy_optimizer"} & set(optimizer)
     assert "name" not in optimizer["learning_rate"]["config"]
-    plain = compile_config(model.compiled, Dialect.KERAS, whole=False)
+    plain = compile_config(model.compiled, Dialect.KERAS, with_module=False)
     assert plain["loss"][0] == "mean_squared_error"
 
 

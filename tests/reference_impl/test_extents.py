@@ -61,12 +61,12 @@ def test_a_file_is_compared_with_its_extents(tmp_path):
         damaged = WHOLE.copy()
         damaged[place] ^= 1
         first = max(start for start in (0, 3, 7, 9) if start <= place)
-        with pytest.raises(WrongChecksum, match=rf"file: damaged: \d bytes from {6 + first} on"):
+        with pytest.raises(WrongChecksum, match=rf"damaged: expected \d bytes from {6 + first} on"):
             compared(tmp_path / "file", damaged)
 
 
 def test_a_file_that_is_cut_short_is_damaged(tmp_path):
-    with pytest.raises(WrongChecksum, match=r"damaged: 3 bytes from 15 on .* 2 have"):
+    with pytest.raises(WrongChecksum, match=r"damaged: expected 3 bytes from 15 on .* found 2"):
         compared(tmp_path / "file", WHOLE[:-1])
 
 
@@ -185,7 +185,7 @@ def test_arrays_laid_over_each_other_are_refused_before_they_take_more_memory(tm
 
     with opened(tmp_path / "w.h5") as root:
         root.array("first")
-        with pytest.raises(WrongPart, match="shares its bytes"):
+        with pytest.raises(WrongPart, match="overlaps with other datasets"):
             root.array("second")
 
 

@@ -241,7 +241,7 @@ def test_layers_that_are_alike_in_all_are_refused(keras, tmp_path):
     model = with_call(keras, lambda x: layers[1](layers[0](x)))
     model.dropping = layers
 
-    with pytest.raises(UnknownLayer, match=r"any of the layers \['drop', 'drop'\]"):
+    with pytest.raises(UnknownLayer, match=r"expected one layer with it, found \['drop', 'drop'\]"):
         reference.models.load_model(saved(model, tmp_path))
 
 

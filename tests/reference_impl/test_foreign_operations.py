@@ -76,7 +76,7 @@ UNREAD = {
     "Split": lambda tf, x: tf.add(*tf.split(x, 2, 1)),
     "StatelessIf": lambda tf, x: tf.cond(tf.reduce_sum(x) > 0.0, lambda: x, lambda: -x),
     "While": lambda tf, x: tf.while_loop(lambda y: y[0, 0] < 9.0, lambda y: y + 1.0, [x])[0],
-    "lengths left open": lambda tf, x: tf.broadcast_to(x[:1], tf.stack([tf.shape(x)[0], 6])),
+    "open lengths": lambda tf, x: tf.broadcast_to(x[:1], tf.stack([tf.shape(x)[0], 6])),
 }  # fmt: skip
 
 

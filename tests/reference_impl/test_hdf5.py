@@ -129,7 +129,7 @@ def test_odd_layer_names_come_back(tmp_path, layer):
 
 def test_name_that_the_layout_keeps_for_itself_is_refused(tmp_path):
     """tf_keras can neither write nor read a layer of that name."""
-    with pytest.raises(UnwritableName, match="name the layer otherwise"):
+    with pytest.raises(UnwritableName, match="rename the layer"):
         write_weights(weights("kernel:0", layer=TOP_LEVEL), tmp_path / "w.h5")
 
     assert not list(tmp_path.iterdir())

@@ -72,14 +72,14 @@ def test_states_by_keyword_are_those_in_the_list():
 
 
 def test_a_wrong_number_of_states_is_refused_when_the_layer_is_called():
-    with pytest.raises(LayerArgumentError, match="expected 2 initial states or none, found 1"):
+    with pytest.raises(LayerArgumentError, match="expected 0 or 2 initial states, found 1"):
         keras.layers.LSTM(4)(keras.Input((3, 2)), initial_state=keras.Input((4,)))
 
 
 def test_an_array_beside_a_symbolic_tensor_is_refused_when_the_layer_is_called():
-    with pytest.raises(TypeError, match="make every array an input of the model"):
+    with pytest.raises(TypeError, match="turn every array into an input of the model"):
         keras.layers.GRU(4)(keras.Input((3, 2)), initial_state=numbers(1, 4))
-    with pytest.raises(TypeError, match="make every array an input of the model"):
+    with pytest.raises(TypeError, match="turn every array into an input of the model"):
         SHIFTED["Shifted"]()(numbers(1, 4), by=keras.Input((4,)))
 
 

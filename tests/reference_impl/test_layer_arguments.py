@@ -52,7 +52,7 @@ def test_a_weight_of_an_open_length_is_refused():
 
 @pytest.mark.parametrize("length", ["abc", 2.5, (3,), -3, True])
 def test_what_is_no_length_is_refused_by_its_argument(length):
-    wanted = "expected a whole number from 0 on, found"
+    wanted = "expected an integer of at least 0, found"
     with pytest.raises(LayerArgumentError, match=f"input_dim: {wanted}"):
         L.Dense(1, input_dim=length)
     with pytest.raises(LayerArgumentError, match=f"batch_size: {wanted}"):
@@ -63,7 +63,7 @@ def test_what_is_no_length_is_refused_by_its_argument(length):
 
 @pytest.mark.parametrize("size", ["abc", 2.5, None, (2.5, 1), (1, "a"), (0, 1)])
 def test_what_is_no_size_of_a_window_is_refused_by_its_argument(size):
-    with pytest.raises(LayerArgumentError, match="kernel_size: expected a positive number or 2"):
+    with pytest.raises(LayerArgumentError, match="kernel_size: expected one or 2 positive"):
         L.Conv2D(3, size)
 
 
@@ -80,5 +80,5 @@ def test_shapes_of_any_list_are_taken():
 def test_a_dtype_beside_inputs_and_outputs_is_refused():
     """As in tf_keras: the layers of a graph have their own."""
     given = keras.Input((4,))
-    with pytest.raises(TypeError, match=r"Model: dtype: expected none .*found 'int64'"):
+    with pytest.raises(TypeError, match=r"Model: dtype: expected None .*found 'int64'"):
         keras.Model(given, L.Dense(1)(given), dtype="int64")

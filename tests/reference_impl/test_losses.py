@@ -83,7 +83,7 @@ def test_a_certain_wrong_prediction_costs_a_finite_amount(loss, target):
 def test_targets_that_are_no_class_are_refused(target, ignored):
     loss = losses.SparseCategoricalCrossentropy(ignore_class=ignored)
 
-    with pytest.raises(UnknownClass, match=r"expected classes from 0 to 1, .* found"):
+    with pytest.raises(UnknownClass, match=r"expected targets from 0 to 1, .* found"):
         loss(np.array(target), HALVES)
 
 

@@ -242,7 +242,7 @@ def test_an_optimizer_of_today_refuses_the_list_of_a_legacy_one(tmp_path):
         del settings["optimizer_config"]["config"]["decay"]
         root.attrs["training_config"] = json.dumps(settings)
 
-    with pytest.raises(OptimizerMismatch, match=r"of a legacy optimizer, before TensorFlow 2\.11"):
+    with pytest.raises(OptimizerMismatch, match=r"legacy optimizer from before TensorFlow 2\.11"):
         keras.models.load_model(tmp_path / "m.h5", custom_objects=own)
 
 
@@ -252,5 +252,5 @@ def test_an_optimizer_of_keras_that_is_not_offered_is_said_to_be_one(name, tmp_p
     entry = {"class_name": name, "config": {"learning_rate": 0.1, "decay": 0.0}}
     rewritten(tmp_path / "m.h5", {**settings_of("Adam"), "optimizer_config": entry})
 
-    with pytest.raises(UnknownNameError, match=f"'{name}' is a class of Keras that is not offered"):
+    with pytest.raises(UnknownNameError, match=f"'{name}' is a Keras class that is not"):
         keras.models.load_model(tmp_path / "m.h5")

@@ -56,7 +56,7 @@ def test_a_saved_model_with_its_metadata_in_the_graph_is_read(tmp_path, monkeypa
 
 @pytest.mark.parametrize(
     ("metadata", "message"),
-    [(b"", "was not written by Keras's model.save"), (b"{", "not JSON"), (b"[]", "JSON object")],
+    [(b"", "did not write this SavedModel"), (b"{", "not JSON"), (b"[]", "JSON object")],
 )
 def test_metadata_in_the_graph_that_is_none_is_refused(metadata, message, tmp_path, monkeypatch):
     monkeypatch.setattr(saved_models, "write_saved_model", write_older)

@@ -73,7 +73,7 @@ def test_an_input_takes_numpy_numbers():
 
 
 def test_what_json_cannot_hold_is_named():
-    with pytest.raises(TypeError, match=r"expected plain data, found .* of type object"):
+    with pytest.raises(TypeError, match=r"values that JSON can represent, found .* of type object"):
         json_text({"item": object()})
 
 

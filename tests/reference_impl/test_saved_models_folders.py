@@ -52,7 +52,7 @@ def test_a_link_to_a_folder_stays_a_link(folder):
 def test_a_file_is_not_replaced_by_a_folder(tmp_path):
     (tmp_path / "saved").write_text("mine")
 
-    with pytest.raises(NotADirectoryError, match="expected a folder or nothing"):
+    with pytest.raises(NotADirectoryError, match="expected a folder or an unused name"):
         trained(chain()).save(tmp_path / "saved", save_format="tf")
 
     assert (tmp_path / "saved").read_text() == "mine"

@@ -47,7 +47,7 @@ def test_call_that_depends_on_values_is_refused_and_says_what_it_does(tmp_path):
 
 
 def test_unbuilt_model_is_refused(tmp_path):
-    with pytest.raises(UnbuiltModel, match="call it on data"):
+    with pytest.raises(UnbuiltModel, match="call the model on data"):
         Peeking().save(tmp_path / "saved")
 
 

@@ -94,7 +94,7 @@ def test_batches_validate_and_are_weighted_by_class():
 
 
 def test_what_does_not_go_with_batches_is_refused():
-    with pytest.raises(DataMismatch, match=r"expected the targets .* in them"):
+    with pytest.raises(DataMismatch, match=r"expected targets .* in them"):
         model().fit(halves(2), Y)
     with pytest.raises(DataMismatch, match="expected arrays to take samples from"):
         model().fit(halves(2), validation_split=0.5)

@@ -42,7 +42,7 @@ def test_a_step_of_training_of_the_subclass_is_refused(step):
     """tf_keras would call it: to pass it over would train otherwise than the model says."""
     stating = type("Stating", (Built,), {step: lambda *_: {}})
 
-    with pytest.raises(OwnStep, match=rf"Stating states \['{step}'\]"):
+    with pytest.raises(OwnStep, match=rf"Stating defines \['{step}'\]"):
         stating().compile("sgd", "mse")
     assert stating().predict(X).shape == X.shape
 
@@ -51,5 +51,5 @@ def test_a_step_of_training_of_the_subclass_is_refused(step):
 def test_a_step_of_prediction_of_the_subclass_is_refused(asked):
     stating = type("Stating", (Built,), {"predict_step": lambda *_: {}})
 
-    with pytest.raises(OwnStep, match=r"Stating states \['predict_step'\]"):
+    with pytest.raises(OwnStep, match=r"Stating defines \['predict_step'\]"):
         getattr(stating(), asked)(X)

@@ -37,7 +37,7 @@ def test_a_layer_of_keras_that_is_not_offered_is_said_to_be_one(class_name, modu
     layer = {"class_name": class_name, "config": {"name": "m"}, "module": module}
     entry = {"class_name": "Sequential", "config": {"name": "s", "layers": [layer]}}
 
-    with pytest.raises(UnknownLayer, match=rf"layer 'm'.*'{class_name}' is a class of Keras that"):
+    with pytest.raises(UnknownLayer, match=rf"layer 'm'.*'{class_name}' is a Keras class that"):
         keras.models.model_from_json(json.dumps(entry))
 
 

@@ -80,7 +80,7 @@ def test_the_wrapped_layer_itself_is_left_alone():
         (lambda: layers.Bidirectional(layers.GRU(2), weights=[X]), "set_weights"),
         (
             lambda: layers.Bidirectional(layers.GRU(2), backward_layer=layers.GRU(2)),
-            "other go_backwards",
+            "opposite go_backwards",
         ),
         (
             lambda: layers.Bidirectional(

@@ -265,7 +265,7 @@ def test_names_that_hdf5_can_not_hold_are_refused_before_anything_is_written(tmp
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_half_of_a_pair_of_surrogates_is_in_no_format(tmp_path, name):
-    with pytest.raises(UnwritableName, match="is no text: surrogates not allowed at 1"):
+    with pytest.raises(UnwritableName, match="surrogates not allowed at 1"):
         save(model(name="a\ud800b"), tmp_path / name)
 
     assert names(tmp_path) == []

@@ -1,8 +1,8 @@
-"""The optimizers of Keras 2.0 to TensorFlow 2.10, which old files hold the state of.
+"""The optimizers of Keras 2.0 to TensorFlow 2.10, whose state old files contain.
 
-Their formulas are those of the optimizers of today but where a class says otherwise. Source:
-tf_keras's `optimizers.legacy`; https://www.tensorflow.org/api_docs/python/tf/raw_ops for those
-that are one operation.
+Their formulas are those of the current optimizers unless a class says otherwise. Source:
+tf_keras's `optimizers.legacy`, and https://www.tensorflow.org/api_docs/python/tf/raw_ops for
+updates that are a single operation.
 """
 
 from saveproof.reference_impl.catalogue import Catalogue

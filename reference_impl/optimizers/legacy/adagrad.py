@@ -19,7 +19,7 @@ from saveproof.reference_impl.optimizers.legacy.optimizer import (
 
 @configurable
 class Adagrad(LegacyOptimizer):
-    """Adagrad; epsilon stands outside of the root."""
+    """Adagrad with epsilon outside the root."""
 
     possible_slots = ("accumulator",)
 
@@ -33,7 +33,7 @@ class Adagrad(LegacyOptimizer):
         return ("accumulator",)
 
     def initial_value(self, name: str) -> float:  # noqa: ARG002 (there is one slot)
-        """Return what the slot begins with."""
+        """Return the slot's initial value."""
         return self.initial_accumulator_value
 
     def updated(
@@ -79,7 +79,7 @@ class Adadelta(LegacyOptimizer):
 
 @configurable
 class RMSprop(LegacyOptimizer):
-    """RMSprop; without momentum, epsilon stands outside of the root."""
+    """RMSprop; without momentum, epsilon is outside the root."""
 
     possible_slots = ("rms", "momentum", "mg")
     lazy_weights = True
@@ -94,7 +94,7 @@ class RMSprop(LegacyOptimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        # With momentum it is one operation, which leaves the slots of other rows alone.
+        # With momentum, TensorFlow's single operation does not change the slots of other rows.
         self.lazy_slots = self.momentum > 0
 
     def slot_names(self) -> tuple[str, ...]:

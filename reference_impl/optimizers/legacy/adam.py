@@ -19,7 +19,7 @@ from saveproof.reference_impl.optimizers.legacy.optimizer import (
 
 @configurable
 class Adam(LegacyOptimizer):
-    """Adam. Keras 2.1 and 2.2 list a third slot that is of use for `amsgrad` alone."""
+    """Adam. Keras 2.1 and 2.2 list a third slot that only `amsgrad` uses."""
 
     possible_slots = ("m", "v", "vhat")
 

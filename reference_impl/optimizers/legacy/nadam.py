@@ -24,10 +24,10 @@ MOMENTUM_CACHE = "momentum_cache"
 
 @configurable
 class Nadam(LegacyOptimizer):
-    """Nadam, whose `decay`, or `schedule_decay`, is that of its momentum and not of its rate.
+    """Nadam, whose `decay` (or `schedule_decay`) applies to the momentum, not to the rate.
 
-    The momentum of step t is beta_1 (1 - 0.96^(decay t) / 2); the product of all of them is in the
-    list, but for those before TensorFlow 2.0.
+    The momentum of step t is beta_1 (1 - 0.96^(decay t) / 2). Since TensorFlow 2.0 the list of
+    weights contains the product of all momenta.
     """
 
     possible_slots = ("m", "v")
@@ -51,7 +51,7 @@ class Nadam(LegacyOptimizer):
 
     @property
     def singles(self) -> dict[str, Variable]:
-        """The iteration, and once there are slots the product of all momenta."""
+        """The iteration and, if slots exist, the product of all momenta."""
         made = {} if self._cache is None else {MOMENTUM_CACHE: self._cache}
         return {**super().singles, **made}
 

@@ -1,6 +1,6 @@
-"""LegacyOptimizer: what the optimizers of Keras 2.0 to TensorFlow 2.10 share.
+"""LegacyOptimizer: the base class of the optimizers of Keras 2.0 to TensorFlow 2.10.
 
-Source: tf_keras's `optimizers.legacy`, whose numbers they reproduce; the kernels are those of
+Source: tf_keras's `optimizers.legacy`, with equal results; the kernels are those of
 https://github.com/tensorflow/tensorflow/blob/v2.15.0/tensorflow/core/kernels/training_ops.cc.
 """
 
@@ -23,7 +23,7 @@ from saveproof.reference_impl.optimizers.learning_rate import as_cast
 from saveproof.reference_impl.optimizers.optimizer import Optimizer
 
 OLD_ARGUMENTS = ("lr", "schedule_decay", "decay")
-"""Arguments that only an optimizer before TensorFlow 2.11 has: its configs are told by them."""
+"""Arguments that only optimizers before TensorFlow 2.11 have, and that identify their configs."""
 
 ITERATION, RATE_NAME, DECAY = "iter", "learning_rate", "decay"
 DEFAULT_EPSILON = 1e-7
@@ -32,7 +32,7 @@ Slots = dict[str, np.ndarray]
 
 
 def _single(owner: "LegacyOptimizer", name: str) -> float:
-    """Return a hyper-parameter as a configuration has it: float32, widened."""
+    """Return a hyper-parameter for a configuration: its float32 value as a Python float."""
     return float(owner.hypers[name].value)
 
 
@@ -43,10 +43,10 @@ UNLESS_NONE = Form(optional=True)
 
 @configurable
 class LegacyOptimizer(Optimizer):
-    """A rate that shrinks by `decay`, hyper-parameters as variables, and slots grouped by name.
+    """An optimizer with rate `decay`, hyper-parameters as variables, and slots grouped by name.
 
-    Where rows were gathered, as an Embedding does, the weights change in those rows alone if
-    `lazy_weights`, the slots if `lazy_slots`.
+    For gradients of gathered rows, as from an Embedding, only these rows change: in the weights if
+    `lazy_weights`, in the slots if `lazy_slots`.
     """
 
     possible_slots: ClassVar[tuple[str, ...]] = ()
@@ -92,18 +92,18 @@ class LegacyOptimizer(Optimizer):
 
     @property
     def hypers(self) -> dict[str, Variable]:
-        """The hyper-parameters by name, sorted, as a checkpoint has them."""
+        """The hyper-parameters by name, sorted, as in checkpoints."""
         return {key: self._hypers[key] for key in sorted(self._hypers)}
 
     @property
     def singles(self) -> dict[str, Variable]:
-        """The variables of the list that are no slots, by name and in order."""
+        """The listed variables that are not slots, by name, in order."""
         return {ITERATION: self.iterations}
 
     def is_of_class(self, singles: Set[str], slots: Set[str]) -> bool:
-        """Return whether an optimizer of this class has such single variables and slots.
+        """Return whether an optimizer of this class may have these single variables and slots.
 
-        One that took no step may lack any of them.
+        An optimizer that has taken no step may lack any of them.
         """
         possible = {*self.single_names, *self._hypers, RATE_NAME}
         required = {*self.single_names, *self._hypers} - {RATE_NAME} if slots else set()
@@ -111,7 +111,7 @@ class LegacyOptimizer(Optimizer):
 
     @abstractmethod
     def slot_names(self) -> tuple[str, ...]:
-        """Return the slots that these options ask for, in the order of the list."""
+        """Return the names of the slots for these options, in the order of the list."""
 
     @abstractmethod
     def updated(
@@ -120,7 +120,7 @@ class LegacyOptimizer(Optimizer):
         """Return the weights and slots after a step."""
 
     def initial_value(self, name: str) -> float:  # noqa: ARG002 (Adagrad's depends on nothing else)
-        """Return what a slot begins with."""
+        """Return a slot's initial value."""
         return 0.0
 
     def build_slots(self, variables: Sequence[Variable]) -> None:
@@ -136,7 +136,7 @@ class LegacyOptimizer(Optimizer):
         self.variables = [*self.singles.values(), *listed]
 
     def slots_by_variable(self) -> Iterator[tuple[str, Variable, Variable]]:
-        """Yield the name of each slot, the variable that it is of, and the slot itself."""
+        """Yield each slot's name, its variable and the slot."""
         for name, listed in self.slots.items():
             for variable, slot in zip(self.built_for, listed, strict=True):
                 yield name, variable, slot
@@ -175,14 +175,14 @@ class LegacyOptimizer(Optimizer):
         return np.asarray(rate / (dtype.type(1) + as_cast(self.decay, dtype) * step))
 
     def number(self, name: str, dtype: np.dtype) -> np.ndarray:
-        """A hyper-parameter as a 0-d array of `dtype`; it has float32 precision at most."""
+        """Return a hyper-parameter, at most in float32 precision, as a 0-d array of `dtype`."""
         return self._hypers[name].value.astype(dtype)
 
     @classmethod
     def from_config(
         cls, config: Mapping[str, Any], *, custom_objects: CustomObjects | None = None
     ) -> Self:
-        """Return the optimizer that `get_config`, of any release since Keras 2.0, described."""
+        """Return the optimizer for a configuration of any release since Keras 2.0."""
         names = {"lr": RATE_NAME, "schedule_decay": DECAY}
         renamed = {names.get(key, key): value for key, value in config.items()}
         return super().from_config(renamed, custom_objects=custom_objects)
@@ -191,7 +191,7 @@ class LegacyOptimizer(Optimizer):
         return Variable(np.asarray(value, dtype), name=f"{self.name}/{name}:0", trainable=False)
 
     def _clipped(self, gradients: list[np.ndarray]) -> list[np.ndarray]:
-        """Clip by value, then by each norm, then by that of all, where each is asked for."""
+        """Clip by value, by norm, then by global norm, each if its option is set."""
         if self.clipvalue is not None:
             gradients = [clipped_by_value(g, self.clipvalue) for g in gradients]
         if self.clipnorm is not None:
@@ -202,7 +202,7 @@ class LegacyOptimizer(Optimizer):
 
 
 def _in_rows(rows: np.ndarray | None, new: np.ndarray, old: np.ndarray) -> np.ndarray:
-    """Return the new values, in those rows alone if there are any."""
+    """Return the new values, only in these rows if rows are given."""
     if rows is None:
         return np.asarray(new)
     kept = old.copy()

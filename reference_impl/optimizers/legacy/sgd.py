@@ -17,7 +17,7 @@ from saveproof.reference_impl.optimizers.legacy.optimizer import (
 
 @configurable
 class SGD(LegacyOptimizer):
-    """Gradient descent; without momentum it has no slots, but in lists before TensorFlow 2.0."""
+    """Gradient descent; without momentum it has slots only in lists before TensorFlow 2.0."""
 
     possible_slots = ("momentum",)
     lazy_slots = True

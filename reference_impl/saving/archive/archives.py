@@ -1,4 +1,4 @@
-"""`.keras` archives of models, and the weights in them."""
+"""Saving and loading of `.keras` archives."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.engine.model import Model
 from saveproof.reference_impl.engine.trainer import Trainer
 from saveproof.reference_impl.limits import held_by
@@ -24,7 +24,7 @@ from saveproof.reference_impl.saving.dialects.dialect import (
     dialect_of_entry,
     dialect_of_version,
 )
-from saveproof.reference_impl.saving.dialects.entries import Words, entry_of, shared_layers
+from saveproof.reference_impl.saving.dialects.entries import EntryForm, entry_of, shared_layers
 from saveproof.reference_impl.saving.dialects.training import compile_config
 from saveproof.reference_impl.saving.format import SaveOptions
 from saveproof.reference_impl.saving.hdf5.dialect_states import (
@@ -48,7 +48,7 @@ def save_archive(model: Model, target: Path, options: SaveOptions) -> None:
     dialect = options.dialect or Dialect.KERAS
     state = capture.model_state(model, include_optimizer=options.include_optimizer)
     compiled = None if state.training is None else model.compiled
-    config = entry_of(model, Words(dialect, shared=shared_layers(model)))
+    config = entry_of(model, EntryForm(dialect, shared=shared_layers(model)))
     if compiled is not None:
         config[COMPILE] = compile_config(compiled, dialect)
     metadata = {
@@ -61,7 +61,7 @@ def save_archive(model: Model, target: Path, options: SaveOptions) -> None:
 
 
 class ModelEntry(TypedDict):
-    """What an entry of a model has beside its class."""
+    """The keys of a model's entry besides its class."""
 
     compile_config: NotRequired[Entry | None]
     build_config: NotRequired[Entry | None]
@@ -73,14 +73,14 @@ def load_archive(
     """Return the model of a `.keras` archive of either dialect."""
     archive = read_archive(source)
     with at(CONFIG):
-        told = fitted(archive.config, ModelEntry)
+        entry = checked(archive.config, ModelEntry)
     dialect = _dialect_of(archive)
     tree = archive.weights
     state = from_dialect(
         ModelState(
             architecture=archive.config,
             weights=WeightsState(()),
-            training=hdf5_training(told.get(COMPILE)),
+            training=hdf5_training(entry.get(COMPILE)),
             optimizer=optimizer_in(tree),
             extras=tree.extras,
             places=(CONFIG, f"{CONFIG}.{COMPILE}"),
@@ -88,7 +88,7 @@ def load_archive(
         dialect,
         archive.config,
     )
-    state = replace(state, build=(told.get(BUILD) or {}).get("input_shape"))
+    state = replace(state, build=(entry.get(BUILD) or {}).get("input_shape"))
     return model_from_state(
         state,
         custom_objects=custom_objects,
@@ -100,13 +100,13 @@ def load_archive(
 
 def _dialect_of(archive: Archive) -> Dialect:
     with at(METADATA, "keras_version"):
-        version = fitted(archive.metadata.get("keras_version"), str | None)
+        version = checked(archive.metadata.get("keras_version"), str | None)
         return dialect_of_entry(archive.config) if version is None else dialect_of_version(version)
 
 
 def load_archive_weights(
     model: Trainer, source: Path, *, by_name: bool, skip_mismatch: bool
 ) -> None:
-    """Put the weights of a `.keras` archive into the model: see `load_tree`."""
+    """Load the weights of a `.keras` archive into the model; see `load_tree`."""
     tree = read_archive(source).weights
     load_tree(model, tree, source, by_name=by_name, skip_mismatch=skip_mismatch)

@@ -1,4 +1,4 @@
-"""The `.keras` archive: a zip file of metadata, configuration and weights; every checksum verified.
+"""The `.keras` archive: a zip file of metadata, configuration and weights.
 
 Source: https://github.com/keras-team/keras/blob/v3.15.1/keras/src/saving/saving_lib.py
 """
@@ -40,23 +40,23 @@ WEIGHTS = "model.weights.h5"
 WEIGHTS_IN_NPZ = "model.weights.npz"
 
 MAGIC = b"PK\x03\x04"
-"""How a zip file starts."""
+"""The first bytes of a zip file."""
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-"""How an HDF5 file starts."""
+"""The first bytes of an HDF5 file."""
 
 LARGEST_DIRECTORY = 1 << 20
-"""Bytes of a zip file's directory: each of its members takes ten times as many in memory."""
+"""The largest zip directory in bytes, since a member takes ten times its size in memory."""
 
 _TIME = (1980, 1, 1, 0, 0, 0)
 _LARGE = 1 << 31
 _LOCAL_HEADER = struct.Struct("<4s22x2H")
-"""Of a member: its magic, and the lengths of its name and of what follows before its content."""
+"""Local header of a member: its magic, and the lengths of its name and of its extra field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """What a `.keras` file holds."""
+    """The content of a `.keras` file."""
 
     config: Entry
     weights: WeightsTree
@@ -64,7 +64,7 @@ class Archive:
 
 
 def write_archive(archive: Archive, target: Path, *, mark_bfloat16: bool) -> None:
-    """Write the archive beside the target and put it in the target's place."""
+    """Write the archive and replace the target atomically."""
     weights = composed(lambda root: write_tree(root, archive.weights, mark_bfloat16=mark_bfloat16))
     with replacing(target) as file, zipfile.ZipFile(file, "w") as members:
         for name, content in ((METADATA, archive.metadata), (CONFIG, archive.config)):
@@ -81,7 +81,7 @@ def _info(name: str) -> zipfile.ZipInfo:
 def _write_weights(
     members: zipfile.ZipFile, file: DurableFile, parts: Sequence[np.ndarray]
 ) -> None:
-    """Write the weights as a member, in less time than zipfile would take to sum them."""
+    """Write the weights as a member, computing the checksum faster than zipfile does."""
     info = _info(WEIGHTS)
     info.header_offset = members.start_dir
     info.CRC = 0
@@ -93,16 +93,16 @@ def _write_weights(
     file.write(info.FileHeader(zip64=info.file_size >= _LARGE))
     for part in parts:
         file.write(part)
-    # What zipfile does when a member is closed, for one that it has not written.
+    # These are the steps of zipfile when it closes a member.
     members.filelist.append(info)
     members.NameToInfo[info.filename] = info
     members.start_dir = file.tell()
 
 
 def is_archive(source: Path) -> bool:
-    """Say whether this is to be read as an archive: it starts as a zip file, or is named like one.
+    """Return whether a file starts like a zip file, or is named `.keras` and is not HDF5.
 
-    TensorFlow 2.0 took `.keras` for HDF5, and such files are read as what they are.
+    TensorFlow 2.0 wrote HDF5 under the extension `.keras`.
 
     Raises:
         UnreadableFile: for a FIFO, a socket or a device.
@@ -115,15 +115,14 @@ def is_archive(source: Path) -> bool:
 
 
 def read_archive(source: Path) -> Archive:
-    """Return what an archive holds, of either dialect; assets are left unread.
+    """Return the content of an archive in either dialect; assets are not read.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        UnreadableFile: if it is no zip file, is cut short, or a member that is read has a wrong
-            checksum.
-        TooLarge: if such a member expands to far more than the file.
-        MissingPart: if the configuration or the weights are not in it.
-        WrongPart: if a member is there twice, or is not JSON.
+        FileNotFoundError: if the file does not exist.
+        UnreadableFile: if it is not a zip file, is truncated, or a checksum is wrong.
+        TooLarge: if a member expands to far more than the size of the file.
+        MissingPart: if the configuration or the weights are missing.
+        WrongPart: if a member occurs twice, or is not JSON.
         NotReadHere: for weights in NumPy's format.
     """
     texts, weights = _members(source)
@@ -131,7 +130,7 @@ def read_archive(source: Path) -> Archive:
     if CONFIG not in texts:
         raise MissingPart(f"{source}: no member {CONFIG!r}; {listed}")
     if weights is None and WEIGHTS_IN_NPZ in texts:
-        raise NotReadHere(f"{source}: weights in {WEIGHTS_IN_NPZ!r}; those in {WEIGHTS!r} are read")
+        raise NotReadHere(f"{source}: expected weights in {WEIGHTS!r}, found {WEIGHTS_IN_NPZ!r}")
     if weights is None:
         raise MissingPart(f"{source}: no member {WEIGHTS!r}; {listed}")
     metadata = _json(texts, METADATA, source) if METADATA in texts else {}
@@ -140,14 +139,16 @@ def read_archive(source: Path) -> Archive:
 
 
 def _members(source: Path) -> tuple[dict[str, bytes], Content | None]:
-    """Return the members but the weights, those empty that are not read, and the weights."""
+    """Return the members (empty if not read) without the weights, and the weights."""
     texts: dict[str, bytes] = {}
     weights = None
     try:
         with _Directory(source, opener=open_regular) as file, zipfile.ZipFile(file) as members:
             for info in members.infolist():
                 if info.filename in texts or (info.filename == WEIGHTS and weights is not None):
-                    raise WrongPart(f"{source}: {info.filename!r} is in it twice")
+                    raise WrongPart(
+                        f"{source}: expected unique members, found {info.filename!r} twice"
+                    )
                 if info.filename == WEIGHTS:
                     weights = _weights(members, info, file, source)
                 elif info.filename in (METADATA, CONFIG):
@@ -160,18 +161,18 @@ def _members(source: Path) -> tuple[dict[str, bytes], Content | None]:
         *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError),
         *(NotImplementedError, OverflowError, UnicodeError, struct.error),
     ) as error:
-        raise UnreadableFile(f"{source}: not a whole zip file: {error}") from error
+        raise UnreadableFile(f"{source}: not a complete zip file: {error}") from error
     return texts, weights
 
 
 class _Directory(FileIO):
-    """A zip file of which no more is read at a time than a directory may have."""
+    """A zip file that limits each read to the largest directory size."""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Return that many bytes, or what is left."""
+        """Return up to that many bytes."""
         if size is not None and size > LARGEST_DIRECTORY:
             raise zipfile.BadZipFile(
-                f"a directory of {size} bytes; expected up to {LARGEST_DIRECTORY}"
+                f"expected a directory of up to {LARGEST_DIRECTORY} bytes, found {size}"
             )
         return super().read(-1 if size is None else size)
 
@@ -179,10 +180,10 @@ class _Directory(FileIO):
 def _weights(
     members: zipfile.ZipFile, info: zipfile.ZipInfo, file: FileIO, source: Path
 ) -> Content:
-    """Return the weights, found to have their checksum; from the file itself if they are stored."""
+    """Return the weights after verifying their checksum; uncompressed ones stay in the file."""
     if info.compress_type != zipfile.ZIP_STORED:
         return BytesIO(_content(members, info, file, source))
-    members.open(info).close()  # which checks what stands before them
+    members.open(info).close()  # checks the local header
     file.seek(info.header_offset)
     _, name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
     start = info.header_offset + _LOCAL_HEADER.size + name + extra
@@ -197,13 +198,13 @@ def _crc32(checksum: int, content: np.ndarray) -> int:
 
 
 def _content(members: zipfile.ZipFile, info: zipfile.ZipInfo, file: FileIO, source: Path) -> bytes:
-    """Return a member's bytes, which are not more than it says and have its checksum."""
+    """Return a member's bytes after checking their number and checksum."""
     where = f"{source}: member {info.filename!r}"
     with members.open(info) as member:
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise NotReadHere(
-                f"{where}: expected it stored, as Keras does, or deflated, found method "
-                f"{info.compress_type} of zip; write the archive anew"
+                f"{where}: expected an uncompressed or deflated member, found compression method "
+                f"{info.compress_type}; save the archive again with Keras"
             )
         check_expansion(info.file_size, os.fstat(file.fileno()).st_size, where=where)
         found = member.read(info.file_size)
@@ -217,5 +218,5 @@ def _content(members: zipfile.ZipFile, info: zipfile.ZipInfo, file: FileIO, sour
 def _json(texts: Mapping[str, bytes], name: str, source: Path) -> dict[str, Any]:
     value = json_value(texts[name], where=f"{source}: {name}")
     if not isinstance(value, dict):
-        raise WrongPart(f"{source}: {name}: expected a JSON object")
+        raise WrongPart(f"{source}: {name}: expected a JSON object, found {value!r:.80}")
     return value

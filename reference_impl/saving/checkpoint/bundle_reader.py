@@ -1,6 +1,6 @@
-"""Reading a TensorBundle: the index is checked whole before a tensor is read.
+"""Reading of a TensorBundle: the complete index is checked before a tensor is read.
 
-Every checksum is verified. Source: see `bundle_write`.
+All checksums are verified. Source: see `bundle_writer`.
 """
 
 import math
@@ -38,15 +38,15 @@ from saveproof.reference_impl.saving.extents import read_into
 from saveproof.reference_impl.saving.sources import bytes_of, opened_source, size_of
 
 PRODUCER = 1
-"""The newest version of the format that is known."""
+"""The newest supported version of the format."""
 
 MOST_STRINGS = 1 << 18
-"""Strings in a tensor: each takes fifty bytes, however short it is in the file."""
+"""The largest number of strings in a tensor, since each takes at least fifty bytes in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the index says of a tensor, and where its bytes are."""
+    """The index entry of a tensor: dtype, shape, checksum, and position of its bytes."""
 
     dtype: np.dtype
     shape: tuple[int, ...]
@@ -58,18 +58,18 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """The index of a checkpoint, by key in order; `read` gives the tensors."""
+    """The index of a checkpoint, sorted by key; `read` returns the tensors."""
 
     prefix: Path
     shards: int
     entries: Mapping[str, Entry]
 
     def read(self, key: str) -> np.ndarray:
-        """Return a tensor; strings come as an array of `bytes` objects.
+        """Return a tensor; strings as an array of `bytes` objects.
 
         Raises:
-            MissingPart: if there is none of that key.
-            WrongChecksum, WrongPart: if its bytes are not those that were written.
+            MissingPart: if there is no tensor with that key.
+            WrongChecksum, WrongPart: if its bytes differ from those written.
         """
         if key not in self.entries:
             raise MissingPart(f"{self.prefix}: no tensor {key!r}")
@@ -97,12 +97,12 @@ class Bundle:
 
 
 def open_bundle(prefix: Path) -> Bundle:
-    """Return the checkpoint of that name, of whose index everything was found right.
+    """Return the checkpoint with that prefix after checking its index.
 
     Raises:
-        FileNotFoundError: if there is no such index.
-        UnreadableFile, WrongChecksum, WrongPart, MissingPart, NotReadHere: if the index is not
-            one, or not whole, or does not fit the data files; the file and the key are named.
+        FileNotFoundError: if the index does not exist.
+        UnreadableFile, WrongChecksum, WrongPart, MissingPart, NotReadHere: if the index is invalid,
+            incomplete, or does not match the data files; names the file and the key.
     """
     index = index_file(prefix)
     if not index.exists():
@@ -126,7 +126,7 @@ def _shards(header: Any, index: Path) -> int:
         raise NotReadHere(f"{index}: written on a big-endian machine; only little-endian is read")
     if header.version.min_consumer > PRODUCER:
         raise NotReadHere(
-            f"{index}: needs a reader of version {header.version.min_consumer}, this one is of "
+            f"{index}: requires a reader of version {header.version.min_consumer}, this one has "
             f"{PRODUCER}"
         )
     if header.num_shards < 1:
@@ -140,14 +140,14 @@ def _name(key: bytes, index: Path) -> str:
     except UnicodeDecodeError as error:
         raise WrongPart(f"{index}: key {key!r}: {error}") from error
     if name.startswith("\0"):
-        raise NotReadHere(f"{index}: {name!r}: parts of a partitioned variable are not read")
+        raise NotReadHere(f"{index}: {name!r}: partitioned variables are not supported")
     return name
 
 
 def _entry(found: Any, where: str) -> Entry:
     dtype = dtype_of(found.dtype, where=where)
     if found.slices:
-        raise NotReadHere(f"{where}: a variable in several parts; save it unpartitioned")
+        raise NotReadHere(f"{where}: partitioned variables are not supported")
     shape = tuple(dimension.size for dimension in found.shape.dim)
     if found.shape.unknown_rank or any(size < 0 for size in shape):
         raise WrongPart(f"{where}: expected a shape, found {shape}")
@@ -171,26 +171,26 @@ def _check_places(prefix: Path, shards: int, entries: Mapping[str, Entry]) -> No
         file = data_file(prefix, entry.shard, shards)
         if entry.shard not in sizes:
             if not file.exists():
-                raise MissingPart(f"{file}: no such file, which the index names for {key!r}")
+                raise MissingPart(f"{file}: no such file; the index names it for {key!r}")
             sizes[entry.shard] = size_of(file)
         if entry.offset < 0 or entry.offset + entry.size > sizes[entry.shard]:
             raise UnreadableFile(
-                f"{file}: cut short: {key!r} lies at bytes {entry.offset} to "
-                f"{entry.offset + entry.size}, the file has {sizes[entry.shard]}"
+                f"{file}: truncated: expected {key!r} at bytes {entry.offset} to "
+                f"{entry.offset + entry.size}, found {sizes[entry.shard]} bytes"
             )
     by_place = sorted(
         (entry.shard, entry.offset, entry.size, key) for key, entry in entries.items() if entry.size
     )
     for (shard, offset, size, key), (next_shard, start, _, other) in pairwise(by_place):
         if shard == next_shard and offset + size > start:
-            raise WrongPart(f"{prefix}: {key!r} and {other!r} share the bytes from {start} on")
+            raise WrongPart(f"{prefix}: {key!r} and {other!r} overlap from byte {start} on")
 
 
 def _check(crc: int, entry: Entry, where: str) -> None:
     if masked(crc) != entry.crc32c:
         raise WrongChecksum(
-            f"{where}: its {entry.size} bytes are not those that were written: expected checksum "
-            f"{entry.crc32c:#010x}, found {masked(crc):#010x}"
+            f"{where}: damaged: expected {entry.size} bytes with checksum {entry.crc32c:#010x}, "
+            f"found {masked(crc):#010x}"
         )
 
 
@@ -215,7 +215,7 @@ def _strings(raw: bytes, entry: Entry, where: str) -> np.ndarray:
         position += length
     crc = google_crc32c.value(fixed_lengths(elements))
     if stored != struct.pack("<I", masked(crc)):
-        raise WrongChecksum(f"{where}: the lengths of its strings are not those written")
+        raise WrongChecksum(f"{where}: damaged: wrong checksum of the strings' lengths")
     crc = google_crc32c.extend(google_crc32c.extend(crc, stored), raw[start:])
     _check(crc, entry, where)
     value = np.empty(len(elements), object)

@@ -1,4 +1,4 @@
-"""The sorted string table in which a TensorBundle keeps its index: keys and values in blocks.
+"""The sorted string table of a TensorBundle's index: keys and values in blocks.
 
 Source: https://github.com/google/leveldb/blob/main/doc/table_format.md, with TensorFlow's magic
 number and block size (tensorflow/tsl/lib/io/table_builder.cc).
@@ -30,28 +30,28 @@ RESTART_INTERVAL = 16
 NOT_COMPRESSED, SNAPPY = 0, 1
 
 MOST = 1 << 17
-"""Records of a table: each takes a kilobyte in memory once it is decoded, however short it is."""
+"""The largest number of records, since each takes a kilobyte in memory when decoded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handle:
-    """Where a block is: its first byte, and its size without the trailer."""
+    """The position of a block: its first byte, and its size without the trailer."""
 
     offset: int
     size: int
 
     def encoded(self) -> bytes:
-        """Return the two numbers as varints."""
+        """Return offset and size as varints."""
         return varint(self.offset) + varint(self.size)
 
 
 def masked(crc: int) -> int:
-    """Return a CRC-32C as files store it, so that a checksum of checksums is none of zeros."""
+    """Return a CRC-32C as stored in files: masked, since files also contain plain checksums."""
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def varint(number: int) -> bytes:
-    """Return a number in groups of seven bits, the lowest first."""
+    """Return a number as a varint: groups of seven bits, lowest first."""
     parts = bytearray()
     while number >= 0x80:
         parts.append(number & 0x7F | 0x80)
@@ -60,21 +60,21 @@ def varint(number: int) -> bytes:
 
 
 def read_varint(data: bytes, start: int, *, where: str) -> tuple[int, int]:
-    """Return the number that starts there, and where it ends.
+    """Return the varint at an offset, and the offset after it.
 
     Raises:
-        WrongPart: naming `where`, if the data end before it does or it has more than 64 bits.
+        WrongPart: naming `where`, if it is incomplete or has more than 64 bits.
     """
     number = 0
     for position in range(start, min(start + 10, len(data))):
         number |= (data[position] & 0x7F) << 7 * (position - start)
         if data[position] < 0x80:
             return number, position + 1
-    raise WrongPart(f"{where}: expected a number at byte {start}, found none that ends")
+    raise WrongPart(f"{where}: expected a varint of up to 64 bits at byte {start}, found none")
 
 
 def encoded_table(records: Iterable[Record]) -> bytes:
-    """Return the table of records whose keys rise."""
+    """Return the table of records, whose keys must be in ascending order."""
     file = bytearray()
     index: list[Record] = []
     for block, following in pairwise([*_split(records), []]):
@@ -87,7 +87,7 @@ def encoded_table(records: Iterable[Record]) -> bytes:
 
 
 def _split(records: Iterable[Record]) -> Iterator[Sequence[Record]]:
-    """Yield the records of one block after the other; a block is full once it has the size."""
+    """Yield the records block by block; a block ends when it reaches the block size."""
     block: list[Record] = []
     size, last = 0, b""
     for key, value in records:
@@ -103,7 +103,7 @@ def _split(records: Iterable[Record]) -> Iterator[Sequence[Record]]:
 
 
 def _entry(last: bytes, key: bytes, value: bytes) -> bytes:
-    """Return a record, of its key only what differs from the one before."""
+    """Return a record with the part of its key that differs from the previous key."""
     shared = _common(last, key)
     sizes = varint(shared) + varint(len(key) - shared) + varint(len(value))
     return sizes + key[shared:] + value
@@ -139,7 +139,7 @@ def _append(file: bytearray, block: bytes) -> Handle:
 
 
 def _separator(last: bytes, following: bytes) -> bytes:
-    """Return a short key that is not below `last` and is below `following`."""
+    """Return a short key >= `last` and < `following`."""
     shared = _common(last, following)
     if shared == len(last) or shared == len(following):
         return last
@@ -149,7 +149,7 @@ def _separator(last: bytes, following: bytes) -> bytes:
 
 
 def _successor(key: bytes) -> bytes:
-    """Return a short key that is not below `key`."""
+    """Return a short key >= `key`."""
     for position, byte in enumerate(key):
         if byte != 0xFF:
             return key[:position] + bytes([byte + 1])
@@ -157,18 +157,18 @@ def _successor(key: bytes) -> bytes:
 
 
 def decoded_table(data: bytes, *, where: str) -> list[Record]:
-    """Return the records of a table, all of whose checksums were verified.
+    """Return the records of a table after verifying all checksums.
 
     Raises:
-        UnreadableFile: naming `where`, if it is no such table, or cut short.
-        WrongChecksum: if a block is not what was written.
-        WrongPart: if a block is not laid out as it must be, or keys do not rise.
+        UnreadableFile: naming `where`, if it is not such a table, or truncated.
+        WrongChecksum: if a block is damaged.
+        WrongPart: if a block is malformed, or keys are not in ascending order.
         NotReadHere: for a compressed block.
     """
     if len(data) < FOOTER_SIZE or data[-len(MAGIC) :] != MAGIC:
         raise UnreadableFile(
-            f"{where}: no index of a TensorFlow checkpoint, or cut short: its {len(data)} bytes do "
-            f"not end in {MAGIC.hex()}"
+            f"{where}: not the index of a TensorFlow checkpoint, or truncated: expected "
+            f"{MAGIC.hex()} at the end of its {len(data)} bytes"
         )
     footer = data[-FOOTER_SIZE:]
     metaindex, end = _handle(footer, 0, where=where)
@@ -180,18 +180,21 @@ def decoded_table(data: bytes, *, where: str) -> list[Record]:
         handle, _ = _handle(value, 0, where=f"{where}: index block")
         if handle.offset < reached:
             raise WrongPart(
-                f"{where}: block at {handle.offset}: expected it behind the one before, from "
-                f"{reached} on"
+                f"{where}: block at {handle.offset}: expected it after the previous block, at "
+                f"{reached} or later"
             )
         reached = handle.offset + handle.size
         if len(records) > MOST:
             raise WrongPart(f"{where}: expected up to {MOST} records")
         records += _decoded_block(data, handle, where=f"{where}: block at {handle.offset}")
         if not records or records[-1][0] > bound:
-            raise WrongPart(f"{where}: block at {handle.offset}: keys beyond {bound!r}")
+            raise WrongPart(
+                f"{where}: block at {handle.offset}: expected keys up to {bound!r}, "
+                f"found {records[-1:]!r:.80}"
+            )
     for (key, _), (following, _) in pairwise(records):
         if key >= following:
-            raise WrongPart(f"{where}: expected rising keys, found {key!r} before {following!r}")
+            raise WrongPart(f"{where}: expected ascending keys, found {key!r} before {following!r}")
     return records
 
 
@@ -210,11 +213,11 @@ def _decoded_block(data: bytes, handle: Handle, *, where: str) -> list[Record]:
         )
     (stored,) = struct.unpack_from("<I", data, end + 1)
     if masked(google_crc32c.value(data[handle.offset : end + 1])) != stored:
-        raise WrongChecksum(f"{where}: its bytes are not those that were written")
+        raise WrongChecksum(f"{where}: damaged: wrong checksum")
     if data[end] == SNAPPY:
         raise NotReadHere(
-            f"{where}: compressed with Snappy, which TensorFlow itself never does; write the "
-            "checkpoint anew with TensorFlow"
+            f"{where}: Snappy compression, which TensorFlow does not write, is not supported; "
+            "save the checkpoint again with TensorFlow"
         )
     if data[end] != NOT_COMPRESSED:
         raise WrongPart(f"{where}: expected compression 0 or 1, found {data[end]}")
@@ -225,7 +228,7 @@ def _decoded_records(block: bytes, *, where: str) -> list[Record]:
     (count,) = struct.unpack_from("<I", block, len(block) - 4)
     end = len(block) - 4 - 4 * count
     if end < 0:
-        raise WrongPart(f"{where}: {count} restarts in a block of {len(block)} bytes")
+        raise WrongPart(f"{where}: found {count} restarts in a block of only {len(block)} bytes")
     records: list[Record] = []
     key, position, size_of_keys = b"", 0, 0
     while position < end:
@@ -233,10 +236,10 @@ def _decoded_records(block: bytes, *, where: str) -> list[Record]:
         unshared, position = read_varint(block, position, where=where)
         size, position = read_varint(block, position, where=where)
         if shared > len(key) or position + unshared + size > end:
-            raise WrongPart(f"{where}: the record after key {key!r} goes beyond its block")
+            raise WrongPart(f"{where}: the record after key {key!r} ends beyond its block")
         key = key[:shared] + block[position : position + unshared]
         size_of_keys += len(key)
-        # A key may begin as the one before does, which it then does not write again.
+        # A record omits the prefix that its key shares with the previous key.
         check_expansion(size_of_keys, 2 * len(block), where=where)
         position += unshared
         records.append((key, block[position : position + size]))

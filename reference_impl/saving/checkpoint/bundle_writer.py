@@ -1,4 +1,4 @@
-"""Writing a TensorBundle: tensors one after the other in a data file, and an index of them.
+"""Writing of a TensorBundle: a data file of contiguous tensors, and their index.
 
 Source: tensorflow/core/util/tensor_bundle/tensor_bundle.cc and tensorflow/core/protobuf/
 tensor_bundle.proto. The bytes are TensorFlow's for the same tensors in the same order.
@@ -35,25 +35,25 @@ HEADER_KEY = b""
 
 
 def index_file(prefix: Path) -> Path:
-    """Return the file with the index of the checkpoint of that name."""
+    """Return the index file of the checkpoint with that prefix."""
     return prefix.with_name(f"{prefix.name}.index")
 
 
 def data_file(prefix: Path, shard: int, count: int) -> Path:
-    """Return one of the `count` files with the tensors."""
+    """Return one of the `count` data files."""
     return prefix.with_name(f"{prefix.name}.data-{shard:05d}-of-{count:05d}")
 
 
 def write_bundle(prefix: Path, tensors: Iterable[NamedArray]) -> None:
-    """Write the tensors, in their order, as the checkpoint of that name.
+    """Write the tensors, in their order, as the checkpoint with that prefix.
 
-    An older one stays whole until the new one is, and so does one that another writer puts in its
-    place meanwhile: data have a name that is nobody else's, and the index is replaced at once.
+    An existing checkpoint stays valid until the new one is complete, also with several writers:
+    the data file gets an unused name, and the index is replaced atomically.
 
     Raises:
-        UnwritableName: for a key that is empty or comes twice, or a dtype that TensorFlow lacks;
-            the target is as before.
-        OSError: naming the index; the target is as before.
+        UnwritableName: for an empty or repeated key, or a dtype that TensorFlow lacks; the target
+            is unchanged.
+        OSError: naming the index; the target is unchanged.
     """
     with naming(index_file(prefix)):
         prefix.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ def _write_bundle(prefix: Path, tensors: Iterable[NamedArray]) -> None:
     data, count = _new_data(prefix, before)
     unused = {Path(data.name)}
     try:
-        # The data are locked as theirs until the index names them.
+        # The writer holds a lock on the data file until the index names it.
         with data, replacing(index) as table:
             records = _write_tensors(data, tensors, count=count)
             data.to_disk()
@@ -77,7 +77,7 @@ def _write_bundle(prefix: Path, tensors: Iterable[NamedArray]) -> None:
 
 
 def _new_data(prefix: Path, before: set[Path]) -> tuple[DurableFile, int]:
-    """Return a new data file, one of how many for TensorFlow: the first number that is free."""
+    """Return a new data file and its number of shards: the first whose file name is unused."""
     old = next((status for file in sorted(before) if (status := status_of(file))), None)
     for count in itertools.count(1):
         with suppress(FileExistsError):
@@ -86,7 +86,7 @@ def _new_data(prefix: Path, before: set[Path]) -> tuple[DurableFile, int]:
 
 
 def _lone_data(prefix: Path) -> set[Path]:
-    """Return the data files that are the only one of how many they say: nobody else writes such."""
+    """Return data files whose other shards do not exist: only this module writes such files."""
     names = re.compile(re.escape(prefix.name) + r"\.data-([0-9]{5})-of-([0-9]{5})")
     found = [match for file in prefix.parent.iterdir() if (match := names.fullmatch(file.name))]
     counts = Counter(match[2] for match in found)
@@ -98,31 +98,31 @@ def _lone_data(prefix: Path) -> set[Path]:
 
 
 def _remove_unused(prefix: Path, files: set[Path], before: set[Path]) -> None:
-    """Remove data files without a writer that the index does not name.
+    """Remove data files that the index does not name and no writer has locked.
 
     Args:
-        prefix: the checkpoint's.
-        files: those that may be such.
-        before: those that the index named, which may go even where the system has no locks.
+        prefix: of the checkpoint.
+        files: the candidates.
+        before: those that the old index named, which are removed even on systems without locks.
     """
     for file in files:
         with suppress(OSError), abandoned(file, even_unlocked=file in before) as status:
-            # Only now: a writer that was there a moment ago has put its index in place.
+            # Read the index after taking the lock: a writer may just have replaced it.
             if status is not None and file not in _data_of(index_file(prefix), prefix):
                 file.unlink()
 
 
 def _data_of(index: Path, prefix: Path) -> set[Path]:
-    """Return the data files of the checkpoint that is there; none if there is no whole one.
+    """Return the data files of an existing checkpoint; none if it does not exist or is invalid.
 
     Raises:
-        OSError: if the index is there and can't be read: its data files are not to be removed.
+        OSError: if the index exists and can't be read, so that no data file is removed.
     """
     try:
         records = decoded_table(bytes_of(index), where=str(index))
         header = decoded("BundleHeaderProto", dict(records)[HEADER_KEY], where=str(index))
     except (FileNotFoundError, ValueError, KeyError, NotImplementedError):
-        # No checkpoint that could be kept whole.
+        # There is no valid checkpoint to preserve.
         return set()
     return {
         data_file(prefix, shard, header.num_shards) for shard in range(min(header.num_shards, 100))
@@ -138,7 +138,9 @@ def _write_tensors(file: DurableFile, tensors: Iterable[NamedArray], *, count: i
     for tensor in tensors:
         key = tensor.name.encode()
         if key in records:
-            raise UnwritableName(f"checkpoint: the key {tensor.name!r} is empty or comes twice")
+            raise UnwritableName(
+                f"checkpoint: expected unique, non-empty keys, found {tensor.name!r}"
+            )
         entry = _entry(tensor, offset)
         entry.crc32c, entry.size = _write_value(file, tensor.value)
         offset += entry.size
@@ -160,13 +162,13 @@ def _write_value(file: DurableFile, value: np.ndarray) -> tuple[int, int]:
     if value.dtype.kind == "O":
         return _write_strings(file, [bytes(element) for element in value.ravel()])
     little = value.dtype.newbyteorder("<") if value.dtype.kind != "V" else value.dtype
-    # A view, not a copy, of an array that is as the file has it already.
+    # A view instead of a copy if the array already has the layout of the file.
     flat = np.ascontiguousarray(value, dtype=little).reshape(-1).view(np.uint8)
     return masked(file.extend(0, flat)), flat.size
 
 
 def _write_strings(file: DurableFile, elements: list[bytes]) -> tuple[int, int]:
-    """Write the lengths, a checksum of them, and the bytes of all elements."""
+    """Write the lengths, their checksum, and the bytes of all elements."""
     lengths = b"".join(varint(len(element)) for element in elements)
     crc = google_crc32c.value(fixed_lengths(elements))
     stored = struct.pack("<I", masked(crc))
@@ -177,6 +179,6 @@ def _write_strings(file: DurableFile, elements: list[bytes]) -> tuple[int, int]:
 
 
 def fixed_lengths(elements: list[bytes]) -> bytes:
-    """Return the elements' lengths as their checksum is computed over: four bytes, or eight."""
+    """Return the elements' lengths in the form of their checksum: four or eight bytes each."""
     sizes = [len(element) for element in elements]
     return b"".join(struct.pack("<I" if size < 1 << 32 else "<Q", size) for size in sizes)

@@ -1,4 +1,4 @@
-"""The file `checkpoint` in a folder: which checkpoints are in it, and which is the latest.
+"""The file `checkpoint`, which lists the checkpoints in a folder and the latest of them.
 
 Source: tensorflow/python/training/checkpoint_state.proto, as text.
 """
@@ -18,7 +18,7 @@ STATE_FILE = "checkpoint"
 
 
 def write_checkpoint_state(prefix: Path) -> None:
-    """Make the checkpoint of that prefix the latest of its folder, and the only one listed."""
+    """List the checkpoint with that prefix as the latest and only one of its folder."""
     state = MESSAGES["CheckpointState"](
         model_checkpoint_path=prefix.name, all_model_checkpoint_paths=[prefix.name]
     )
@@ -27,10 +27,10 @@ def write_checkpoint_state(prefix: Path) -> None:
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
-    """Return the prefix of the latest checkpoint of a folder; None if there is none.
+    """Return the prefix of the latest checkpoint in a folder; None if there is none.
 
     Raises:
-        UnreadableFile: if its file `checkpoint` is not one.
+        UnreadableFile: if the folder's file `checkpoint` is invalid.
     """
     file = folder / STATE_FILE
     if not file.exists():

@@ -1,4 +1,4 @@
-"""TensorFlow checkpoints of a model: its weights and its optimizer's state, by their names.
+"""Saving and loading of TensorFlow checkpoints: weights and optimizer state.
 
 Source: https://www.tensorflow.org/guide/keras/save_and_serialize#tf_checkpoint_format.
 """
@@ -28,34 +28,34 @@ from saveproof.reference_impl.saving.model_state.capture import optimized_places
 from saveproof.reference_impl.state import NamedArray
 
 EXTRAS_PREFIX = ".saveproof/"
-"""Before the keys of what TensorFlow does not keep; its readers pass over them."""
+"""Prefix of the keys of extra state, which TensorFlow's readers ignore."""
 EXTRAS_GRAPH_KEY = f"{EXTRAS_PREFIX}object_graph"
 OPTIMIZED_KEY = f"{EXTRAS_PREFIX}optimized"
 
 
 class LoadStatus:
-    """What came of a load, and what is still to come, as TensorFlow's status tells it."""
+    """The status of a load with deferred restoration, with the methods of TensorFlow's status."""
 
     def __init__(self, restoration: Restoration) -> None:
         self._restoration = restoration
 
     def assert_consumed(self) -> Self:
-        """Say that every value of the checkpoint was taken, and every variable has its own.
+        """Check that every value of the checkpoint was restored, and every variable has a value.
 
         Raises:
-            AssertionError: naming those of which it is not so.
+            AssertionError: naming the others.
         """
         self.assert_existing_objects_matched()
         unused = self._restoration.unused()
         if unused:
-            raise AssertionError(f"checkpoint: {len(unused)} values were not taken: {unused}")
+            raise AssertionError(f"checkpoint: {len(unused)} values were not restored: {unused}")
         return self
 
     def assert_existing_objects_matched(self) -> Self:
-        """Say that every variable that the model has by now took a value from the checkpoint.
+        """Check that every existing variable of the model has a value from the checkpoint.
 
         Raises:
-            AssertionError: naming those that did not.
+            AssertionError: naming the others.
         """
         left = self._restoration.unrestored()
         if left:
@@ -66,27 +66,27 @@ class LoadStatus:
         return self
 
     def expect_partial(self) -> Self:
-        """Return this status: for programs that say so, since here nothing is said at the end."""
+        """Return this status; TensorFlow's method silences a warning that is never logged here."""
         return self
 
 
 def save_checkpoint(model: Trainer, prefix: Path, _: SaveOptions) -> None:
-    """Write the weights and the state of training under a prefix, and the file `checkpoint`.
+    """Write weights and training state under a prefix, and the file `checkpoint`.
 
     Raises:
-        UnwritableName: if layers or weights are in a dictionary under what is no name.
+        UnwritableName: if a dictionary of layers or weights has a key that is not a name.
     """
     write_bundle(prefix, checkpoint_tensors(model))
     write_checkpoint_state(prefix)
 
 
 def checkpoint_tensors(model: Trainer) -> list[NamedArray]:
-    """Return what a checkpoint of a model holds: tf_keras's own, then what it has no place for."""
+    """Return the tensors of a model's checkpoint: those of tf_keras, then the extra state."""
     return [*tensors_of(tree_of(model)), *extra_tensors(model)]
 
 
 def extra_tensors(model: Trainer) -> list[NamedArray]:
-    """Return what an exact resume needs and tf_keras does not keep, none if there is nothing."""
+    """Return the extra state that an exact resume needs and tf_keras does not save."""
     extras = pruned(tree_of(model, view=extra_children))
     tensors: list[NamedArray] = []
     if extras.children:
@@ -98,7 +98,7 @@ def extra_tensors(model: Trainer) -> list[NamedArray]:
 
 
 def checkpoint_at(source: Path) -> Path | None:
-    """Return the prefix of the checkpoint of that name, or in a SavedModel's folder."""
+    """Return the prefix of a checkpoint, given its prefix or a SavedModel's folder; else None."""
     prefixes = (source, source / "variables" / "variables")
     return next((prefix for prefix in prefixes if index_file(prefix).exists()), None)
 
@@ -106,23 +106,23 @@ def checkpoint_at(source: Path) -> Path | None:
 def load_checkpoint(
     model: Trainer, source: Path, *, by_name: bool = False, skip_mismatch: bool = False
 ) -> LoadStatus:
-    """Restore a model from a checkpoint; what it has not created yet is restored when it is.
+    """Restore a model from a checkpoint; variables created later are restored then.
 
     Raises:
         FormatNotOffered: for `by_name` and `skip_mismatch`.
-        FileNotFoundError: if there is none of that name.
-        UnreadableFile, MissingPart, WrongPart, WrongChecksum, NotReadHere: for a damaged one.
-        WeightsMismatch, OptimizerMismatch: if it does not fit; the model is as before.
+        FileNotFoundError: if there is no checkpoint with that prefix.
+        UnreadableFile, MissingPart, WrongPart, WrongChecksum, NotReadHere: for an invalid one.
+        WeightsMismatch, OptimizerMismatch: if it does not match the model, which is unchanged.
     """
     prefix = checkpoint_at(source) or source
     if by_name:
         raise FormatNotOffered(
-            f"{prefix}: by_name is for HDF5: a checkpoint's weights are found by their names anyway"
+            f"{prefix}: by_name is only for HDF5; a checkpoint always matches weights by name"
         )
     if skip_mismatch:
         raise FormatNotOffered(
-            f"{prefix}: skip_mismatch is for HDF5 and archives: a checkpoint's status tells what "
-            "was not restored"
+            f"{prefix}: skip_mismatch is only for HDF5 and archives; the status of a checkpoint's "
+            "load reports variables that were not restored"
         )
     with loading(prefix):
         bundle = open_bundle(prefix)
@@ -134,19 +134,19 @@ def load_checkpoint(
 
 
 def extras_graph(bundle: Bundle) -> Node | None:
-    """Return the root of the objects with state that TensorFlow does not keep, if there are any."""
+    """Return the root of the object graph of the extra state; None if there is none."""
     return _graph(bundle, EXTRAS_GRAPH_KEY) if EXTRAS_GRAPH_KEY in bundle.entries else None
 
 
 def _graph(bundle: Bundle, key: str) -> Node:
-    """Return the root of an object graph, all of whose tensors are in the bundle."""
+    """Return the root of an object graph after checking that the bundle has all its tensors."""
     data = bundle.read(key)
     if data.shape or data.dtype.kind != "O":
         raise WrongPart(f"{bundle.prefix}: {key!r}: expected one string, found {data.dtype}")
     root = decoded_graph(data.item(), where=f"{bundle.prefix}: {key!r}")
     for node in numbered(root):
         if node.key is not None and node.key not in bundle.entries:
-            raise MissingPart(f"{bundle.prefix}: no tensor {node.key!r}, which {key!r} names")
+            raise MissingPart(f"{bundle.prefix}: no tensor {node.key!r}; {key!r} names it")
     return root
 
 
@@ -156,7 +156,7 @@ def _optimized(bundle: Bundle) -> list[int] | None:
     places = bundle.read(OPTIMIZED_KEY)
     if places.ndim != 1 or places.dtype != np.int64:
         raise WrongPart(
-            f"{bundle.prefix}: {OPTIMIZED_KEY!r}: expected places, found shape {places.shape} of "
+            f"{bundle.prefix}: {OPTIMIZED_KEY!r}: expected indices, found shape {places.shape} of "
             f"{places.dtype}"
         )
     return [int(place) for place in places]

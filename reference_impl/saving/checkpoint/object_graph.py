@@ -1,4 +1,4 @@
-"""The object graph of a checkpoint: which tensor belongs to which object, by names from a root.
+"""The object graph of a checkpoint, which maps paths of names from a root object to tensors.
 
 Source: tensorflow/core/protobuf/trackable_object_graph.proto and
 https://www.tensorflow.org/guide/checkpoint#loading_mechanics.
@@ -15,21 +15,21 @@ from saveproof.reference_impl.saving.errors import UnwritableName, WrongPart
 from saveproof.reference_impl.state import NamedArray
 
 GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
-"""The key of the tensor that holds the graph of all others."""
+"""The key of the tensor that contains the object graph."""
 
 VALUE = "VARIABLE_VALUE"
-"""What a variable's tensor is called among its attributes."""
+"""The name of a variable's tensor among its attributes."""
 
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """An object: the objects that it holds, by their local names, and its value if it has one.
+    """An object: its children by local name, and its value if it is a variable.
 
     Attributes:
         full_name: of a variable; for information only.
-        value: what is to be written.
-        key: of the tensor in the bundle that was read.
-        slots: what an optimizer keeps for each variable, in the layout before TensorFlow 2.11.
+        value: to write.
+        key: of the tensor in a bundle that was read.
+        slots: an optimizer's slot variables, in the layout before TensorFlow 2.11.
     """
 
     children: dict[str, "Node"] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A slot variable of an optimizer: of which variable, its name, and the slot itself."""
+    """A slot variable of an optimizer: the variable, the slot's name, and the slot."""
 
     variable: Node
     name: str
@@ -49,7 +49,7 @@ class Slot:
 
 
 def numbered(root: Node) -> list[Node]:
-    """Return the nodes as files number them: breadth first in the order of names, slots last."""
+    """Return the nodes in the order of files: breadth first, sorted by name, slots last."""
     nodes = {id(root): root}
     queue = [root]
     slots: list[Node] = []
@@ -63,15 +63,15 @@ def numbered(root: Node) -> list[Node]:
 
 
 def tensors_of(root: Node, *, prefix: str = "", graph_key: str = GRAPH_KEY) -> list[NamedArray]:
-    """Return the graph's values under the keys that TensorFlow gives them, then the graph itself.
+    """Return the graph's values under TensorFlow's keys, then the encoded graph.
 
     Args:
-        root: the object that is saved.
-        prefix: of the values' keys; empty in TensorFlow's own.
+        root: the saved object.
+        prefix: of the values' keys; empty for TensorFlow's own.
         graph_key: of the graph.
 
     Raises:
-        UnwritableName: if a name has half of a pair of surrogates.
+        UnwritableName: if a name contains a lone surrogate.
     """
     nodes = numbered(root)
     _check_names(nodes)
@@ -112,13 +112,13 @@ def _check_names(nodes: Sequence[Node]) -> None:
                 name.encode()
             except UnicodeEncodeError as error:
                 raise UnwritableName(
-                    f"checkpoint: the name {name!r} is no text: {error.reason} at {error.start}; "
+                    f"checkpoint: invalid name {name!r}: {error.reason} at {error.start}; "
                     "rename the layer or the weight"
                 ) from error
 
 
 def _paths(root: Node) -> dict[int, str]:
-    """Return the path of names by which each node is reached first."""
+    """Return the first path of names to each node."""
     paths = {id(root): ""}
     queue = [root]
     for node in queue:
@@ -139,12 +139,12 @@ def _joined(path: str, name: str) -> str:
 
 
 def _escaped(name: str) -> str:
-    """Return a local name as a part of a key: slashes divide it, a dot begins what is no name."""
+    """Return a local name escaped for a key, in which slashes and leading dots are special."""
     return name.replace(".", "..").replace("/", ".S")
 
 
 def _with_values(nodes: Sequence[Node]) -> set[int]:
-    """Return the ids of the nodes that have a value, or below which there is one."""
+    """Return the ids of the nodes that have a value or a descendant with one."""
     found = {id(node) for node in nodes if node.value is not None}
     count = -1
     while count < len(found):
@@ -158,21 +158,21 @@ def _with_values(nodes: Sequence[Node]) -> set[int]:
 
 
 def decoded_graph(data: bytes, *, where: str) -> Node:
-    """Return the root of a graph that was read; its nodes have keys, no values.
+    """Return the root of a decoded graph, whose nodes have keys instead of values.
 
     Raises:
-        UnreadableFile: naming `where`, if the bytes hold no graph.
-        WrongPart: if it is empty, or a reference leads nowhere, or a name comes twice.
+        UnreadableFile: naming `where`, if the bytes are not a graph.
+        WrongPart: if the graph is empty, a reference is invalid, or a name occurs twice.
     """
     message = decoded("TrackableObjectGraph", data, where=where)
     nodes = [Node() for _ in message.nodes]
     if not nodes:
-        raise WrongPart(f"{where}: an object graph without objects")
+        raise WrongPart(f"{where}: expected objects in the object graph, found none")
     for number, (node, described) in enumerate(zip(nodes, message.nodes, strict=True)):
         place = f"{where}: object {number}"
         for child in described.children:
             if child.local_name in node.children:
-                raise WrongPart(f"{place}: two children are named {child.local_name!r}")
+                raise WrongPart(f"{place}: expected unique names, found {child.local_name!r} twice")
             node.children[child.local_name] = _node(nodes, child.node_id, place)
         node.slots = [
             Slot(
@@ -188,12 +188,12 @@ def decoded_graph(data: bytes, *, where: str) -> Node:
 
 def _node(nodes: Sequence[Node], number: int, place: str) -> Node:
     if not 0 <= number < len(nodes):
-        raise WrongPart(f"{place}: refers to object {number}, of {len(nodes)}")
+        raise WrongPart(f"{place}: expected one of {len(nodes)} objects, found number {number}")
     return nodes[number]
 
 
 def _set_value(node: Node, attributes: Sequence[Any], place: str) -> None:
-    """Take over the key of a variable's tensor; other attributes are of objects not read here."""
+    """Set the key of a variable's tensor; attributes of unsupported objects are ignored."""
     values = [attribute for attribute in attributes if attribute.name == VALUE]
     if len(values) > 1:
         raise WrongPart(f"{place}: expected one value, found {len(values)}")

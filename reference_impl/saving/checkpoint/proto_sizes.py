@@ -1,37 +1,37 @@
-"""How many messages encoded bytes hold: each takes a hundred bytes decoded, two encoded."""
+"""A limit on the number of protobuf messages in encoded bytes, each of which needs 100 bytes."""
 
 from typing import Any
 
 from saveproof.reference_impl.saving.errors import WrongPart
 
 MOST = 1 << 17
-"""Messages that any file may hold."""
+"""The number of messages that any file may contain."""
 
 SHORTEST = 8
-"""Bytes that a message has on average, where there are more: in graphs of Keras it has 16."""
+"""The smallest average size of a message beyond that number; in Keras's graphs it is 16 bytes."""
 
 _VARINT, _FIXED_64, _BYTES, _FIXED_32 = 0, 1, 2, 5
 
 
 def check_messages(descriptor: Any, data: bytes, *, where: str) -> None:
-    """Check that the bytes of a message do not hold far more messages than graphs do.
+    """Check that an encoded message does not contain far more messages than graphs do.
 
     Args:
         descriptor: of the message.
-        data: as it is encoded.
-        where: it was read.
+        data: the encoded message.
+        where: its origin, for messages.
 
     Raises:
-        WrongPart: if they do.
+        WrongPart: if it contains more.
     """
     most = max(MOST, len(data) // SHORTEST)
-    # Two bytes are the shortest that a message can have in another.
+    # A nested message has at least two bytes.
     if len(data) // 2 > most and _count(descriptor, data, most) > most:
         raise WrongPart(f"{where}: expected up to {most} messages in {len(data)} bytes, found more")
 
 
 def _count(descriptor: Any, data: bytes, most: int) -> int:
-    """Count the messages up to one more than the most; what is malformed is left to the parser."""
+    """Count messages, stopping above `most`; the parser reports malformed data."""
     within = [(descriptor, 0, len(data))]
     kinds: dict[str, dict[int, Any]] = {}
     count = 0

@@ -1,8 +1,8 @@
-"""TensorFlow's messages (checkpoint, graph, SavedModel, Keras metadata) in a pool of our own.
+"""TensorFlow's messages (checkpoint, graph, SavedModel, Keras metadata) in a separate pool.
 
 Compiled modules would pin a protobuf release and clash with TensorFlow's when both are imported;
-classes made from this table do neither. The bytes are TensorFlow's: same numbers, same types;
-enums are int32 here, and what nothing of ours reads (CollectionDef, GraphDebugInfo) is bytes.
+classes generated from this table do neither. The encoding is TensorFlow's: same numbers and types;
+enums are int32, and messages that are never read (CollectionDef, GraphDebugInfo) are bytes.
 Source: https://github.com/tensorflow/tensorflow/tree/master/tensorflow/core (framework, protobuf)
 """
 
@@ -146,9 +146,9 @@ FingerprintDef: 1 saved_model_checksum uint64, 2 graph_def_program_hash uint64,
 BoolValue: 1 value bool
 Any: 1 type_url string, 2 value bytes
 """
-"""A message a line: number, name and type of its fields; `*` repeats, `{key: value}` maps.
+"""One message per line: number, name and type of its fields.
 
-What stands in `name(...)` is one of which at most one is set.
+`*` marks a repeated field, `{key: value}` a map, and `name(...)` a oneof.
 """
 
 _FIELD = re.compile(r"(?:(\w+)\()?(\d+) (\w+) (\*?)(\w+|\{\w+: \w+\})(\))?(?:, |$)")
@@ -170,17 +170,17 @@ _SCALARS = {
 
 
 def encoded(message: Any) -> bytes:
-    """Return the message's bytes; maps are sorted by key, so that equal messages are equal."""
+    """Return the encoded message; maps are sorted by key, so equal messages have equal bytes."""
     data: bytes = message.SerializeToString(deterministic=True)
     return data
 
 
 def decoded(kind: str, data: bytes | memoryview, *, where: str) -> Any:
-    """Return the message of that kind which the bytes hold.
+    """Return a decoded message of that kind.
 
     Raises:
-        UnreadableFile: naming `where`, if they hold none.
-        WrongPart: if they hold far more messages than bytes of a graph do.
+        UnreadableFile: naming `where`, if the bytes are not such a message.
+        WrongPart: if it contains far more messages than a graph does.
     """
     message = MESSAGES[kind]()
     check_messages(message.DESCRIPTOR, bytes(data), where=where)
@@ -229,7 +229,7 @@ def _label(mark: str) -> Any:
 
 
 def _map_entry(message: Any, name: str, kind: str) -> str:
-    """Describe the pairs of a map inside the message; return their type's name."""
+    """Add the entry type of a map to the message and return its name."""
     entry_name = "".join(part.title() for part in name.split("_")) + "Entry"
     entry = message.nested_type.add(name=entry_name)
     entry.options.map_entry = True

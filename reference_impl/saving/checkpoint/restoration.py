@@ -1,4 +1,4 @@
-"""A checkpoint on its way into a model: what exists takes its values, the rest when it is created.
+"""Deferred restoration of a checkpoint: existing variables now, others when they are created.
 
 Source: https://www.tensorflow.org/guide/checkpoint#delayed_restorations.
 """
@@ -32,20 +32,20 @@ from saveproof.reference_impl.saving.model_state.assignments import WeightsMisma
 from saveproof.reference_impl.saving.model_state.optimized import weights_at
 
 OF_TRAINING = ("optimizer/", "keras_api/", "save_counter/")
-"""How the keys start of what is no weight of a layer."""
+"""Prefixes of keys that are not weights of layers."""
 
 _LOGGER = logging.getLogger(__name__)
 
 
 class Restoration:
-    """The values of a checkpoint, held until the variables that take them are there.
+    """The values of a checkpoint, restored as soon as their variables exist.
 
     Args:
-        model: whose variables take them.
-        bundle: where the values are.
-        weights: the graph that TensorFlow wrote, or that is like it.
-        extras: the graph of what only an exact resume needs, if there is one.
-        optimized: places among the model's weights of those that its optimizer was built with.
+        model: to restore.
+        bundle: the values.
+        weights: TensorFlow's object graph.
+        extras: the object graph of the extra state for an exact resume, if there is one.
+        optimized: positions in the model's weights of those that its optimizer was built with.
     """
 
     def __init__(
@@ -66,19 +66,19 @@ class Restoration:
         self._values: dict[str, np.ndarray] = {}
         self._optimized = optimized
         self._restored: set[Variable] = set()
-        self._told: set[Variable] = set()
+        self._warned_weights: set[Variable] = set()
         self._warned: set[str] = set()
         self._running = False
 
     def start(self) -> None:
-        """Restore what the model has, all or none, and wait for the rest.
+        """Restore all existing variables, or none after an error, and defer the others.
 
-        Shapes are compared before the values are read, and all are read before one is taken.
+        Shapes are compared before values are read, and all values are read before one is assigned.
 
         Raises:
-            WeightsMismatch: if a value is not of its variable's shape and dtype, or there is none
-                for any of the model's variables.
-            OptimizerMismatch: if the optimizer's state is of other variables or options.
+            WeightsMismatch: if a value does not have its variable's shape and dtype, or none of the
+                model's variables has a value.
+            OptimizerMismatch: if the optimizer's state belongs to other variables or options.
         """
         changes = self._changes()
         self._check_related(changes)
@@ -88,13 +88,13 @@ class Restoration:
             optimizer.unbuild()
         self._take(changes)
         if self._extras is not None:
-            # Metrics that are made later count what comes later.
+            # Metrics created later start from zero.
             self._extras.root.children.pop(METRICS, None)
         self._wait()
-        self._tell_left(_weights(self.model))
+        self._warn_missing(_weights(self.model))
 
     def advance(self) -> None:
-        """Restore what was created since.
+        """Restore variables created since the last call.
 
         Raises:
             WeightsMismatch, OptimizerMismatch: as for `start`.
@@ -106,16 +106,16 @@ class Restoration:
             with loading(self._bundle.prefix):
                 self._take(self._changes())
                 built = [layer for layer in self.model.flatten_layers() if layer.built]
-                self._tell_left([weight for layer in built for weight in layer.own_weights()])
+                self._warn_missing([weight for layer in built for weight in layer.own_weights()])
         finally:
             self._running = False
         self._wait()
 
     def _check_related(self, changes: Sequence[tuple[Variable, str]]) -> None:
-        """Refuse a checkpoint of which nothing but the state of training is the model's.
+        """Check that at least one weight of the model has a value in the checkpoint.
 
         Raises:
-            WeightsMismatch: naming what it holds, and what the model has.
+            WeightsMismatch: naming values in the checkpoint and weights of the model.
         """
         weights = set(_weights(self.model))
         names = [name for name in children(self.model) if name != "optimizer"]
@@ -125,31 +125,31 @@ class Restoration:
         if not weights and (not held or set(names) & set(self._weights.root.children)):
             return
         raise WeightsMismatch(
-            f"model {self.model.name!r}: the checkpoint {str(self._bundle.prefix)!r} has a value "
-            f"for none of its variables: expected some of {names[:5]}, found {held[:3]}..."
+            f"model {self.model.name!r}: the checkpoint {str(self._bundle.prefix)!r} has no value "
+            f"for any of its variables: expected some of {names[:5]}, found {held[:3]}..."
         )
 
     def _saved_before_the_first_step(self) -> list[Optimizer]:
-        """Return the optimizers with slots of which the checkpoint has none, at no step."""
+        """Return optimizers with slots that were saved before their first step, without slots."""
         return [
             held
             for node, held in self._weights.matched(self.model)
             if isinstance(held, Optimizer) and held.built and has_no_step(node, self._bundle.read)
         ]
 
-    def _tell_left(self, weights: Sequence[Variable]) -> None:
-        """Warn of weights that have no value in the checkpoint, of each once."""
-        left = [weight for weight in weights if weight not in self._restored | self._told]
-        self._told.update(left)
+    def _warn_missing(self, weights: Sequence[Variable]) -> None:
+        """Log a warning, once per weight, for weights without a value in the checkpoint."""
+        left = [weight for weight in weights if weight not in self._restored | self._warned_weights]
+        self._warned_weights.update(left)
         if left:
             names = [weight.name for weight in left]
             _LOGGER.warning(
-                "model %r: %d weights have no value in the checkpoint %r and keep theirs: %s",
+                "model %r: %d weights have no value in the checkpoint %r and are unchanged: %s",
                 *(self.model.name, len(names), str(self._bundle.prefix), names),
             )
 
     def stop(self) -> None:
-        """Wait for nothing any more."""
+        """Stop restoring variables that are created later."""
         self._waiting.clear()
         self._wait()
 
@@ -162,22 +162,23 @@ class Restoration:
         ]
 
     def incomplete(self) -> list[str]:
-        """Return the names of layers without all their weights, if there are values left for some.
+        """Return the names of layers that lack weights for which values are left.
 
-        A layer without weights has no number among those with weights, by which its node is found.
+        The node of a layer is found by its number among layers with weights, so a layer without
+        weights has no node.
         """
         left = [key for key in self.unused() if not key.startswith(OF_TRAINING)]
         layers = [layer for layer in self.model.flatten_layers() if layer is not self.model]
         return [layer.name for layer in layers if left and not layer.complete]
 
     def unused(self) -> list[str]:
-        """Return the keys of the values that nothing took yet."""
+        """Return the keys of values that have not been restored yet."""
         return [key for key in self._keys if key in self._waiting]
 
     def _changes(self) -> list[tuple[Variable, str]]:
-        """Return the variables that take a value now, and its key; all of them fit."""
+        """Return variables to restore now with the keys of their values, after checking them."""
         pairs: Pairs = []
-        # All are found first: a legacy optimizer's slots go by the weights that they are of.
+        # Match all weights first, since a legacy optimizer's slots refer to them.
         for node, held in list(self._weights.matched(self.model)):
             if isinstance(held, Optimizer):
                 pairs += self._of_optimizer(node, held)
@@ -195,7 +196,7 @@ class Restoration:
             self._check(variable, key)
             if keys.setdefault(key, variable) is not variable:
                 raise WrongPart(
-                    f"{self._bundle.prefix}: {key!r} is the value of two variables, "
+                    f"{self._bundle.prefix}: {key!r}: expected one variable, found "
                     f"{keys[key].name!r} and {variable.name!r}"
                 )
         return changes
@@ -224,9 +225,9 @@ class Restoration:
         entry = self._bundle.entries[key]
         if (entry.shape, entry.dtype) != (variable.shape, variable.dtype):
             raise WeightsMismatch(
-                f"model {self.model.name!r}: variable {variable.name!r} is of shape "
-                f"{variable.shape} and {variable.dtype}, the checkpoint's {key!r} of shape "
-                f"{entry.shape} and {entry.dtype}; nothing was changed"
+                f"model {self.model.name!r}: variable {variable.name!r}: expected shape "
+                f"{variable.shape} and dtype {variable.dtype}, found {key!r} of shape "
+                f"{entry.shape} and dtype {entry.dtype}; nothing was changed"
             )
 
     def _take(self, changes: Sequence[tuple[Variable, str]]) -> None:
@@ -237,7 +238,7 @@ class Restoration:
             self._restored.add(variable)
 
     def _wait(self) -> None:
-        """Have what is created later restored, as long as there are values that nothing took."""
+        """Restore variables created later, as long as there are values left."""
         rest = self.advance if self._waiting else None
         for layer in self.model.flatten_layers():
             object.__setattr__(layer, "restoring", rest)
@@ -250,7 +251,7 @@ def _keys(root: Node) -> list[str]:
 
 
 def _weights(model: Trainer) -> list[Variable]:
-    """Return the weights of a model, none as long as a model inside has not created its own."""
+    """Return the weights of a model; none while a nested model has not created its own."""
     try:
         return model.weights
     except UnbuiltModel:

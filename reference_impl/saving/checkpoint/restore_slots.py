@@ -1,4 +1,4 @@
-"""An optimizer's state from a checkpoint, in the layout of today's optimizers or the legacy ones.
+"""Restoration of an optimizer's state from a checkpoint, in the current or the legacy layout.
 
 Source: checkpoints that tf_keras 2.21 wrote with `optimizers` and `optimizers.legacy`.
 """
@@ -16,20 +16,20 @@ from saveproof.reference_impl.saving.checkpoint.object_graph import Node
 from saveproof.reference_impl.saving.model_state.optimizer_lists import OptimizerMismatch
 
 Pairs = list[tuple[Variable, Node]]
-"""A variable, and the saved object whose value it takes."""
+"""Variables with the saved objects whose values they get."""
 
 STANDARD = ("_iterations", "_learning_rate", "_current_learning_rate")
-"""The single variables that every optimizer has; others tell its class."""
+"""The single variables that every optimizer has; others identify its class."""
 
 
 @dataclass(slots=True)
 class OptimizerMatch:
-    """What an optimizer takes over.
+    """The match of an optimizer with a saved one.
 
     Attributes:
-        pairs: its variables that exist by now, with their values.
-        settled: keys of values that no variable takes, since the optimizer has the same already.
-        warnings: what is not taken over, in words.
+        pairs: the optimizer's existing variables, with their values.
+        settled: keys of values that need no variable, since the optimizer has an equal setting.
+        warnings: messages about values that are not restored.
     """
 
     pairs: Pairs = field(default_factory=list)
@@ -46,20 +46,20 @@ def match_optimizer(
     waiting: Collection[str],
     optimized: Sequence[Variable] | None,
 ) -> OptimizerMatch:
-    """Return what an optimizer takes over from a saved one.
+    """Return the match of an optimizer with a saved one.
 
-    State of an optimizer of another class is left, with a warning: this one starts afresh.
+    State of an optimizer of another class is not restored; a warning says so.
 
     Args:
         node: the saved optimizer.
-        optimizer: the one that takes its state.
+        optimizer: to restore.
         variables: the model's variables by their saved object.
         read: returns a value by its key.
-        waiting: keys of the values that nothing took yet.
-        optimized: the weights that the saved optimizer was built with, if the file states them.
+        waiting: keys of values that have not been restored yet.
+        optimized: the weights that the saved optimizer was built with, if the file contains them.
 
     Raises:
-        OptimizerMismatch: if it is of the same class, of other variables or options.
+        OptimizerMismatch: if a saved optimizer of the same class has other variables or options.
     """
     singles = {name: child for name, child in node.children.items() if child.key is not None}
     if not isinstance(optimizer, LegacyOptimizer) and not node.slots and "iter" not in singles:
@@ -76,7 +76,7 @@ def _of_legacy(
     optimizer: Optimizer,
     variables: Mapping[Node, Any],
 ) -> OptimizerMatch:
-    """Return what an optimizer takes over from one that was saved before TensorFlow 2.11."""
+    """Return the match with an optimizer that was saved before TensorFlow 2.11."""
     slots = {slot.name for slot in node.slots}
     names = slot_names(optimizer)
     legacy = optimizer if names is None else names.legacy_class()
@@ -94,7 +94,7 @@ def _of_legacy(
 
 
 def _check_legacy(optimizer: Optimizer, slots: Set[str]) -> None:
-    """Refuse the slots of a legacy optimizer that are not for this one."""
+    """Check that the slots of a legacy optimizer can be used by this one."""
     kind = type(optimizer).__name__
     where, names = f"optimizer {optimizer.name!r} ({kind})", slot_names(optimizer)
     if isinstance(optimizer, LegacyOptimizer):
@@ -105,16 +105,16 @@ def _check_legacy(optimizer: Optimizer, slots: Set[str]) -> None:
             )
     elif names is not None and slots and names.differs and names.alike_with not in slots:
         raise OptimizerMismatch(
-            f"{where}: the checkpoint holds the state of the legacy {kind}, before TensorFlow "
-            f"2.11, which computes otherwise ({names.differs}): compile with "
-            f"optimizers.legacy.{kind} to go on with it"
+            f"{where}: the checkpoint contains the state of the legacy {kind} from before "
+            f"TensorFlow 2.11, whose formula differs ({names.differs}); compile with "
+            f"optimizers.legacy.{kind} to use it"
         )
 
 
 def _legacy_names(
     optimizer: Optimizer,
 ) -> tuple[Mapping[str, Variable], Mapping[str, Sequence[Variable]]]:
-    """Return the single variables and the slots by the names that legacy checkpoints have."""
+    """Return the single variables and the slots by their names in legacy checkpoints."""
     if isinstance(optimizer, LegacyOptimizer):
         return {**optimizer.singles, **optimizer.hypers}, optimizer.slots
     rate = {} if optimizer.schedule is not None else {"learning_rate": optimizer.learning_rate}
@@ -132,7 +132,7 @@ def _of_today(
     optimizer: Optimizer,
     optimized: Sequence[Variable] | None,
 ) -> OptimizerMatch:
-    """Return what an optimizer takes over from one that was saved since TensorFlow 2.11."""
+    """Return the match with an optimizer that was saved by TensorFlow 2.11 or later."""
     lists = {name for name, child in node.children.items() if _is_slot_list(name, child)}
     others = singles.keys() - set(STANDARD)
     if not _same_class(optimizer, lists, others):
@@ -148,7 +148,7 @@ def _of_today(
 
 
 def has_no_step(node: Node, read: Callable[[str], np.ndarray]) -> bool:
-    """Say whether a saved optimizer had no slots yet, and no step had been taken."""
+    """Return whether a saved optimizer has no slots and took no step."""
     iterations = node.children.get("_iterations", node.children.get("iter"))
     slots = node.slots or any(_is_slot_list(name, child) for name, child in node.children.items())
     if slots or iterations is None or iterations.key is None:
@@ -161,7 +161,7 @@ def _is_slot_list(name: str, child: Node) -> bool:
 
 
 def _same_class(optimizer: Optimizer, lists: Set[str], others: Set[str]) -> bool:
-    """Say whether these lists of slots and single variables can be of the optimizer's class."""
+    """Return whether the optimizer's class may have these slot lists and single variables."""
     names = slot_names(optimizer)
     if names is None or not lists:
         return True
@@ -171,11 +171,11 @@ def _same_class(optimizer: Optimizer, lists: Set[str], others: Set[str]) -> bool
 
 
 def _left(optimizer: Optimizer, found: Set[str]) -> OptimizerMatch:
-    """Return that nothing is taken over, with the reason."""
+    """Return an empty match with a warning."""
     warning = (
-        f"optimizer {optimizer.name!r} ({type(optimizer).__name__}): the checkpoint holds the "
-        f"state of an optimizer of another class, {sorted(found)}: it is left, and this optimizer "
-        "starts afresh"
+        f"optimizer {optimizer.name!r} ({type(optimizer).__name__}): the checkpoint contains the "
+        f"state of an optimizer of another class, {sorted(found)}; it is not restored, and this "
+        "optimizer starts anew"
     )
     return OptimizerMatch(warnings=[warning])
 
@@ -185,13 +185,13 @@ def _check_optimized(optimizer: Optimizer, optimized: Sequence[Variable] | None)
     if optimized is not None and trained != list(optimized):
         ours, theirs = ([weight.name for weight in each] for each in (trained, optimized))
         raise OptimizerMismatch(
-            f"optimizer {optimizer.name!r}: trains the weights {ours}, the checkpoint's trained "
-            f"{theirs}; set the same layers trainable before the first step"
+            f"optimizer {optimizer.name!r}: expected state for the weights {ours}, found state "
+            f"for {theirs}; set the same layers trainable before the first step"
         )
 
 
 def _paired_slots(node: Node, optimizer: Optimizer) -> Pairs:
-    """Pair the slots by their place in the list of all, if they are in the same lists, too."""
+    """Match the slots by position, after checking that the lists are the same."""
     listed = node.children.get("_variables", Node()).children
     places = sorted(filter(str.isdecimal, listed), key=int)
     saved = [listed[place] for place in places if place != "0"]
@@ -226,7 +226,7 @@ def _settle(
     waiting: Collection[str],
     read: Callable[[str], np.ndarray],
 ) -> None:
-    """Settle the hyper-parameters: variables of a legacy optimizer, numbers of one of today."""
+    """Match hyper-parameters: variables of legacy optimizers, plain numbers of current ones."""
     config, taken = optimizer.get_config(), {id(child) for _, child in match.pairs}
     left = {name: str(child.key) for name, child in singles.items() if id(child) not in taken}
     for name, key in left.items():
@@ -236,6 +236,6 @@ def _settle(
         own, value = config.get(name, 0.0), read(key)
         if not isinstance(own, int | float) or np.float32(own) != np.float32(value):
             match.warnings.append(
-                f"optimizer {optimizer.name!r}: {name} is {own}, the checkpoint's was {value}: it "
-                "stays as compile was given it"
+                f"optimizer {optimizer.name!r}: {name}: expected {own} as given to compile(), "
+                f"found {value} in the checkpoint, which is ignored"
             )

@@ -1,4 +1,4 @@
-"""Which object of a checkpoint is which of a model's, found by the names of what holds them."""
+"""Matching of a checkpoint's objects with a model's, by their paths of names."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,11 +13,11 @@ from saveproof.reference_impl.saving.checkpoint.trackable import BY_NUMBER, WITH
 
 @dataclass(slots=True)
 class SavedTree:
-    """An object graph that was read, and which of its nodes is which of the model's objects.
+    """An object graph that was read, with the model's object for each of its nodes.
 
-    What is found first stays: a node is one object, and a variable or an optimizer one node. A
-    layer may be several nodes, as in TensorFlow: where the file has one more layer without
-    weights, `layer-0` is that one, and the model's first layer is `layer_with_weights-0`, too.
+    The first match counts: a node has one object, and a variable or an optimizer one node. As in
+    TensorFlow, a layer may have several nodes: if the file has an additional layer without weights
+    in front, the model's first layer matches both `layer-0` and `layer_with_weights-0`.
     """
 
     root: Node
@@ -26,7 +26,7 @@ class SavedTree:
     node_by: dict[Held, Node] = field(default_factory=dict)
 
     def bind(self, node: Node, held: Held) -> bool:
-        """Note that these are the same; say whether they are."""
+        """Match a node with an object; return whether they match."""
         if not isinstance(held, Layer | Optimizer | Variable):
             return True
         if self.held_by.get(node, held) is not held:
@@ -39,7 +39,7 @@ class SavedTree:
         return True
 
     def matched(self, model: Trainer) -> Iterator[tuple[Node, Held]]:
-        """Yield each node that is an object of the model by now, breadth first."""
+        """Yield each node that matches an existing object of the model, breadth first."""
         queue: list[tuple[Node, Held]] = [(self.root, model)]
         seen = {id(self.root)}
         for node, held in queue:
@@ -54,9 +54,9 @@ class SavedTree:
 
 
 def _first_names(node: Node) -> Iterator[tuple[str, Node]]:
-    """Yield the children by name: a layer with weights by its place among its like alone.
+    """Yield the children by name, layers with weights only as `layer_with_weights-<n>`.
 
-    So that a layer without weights can be put between them, as in TensorFlow.
+    As in TensorFlow, layers without weights can then be inserted between them.
     """
     weighed = {id(child) for name, child in node.children.items() if name.startswith(WITH_WEIGHTS)}
     for name, child in node.children.items():

@@ -1,4 +1,4 @@
-"""TensorFlow's numbers for types, and NumPy's types for them."""
+"""TensorFlow's type numbers and the corresponding NumPy dtypes."""
 
 import ml_dtypes
 import numpy as np
@@ -27,7 +27,7 @@ DTYPES: dict[int, np.dtype] = {
     22: np.dtype(np.uint32),
     23: np.dtype(np.uint64),
 }
-"""By TensorFlow's number; strings are arrays of `bytes` objects.
+"""NumPy dtypes by TensorFlow's number; strings are arrays of `bytes` objects.
 
 Source: tensorflow/core/framework/types.proto, `DataType`.
 """
@@ -36,10 +36,10 @@ _NUMBERS = {dtype: number for number, dtype in DTYPES.items()}
 
 
 def dtype_of(number: int, *, where: str) -> np.dtype:
-    """Return the dtype of a number.
+    """Return the NumPy dtype for TensorFlow's type number.
 
     Raises:
-        NotReadHere: naming `where`, for a type that has none.
+        NotReadHere: naming `where`, for a type without a NumPy dtype.
     """
     if number not in DTYPES:
         raise NotReadHere(
@@ -49,7 +49,7 @@ def dtype_of(number: int, *, where: str) -> np.dtype:
 
 
 def number_of(dtype: np.dtype, *, where: str) -> int:
-    """Return TensorFlow's number of a dtype.
+    """Return TensorFlow's type number for a dtype.
 
     Raises:
         UnwritableName: naming `where`, for a dtype that TensorFlow lacks.

@@ -1,4 +1,4 @@
-"""A model as a checkpoint sees it: what holds what, under the names that tf_keras gives.
+"""The object graph of a model, with tf_keras's names.
 
 Source: https://www.tensorflow.org/guide/checkpoint#loading_mechanics for attributes, lists and
 dictionaries, and tf_keras's `Functional._layer_checkpoint_dependencies` for the layers of a graph.
@@ -18,23 +18,23 @@ from saveproof.reference_impl.saving.checkpoint.object_graph import Node, Slot
 from saveproof.reference_impl.saving.errors import UnwritableName
 
 Held = Any
-"""A Layer, Variable or Optimizer, or a list, tuple or dictionary in which there are any."""
+"""A Layer, Variable or Optimizer, or a list, tuple or dictionary that contains any."""
 
 View = Callable[[Held], Mapping[str, Held]]
-"""What something holds, by name: all that TensorFlow keeps of it, or the rest."""
+"""Returns an object's children by name: those that TensorFlow saves, or the extra state."""
 
 METRICS = "metrics"
-"""The name of the metrics' state among the extras of a model."""
+"""The name of the metrics' state in the extra state of a model."""
 
 WITH_WEIGHTS = "layer_with_weights-"
 BY_NUMBER = "layer-"
 
 CELL_WEIGHTS = ("kernel", "recurrent_kernel", "bias")
-"""The weights that tf_keras's recurrent layers keep in a cell, a layer of its own."""
+"""The weights that tf_keras's recurrent layers store in a separate cell layer."""
 
 
 def children(held: Held) -> Mapping[str, Held]:
-    """Return what something holds directly, by the names that tf_keras gives it."""
+    """Return an object's direct children by tf_keras's names."""
     if isinstance(held, Layer):
         return _of_layer(held)
     if isinstance(held, Optimizer):
@@ -48,13 +48,13 @@ def children(held: Held) -> Mapping[str, Held]:
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """State beside the weights, by name; or more of it."""
+    """A nested mapping of state variables that are not weights."""
 
     by_name: Mapping[str, "Variable | States"]
 
 
 def extra_children(held: Held) -> Mapping[str, Held]:
-    """Return what leads to state that tf_keras does not keep: of generators, recurrent, metrics."""
+    """Return children with state that tf_keras does not save: generators, recurrent, metrics."""
     if isinstance(held, States):
         return held.by_name
     found = {
@@ -95,9 +95,9 @@ def _of_layer(layer: Layer) -> dict[str, Held]:
 
 
 def _by_number(model: Trainer) -> dict[str, Layer]:
-    """Return the layers by their place, those with weights also by that among their like.
+    """Return the layers as `layer-<n>`, and those with weights as `layer_with_weights-<n>` too.
 
-    The latter end at the first layer that is not built: whether it has weights is not known yet.
+    The latter end at the first unbuilt layer, which may or may not have weights.
     """
     found: dict[str, Layer] = {}
     known, count = True, 0
@@ -117,7 +117,7 @@ def _is_built(layer: Layer) -> bool:
 
 
 def _by_own_name(layer: Layer) -> dict[str, Variable]:
-    """Return the weights that the layer created, under the names that it gave them."""
+    """Return the weights that the layer created, by name."""
     found: dict[str, Variable] = {}
     for weight in layer.created_weights:
         name = weight.name.removesuffix(":0").rpartition("/")[2]
@@ -130,7 +130,7 @@ def _by_own_name(layer: Layer) -> dict[str, Variable]:
 
 
 def _holds_any(value: Any, *, without: set[int] | None = None) -> bool:
-    """Say whether this is a layer or a variable, or a container with one in it."""
+    """Return whether this is a layer, a variable, or a container of some."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list | tuple):
@@ -157,13 +157,13 @@ def _of_optimizer(optimizer: Optimizer) -> dict[str, Held]:
         "_iterations": optimizer.iterations,
         rate: optimizer.learning_rate,
         **slot_lists(optimizer),
-        # What is made with the slots, as in tf_keras.
+        # These are created with the slots, as in tf_keras.
         **(optimizer.extra_state if optimizer.built else {}),
     }
 
 
 def tree_of(root: Held, *, view: View = children) -> Node:
-    """Return the object graph below something, each object in it once."""
+    """Return the object graph below a root, with each object once."""
     made: dict[int, Node] = {}
 
     def node_of(held: Held) -> Node:
@@ -203,7 +203,7 @@ def variables_below(root: Held) -> list[Variable]:
 
 
 def pruned(root: Node) -> Node:
-    """Return the graph without what leads to no value."""
+    """Return the graph without nodes that lead to no value."""
     kept: dict[int, Node] = {}
 
     def worth(node: Node) -> bool:

@@ -1,1 +1,1 @@
-"""Configurations in the words of Keras 2 and of Keras 3."""
+"""Configurations in the forms of Keras 2 and Keras 3."""

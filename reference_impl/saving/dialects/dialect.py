@@ -1,4 +1,4 @@
-"""The two dialects in which Keras describes a model: that of Keras 2, and that of Keras 3."""
+"""The two dialects of configurations: those of Keras 2 and Keras 3."""
 
 from enum import StrEnum
 from typing import Any
@@ -8,21 +8,21 @@ from saveproof.reference_impl.state import KERAS_3_VERSION, KERAS_VERSION
 
 
 class Dialect(StrEnum):
-    """In whose words a file is written: one file is not for both to read."""
+    """The Keras version whose form of configurations a file has; the other cannot load it."""
 
     KERAS = "keras"
     TF_KERAS = "tf_keras"
 
 
 VERSIONS = {Dialect.KERAS: KERAS_3_VERSION, Dialect.TF_KERAS: KERAS_VERSION}
-"""The release that a file of each dialect gives as its writer."""
+"""The Keras release that is written into files of each dialect."""
 
 
 def dialect_of_version(version: str) -> Dialect:
-    """Return the dialect that a release writes.
+    """Return the dialect of a Keras release.
 
     Raises:
-        MalformedEntry: if it is no release of Keras 2 or later.
+        MalformedEntry: if it is not a release of Keras 2 or later.
     """
     if not version[:1].isdecimal() or version[0] in "01":
         raise MalformedEntry(f"expected a keras_version of 2 or later, found {version!r}")
@@ -30,9 +30,9 @@ def dialect_of_version(version: str) -> Dialect:
 
 
 def dialect_of_entry(entry: Any) -> Dialect:
-    """Return the dialect of a model's entry, by how its input layers spell their shape.
+    """Return the dialect of a model's entry, from its input layers' name for the shape.
 
-    An entry without any is the same in both.
+    An entry without input layers is the same in both.
     """
     return Dialect.KERAS if _says(entry, "batch_shape") else Dialect.TF_KERAS
 

@@ -1,7 +1,7 @@
-"""Layers and models as entries in either dialect: for `.keras`, and Keras 3's for HDF5.
+"""Entries of layers and models in either dialect, for `.keras` and for Keras 3's HDF5 files.
 
-What is written for Keras 3 has only keys that every release since 3.0 takes; they are those that
-the layers of 3.0.5 know, https://github.com/keras-team/keras/tree/v3.0.5/keras/layers.
+Entries for Keras 3 have only keys that every release since 3.0 accepts: those of the layers in
+https://github.com/keras-team/keras/tree/v3.0.5/keras/layers.
 """
 
 from collections import Counter
@@ -45,65 +45,65 @@ _UNKNOWN_TO_KERAS_3 = ("batch_input_shape", "implementation", "input_length", "t
 _UNKNOWN_OF_DEPTHWISE = ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint")
 
 OTHER_ACTIVATIONS = {"hard_sigmoid": "keras_2_hard_sigmoid"}
-"""Activations that are others in Keras 3 by the same name, and what they are written as for it.
+"""Activations whose name means another function in Keras 3, and the name written instead.
 
-No release knows it: a reader refuses, rather than compute something else.
+No Keras release knows that name, so a load fails rather than compute another function.
 """
 
 SAME_ACTIVATIONS = {"keras_3_hard_sigmoid": "hard_sigmoid"}
-"""Activations of Keras 3 that have another name here, and Keras 3's own name."""
+"""Our names of Keras 3's activations that differ from Keras 3's own."""
 
 OLDER_NAMES = {"Orthogonal": "OrthogonalInitializer"}
-"""Classes of initializers by the only name that Keras 3.0 knows; later releases know both."""
+"""The names of initializer classes that Keras 3.0 accepts; later releases accept both."""
 
 _ACTIVATIONS = ("activation", "recurrent_activation")
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """How entries are written.
+class EntryForm:
+    """The form of entries.
 
     Attributes:
-        dialect: in whose words.
-        whole: with the module and the registered name beside the class, as in `.keras`; HDF5 has
-            the class and its config alone.
-        shared: the numbers of layers that stand in several places, by their identity.
+        dialect: of the entries.
+        with_module: whether entries have module and registered name, as in `.keras`; those in HDF5
+            have only class name and config.
+        shared: the numbers of shared layers, by `id`.
     """
 
     dialect: Dialect
-    whole: bool = True
+    with_module: bool = True
     shared: Mapping[int, int] = field(default_factory=dict)
 
 
-def entry_of(layer: Layer, words: Words) -> Entry:
+def entry_of(layer: Layer, form: EntryForm) -> Entry:
     """Return the entry of a layer or model.
 
     Raises:
         NotImplementedError: if it has no configuration.
     """
-    config = config_of(layer, words)
+    config = config_of(layer, form)
     name = name_beside(layer, config)
-    if not words.whole:
+    if not form.with_module:
         return {"class_name": class_name(layer), "config": config, **name}
     kind = type(layer)
     named: Entry = {"module": "keras.layers", "class_name": kind.__name__}
     registered: str | None = None
     if _is(layer, "Functional"):
-        named = {"module": FUNCTIONAL_MODULES[words.dialect], "class_name": "Functional"}
+        named = {"module": FUNCTIONAL_MODULES[form.dialect], "class_name": "Functional"}
         registered = "Functional"
     elif _is(layer, "Sequential"):
         named["module"] = "keras"
     elif not is_built_in(kind):
         named["module"], registered = None, registered_name(kind)
     entry = {**named, "config": config, "registered_name": registered, **name}
-    if id(layer) in words.shared:
-        entry["shared_object_id"] = words.shared[id(layer)]
+    if id(layer) in form.shared:
+        entry["shared_object_id"] = form.shared[id(layer)]
     shape = None if named["module"] else _built_for(layer)
     return entry if shape is None else {**entry, "build_config": {"input_shape": shape}}
 
 
 def shared_layers(model: Layer) -> dict[int, int]:
-    """Return numbers for the layers that are held by more than one, by their identity."""
+    """Return numbers for layers that several layers contain, by `id`."""
     holders = Counter(id(held) for layer in model.flatten_layers() for held in layer.sublayers())
     shared = [identity for identity, count in holders.items() if count > 1]
     return {identity: number for number, identity in enumerate(shared, 1)}
@@ -118,41 +118,41 @@ def _configured_as(layer: Layer, name: str) -> bool:
 
 
 def _built_for(layer: Layer) -> Any:
-    """Return the input shape for which the user's own class was built, as lists."""
+    """Return the input shape that a user's layer was built for, as lists."""
     if isinstance(layer, Trainer) and layer.called_on is not None:
         return map_leaves(lambda symbol: list(symbol.shape), layer.called_on)
     return _plain(layer.built_shape)
 
 
-def config_of(layer: Layer, words: Words) -> Entry:
+def config_of(layer: Layer, form: EntryForm) -> Entry:
     """Return the configuration of a layer or model."""
     graph = layer.graph if isinstance(layer, Trainer) else None
     layer.check_config()
     if _configured_as(layer, "Sequential"):
-        return _sequential_config(layer, words)
+        return _sequential_config(layer, form)
     if graph and _configured_as(layer, "Functional") and not layer.makes_own_graph:
-        return {"name": layer.name, "trainable": layer.trainable, **_graph_config(graph, words)}
-    config = stated_config(layer, lambda inner: entry_of(inner, words))
-    if words.dialect is Dialect.KERAS:
+        return {"name": layer.name, "trainable": layer.trainable, **_graph_config(graph, form)}
+    config = stated_config(layer, lambda inner: entry_of(inner, form))
+    if form.dialect is Dialect.KERAS:
         config = _keras_3_config(layer, config)
     return config
 
 
-def _sequential_config(model: Layer, words: Words) -> Entry:
+def _sequential_config(model: Layer, form: EntryForm) -> Entry:
     config: Entry = {"name": model.name}
-    if words.dialect is Dialect.KERAS or not model.trainable:
+    if form.dialect is Dialect.KERAS or not model.trainable:
         config["trainable"] = model.trainable
-    entries = [entry_of(layer, words) for layer in model.sublayers()]
-    if words.dialect is Dialect.KERAS:
+    entries = [entry_of(layer, form) for layer in model.sublayers()]
+    if form.dialect is Dialect.KERAS:
         entries = [_alone(entry) for entry in entries]
     return config | {"layers": entries}
 
 
 def _alone(entry: Entry) -> Entry:
-    """Return the entry of a graph inside a Sequential with its one tensor out of its list.
+    """Return the entry of a graph inside a Sequential, with its single tensor not in a list.
 
-    Keras 3 hands a list of one on to the next layer, which then takes a list of shapes for its
-    own; releases before 3.4 know no other form, and fail on it.
+    Keras 3 passes a list of one tensor on to the next layer, which then fails on a list of shapes.
+    Releases before 3.4 accept only the list, and fail.
     """
     if entry["class_name"] != "Functional":
         return entry
@@ -179,10 +179,10 @@ def _keras_3_config(layer: Layer, config: Mapping[str, Any]) -> Entry:
     elif isinstance(layer, LeakyReLU):
         kept["negative_slope"] = kept.pop("alpha")
     elif isinstance(layer, Bidirectional):
-        # Keras 3 finds the wrapped layers by their modules, in HDF5, too.
+        # Keras 3 needs the modules of the wrapped layers even in HDF5.
         both = {"layer": layer.forward_layer, "backward_layer": layer.backward_layer}
-        whole = Words(Dialect.KERAS)
-        kept |= {name: entry_of(wrapped, whole) for name, wrapped in both.items()}
+        complete = EntryForm(Dialect.KERAS)
+        kept |= {name: entry_of(wrapped, complete) for name, wrapped in both.items()}
     if isinstance(axis := kept.get("axis"), list | tuple) and len(axis) == 1:
         kept["axis"] = axis[0]
     for key in _ACTIVATIONS:
@@ -214,11 +214,11 @@ def _plain(shape: Any) -> Any:
     return [_plain(size) for size in shape] if isinstance(shape, list | tuple) else shape
 
 
-def _graph_config(graph: Graph, words: Words) -> Entry:
+def _graph_config(graph: Graph, form: EntryForm) -> Entry:
     def entry(layer: Layer) -> Entry:
-        return entry_of(layer, words)
+        return entry_of(layer, form)
 
-    if words.dialect is Dialect.TF_KERAS:
+    if form.dialect is Dialect.TF_KERAS:
         return graph_config(graph, entry)
     address, kept = graph_addresses(graph, first=lambda _: 0)
     return {
@@ -252,7 +252,7 @@ def _keras_3_call(node: Node, address: Callable[[KerasTensor], list[Any]]) -> En
 
     inputs, arguments = node.inputs, dict(node.arguments)
     if isinstance(node.layer, Recurrent) and isinstance(inputs, list | tuple):
-        # Keras 3 has the initial states by keyword only.
+        # Keras 3 accepts initial states only as a keyword argument.
         inputs, *states = inputs
         arguments |= {"initial_state": states} if states else {}
     return {
@@ -262,7 +262,7 @@ def _keras_3_call(node: Node, address: Callable[[KerasTensor], list[Any]]) -> En
 
 
 def read_entry(entry: Any, dialect: Dialect) -> Any:
-    """Return an entry with what Keras 3 means otherwise by the same name under our name for it."""
+    """Return an entry with our names for Keras 3 functions whose names mean others here."""
     if dialect is Dialect.TF_KERAS:
         return entry
     ours = {name: own for own, name in SAME_ACTIVATIONS.items()}

@@ -1,4 +1,4 @@
-"""Models from their configurations in either dialect."""
+"""Construction of models from configurations in either dialect."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,21 +15,21 @@ from saveproof.reference_impl.saving.json_text import json_value
 def model_from_config(
     config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
 ) -> Layer:
-    """Return the model that an entry {class_name, config} describes, with fresh weights.
+    """Return a model from its entry {class_name, config}, with fresh weights.
 
     Raises:
-        MalformedEntry: if it is not what `get_config` returns; the keys to what is wrong are named.
-        UnknownLayer: for a class that must be given in `custom_objects`.
+        MalformedEntry: if the entry is invalid; names the keys of the invalid part.
+        UnknownLayer: for a class that must be passed in `custom_objects`.
     """
     with custom_object_scope(custom_objects or {}), at():
         return deserialize_layer(read_entry(config, dialect_of_entry(config)))
 
 
 def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) -> Layer:
-    """Return the model that `to_json` described, with fresh weights.
+    """Return a model from the result of `to_json`, with fresh weights.
 
     Raises:
-        MalformedEntry: if the text is not such JSON.
+        MalformedEntry: if the text is not the JSON of a model.
     """
     entry = json_value(text, where="model_from_json", error=MalformedEntry)
     return model_from_config(entry, custom_objects)

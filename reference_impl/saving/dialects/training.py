@@ -18,22 +18,22 @@ _UNKNOWN_TO_KERAS_3: Mapping[str, tuple[Any, ...]] = {
     "ignore_class": (None,),
     "name": (None,),
 }
-"""Keys of Keras 2, with the values for which they are left out; `...` is any."""
+"""Keys of Keras 2, with the values for which they are omitted; `...` is any value."""
 
 
-def compile_config(compiled: Compiled, dialect: Dialect, *, whole: bool = True) -> Entry:
-    """Return what `compile` was told, as `.keras` has it, or HDF5 of Keras 3 if not `whole`."""
-    told = compiled.arguments
+def compile_config(compiled: Compiled, dialect: Dialect, *, with_module: bool = True) -> Entry:
+    """Return the arguments of `compile` for `.keras`; for Keras 3's HDF5 without modules."""
+    arguments = compiled.arguments
     prefixes = _prefixes(compiled)
 
     def written(item: Any, serialize: Any) -> Any:
         if not callable(item):
             return item
-        found = serialize(item, use_legacy_format=not whole)
+        found = serialize(item, use_legacy_format=not with_module)
         return _keras_3(found) if dialect is Dialect.KERAS else found
 
     def loss(item: Any) -> Any:
-        if isinstance(item, str) and dialect is Dialect.KERAS and not whole:
+        if isinstance(item, str) and dialect is Dialect.KERAS and not with_module:
             return _long_name(item)
         return written(item, losses.serialize)
 
@@ -45,27 +45,27 @@ def compile_config(compiled: Compiled, dialect: Dialect, *, whole: bool = True) 
     if dialect is Dialect.KERAS:
         optimizer = _keras_3(optimizer)
     settings = {
-        "loss": map_leaves(loss, told.loss),
-        "metrics": map_leaves(metric, told.metrics),
-        "loss_weights": told.loss_weights,
-        "weighted_metrics": map_leaves(metric, told.weighted_metrics),
-        "run_eagerly": bool(told.run_eagerly),
+        "loss": map_leaves(loss, arguments.loss),
+        "metrics": map_leaves(metric, arguments.metrics),
+        "loss_weights": arguments.loss_weights,
+        "weighted_metrics": map_leaves(metric, arguments.weighted_metrics),
+        "run_eagerly": bool(arguments.run_eagerly),
     }
-    if whole:
+    if with_module:
         return {"optimizer": optimizer, **settings}
     plain = {key: optimizer[key] for key in ("class_name", "config")}
     return {**settings, "optimizer_config": plain}
 
 
 def _long_name(loss: str) -> str:
-    """Return a loss's own name for an alias: Keras 3 reads no 'mse' in HDF5, not even its own."""
+    """Return a loss's full name for an alias such as 'mse', which Keras 3 cannot load from HDF5."""
     if loss in active_custom_objects():
         return loss
     return str(getattr(losses.get(loss), "__name__", loss))
 
 
 def _keras_3(entry: Any) -> Any:
-    """Return an entry of a loss, metric or optimizer as Keras 3 takes it."""
+    """Return the entry of a loss, metric or optimizer in Keras 3's form."""
     if not isinstance(entry, Mapping):
         return entry
     if "config" in entry and isinstance(entry["config"], Mapping):
@@ -82,13 +82,13 @@ def _keras_3_arguments(config: Mapping[str, Any]) -> Entry:
     if kept.get("reduction") == "auto":
         kept["reduction"] = "sum_over_batch_size"
     if kept.get("axis") == -1:
-        # Not all that have the argument in Keras 2 had it in Keras 3.0; it is the default.
+        # Some classes with this argument in Keras 2 lack it in Keras 3.0; omit its default.
         del kept["axis"]
     return kept
 
 
 def _prefixes(compiled: Compiled) -> dict[int, str]:
-    """Return what a model of several outputs puts before the name of each metric, by identity."""
+    """Return the prefix of each metric's name in a model with several outputs, by `id`."""
     if len(compiled.names) < 2:
         return {}
     return {
@@ -101,7 +101,7 @@ def _prefixes(compiled: Compiled) -> dict[int, str]:
 
 
 def _unprefixed(entry: Any, prefix: str) -> Any:
-    """Return a metric's entry under the name that the user gave it, without the output's."""
+    """Return a metric's entry with the user's name, without the output's."""
     if not prefix:
         return entry
     name = str(entry["config"]["name"]).removeprefix(prefix)

@@ -1,1 +1,1 @@
-"""HDF5: the layout of Keras 2, and that of `.weights.h5`."""
+"""HDF5 files in the layout of Keras 2 and in that of `.weights.h5`."""

@@ -1,4 +1,4 @@
-"""A model's state in the words of either dialect, as HDF5 files and archives hold it."""
+"""Conversion of a model's state to and from either dialect, for HDF5 files and archives."""
 
 import zlib
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from saveproof.reference_impl.engine.trainer import Trainer
 from saveproof.reference_impl.plain import json_text
 from saveproof.reference_impl.saving.dialects.dialect import VERSIONS, Dialect
 from saveproof.reference_impl.saving.dialects.entries import (
-    Words,
+    EntryForm,
     entry_of,
     read_entry,
     shared_layers,
@@ -27,29 +27,29 @@ from saveproof.reference_impl.state import (
 )
 
 WRITTEN = "written"
-"""Key of the extras' own words: a checksum of those of the dialect beside which they stand."""
+"""Key in `Extras.own`: a checksum of the dialect's entries that were written with it."""
 
 
 def keras_2_state(model: Trainer, state: ModelState) -> ModelState:
-    """Return a model's state as HDF5 of Keras 2 has it, with word of layers in several models."""
+    """Return a model's state for Keras 2's HDF5; the extras record layers shared by models."""
     shared = shared_layers(model)
     if not shared or state.extras is None:
         return state
     own = {
         WRITTEN: _digest(state.architecture, state.training),
-        "architecture": entry_of(model, Words(Dialect.TF_KERAS, shared=shared)),
+        "architecture": entry_of(model, EntryForm(Dialect.TF_KERAS, shared=shared)),
     }
     return replace(state, extras=replace(state.extras, own=own))
 
 
 def keras_3_state(model: Trainer, state: ModelState) -> ModelState:
-    """Return a model's state as Keras 3 has it in HDF5."""
+    """Return a model's state for Keras 3's HDF5."""
     compiled = model.compiled
     training, optimizer = state.training, state.optimizer
     if compiled is not None and training is not None:
-        training = compile_config(compiled, Dialect.KERAS, whole=False)
+        training = compile_config(compiled, Dialect.KERAS, with_module=False)
         optimizer = optimizer_list(compiled.optimizer, Dialect.KERAS)
-    architecture = entry_of(model, Words(Dialect.KERAS, whole=False))
+    architecture = entry_of(model, EntryForm(Dialect.KERAS, with_module=False))
     return ModelState(
         architecture,
         keras_3_weights(state.weights),
@@ -61,7 +61,7 @@ def keras_3_state(model: Trainer, state: ModelState) -> ModelState:
 
 
 def keras_3_weights(weights: WeightsState) -> WeightsState:
-    """Return weights under the names that Keras 3 gives them, without a number of the output."""
+    """Return weights with Keras 3's names, which omit the output's number."""
 
     def named(arrays: Sequence[NamedArray]) -> tuple[NamedArray, ...]:
         return tuple(NamedArray(item.name.removesuffix(":0"), item.value) for item in arrays)
@@ -74,12 +74,15 @@ def keras_3_weights(weights: WeightsState) -> WeightsState:
 
 
 def extras_in_dialect(model: Trainer, state: ModelState, dialect: Dialect, *written: Any) -> Extras:
-    """Return the extras with what the dialect has no words for, beside what is `written` in its."""
+    """Return the extras with the entries that the dialect cannot express.
+
+    `written` are the dialect's entries, whose checksum is added.
+    """
     extras = state.extras or Extras()
     own: dict[str, Any] = {WRITTEN: _digest(*written)}
     if dialect is Dialect.KERAS:
-        words = Words(Dialect.TF_KERAS, shared=shared_layers(model))
-        own["architecture"] = entry_of(model, words)
+        form = EntryForm(Dialect.TF_KERAS, shared=shared_layers(model))
+        own["architecture"] = entry_of(model, form)
     if state.training is None or model.compiled is None:
         return replace(extras, own=own)
     own["training"] = compile_config(model.compiled, Dialect.TF_KERAS)
@@ -88,9 +91,9 @@ def extras_in_dialect(model: Trainer, state: ModelState, dialect: Dialect, *writ
 
 
 def from_dialect(state: ModelState, dialect: Dialect, *written: Any) -> ModelState:
-    """Return a state that was read in our words: the file's own ones where it has them.
+    """Return a state that was read, with the entries in `Extras.own` if they are still valid.
 
-    They count as long as what is `written` in the dialect's words is as it was written with them.
+    They are valid unless another program has changed the entries `written` in the dialect.
     """
     own = (state.extras.own if state.extras is not None else None) or {}
     if own.get(WRITTEN) != _digest(*written):
@@ -112,7 +115,7 @@ def from_dialect(state: ModelState, dialect: Dialect, *written: Any) -> ModelSta
 
 
 def hdf5_training(settings: Entry | None) -> Entry | None:
-    """Return compile settings in the words of HDF5, which has the optimizer under another key."""
+    """Return compile settings for HDF5, which has another key for the optimizer."""
     if not settings:
         return None
     rest = {key: value for key, value in settings.items() if key != "optimizer"}
@@ -120,5 +123,5 @@ def hdf5_training(settings: Entry | None) -> Entry | None:
 
 
 def _digest(*entries: Any) -> int:
-    """Return a checksum of entries, by which another program's changes in them show."""
+    """Return a checksum of entries, to detect changes by other programs."""
     return zlib.crc32(json_text(entries, sort_keys=True).encode())

@@ -1,4 +1,4 @@
-"""The extra state in an HDF5 file: one group, which every other reader passes over."""
+"""The extra state in an HDF5 file: one group, which other readers ignore."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.loading import at
 from saveproof.reference_impl.plain import json_text
 from saveproof.reference_impl.saving.errors import MissingPart, WrongPart
@@ -17,14 +17,14 @@ from saveproof.reference_impl.state import Extras
 EXTRAS_GROUP = "saveproof_state"
 
 OWN = f"{EXTRAS_GROUP}.index.own"
-"""Where the words of Keras 2 stand, for messages."""
+"""The place of Keras 2's entries, for messages."""
 
 Shapes = Sequence[tuple[Sequence[int | None], Sequence[int | None]]]
-"""Of each output's targets and predictions."""
+"""Shapes of each output's targets and predictions."""
 
 
 class ExtrasIndex(TypedDict):
-    """What the index of the extra state holds at least."""
+    """The required keys in the index of the extra state."""
 
     trainable: Sequence[bool]
     optimized: Sequence[int]
@@ -36,7 +36,7 @@ class ExtrasIndex(TypedDict):
 
 
 class Own(TypedDict, total=False):
-    """The words of Keras 2, or of `.weights.h5` the optimizer's class."""
+    """Keras 2's entries; in `.weights.h5`, the optimizer's class."""
 
     written: int
     architecture: Mapping[str, Any]
@@ -45,9 +45,9 @@ class Own(TypedDict, total=False):
 
 
 def write_extras(parent: GroupWriter, extras: Extras) -> None:
-    """Write the extras as one dataset of bytes and, in an attribute, what lies where in it.
+    """Write the extras as one dataset of bytes, and an index of it in an attribute.
 
-    A dataset for each of them would cost more than all of Keras's own.
+    Separate datasets would take longer to write than all of Keras's.
     """
     group = parent.group(EXTRAS_GROUP)
     arrays = {f"layers/{name}": value for name, value in extras.layer_states.items()}
@@ -68,7 +68,7 @@ def write_extras(parent: GroupWriter, extras: Extras) -> None:
 
 
 def read_extras(root: Part) -> Extras | None:
-    """Return the extras of a file, None if it has none.
+    """Return the extras of a file; None if it has none.
 
     Raises:
         MissingPart, WrongPart: if they are incomplete.
@@ -80,7 +80,7 @@ def read_extras(root: Part) -> Extras | None:
         index = group.json("index")
         if index is None or not set(index) >= ExtrasIndex.__required_keys__:
             raise MissingPart(f"{root.source}: group {EXTRAS_GROUP!r} has no complete index")
-        parts = _unpacked(group, fitted(index, ExtrasIndex))
+        parts = _unpacked(group, checked(index, ExtrasIndex))
     return Extras(
         trainable=tuple(bool(flag) for flag in index["trainable"]),
         layer_states=parts["layers"],

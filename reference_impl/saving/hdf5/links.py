@@ -1,4 +1,4 @@
-"""Links in an HDF5 file: those within it are followed, those to other files are refused."""
+"""Links in an HDF5 file: links within the file are followed, links to other files rejected."""
 
 from pathlib import Path
 from typing import Any
@@ -8,24 +8,24 @@ from h5py import h5g, h5l, h5o
 from saveproof.reference_impl.saving.errors import LeadsOutside, MissingPart, WrongPart
 
 MOST_SOFT = 64
-"""Soft links on the way to one object: more are taken for links that go round."""
+"""The largest number of soft links on the way to an object; more are taken for a cycle."""
 
 
 def linked(group: h5g.GroupID, path: str, *, source: Path, where: str) -> Any:
-    """Return the object that a path below a group leads to, None if there is none.
+    """Return the object at a path below a group; None if there is none.
 
-    HDF5 itself would open any file that an external link on the way names.
+    HDF5 itself would open any file that an external link names.
 
     Args:
-        group: from which the path starts.
-        path: names with slashes between them.
+        group: the start of the path.
+        path: names separated by slashes.
         source: the file, for messages.
         where: the path of the group, for messages.
 
     Raises:
-        LeadsOutside: for an external link, or one of a kind that is not known.
-        MissingPart: for a soft link to what is not there.
-        WrongPart: for soft links that go round.
+        LeadsOutside: for an external link, or one of unknown kind.
+        MissingPart: for a soft link to a missing object.
+        WrongPart: for a cycle of soft links.
     """
     item: Any = group
     names = _names(path)
@@ -37,7 +37,7 @@ def linked(group: h5g.GroupID, path: str, *, source: Path, where: str) -> Any:
             if followed:
                 place = _place(where, path)
                 raise MissingPart(
-                    f"{source}: {place!r}: a link to {followed[-1]!r}, which is not there"
+                    f"{source}: {place!r}: a link to a missing object {followed[-1]!r}"
                 )
             return None
         if not is_link(kind):
@@ -47,7 +47,7 @@ def linked(group: h5g.GroupID, path: str, *, source: Path, where: str) -> Any:
             followed.append(target)
             if len(followed) > MOST_SOFT:
                 place = _place(where, path)
-                raise WrongPart(f"{source}: {place!r}: links that go round, by {target!r}")
+                raise WrongPart(f"{source}: {place!r}: a cycle of links through {target!r}")
             item = h5g.open(item, b"/") if target.startswith("/") else item
             names = _names(target) + names
         else:
@@ -60,12 +60,12 @@ def _place(where: str, path: str) -> str:
 
 
 def is_link(kind: int | None) -> bool:
-    """Say whether this is no object in the group itself, but a link to somewhere else."""
+    """Return whether this is a soft, external or user-defined link."""
     return kind not in (h5g.GROUP, h5g.DATASET, h5g.TYPE)
 
 
 def kind_of(group: h5g.GroupID, name: bytes) -> int | None:
-    """Return what is of that name, a kind of object or of link; None if there is nothing."""
+    """Return the kind of the object or link with that name; None if there is none."""
     try:
         return int(h5g.get_objinfo(group, name, follow_link=False).type)
     except RuntimeError:
@@ -79,11 +79,11 @@ def _names(path: str) -> list[bytes]:
 
 
 def _leads_outside(group: h5g.GroupID, name: bytes, source: Path, where: str) -> LeadsOutside:
-    what = "a link of a kind that is not known"
+    what = "a link of unknown kind"
     if group.links.get_info(name).type == h5l.TYPE_EXTERNAL:
         file, path = (part.decode(errors="replace") for part in group.links.get_val(name))
         what = f"an external link to {path!r} in the file {file!r}"
     return LeadsOutside(
-        f"{source}: {where!r}: {what}: expected the data in the file itself; copy it there (h5py: "
-        "`del` the link, then `copy`), if you trust that file"
+        f"{source}: {where!r}: expected the data in the file itself, found {what}; if you trust "
+        "that file, copy its data (h5py: `del` the link, then `copy`)"
     )

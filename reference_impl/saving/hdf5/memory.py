@@ -1,7 +1,7 @@
-"""HDF5 put together in memory: what HDF5 itself writes, and between it the arrays, uncopied.
+"""HDF5 files composed in memory from HDF5's own bytes and the large arrays, without a copy.
 
-HDF5 never sees the disk. An error that it meets in a file's last bytes can end the process, and
-one that passes it does not tell.
+HDF5 never writes to the disk, since an error in its last writes can end the process, and it hides
+errors that later disappear.
 """
 
 import os
@@ -25,17 +25,17 @@ _PAGE = 1 << 12
 
 
 def write_file(target: Path, write: Write) -> None:
-    """Write a file and its checksum trailer in the target's place, or leave it as it is."""
+    """Write a file with its checksum trailer and replace the target atomically."""
     parts = composed(write)
     with replacing(target) as file:
         file.write(trailer_of(extents_of(parts, file.extend)))
 
 
 def composed(write: Write) -> list[np.ndarray]:
-    """Return the bytes (uint8) of an HDF5 file in parts, every other of them an array's own.
+    """Return the bytes (uint8) of an HDF5 file in parts, of which every second one is an array.
 
-    HDF5 works in a thread, to which the system delivers no signal: an interrupt in the midst of a
-    call from HDF5 would leave it in no state.
+    HDF5 runs in a separate thread, which receives no signals: an interrupt in a callback would
+    leave HDF5 in an undefined state.
     """
     with ThreadPoolExecutor(1) as worker:
         return worker.submit(_composed, write).result()
@@ -44,7 +44,7 @@ def composed(write: Write) -> list[np.ndarray]:
 def _composed(write: Write) -> list[np.ndarray]:
     memory = _Memory()
     access = h5p.create(h5p.FILE_ACCESS)
-    # What an error left open would write on when it is let go of, after the file is closed.
+    # Objects left open by an error would write when they are released, after the file is closed.
     access.set_fclose_degree(h5f.CLOSE_STRONG)
     access.set_fileobj_driver(h5fd.fileobj_driver, memory)
     file = h5f.create(b"in memory", h5f.ACC_TRUNC, fapl=access)
@@ -66,7 +66,7 @@ def _parts(memory: "_Memory", arrays: Mapping[int, np.ndarray]) -> Iterator[np.n
 
 
 class _Memory:
-    """Bytes as the kind of file that h5py writes to, only those kept that were written."""
+    """A sparse file object in memory for h5py, which stores only the pages that were written."""
 
     def __init__(self) -> None:
         self._pages: defaultdict[int, bytearray] = defaultdict(lambda: bytearray(_PAGE))
@@ -105,13 +105,13 @@ class _Memory:
         return
 
     def between(self, start: int, stop: int) -> np.ndarray:
-        """Return the bytes from there to there; zeros where nothing was written."""
+        """Return the bytes from `start` to `stop`; unwritten ones are zeros."""
         pages = (self._pages[n][first:last] for n, first, last in _in_pages(start, stop))
         return np.frombuffer(b"".join(pages), np.uint8)
 
 
 def _in_pages(start: int, stop: int) -> Iterator[tuple[int, int, int]]:
-    """Yield the pages that bytes lie in: their numbers, and from where to where."""
+    """Yield (page number, start, stop) for each page of a range of bytes."""
     while start < stop:
         number, first = divmod(start, _PAGE)
         last = min(_PAGE, first + stop - start)

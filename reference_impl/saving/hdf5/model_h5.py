@@ -1,4 +1,4 @@
-"""HDF5 of models and of weights, in the layout of Keras 2 and the words of either dialect."""
+"""Saving and loading of HDF5 files of models and weights, in Keras 2's layout."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,17 +30,17 @@ from saveproof.reference_impl.state import WeightsState
 
 
 def check_graph(model: Model) -> None:
-    """Refuse a model whose weights may not exist yet, or that has no graph.
+    """Check that a model is functional and has all its weights.
 
     Raises:
-        UnbuiltModel: in the first case.
-        NotImplementedError: in the second.
+        UnbuiltModel: if weights may be missing.
+        NotImplementedError: if it is a subclassed model.
     """
     check_complete(model)
     if model.graph is None:
         raise NotImplementedError(
-            f"model {model.name!r}: HDF5 holds functional and sequential models; a subclassed "
-            "model is defined by its code: save_weights() instead"
+            f"model {model.name!r}: HDF5 stores only functional and sequential models; a "
+            "subclassed model is defined by its code: use save_weights() instead"
         )
 
 
@@ -54,7 +54,7 @@ def save_model(model: Model, target: Path, options: SaveOptions) -> None:
 def load_model(
     source: Path, *, custom_objects: Mapping[str, Any] | None, compile_it: bool
 ) -> Trainer:
-    """Return the model of a file of either dialect."""
+    """Return the model in a file of either dialect."""
     state = reader.read_model(source)
     dialect = dialect_of_version(state.keras_version)
     state = from_dialect(state, dialect, state.architecture, state.training)
@@ -70,11 +70,11 @@ def save_weights(model: Model, target: Path, options: SaveOptions) -> None:
 
 
 def load_weights(model: Trainer, source: Path, *, by_name: bool, skip_mismatch: bool) -> None:
-    """Put the weights of a file into the model, all or none; in the layout of `.weights.h5`, too.
+    """Load weights into the model, all or none after an error, also in `.weights.h5`'s layout.
 
     Raises:
         FormatNotOffered: for `skip_mismatch` without `by_name`.
-        WeightsMismatch: if a layer's weights do not fit.
+        WeightsMismatch: if a layer's weights do not match.
     """
     held = _weights_in(source)
     if isinstance(held, WeightsTree):
@@ -83,7 +83,7 @@ def load_weights(model: Trainer, source: Path, *, by_name: bool, skip_mismatch: 
         commit(fitting_by_name(model, held, skip_mismatch=skip_mismatch))
     elif skip_mismatch:
         raise FormatNotOffered(
-            f"{source}: skip_mismatch needs by_name=True: layers are paired in order otherwise"
+            f"{source}: skip_mismatch requires by_name=True; otherwise layers are matched in order"
         )
     else:
         commit(fitting(model, held))

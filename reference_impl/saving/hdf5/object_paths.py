@@ -1,4 +1,4 @@
-"""Where `.weights.h5` has the variables of each layer: the path by which a walk first meets it.
+"""Paths of layers in `.weights.h5`: the first path in Keras's walk through the model.
 
 Source: `_walk_saveable`, `_save_state` and `_save_container_state` of
 https://github.com/keras-team/keras/blob/v3.15.1/keras/src/saving/saving_lib.py, of its release
@@ -21,9 +21,9 @@ from saveproof.reference_impl.saving.dialects.dialect import Dialect
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What lies at a path: the variables of one layer alone, trainable ones first.
+    """A path with one layer's own variables, trainable ones first.
 
-    `complete` is whether the layer, and those in it, have all their weights by now.
+    `complete` is whether the layer and its nested layers have all their weights.
     """
 
     path: str
@@ -34,11 +34,11 @@ class Place:
 
 @dataclass(slots=True)
 class Walk:
-    """One way to go over a model.
+    """A release's walk through a model.
 
     Attributes:
-        dialect: whose order of attributes.
-        nested: whether lists within lists are gone into: Keras has since 3.15.
+        dialect: determines the order of attributes.
+        nested: whether the walk enters lists within lists, as Keras does since 3.15.
     """
 
     dialect: Dialect
@@ -58,7 +58,7 @@ class Walk:
         self._seen.add(id(layer))
         own = (*layer.own_weights(trainable=True), *layer.own_weights(trainable=False))
         if isinstance(layer, Recurrent):
-            # Keras's recurrent layers keep their weights in a cell, a layer of its own.
+            # Keras's recurrent layers store their weights in a separate cell layer.
             cell = Place(f"{path}/cell".removeprefix("/"), layer.cell_name, own)
             self._places += [Place(path, layer.name), cell]
         else:
@@ -71,7 +71,7 @@ class Walk:
                 self._visit_container(held, where)
 
     def _attributes(self, layer: Layer) -> Iterator[tuple[str, Any]]:
-        """Yield what a layer holds, in the dialect's order; a network's layers stand first."""
+        """Yield a layer's attributes in the dialect's order, starting with a network's layers."""
         held = {
             name: value
             for name, value in layer.tracked.items()
@@ -105,7 +105,7 @@ class Walk:
 
 
 def numbered(name: str, used: Counter[str]) -> str:
-    """Return the name at its first use, and with a number after it later on."""
+    """Return the name at its first use, and with a number appended later."""
     count = used[name]
     used[name] += 1
     return f"{name}_{count}" if count else name
@@ -127,9 +127,9 @@ WALKS = (
     (Dialect.KERAS, False),
     (Dialect.TF_KERAS, False),
 )
-"""The walks by which files were written: of Keras 3.15 and of 3.0 to 3.4, and of tf_keras."""
+"""The walks of Keras 3.15, of Keras 3.0 to 3.4, and of tf_keras."""
 
 
 def places_of(model: Layer, dialect: Dialect) -> list[Place]:
-    """Return the places of a model's variables in a file that is written in this dialect."""
+    """Return the places of a model's variables for writing a file in this dialect."""
     return Walk(dialect, nested=dialect is Dialect.KERAS).places(model)

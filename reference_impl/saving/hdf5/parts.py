@@ -1,4 +1,4 @@
-"""The parts of an HDF5 file open for reading, each checked."""
+"""Validated access to groups, datasets and attributes of an HDF5 file open for reading."""
 
 import math
 import os
@@ -28,9 +28,9 @@ from saveproof.reference_impl.saving.sources import Section
 from saveproof.reference_impl.state import Array, StoredArray, array_of
 
 Content = Section | BytesIO
-"""What h5py reads from."""
+"""The content that h5py reads."""
 
-# What h5py raises, beside errors of ours, when it comes upon bytes that make no sense to it.
+# Exceptions that h5py raises for invalid bytes.
 _NONSENSE = (OSError, RuntimeError, KeyError, TypeError, MemoryError, OverflowError, UnicodeError)
 
 
@@ -39,11 +39,11 @@ class _Source:
     """An open file.
 
     Attributes:
-        content: what h5py reads from.
+        content: the bytes that h5py reads.
         name: for messages.
         size: in bytes.
-        left: bytes that may be of arrays which were not read yet.
-        arrays: those that were, by place, shape and dtype.
+        left: the number of bytes that unread arrays may have.
+        arrays: those already read, by offset, shape and dtype.
     """
 
     content: Content
@@ -55,12 +55,12 @@ class _Source:
 
 @contextmanager
 def opened(source: Path) -> Iterator["Part"]:
-    """Give the root group of a file; every byte is found to be as it was written if that is known.
+    """Yield the root group of a file, comparing all bytes with the checksum trailer if it has one.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        UnreadableFile: if it is a folder or a special file, is not HDF5, or is cut short.
-        WrongChecksum: if it is damaged: HDF5 then does not see it.
+        FileNotFoundError: if the file does not exist.
+        UnreadableFile: if it is a folder or a special file, is not HDF5, or is truncated.
+        WrongChecksum: if it is damaged; HDF5 does not read it then.
     """
     file = Section(source)
     compare_with_trailer(file.fileno(), source)
@@ -70,21 +70,21 @@ def opened(source: Path) -> Iterator["Part"]:
 
 @contextmanager
 def root_of(content: Content, source: Path) -> Iterator["Part"]:
-    """Give the root group of HDF5 content.
+    """Yield the root group of HDF5 content.
 
     Args:
-        content: what h5py reads from.
+        content: the bytes that h5py reads.
         source: the file, for messages.
 
     Raises:
-        UnreadableFile: if it is not HDF5 or is cut short, on entry or when a part is read.
+        UnreadableFile: if it is not HDF5 or truncated, at the start or when a part is read.
     """
     size = content.seek(0, os.SEEK_END)
     try:
         file = h5f.open(os.fsencode(source), h5f.ACC_RDONLY, _access(content))
         root = h5g.open(file, b"/")
     except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise UnreadableFile(f"{source}: not an HDF5 file, or cut short: {error}") from error
+        raise UnreadableFile(f"{source}: not an HDF5 file, or truncated: {error}") from error
     try:
         yield Part(root, "", _Source(content, source, size, left=size))
     except NotReadHere:
@@ -97,14 +97,14 @@ def root_of(content: Content, source: Path) -> Iterator["Part"]:
 
 def _access(content: Content) -> h5p.PropFAID:
     access = h5p.create(h5p.FILE_ACCESS)
-    # What an interrupted call has left open would keep the file open beyond the end of Python.
+    # Close objects left open by an interrupted call, which would keep the file open at exit.
     access.set_fclose_degree(h5f.CLOSE_STRONG)
     access.set_fileobj_driver(h5fd.fileobj_driver, content)
     return access
 
 
 class Part:
-    """A group: what it holds is asked for by name, and checked.
+    """A group, whose members are validated when they are read by name.
 
     Attributes:
         where: its path in the file, for messages.
@@ -121,7 +121,7 @@ class Part:
         return self._linked(name) is not None
 
     def _linked(self, name: str) -> Any:
-        """Return the object of that name, None if there is none; nothing outside of the file."""
+        """Return the object with that name in this file; None if there is none."""
         above, _, last = name.rpartition("/")
         if above not in self._above:
             self._above[above] = linked(self._group, above, source=self.source, where=self.where)
@@ -132,7 +132,7 @@ class Part:
         )
 
     def address(self) -> int:
-        """Return where in the file the group is: the same for each link to it."""
+        """Return the address of the group in the file, which is equal for all links to it."""
         return int(h5o.get_info(self._group).addr)
 
     def groups(self) -> list[str]:
@@ -151,30 +151,30 @@ class Part:
         return found == kind or (is_link(found) and isinstance(self._linked(name), opened))
 
     def group(self, name: str) -> "Part":
-        """Return the group of that name.
+        """Return the group with that name.
 
         Raises:
-            MissingPart, WrongPart: if there is none, or a dataset.
+            MissingPart, WrongPart: if it is missing or a dataset.
         """
         item = self._linked(name)
         if item is None:
-            raise MissingPart(f"{self.source}: no group {self._path(name)!r}, which the file lists")
+            raise MissingPart(f"{self.source}: no group {self._path(name)!r}; the file lists it")
         if not isinstance(item, h5g.GroupID):
-            raise WrongPart(f"{self.source}: {self._path(name)!r}: expected a group, not a dataset")
+            raise WrongPart(
+                f"{self.source}: {self._path(name)!r}: expected a group, found a dataset"
+            )
         return Part(item, self._path(name), self._file)
 
     def _path(self, name: str) -> str:
         return f"{self.where}/{name}".removeprefix("/")
 
     def array(self, name: str) -> Array:
-        """Return a dataset of numbers.
-
-        Where it does not lie in the file as it does in memory, it is read when it is asked for.
+        """Return a dataset of numbers, read on demand if it is not contiguous.
 
         Raises:
-            MissingPart, WrongPart: if there is none, or it holds something else.
-            LeadsOutside: if it is, or its data are, in another file.
-            NotReadHere: if it is compressed in a way that is not read.
+            MissingPart, WrongPart: if it is missing, or does not contain numbers.
+            LeadsOutside: if the dataset or its data is in another file.
+            NotReadHere: if its compression is not supported.
         """
         where = self._path(name)
         item = self._linked(name)
@@ -195,7 +195,7 @@ class Part:
     def _contiguous(
         self, item: h5d.DatasetID, dtype: np.dtype, offset: int, where: str
     ) -> np.ndarray:
-        """Return what lies in one piece in the file; it is read once however often it is linked."""
+        """Return the array of a contiguous dataset, which is read only once for all its links."""
         key = (offset, item.shape, dtype)
         if key in self._file.arrays:
             again = self._file.arrays[key].view()
@@ -204,17 +204,17 @@ class Part:
         size = dtype.itemsize * math.prod(item.shape)
         if offset + size > self._file.size:
             raise UnreadableFile(
-                f"{self.source}: dataset {where!r}: expected {size} bytes at {offset}, "
-                f"found {max(0, self._file.size - offset)}: cut short"
+                f"{self.source}: dataset {where!r}: truncated: expected {size} bytes at {offset}, "
+                f"found {max(0, self._file.size - offset)}"
             )
         self._file.left -= size
         if self._file.left < 0:
-            raise WrongPart(f"{self.source}: {where!r}: shares its bytes with other datasets")
+            raise WrongPart(f"{self.source}: {where!r}: overlaps with other datasets")
         self._file.arrays[key] = found = values_of(item, dtype)
         return found
 
     def bytes_of(self, name: str) -> bytes:
-        """Return the bytes of a dataset, which no variable is there to be compared with.
+        """Return the bytes of a dataset that is not compared with a variable.
 
         Raises:
             TooLarge: if it takes far more memory than the file.
@@ -225,12 +225,12 @@ class Part:
         return array_of(found).tobytes()
 
     def _read(self, where: str) -> np.ndarray:
-        """Return the values of a dataset of the file, which is opened again."""
+        """Reopen the file and return the values of a dataset."""
         with root_of(self._file.content, self.source) as root:
             return read_dataset(root._linked(where), source=self.source, where=where)
 
     def attribute(self, name: str) -> np.ndarray | None:
-        """Return an attribute's value, or None."""
+        """Return an attribute's value; None if it is missing."""
         if not h5a.exists(self._group, name.encode()):
             return None
         attribute = h5a.open(self._group, name.encode())
@@ -240,21 +240,21 @@ class Part:
         return value
 
     def has_names(self, name: str) -> bool:
-        """Say whether there is such a list of names."""
+        """Return whether the group has this list of names."""
         return any(h5a.exists(self._group, f"{name}{suffix}".encode()) for suffix in ("", "0"))
 
     def names(self, name: str) -> list[str] | None:
-        """Return the names in an attribute, or in as many numbered ones as there are."""
-        whole = self.attribute(name)
-        parts: list[np.ndarray] = [] if whole is None else [whole]
-        while whole is None and (part := self.attribute(f"{name}{len(parts)}")) is not None:
+        """Return the names in an attribute, or in several numbered attributes."""
+        single = self.attribute(name)
+        parts: list[np.ndarray] = [] if single is None else [single]
+        while single is None and (part := self.attribute(f"{name}{len(parts)}")) is not None:
             parts.append(part)
         if not parts:
             return None
         return [self._decoded(item, name) for part in parts for item in part.ravel()]
 
     def text(self, name: str) -> str | None:
-        """Return a text attribute, or None."""
+        """Return a string attribute; None if it is missing."""
         value = self.attribute(name)
         return None if value is None else self._decoded(value.item(), name)
 
@@ -264,14 +264,14 @@ class Part:
         if isinstance(item, str):
             return item
         raise WrongPart(
-            f"{self.source}: attribute {name!r}: expected text, found {type(item).__name__}"
+            f"{self.source}: attribute {name!r}: expected a string, found {type(item).__name__}"
         )
 
     def json(self, name: str) -> Mapping[str, Any] | None:
-        """Return a JSON object from a text attribute, or None.
+        """Return a JSON object from a string attribute; None if it is missing.
 
         Raises:
-            WrongPart: if the text is something else.
+            WrongPart: if the string is not a JSON object.
         """
         text = self.text(name)
         if text is None:

@@ -1,4 +1,4 @@
-"""Reading the HDF5 layout of Keras 2, which Keras 3 kept; all is checked before it is returned."""
+"""Reading of Keras 2's HDF5 layout, which Keras 3 also uses, with all parts validated."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,24 +11,24 @@ from saveproof.reference_impl.state import LayerWeights, ModelState, NamedArray,
 
 
 def read_model(source: Path) -> ModelState:
-    """Return the whole model that a file holds.
+    """Return the state of a whole model from a file.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        UnreadableFile: if it is not HDF5 or is cut short.
+        FileNotFoundError: if the file does not exist.
+        UnreadableFile: if it is not HDF5 or truncated.
         WrongChecksum: if it has a checksum trailer and is damaged.
-        MissingPart: if it is no whole model, or lacks what it lists.
-        WrongPart: if a part is not what it must be.
+        MissingPart: if it does not contain a whole model, or a listed part is missing.
+        WrongPart: if a part is invalid.
     """
     with opened(source) as root:
         architecture = root.json("model_config")
         if architecture is None:
             raise MissingPart(
-                f"{source}: no model_config: not a whole model; a file of weights alone is read "
-                "by load_weights() into a model"
+                f"{source}: no model_config: not a whole model; load a file of weights with "
+                "load_weights()"
             )
         if "model_weights" not in root:
-            raise MissingPart(f"{source}: a model_config, but no group 'model_weights'")
+            raise MissingPart(f"{source}: has a model_config, but no group 'model_weights'")
         group = root.group("model_weights")
         optimizer = None
         if "optimizer_weights" in root:
@@ -44,19 +44,19 @@ def read_model(source: Path) -> ModelState:
 
 
 def read_weights(root: Part) -> WeightsState:
-    """Return the weights that an open file holds, of weights alone or of a whole model.
+    """Return the weights in an open file of weights or of a whole model.
 
     Raises:
         MissingPart, WrongPart: as for `read_model`.
     """
-    whole = not root.has_names("layer_names") and "model_weights" in root
+    is_model = not root.has_names("layer_names") and "model_weights" in root
     extras = read_extras(root)
-    found = _weights(root.group("model_weights") if whole else root)
+    found = _weights(root.group("model_weights") if is_model else root)
     return found if extras is None else replace(found, trainable=extras.trainable)
 
 
 def holds_tree(root: Part) -> bool:
-    """Say whether a file has the layout of `.weights.h5`: groups of variables, no names listed."""
+    """Return whether a file has `.weights.h5`'s layout: groups of variables without name lists."""
     listed = root.has_names("layer_names") or "model_weights" in root
     return not listed and any(name in root for name in ("vars", "layers", "optimizer"))
 
@@ -65,7 +65,7 @@ def _weights(group: Part) -> WeightsState:
     names = group.names("layer_names")
     if names is None:
         raise MissingPart(
-            f"{group.source}: no layer_names: the file does not hold weights of Keras 2"
+            f"{group.source}: no layer_names: not a file of weights in Keras 2's layout"
         )
     _version(group)
     layers = tuple(LayerWeights(name, _arrays(group.group(name))) for name in names)
@@ -79,8 +79,8 @@ def _version(group: Part) -> str:
         found = "no keras_version" if version is None else f"{version!r}"
         raise WrongPart(
             f"{group.source}: {group.where!r}: expected a keras_version of 2 or later, found "
-            f"{found}: a file of Keras 1, which laid weights out otherwise and is not read; load "
-            "it with Keras 2.2 and save it again"
+            f"{found}; files of Keras 1 have another layout, which is not supported: load the file "
+            "with Keras 2.2 and save it again"
         )
     return version
 

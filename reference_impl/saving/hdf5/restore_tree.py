@@ -1,4 +1,4 @@
-"""Which variable of a model takes which array of a file in the layout of `.weights.h5`."""
+"""Matching of a model's variables with the arrays of a `.weights.h5` file."""
 
 import logging
 from collections.abc import Sequence
@@ -23,22 +23,22 @@ _LOGGER = logging.getLogger(__name__)
 
 
 def fitting_tree(model: Layer, tree: WeightsTree, *, skip_mismatch: bool = False) -> Assignments:
-    """Return which variable takes which array, by the walk that finds them all.
+    """Return the assignments of arrays to variables, by the first walk that matches all.
 
-    Groups that the model has no place for are left, as in Keras; with `skip_mismatch` so are layers
-    that do not fit, with a warning.
+    Groups without a layer in the model are ignored, as in Keras; with `skip_mismatch`, layers that
+    do not match are skipped with a warning.
 
     Raises:
-        WeightsMismatch: if the file lacks what the model has, or a shape does not fit.
+        WeightsMismatch: if weights are missing in the file, or a shape does not match.
     """
     walks = [Walk(dialect, nested).places(model) for dialect, nested in WALKS]
     missing = [_missing(places, tree) for places in walks]
     places = min(zip(walks, missing, strict=True), key=lambda found: len(found[1]))[0]
     if all(missing) and not skip_mismatch:
         raise WeightsMismatch(
-            f"model {model.name!r}: {'; '.join(min(missing, key=len)[:3])}; the file has "
-            f"{sorted(path for path, group in tree.groups.items() if group.arrays)[:20]}; nothing "
-            "was changed"
+            f"model {model.name!r}: {'; '.join(min(missing, key=len)[:3])}; the file has weights "
+            f"at {sorted(path for path, group in tree.groups.items() if group.arrays)[:20]}; "
+            "nothing was changed"
         )
     _check_complete(model, places, tree)
     changes: Assignments = []
@@ -50,7 +50,7 @@ def fitting_tree(model: Layer, tree: WeightsTree, *, skip_mismatch: bool = False
 
 
 def _check_complete(model: Layer, places: Sequence[Place], tree: WeightsTree) -> None:
-    """Refuse values of layers that have no weights yet: they would start with others.
+    """Check that the file has no values for layers whose weights do not exist yet.
 
     Raises:
         WeightsMismatch: naming the layer and the paths.
@@ -65,8 +65,8 @@ def _check_complete(model: Layer, places: Sequence[Place], tree: WeightsTree) ->
         if left and place.path and not place.complete:
             raise WeightsMismatch(
                 f"model {model.name!r}: layer {place.name!r} has not been called yet and lacks "
-                f"weights for which the file has values, at {left}; call the model on data first, "
-                "or give the shape of its inputs; nothing was changed"
+                f"weights for the values at {left} in the file; call the model on data first, or "
+                "set the shape of its inputs; nothing was changed"
             )
 
 
@@ -81,7 +81,7 @@ def _named(place: Place, tree: WeightsTree) -> list[NamedArray]:
 
 
 def _missing(places: Sequence[Place], tree: WeightsTree) -> list[str]:
-    """Return what the file lacks of these places, a sentence each."""
+    """Return a message for each place whose weights are missing in the file."""
     lacking: list[str] = []
     for place in places:
         expected = len(place.variables)
@@ -98,17 +98,17 @@ def _missing(places: Sequence[Place], tree: WeightsTree) -> list[str]:
 def fitting_training(
     model: Trainer, optimizer: Sequence[NamedArray], extras: Extras, *, kind: str, source: Path
 ) -> Assignments:
-    """Return what a compiled model takes beside its weights; with a warning what it leaves.
+    """Return the assignments of optimizer and metric state; log a warning for skipped state.
 
     Args:
-        model: the model.
-        optimizer: the optimizer's list.
+        model: the model, compiled.
+        optimizer: the optimizer's list in the file.
         extras: of the file.
-        kind: the class of the model's optimizer, as the file would name it.
+        kind: the class name of the model's optimizer in files.
         source: the file, for messages.
 
     Raises:
-        WeightsMismatch: if an array is of no numbers.
+        WeightsMismatch: if an array does not contain numbers.
     """
     found = (extras.own or {}).get(OPTIMIZER, kind)
     try:
@@ -117,8 +117,8 @@ def fitting_training(
         try:
             return training_changes(model, optimizer, extras)
         except MetricsMismatch as error:
-            _LOGGER.warning("%s: the state of the metrics is left: %s", source, error)
+            _LOGGER.warning("%s: the state of the metrics is not restored: %s", source, error)
             return training_changes(model, optimizer, replace(extras, metrics=()))
     except OptimizerMismatch as error:
-        _LOGGER.warning("%s: the state of the optimizer is left: %s", source, error)
+        _LOGGER.warning("%s: the state of the optimizer is not restored: %s", source, error)
         return []

@@ -1,6 +1,6 @@
-"""How HDF5 stores a dataset: not in another file, and not smaller than can be checked.
+"""Validation of a dataset's storage: in the file itself, and of limited size when decompressed.
 
-HDF5 itself inflates a chunk to whatever size it has.
+HDF5 itself decompresses a chunk to any size.
 """
 
 import math
@@ -16,40 +16,40 @@ from saveproof.reference_impl.saving.hdf5.writer_parts import type_of
 
 COMPRESSING = (h5z.FILTER_DEFLATE, h5z.FILTER_LZF)
 FILTERS = (*COMPRESSING, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32)
-"""Filters that are read."""
+"""Supported filters."""
 
 _SPARE = 4096
-"""Bytes that a chunk may have beyond its numbers: of checksums, and of a compression in vain."""
+"""Bytes of a chunk beyond its numbers, for checksums and incompressible data."""
 
 
 def check_stored(item: h5d.DatasetID, *, source: Path, where: str) -> None:
-    """Check that a dataset lies in the file itself, by filters that are known.
+    """Check that a dataset is stored in the file itself with supported filters.
 
     Raises:
         LeadsOutside: for external storage or a virtual dataset.
-        NotReadHere: for other filters.
+        NotReadHere: for unsupported filters.
     """
     made = item.get_create_plist()
     layout = made.get_layout()
     what = None
     if layout == h5d.VIRTUAL:
         name = made.get_virtual_filename(0) if made.get_virtual_count() else ""
-        what = f"a virtual dataset, made of parts of others, the first in the file {name!r}"
+        what = f"a virtual dataset, whose first source is in the file {name!r}"
     elif layout == h5d.CONTIGUOUS and made.get_external_count():
         name = made.get_external(0)[0].decode(errors="replace")
-        what = f"a dataset whose data are stored in the file {name!r}"
+        what = f"a dataset with its data in the file {name!r}"
     if what is not None:
         raise LeadsOutside(
-            f"{source}: {where!r}: {what}: expected the data in the file itself; copy it (h5py: "
-            "read it, `del` it, and create it anew), if you trust that file"
+            f"{source}: {where!r}: expected the data in the file itself, found {what}; if you "
+            "trust that file, copy the data (h5py: read, `del` and recreate the dataset)"
         )
     if layout == h5d.CHUNKED:
         filters = _filters(made)
         if not set(filters) <= set(FILTERS) or sum(map(COMPRESSING.__contains__, filters)) > 1:
             raise NotReadHere(
-                f"{source}: {where!r}: expected the filters shuffle and fletcher32, and gzip or "
-                f"lzf once, found those of HDF5's numbers {filters}; write the file anew without "
-                "filters (h5repack -f NONE)"
+                f"{source}: {where!r}: expected only the filters shuffle, fletcher32, and gzip or "
+                f"lzf once, found HDF5's filter numbers {filters}; remove the filters (h5repack -f "
+                "NONE)"
             )
 
 
@@ -58,11 +58,11 @@ def _filters(made: h5p.PropDCID) -> list[int]:
 
 
 def read_dataset(item: h5d.DatasetID, *, source: Path, where: str) -> np.ndarray:
-    """Return a dataset's values (of its dtype), whatever its byte order, chunks and filters.
+    """Return a dataset's values in its dtype, for any byte order, chunks and filters.
 
     Raises:
-        TooLarge: for chunks larger than they need to be.
-        WrongPart: for a chunk that expands to more than it is declared to be.
+        TooLarge: for chunks much larger than the dataset.
+        WrongPart: for a chunk that expands to more than its declared size.
     """
     if item.get_create_plist().get_layout() == h5d.CHUNKED:
         _check_chunks(item, source, where)
@@ -70,7 +70,7 @@ def read_dataset(item: h5d.DatasetID, *, source: Path, where: str) -> np.ndarray
 
 
 def values_of(item: h5d.DatasetID, dtype: np.dtype) -> np.ndarray:
-    """Return a dataset's values (of its dtype), which take no more memory than they may."""
+    """Return a dataset's values in its dtype after checking the size."""
     value = np.empty(item.shape, dtype)
     if value.size:
         item.read(h5s.ALL, h5s.ALL, value, type_of(dtype))
@@ -78,11 +78,11 @@ def values_of(item: h5d.DatasetID, dtype: np.dtype) -> np.ndarray:
 
 
 def _check_chunks(item: h5d.DatasetID, source: Path, where: str) -> None:
-    """Check what each chunk expands to, before HDF5 does."""
+    """Check the expanded size of each chunk before HDF5 expands it."""
     made = item.get_create_plist()
     size = math.prod(made.get_chunk()) * item.dtype.itemsize
-    whole = math.prod(item.shape) * item.dtype.itemsize
-    check_expansion(size, whole, where=f"{source}: {where!r}: a chunk of {whole} bytes")
+    total = math.prod(item.shape) * item.dtype.itemsize
+    check_expansion(size, total, where=f"{source}: {where!r}: a chunk of {total} bytes")
     filters = [(1 << bit, code) for bit, code in enumerate(_filters(made)) if code in COMPRESSING]
 
     def check(chunk: h5d.StoreInfo) -> None:
@@ -105,15 +105,15 @@ def _check_chunks(item: h5d.DatasetID, source: Path, where: str) -> None:
 
 
 def _inflated(stored: bytes, most: int) -> int:
-    """Return how many bytes a chunk of gzip has, or one more than the most."""
+    """Return the expanded size of a gzip chunk, at most one more than `most`."""
     try:
         return len(zlib_ng.decompressobj().decompress(stored, most + 1))
-    except zlib_ng.error:  # type: ignore[misc] # an exception, which its stubs do not say
-        return 0  # HDF5 says of it what it says.
+    except zlib_ng.error:  # type: ignore[misc] # the stubs do not declare it as an exception
+        return 0  # HDF5 raises the error.
 
 
 def _lzf_size(stored: bytes, most: int) -> int:
-    """Return how many bytes a chunk of LZF has, or more than the most.
+    """Return the expanded size of an LZF chunk, or a number above `most`.
 
     Source: http://oldhome.schmorp.de/marc/liblzf.html: a literal run of up to 32 bytes, or a
     length and a distance back.

@@ -1,4 +1,4 @@
-"""`.weights.h5` of a model: its weights, and the state of its training."""
+"""Saving and loading of `.weights.h5`: a model's weights and training state."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -64,7 +64,7 @@ def tree_of(
 
 
 def _metric_groups(metrics: Sequence[Metric]) -> dict[str, Group]:
-    """Return the metrics' state as tf_keras has it: a model that has trained asks for it."""
+    """Return the metrics' state in tf_keras's layout, whose trained models require it."""
     used: Counter[str] = Counter()
     return {
         f"metrics/{numbered(snake_case(type(metric).__name__), used)}": numbered_group(
@@ -75,12 +75,12 @@ def _metric_groups(metrics: Sequence[Metric]) -> dict[str, Group]:
 
 
 def is_index_of_shards(source: Path) -> bool:
-    """Return whether this is the index of weights that stand in several files."""
+    """Return whether this is the index of weights in several files."""
     return source.name.endswith(".weights.json")
 
 
 def load_shards(model: Trainer, source: Path, *, by_name: bool, skip_mismatch: bool) -> None:
-    """Put weights of several files, given by their index, into the model: see `load_tree`."""
+    """Load weights from several files, given by their index; see `load_tree`."""
     load_tree(
         model, read_weights_tree(source), source, by_name=by_name, skip_mismatch=skip_mismatch
     )
@@ -89,25 +89,25 @@ def load_shards(model: Trainer, source: Path, *, by_name: bool, skip_mismatch: b
 def load_tree(
     model: Trainer, tree: WeightsTree, source: Path, *, by_name: bool, skip_mismatch: bool
 ) -> None:
-    """Put weights in the layout of `.weights.h5` into the model, all or none.
+    """Load weights in `.weights.h5`'s layout into the model, all or none after an error.
 
-    A compiled model takes the state of its optimizer and metrics, too; where that is of others it
-    is left, with a warning, as in Keras.
+    In a compiled model, optimizer and metrics are restored too; state of another optimizer or other
+    metrics is skipped with a warning, as in Keras.
 
     Args:
         model: the model, built.
-        tree: what the file holds.
+        tree: the content of the file.
         source: the file, for messages.
-        by_name: whether layers are to be found by name.
-        skip_mismatch: whether layers that do not fit are left, with a warning.
+        by_name: whether to match layers by name.
+        skip_mismatch: whether to skip layers that do not match, with a warning.
 
     Raises:
         FormatNotOffered: for `by_name`.
-        WeightsMismatch: if a layer's weights do not fit.
+        WeightsMismatch: if a layer's weights do not match.
     """
     if by_name:
         raise FormatNotOffered(
-            f"{source}: by_name is for HDF5 in the layout of Keras 2; this layout has no names"
+            f"{source}: by_name is only for HDF5 in Keras 2's layout; this layout has no names"
         )
     extras = tree.extras or Extras()
     changes = fitting_tree(model, tree, skip_mismatch=skip_mismatch)
@@ -120,7 +120,7 @@ def load_tree(
 
 
 def optimizer_in(tree: WeightsTree) -> tuple[NamedArray, ...] | None:
-    """Return the optimizer's state, None if there is none."""
+    """Return the optimizer's state; None if there is none."""
     if OPTIMIZER not in tree.groups:
         return None
     arrays = tree.groups[OPTIMIZER].numbered()
@@ -128,6 +128,6 @@ def optimizer_in(tree: WeightsTree) -> tuple[NamedArray, ...] | None:
 
 
 def class_of(optimizer: Optimizer) -> str:
-    """Return the name of the optimizer's class, registered or its own."""
+    """Return the registered name of the optimizer's class, or its own name."""
     legacy = "legacy." if isinstance(optimizer, LegacyOptimizer) else ""
     return f"{legacy}{registered_name(type(optimizer))}"

@@ -1,6 +1,6 @@
-"""The layout of `.weights.h5`: a group for each layer, at its path, with variables by number.
+"""The layout of `.weights.h5`: one group per layer, at its path, with numbered variables.
 
-Shards, of which a `.weights.json` says which holds what, are read as one file.
+Shards, which a `.weights.json` lists, are read as one file.
 """
 
 from collections import Counter
@@ -18,40 +18,40 @@ from saveproof.reference_impl.saving.sources import bytes_of, member_of
 from saveproof.reference_impl.state import Array, Extras, array_of
 
 DEEPEST = 64
-"""Groups within groups: a file with more is taken for one whose links go round."""
+"""The largest depth of nested groups; more are taken for a cycle of links."""
 
 MOST_LINKS = 64
-"""Ways to one group: two at each of some levels would make more of them than can be gone."""
+"""The largest number of paths to a group, which could otherwise grow exponentially."""
 
 OPTIMIZER = "optimizer"
 
 _CONTAINERS_OF_2_12 = {"_layer_checkpoint_dependencies": "layers"}
-"""What Keras 2.12 called the layers of a model."""
+"""Keras 2.12's name for the layers of a model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The variables at one path: by `0`, `1`…, or by keys of a layer's own."""
+    """The variables at one path, by `0`, `1`… or by a layer's own keys."""
 
     arrays: Mapping[str, Array]
     name: str | None = None
 
     def numbered(self) -> list[Array]:
-        """Return the arrays in the order of their numbers, then of other keys as text."""
+        """Return the arrays by number, followed by those with other keys in sorted order."""
         keys = sorted(self.arrays, key=lambda key: (not key.isdigit(), key.zfill(20)))
         return [self.arrays[key] for key in keys]
 
 
 @dataclass(frozen=True, slots=True)
 class WeightsTree:
-    """What such a file holds: groups by the path of the layer, '' for the model's own."""
+    """The content of a file: groups by the layer's path, which is '' for the model itself."""
 
     groups: Mapping[str, Group]
     extras: Extras | None = None
     sources: Sequence[Path] = field(default_factory=tuple)
 
     def size(self) -> int:
-        """Return how many bytes the arrays of the groups have."""
+        """Return the number of bytes of all arrays in the groups."""
         return sum(
             array.nbytes for group in self.groups.values() for array in group.arrays.values()
         )
@@ -63,7 +63,7 @@ def numbered_group(arrays: Sequence[Array], name: str | None = None) -> Group:
 
 
 def write_weights_tree(tree: WeightsTree, target: Path, *, mark_bfloat16: bool) -> None:
-    """Write the file beside the target and put it in the target's place."""
+    """Write the file and replace the target atomically."""
     write_file(target, lambda root: write_tree(root, tree, mark_bfloat16=mark_bfloat16))
 
 
@@ -80,14 +80,14 @@ def write_tree(root: GroupWriter, tree: WeightsTree, *, mark_bfloat16: bool) -> 
 
 
 def read_weights_tree(source: Path) -> WeightsTree:
-    """Return what a `.weights.h5` file, or a `.weights.json` of shards, holds.
+    """Return the content of a `.weights.h5` file, or of the shards of a `.weights.json`.
 
     Raises:
-        FileNotFoundError: if there is no such file, or a shard is missing.
-        LeadsOutside: for a shard, or data in one, outside of the folder.
-        UnreadableFile: if it is not of the format or is cut short.
+        FileNotFoundError: if the file or a shard does not exist.
+        LeadsOutside: for a shard, or data in one, outside the folder.
+        UnreadableFile: if it is not in the format, or truncated.
         WrongChecksum: if it has a checksum trailer and is damaged.
-        MissingPart, WrongPart: if a part is not what it must be.
+        MissingPart, WrongPart: if a part is missing or invalid.
     """
     if source.name.endswith(".json"):
         return _read_shards(source)
@@ -100,7 +100,7 @@ def read_tree(root: Part) -> WeightsTree:
     groups: dict[str, Group] = {}
     _collect(root, (), groups, Counter())
     if not groups:
-        raise MissingPart(f"{root.source}: no group 'vars': not in the layout of '.weights.h5'")
+        raise MissingPart(f"{root.source}: no group 'vars': not in '.weights.h5' layout")
     return WeightsTree(groups, read_extras(root), (root.source,))
 
 
@@ -108,10 +108,10 @@ def _collect(
     part: Part, path: tuple[str, ...], groups: dict[str, Group], visits: Counter[int]
 ) -> None:
     if len(path) > DEEPEST:
-        raise WrongPart(f"{part.source}: groups within groups more than {DEEPEST} deep")
+        raise WrongPart(f"{part.source}: expected groups of a depth up to {DEEPEST}, found more")
     visits[part.address()] += 1
     if visits[part.address()] > MOST_LINKS:
-        raise WrongPart(f"{part.source}: {part.where!r}: more than {MOST_LINKS} links to one group")
+        raise WrongPart(f"{part.source}: {part.where!r}: over {MOST_LINKS} links to one group")
     for name in part.groups():
         if name == "vars":
             held = part.group(name)
@@ -123,7 +123,7 @@ def _collect(
 
 
 def _read_shards(source: Path) -> WeightsTree:
-    """Read each group from the shards that the map gives: empty ones may lie in others."""
+    """Read each group from the shards listed for it; other shards may contain it empty."""
     weight_map = _weight_map(source)
     shards = {
         name: _read_shard(member_of(source.parent, name, index=source))
@@ -138,7 +138,9 @@ def _read_shards(source: Path) -> WeightsTree:
             if found is None:
                 raise MissingPart(f"{source}: {place!r} is not in the shard {name!r}")
             if twice := sorted(set(arrays) & set(found.arrays)):
-                raise WrongPart(f"{source}: {place!r}: {twice} are in two shards")
+                raise WrongPart(
+                    f"{source}: {place!r}: expected each array once, found {twice} twice"
+                )
             arrays |= found.arrays
         groups[path] = Group(arrays)
     return WeightsTree(groups, None, tuple(source.parent / name for name in shards))

@@ -1,4 +1,4 @@
-"""Writing the HDF5 layout of Keras 2, which Keras 3 kept: exactly as they do, in either's words."""
+"""Writing of Keras 2's HDF5 layout, which Keras 3 also uses, in either dialect."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,11 +18,11 @@ from saveproof.reference_impl.state import (
 )
 
 TOP_LEVEL = "top_level_model_weights"
-"""The group of the weights that are the model's own; readers look for it by name."""
+"""The name of the group with the model's own weights."""
 
 
 def write_model(state: ModelState, target: Path) -> None:
-    """Write a whole model beside the target and put it in the target's place."""
+    """Write a whole model and replace the target atomically."""
 
     def write(root: GroupWriter) -> None:
         root.text("backend", BACKEND, utf8=True)
@@ -41,9 +41,9 @@ def write_model(state: ModelState, target: Path) -> None:
 
 
 def write_weights(state: WeightsState, target: Path, *, keras_version: str = KERAS_VERSION) -> None:
-    """Write weights alone beside the target and put them in the target's place.
+    """Write weights and replace the target atomically.
 
-    Which layers are frozen stands with them, if any are: the order of the weights follows from it.
+    The file also lists frozen layers, if any, since the order of the weights depends on them.
     """
 
     def write(root: GroupWriter) -> None:
@@ -60,17 +60,17 @@ def _write_weights(group: GroupWriter, state: WeightsState, keras_version: str) 
     group.text("keras_version", keras_version)
     if any(layer.layer == TOP_LEVEL for layer in state.layers):
         raise UnwritableName(
-            f"layer {TOP_LEVEL!r}: the layout keeps this name for the model's own weights; "
-            "name the layer otherwise"
+            f"layer {TOP_LEVEL!r}: this name is reserved for the model's own weights; rename the "
+            "layer"
         )
-    # Sorted, so that a layer `a` is there before a layer `a/b`, as Keras does.
+    # Sorted as in Keras, so that layer `a` is created before layer `a/b`.
     for layer in sorted(state.layers, key=lambda layer: layer.layer):
         _write_arrays(group.group(layer.layer), layer.weights)
     _write_arrays(group.group(TOP_LEVEL), state.top_level)
 
 
 def _write_arrays(group: GroupWriter, arrays: Sequence[NamedArray]) -> None:
-    """Write arrays under their names, a number after one used before: only the order counts."""
+    """Write arrays under their names, made unique by numbers; readers use only their order."""
     names = _unique([array.name for array in arrays])
     group.names("weight_names", names)
     for name, array in zip(names, arrays, strict=True):

@@ -1,6 +1,6 @@
-"""The parts of an HDF5 file that is written: groups, attributes and datasets as h5py makes them.
+"""Writing of HDF5 groups, attributes and datasets, with the same bytes as h5py.
 
-h5py's low-level interface takes 15 microseconds an object, its high-level one 100.
+h5py's low-level interface takes 15 microseconds per object, its high-level one 100.
 """
 
 from collections.abc import Sequence
@@ -14,22 +14,22 @@ from h5py import h5a, h5d, h5f, h5g, h5p, h5s, h5t
 from saveproof.reference_impl.saving.errors import UnwritableName
 
 HEADER_LIMIT = 64512
-"""Bytes of names that fit in one attribute, beside what HDF5 itself puts in the header."""
+"""The number of bytes of names that fit into one attribute."""
 
 UNCOPIED = 1 << 12
-"""Bytes from which on HDF5 only gives an array its place."""
+"""The smallest size in bytes of an array for which HDF5 only allocates space."""
 
 _BYTES = h5py.string_dtype("ascii")
 
 
 @dataclass(frozen=True, slots=True)
 class GroupWriter:
-    """A group that is written into.
+    """A group open for writing.
 
     Attributes:
         id: the group.
         where: its path, for messages.
-        arrays: the bytes (uint8) of the file's large arrays, by their place in it.
+        arrays: the bytes (uint8) of the file's large arrays, by offset.
     """
 
     id: h5g.GroupID
@@ -37,10 +37,10 @@ class GroupWriter:
     arrays: dict[int, np.ndarray]
 
     def group(self, name: str) -> "GroupWriter":
-        """Return the group of that name, a path, made if it is not there.
+        """Return the group at a path, creating it if needed.
 
         Raises:
-            UnwritableName: if it can't be that of a group.
+            UnwritableName: if the path is not valid for a group.
         """
         path = self._path(name)
         try:
@@ -53,12 +53,12 @@ class GroupWriter:
         return GroupWriter(found, f"{self.where}/{name}", self.arrays)
 
     def dataset(self, name: str, value: np.ndarray, *, mark_bfloat16: bool = False) -> None:
-        """Write a contiguous dataset; bfloat16 as two opaque bytes a number, as tf_keras does.
+        """Write a contiguous dataset; bfloat16 as two opaque bytes per number, as in tf_keras.
 
-        Keras 3 says in an attribute what the bytes are: `mark_bfloat16`.
+        `mark_bfloat16` adds Keras 3's attribute that identifies these bytes.
 
         Raises:
-            UnwritableName: if the name, a path, can't be that of a dataset.
+            UnwritableName: if the path is not valid for a dataset.
         """
         path = self._path(name)
         array = np.asarray(value, order="C")
@@ -80,14 +80,14 @@ class GroupWriter:
             _write_text(dataset, "dtype", "bfloat16", utf8=True)
 
     def text(self, name: str, value: str, *, utf8: bool = False) -> None:
-        """Write a scalar text; without `utf8` it is declared ASCII and holds UTF-8 all the same."""
+        """Write a scalar string as UTF-8, which is declared ASCII without `utf8`."""
         _write_text(self.id, name, value, utf8=utf8)
 
     def names(self, name: str, values: Sequence[str]) -> None:
-        """Write a list of names, over several attributes if it is too long for one.
+        """Write a list of names, in several attributes if it is too long for one.
 
         Raises:
-            UnwritableName: if a single name is too long, or no text that HDF5 can hold.
+            UnwritableName: if a name is too long, or not valid in HDF5.
         """
         if not values:
             h5a.create(self.id, name.encode(), h5t.IEEE_F64LE, _space((0,)))
@@ -96,7 +96,7 @@ class GroupWriter:
         too_long = [value for value in encoded if len(value) > HEADER_LIMIT]
         if too_long:
             raise UnwritableName(
-                f"HDF5: {name} can hold names of up to {HEADER_LIMIT} bytes, found "
+                f"HDF5: {name}: expected names of up to {HEADER_LIMIT} bytes, found "
                 f"{len(too_long[0])}"
             )
         fixed = np.array(encoded)
@@ -117,14 +117,14 @@ class GroupWriter:
     def _path(self, name: str) -> bytes:
         if not name or name.startswith("/") or {"", "."} & set(name.split("/")):
             raise UnwritableName(
-                f"HDF5: the name {name!r} can't be the path of a group or dataset; rename the layer"
+                f"HDF5: the name {name!r} is not a valid path of an object; rename the layer"
             )
         return _encoded(name)
 
     def _taken(self, name: str) -> UnwritableName:
         return UnwritableName(
-            f"HDF5: the name {name!r} in {self.where or '/'!r} leads through a dataset, or to what "
-            "is there already; rename the layer, or the other one of that name"
+            f"HDF5: the name {name!r} in {self.where or '/'!r} is already in use, or a part of it "
+            "is a dataset; rename the layer, or the other layer with that name"
         )
 
 
@@ -133,27 +133,25 @@ def root_of(file: h5f.FileID, arrays: dict[int, np.ndarray]) -> GroupWriter:
 
     Args:
         file: the file.
-        arrays: takes the large arrays, by their place in the file.
+        arrays: collects the large arrays, by offset in the file.
     """
     return GroupWriter(h5g.open(file, b"/"), "", arrays)
 
 
 def _encoded(name: str) -> bytes:
-    """Return a name as HDF5 holds it.
+    """Return a name as UTF-8 bytes.
 
     Raises:
-        UnwritableName: if it has a zero byte, or half of a pair of surrogates.
+        UnwritableName: if it contains a zero byte or a lone surrogate.
     """
     try:
         encoded = name.encode()
     except UnicodeEncodeError as error:
         raise UnwritableName(
-            f"HDF5: the name {name!r} is no text: {error.reason} at {error.start}; rename the layer"
+            f"HDF5: invalid name {name!r}: {error.reason} at {error.start}; rename the layer"
         ) from error
     if b"\0" in encoded:
-        raise UnwritableName(
-            f"HDF5: the name {name!r} has a zero byte, which ends a name there; rename the layer"
-        )
+        raise UnwritableName(f"HDF5: invalid name {name!r}: contains a zero byte; rename the layer")
     return encoded
 
 
@@ -167,7 +165,7 @@ def _links(*, ascii_only: bool) -> h5p.PropLCID:
 
 @lru_cache
 def _allocated() -> h5p.PropDCID:
-    """Return what gives a dataset its place at once, and writes nothing there."""
+    """Return creation properties that allocate a dataset's space without writing to it."""
     created = h5p.create(h5p.DATASET_CREATE)
     created.set_alloc_time(h5d.ALLOC_TIME_EARLY)
     created.set_fill_time(h5d.FILL_TIME_NEVER)

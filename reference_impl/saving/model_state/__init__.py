@@ -1,1 +1,1 @@
-"""From a live model to its state, as plain data, and back."""
+"""Conversion of a live model to its state as plain data, and back."""

@@ -1,4 +1,4 @@
-"""Which variable takes which array: all are made ready before the first is given."""
+"""Atomic assignment of arrays to variables: all arrays are converted before the first is set."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,27 +16,27 @@ Assignments = list[tuple[Variable, np.ndarray]]
 
 
 class WeightsMismatch(LoadError):
-    """The weights do not fit the model; the layer and both shapes are named. Nothing changed."""
+    """The weights do not match the model, which is unchanged; names the layer and both shapes."""
 
 
 def assignment(
     variable: Variable, name: str, value: Array, where: str
 ) -> tuple[Variable, np.ndarray]:
-    """Return the variable with the array that it takes: in its dtype, and made for it alone.
+    """Return the variable and its new array: converted to its dtype, and not shared.
 
     Args:
         variable: of the model or its optimizer.
         name: of the array.
-        value: as the file has it; it is read once its shape is found to fit.
-        where: of what it is, for messages.
+        value: from the file; it is read after its shape is checked.
+        where: the layer or object, for messages.
 
     Raises:
-        WeightsMismatch: if it is of another shape, or its numbers are none of the variable's dtype.
+        WeightsMismatch: if the shape differs, or the dtypes are incompatible.
     """
     if variable.shape != value.shape:
         raise WeightsMismatch(
-            f"{where}: weight {variable.name!r} has shape {variable.shape}, found {name!r} of "
-            f"shape {value.shape}; nothing was changed"
+            f"{where}: weight {variable.name!r}: expected shape {variable.shape}, found {name!r} "
+            f"of shape {value.shape}; nothing was changed"
         )
     found = numbers(array_of(value))
     same_kind = found.dtype.kind == variable.dtype.kind
@@ -46,22 +46,22 @@ def assignment(
             if same_kind or is_floating(variable.dtype) or np.array_equal(converted, found):
                 return variable, converted
     raise WeightsMismatch(
-        f"{where}: weight {variable.name!r} of dtype {variable.dtype} can't take {name!r} of "
-        f"dtype {found.dtype}; nothing was changed"
+        f"{where}: weight {variable.name!r}: expected dtype {variable.dtype}, found {name!r} of "
+        f"incompatible dtype {found.dtype}; nothing was changed"
     )
 
 
 def commit(changes: Assignments) -> None:
-    """Give every variable its array: nothing is converted here, so that nothing fails half-way."""
+    """Set every variable to its array, without conversions that could fail half-way."""
     for variable, value in changes:
         variable.adopt(value)
 
 
 @contextmanager
 def undone_if_raised(*objects: Any) -> Iterator[None]:
-    """Give the objects back their attributes as they were, if the block raises.
+    """Restore the attributes of the objects if the block raises.
 
-    Lists and dictionaries are as they were, too; the values of variables are not looked at.
+    This includes the items of lists and dictionaries, but not the values of variables.
     """
     before = [(one, {name: _copied(value) for name, value in vars(one).items()}) for one in objects]
     try:

@@ -1,4 +1,4 @@
-"""From a live model to its state: what a save takes out of it."""
+"""Capture of a live model's state for a save."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,7 +25,7 @@ from saveproof.reference_impl.state import (
 
 
 def weights_state(model: Trainer) -> WeightsState:
-    """Return the weights of a model that has them all."""
+    """Return the weights of a built model."""
     return WeightsState(
         tuple(
             LayerWeights(layer.name, _named(saved_weights(layer))) for layer in saved_layers(model)
@@ -36,20 +36,20 @@ def weights_state(model: Trainer) -> WeightsState:
 
 
 def check_built(model: Trainer) -> None:
-    """Refuse a model without weights, or with a model inside that has none yet."""
+    """Check that the model and all nested models have created their weights."""
     for layer in model.flatten_layers():
         if isinstance(layer, Trainer) and not layer.built:
             raise UnbuiltModel(
-                f"model {layer.name!r}: its weights have not been created yet, so that there are "
-                "none to save; call it on data, fit it, or build(input_shape) first"
+                f"model {layer.name!r}: expected weights to save, but they have not been created "
+                "yet; call the model on data, fit it, or call build(input_shape) first"
             )
 
 
 def check_complete(model: Trainer) -> None:
-    """Refuse a model of which weights may not exist yet, for want of a call.
+    """Check that no layer's weights may still be missing because its call failed on zeros.
 
     Raises:
-        UnbuiltModel: naming the layer whose call has not worked on zeros, and why.
+        UnbuiltModel: naming the layer and the reason.
     """
     check_built(model)
     for layer in model.flatten_layers():
@@ -58,17 +58,17 @@ def check_complete(model: Trainer) -> None:
             raise UnbuiltModel(
                 f"model {model.name!r}: layer {layer.name!r} has not been called on data yet, and "
                 f"its call() does not work on zeros ({layer.uncalled}): the weights of {missing} "
-                "do not exist; call the model on data before it is saved"
+                "do not exist; call the model on data before saving it"
             )
 
 
 def saved_layers(model: Trainer) -> Sequence[Layer]:
-    """Return the layers as a file lists them: `model.layers`."""
+    """Return the layers in the order of a file: `model.layers`."""
     return model.layers
 
 
 def saved_weights(layer: Layer) -> list[Variable]:
-    """Return a layer's weights as a file lists them: all trainable ones first."""
+    """Return a layer's weights in the order of a file: trainable ones first."""
     return layer.trainable_weights + layer.non_trainable_weights
 
 
@@ -82,10 +82,10 @@ def _named(variables: Sequence[Variable]) -> tuple[NamedArray, ...]:
 
 
 def model_state(model: Trainer, *, include_optimizer: bool = True) -> ModelState:
-    """Return everything that a whole-model file holds.
+    """Return everything that a whole-model file contains.
 
     Raises:
-        NotImplementedError: if it has no configuration.
+        NotImplementedError: if the model has no configuration.
     """
     compiled = model.compiled if include_optimizer else None
     return ModelState(
@@ -98,20 +98,22 @@ def model_state(model: Trainer, *, include_optimizer: bool = True) -> ModelState
 
 
 def training_config(compiled: Compiled) -> dict[str, Any]:
-    """Return the compile settings as tf_keras writes them beside a model."""
-    told = compiled.arguments
+    """Return the compile settings in tf_keras's form."""
+    arguments = compiled.arguments
     made = compiled.ready
     plain: list[list[Metric | None]] = [[*group] or [None] for group in compiled.output_metrics]
     weighted: list[list[Metric | None]] = [
         [*group] or [None] for group in compiled.output_weighted_metrics
     ]
     settings = {
-        "loss": map_leaves(_serialized_loss, told.loss),
-        "metrics": _entries(plain if made and told.metrics is not None else told.metrics),
+        "loss": map_leaves(_serialized_loss, arguments.loss),
+        "metrics": _entries(plain if made and arguments.metrics is not None else arguments.metrics),
         "weighted_metrics": _entries(
-            weighted if made and told.weighted_metrics is not None else told.weighted_metrics
+            weighted
+            if made and arguments.weighted_metrics is not None
+            else arguments.weighted_metrics
         ),
-        "loss_weights": told.loss_weights,
+        "loss_weights": arguments.loss_weights,
         "optimizer_config": optimizers.serialize(compiled.optimizer, use_legacy_format=True),
     }
     return plain_config(settings, where="compile()", entry=serialize_layer)
@@ -132,7 +134,7 @@ def _serialized_metric(metric: Any) -> Any:
 
 
 def extras_of(model: Trainer, compiled: Compiled | None) -> Extras:
-    """Return the state that Keras's layout has no place for."""
+    """Return the state that Keras's layouts do not store."""
     layers = list(model.flatten_layers())
     states = {
         f"{number}/{name}": variable.value
@@ -159,6 +161,6 @@ def extras_of(model: Trainer, compiled: Compiled | None) -> Extras:
 
 
 def optimized_places(optimizer: Optimizer, weights: Sequence[Variable]) -> tuple[int, ...]:
-    """Return the positions among `weights` of what the optimizer was built with, in its order."""
+    """Return the positions in `weights` of the optimizer's variables, in its order."""
     places = {weight: place for place, weight in enumerate(weights)}
     return tuple(places[weight] for weight in optimizer.built_for if weight in places)

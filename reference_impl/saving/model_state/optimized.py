@@ -1,4 +1,4 @@
-"""Which weights an optimizer's state is of: by places, names or shapes that the file states."""
+"""Matching of an optimizer's state to weights, by the positions, names or shapes in the file."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -21,15 +21,15 @@ Shapes = list[tuple[int, ...]]
 
 
 def weights_at(model: Trainer, places: Sequence[int]) -> Weights:
-    """Return the weights at the places that a file of ours states.
+    """Return the weights at the positions that our own files contain.
 
     Raises:
-        OptimizerMismatch: if a place is none of the model's weights.
+        OptimizerMismatch: if a position is out of range.
     """
     weights = model.weights
     if any(not 0 <= place < len(weights) for place in places):
         raise OptimizerMismatch(
-            f"model {model.name!r}: expected places of optimized weights below {len(weights)}, "
+            f"model {model.name!r}: expected positions of optimized weights below {len(weights)}, "
             f"found {sorted(places)}"
         )
     return [weights[place] for place in places]
@@ -38,16 +38,17 @@ def weights_at(model: Trainer, places: Sequence[int]) -> Weights:
 def weights_of_list(
     model: Trainer, optimizer: Optimizer, names: Sequence[str], shapes: Shapes
 ) -> Weights:
-    """Return the weights that the list of an optimizer, not built yet, is of.
+    """Return the weights to which the state of an unbuilt optimizer belongs.
 
-    The `names` in the list decide, where they are those of our optimizer's slots. Otherwise the
-    first of these that has the `shapes` does: all weights that train; all that would if no layer
-    were frozen; those that train and those of some frozen layers, since tf_keras keeps the slots of
-    a layer that is frozen after training. If none does, the weights that train are returned, and
-    the comparison of the list with their slots says what is wrong.
+    If the `names` in the list are those of our optimizer's slots, they determine the weights.
+    Otherwise the result is the first of these sets that matches the `shapes`: all trainable
+    weights; the weights that would be trainable if no layer were frozen; the trainable weights and
+    those of some frozen layers, since tf_keras keeps the slots of a layer frozen after training.
+    If none matches, return the trainable weights; comparing the list with their slots then raises
+    the error.
 
     Raises:
-        OptimizerMismatch: if several choices of frozen layers fit, or a weight that trains has no
+        OptimizerMismatch: if several sets of frozen layers match, or a trainable weight has no
             slots.
     """
     trains, where = model.trainable_weights, f"optimizer {optimizer.name!r}"
@@ -55,14 +56,14 @@ def weights_of_list(
     if len(choices) > 1:
         either = " or ".join(str([weight.name for weight in weights]) for weights in choices)
         raise OptimizerMismatch(
-            f"{where}: expected state that tells which frozen layers it is of, found {shapes}, "
-            f"which fits {len(choices)} choices of layers, with the weights {either}; {ADVICE}"
+            f"{where}: expected state that matches one set of frozen layers, found shapes {shapes},"
+            f" which match {len(choices)} sets, with the weights {either}; {ADVICE}"
         )
     (chosen,) = choices or [trains]
     if lacking := [weight.name for weight in trains if weight not in chosen]:
         raise OptimizerMismatch(
-            f"{where}: expected slots of all weights that train, found none of {lacking}, whose "
-            f"layers were frozen at its first step; {ADVICE}"
+            f"{where}: expected slots of all trainable weights, found none of {lacking}, whose "
+            f"layers were frozen at the optimizer's first step; {ADVICE}"
         )
     return chosen
 
@@ -70,7 +71,7 @@ def weights_of_list(
 def _choices(
     model: Trainer, optimizer: Optimizer, names: Sequence[str], shapes: Shapes
 ) -> list[Weights]:
-    """Return the choices of weights by which a list fits a layout."""
+    """Return the sets of weights for which a list matches a layout."""
     layers, trains = list(model.flatten_layers()), model.trainable_weights
     with held([(layer, True) for layer in layers]):
         every = model.trainable_weights
@@ -92,7 +93,7 @@ def _choices(
 def _listed(
     layout: Layout, optimizer: Optimizer, weights: Weights
 ) -> dict[Variable, Variable | None]:
-    """Return the list of an optimizer if it were built for these weights: by a copy."""
+    """Return the list that the optimizer would have if it were built for these weights."""
     copy = type(optimizer).from_config(optimizer.get_config())
     copy.build(weights)
     return listed(layout, copy)
@@ -103,7 +104,7 @@ def _shapes(variables: Iterable[Variable]) -> Shapes:
 
 
 def _named(slots: Sequence[tuple[Variable | None, str]], names: Sequence[str]) -> list[Weights]:
-    """Return the weights whose slots have these names; Keras 3 leaves the output's number out."""
+    """Return the weights whose slots have these names; Keras 3 omits the output's number."""
     by_name = {name.removesuffix(":0"): of for of, name in slots if of is not None}
     bare = [name.removesuffix(":0") for name in names]
     singles = sum(of is None for of, _ in slots)
@@ -113,9 +114,9 @@ def _named(slots: Sequence[tuple[Variable | None, str]], names: Sequence[str]) -
 
 
 def _shapes_of_weights(owners: Sequence[Variable | None], shapes: Shapes) -> Shapes:
-    """Return the shapes of the weights that a list is of: those of the first slot of each.
+    """Return the shapes of the weights in a list, taken from the first slot of each.
 
-    `owners` are the weights of the slots in the list of all weights, None for what is no slot.
+    `owners` are the weights of the list's slots, None for variables that are not slots.
     """
     first: dict[Variable, int] = {}
     for place, owner in enumerate(owners):
@@ -128,7 +129,7 @@ def _shapes_of_weights(owners: Sequence[Variable | None], shapes: Shapes) -> Sha
 
 
 def _of_some_layers(shapes: Shapes, groups: Sequence[Weights], trains: Weights) -> list[Weights]:
-    """Return choices of layers with weights of these shapes, two at most; all that train are in."""
+    """Return up to two sets of layers with weights of these shapes that include all trainable."""
     ends: dict[int, list[Weights]] = {0: [[]]}
     for group in groups:
         begun, ends = ends, {}

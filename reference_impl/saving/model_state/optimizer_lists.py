@@ -1,4 +1,4 @@
-"""How each release of Keras lists an optimizer's state in HDF5 and in archives: a table of layouts.
+"""The order of an optimizer's state in HDF5 and archives, for each release of Keras, as a table.
 
 Source: lists that tf_keras 2.21 and Keras 3.0.5, 3.4.1 and 3.15.1 wrote; for those of Keras 2.0 to
 2.3, `set_weights` of tf_keras's `optimizers.legacy`, which reads them.
@@ -18,28 +18,28 @@ from saveproof.reference_impl.state import Array, NamedArray
 
 RATE = "learning_rate"
 SLOT = "slot/"
-"""How the extras name variables that the list of a dialect leaves out: this and a number."""
+"""The extras' name of a variable that a dialect's list omits: this and a number."""
 
-ADVICE = "load_model(compile=False) does without it"
+ADVICE = "load without it by load_model(compile=False)"
 
 
 class OptimizerMismatch(LoadError):
-    """The optimizer's state does not fit the model or is of a kind that is not read."""
+    """The optimizer's state does not match the model, or its layout is not supported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a release lists an optimizer's state.
+    """The order of an optimizer's state in the files of a release.
 
     Attributes:
         release: of Keras or TensorFlow.
-        parts: of the list, in order. The rate is left out if a schedule gives it; the product is
-            that of Nadam's momenta; slots are in the order of `Optimizer.build_slots`, and those
-            that are used are none for SGD without momentum.
-        classes: of the optimizers that are listed so.
-        start: the value of a variable that the list lacks.
-        unused: a slot that is listed even if the optimizer's options do not ask for it, and its
-            shape; None for the shape of the weight.
+        parts: of the list, in order. "rate" is omitted if there is a schedule; "product" is that of
+            Nadam's momenta; "slots" are in the order of `Optimizer.build_slots`; "used slots" are
+            the same, but empty for SGD without momentum.
+        classes: the optimizer classes with this layout.
+        start: the value of a variable that the list omits.
+        unused: a slot that is listed even if the optimizer's options do not use it, and its shape;
+            None for the shape of the weight.
     """
 
     release: str
@@ -62,14 +62,14 @@ KERAS_2 = (
 
 
 def layouts_of(optimizer: Optimizer) -> list[Layout]:
-    """Return the layouts that an optimizer of this class may be listed in."""
+    """Return the possible layouts for an optimizer's class."""
     if isinstance(optimizer, LegacyOptimizer):
         return [each for each in (TENSORFLOW_2, *KERAS_2) if isinstance(optimizer, each.classes)]
     return [TF_KERAS, KERAS_3, KERAS_3_0]
 
 
 def listed(layout: Layout, optimizer: Optimizer) -> dict[Variable, Variable | None]:
-    """Return the variables of a list in order, each with the weight that it is a slot of."""
+    """Return the variables of a list in order, each with its weight if it is a slot."""
     weights, averages = optimizer.built_for, optimizer.slots.get(AVERAGE, [])
     product = _product(optimizer)
     apart = {optimizer.iterations, *averages, *product}
@@ -95,7 +95,7 @@ def listed(layout: Layout, optimizer: Optimizer) -> dict[Variable, Variable | No
 
 
 def _product(optimizer: Optimizer) -> list[Variable]:
-    """Return the product of Nadam's momenta, which is made with the slots."""
+    """Return the product of Nadam's momenta, which is created with the slots."""
     if isinstance(optimizer, LegacyOptimizer):
         product = list(optimizer.singles.values())[1:]
     else:
@@ -104,9 +104,9 @@ def _product(optimizer: Optimizer) -> list[Variable]:
 
 
 def optimizer_list(optimizer: Optimizer, dialect: Dialect) -> tuple[NamedArray, ...]:
-    """Return the optimizer's variables as the dialect lists them.
+    """Return the optimizer's variables in the order of the dialect.
 
-    Keras 3 has no legacy optimizers, and no list of theirs: it is the same for both.
+    Keras 3 has no legacy optimizers; their list is that of Keras 2 in both dialects.
     """
     if dialect is Dialect.TF_KERAS or isinstance(optimizer, LegacyOptimizer):
         return tuple(NamedArray(variable.name, variable.value) for variable in optimizer.variables)
@@ -118,7 +118,7 @@ def optimizer_list(optimizer: Optimizer, dialect: Dialect) -> tuple[NamedArray, 
 
 
 def unlisted(optimizer: Optimizer, dialect: Dialect) -> dict[str, np.ndarray]:
-    """Return the variables that the dialect's list leaves out, by the names they have in extras."""
+    """Return the variables that the dialect's list omits, by their names in the extras."""
     if dialect is Dialect.TF_KERAS or isinstance(optimizer, LegacyOptimizer):
         return {}
     held = listed(KERAS_3, optimizer)
@@ -129,15 +129,15 @@ def unlisted(optimizer: Optimizer, dialect: Dialect) -> dict[str, np.ndarray]:
 def values_by_variable(
     optimizer: Optimizer, arrays: Sequence[NamedArray], outside: Mapping[str, Array]
 ) -> dict[Variable, NamedArray]:
-    """Return what each variable takes from a list, of whichever layout it is.
+    """Return each variable's value from a list, after finding the layout that it matches.
 
     Args:
-        optimizer: the one that takes it, built if there are slots.
+        optimizer: to restore, built if the list has slots.
         arrays: the list.
-        outside: what our extras hold; a file with them is ours, of the first layout that fits.
+        outside: the variables in our extras; a file with them has the first layout that matches.
 
     Raises:
-        OptimizerMismatch: if the list fits no layout, or two by which the values differ.
+        OptimizerMismatch: if the list matches no layout, or two with different values.
     """
     kept = [NamedArray(name, outside[name]) for name in outside if name.startswith(SLOT)]
     found: dict[str, dict[Variable, NamedArray]] = {}
@@ -157,7 +157,7 @@ def values_by_variable(
     first, *others = found.values()
     if not outside and any(list(values) != list(first) for values in others):
         raise OptimizerMismatch(
-            f"{where}: expected state that fits one layout, found shapes {shapes}, which fit "
+            f"{where}: expected state that matches one layout, found shapes {shapes}, which match "
             f"{list(found)} with different values; {ADVICE}"
         )
     return first

@@ -1,7 +1,7 @@
-"""Which weight is which by their names, where layers were numbered otherwise when they were saved.
+"""Matching of weights by name when the numbers in layer names changed since the save.
 
-A layer's weights stand in a file with those that training changes first, so that their order tells
-nothing as long as it is not known which layers inside were frozen. Their names do.
+A file lists a layer's trainable weights first, so the order depends on which nested layers were
+frozen. If that is unknown, only the names identify the weights.
 """
 
 import re
@@ -12,23 +12,22 @@ Parts = tuple[str, ...]
 
 
 class UnclearNames(ValueError):
-    """Names and order of the weights in a file say different things."""
+    """Names and order of the weights in a file contradict each other."""
 
 
 def places_by_name(
     expected: Sequence[str], found: Sequence[str], *, where: str, in_order: bool = False
 ) -> list[int]:
-    """Return for each expected name the place of the one found that is the same weight.
+    """Return for each expected name the position of the same weight among the names found.
 
-    It is the one of the same name, or of the same name but for the numbers that Keras gives to
-    layers in the order in which they are made, or else, and if they are `in_order`, the one at the
-    same place.
+    It has the same name; or the same name except for the numbers that Keras appends to layer names
+    in order of creation; or, if the weights are known to be `in_order`, the same position.
 
     Raises:
-        UnclearNames: if numbers and places differ, and layers that are not the same may have the
-            same name by chance.
+        UnclearNames: if numbers and positions contradict each other, so that different layers may
+            have the same name by chance.
     """
-    # Keras 2 numbers what an operation puts out; Keras 3 does not.
+    # Keras 2 appends the output's number (":0") to names; Keras 3 does not.
     expected, found = ([name.removesuffix(":0") for name in names] for names in (expected, found))
     if len(set(expected)) == len(expected) and set(expected) == set(found):
         return [found.index(name) for name in expected]
@@ -43,9 +42,9 @@ def places_by_name(
         return by_place
     if _layers(expected) & _layers(found):
         raise UnclearNames(
-            f"{where}: expected the weights {list(expected)} in this order, found {list(found)}: "
-            "whether layers inside were frozen when they were saved is not known; freeze the same "
-            "ones before the load, or give the layers the names that they had; nothing was changed"
+            f"{where}: expected the weights {list(expected)} in this order, found {list(found)}; "
+            "the file does not say which nested layers were frozen: freeze the same ones before "
+            "the load, or give the layers their names in the file; nothing was changed"
         )
     return by_rank
 
@@ -55,7 +54,7 @@ def _layers(names: Sequence[str]) -> set[str]:
 
 
 def ranked(names: Sequence[str]) -> list[Parts]:
-    """Return names with their parts numbered from 0 among those of the same base.
+    """Return names with the parts of equal base renumbered from 0.
 
     >>> ranked(["a/dense_4/kernel", "a/dense_7/kernel"])
     [('a 0', 'dense 0', 'kernel 0'), ('a 0', 'dense 1', 'kernel 0')]
@@ -67,7 +66,7 @@ def ranked(names: Sequence[str]) -> list[Parts]:
 
 
 def _levels(names: Sequence[str]) -> Iterator[list[Parts]]:
-    """Yield the beginnings of the names, by how many parts they have."""
+    """Yield the prefixes of the names with 1, 2… parts."""
     split = [tuple(name.split("/")) for name in names]
     for depth in range(1, max(map(len, split), default=0) + 1):
         yield list(dict.fromkeys(parts[:depth] for parts in split if len(parts) >= depth))

@@ -1,4 +1,4 @@
-"""From a state to a live model: everything is found to fit before anything is changed."""
+"""Restoration of a live model from a state; everything is checked before anything changes."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -54,13 +54,13 @@ def model_from_state(
     fit: Callable[[Trainer], Assignments] | None = None,
     held: int | None = None,
 ) -> Trainer:
-    """Return the model of a state, compiled and with its optimizer's state where there is one.
+    """Return the model of a state, compiled and with its optimizer's state if the state has them.
 
-    `fit` finds the weights in formats that have them otherwise than layer by layer, of which the
-    file holds `held` bytes.
+    `fit` matches the weights in formats that do not list them layer by layer; `held` is the number
+    of bytes of weights in the file.
 
     Raises:
-        TooLarge: if the configuration asks for far more weights than there are.
+        TooLarge: if the configuration requires far more weights than the file contains.
     """
     if held is None:
         listed = (item for layer in state.weights.layers for item in layer.weights)
@@ -88,10 +88,10 @@ def model_from_state(
 
 
 def fitting(model: Trainer, weights: WeightsState) -> Assignments:
-    """Return which variable takes which array; layers with weights are paired in order.
+    """Return the assignments of arrays to variables, matching layers with weights in order.
 
     Raises:
-        WeightsMismatch: if the numbers of layers or weights, or a shape, do not fit.
+        WeightsMismatch: if the numbers of layers or weights, or a shape, do not match.
     """
     check_built(model)
     expected = [layer for layer in saved_layers(model) if saved_weights(layer)]
@@ -115,16 +115,16 @@ def fitting(model: Trainer, weights: WeightsState) -> Assignments:
 
 
 def _flags_then(model: Trainer, weights: WeightsState) -> Flags:
-    """Return the layers with the flags that they had when the weights were saved, if known."""
+    """Return the layers with their trainable flags at the time of the save, if known."""
     return paired_with(model, weights.trainable) or []
 
 
 def fitting_by_name(
     model: Trainer, weights: WeightsState, *, skip_mismatch: bool = False
 ) -> Assignments:
-    """Return which variable takes which array, for layers whose names are in the state.
+    """Return the assignments of arrays to variables for layers whose names are in the state.
 
-    With `skip_mismatch` layers that do not fit are left, with a warning.
+    With `skip_mismatch`, layers that do not match are skipped with a warning.
     """
     check_built(model)
     groups: Mapping[str, LayerWeights] = {group.layer: group for group in weights.layers}
@@ -145,13 +145,13 @@ def fitting_by_name(
 
 
 def left_if(pair: Callable[[], Assignments], *, skip_mismatch: bool) -> Assignments:
-    """Return what is paired; nothing, with a warning, where it does not fit and may be left."""
+    """Return the assignments; none, with a warning, if they do not match and `skip_mismatch`."""
     try:
         return pair()
     except WeightsMismatch as error:
         if not skip_mismatch:
             raise
-        _LOGGER.warning("left as it is: %s", str(error).removesuffix("; nothing was changed"))
+        _LOGGER.warning("not loaded: %s", str(error).removesuffix("; nothing was changed"))
         return []
 
 
@@ -162,13 +162,13 @@ def paired(
     *,
     in_order: bool = False,
 ) -> Assignments:
-    """Pair by name where the names are the same set, else by position.
+    """Return the assignments of arrays to variables of a layer.
 
-    Unless they are known to be `in_order`, names that are the same but for their numbers count
-    before the position: see `renumbering`.
+    They are matched by name if the sets of names are equal; otherwise, unless known to be
+    `in_order`, by name without numbers (see `renumbering`); otherwise by position.
 
     Raises:
-        WeightsMismatch: if the number, a shape or a dtype does not fit.
+        WeightsMismatch: if the number, a shape or a dtype does not match.
     """
     if len(variables) != len(arrays):
         raise WeightsMismatch(
@@ -190,7 +190,7 @@ def paired(
 
 
 def set_states(model: Layer, states: Mapping[str, np.ndarray]) -> Assignments:
-    """Return which state, that is no weight, of which layer takes which array."""
+    """Return the assignments of arrays to layer states that are not weights."""
     layers = list(model.flatten_layers())
     changes: Assignments = []
     for place, value in states.items():
@@ -199,8 +199,9 @@ def set_states(model: Layer, states: Mapping[str, np.ndarray]) -> Assignments:
         known = layers[int(number)].extra_state if there else {}
         if name not in known or known[name].shape != value.shape:
             raise WeightsMismatch(
-                f"layer {number} of model {model.name!r}: no state {name!r} of shape "
-                f"{value.shape}: it has {[(key, state.shape) for key, state in known.items()]}"
+                f"layer {number} of model {model.name!r}: expected the states "
+                f"{[(key, state.shape) for key, state in known.items()]}, "
+                f"found {name!r} of shape {value.shape}"
             )
         changes.append(assignment(known[name], place, value, f"layer {number}"))
     return changes

@@ -1,4 +1,4 @@
-"""From saved compile settings to a compiled model with its optimizer's and metrics' state."""
+"""Compilation from saved settings, and restoration of optimizer and metrics."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
@@ -7,7 +7,7 @@ import numpy as np
 
 from saveproof.reference_impl import losses, metrics, optimizers
 from saveproof.reference_impl.catalogue import UnknownNameError
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.custom_objects import active_custom_objects
 from saveproof.reference_impl.engine.batches import pseudo_names
 from saveproof.reference_impl.engine.compiled import BY_SHAPE, Compiled, per_output
@@ -37,11 +37,11 @@ from saveproof.reference_impl.state import Entry, Extras, NamedArray
 
 
 class MetricsMismatch(OptimizerMismatch):
-    """The metrics' state is of other metrics than the model was compiled with."""
+    """The saved state belongs to other metrics than those of the compiled model."""
 
 
 def paired_flags(model: Layer, flags: Sequence[bool]) -> Flags:
-    """Return the layers with the flags that a file holds, none if it holds none."""
+    """Return the layers with the flags in a file; empty if the file has none."""
     found = paired(model, flags) if flags else []
     if found is None:
         raise MalformedEntry(
@@ -52,7 +52,7 @@ def paired_flags(model: Layer, flags: Sequence[bool]) -> Flags:
 
 
 class Training(TypedDict):
-    """What compile settings hold, as far as they are read."""
+    """The keys of compile settings that are read."""
 
     optimizer_config: str | Mapping[str, Any]
     loss_weights: NotRequired[float | Sequence[float | None] | Mapping[str, float | None] | None]
@@ -67,31 +67,31 @@ def compile_from(
     prefixed: bool = True,
     output_names: Sequence[str] = (),
 ) -> None:
-    """Compile from a training_config, of tf_keras or of Keras 3.
+    """Compile a model from a training_config of tf_keras or Keras 3.
 
-    `prefixed` says that metrics of several outputs go by the output's name before their own;
-    `output_names` has those names where only a call tells them.
+    `prefixed` is whether metric names start with the output's name; `output_names` are the names of
+    the outputs if they are unknown before a call.
     """
     known = active_custom_objects()
     if "optimizer_config" not in training:
-        raise MalformedEntry(f"model {model.name!r}: its training_config has no optimizer_config")
-    told = fitted(training, Training)
+        raise MalformedEntry(f"model {model.name!r}: training_config has no optimizer_config")
+    settings = checked(training, Training)
     names = (model.output_names or output_names) if prefixed else []
-    run_eagerly = told.get("run_eagerly") if extras is None else extras.run_eagerly
+    run_eagerly = settings.get("run_eagerly") if extras is None else extras.run_eagerly
     try:
         with at("optimizer_config"):
-            optimizer = optimizers.deserialize(told["optimizer_config"], custom_objects=known)
+            optimizer = optimizers.deserialize(settings["optimizer_config"], custom_objects=known)
         model.compile(
             optimizer=optimizer,
-            loss=_mapped(_loss, told.get("loss"), "loss"),
-            metrics=_metrics(told, "metrics", names),
-            weighted_metrics=_metrics(told, "weighted_metrics", names),
-            loss_weights=told.get("loss_weights"),
+            loss=_mapped(_loss, settings.get("loss"), "loss"),
+            metrics=_metrics(settings, "metrics", names),
+            weighted_metrics=_metrics(settings, "weighted_metrics", names),
+            loss_weights=settings.get("loss_weights"),
             run_eagerly=run_eagerly,
         )
     except UnknownNameError as error:
-        advice = "pass it in custom_objects, or load with compile=False to do without them"
-        said = f"model {model.name!r}: its compile settings name what is not known: {advice}: "
+        advice = "pass it in custom_objects, or load with compile=False"
+        said = f"model {model.name!r}: unknown name in the compile settings; {advice}: "
         error.args = (said + error.args[0],)
         raise
     if model.compiled is not None and extras is not None:
@@ -109,13 +109,13 @@ def _mapped(function: Any, structure: Any, key: str | int) -> Any:
 
 
 def _loss(entry: Any) -> Any:
-    """Return what `compile` takes: a name as it was given, once it is found to be one."""
+    """Return the argument for `compile`: a valid name unchanged, or the object of an entry."""
     made = losses.deserialize(entry, custom_objects=active_custom_objects())
     return entry if isinstance(entry, str) else made
 
 
 def _metric(entry: Any) -> Any:
-    """Return what `compile` takes: a name as it was given, since the metric is called by it."""
+    """Return the argument for `compile`: a name unchanged, which names the metric in logs."""
     custom = active_custom_objects()
     if isinstance(entry, str) and entry.lower() in BY_SHAPE and entry not in custom:
         return entry
@@ -123,14 +123,14 @@ def _metric(entry: Any) -> Any:
     return entry if isinstance(entry, str) and entry not in custom else made
 
 
-def _metrics(told: Mapping[str, Any], key: str, names: Sequence[str]) -> Any:
+def _metrics(settings: Mapping[str, Any], key: str, names: Sequence[str]) -> Any:
     with at(key):
-        saved = _without_prefix(told.get(key), names)
+        saved = _without_prefix(settings.get(key), names)
     return _mapped(_metric, saved, key)
 
 
 def _without_prefix(structure: Any, names: Sequence[str]) -> Any:
-    """Return the metrics' entries without the output's name, which compiling prepends again."""
+    """Return the metrics' entries without the output's name, which `compile` prepends again."""
     nested = isinstance(structure, list) and all(isinstance(item, list) for item in structure)
     if not nested or len(names) < 2:
         return structure
@@ -149,29 +149,31 @@ def _renamed(entry: Any, prefix: str) -> Any:
 
 
 def restore_training(model: Trainer, arrays: Sequence[NamedArray], extras: Extras) -> None:
-    """Give the optimizer and the metrics of a compiled model the state that was saved.
+    """Restore the optimizer and the metrics of a compiled model.
 
     Raises:
-        OptimizerMismatch, MetricsMismatch: if it does not fit; nothing is changed then.
+        OptimizerMismatch, MetricsMismatch: if the state does not match; nothing has changed then.
     """
     commit(training_changes(model, arrays, extras))
 
 
 def training_changes(model: Trainer, arrays: Sequence[NamedArray], extras: Extras) -> Assignments:
-    """Return which variable of the optimizer and the metrics takes which array.
+    """Return the assignments of arrays to the variables of optimizer and metrics.
 
-    They are made if they are not yet.
+    Missing variables are created.
 
     Raises:
-        OptimizerMismatch, MetricsMismatch, WeightsMismatch: if it does not fit; the model is as
-            before then.
+        OptimizerMismatch, MetricsMismatch, WeightsMismatch: if the state does not match; the model
+            is unchanged then.
     """
     compiled = model.compiled
     if compiled is None:
         return []
-    told = compiled.arguments
+    arguments = compiled.arguments
     given = [
-        one for one in leaves([told.metrics, told.weighted_metrics]) if isinstance(one, Metric)
+        one
+        for one in leaves([arguments.metrics, arguments.weighted_metrics])
+        if isinstance(one, Metric)
     ]
     with undone_if_raised(compiled, compiled.optimizer, *given):
         return _changes(model, compiled, arrays, extras)
@@ -196,9 +198,9 @@ def _changes(
 def _listed_values(
     model: Trainer, optimizer: Optimizer, arrays: Sequence[NamedArray], extras: Extras
 ) -> dict[Variable, NamedArray]:
-    """Return which variable takes which array of the optimizer's list.
+    """Return the assignments of arrays from the optimizer's list.
 
-    An optimizer is built to take slots, and is as before the first step if none had been taken.
+    The optimizer is built if the list has slots; otherwise it is reset to before its first step.
     """
     if not arrays:
         return {}
@@ -207,7 +209,7 @@ def _listed_values(
     names, shapes = [array.name for array in arrays], [array.held.shape for array in arrays]
     slots = len(arrays) > singles or any(shapes)
     if extras.optimized:
-        with held(paired(model, extras.trainable) or []):  # by which the places count
+        with held(paired(model, extras.trainable) or []):  # positions refer to them
             weights = weights_at(model, extras.optimized)
         optimizer.build(weights)
     elif slots and not optimizer.built:
@@ -218,18 +220,17 @@ def _listed_values(
 
 
 def _check_age(optimizer: Optimizer, arrays: Sequence[NamedArray]) -> None:
-    """Refuse the list of a legacy optimizer for one of today, whose order it does not have."""
+    """Reject the list of a legacy optimizer for a current one, which has another order."""
     name = arrays[0].name.rpartition("/")[2]
     if name == f"{ITERATION}:0" and len(arrays) > 1 and not isinstance(optimizer, LegacyOptimizer):
         raise OptimizerMismatch(
             f"optimizer {optimizer.name!r}: expected the state of a {type(optimizer).__name__}, "
-            "found that of a legacy optimizer, before TensorFlow 2.11; load with compile=False to "
-            "do without it"
+            "found that of a legacy optimizer from before TensorFlow 2.11; load with compile=False"
         )
 
 
 def _metric_changes(model: Trainer, extras: Extras) -> Assignments:
-    """Return which metric's variable takes which array; the metrics are made if they are not."""
+    """Return the assignments of arrays to the metrics' variables; create missing metrics."""
     compiled, values = model.compiled, extras.metrics
     if compiled is None or not values:
         return []

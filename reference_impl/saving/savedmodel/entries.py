@@ -1,4 +1,4 @@
-"""The entries of the layers and models in a SavedModel, from which they are made."""
+"""Serialized entries of the layers and models in a SavedModel."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,36 +11,36 @@ from saveproof.reference_impl.saving.savedmodel.reader import SavedModelContents
 from saveproof.reference_impl.saving.savedmodel.revived import Revived
 
 GraphImport = Callable[[SavedModelContents, Node, Callable[[Node], Entry]], Entry]
-"""Returns the config from which `Revived` is the model at a node, from the graph of its call.
+"""Returns the config of a `Revived` for the model at a node, from the graph of its call.
 
-It is given what returns the entry of a layer inside, and raises `NotReadHere` where it can't.
+Its last argument returns the entry of a nested layer. It raises `NotReadHere` if it fails.
 """
 
 
 def entry_of(saved: SavedModelContents, node: Node, graph_import: GraphImport | None) -> Entry:
     """Return the entry of the layer or model at a node of a SavedModel.
 
-    A model whose class is not known is described by its layers and by what its call did.
+    The entry of a model with an unknown class describes its layers and the steps of its call.
 
     Raises:
-        UnknownLayer: if it can't come back without its class; the message says why.
-        WrongPart: if the graph refers to what it does not have.
+        UnknownLayer: if it can't be loaded without its class; the message gives the reason.
+        WrongPart: if the graph contains an invalid reference.
     """
-    told = saved.layers.get(id(node), {})
-    if "class_name" not in told:
+    kept = saved.layers.get(id(node), {})
+    if "class_name" not in kept:
         raise WrongPart(
             f"{saved.folder}: no class_name of the layer that is object {saved.numbers[id(node)]}"
         )
-    config = _with_numbers(saved, node, told.get("config") or {})
-    entry = {"class_name": told["class_name"], "config": config, "name": told.get("name")}
-    if "is_graph_network" not in told:
+    config = _with_numbers(saved, node, kept.get("config") or {})
+    entry = {"class_name": kept["class_name"], "config": config, "name": kept.get("name")}
+    if "is_graph_network" not in kept:
         return entry
     arguments = saved.index.get("arguments") if node is saved.root else None
     if arguments is not None and entry["class_name"] in active_custom_objects():
         return {**entry, "config": arguments}
     if not entry["config"]:
         error = UnknownLayer(
-            f"model {told.get('name')!r}: its class {entry['class_name']!r} states no get_config()"
+            f"model {kept.get('name')!r}: its class {entry['class_name']!r} defines no get_config()"
         )
     else:
         try:
@@ -55,7 +55,7 @@ def entry_of(saved: SavedModelContents, node: Node, graph_import: GraphImport | 
 def _with_numbers(
     saved: SavedModelContents, node: Node, config: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the config with the number of its node on each layer: a shared one has the same."""
+    """Return the config with the node number in each layer's entry; shared layers have one."""
     listed = config.get("layers")
     if not isinstance(listed, list):
         return dict(config)
@@ -82,10 +82,10 @@ def _without_class(
     error: UnknownLayer,
     graph_import: GraphImport | None,
 ) -> dict[str, Any]:
-    """Return the entry of a model of a class that is not known: a graph's, or what its call did."""
+    """Return the entry of a model with an unknown class: its graph, or the steps of its call."""
     revival = saved.index.get("revival") or {}
     if "refused" in revival:
-        raise UnknownLayer(f"{error}; it can't come back without its class: {revival['refused']}")
+        raise UnknownLayer(f"{error}; it can't be loaded without its class: {revival['refused']}")
     if saved.layers[id(node)]["is_graph_network"] and "layers" in config:
         kind = "Functional" if "input_layers" in config else "Sequential"
         return {"class_name": kind, "config": config}
@@ -101,4 +101,4 @@ def _without_class(
         config = graph_import(saved, node, lambda inner: entry_of(saved, inner, graph_import))
         return {"class_name": Revived.__name__, "config": config}
     except NotReadHere as why:
-        raise UnknownLayer(f"{error}; it can't come back without its class: {why}") from why
+        raise UnknownLayer(f"{error}; it can't be loaded without its class: {why}") from why

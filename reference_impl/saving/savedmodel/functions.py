@@ -1,4 +1,4 @@
-"""The functions of a SavedModel that was read, and which of its objects are called by which."""
+"""The functions of a SavedModel that was read, and the objects that they belong to."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from saveproof.reference_impl.saving.savedmodel.objects import (
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One function of a layer: what it takes and returns, for one way to be called.
+    """One concrete function of a layer, with the structure of its arguments and outputs.
 
     Attributes:
         name: of the FunctionDef.
-        bound: the numbers of the objects that it takes after its tensors.
-        arguments: specs and other values by the name of the argument, in its structure.
-        outputs: specs in the structure that the layer returns.
-        losses: how many tensors it returns after these.
+        bound: the numbers of the objects that it captures, its arguments after the tensors.
+        arguments: specs and other values by argument name, in nested structure.
+        outputs: specs in the structure of the layer's outputs.
+        losses: the number of further outputs that are losses.
     """
 
     name: str
@@ -32,17 +32,17 @@ class Trace:
 
     @property
     def training(self) -> bool | None:
-        """Whether it is that of training; None where the layer is not told."""
+        """The value of the `training` argument; None if there is none."""
         found = self.arguments.get("training")
         return found if isinstance(found, bool) else None
 
 
 class Functions:
-    """What a SavedModel says of its functions.
+    """The functions of a SavedModel.
 
     Args:
         meta: the MetaGraphDef.
-        where: it was read.
+        where: the file, for messages.
     """
 
     def __init__(self, meta: Any, where: str) -> None:
@@ -51,30 +51,31 @@ class Functions:
         self._objects = meta.object_graph_def
 
     def object(self, number: int) -> Any:
-        """Return the SavedObject of that number."""
+        """Return the SavedObject with that number."""
         if not 0 <= number < len(self._objects.nodes):
             raise WrongPart(
-                f"{self.where}: refers to object {number}, of {len(self._objects.nodes)}"
+                f"{self.where}: expected one of {len(self._objects.nodes)} objects, "
+                f"found number {number}"
             )
         return self._objects.nodes[number]
 
     def children(self, number: int) -> dict[str, int]:
-        """Return the numbers of the objects that one holds, by local name."""
+        """Return the numbers of an object's children, by local name."""
         return {child.local_name: child.node_id for child in self.object(number).children}
 
     def below(self, number: int, *names: str) -> int | None:
-        """Return the number of the object that these names lead to, None if there is none."""
+        """Return the number of the object at a path of names; None if there is none."""
         found: int | None = number
         for name in names:
             found = None if found is None else self.children(found).get(name)
         return found
 
     def concrete_names(self, number: int | None) -> Sequence[str]:
-        """Return the functions that an object stands for."""
+        """Return the names of an object's concrete functions."""
         return () if number is None else self.object(number).function.concrete_functions
 
     def traces(self, number: int) -> Iterator[Trace]:
-        """Yield the functions by which a layer is called."""
+        """Yield the concrete functions of a layer's call."""
         place = self.below(number, KERAS_API, CALL_WITH_LOSSES) or self.below(
             number, CALL_WITH_LOSSES
         )

@@ -1,6 +1,6 @@
-"""What Keras keeps of each layer of a SavedModel, as JSON with types: keras_metadata.pb.
+"""keras_metadata.pb: Keras's metadata of each layer of a SavedModel, as JSON with types.
 
-TensorFlow 2.0 to 2.4 kept it in saved_model.pb itself, with the objects.
+TensorFlow 2.0 to 2.4 stored the metadata with the objects in saved_model.pb.
 
 Source: tf_keras/src/saving/legacy/saved_model/json_utils.py, and files that tf_keras 2.21 wrote.
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.loading import at
 from saveproof.reference_impl.nest import Shape
 from saveproof.reference_impl.plain import json_text
@@ -21,14 +21,14 @@ from saveproof.reference_impl.saving.savedmodel.graphs.endpoints import Spec
 PRODUCER, MIN_CONSUMER = 2, 1
 SEQUENTIAL, NETWORK, MODEL = "_tf_keras_sequential", "_tf_keras_network", "_tf_keras_model"
 KERAS_OBJECTS = "_tf_keras_"
-"""How the identifiers of what Keras made begin."""
+"""Prefix of the identifiers of Keras objects."""
 
 LAYER, INPUT_LAYER, RECURRENT = "_tf_keras_layer", "_tf_keras_input_layer", "_tf_keras_rnn_layer"
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectMetadata:
-    """What is kept of one object: its number and path in the object graph, its kind, its JSON."""
+    """Metadata of an object: number and path in the object graph, identifier, and JSON."""
 
     number: int
     path: str
@@ -37,7 +37,7 @@ class ObjectMetadata:
 
 
 class LayerMetadata(TypedDict, total=False):
-    """What is kept of a layer, as far as it is read; the root has the compile settings, too."""
+    """The keys of a layer's metadata that are read; the root also has the compile settings."""
 
     name: str
     class_name: str
@@ -49,7 +49,7 @@ class LayerMetadata(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class TensorShape:
-    """A shape that is to be read as TensorFlow's own type."""
+    """A shape that TensorFlow reads as a TensorShape."""
 
     shape: Shape
 
@@ -66,7 +66,7 @@ def encoded_metadata(objects: Sequence[ObjectMetadata]) -> bytes:
 
 
 def _typed(value: Any) -> Any:
-    """Return the value with its types named where JSON has none."""
+    """Return the value with type names for types that JSON lacks."""
     if isinstance(value, TensorShape):
         return {"class_name": "TensorShape", "items": list(value.shape)}
     if isinstance(value, Spec):
@@ -83,11 +83,11 @@ def _typed(value: Any) -> Any:
 
 
 def decoded_metadata(data: bytes, *, where: str) -> dict[int, ObjectMetadata]:
-    """Return what keras_metadata.pb keeps of each object, by its number in the object graph.
+    """Return the metadata in keras_metadata.pb by the objects' numbers in the object graph.
 
     Raises:
-        UnreadableFile, WrongPart: naming `where`, if it is not that.
-        MissingPart: if it says nothing of the model itself.
+        UnreadableFile, WrongPart: naming `where`, if it is invalid.
+        MissingPart: if it has no metadata of the model.
     """
     nodes = decoded("SavedMetadata", data, where=where).nodes
     found = {
@@ -98,11 +98,11 @@ def decoded_metadata(data: bytes, *, where: str) -> dict[int, ObjectMetadata]:
 
 
 def metadata_in_graph(graph: Any, *, where: str) -> dict[int, ObjectMetadata]:
-    """Return what a SavedObjectGraph keeps of each object itself, as TensorFlow 2.0 to 2.4 wrote.
+    """Return the metadata in a SavedObjectGraph of TensorFlow 2.0 to 2.4.
 
     Raises:
-        WrongPart: naming `where`, if it is no JSON.
-        MissingPart: if it says nothing of the model itself.
+        WrongPart: naming `where`, if it is not JSON.
+        MissingPart: if it has no metadata of the model.
     """
     found = {
         number: _object(number, f"object {number}", kept.identifier, kept.metadata, where)
@@ -117,14 +117,14 @@ def _object(number: int, path: str, identifier: str, text: str, where: str) -> O
     if not isinstance(metadata, dict):
         raise WrongPart(f"{where}: {path!r}: expected a JSON object")
     with at(path):
-        return ObjectMetadata(number, path, identifier, fitted(_untyped(metadata), LayerMetadata))
+        return ObjectMetadata(number, path, identifier, checked(_untyped(metadata), LayerMetadata))
 
 
 def _with_model(found: dict[int, ObjectMetadata], where: str) -> dict[int, ObjectMetadata]:
     if 0 not in found:
         raise MissingPart(
-            f"{where}: no metadata of Keras for the model itself: the SavedModel was not written "
-            "by Keras's model.save(); TensorFlow's tf.saved_model.load() reads others"
+            f"{where}: no Keras metadata of the model: Keras's model.save() did not write this "
+            "SavedModel; load it with tf.saved_model.load()"
         )
     return found
 

@@ -1,4 +1,4 @@
-"""The graph of a SavedModel: variables, signature, and the nodes that restore and save them."""
+"""The graph of a SavedModel: variables, signature, and the nodes that save and restore them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from saveproof.reference_impl.saving.savedmodel.graphs.endpoints import SIGNATUR
 
 SERVING = "serving_default"
 PRODUCER, MIN_CONSUMER = 1087, 12
-"""Versions of the graph's words: what TensorFlow 2.15 and 2.21 both read."""
+"""Graph versions that TensorFlow 2.15 and 2.21 both read."""
 
 TENSORFLOW_VERSION = "2.15.0"
 SAVER_VERSION = 2
@@ -29,7 +29,7 @@ SAVER_VERSION = 2
 
 @dataclass(frozen=True, slots=True)
 class StoredVariable:
-    """A variable of the graph: its name, what it holds, and its key in the checkpoint."""
+    """A variable of the graph: its name, its variable, and its key in the checkpoint."""
 
     name: str
     shape: tuple[int, ...]
@@ -46,8 +46,8 @@ def meta_graph(
     """Return the MetaGraphDef, without its object graph.
 
     Args:
-        functions: FunctionDef messages, the signature's among them.
-        variables: those that the signature captures, in order.
+        functions: FunctionDef messages, including the signature's.
+        variables: captured by the signature, in order.
         inputs: of the signature, by key.
         outputs: of the signature, by key.
     """
@@ -95,7 +95,7 @@ def _add_variables(graph: Any, variables: Sequence[StoredVariable]) -> list[str]
 
 
 def _add_inputs(graph: Any, inputs: Mapping[str, Spec]) -> dict[str, str]:
-    """Add the placeholders; return their names, as the signature's keys where they can be names."""
+    """Add the placeholders and return their names: the signature's keys, as valid node names."""
     names: dict[str, str] = {}
     for key, spec in inputs.items():
         name = f"{SERVING}_{re.sub('[^A-Za-z0-9_.]', '_', key)}"
@@ -108,7 +108,7 @@ def _add_inputs(graph: Any, inputs: Mapping[str, Spec]) -> dict[str, str]:
 
 
 def _add_saver(meta: Any, variables: Sequence[StoredVariable], handles: Sequence[str]) -> None:
-    """Add the nodes that restore the variables and save them: TensorFlow 1 runs them by name."""
+    """Add the nodes that save and restore the variables, which TensorFlow 1 runs by name."""
     nodes, string = meta.graph_def.node, Code(DT_STRING)
     nodes.append(
         node_message("saver_filename", "Placeholder", [], {"dtype": string, "shape": Sizes(())})

@@ -1,4 +1,4 @@
-"""A model as the objects of a SavedModel: names, functions, and what is kept of each layer."""
+"""Conversion of a model to the objects of a SavedModel: names, functions and metadata."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -49,7 +49,7 @@ from saveproof.reference_impl.state import BACKEND, KERAS_VERSION
 
 
 def children_and_states(held: Held) -> Mapping[str, Held]:
-    """Return what something holds, as a checkpoint has it, and the states of a stateful layer."""
+    """Return an object's children as in a checkpoint, and the states of a stateful layer."""
     found = children(held)
     if isinstance(held, Recurrent) and held.stateful:
         return {**found, KERAS_API: {"states": list(held.states)}}
@@ -57,7 +57,7 @@ def children_and_states(held: Held) -> Mapping[str, Held]:
 
 
 def held_by(root: Held, node: Node) -> dict[int, tuple[Held, Node]]:
-    """Return what is held at each node that is reached by the names of both, by the node's id."""
+    """Return the object at each node that has the same path of names, by the node's id."""
     found: dict[int, tuple[Held, Node]] = {}
     queue = [(root, node)]
     for held, place in queue:
@@ -71,7 +71,7 @@ def held_by(root: Held, node: Node) -> dict[int, tuple[Held, Node]]:
 
 
 def objects_of(model: Model, ends: Endpoints, *, include_optimizer: bool) -> Objects:
-    """Return the objects of a model, with the functions that it is called and served by."""
+    """Return the objects of a model, with the functions of its call and its signature."""
     root = tree_of(model, view=children_and_states)
     if not include_optimizer:
         root.children.pop("optimizer", None)
@@ -104,7 +104,7 @@ def _kind(held: Held) -> str:
 
 
 def identifier(layer: Layer) -> str:
-    """Return the word by which tf_keras knows what to make of a layer."""
+    """Return the identifier by which tf_keras selects the class for loading a layer."""
     if isinstance(layer, Sequential):
         return keras_metadata.SEQUENTIAL
     if isinstance(layer, Model):
@@ -115,10 +115,10 @@ def identifier(layer: Layer) -> str:
 
 
 def _add_functions(objects: Objects, ends: Endpoints, model: Model) -> None:
-    """Add what the model is called and served by.
+    """Add the functions of the model's call and of its signature.
 
-    tf_keras revives a class that it does not know from the call with losses. It is called in
-    training, too, where that makes no difference.
+    tf_keras loads an unknown class from the call with losses, and also uses it for training if the
+    model computes the same in training.
     """
     bound = objects.bound
     call = Concrete(CALL, bound, (ends.inputs, False, None), {}, ends.outputs)
@@ -140,7 +140,7 @@ def _add_functions(objects: Objects, ends: Endpoints, model: Model) -> None:
 
 
 def _alike(model: Model) -> bool:
-    """Say whether the model computes the same in training as out of it."""
+    """Return whether the model computes the same in training and in inference."""
     return not any(_differs(layer) for layer in model.flatten_layers())
 
 
@@ -162,7 +162,7 @@ def _add_variables(objects: Objects, model: Model, nodes: Mapping[int, Node]) ->
 
 
 def metadata_of(model: Model, objects: Objects, *, include_optimizer: bool) -> list[ObjectMetadata]:
-    """Return what keras_metadata.pb keeps of the model and of every layer in it."""
+    """Return the metadata of the model and all its layers for keras_metadata.pb."""
     numbers = {id(node): number for number, node in enumerate(numbered(objects.root))}
     paths = _paths(objects.root)
     return [
@@ -191,7 +191,7 @@ def _paths(root: Node) -> dict[int, str]:
 
 
 def layer_metadata(layer: Layer) -> dict[str, Any]:
-    """Return what is kept of one layer."""
+    """Return the metadata of one layer."""
     found = {
         "name": layer.name,
         "trainable": layer.trainable,
@@ -215,7 +215,7 @@ def layer_metadata(layer: Layer) -> dict[str, Any]:
 
 
 def _shapes(shape: Any) -> Any:
-    """Return TensorFlow's shapes, of one input or a list, for any number of samples."""
+    """Return the TensorShape of one input, or a list of them, with an open batch size."""
     return map_shapes(TensorShape, shape if is_shape(shape) else list(shape))
 
 
@@ -230,13 +230,13 @@ def _policy(name: str) -> Any:
 
 
 def config_of(layer: Layer) -> Any:
-    """Return the config, an empty one where the class states none."""
+    """Return the config; an empty one if the class defines none."""
     inherited = type(layer).get_config in (Model.get_config, Sequential.get_config)
     try:
         if isinstance(layer, Model) and layer.graph is not None and inherited:
             return layer.graph_config()
         return stated_config(layer, serialize_layer)
-    except NotImplementedError:  # tf_keras, too, writes none where the class states none
+    except NotImplementedError:  # tf_keras also writes an empty config then
         return {}
 
 
@@ -266,7 +266,7 @@ def _root_metadata(model: Model, *, include_optimizer: bool) -> dict[str, Any]:
 
 
 def input_specs(model: Model) -> Any:
-    """Return what goes into a model, in the structure that it takes, by the signature's names."""
+    """Return the specs of a model's inputs, in nested structure, with the signature's names."""
     symbols = model.called_on if model.graph is None else model.graph.inputs
     names = iter(input_names(model))
     batch = next(_fixed_batch(model), None)
@@ -287,7 +287,7 @@ def _mapped(function: Any, structure: Any) -> Any:
 
 
 def _fixed_batch(model: Model) -> Iterator[int]:
-    """Yield the numbers of samples that layers inside ask for."""
+    """Yield the batch sizes that nested stateful layers require."""
     for layer in model.flatten_layers():
         if isinstance(layer, Recurrent) and layer.states:
             yield int(layer.states[0].shape[0])
@@ -296,5 +296,5 @@ def _fixed_batch(model: Model) -> Iterator[int]:
 
 
 def input_names(model: Model) -> list[str]:
-    """Return the signature's names of the inputs: of their layers, else as tf_keras counts them."""
+    """Return the signature's names of the inputs: their layers' names, or tf_keras's defaults."""
     return model.graph.input_names if model.graph else pseudo_names(model.called_on, "input_")

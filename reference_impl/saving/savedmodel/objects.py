@@ -1,4 +1,4 @@
-"""The object graph of a SavedModel: what kind of object each node of the checkpoint's graph is."""
+"""The object graph of a SavedModel: the kind of each node of the checkpoint's object graph."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,22 +18,22 @@ OPTIMIZER, SIGNATURES = "experimentalOptimizer", "signature_map"
 LEGACY_OPTIMIZER = "optimizer"
 
 KERAS_API = "keras_api"
-"""Below this name tf_keras keeps what a checkpoint of its own has no place for."""
+"""The child under which tf_keras stores objects that its checkpoints do not have."""
 
 CALL_WITH_LOSSES = "call_and_return_conditional_losses"
-"""The function of a layer that tf_keras calls in place of its `call`: outputs and losses."""
+"""The layer function that tf_keras calls instead of `call`; it returns outputs and losses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Concrete:
-    """A function of the graph as objects refer to it.
+    """A concrete function of the graph.
 
     Attributes:
         name: of the FunctionDef.
-        bound: the variables that it takes after its inputs.
-        arguments: specs and other values in the structure of its positional arguments.
+        bound: the captured variables, its arguments after the inputs.
+        arguments: specs and other values in the structure of the positional arguments.
         keywords: specs by keyword.
-        outputs: specs in the structure that it returns.
+        outputs: specs in the structure of the outputs.
     """
 
     name: str
@@ -45,14 +45,14 @@ class Concrete:
 
 @dataclass(frozen=True, slots=True)
 class Bare:
-    """A node that is one concrete function."""
+    """A node with one concrete function."""
 
     concrete: Concrete
 
 
 @dataclass(frozen=True, slots=True)
 class Polymorphic:
-    """A node that is a function of several concrete ones, with the arguments of Python's."""
+    """A node with several concrete functions, and the signature of the Python function."""
 
     concretes: Sequence[Concrete] = ()
     parameters: tuple[str, ...] = ()
@@ -60,14 +60,14 @@ class Polymorphic:
 
 
 Kind = str | Bare | Polymorphic
-"""A user object by its identifier, or a function; a node with a value is a variable."""
+"""The kind of a node: a user object's identifier, or a function; variables have a value instead."""
 
 
 @dataclass(slots=True)
 class Objects:
-    """The nodes from a root, and what each of them is.
+    """The nodes below a root, and their kinds.
 
-    `bound` are the variables that the functions take; those in `frozen` are never trained.
+    `bound` are the variables that functions capture; those in `frozen` are not trainable.
     """
 
     root: Node
@@ -76,7 +76,7 @@ class Objects:
     frozen: set[int] = field(default_factory=set)
 
     def node(self, kind: Kind, children: Mapping[str, Node] | None = None) -> Node:
-        """Return a new node of that kind."""
+        """Return a new node with that kind."""
         node = Node(children=dict(children or {}))
         self.kinds[id(node)] = kind
         return node
@@ -87,7 +87,7 @@ class Objects:
 
 
 def object_graph(objects: Objects) -> Any:
-    """Return the SavedObjectGraph, numbered as the checkpoint's graph."""
+    """Return the SavedObjectGraph, with the numbers of the checkpoint's object graph."""
     nodes = numbered(objects.root)
     numbers = {id(node): number for number, node in enumerate(nodes)}
     graph = MESSAGES["SavedObjectGraph"]()
@@ -165,7 +165,7 @@ def _function_spec(
 
 
 def structured(value: Any) -> Any:
-    """Return a StructuredValue: a spec, text, flag, None, or a structure of them."""
+    """Return the StructuredValue of a spec, string, bool, None, or a structure of them."""
     message = MESSAGES["StructuredValue"]()
     if isinstance(value, Spec):
         spec = message.tensor_spec_value
@@ -190,12 +190,12 @@ def structured(value: Any) -> Any:
 
 
 def unstructured(message: Any) -> Any:
-    """Return what a StructuredValue says: the inverse of `structured`.
+    """Return the value of a StructuredValue: the inverse of `structured`.
 
-    A dictionary's keys come sorted, as the tensors of its values do in a function.
+    Dictionaries are sorted by key, like the tensors of their values in a function.
 
     Raises:
-        NotReadHere: if there is a named tuple or a type of tensors of its own in it.
+        NotReadHere: if it contains a named tuple or an extension type.
     """
     kind = message.WhichOneof("kind")
     if kind is None or kind == "none_value":

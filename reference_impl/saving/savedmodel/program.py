@@ -1,4 +1,4 @@
-"""Programs: what a subclassed model's `call` does, step by step, as plain data."""
+"""Programs: the steps of a subclassed model's `call` as plain data."""
 
 import base64
 import operator
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.call_context import CallFrame, calling, current_frame
 from saveproof.reference_impl.loading import MalformedEntry
@@ -20,10 +20,14 @@ from saveproof.reference_impl.numerics.tape import Operand, applied, traced_by, 
 from saveproof.reference_impl.saving.savedmodel.graphs.function import Function
 from saveproof.reference_impl.saving.savedmodel.graphs.operations import OPERATIONS
 from saveproof.reference_impl.saving.savedmodel.graphs.symbol import Symbol, UntraceableOperation
-from saveproof.reference_impl.saving.savedmodel.graphs.tracing import TAKES_SHAPE, Drawing, told
+from saveproof.reference_impl.saving.savedmodel.graphs.tracing import (
+    TAKES_SHAPE,
+    Drawing,
+    training_argument,
+)
 
 PRIMITIVES: Mapping[str, Any] = {primitive.__name__: primitive for primitive in OPERATIONS}
-"""The primitives that a program may name."""
+"""The primitives that programs may use, by name."""
 
 COMPARISONS: Mapping[str, Any] = {
     "Greater": operator.gt,
@@ -35,9 +39,9 @@ COMPARISONS: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A tensor of a program: of an 'input' or a 'step', which one, and which of its outputs.
+    """A tensor of a program: an output of an 'input' or a 'step', by number.
 
-    Or of a 'weight': the number of the layer, and its place among the layer's own.
+    For a 'weight', the number of the layer and the position in its own weights.
     """
 
     of: str
@@ -46,7 +50,7 @@ class Ref:
 
 
 class Recording:
-    """A tracer that notes what a model's own `call` does; the layers that it calls are drawn."""
+    """A tracer that records a model's own `call`; calls of its layers are drawn as a graph."""
 
     def __init__(self, model: Layer, inputs: Nested) -> None:
         self.steps: list[dict[str, Any]] = []
@@ -70,15 +74,15 @@ class Recording:
     def applied(
         self, primitive: Any, inputs: tuple[Operand, ...], args: tuple[object, ...]
     ) -> Tensor:
-        """Note a primitive of the model's own, unless its operands are all known."""
+        """Record a primitive of the model's own call, unless all operands are constants."""
         out = self._drawing.applied(primitive, inputs, args)
         if self._depth == 0 and isinstance(out, Symbol):
-            whole, keywords = primitive, {}
+            function, keywords = primitive, {}
             if isinstance(primitive, partial):
-                whole, keywords = primitive.func, dict(primitive.keywords)
+                function, keywords = primitive.func, dict(primitive.keywords)
             self._note(
                 {
-                    "primitive": whole.__name__,
+                    "primitive": function.__name__,
                     "inputs": [self.encoded(x) for x in inputs],
                     "arguments": [self.encoded(arg) for arg in args],
                     "keywords": keywords,
@@ -88,21 +92,22 @@ class Recording:
         return out
 
     def assigned(self, variable: Variable, value: Operand) -> None:
-        """Pass on what a layer assigns.
+        """Forward a layer's assignment to the graph.
 
         Raises:
-            UntraceableOperation: if the model itself assigns.
+            UntraceableOperation: if the model's own call assigns.
         """
         if self._depth == 0:
             raise UntraceableOperation(
-                f"variable {variable.name!r}: the model's own call() assigns it; let a layer do so"
+                f"variable {variable.name!r}: the model's own call() assigns it, which is not "
+                "supported; assign it in a layer"
             )
         self._drawing.assigned(variable, value)
 
     def called(self, layer: Layer, inputs: Nested, arguments: dict[str, Any]) -> Nested:
-        """Note a layer that the model calls; what it makes is drawn as out of training.
+        """Record the call of a layer; its outputs are drawn in inference mode.
 
-        Shapes and dtypes are the same in training, where layers also look at values.
+        Shapes and dtypes are the same in training, where layers also depend on values.
         """
         outermost, frame = self._depth == 0, current_frame()
         drawn = {**arguments, **({"training": False} if "training" in arguments else {})}
@@ -115,8 +120,8 @@ class Recording:
         if outermost:
             if id(layer) not in self._layers:
                 raise UntraceableOperation(
-                    f"layer {layer.name!r}: called by the model, but not one of its layers: assign "
-                    "it to an attribute"
+                    f"layer {layer.name!r}: expected a layer of the model, found another one; "
+                    "assign it to an attribute of the model"
                 )
             others = {key: value for key, value in arguments.items() if key != "training"}
             self._note(
@@ -143,31 +148,32 @@ class Recording:
         self.steps.append(step)
 
     def _know(self, tensor: Tensor, ref: Ref) -> None:
-        self._seen.append(tensor)  # so that no other tensor gets its id
+        self._seen.append(tensor)  # keeps its id unique
         self._refs[id(tensor)] = ref
 
     def encoded(self, value: Any) -> Any:
-        """Return a value, or a structure of values and tensors, as JSON holds it."""
+        """Return a value, or a structure of values and tensors, as JSON data."""
         if id(value) in self._refs:
             return encoded_value(self._refs[id(value)], self.encoded)
         if isinstance(value, Variable) and id(value) in self._weights:
             return encoded_value(Ref("weight", *self._weights[id(value)]), self.encoded)
         if isinstance(value, Symbol):
             raise UntraceableOperation(
-                f"tensor of shape {value.shape}: kept by a layer from within its call"
+                f"tensor of shape {value.shape}: expected the output of a layer or a step, found "
+                "a tensor that a layer stored in its call"
             )
         return encoded_value(value.value if isinstance(value, Tensor) else value, self.encoded)
 
 
 def encoded_value(value: Any, encoded: Callable[[Any], Any]) -> Any:
-    """Return a reference, an array or plain data as JSON holds it.
+    """Return a reference, an array or plain data as JSON data.
 
     Args:
         value: to encode.
-        encoded: does so with what is in it.
+        encoded: encodes the items of a container.
 
     Raises:
-        UntraceableOperation: if it is nothing of these.
+        UntraceableOperation: for any other value.
     """
     if isinstance(value, Ref):
         return {"ref": [value.of, value.number, value.output]}
@@ -198,20 +204,20 @@ def recorded(model: Layer, inputs: Nested, *, training: bool) -> dict[str, Any]:
 
     Args:
         model: a subclassed model.
-        inputs: what stands for its inputs, with a shape and a dtype each.
-        training: with which flag it is called.
+        inputs: symbolic inputs, with shapes and dtypes.
+        training: the flag of the call.
 
     Raises:
-        UntraceableOperation: if the call does what a program can't hold.
+        UntraceableOperation: if a program cannot express the call.
     """
     recording = Recording(model, inputs)
     with traced_by(recording), calling(CallFrame((model.name,), training)):
-        outputs = model.call(recording.symbols, **told(model, training=training))
+        outputs = model.call(recording.symbols, **training_argument(model, training=training))
         return {"steps": recording.steps, "outputs": recording.encoded(outputs)}
 
 
 def run(program: Mapping[str, Any], inputs: Sequence[Tensor], layers: Sequence[Layer]) -> Nested:
-    """Return what a program computes of its inputs with these layers, the model the first."""
+    """Run a program on inputs with these layers, of which the model is the first."""
     made: list[list[Tensor]] = []
 
     def tensor(of: str, number: int, output: int) -> Tensor:
@@ -237,7 +243,7 @@ def run(program: Mapping[str, Any], inputs: Sequence[Tensor], layers: Sequence[L
 
 
 def _static(argument: Any) -> Any:
-    """Return an argument that is no operand: an array, unless it is not known yet."""
+    """Return a static argument as an array, unless its value is unknown while drawing."""
     return argument if isinstance(argument, Symbol) else value_of(argument)
 
 
@@ -251,10 +257,10 @@ def _applied(
 
 
 def decoded(item: Any, tensor: Any) -> Any:
-    """Return what was encoded; `tensor` gives the tensor of a reference.
+    """Return the value of encoded data; `tensor` returns the tensor of a reference.
 
     Raises:
-        MalformedEntry: if it is nothing that is encoded so.
+        MalformedEntry: if the data is not the encoding of a value.
     """
     if isinstance(item, list):
         return [decoded(inner, tensor) for inner in item]
@@ -271,7 +277,7 @@ def decoded(item: Any, tensor: Any) -> Any:
         parts = [decoded(inner, tensor) for inner in value]
         return parts if kind == "list" else tuple(parts)
     if kind == "slice":
-        return slice(*fitted(value, tuple[int | None, int | None, int | None]))
+        return slice(*checked(value, tuple[int | None, int | None, int | None]))
     if kind == "dtype":
         return np.dtype(value)
     if kind == "ellipsis":

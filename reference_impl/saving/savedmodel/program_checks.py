@@ -1,18 +1,18 @@
-"""What must hold of the description of a model without its class, before anything runs it."""
+"""Validation of the description of a model without its class, before it is run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 import numpy as np
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.loading import MalformedEntry, at
 from saveproof.reference_impl.nest import leaves
 from saveproof.reference_impl.saving.savedmodel.program import COMPARISONS, PRIMITIVES, Ref, decoded
 
 
 class LayerStep(TypedDict):
-    """A layer is called."""
+    """The call of a layer."""
 
     layer: int
     inputs: Any
@@ -21,7 +21,7 @@ class LayerStep(TypedDict):
 
 
 class ComparisonStep(TypedDict):
-    """A tensor is compared with a number."""
+    """The comparison of a tensor with a number."""
 
     comparison: str
     inputs: Any
@@ -29,7 +29,7 @@ class ComparisonStep(TypedDict):
 
 
 class PrimitiveStep(TypedDict):
-    """A primitive is applied."""
+    """The application of a primitive."""
 
     primitive: str
     inputs: Sequence[Any]
@@ -44,18 +44,18 @@ STEPS: Mapping[str, Any] = {
 }
 
 OPERANDS = (Ref, np.ndarray, int, float)
-"""What goes into a step: tensors, and constants."""
+"""The operands of a step: tensors and constants."""
 
 
 class Program(TypedDict):
-    """What a model does in one way to be called."""
+    """The steps and outputs of a model's call, in training or in inference."""
 
     steps: Sequence[Mapping[str, Any]]
     outputs: Any
 
 
 class WeightEntry(TypedDict):
-    """A weight of the model's own."""
+    """One of the model's own weights."""
 
     name: str
     shape: Sequence[int]
@@ -74,14 +74,14 @@ class Description(TypedDict):
 
 
 def check_programs(programs: Mapping[str, Program], layers: int) -> None:
-    """Check that every step is of a kind that is known, and refers to what there is by then.
+    """Check that every step has a known kind and refers only to inputs, weights and earlier steps.
 
     Args:
-        programs: by how the model is called.
-        layers: how many there are, the model itself the first.
+        programs: by the mode of the call.
+        layers: the number of layers, of which the model is the first.
 
     Raises:
-        MalformedEntry: saying which step is not so.
+        MalformedEntry: naming the first invalid step.
     """
     for name, program in programs.items():
         with at("programs", name):
@@ -97,23 +97,23 @@ def _check_step(step: Mapping[str, Any], number: int, layers: int) -> None:
     kinds = [kind for kind in STEPS if kind in step]
     if len(kinds) != 1:
         raise MalformedEntry(f"expected one of {sorted(STEPS)}, found {sorted(step)}")
-    told = fitted(step, STEPS[kinds[0]])
-    if told[kinds[0]] not in known[kinds[0]]:
-        raise MalformedEntry(f"expected a {kinds[0]} that there is, found {told[kinds[0]]!r:.200}")
+    found = checked(step, STEPS[kinds[0]])
+    if found[kinds[0]] not in known[kinds[0]]:
+        raise MalformedEntry(f"expected a known {kinds[0]}, found {found[kinds[0]]!r:.200}")
     reference = _reference(number, layers)
-    for operand in leaves(decoded(told["inputs"], reference)):
+    for operand in leaves(decoded(found["inputs"], reference)):
         if not isinstance(operand, OPERANDS):
             raise MalformedEntry(f"expected tensors or numbers, found {operand!r:.200}")
-    arguments = told.get("arguments", ())
+    arguments = found.get("arguments", ())
     for one in arguments.values() if isinstance(arguments, Mapping) else arguments:
         decoded(one, reference)
 
 
 def _reference(steps: int, layers: int) -> Any:
-    """Return what takes a reference for right: to what is there after so many steps."""
+    """Return the function that checks a reference after this number of steps."""
 
     def check(of: str, number: int, output: int) -> Ref:
-        fitted([of, number, output], tuple[str, int, int])
+        checked([of, number, output], tuple[str, int, int])
         most = {"input": number + 1, "step": steps, "weight": layers}.get(of, 0)
         if not (0 <= number < most and output >= 0):
             raise MalformedEntry(

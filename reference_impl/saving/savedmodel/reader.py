@@ -1,11 +1,11 @@
-"""Reading a SavedModel that Keras wrote: every part is checked before any is used."""
+"""Reading of a Keras SavedModel: every part is checked before any is used."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.loading import at
 from saveproof.reference_impl.saving.checkpoint.bundle_reader import Bundle, open_bundle
 from saveproof.reference_impl.saving.checkpoint.bundle_writer import index_file
@@ -36,11 +36,11 @@ from saveproof.reference_impl.saving.savedmodel.writer import (
 from saveproof.reference_impl.saving.sources import bytes_of, member_of
 
 OTHER_GRAPH_FILES = ("saved_model.pbtxt", "saved_model.cpb")
-"""Names under which a SavedModel's graph may lie that is not read."""
+"""Names of graph files in other encodings, which are not supported."""
 
 
 class SavedIndex(TypedDict):
-    """What the index of our own extra state holds at least."""
+    """The required keys in the index of the extra state."""
 
     members: Mapping[str, str]
     trainable: Sequence[bool]
@@ -54,18 +54,18 @@ class SavedIndex(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class SavedModelContents:
-    """What a SavedModel holds.
+    """The content of a SavedModel.
 
     Attributes:
-        folder: where it lies.
-        metadata: what Keras keeps of the model itself.
-        root: of the objects; their keys are those of `bundle`.
-        bundle: where the values are.
-        index: of our own extra state; empty if another one wrote it.
-        layers: what Keras keeps of the model and its layers, by the `id` of their nodes.
-        numbers: of the nodes among the graph's objects, likewise.
+        folder: of the SavedModel.
+        metadata: Keras's metadata of the model.
+        root: of the object graph; the nodes' keys are those of `bundle`.
+        bundle: the values.
+        index: of the extra state; empty if another program wrote the SavedModel.
+        layers: Keras's metadata of the model and its layers, by the `id` of their nodes.
+        numbers: of the nodes in the graph's list of objects, by `id`.
         functions: of the graph.
-        kept_in: the file with what Keras keeps of them.
+        kept_in: the file with Keras's metadata.
     """
 
     folder: Path
@@ -80,18 +80,18 @@ class SavedModelContents:
 
     @property
     def training(self) -> Mapping[str, Any] | None:
-        """The compile settings, None if the model was not compiled."""
+        """The compile settings; None if the model was not compiled."""
         found: Mapping[str, Any] | None = self.metadata.get("training_config")
         return found
 
 
 def read_saved_model(folder: Path) -> SavedModelContents:
-    """Return what the folder holds; values are read later, each with its checksum.
+    """Return the content of a SavedModel; values are read and verified later.
 
     Raises:
-        FileNotFoundError: if there is no such folder.
-        UnreadableFile, MissingPart, WrongPart, WrongChecksum, NotReadHere: if it is no SavedModel
-            of Keras, or a part of it is damaged.
+        FileNotFoundError: if the folder does not exist.
+        UnreadableFile, MissingPart, WrongPart, WrongChecksum, NotReadHere: if it is not a Keras
+            SavedModel, or a part of it is damaged.
     """
     files = _files(folder)
     bundle = open_bundle(folder / VARIABLES)
@@ -116,10 +116,10 @@ def read_saved_model(folder: Path) -> SavedModelContents:
 
 def _files(folder: Path) -> dict[str, bytes]:
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder: no SavedModel")
+        raise FileNotFoundError(f"{folder}: expected the folder of a SavedModel, found none")
     for name in OTHER_GRAPH_FILES:
         if (folder / name).exists() and not (folder / GRAPH_FILE).exists():
-            raise NotReadHere(f"{folder}: {name!r} is not read, {GRAPH_FILE!r} is")
+            raise NotReadHere(f"{folder}: expected {GRAPH_FILE!r}, found only {name!r}")
     if not (folder / GRAPH_FILE).exists():
         raise MissingPart(f"{folder}: no file {GRAPH_FILE!r}: not a SavedModel")
     present = [name for name in (GRAPH_FILE, METADATA_FILE) if (folder / name).exists()]
@@ -127,14 +127,14 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 def _metadata(files: Mapping[str, bytes], meta: Any, folder: Path) -> dict[int, ObjectMetadata]:
-    """Return what Keras keeps of each object, in a file of its own since TensorFlow 2.5."""
+    """Return Keras's metadata of each object, since TensorFlow 2.5 in a separate file."""
     if METADATA_FILE in files:
         return decoded_metadata(files[METADATA_FILE], where=str(folder / METADATA_FILE))
     return metadata_in_graph(meta.object_graph_def, where=str(folder / GRAPH_FILE))
 
 
 def _index(bundle: Bundle, folder: Path) -> Mapping[str, Any]:
-    """Return the index of our own extra state, empty if there is none."""
+    """Return the index of the extra state; empty if there is none."""
     if INDEX not in bundle.entries:
         return {}
     where = f"{folder}: {INDEX!r}"
@@ -146,16 +146,16 @@ def _index(bundle: Bundle, folder: Path) -> Mapping[str, Any]:
     if not isinstance(index, dict) or not set(index) >= keys:
         raise MissingPart(f"{where}: expected {sorted(keys)}")
     with at(INDEX):
-        found: Mapping[str, Any] = fitted(index, SavedIndex)
+        found: Mapping[str, Any] = checked(index, SavedIndex)
     return found
 
 
 def check_members(files: Mapping[str, bytes], index: Mapping[str, Any], folder: Path) -> None:
-    """Check that the files are those whose digests the index has, if it has any.
+    """Compare the files with their digests in the index, if it has any.
 
     Raises:
-        WrongChecksum, MissingPart: naming the first that is not.
-        LeadsOutside: for the name of a file that is not in the folder.
+        WrongChecksum, MissingPart: naming the first file that differs or is missing.
+        LeadsOutside: for the name of a file outside the folder.
     """
     for name, expected in index.get("members", {}).items():
         member = member_of(folder, name, index=index_file(folder / VARIABLES))
@@ -164,9 +164,9 @@ def check_members(files: Mapping[str, bytes], index: Mapping[str, Any], folder: 
             try:
                 data = bytes_of(folder / name)
             except FileNotFoundError:
-                raise MissingPart(f"{folder}: no file {name!r}, which its index names") from None
+                raise MissingPart(f"{folder}: no file {name!r}; its index names it") from None
         if digest(data) != expected:
-            raise WrongChecksum(f"{member}: its bytes are not those that were written")
+            raise WrongChecksum(f"{member}: damaged: wrong checksum")
 
 
 def _meta_graph(data: bytes, where: str) -> Any:
@@ -190,9 +190,9 @@ def _checkpoint_graph(bundle: Bundle) -> Node:
 
 
 def _numbers(graph: Any, root: Node, bundle: Bundle, folder: Path) -> dict[int, int]:
-    """Return the number of each node in the graph's own list of objects, by the node's `id`.
+    """Return the number of each node in the graph's list of objects, by the node's `id`.
 
-    Each variable's value is found to be as declared there.
+    Check that each variable's value has the shape and dtype declared there.
     """
     queue, seen = [(0, root)], {0}
     numbers: dict[int, int] = {}
@@ -204,7 +204,10 @@ def _numbers(graph: Any, root: Node, bundle: Bundle, folder: Path) -> dict[int, 
             _check_value(described, node.key, bundle, where)
         for child in described.children:
             if not 0 <= child.node_id < len(graph.nodes):
-                raise WrongPart(f"{where}: refers to object {child.node_id}, of {len(graph.nodes)}")
+                raise WrongPart(
+                    f"{where}: expected one of {len(graph.nodes)} objects, "
+                    f"found number {child.node_id}"
+                )
             if child.node_id not in seen and child.local_name in node.children:
                 seen.add(child.node_id)
                 queue.append((child.node_id, node.children[child.local_name]))
@@ -213,7 +216,7 @@ def _numbers(graph: Any, root: Node, bundle: Bundle, folder: Path) -> dict[int, 
 
 def _check_value(described: Any, key: str, bundle: Bundle, where: str) -> None:
     if key not in bundle.entries:
-        raise MissingPart(f"{bundle.prefix}: no tensor {key!r}, which the object graph names")
+        raise MissingPart(f"{bundle.prefix}: no tensor {key!r}; the object graph names it")
     if described.WhichOneof("kind") != "variable":
         return
     shape = tuple(dim.size for dim in described.variable.shape.dim)

@@ -1,4 +1,4 @@
-"""A subclassed model that came back without its class: its layers and its programs."""
+"""`Revived`: a subclassed model loaded without its class, with its layers and programs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.custom_objects import custom_object_scope
 from saveproof.reference_impl.engine.model import Model, beyond_graph
 from saveproof.reference_impl.engine.sequential import Sequential
@@ -24,14 +24,14 @@ from saveproof.reference_impl.saving.savedmodel.program_checks import Descriptio
 _MADE: ContextVar[dict[int, Layer] | None] = ContextVar("layers made by number", default=None)
 
 WEIGHT = "own weight"
-"""Stands before the place of a weight among the model's own, in the structure of an attribute."""
+"""Marks the position of one of the model's own weights in the structure of an attribute."""
 
 
 class Revived(Model):
-    """A model that does what another one's `call` did, in training and out of it.
+    """A model that runs the recorded `call` of a subclassed model, in training and inference.
 
     Args:
-        description: as in what `revived_config` returned.
+        description: from `revived_config`.
         name: of the model.
     """
 
@@ -53,12 +53,12 @@ class Revived(Model):
         check_programs(description["programs"], len(list(self.flatten_layers())))
 
     def call(self, inputs: Nested, training: bool = False) -> Nested:  # noqa: FBT001 (Keras's signature)
-        """Run the program of this way to be called."""
+        """Run the program for training or for inference."""
         program = self._description["programs"]["training" if training else "inference"]
         return run(program, list(leaves(inputs)), list(self.flatten_layers()))
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` takes."""
+        """Return the description and the name."""
         return {"name": self.name, "description": self._description}
 
     @classmethod
@@ -67,14 +67,14 @@ class Revived(Model):
         config: dict[str, Any],
         custom_objects: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Return the model with fresh weights, not built."""
+        """Return an unbuilt model."""
         with custom_object_scope(custom_objects or {}), at("description"):
-            return cls(fitted(config.get("description"), Description), config.get("name"))
+            return cls(checked(config.get("description"), Description), config.get("name"))
 
 
 @contextmanager
 def _each_made_once() -> Iterator[None]:
-    """Let a layer that several models hold, one in another, be one layer within the outermost."""
+    """Create a layer that several nested models share only once."""
     token = _MADE.set({}) if _MADE.get() is None else None
     try:
         yield
@@ -93,15 +93,15 @@ def _made(entry: Mapping[str, Any]) -> Layer:
 
 
 def revived_config(model: Model, numbers: Mapping[int, int] | None = None) -> dict[str, Any]:
-    """Return the config from which a subclassed model comes back without its class.
+    """Return the config of a `Revived` for a subclassed model.
 
     Args:
-        model: with its weights.
-        numbers: of layers by their `id`; by default as the model flattens them.
+        model: built.
+        numbers: of layers by `id`; by default in the order of `flatten_layers`.
 
     Raises:
-        UntraceableOperation: if its call can't be told as a program.
-        NotImplementedError: if a layer in it states no configuration.
+        UntraceableOperation: if a program cannot express its call.
+        NotImplementedError: if a layer in it has no configuration.
     """
     if numbers is None:
         numbers = {id(layer): number for number, layer in enumerate(model.flatten_layers())}
@@ -109,7 +109,7 @@ def revived_config(model: Model, numbers: Mapping[int, int] | None = None) -> di
 
 
 def _entry(layer: Layer, numbers: Mapping[int, int]) -> dict[str, Any]:
-    """Return a layer's entry; of a subclassed model without a config, how to revive that."""
+    """Return a layer's entry; for a subclassed model without a config, that of a `Revived`."""
     number = {"number": numbers[id(layer)]}
     if isinstance(layer, Model) and layer.graph is None and not config_of(layer):
         config = revived_config(layer, numbers)
@@ -123,16 +123,18 @@ def graph_entry(model: Model) -> dict[str, Any]:
     """Return the entry of a plain model with this one's graph.
 
     Raises:
-        NotImplementedError: if its class computes or holds more than the graph.
+        NotImplementedError: if its class computes or contains more than the graph.
     """
     if beyond := beyond_graph(model):
-        raise NotImplementedError(f"model {model.name!r}: it has more than its graph: {beyond}")
+        raise NotImplementedError(
+            f"model {model.name!r}: expected only its graph, found also {beyond}"
+        )
     kind = "Sequential" if isinstance(model, Sequential) else "Functional"
     return {"class_name": kind, "config": model.graph_config()}
 
 
 def places_of(layers: Sequence[object], weights: Sequence[object]) -> dict[int, Any]:
-    """Return what stands for each layer and own weight in the structure of an attribute."""
+    """Return the encoding of each layer and own weight in the structure of an attribute."""
     places: dict[int, Any] = {id(layer): place for place, layer in enumerate(layers)}
     return places | {id(weight): {WEIGHT: place} for place, weight in enumerate(weights)}
 
@@ -173,7 +175,7 @@ def _variable(entry: Mapping[str, Any]) -> Variable:
 
 
 def _places(value: Any, places: Mapping[int, Any]) -> Any:
-    """Return the structure with places instead of layers and weights; None where there is none."""
+    """Return the structure with positions instead of layers and weights, None for other values."""
     if isinstance(value, Layer | Variable):
         return places.get(id(value))
     if isinstance(value, dict):
@@ -187,12 +189,12 @@ def _places(value: Any, places: Mapping[int, Any]) -> Any:
 
 def _at(listed: Sequence[Any], place: Any) -> Any:
     if type(place) is not int or not 0 <= place < len(listed):
-        raise MalformedEntry(f"expected a place below {len(listed)}, found {place!r:.200}")
+        raise MalformedEntry(f"expected a position below {len(listed)}, found {place!r:.200}")
     return listed[place]
 
 
 def _filled(structure: Any, layers: Sequence[Layer], weights: Sequence[Variable]) -> Any:
-    """Return the structure with layers and weights in their places."""
+    """Return the structure with layers and weights instead of their positions."""
     if isinstance(structure, int):
         return _at(layers, structure)
     if isinstance(structure, dict) and set(structure) == {WEIGHT}:

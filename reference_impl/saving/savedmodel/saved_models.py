@@ -1,4 +1,4 @@
-"""SavedModels of a model: its graph, its weights, and everything that Keras keeps beside them.
+"""Saving and loading of SavedModels: graph, weights and Keras's metadata.
 
 Source: https://www.tensorflow.org/guide/saved_model and
 https://www.tensorflow.org/guide/keras/save_and_serialize#savedmodel_format.
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from saveproof.reference_impl.config_types import fitted
+from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.custom_objects import custom_object_scope
 from saveproof.reference_impl.engine.flags import set_flags
 from saveproof.reference_impl.engine.model import Model
@@ -58,10 +58,10 @@ _LOGGER = logging.getLogger(__name__)
 
 
 def save_saved_model(model: Model, folder: Path, options: SaveOptions) -> None:
-    """Write a model as a SavedModel: a folder in the target's place.
+    """Write a model as a SavedModel, a folder that replaces the target.
 
     Raises:
-        UntraceableOperation: if a subclassed model's `call` does what a graph can't express.
+        UntraceableOperation: if a graph cannot express a subclassed model's `call`.
     """
     include_optimizer = options.include_optimizer
     names = input_names(model)
@@ -93,7 +93,7 @@ def _stored(ends: Endpoints, objects: Objects) -> list[StoredVariable]:
 
 
 def _index(model: Model, *, include_optimizer: bool) -> dict[str, Any]:
-    """Return what an exact resume needs and Keras has no place for, as far as JSON can hold it."""
+    """Return the part of the extra state for an exact resume that JSON can represent."""
     compiled = model.compiled if include_optimizer else None
     extras = extras_of(model, compiled)
     return {
@@ -109,19 +109,19 @@ def _index(model: Model, *, include_optimizer: bool) -> dict[str, Any]:
 
 
 def _arguments(model: Model) -> dict[str, Any] | None:
-    """Return what a class that makes its graph itself is called with, if a file can hold it."""
+    """Return the constructor's arguments of a class that builds its graph, if they are plain."""
     if not model.makes_own_graph or type(model).get_config is not Model.get_config:
         return None
     try:
         return model.get_config()
-    except NotImplementedError:  # It comes back without its class only.
+    except NotImplementedError:  # It can be loaded only without its class.
         return None
 
 
 def _revival(model: Model) -> dict[str, Any] | None:
-    """Return how a model without a config comes back without its class, or why it can't.
+    """Return how to load a model without a config and without its class, or why that fails.
 
-    A graph has one, unless a layer in it has none, or its class states another.
+    None for a graph with a config: all its layers have one and its class defines no other.
     """
     try:
         if model.graph is None and not isinstance(model, Sequential):
@@ -139,18 +139,18 @@ def load_saved_model(
     compile_it: bool = True,
     graph_import: GraphImport | None = None,
 ) -> Model:
-    """Return the model of a SavedModel that Keras's `model.save` wrote, or that is like it.
+    """Load a model from a SavedModel that this package or Keras's `model.save` wrote.
 
-    A subclassed model whose class is not known comes back without it: its layers and weights, and a
-    call that does what its own did, as we described it, or as `graph_import` reads it from the
-    graph that another writer drew.
+    A subclassed model with an unknown class is loaded as a `Revived`, with its layers and weights
+    and the steps of its call, which our own files contain, and which `graph_import` reads from the
+    graphs of other writers.
 
     Raises:
-        FileNotFoundError: if there is no such folder.
-        UnreadableFile, MissingPart, WrongPart, WrongChecksum, NotReadHere: if it is no SavedModel
-            of Keras, or a part of it is damaged.
-        UnknownLayer: for a class that must be given in `custom_objects`.
-        WeightsMismatch, OptimizerMismatch: if the parts do not fit each other.
+        FileNotFoundError: if the folder does not exist.
+        UnreadableFile, MissingPart, WrongPart, WrongChecksum, NotReadHere: if it is not a Keras
+            SavedModel, or a part of it is damaged.
+        UnknownLayer: for a class that must be passed in `custom_objects`.
+        WeightsMismatch, OptimizerMismatch: if the parts of the SavedModel do not match.
     """
     saved = read_saved_model(folder)
     held = sum(entry.size for entry in saved.bundle.entries.values())
@@ -178,12 +178,12 @@ def _made(saved: SavedModelContents, graph_import: GraphImport | None) -> Model:
 
 
 def _build(model: Model, saved: SavedModelContents) -> None:
-    """Create the weights by a call on zeros of what the model was called on."""
+    """Create the weights by a call on zeros with the saved input shapes."""
     spec = saved.metadata.get("full_save_spec") or [[saved.metadata.get("save_spec")]]
     with at("full_save_spec"):
-        given = fitted(spec, Sequence[Any])[0][0]
+        given = checked(spec, Sequence[Any])[0][0]
         if given is None:
-            raise MissingPart(f"{saved.folder}: model {model.name!r}: no input shape is kept")
+            raise MissingPart(f"{saved.folder}: model {model.name!r}: no saved input shape")
         model.build_for(_symbols_of(given))
 
 
@@ -200,22 +200,22 @@ def _set_flags(model: Model, saved: SavedModelContents) -> None:
     if saved.index:
         set_flags(paired_flags(model, saved.index["trainable"]))
         return
-    # A layer may be several nodes; the first is found by what has weights, the others by number.
+    # A layer may have several nodes; only the first is matched by weights, the others by number.
     layers: dict[int, Node] = {}
     for held, node in held_by(model, saved.root).values():
-        told = saved.layers.get(id(node), {})
-        if not isinstance(held, Layer) or "trainable" not in told:
+        kept = saved.layers.get(id(node), {})
+        if not isinstance(held, Layer) or "trainable" not in kept:
             continue
         if layers.setdefault(id(held), node) is node:
-            held.set_own_trainable(bool(told["trainable"]))
+            held.set_own_trainable(bool(kept["trainable"]))
 
 
 def _restore(model: Model, saved: SavedModelContents) -> None:
-    """Give every variable of the model its value.
+    """Restore every variable of the model.
 
     Raises:
-        WeightsMismatch: if there is none for one of them, or of another shape or dtype.
-        OptimizerMismatch: if the optimizer's state is of other variables or options.
+        WeightsMismatch: if a variable has no value, or one of another shape or dtype.
+        OptimizerMismatch: if the optimizer's state belongs to other variables or options.
     """
     extras = extras_graph(saved.bundle)
     restoration = Restoration(
@@ -226,7 +226,7 @@ def _restore(model: Model, saved: SavedModelContents) -> None:
     restoration.stop()
     if incomplete:
         raise WeightsMismatch(
-            f"{saved.folder}: layers {incomplete} lack weights for values: call() fails on zeros"
+            f"{saved.folder}: layers {incomplete} lack weights: call() fails on zeros"
         )
     if restoration.unrestored():
         raise WeightsMismatch(
@@ -239,7 +239,7 @@ def _restore(model: Model, saved: SavedModelContents) -> None:
 
 
 def _restore_states(model: Model, saved: SavedModelContents) -> None:
-    """Give stateful layers the states that tf_keras kept."""
+    """Restore the states of stateful layers that tf_keras saved."""
     states = {id(state) for layer in model.flatten_layers() for state in layer.extra_state.values()}
     for held, node in held_by(model, saved.root).values():
         if id(held) in states and node.key is not None:

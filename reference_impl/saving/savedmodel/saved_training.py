@@ -1,4 +1,4 @@
-"""The training that a SavedModel holds: compile settings, what the optimizer is of, and metrics."""
+"""Restoration of training from a SavedModel: compile settings, optimizer and metrics."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -20,17 +20,17 @@ _LOGGER = logging.getLogger(__name__)
 
 
 def compile_as_saved(model: Model, saved: SavedModelContents) -> None:
-    """Compile, and create the variables that take what was saved."""
-    told, training = saved.index, saved.training or {}
+    """Compile the model and create the variables to restore."""
+    kept, training = saved.index, saved.training or {}
     with at(saved.kept_in, "training_config"):
         compile_from(
-            *(model, training, _flags_told(told) if told else None),
-            output_names=told.get("output_names") or (),
+            *(model, training, _saved_flags(kept) if kept else None),
+            output_names=kept.get("output_names") or (),
         )
     compiled = model.compiled
     assert compiled is not None
-    if told.get("output_shapes"):
-        compiled.prepare(told["output_names"], told["output_shapes"])
+    if kept.get("output_shapes"):
+        compiled.prepare(kept["output_names"], kept["output_shapes"])
     optimizer = saved.root.children.get("optimizer", Node())
     listed = optimizer.children.get("_variables", Node())
     if optimizer.slots:
@@ -43,19 +43,19 @@ def compile_as_saved(model: Model, saved: SavedModelContents) -> None:
         nodes = [one for place in places if (one := listed.children[place]).key in entries]
         names = [node.full_name for node in nodes]
         shapes = [entries[str(node.key)].shape for node in nodes]
-        stated = weights_at(model, told.get("optimized") or ())
+        optimized = weights_at(model, kept.get("optimized") or ())
         compiled.optimizer.build(
-            stated or weights_of_list(model, compiled.optimizer, names, shapes)
+            optimized or weights_of_list(model, compiled.optimizer, names, shapes)
         )
 
 
-def _flags_told(index: Mapping[str, Any]) -> Extras:
+def _saved_flags(index: Mapping[str, Any]) -> Extras:
     flags = tuple(bool(flag) for flag in index["compiled_trainable"])
     return Extras(compiled_trainable=flags, run_eagerly=index["run_eagerly"])
 
 
 def restore_metrics(model: Model, saved: SavedModelContents) -> None:
-    """Give the metrics the totals that tf_keras kept; with a warning where they do not fit."""
+    """Restore the metrics that tf_keras saved; log a warning if they do not match."""
     compiled = model.compiled
     node = saved.root.children.get(KERAS_API, Node()).children.get("metrics", Node())
     if compiled is None or not node.children:
@@ -68,7 +68,7 @@ def restore_metrics(model: Model, saved: SavedModelContents) -> None:
     variables = [metric.variables for metric in compiled.metrics]
     if _shapes(values) != _shapes(variables):
         _LOGGER.warning(
-            "%s: the metrics' totals are of shapes %s, those of the model of %s: they start afresh",
+            "%s: metrics not restored: found state of shapes %s, expected %s",
             *(saved.folder, _shapes(values), _shapes(variables)),
         )
         return
@@ -84,7 +84,7 @@ def _output_names(saved: SavedModelContents) -> list[str]:
 
 
 def _in_order(listed: Node) -> list[Node]:
-    """Return the items of a list that was saved."""
+    """Return the items of a saved list in order."""
     return [listed.children[str(number)] for number in range(len(listed.children))]
 
 

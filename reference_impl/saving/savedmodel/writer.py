@@ -1,4 +1,4 @@
-"""Writing a SavedModel: a folder that is put in its place at once."""
+"""Writing of a SavedModel: a folder that replaces the target atomically."""
 
 import ctypes
 import errno
@@ -44,21 +44,21 @@ FOLDERS = ("variables", "assets")
 SCHEMA_VERSION = 1
 
 INDEX = ".saveproof/index"
-"""The key of the extra state that is JSON; every other reader passes over it."""
+"""The key of the JSON part of the extra state, which other readers ignore."""
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
 @dataclass(frozen=True, slots=True)
 class SavedModelParts:
-    """What a SavedModel holds.
+    """The content of a SavedModel to write.
 
     Attributes:
         meta_graph: the MetaGraphDef without objects.
         objects: the objects, with the values of the variables.
         metadata: of the Keras objects.
-        index: of the extra state: what JSON can hold.
-        extras: the rest of it, under keys of its own.
+        index: the JSON part of the extra state.
+        extras: the arrays of the extra state, by key.
     """
 
     meta_graph: Any
@@ -69,18 +69,18 @@ class SavedModelParts:
 
 
 def write_saved_model(parts: SavedModelParts, target: Path) -> None:
-    """Write a SavedModel beside the target and put it in the target's place.
+    """Write a SavedModel that replaces the target atomically.
 
-    What else lies in a folder of that name stays in it.
+    Other files in an existing target folder are kept.
 
     Raises:
         NotADirectoryError: if the target is a file.
-        OSError: naming the target; it is as before.
+        OSError: naming the target, which is unchanged.
     """
     target = target.resolve()
     if target.exists() and not target.is_dir():
         raise NotADirectoryError(
-            f"{target}: expected a folder or nothing where a SavedModel is to be, found a file; "
+            f"{target}: expected a folder or an unused name for a SavedModel, found a file; "
             "choose another name or remove it"
         )
     with naming(target):
@@ -95,13 +95,13 @@ def write_saved_model(parts: SavedModelParts, target: Path) -> None:
                 _put_in_place(partial, descriptor, target, replaced)
                 put_on_disk(target.parent)
             finally:
-                # Whether it is the new folder still or the old one by now: nothing else is removed.
+                # This is the new folder or, after the swap, the old one; remove only our members.
                 for folder in (partial, *replaced):
                     _keep_the_rest(folder, target)
 
 
 def _write(parts: SavedModelParts, partial: Path, target: Path) -> None:
-    """Write all members into a folder that is not in its place yet."""
+    """Write all members into the temporary folder."""
     for folder in FOLDERS:
         (partial / folder).mkdir()
     files = _files(parts)
@@ -114,7 +114,7 @@ def _write(parts: SavedModelParts, partial: Path, target: Path) -> None:
 
 
 def _make_members_like(partial: Path, target: Path) -> None:
-    """Give each member the permissions of the one that it replaces, while none can be seen."""
+    """Set each member's permissions to those of the file that it replaces, before the swap."""
     variables = target / VARIABLES
     data = [name for name in _names_in(variables.parent) if name.startswith("variables.data-")]
     for member in partial.rglob("*"):
@@ -130,7 +130,7 @@ def _make_members_like(partial: Path, target: Path) -> None:
 
 
 def _names_in(folder: Path) -> list[str]:
-    """Return the sorted names of what is in a folder, none if there is no folder."""
+    """Return the sorted names in a folder; none if it does not exist."""
     try:
         return sorted(file.name for file in folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
@@ -138,7 +138,7 @@ def _names_in(folder: Path) -> list[str]:
 
 
 def digest(data: bytes) -> str:
-    """Return what tells a file's bytes from others."""
+    """Return the digest of a file's bytes."""
     return hashlib.sha256(data).hexdigest()
 
 
@@ -164,15 +164,15 @@ def _text(index: Mapping[str, Any]) -> NamedArray:
 
 
 def _put_in_place(partial: Path, descriptor: int, target: Path, replaced: list[Path]) -> None:
-    """Put the folder in the target's place: at once where the system can swap two names.
+    """Replace the target by the folder, atomically if the system can swap two names.
 
-    Elsewhere the old folder is put aside first, and back if the new one can't take its place.
+    On other systems the old folder is renamed first, and renamed back if the replacement fails.
 
     Args:
-        partial: the folder; the old one is there in the end if names were swapped.
-        descriptor: of the folder.
-        target: its place.
-        replaced: takes where old folders were put aside.
+        partial: the new folder; after a swap, the path of the old one.
+        descriptor: of the new folder.
+        target: to replace.
+        replaced: receives the paths of renamed old folders.
     """
     while True:
         try:
@@ -183,14 +183,14 @@ def _put_in_place(partial: Path, descriptor: int, target: Path, replaced: list[P
             if _exchanged(partial, target):
                 return
             aside = temporary(target, REPLACED)
-            with suppress(FileNotFoundError):  # another writer was quicker
+            with suppress(FileNotFoundError):  # another writer replaced it first
                 target.rename(aside)
                 replaced.append(aside)
         try:
             partial.rename(target)
         except OSError as error:
             if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-                continue  # so it was again
+                continue  # another writer replaced it again
             if replaced:
                 replaced.pop().rename(target)
             raise
@@ -198,7 +198,7 @@ def _put_in_place(partial: Path, descriptor: int, target: Path, replaced: list[P
 
 
 def _finish_others(target: Path) -> None:
-    """Finish what writers that are gone have begun: put old folders back, or their rest."""
+    """Complete replacements of ended writers: restore old folders, or keep their other files."""
     for left, its in left_beside(target):
         with suppress(OSError), abandoned(left) as status:
             if status is None or not stat.S_ISDIR(status.st_mode) or not is_mine(status):
@@ -210,9 +210,9 @@ def _finish_others(target: Path) -> None:
 
 
 def _keep_the_rest(old: Path, new: Path | None) -> None:
-    """Remove a SavedModel's own members from a folder, and move the rest into the new one.
+    """Remove a SavedModel's members from an old folder and move its other files to the new one.
 
-    Done at any time, by anyone and again, it loses nothing: what can't be moved stays.
+    Files that can't be moved stay, so that repeated or concurrent calls lose nothing.
     """
     for file in _members_in(old):
         with suppress(OSError):
@@ -228,7 +228,7 @@ def _keep_the_rest(old: Path, new: Path | None) -> None:
 
 
 def _members_in(folder: Path) -> list[Path]:
-    """Return the files in a folder that are a SavedModel's own, or on the way to be."""
+    """Return the members of a SavedModel in a folder, including temporaries."""
     variables = folder / VARIABLES
     beside = [] if variables.parent.is_symlink() else _names_in(variables.parent)
     own = re.compile(re.escape(variables.name) + r"\.(index|data-[0-9]{5}-of-[0-9]{5})")
@@ -243,7 +243,7 @@ def _members_in(folder: Path) -> list[Path]:
 
 
 def _move_into(old: Path, new: Path) -> None:
-    """Move what only the old folder has into the new one; another may do the same meanwhile."""
+    """Move files that only the old folder has into the new one; safe with concurrent calls."""
     for member in (old / name for name in _names_in(old)):
         place = new / member.name
         if not os.path.lexists(place):
@@ -256,7 +256,7 @@ def _move_into(old: Path, new: Path) -> None:
 
 
 def _exchanged(one: Path, other: Path) -> bool:
-    """Swap two names at once and say whether that could be done: Linux has a call for it."""
+    """Swap two names atomically, on Linux only; return whether that succeeded."""
     rename = getattr(ctypes.CDLL(None), "renameat2", None) if os.name == "posix" else None
     if rename is None:
         return False

@@ -1,1 +1,1 @@
-"""Models made of graphs that others wrote, without the code of their classes."""
+"""Import of models from the graphs of other writers, without the code of their classes."""

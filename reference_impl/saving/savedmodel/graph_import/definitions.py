@@ -1,4 +1,4 @@
-"""The definitions of a graph's functions, and which of them are alike."""
+"""The definitions of a graph's functions, and comparison of their operations."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ from saveproof.reference_impl.saving.savedmodel.functions import Functions
 _NUMBERED = re.compile(r"__(?:inference|forward)_(?P<base>.+)_\d+", re.DOTALL)
 
 DEEPEST = 64
-"""Functions of which each calls the next."""
+"""The largest depth of function calls."""
 
 
 class Definitions:
@@ -26,19 +26,19 @@ class Definitions:
         """Return a FunctionDef.
 
         Raises:
-            WrongPart: if there is none of that name.
+            WrongPart: if there is no function with that name.
         """
         if name not in self._definitions:
-            raise WrongPart(f"{self._where}: no function {name!r}, which the graph calls")
+            raise WrongPart(f"{self._where}: no function {name!r}; the graph calls it")
         return self._definitions[name]
 
     def shape_of(self, name: str, *, depth: int = 0) -> int | None:
-        """Return a number for what does not depend on names and constants: the operations.
+        """Return a number that is equal for functions with the same operations.
 
-        Functions with the same operations have the same number.
+        Names and constants are ignored.
 
         Raises:
-            NotReadHere: if functions call each other too deep.
+            NotReadHere: if function calls are nested too deeply.
         """
         check_depth(depth, name)
         if name not in self._shapes:
@@ -55,17 +55,17 @@ class Definitions:
 
 
 def check_depth(depth: int, name: str) -> None:
-    """Check that not too many functions call each other.
+    """Check the depth of nested function calls.
 
     Raises:
-        NotReadHere: naming the last of them.
+        NotReadHere: naming the innermost function.
     """
     if depth > DEEPEST:
-        raise NotReadHere(f"function {name!r}: more than {DEEPEST} functions that call each other")
+        raise NotReadHere(f"function {name!r}: expected up to {DEEPEST} nested calls, found more")
 
 
 def base_name(name: str) -> str:
-    """Return a function's name without the number that makes it the only one."""
+    """Return a function's name without the number that makes it unique."""
     found = _NUMBERED.fullmatch(name)
     return found["base"] if found else name
 

@@ -1,4 +1,4 @@
-"""Subclassed models of other writers' SavedModels, brought back without their class."""
+"""Import of subclassed models from other writers' SavedModels, without their class."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,27 +18,27 @@ from saveproof.reference_impl.saving.savedmodel.reader import SavedModelContents
 from saveproof.reference_impl.saving.savedmodel.revived import Revived, places_of
 
 LISTS = ("variables", "trainable_variables", "regularization_losses")
-"""What Keras lists of a layer beside its attributes."""
+"""Children of a layer that Keras adds to its attributes."""
 
 CONTAINERS = (LIST, "trackable_tuple_wrapper", DICT)
 
 OWN_PENALTIES = "layer_regularization_losses"
-"""Below a layer's `keras_api`: the penalties on its own weights."""
+"""The child of a layer's `keras_api` with the penalties on its own weights."""
 
 
 def config_of_graph(
     saved: SavedModelContents, node: Node, entry_of: Callable[[Node], dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return the config from which `Revived` is the model at this node.
+    """Return the config of a `Revived` for the model at a node.
 
     Args:
-        saved: what was read.
+        saved: the SavedModel.
         node: of the model.
-        entry_of: returns the entry of a layer inside.
+        entry_of: returns the entry of a nested layer.
 
     Raises:
-        NotReadHere: if the graph of its call does what a program can't.
-        WrongPart: if the graph refers to what it does not have.
+        NotReadHere: if a program cannot express the graph of its call.
+        WrongPart: if the graph contains an invalid reference.
     """
     attributes = _attributes(saved, node)
     held = list({id(leaf): leaf for leaf in leaves(attributes)}.values())
@@ -67,10 +67,7 @@ def _number(saved: SavedModelContents, node: Node) -> int:
 
 
 def _attributes(saved: SavedModelContents, node: Node) -> dict[str, Any]:
-    """Return the nodes of layers and weights in the structure of each attribute.
-
-    They are in the order in which Keras lists the layers.
-    """
+    """Return the nodes of layers and weights in each attribute's structure, in Keras's order."""
     found = {
         name: structure
         for name, child in node.children.items()
@@ -86,7 +83,7 @@ def _attributes(saved: SavedModelContents, node: Node) -> dict[str, Any]:
 
 
 def _structure(saved: SavedModelContents, node: Node) -> Any:
-    """Return the layers and variables that are in a node; None where there are none."""
+    """Return the structure of layers and variables in a node; None if it has none."""
     described = saved.functions.object(_number(saved, node))
     if id(node) in saved.layers or described.WhichOneof("kind") == "variable":
         return node
@@ -114,28 +111,28 @@ def _variable(saved: SavedModelContents, node: Node) -> dict[str, Any]:
 
 
 def _programs(saved: SavedModelContents, node: Node, model: Revived) -> dict[str, Any]:
-    """Return what the model's call does out of training and in it."""
+    """Return the programs of the model's call for inference and training."""
     if node.children.get(KERAS_API, Node()).children.get(OWN_PENALTIES, Node()).children:
-        raise NotReadHere("there is a penalty on its own weights")
+        raise NotReadHere("it has a penalty on its own weights")
     callees = _callees(saved, node, model)
     traces = list(saved.functions.traces(_number(saved, node)))
     programs = {}
     for key, training in (("inference", False), ("training", True)):
-        told = [
+        found = [
             foreign_program(callees, trace, training=training)
             for trace in traces
             if trace.training in (training, None)
         ]
-        if not told:
-            raise NotReadHere(f"there is no graph of its call in {key}")
-        if any(one != told[0] for one in told):
+        if not found:
+            raise NotReadHere(f"it has no graph of its call in {key}")
+        if any(one != found[0] for one in found):
             raise NotReadHere(f"its call in {key} depends on the shapes of the inputs")
-        programs[key] = told[0]
+        programs[key] = found[0]
     return programs
 
 
 def _callees(saved: SavedModelContents, node: Node, model: Revived) -> Callees:
-    """Return the layers and weights that the graph may refer to, all layers built."""
+    """Return the layers, all built, and weights that the graph may refer to."""
     for held, place in held_by(model, node).values():
         shape = saved.layers.get(id(place), {}).get("build_input_shape")
         if isinstance(held, Layer) and "is_graph_network" not in saved.layers[id(place)] and shape:

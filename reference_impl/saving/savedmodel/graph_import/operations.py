@@ -1,4 +1,4 @@
-"""TensorFlow's operations as steps of a program: those that a model's own `call` is drawn with.
+"""Conversion of TensorFlow operations in a model's own `call` to steps of a program.
 
 Source: https://www.tensorflow.org/api_docs/python/tf/raw_ops.
 """
@@ -47,7 +47,7 @@ def _constant(_: Steps, node: Any, __: Sequence[Any]) -> Value:
 def _cast(steps: Steps, node: Any, inputs: Sequence[Any]) -> Value:
     (x,) = inputs
     if isinstance(x, np.ndarray) and x.dtype.kind == "O":
-        return x  # lengths remain what they are
+        return x  # lengths need no cast
     return steps.made("cast", inputs, dtype_of(node.attr["DstT"].type, where=node.name))
 
 
@@ -73,7 +73,7 @@ def _min(steps: Steps, node: Any, inputs: Sequence[Any]) -> Value:
 
 
 def _product(flags: tuple[str, str]) -> Operation:
-    """Return a product of matrices, either turned if its flag says so."""
+    """Return a matrix product, with each operand transposed if its flag is set."""
 
     def operation(steps: Steps, node: Any, inputs: Sequence[Any]) -> Value:
         operands = [
@@ -87,14 +87,14 @@ def _product(flags: tuple[str, str]) -> Operation:
 
 def _turned(steps: Steps, x: Value, node: Any) -> Value:
     if node.op != "MatMul":
-        raise NotReadHere("a product of turned stacks of matrices")
+        raise NotReadHere("a product of transposed stacks of matrices")
     return steps.made("transpose", [x], [1, 0])
 
 
 def _gather(steps: Steps, node: Any, inputs: Sequence[Any]) -> Value:
     table, indices, *axis = inputs
     if node.attr["batch_dims"].i or (axis and known(axis[0])):
-        raise NotReadHere("a choice of elements along another axis than the first")
+        raise NotReadHere("a gather along another axis than the first")
     return steps.made("take", [table], indices)
 
 
@@ -104,7 +104,7 @@ def _select(steps: Steps, _: Any, inputs: Sequence[Any]) -> Value:
 
 
 def _comparison(op: str) -> Operation:
-    """Return a comparison, of which one side is a number."""
+    """Return a comparison of a tensor with a number."""
     turned = op.replace("Greater", "less").replace("Less", "Greater").replace("less", "Less")
 
     def operation(steps: Steps, _: Any, inputs: Sequence[Any]) -> Value:
@@ -137,7 +137,7 @@ def _inverse(primitives: Sequence[str], steps: Steps, node: Any, inputs: Sequenc
 
 
 def _number(value: float, node: Any) -> np.ndarray:
-    """Return a number in the node's dtype, which is that of single precision if it is not told."""
+    """Return a number in the node's dtype, by default float32."""
     return np.asarray(value, dtype_of(node.attr["T"].type or DT_FLOAT, where=node.name))
 
 
@@ -154,7 +154,7 @@ def _sum_of_all(steps: Steps, _: Any, inputs: Sequence[Any]) -> Value:
 
 def _bias(steps: Steps, node: Any, inputs: Sequence[Any]) -> Value:
     if node.attr["data_format"].s not in (b"", b"NHWC"):
-        raise NotReadHere("channels that do not come last")
+        raise NotReadHere("channels that are not the last axis")
     return steps.made("add", inputs)
 
 
@@ -206,4 +206,4 @@ FOREIGN_OPERATIONS: Mapping[str, Operation] = {
     "Transpose": transpose,
     "Unpack": unpack,
 }
-"""By TensorFlow's name, but for calls; a variable's value goes in where its handle does."""
+"""Operations by TensorFlow's name, except calls; a variable's handle is replaced by its value."""

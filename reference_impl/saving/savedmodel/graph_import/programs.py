@@ -1,6 +1,6 @@
-"""A subclassed model's call as a program, told from the graph that another writer drew of it.
+"""Conversion of another writer's graph of a subclassed model's call to a program.
 
-Where the graph calls a layer's function, the program calls the layer itself: so it trains, too.
+Where the graph calls a layer's function, the program calls the layer, so that it can train.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,12 +27,12 @@ READS = ("ReadVariableOp", "ResourceGather")
 WRITES = ("Assign", "ResourceScatter")
 
 PENALTY = "activity_regularizer_fn"
-"""Below a layer's `keras_api`: what it adds to the loss, as the graph computes it."""
+"""The child of a layer's `keras_api` with the functions of its losses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A layer that the graph may call: its place among the model's, itself, and its functions."""
+    """A layer that the graph may call: its position in the model, the layer, and its functions."""
 
     place: int
     layer: Layer
@@ -40,12 +40,12 @@ class Known:
 
 
 class Callees:
-    """The layers of a model that its graph may call, and the variables of all of them.
+    """The layers of a model that its graph may call, and their variables.
 
     Args:
         functions: of the SavedModel.
-        layers: of the model, itself the first, each with the number of its object if it has one.
-        weights: by the number of the object: whose it is, and its place among the layer's own.
+        layers: the model and its layers, each with the number of its object if it has one.
+        weights: by object number: the layer, and the position in its own weights.
     """
 
     def __init__(
@@ -68,12 +68,10 @@ class Callees:
         }
 
     def called(self, name: str, bound: Sequence[int]) -> tuple[Known, list[Trace]] | None:
-        """Return the layer whose function this is, and which it may be of those that it has.
-
-        None if it is no layer's.
+        """Return the layer with this function, and its matching functions; None if no layer has it.
 
         Raises:
-            NotReadHere: if several layers are alike in it.
+            NotReadHere: if several layers have an equal function.
         """
         found = [
             (known, alike)
@@ -84,11 +82,11 @@ class Callees:
         candidates = exact or found
         if len(candidates) > 1:
             names = sorted(known.layer.name for known, _ in candidates)
-            raise NotReadHere(f"function {name!r} may be that of any of the layers {names}")
+            raise NotReadHere(f"function {name!r}: expected one layer with it, found {names}")
         return candidates[0] if candidates else None
 
     def _alike(self, trace: Trace, name: str, bound: Sequence[int]) -> bool:
-        """Say whether both are the same but for names; a graph may hold a function again."""
+        """Return whether both are equal except for names; a graph may contain copies."""
         return (
             base_name(trace.name) == base_name(name)
             and list(trace.bound) == list(bound)
@@ -100,30 +98,30 @@ def foreign_program(callees: Callees, trace: Trace, *, training: bool) -> dict[s
     """Return the program of one function of the model.
 
     Raises:
-        NotReadHere: naming what of it a program can't hold.
-        WrongPart: if the graph refers to what it does not have.
+        NotReadHere: naming the part that a program cannot express.
+        WrongPart: if the graph contains an invalid reference.
     """
     steps = Steps()
     definition = callees.definitions.definition(trace.name)
     count = len(definition.signature.input_arg) - len(trace.bound)
     given: list[Value] = [Ref("input", number) for number in range(count)]
     given += [Handle(number) for number in trace.bound]
-    told = _Telling(callees, steps, definition, given, training=training)
-    values = iter(told.outputs(losses=trace.losses))
+    converter = _Converter(callees, steps, definition, given, training=training)
+    values = iter(converter.outputs(losses=trace.losses))
     outputs = map_leaves(lambda _: next(values), trace.outputs)
     return {"steps": steps.steps, "outputs": steps.encoded(outputs)}
 
 
-class _Telling:
-    """Tells the nodes of one function as steps.
+class _Converter:
+    """Converts the nodes of one function to steps.
 
     Args:
         callees: the layers and functions that it may call.
-        steps: takes the steps.
+        steps: collects the steps.
         definition: the FunctionDef.
-        given: what its arguments stand for.
-        training: whether it is called in training.
-        depth: of the functions that call it.
+        given: the values of its arguments.
+        training: whether the call is in training.
+        depth: of the enclosing function calls.
     """
 
     def __init__(
@@ -143,7 +141,7 @@ class _Telling:
         arguments = [one.name for one in definition.signature.input_arg]
         if len(arguments) != len(given):
             raise WrongPart(
-                f"{self._where}: takes {len(arguments)} arguments, is called with {len(given)}"
+                f"{self._where}: expected {len(arguments)} arguments, found {len(given)}"
             )
         self._values = {name: [value] for name, value in zip(arguments, given, strict=True)}
         self._layers = {
@@ -153,9 +151,9 @@ class _Telling:
         }
 
     def outputs(self, *, losses: int = 0) -> list[Value]:
-        """Tell what the outputs are made of, and every call of a layer; return the outputs.
+        """Convert the nodes behind the outputs and all calls of layers; return the outputs.
 
-        The last of them may be losses: those of layers, which the layers add themselves.
+        The last `losses` outputs are losses of layers, which the layers add themselves.
         """
         keys = [self._definition.ret[one.name] for one in self._definition.signature.output_arg]
         own = keys[: len(keys) - losses]
@@ -166,7 +164,7 @@ class _Telling:
             if node.op.startswith(WRITES):
                 raise NotReadHere(f"node {node.name!r} ({node.op}): the model's own call assigns")
             if node.name in wanted:
-                self._values[node.name] = self._told(node)
+                self._values[node.name] = self._outputs_of(node)
         return [self._value(key) for key in own]
 
     def _layer_called(self, node: Any) -> tuple[Known, list[Trace]] | None:
@@ -175,7 +173,7 @@ class _Telling:
         return self._callees.called(node.attr["f"].func.name, bound)
 
     def _behind(self, keys: Sequence[str]) -> set[str]:
-        """Return the names of the nodes from which something is made."""
+        """Return the names of the nodes that these keys depend on."""
         found: set[str] = set()
         names = [_output(key)[0] for key in keys]
         while names:
@@ -186,7 +184,7 @@ class _Telling:
         return found
 
     def _check_loss(self, key: str) -> None:
-        """Check that a loss is one that a layer adds: a penalty, or one from below it."""
+        """Check that a layer or a nested layer adds the loss."""
         keys = [key]
         for one in keys:
             name, place = _output(one)
@@ -204,14 +202,14 @@ class _Telling:
     def _value(self, key: str) -> Value:
         name, place = _output(key)
         if name not in self._values or place >= len(self._values[name]):
-            raise WrongPart(f"{self._where}: refers to {key!r}, which is not made before")
+            raise WrongPart(f"{self._where}: expected an earlier node, found {key!r}")
         return self._values[name][place]
 
-    def _told(self, node: Any) -> list[Value]:
+    def _outputs_of(self, node: Any) -> list[Value]:
         """Return the outputs of a node.
 
         Raises:
-            NotReadHere: naming the node, if no step stands for it.
+            NotReadHere: naming the node, if its operation is not supported.
         """
         inputs = [self._value(key) for key in _data(node)]
         if node.name in self._layers:
@@ -219,14 +217,14 @@ class _Telling:
         if node.op in CALLS:
             name = node.attr["f"].func.name
             self._steps.calls(name, self._depth + 1)
-            inner = _Telling(
+            inner = _Converter(
                 *(self._callees, self._steps, self._callees.definitions.definition(name), inputs),
                 training=self._training,
                 depth=self._depth + 1,
             )
             return inner.outputs()
         if node.op not in FOREIGN_OPERATIONS:
-            raise NotReadHere(f"node {node.name!r}: the operation {node.op} is not read")
+            raise NotReadHere(f"node {node.name!r}: the operation {node.op} is not supported")
         try:
             if node.op in READS:
                 inputs[0] = self._read(inputs[0])
@@ -237,11 +235,11 @@ class _Telling:
 
     def _read(self, handle: Value) -> Value:
         if not isinstance(handle, Handle) or handle.number not in self._callees.weights:
-            raise NotReadHere("reads a variable that is no weight of the model")
+            raise NotReadHere("reads a variable that is not a weight of the model")
         return Ref("weight", *self._callees.weights[handle.number])
 
     def _called(self, node: Any, inputs: Sequence[Value]) -> list[Value]:
-        """Tell the call of a layer."""
+        """Add the call of a layer."""
         known, traces = self._layers[node.name]
         (_, given), *others = traces[0].arguments.items()
         tensors = (value for value in inputs if not isinstance(value, Handle))
@@ -249,7 +247,8 @@ class _Telling:
         arguments = {key: item for key, item in others if key != "training" and item is not None}
         if any(isinstance(leaf, Spec) for leaf in leaves(arguments)):
             raise NotReadHere(
-                f"layer {known.layer.name!r}: called with tensors for {sorted(arguments)}"
+                f"layer {known.layer.name!r}: tensors as arguments {sorted(arguments)} are not "
+                "supported"
             )
         flags = {trace.training for trace in traces}
         flag = flags.pop() if len(flags) == 1 else None
@@ -265,11 +264,11 @@ class _Telling:
 
 
 def _data(node: Any) -> list[str]:
-    """Return what goes into a node, without what must only come before it."""
+    """Return the data inputs of a node, without control inputs."""
     return [key for key in node.input if not key.startswith("^")]
 
 
 def _output(key: str) -> tuple[str, int]:
-    """Return what a key refers to: a node or an argument, and which of its outputs."""
+    """Return the node or argument of a key, and the number of its output."""
     name, _, place = key.partition(":")
     return name, int(place.rpartition(":")[2] or 0)

@@ -1,4 +1,4 @@
-"""TensorFlow's operations on shapes, and their parts, as steps of a program."""
+"""Conversion of TensorFlow's shape operations to steps of a program."""
 
 from collections.abc import Sequence
 from types import EllipsisType
@@ -17,47 +17,47 @@ from saveproof.reference_impl.saving.savedmodel.graph_import.steps import (
 
 
 def concatenate(steps: Steps, _: Any, inputs: Sequence[Any]) -> Value:
-    """Tell tensors joined along an axis."""
+    """Add a concatenation along an axis."""
     *tensors, axis = inputs
     return steps.made("concatenate", tensors, axis=known(axis))
 
 
 def pack(steps: Steps, node: Any, inputs: Sequence[Any]) -> Value:
-    """Tell tensors joined along a new axis."""
+    """Add a stacking along a new axis."""
     return steps.made("stack", inputs, axis=node.attr["axis"].i)
 
 
 def unpack(steps: Steps, node: Any, inputs: Sequence[Any]) -> list[Value]:
-    """Tell the parts along an axis, which is taken away."""
+    """Add the slices along an axis, which is removed."""
     axis, count = node.attr["axis"].i, node.attr["num"].i
     return [steps.made("getitem", inputs, _at(axis, place)) for place in range(count)]
 
 
 def split(steps: Steps, _: Any, inputs: Sequence[Any]) -> list[Value]:
-    """Cut into parts of the lengths that are told: their number alone does not tell these."""
+    """Add slices of the known output lengths."""
     x, sizes, axis = inputs
     if min(known(sizes)) < 0:
-        raise NotReadHere("a split with a length left open")
+        raise NotReadHere("a split with an open length")
     ends = np.cumsum(sizes).tolist()
     parts = [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
     return [steps.made("getitem", [x], _at(known(axis), part)) for part in parts]
 
 
 def _at(axis: int, key: int | slice | None) -> tuple[Any, ...]:
-    """Return the key of a part along an axis, counted from either end."""
+    """Return the index of a slice along an axis, counted from either end."""
     if axis >= 0:
         return (*[slice(None)] * axis, key)
     return (..., key, *[slice(None)] * (-1 - axis))
 
 
 def shape(_: Steps, __: Any, inputs: Sequence[Any]) -> Value:
-    """Return a shape, as far as it is known."""
+    """Return the shape of a tensor, symbolic if it is unknown."""
     (x,) = inputs
     return np.array(x.shape, np.int32) if isinstance(x, np.ndarray) else Lengths(x)
 
 
 def reshape(steps: Steps, _: Any, inputs: Sequence[Any]) -> Value:
-    """Tell another shape, in which lengths may be left open."""
+    """Add a reshape, in which lengths may be open."""
     x, shape = inputs
     target = list(known(shape))
     opened = [place for place, size in enumerate(target) if isinstance(size, Length)]
@@ -66,20 +66,20 @@ def reshape(steps: Steps, _: Any, inputs: Sequence[Any]) -> Value:
     elif all(target[place] == Length(x, place) for place in opened):
         target = [None if isinstance(size, Length) else size for size in target]
     else:
-        raise NotReadHere(f"a shape of lengths left open: {target}")
+        raise NotReadHere(f"a shape with open lengths: {target}")
     return steps.made("reshape", [x], target)
 
 
 def expand(steps: Steps, _: Any, inputs: Sequence[Any]) -> Value:
-    """Tell a new axis of length 1."""
+    """Add a new axis of length 1."""
     return steps.made("getitem", inputs[:1], _at(known(inputs[1]), None))
 
 
 def squeeze(steps: Steps, node: Any, inputs: Sequence[Any]) -> Value:
-    """Tell axes of length 1 taken away."""
+    """Add the removal of axes of length 1."""
     axes = sorted(node.attr["squeeze_dims"].list.i)
     if not axes or len({axis < 0 for axis in axes}) > 1:
-        raise NotReadHere("a squeeze of axes that are not told, or from both ends")
+        raise NotReadHere("a squeeze of unnamed axes, or of axes counted from both ends")
     front = axes[0] >= 0
     key: list[Any] = [slice(None)] * (axes[-1] + 1 if front else -axes[0])
     for axis in axes:
@@ -88,7 +88,7 @@ def squeeze(steps: Steps, node: Any, inputs: Sequence[Any]) -> Value:
 
 
 def sliced(steps: Steps, node: Any, inputs: Sequence[Any]) -> Value:
-    """Tell a strided slice."""
+    """Add a strided slice."""
     x, *bounds = inputs
     key = _key(node, *map(known, bounds))
     if isinstance(x, Lengths):
@@ -97,7 +97,7 @@ def sliced(steps: Steps, node: Any, inputs: Sequence[Any]) -> Value:
 
 
 def _key(node: Any, begin: Sequence[int], end: Sequence[int], strides: Sequence[int]) -> Any:
-    """Return the key of a strided slice, whose masks say what the bounds are of each place."""
+    """Return the index of a strided slice from its bounds and masks."""
 
     def masked(mask: str, place: int) -> bool:
         return bool(node.attr[f"{mask}_mask"].i >> place & 1)
@@ -117,14 +117,14 @@ def _key(node: Any, begin: Sequence[int], end: Sequence[int], strides: Sequence[
 
 
 def _length(shape: Lengths, key: Sequence[Any]) -> np.ndarray:
-    """Return the lengths that a key asks for of a shape."""
+    """Return the lengths that an index selects from a shape."""
     (part,) = key
     if isinstance(part, int):
         axes: Any = part
     elif isinstance(part, slice) and (part.start or 0) >= 0 and (part.stop or -1) >= 0:
         axes = range(*part.indices(part.stop))
     else:
-        raise NotReadHere("a part of a shape whose rank is not told")
+        raise NotReadHere("a part of a shape of unknown rank")
     found = np.empty(np.shape(axes), object)
     for place, axis in np.ndenumerate(np.asarray(axes)):
         found[place] = Length(shape.of, int(axis))
@@ -132,20 +132,20 @@ def _length(shape: Lengths, key: Sequence[Any]) -> np.ndarray:
 
 
 def transpose(steps: Steps, _: Any, inputs: Sequence[Any]) -> Value:
-    """Tell another order of the axes."""
+    """Add a transposition."""
     return steps.made("transpose", inputs[:1], known(inputs[1]))
 
 
 def broadcast(steps: Steps, _: Any, inputs: Sequence[Any]) -> Value:
-    """Tell a repetition to a larger shape."""
+    """Add a broadcast to a larger shape."""
     x, shape = inputs
     target = known(shape)
     if any(isinstance(size, Length) for size in target):
-        raise NotReadHere(f"a shape of lengths left open: {target}")
+        raise NotReadHere(f"a shape with open lengths: {target}")
     return steps.made("broadcast_to", [x], target)
 
 
 def pad(steps: Steps, _: Any, inputs: Sequence[Any]) -> Value:
-    """Tell elements added on each axis."""
+    """Add padding on each axis."""
     x, widths, *fill = inputs
     return steps.made("pad", [x], known(widths), known(fill[0]) if fill else 0)

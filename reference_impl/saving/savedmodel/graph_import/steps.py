@@ -1,4 +1,4 @@
-"""The steps of a program that is told from another writer's graph, and what they work on."""
+"""`Steps`, the steps of a program imported from a graph, and the values that they use."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from saveproof.reference_impl.saving.savedmodel.graph_import.definitions import 
 from saveproof.reference_impl.saving.savedmodel.program import PRIMITIVES, Ref, encoded_value
 
 MOST_CALLS = 10_000
-"""Calls of functions in one program, those within others counted anew."""
+"""The largest number of function calls in a program, counting nested calls each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,40 +24,40 @@ class Handle:
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """The shape of a tensor of which the program does not know it."""
+    """The unknown shape of a tensor."""
 
     of: Ref
 
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """The length of one axis of such a tensor."""
+    """The unknown length of one axis of a tensor."""
 
     of: Ref
     axis: int
 
 
 Value = Ref | np.ndarray | Handle | Lengths
-"""What an output of a node stands for; lengths may be among the elements of an array."""
+"""The value of a node's output; the elements of an array may be lengths."""
 
 
 class Steps:
-    """The steps of a program so far; what is known is computed at once."""
+    """The steps of a program so far; operations on constants are computed immediately."""
 
     def __init__(self) -> None:
         self.steps: list[dict[str, Any]] = []
         self._called = 0
 
     def calls(self, name: str, depth: int) -> None:
-        """Note that a function is told within another, so many deep.
+        """Count the call of a function at this depth.
 
         Raises:
-            NotReadHere: if there are too many: two calls in each of some would never end.
+            NotReadHere: if there are too many: nested repeated calls grow exponentially.
         """
         check_depth(depth, name)
         self._called += 1
         if self._called > MOST_CALLS:
-            raise NotReadHere(f"function {name!r}: more than {MOST_CALLS} calls of functions")
+            raise NotReadHere(f"function {name!r}: expected up to {MOST_CALLS} calls, found more")
 
     def made(
         self, primitive: str, inputs: Iterable[Value], /, *args: Any, **keywords: Any
@@ -82,10 +82,10 @@ class Steps:
         return Ref("step", len(self.steps) - 1)
 
     def encoded(self, value: Any) -> Any:
-        """Return a value, or a structure of values, as a program holds it.
+        """Return a value, or a structure of values, in the encoding of programs.
 
         Raises:
-            NotReadHere: for what the program does not know, or a variable that is not read.
+            NotReadHere: for an unknown length, or a variable's handle.
         """
         if isinstance(value, Handle | Lengths) or (
             isinstance(value, np.ndarray) and value.dtype.kind == "O"
@@ -95,14 +95,14 @@ class Steps:
 
 
 Operation = Callable[[Steps, Any, Sequence[Any]], Value | list[Value]]
-"""Takes a node and what goes into it, and returns its output or outputs."""
+"""Converts a node, given its inputs, and returns its output or outputs."""
 
 
 def known(value: Any) -> Any:
     """Return a constant as numbers.
 
     Raises:
-        NotReadHere: if it is none.
+        NotReadHere: if the value is not constant.
     """
     if not isinstance(value, np.ndarray):
         raise NotReadHere(f"expected a constant, found {value!r:.100}")

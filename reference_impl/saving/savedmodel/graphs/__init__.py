@@ -1,1 +1,1 @@
-"""Drawing what a model computes as TensorFlow graph functions, as a SavedModel holds them."""
+"""Drawing of a model's computations as TensorFlow graph functions for a SavedModel."""

@@ -1,4 +1,4 @@
-"""Sigmoid, softplus and softmax as TensorFlow's operations, rounded as they are here."""
+"""Sigmoid, softplus and softmax as TensorFlow operations with the rounding of our primitives."""
 
 from collections.abc import Sequence
 from functools import partial, reduce
@@ -19,14 +19,14 @@ from saveproof.reference_impl.saving.savedmodel.graphs.symbol import Symbol
 
 
 def _small(function: Function, x: Symbol) -> Symbol:
-    """Return exp(-|x|), from which sigmoid and softplus are made so that nothing overflows."""
+    """Return exp(-|x|), from which sigmoid and softplus are computed without overflow."""
     return same(function, "Exp", same(function, "Neg", same(function, "Abs", x)))
 
 
 def sigmoid(
     function: Function, inputs: Sequence[Symbol], _: Sequence[Any], outcome: Outcome
 ) -> Symbol:
-    """Draw a sigmoid; in half precision step by step: TensorFlow's own rounds only once."""
+    """Draw a sigmoid, in half precision step by step, since TensorFlow's rounds only once."""
     (x,), (shape, dtype) = inputs, outcome
     if not is_narrow(dtype):
         return same(function, "Sigmoid", x)
@@ -42,14 +42,14 @@ def sigmoid(
 def softplus(
     function: Function, inputs: Sequence[Symbol], _: Sequence[Any], outcome: Outcome
 ) -> Symbol:
-    """Draw max(x, 0) + log1p(exp(-|x|)): TensorFlow's own is some units in the last place off."""
+    """Draw max(x, 0) + log1p(exp(-|x|)); TensorFlow's softplus differs by several ulps."""
     (x,) = inputs
     floor = same(function, "Maximum", x, function.constant(0, outcome[1]))
     return same(function, "AddV2", floor, same(function, "Log1p", _small(function, x)))
 
 
 def _exponentials(function: Function, x: Symbol) -> tuple[Symbol, Symbol, Symbol]:
-    """Return x less its maximum along the last axis, its exponential, and the sum of that."""
+    """Return x minus its maximum along the last axis, the exponential, and its sum."""
     over, summed = function.constant([x.ndim - 1], np.int32), (*x.shape[:-1], 1)
     kept = {"T": x.dtype, "keep_dims": True}
     highest = function.node("Max", [x.name, over.name], summed, x.dtype, **kept)
@@ -68,7 +68,7 @@ def _exponentials(function: Function, x: Symbol) -> tuple[Symbol, Symbol, Symbol
 
 
 def _narrow_softmax(function: Function, op: str, x: Symbol) -> Symbol:
-    """Draw a softmax along the last axis step by step, as it is rounded here."""
+    """Draw a softmax along the last axis step by step, with the rounding of our primitive."""
     shifted, powers, total = _exponentials(function, x)
     if op == "Softmax":
         return same(function, "RealDiv", powers, total)

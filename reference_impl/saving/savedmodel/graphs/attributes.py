@@ -1,4 +1,4 @@
-"""Values of nodes' attributes, dtypes, shapes and constants, as TensorFlow's messages."""
+"""Conversion of attribute values, dtypes, shapes and constants to TensorFlow's messages."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,26 +14,26 @@ from saveproof.reference_impl.saving.checkpoint.tensor_types import DT_STRING, d
 from saveproof.reference_impl.saving.errors import NotReadHere, WrongPart
 
 VARIANT = 21
-"""TensorFlow's number of a dtype that only graphs have."""
+"""TensorFlow's number of a dtype that exists only in graphs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A dtype by its number, for what NumPy has no dtype of."""
+    """A dtype by its number, if NumPy has no such dtype."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """A shape as an attribute; None if even the rank is open."""
+    """A shape as an attribute; None for an unknown rank."""
 
     shape: Shape | None
 
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """A function by name."""
+    """A function as an attribute, by name."""
 
     name: str
 
@@ -46,7 +46,7 @@ def dtype_code(dtype: Any) -> int:
 
 
 def shape_message(shape: Shape | None) -> Any:
-    """Return a TensorShapeProto; -1 where a length is open."""
+    """Return a TensorShapeProto, with -1 for open lengths."""
     message = MESSAGES["TensorShapeProto"](unknown_rank=shape is None)
     for size in shape or ():
         message.dim.add(size=-1 if size is None else size)
@@ -54,7 +54,7 @@ def shape_message(shape: Shape | None) -> Any:
 
 
 def tensor_message(value: np.ndarray) -> Any:
-    """Return a TensorProto with the array's bytes, or a text's."""
+    """Return a TensorProto with the bytes of an array or a string."""
     if value.dtype.kind == "S":
         texts = [bytes(text) for text in value.ravel()]
         shape = shape_message(value.shape)
@@ -80,15 +80,15 @@ _VALUES: Mapping[str, str] = {
 
 
 def array_of(message: Any, *, where: str) -> np.ndarray:
-    """Return the array of a TensorProto; where fewer values are listed, the last is repeated.
+    """Return the array of a TensorProto; the last value is repeated if there are too few.
 
     Raises:
-        NotReadHere: naming `where`, for texts and complex numbers.
-        WrongPart: if the values are not as many as the shape asks for.
+        NotReadHere: naming `where`, for strings and complex numbers.
+        WrongPart: if the number of values does not match the shape.
     """
     dtype = dtype_of(message.dtype, where=where)
     if dtype.kind in "Oc":
-        raise NotReadHere(f"{where}: a constant of type {dtype} is not read")
+        raise NotReadHere(f"{where}: constants of type {dtype} are not supported")
     shape = tuple(dim.size for dim in message.tensor_shape.dim)
     count = math.prod(shape)
     check_size(shape, dtype.name, where="a constant of the graph", keep=False)
@@ -105,7 +105,7 @@ def array_of(message: Any, *, where: str) -> np.ndarray:
 
 
 def attribute(value: Any) -> Any:
-    """Return an AttrValue: of the field that the value's type calls for."""
+    """Return an AttrValue with the field for the value's type."""
     message = MESSAGES["AttrValue"]()
     if isinstance(value, list):
         message.list.SetInParent()

@@ -1,4 +1,4 @@
-"""What every recipe needs: what it is, and symbols in other dtypes and of like shapes."""
+"""`Recipe`, the type of functions that draw primitives, and casts."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,14 +10,14 @@ from saveproof.reference_impl.saving.savedmodel.graphs.function import Function
 from saveproof.reference_impl.saving.savedmodel.graphs.symbol import Symbol
 
 Outcome = tuple[Shape, np.dtype]
-"""The shape and dtype that a primitive gives."""
+"""The shape and dtype of a primitive's result."""
 
 Recipe = Callable[[Function, Sequence[Symbol], Sequence[Any], Outcome], Symbol]
-"""Draws a primitive: takes the function, the operands, the other arguments and the outcome."""
+"""Draws a primitive, given the function, the operands, static arguments and the outcome."""
 
 
 def converted(function: Function, symbol: Symbol, dtype: Any) -> Symbol:
-    """Return the symbol in a dtype."""
+    """Return the symbol cast to a dtype."""
     if symbol.dtype == np.dtype(dtype):
         return symbol
     return function.node(
@@ -26,17 +26,17 @@ def converted(function: Function, symbol: Symbol, dtype: Any) -> Symbol:
 
 
 def widened(function: Function, symbol: Symbol) -> Symbol:
-    """Return a symbol of half precision in single, any other as it is."""
+    """Return a half-precision symbol cast to float32; others unchanged."""
     return converted(function, symbol, np.float32) if is_narrow(symbol.dtype) else symbol
 
 
 def is_narrow(dtype: np.dtype) -> bool:
-    """Say whether a dtype is of half precision."""
+    """Return whether a dtype has half precision."""
     return dtype.itemsize == 2 and dtype.kind in "fV"
 
 
 def same(function: Function, op: str, *operands: Symbol, like: Symbol | None = None) -> Symbol:
-    """Return an operation whose result is like one of its operands, the first unless told."""
+    """Return an operation whose result has the shape and dtype of `like`, by default the first."""
     like = operands[0] if like is None else like
     names = [operand.name for operand in operands]
     return function.node(op, names, like.shape, like.dtype, T=like.dtype)

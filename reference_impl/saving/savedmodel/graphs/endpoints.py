@@ -1,4 +1,4 @@
-"""A model's functions as a SavedModel holds them: its call, and the signature that is served."""
+"""A model's functions in a SavedModel: its call, and the serving signature."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ from saveproof.reference_impl.saving.savedmodel.graphs.symbol import Symbol, Unt
 from saveproof.reference_impl.saving.savedmodel.graphs.tracing import Drawing
 
 BODY = "__inference_body"
-"""What all of them call: it returns the outputs, then the penalties."""
+"""The function that all others call; it returns the outputs, then the penalties."""
 CALL = "__inference_call"
 SIGNATURE = "__inference_signature_wrapper"
 WITH_LOSSES = "__inference_call_and_return_conditional_losses"
-"""The call as tf_keras has it of a model whose class it does not know: with a list of losses."""
+"""The call that tf_keras uses for an unknown class; it also returns a list of losses."""
 WITH_LOSSES_IN_TRAINING = f"{WITH_LOSSES}_in_training"
-"""The same function by another name: a function of a SavedModel has one list of arguments."""
+"""A copy of that function for training, since each function has only one list of arguments."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A tensor that goes in or comes out: its name, shape (None where open) and dtype."""
+    """An input or output tensor: name, shape (None for open lengths) and dtype."""
 
     name: str
     shape: Shape
@@ -37,16 +37,16 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """The functions of a model, and what goes into them and comes out.
+    """The functions of a model, with their inputs and outputs.
 
     Attributes:
-        functions: FunctionDef messages: `CALL`, `SIGNATURE`, two with losses, what they call.
-        captures: the variables whose handles these take after their inputs.
-        inputs: specs in the structure that the call takes.
-        outputs: specs in the structure that the call returns.
-        penalties: specs of the losses that those with losses return besides.
+        functions: FunctionDef messages: `CALL`, `SIGNATURE`, two with losses, and their callees.
+        captures: the variables whose handles are arguments after the inputs.
+        inputs: specs in the structure of the call's inputs.
+        outputs: specs in the structure of the call's outputs.
+        penalties: specs of the losses that the functions with losses also return.
         served_inputs: specs by the signature's keys.
-        served_outputs: likewise.
+        served_outputs: specs by the signature's keys.
     """
 
     functions: Sequence[Any]
@@ -65,12 +65,12 @@ def endpoints(
 
     Args:
         model: built.
-        inputs: what goes in, specs in the structure that the call takes.
-        input_names: the signature's keys of the inputs, flattened.
-        output_names: the signature's keys of the outputs; None for a subclassed model's.
+        inputs: specs in the structure of the call's inputs.
+        input_names: the signature's keys of the flattened inputs.
+        output_names: the signature's keys of the outputs; None for a subclassed model.
 
     Raises:
-        UntraceableOperation: if the model's code does what a graph can't express.
+        UntraceableOperation: if a graph cannot express the model's code.
     """
     drawing = Drawing(BODY)
     function = drawing.function
@@ -105,9 +105,10 @@ def endpoints(
 
 
 def pseudo_names(structure: Nested, prefix: str) -> list[str]:
-    """Return the names that tf_keras gives to a subclassed model's inputs or outputs.
+    """Return tf_keras's names of a subclassed model's inputs or outputs.
 
-    By the path to each: keys as they are, places counted from 1 and after the prefix if first.
+    A name is the path in the structure: dictionary keys, and positions counted from 1, which get
+    the prefix at the start of a path.
 
     >>> pseudo_names(0, "input_"), pseudo_names({"b": 0, "a": [0, 0]}, "output_")
     (['input_1'], ['a_1', 'a_2', 'b'])
@@ -134,7 +135,7 @@ def _paths(structure: Nested) -> Iterator[tuple[str | int, ...]]:
 
 
 def _compares_nothing(*_: object) -> Tensor:
-    raise UntraceableOperation("a function that passes on what it is given compares nothing")
+    raise UntraceableOperation("a wrapper function contains no comparisons")
 
 
 def _by_name(spec: Spec) -> str:
@@ -155,10 +156,7 @@ def _passing(
     taken: Sequence[Spec],
     returned: Sequence[Spec],
 ) -> Any:
-    """Return a function that calls `BODY`, which is given inputs and computes outputs.
-
-    It takes the inputs in an order of its own, and returns some of the outputs in its own.
-    """
+    """Return a function that calls `BODY` with reordered inputs and returns some of its outputs."""
     function = Function(name, _compares_nothing)
     arguments = {spec.name: function.argument("input", spec.shape, spec.dtype) for spec in taken}
     handles = [function.handle(variable) for variable in captures]

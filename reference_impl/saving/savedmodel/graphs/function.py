@@ -1,4 +1,4 @@
-"""Function: a graph function being put together, node by node, in TensorFlow's words."""
+"""`Function`: a builder of TensorFlow graph functions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -76,14 +76,14 @@ OUTPUTS: Mapping[str, str] = {
     "TensorListStack": "tensor",
     "Transpose": "y",
 }
-"""The name of each operation's output, by which a function's nodes refer to it."""
+"""The name of each operation's output in references between nodes."""
 
 
 class Function:
-    """A function's arguments and nodes so far.
+    """The arguments and nodes of a function so far.
 
-    Variables that it reads or assigns come as further arguments, handles of resources, in the order
-    of `captures`. Functions that its nodes call are in `inner`.
+    Handles of variables that it reads or assigns are further arguments, in the order of `captures`.
+    `inner` contains the functions that its nodes call.
     """
 
     def __init__(self, name: str, compare: Callable[..., Tensor]) -> None:
@@ -113,7 +113,7 @@ class Function:
     def node(
         self, op: str, inputs: Sequence[str], shape: Shape, dtype: Any, /, **attributes: Any
     ) -> Symbol:
-        """Add a node with one output, and return that."""
+        """Add a node with one output and return the output."""
         name = self.operation(op, inputs, **attributes)
         return self.symbol(f"{name}:{OUTPUTS[op]}:0", shape, dtype)
 
@@ -124,7 +124,7 @@ class Function:
         return name
 
     def constant(self, value: Any, dtype: Any = None) -> Symbol:
-        """Return a constant, the same node for the same value."""
+        """Return a constant; equal values share a node."""
         array = np.asarray(value, dtype)
         key = (array.dtype, array.shape, array.tobytes())
         if key not in self._constants:
@@ -134,7 +134,7 @@ class Function:
         return self._constants[key]
 
     def read(self, variable: Variable) -> Symbol:
-        """Return the value that a variable has when the function starts."""
+        """Return a variable's value at the start of the function."""
         if id(variable) not in self._reads:
             self._reads[id(variable)] = self.node(
                 "ReadVariableOp",
@@ -146,11 +146,11 @@ class Function:
         return self._reads[id(variable)]
 
     def give(self, variable: Variable, value: Symbol) -> None:
-        """Let a variable's value be known from a symbol."""
+        """Use a symbol as a variable's value."""
         self._reads[id(variable)] = value
 
     def assign(self, variable: Variable, value: Symbol) -> None:
-        """Let a variable take a value before the function returns, after what came before."""
+        """Assign a value to a variable, after all earlier nodes and before the function returns."""
         inputs = [self.handle(variable), value.name]
         earlier = [node.name for node in self._nodes if node.input and node.input[0] == inputs[0]]
         controls = [f"^{name}" for name in earlier]
@@ -159,7 +159,7 @@ class Function:
         self.give(variable, value)
 
     def handle(self, variable: Variable) -> str:
-        """Return the argument that is a variable's handle."""
+        """Return the argument for a variable's handle."""
         if id(variable) not in self._handles:
             self.captures.append(variable)
             self._handles[id(variable)] = self._unique(f"variable_{len(self.captures)}")
@@ -201,5 +201,5 @@ class Function:
 
 
 def symbol_type(symbol: Symbol) -> Any:
-    """Return the dtype of a symbol as an attribute has it."""
+    """Return the dtype of a symbol as an attribute value."""
     return Code(VARIANT) if symbol.dtype == np.dtype(object) else symbol.dtype

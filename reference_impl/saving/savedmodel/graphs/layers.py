@@ -1,4 +1,4 @@
-"""The layers whose call can't be drawn as it is: it looks at values, or at lengths left open."""
+"""Recipes for layers whose `call` depends on values or on open lengths."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -53,18 +53,18 @@ from saveproof.reference_impl.saving.savedmodel.graphs.window_ops import (
 
 
 class Draws(Protocol):
-    """What a recipe needs of a drawing."""
+    """The interface of a drawing that recipes use."""
 
     @property
     def function(self) -> Function:
-        """The function being put together."""
+        """The function under construction."""
 
     def symbol(self, x: Operand) -> Symbol:
-        """Return what stands for an operand."""
+        """Return the symbol of an operand."""
 
 
 LayerRecipe = Callable[[Any, Any, Nested], Nested]
-"""Draws a layer's call: takes the drawing, the layer and its inputs; returns its outputs."""
+"""Draws a layer's call, given the drawing, the layer and its inputs; returns the outputs."""
 
 
 def _draw_embedding(drawing: Draws, layer: Embedding, inputs: Symbol) -> Tensor:
@@ -75,7 +75,7 @@ def _draw_embedding(drawing: Draws, layer: Embedding, inputs: Symbol) -> Tensor:
 
 
 def _draw_flatten(drawing: Draws, layer: Flatten, inputs: Symbol) -> Tensor:
-    """Draw the call itself where only the batch is open, else leave TensorFlow to find lengths."""
+    """Draw the layer's call if only the batch size is open; else let TensorFlow infer lengths."""
     if None not in inputs.shape[1:]:
         return layer.call(inputs)
     x: Tensor = inputs
@@ -86,7 +86,7 @@ def _draw_flatten(drawing: Draws, layer: Flatten, inputs: Symbol) -> Tensor:
 
 
 def _draw_convolution(drawing: Draws, layer: Convolution, inputs: Symbol) -> Tensor:
-    """Draw a convolution, of each group by itself: TensorFlow has no groups on every processor."""
+    """Draw a convolution group by group, since TensorFlow lacks grouped ones on some devices."""
     kernel = cast(layer.kernel, inputs.dtype)
     channels, filters = kernel.shape[-2], layer.filters // layer.groups
     parts = [
@@ -160,4 +160,4 @@ LAYER_RECIPES: Mapping[type[Layer], LayerRecipe] = {
     SeparableConv2D: _draw_separable,
     SimpleRNN: draw_recurrent,
 }
-"""Recipes by class; every other layer is drawn from its own `call`."""
+"""Recipes by class; other layers are drawn from their own `call`."""

@@ -1,4 +1,4 @@
-"""The primitives as TensorFlow's operations: what a node is drawn for each of them."""
+"""Recipes that draw each primitive as TensorFlow operations."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -58,11 +58,11 @@ SAME_DTYPE: Mapping[Any, str] = {
     primitives.subtract: "Sub",
     primitives.tanh: "Tanh",
 }
-"""Operations on elements whose operands and result have one dtype."""
+"""Elementwise operations whose operands and result have the same dtype."""
 
 
 def elementwise(op: str) -> Recipe:
-    """Return the recipe of an operation on elements; operands are brought to the result's dtype."""
+    """Return the recipe of an elementwise operation; operands are cast to the result's dtype."""
 
     def recipe(
         function: Function, inputs: Sequence[Symbol], _: Sequence[Any], outcome: Outcome
@@ -77,7 +77,7 @@ def elementwise(op: str) -> Recipe:
 def _divide(
     function: Function, inputs: Sequence[Symbol], _: Sequence[Any], outcome: Outcome
 ) -> Symbol:
-    """Draw a division; half precision in single: TensorFlow multiplies by a rounded reciprocal."""
+    """Draw a division; half precision in float32, since TensorFlow rounds the reciprocal."""
     shape, dtype = outcome
     wide = np.dtype(np.float32) if is_narrow(dtype) else dtype
     operands = [converted(function, symbol, wide).name for symbol in inputs]
@@ -184,4 +184,4 @@ OPERATIONS: Mapping[Any, Recipe] = {
     windows.depthwise_conv: depthwise_conv,
     windows.max_pool: max_pool,
 }
-"""Every primitive, and how it is drawn."""
+"""The recipe of every primitive."""

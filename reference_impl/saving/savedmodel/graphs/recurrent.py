@@ -1,4 +1,4 @@
-"""Recurrent layers: unrolled where the number of steps is known and small, else a loop."""
+"""Recipe of recurrent layers: unrolled if the number of steps is known and small, else a loop."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,11 +20,11 @@ from saveproof.reference_impl.saving.savedmodel.graphs.shape_ops import length_o
 from saveproof.reference_impl.saving.savedmodel.graphs.symbol import Symbol
 
 UNROLLED = 32
-"""Steps up to which a layer is drawn step by step."""
+"""The largest number of steps that is unrolled."""
 
 
 def draw_recurrent(drawing: Any, layer: Recurrent, inputs: Nested) -> Nested:
-    """Draw a recurrent layer on its input, or on a list of it and the initial states."""
+    """Draw a recurrent layer on its input, or on a list of input and initial states."""
     x, *states = inputs if isinstance(inputs, list | tuple) else [inputs]
     states = states or _first_states(drawing, layer, x)
     if x.shape[1] is not None and x.shape[1] <= UNROLLED:
@@ -40,7 +40,7 @@ def _first_states(drawing: Any, layer: Recurrent, x: Symbol) -> list[Tensor]:
 
 
 def zeros(function: Function, like: Symbol, shape: Sequence[int | None]) -> Symbol:
-    """Return zeros of as many rows as `like` has, in its dtype."""
+    """Return zeros with the batch size and dtype of `like`."""
     rows, width = length_of(function, like, 0), function.constant(shape[1], np.int32)
     index = np.dtype(np.int32)
     lengths = function.node("Pack", [rows.name, width.name], (2,), index, N=2, T=index)
@@ -51,7 +51,7 @@ def zeros(function: Function, like: Symbol, shape: Sequence[int | None]) -> Symb
 
 
 def _looped(drawing: Any, layer: Recurrent, x: Symbol, initial: Sequence[Tensor]) -> Nested:
-    """Draw a loop over the steps; it carries the step, the outputs so far and the states."""
+    """Draw a loop over the steps, whose variables are the step, the outputs and the states."""
     function = drawing.function
     drives = layer.drives_of(x)
     states = [drawing.symbol(state) for state in initial]
@@ -108,7 +108,7 @@ def _arguments(function: Function, carried: Sequence[Symbol]) -> list[Symbol]:
 def _body(
     drawing: Any, layer: Recurrent, carried: Sequence[Symbol], count: int
 ) -> dict[str, Symbol]:
-    """Draw one step and return what the loop carries on, by the names of the results."""
+    """Draw one step and return the new loop variables by name."""
     function = drawing.function
     t, steps, outputs, *rest = _arguments(function, carried)
     states, drives, weights = rest[:count], rest[count], rest[count + 1 :]
@@ -132,7 +132,7 @@ def _body(
 def _drive(
     function: Function, layer: Recurrent, drives: Symbol, t: Symbol, steps: Symbol
 ) -> Symbol:
-    """Return the input's share of this step; the steps count from the end if told so."""
+    """Return the input's contribution at this step, counted from the end if `go_backwards`."""
     index = np.dtype(np.int32)
     if layer.go_backwards:
         one = function.constant(1, index)
@@ -148,7 +148,7 @@ def _drive(
 def _returned(
     function: Function, layer: Recurrent, x: Symbol, outputs: Symbol, states: Sequence[Symbol]
 ) -> Nested:
-    """Return the last output or all of them, with the states where asked for; states are kept."""
+    """Return the last or all outputs, and states if requested; update stateful states."""
     for variable, state in zip(layer.states, states, strict=False):
         variable.assign(state)
     result = states[0]

@@ -1,4 +1,4 @@
-"""Reshaping, slicing, joining and padding as TensorFlow's operations."""
+"""Recipes for reshaping, slicing, concatenating and padding."""
 
 import math
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def reshaped(function: Function, x: Symbol, shape: Sequence[int | None]) -> Symb
 def reshape(
     function: Function, inputs: Sequence[Symbol], args: Sequence[Any], outcome: Outcome
 ) -> Symbol:
-    """Draw a reshape; None asks for the length that x has on that axis."""
+    """Draw a reshape; None means the length of x on that axis."""
     (x,), (shape, _) = inputs, outcome
     target = list(args[0])
     if sum(size is None for size in shape) <= 1:
@@ -43,7 +43,7 @@ def reshape(
 def reshaped_to(
     function: Function, x: Symbol, lengths: Sequence[Symbol | int | None], shape: Shape
 ) -> Symbol:
-    """Return x with lengths that are numbers of the graph or known; None is left to TensorFlow."""
+    """Return x reshaped to lengths that are symbols or numbers; TensorFlow infers None."""
     known = [
         length
         if isinstance(length, Symbol)
@@ -58,7 +58,7 @@ def reshaped_to(
 
 
 def length_of(function: Function, x: Symbol, axis: int) -> Symbol:
-    """Return the length of an axis as a number of the graph."""
+    """Return the length of an axis as a scalar symbol."""
     if x.shape[axis] is not None:
         return function.constant(x.shape[axis], np.int32)
     sizes = function.node("Shape", [x.name], (x.ndim,), np.int32, T=x.dtype)
@@ -66,7 +66,7 @@ def length_of(function: Function, x: Symbol, axis: int) -> Symbol:
 
 
 def sliced(function: Function, x: Symbol, key: tuple[Any, ...], shape: Shape) -> Symbol:
-    """Return x[key], for integers, slices, Ellipsis and None, which gives this shape."""
+    """Return x[key] of this shape, for integers, slices, Ellipsis and None."""
     begin, end, strides = [], [], []
     masks = dict.fromkeys(("begin", "end", "ellipsis", "new_axis", "shrink_axis"), 0)
     for place, item in enumerate(key):
@@ -105,7 +105,7 @@ def getitem(
 def transpose(
     function: Function, inputs: Sequence[Symbol], args: Sequence[Any], outcome: Outcome
 ) -> Symbol:
-    """Draw another order of the axes."""
+    """Draw a transposition."""
     shape, dtype = outcome
     order = function.constant([axis % len(shape) for axis in args[0]], np.int32)
     return function.node("Transpose", [inputs[0].name, order.name], shape, dtype, T=dtype)
@@ -114,12 +114,10 @@ def transpose(
 def broadcast_to(
     function: Function, inputs: Sequence[Symbol], _: Sequence[Any], outcome: Outcome
 ) -> Symbol:
-    """Draw a repetition to a larger shape, which must be known."""
+    """Draw a broadcast to a larger, known shape."""
     shape, dtype = outcome
     if None in shape:
-        raise UntraceableOperation(
-            f"broadcast_to: expected a known shape, found {shape}, which a graph can't be given"
-        )
+        raise UntraceableOperation(f"broadcast_to: expected a known shape, found {shape}")
     target = function.constant(list(shape), np.int32)
     return function.node("BroadcastTo", [inputs[0].name, target.name], shape, dtype, T=dtype)
 
@@ -127,7 +125,7 @@ def broadcast_to(
 def padded(
     function: Function, x: Symbol, widths: Sequence[tuple[int, int]], fill: float, shape: Shape
 ) -> Symbol:
-    """Return x with elements added on each axis."""
+    """Return x padded on each axis."""
     amounts = function.constant([list(pair) for pair in widths], np.int32)
     value = function.constant(fill, x.dtype)
     return function.node("PadV2", [x.name, amounts.name, value.name], shape, x.dtype, T=x.dtype)
@@ -136,13 +134,13 @@ def padded(
 def pad(
     function: Function, inputs: Sequence[Symbol], args: Sequence[Any], outcome: Outcome
 ) -> Symbol:
-    """Draw elements added on each axis."""
+    """Draw padding on each axis."""
     widths, fill = args
     return padded(function, inputs[0], widths, fill, outcome[0])
 
 
 def joined(function: Function, inputs: Sequence[Symbol], axis: int, outcome: Outcome) -> Symbol:
-    """Return tensors joined along an axis."""
+    """Return tensors concatenated along an axis."""
     shape, dtype = outcome
     names = [converted(function, symbol, dtype).name for symbol in inputs]
     if len(names) == 1:
@@ -154,14 +152,14 @@ def joined(function: Function, inputs: Sequence[Symbol], axis: int, outcome: Out
 def concatenate(
     function: Function, inputs: Sequence[Symbol], args: Sequence[Any], outcome: Outcome
 ) -> Symbol:
-    """Draw tensors joined along an axis."""
+    """Draw a concatenation along an axis."""
     return joined(function, inputs, args[0]["axis"], outcome)
 
 
 def stack(
     function: Function, inputs: Sequence[Symbol], args: Sequence[Any], outcome: Outcome
 ) -> Symbol:
-    """Draw tensors joined along a new axis."""
+    """Draw a stacking along a new axis."""
     shape, dtype = outcome
     names = [converted(function, symbol, dtype).name for symbol in inputs]
     return function.node(
@@ -172,7 +170,7 @@ def stack(
 def take(
     function: Function, inputs: Sequence[Symbol], args: Sequence[Any], outcome: Outcome
 ) -> Symbol:
-    """Draw rows of a table by integer index."""
+    """Draw a lookup of table rows by integer index."""
     indices = args[0] if isinstance(args[0], Symbol) else function.constant(args[0])
     return rows_taken(function, inputs[0], indices, outcome[0])
 

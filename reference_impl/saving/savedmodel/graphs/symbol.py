@@ -1,4 +1,4 @@
-"""Symbol: a tensor of a graph that is being drawn, in place of one with a value."""
+"""`Symbol`: a tensor without a value, in a graph that is being drawn."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,14 +10,13 @@ from saveproof.reference_impl.numerics.autodiff import Tensor
 
 
 class UntraceableOperation(ValueError):
-    """The model's code does what a graph can't express; the message says what."""
+    """A graph cannot express an operation of the model's code; the message names it."""
 
 
 class Symbol(Tensor):
-    """An output of a node: its name in the function, its shape (None where open) and dtype.
+    """The output of a node: name in the function, shape (None for open lengths) and dtype.
 
-    `compare` draws a comparison of this tensor with a number: all that may be done with a value
-    that is not known yet.
+    `compare` draws a comparison of this tensor with a number, the only operation on its value.
     """
 
     __slots__ = ("_compare", "_dtype", "_shape", "name")
@@ -33,12 +32,12 @@ class Symbol(Tensor):
 
     @property
     def value(self) -> Any:  # type: ignore[override]  # not known while drawing
-        """What stands for the value: it can be compared with numbers."""
+        """A placeholder of the value that can only be compared with numbers."""
         return Unknown(self, self._compare)
 
     @property
     def shape(self) -> Any:
-        """The length of each axis, None where it is open."""
+        """The length of each axis; None for an open length."""
         return self._shape
 
     @property
@@ -62,7 +61,7 @@ class Symbol(Tensor):
 
 
 class Unknown:
-    """The value of a symbol: comparisons with a number are drawn, all else is refused."""
+    """The unknown value of a symbol; only comparisons with numbers are supported."""
 
     __hash__ = None  # type: ignore[assignment]  # as for arrays
 
@@ -95,6 +94,6 @@ class Unknown:
 
 def _refusal(symbol: Symbol, doing: str) -> UntraceableOperation:
     return UntraceableOperation(
-        f"tensor of shape {symbol.shape}: call() {doing}, which a graph can't hold: "
-        "state it with the functions of saveproof.reference_impl.numerics.autodiff"
+        f"tensor of shape {symbol.shape}: call() {doing}, which a graph cannot express; "
+        "use the functions of saveproof.reference_impl.numerics.autodiff"
     )

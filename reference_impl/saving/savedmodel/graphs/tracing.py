@@ -1,4 +1,4 @@
-"""Drawing: a tracer that draws what a model computes as the nodes of a function."""
+"""`Drawing`: a tracer that converts a model's computations to the nodes of a function."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -22,17 +22,17 @@ from saveproof.reference_impl.saving.savedmodel.graphs.symbol import Symbol, Unt
 from saveproof.reference_impl.saving.savedmodel.graphs.training_layers import RECIPES_IN_TRAINING
 
 TAKES_SHAPE = (primitives.broadcast_to, primitives.reshape)
-"""Primitives whose argument is a shape, in which a length may be open."""
+"""Primitives with a shape argument, in which lengths may be open."""
 
 STAND_INS = (2, 3)
-"""Lengths that stand in for an open one: what differs between the two outcomes is open, too."""
+"""Trial values for open lengths; an output length that differs between the two is open."""
 
 
 class Drawing:
-    """Draws into a function what is done with symbols and variables; the rest is computed.
+    """Draws operations on symbols and variables into a function; computes all others.
 
-    A layer is drawn from its own `call`, unless there is a recipe for its class. `penalties` are
-    those on the activities of the layers called, a sample's share.
+    A layer is drawn by the recipe of its class, or from its own `call`. `penalties` are the
+    activity penalties of the called layers, per sample.
     """
 
     def __init__(self, name: str) -> None:
@@ -40,21 +40,21 @@ class Drawing:
         self.penalties: list[Symbol] = []
 
     def below(self, name: str) -> "Drawing":
-        """Return the drawing of a function that this one calls."""
+        """Return a drawing of a function that this one calls."""
         return Drawing(f"{self.function.name}_{name}_{len(self.function.inner)}")
 
     def call(self, model: Layer, inputs: Nested, *, training: bool = False) -> Nested:
-        """Draw a model's call on symbols and return what stands for its outputs."""
+        """Draw a model's call on symbols and return the symbols of its outputs."""
         with traced_by(self), calling(CallFrame((model.name,), training)):
-            return model.call(inputs, **told(model, training=training))
+            return model.call(inputs, **training_argument(model, training=training))
 
     def applied(
         self, primitive: Any, inputs: tuple[Operand, ...], args: tuple[object, ...]
     ) -> Tensor:
-        """Draw a primitive of which an operand is a symbol or a variable.
+        """Draw a primitive if an operand is a symbol or a variable.
 
         Raises:
-            UntraceableOperation: if there is no operation for it.
+            UntraceableOperation: if the primitive has no recipe.
         """
         if not any(isinstance(x, Symbol | Variable) for x in (*inputs, *args)):
             return Tensor(primitive(*map(value_of, inputs), *args)[0])
@@ -63,15 +63,15 @@ class Drawing:
             primitive, given = primitive.func, (dict(primitive.keywords), *args)
         if primitive not in OPERATIONS:
             raise UntraceableOperation(
-                f"{getattr(primitive, '__name__', primitive)}: no operation of a graph stands for "
-                "this primitive"
+                f"{getattr(primitive, '__name__', primitive)}: a graph cannot express this "
+                "primitive"
             )
         symbols = [self.symbol(x) for x in inputs]
         outcome = _outcome(primitive, symbols, given)
         return OPERATIONS[primitive](self.function, symbols, given, outcome)
 
     def assigned(self, variable: Variable, value: Operand) -> None:
-        """Draw the assignment of a state."""
+        """Draw an assignment to a state."""
         self.function.assign(variable, converted(self.function, self.symbol(value), variable.dtype))
 
     def called(self, layer: Layer, inputs: Nested, arguments: Mapping[str, Any]) -> Nested:
@@ -96,7 +96,7 @@ class Drawing:
         )
 
     def symbol(self, x: Operand) -> Symbol:
-        """Return what stands for an operand: a variable is read, a value is a constant."""
+        """Return the symbol of an operand, reading variables and adding constants."""
         if isinstance(x, Symbol):
             return x
         if isinstance(x, Variable):
@@ -104,14 +104,14 @@ class Drawing:
         return self.function.constant(value_of(x))
 
 
-def told(model: Layer, *, training: bool) -> dict[str, Any]:
-    """Return the arguments that tell a model's own `call` whether it trains, if it takes any."""
+def training_argument(model: Layer, *, training: bool) -> dict[str, Any]:
+    """Return {"training": training} if the model's own `call` takes it."""
     parameters = inspect.signature(type(model).call).parameters
     return {"training": training} if "training" in parameters else {}
 
 
 def _outcome(primitive: Any, symbols: Sequence[Symbol], args: Sequence[Any]) -> Outcome:
-    """Return the shape and dtype of a primitive's value, by computing it on ones."""
+    """Return the shape and dtype of a primitive's result, by computing it on ones."""
     found = [_tried(primitive, symbols, args, length) for length in STAND_INS]
     pairs = zip(found[0].shape, found[1].shape, strict=True)
     shape: Shape = tuple(one if one == other else None for one, other in pairs)

@@ -1,4 +1,4 @@
-"""Layers that do otherwise in training, called so: masks that TensorFlow draws, and statistics."""
+"""Recipes for layers that behave differently in training: dropout and batch normalization."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ from saveproof.reference_impl.saving.savedmodel.graphs.symbol import Symbol, Unt
 
 
 def _mask(function: Function, x: Symbol, shape: Sequence[int | None], rate: float) -> Symbol:
-    """Return a mask of x, scaled by 1 / (1 - rate); None stands for a length of x."""
+    """Return a dropout mask of x, scaled by 1 / (1 - rate); None means the length of x."""
     index, single, flag = np.dtype(np.int32), np.dtype(np.float32), np.dtype(np.bool_)
     lengths = [
         length_of(function, x, axis) if size is None else function.constant(size, index)
@@ -54,16 +54,16 @@ def _draw_dropout(drawing: Any, layer: Dropout, inputs: Symbol) -> Tensor:
 
 
 def _draw_recurrent(drawing: Any, layer: Recurrent, inputs: Nested) -> Nested:
-    """Draw a recurrent layer with one mask for its inputs at all steps.
+    """Draw a recurrent layer with one dropout mask for its inputs at all steps.
 
     Raises:
-        UntraceableOperation: if it drops of its states, too.
+        UntraceableOperation: if it also has recurrent dropout.
     """
     if layer.recurrent_dropout:
         raise UntraceableOperation(
-            f"layer {layer.name!r}: called with training=True, recurrent_dropout="
-            f"{layer.recurrent_dropout!r}: no graph is drawn of masks of the states; use dropout=, "
-            "or save as HDF5 or '.keras'"
+            f"layer {layer.name!r}: recurrent_dropout={layer.recurrent_dropout!r} in a call with "
+            "training=True is not supported in a SavedModel; use dropout=, or save as HDF5 or "
+            "'.keras'"
         )
     x, *states = inputs if isinstance(inputs, list | tuple) else [inputs]
     if layer.dropout:
@@ -73,7 +73,7 @@ def _draw_recurrent(drawing: Any, layer: Recurrent, inputs: Nested) -> Nested:
 
 
 def _draw_batch_normalization(drawing: Any, layer: BatchNormalization, inputs: Symbol) -> Tensor:
-    """Draw the normalization by the batch's statistics, which the moving ones follow."""
+    """Draw normalization by the batch's statistics and the update of the moving statistics."""
     if not layer.trainable:
         return layer.call(inputs)
     function, x = drawing.function, cast(inputs, layer.moving_mean.dtype)

@@ -1,4 +1,4 @@
-"""Convolution and pooling as TensorFlow's operations."""
+"""Recipes for convolution and pooling."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,13 +17,13 @@ from saveproof.reference_impl.saving.savedmodel.graphs.shape_ops import joined, 
 from saveproof.reference_impl.saving.savedmodel.graphs.symbol import Symbol
 
 Slid = Callable[[Symbol, Shape, Sequence[int]], Symbol]
-"""Draws an operation over two axes: takes its input, its shape, and strides; gives its symbol."""
+"""Draws an operation over two axes, given the input, the result's shape and the strides."""
 
 
 def _over_axes(
     function: Function, x: Symbol, strides: Sequence[int], outcome: Outcome, slid: Slid
 ) -> Symbol:
-    """Return an operation over two axes or, with a first one of length 1 put in front, over one."""
+    """Return an operation over two axes, or over one axis with an added axis of length 1."""
     shape, dtype = outcome
     if len(strides) == 2:
         return converted(function, slid(x, shape, strides), dtype)
@@ -45,13 +45,13 @@ def convolved(
     outcome: Outcome,
     op: str = "Conv2D",
 ) -> Symbol:
-    """Return the cross-correlation over one axis or two; `padding` is TensorFlow's own."""
+    """Return the cross-correlation over one or two axes, with TensorFlow's `padding`."""
     x, kernel = widened(function, x), widened(function, kernel)
     if len(strides) == 1:
         kernel, dilation = _with_axis(function, kernel, 0), (1, *dilation)
 
     def slid(x: Symbol, shape: Shape, strides: Sequence[int]) -> Symbol:
-        if op == "DepthwiseConv2dNative":  # whose strides must be equal, also over one place
+        if op == "DepthwiseConv2dNative":  # its strides must be equal
             strides = [max(strides)] * 2
         return function.node(
             op, [x.name, kernel.name], shape, x.dtype,
@@ -71,10 +71,10 @@ def convolved_depthwise(
     padding: str,
     outcome: Outcome,
 ) -> Symbol:
-    """Return the cross-correlation of each channel with kernels of its own.
+    """Return the cross-correlation of each channel with its own kernels.
 
-    TensorFlow's operation has equal strides and no dilation on every processor; others are drawn
-    channel by channel.
+    On some devices TensorFlow's operation requires equal strides and no dilation; other cases are
+    drawn channel by channel.
     """
     how: dict[str, Any] = {"strides": strides, "dilation": dilation, "padding": padding}
     shape, dtype = outcome
@@ -92,7 +92,7 @@ def convolved_depthwise(
 
 
 def _channel(function: Function, x: Symbol, place: int, axis: int) -> Symbol:
-    """Return one channel of x, which keeps its axis."""
+    """Return one channel of x, with a channel axis of length 1."""
     key: list[Any] = [slice(None)] * x.ndim
     key[axis] = slice(place, place + 1)
     shape = list(x.shape)
@@ -109,14 +109,14 @@ def _with_axis(function: Function, x: Symbol, axis: int) -> Symbol:
 def conv(
     function: Function, inputs: Sequence[Symbol], args: Sequence[Any], outcome: Outcome
 ) -> Symbol:
-    """Draw a cross-correlation of an input with the padding that is given in numbers."""
+    """Draw a cross-correlation of an input with explicit padding."""
     return _padded_first(convolved, function, inputs, args, outcome)
 
 
 def depthwise_conv(
     function: Function, inputs: Sequence[Symbol], args: Sequence[Any], outcome: Outcome
 ) -> Symbol:
-    """Draw a cross-correlation of each channel likewise."""
+    """Draw a depthwise cross-correlation of an input with explicit padding."""
     return _padded_first(convolved_depthwise, function, inputs, args, outcome)
 
 
@@ -154,7 +154,7 @@ def pooled(
     padding: str,
     outcome: Outcome,
 ) -> Symbol:
-    """Return the largest element, or the mean, of each window over one axis or two."""
+    """Return the maximum or mean of each window over one or two axes."""
     window = sizes if len(sizes) == 2 else (1, *sizes)
     x = widened(function, x) if op == "AvgPool" else x
 
@@ -170,7 +170,7 @@ def pooled(
 def max_pool(
     function: Function, inputs: Sequence[Symbol], args: Sequence[Any], outcome: Outcome
 ) -> Symbol:
-    """Draw the largest element of each window of an input padded likewise."""
+    """Draw the maximum of each window of an input with explicit padding."""
     (x,), (sizes, strides, pads) = inputs, args
     x = _padded_space(function, x, pads, -np.inf)
     how: dict[str, Any] = {"sizes": sizes, "strides": strides, "padding": "VALID"}
@@ -180,7 +180,7 @@ def max_pool(
 def average_pool(
     function: Function, inputs: Sequence[Symbol], args: Sequence[Any], outcome: Outcome
 ) -> Symbol:
-    """Draw the mean of each window likewise, over the share of the window that is no padding."""
+    """Draw the mean of each window over its elements that are not padding."""
     (x,), (sizes, strides, pads) = inputs, args
     shape, dtype = outcome
     x = widened(function, x)
