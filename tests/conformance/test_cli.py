@@ -33,7 +33,7 @@ def test_help_ends_with_the_exit_codes_and_the_glossary():
 
 
 def test_no_summary_in_the_help_is_cut_short():
-    assert "..." not in printed("--help")
+    assert "..." not in printed("--help").partition("Commands:")[2]
 
 
 @pytest.mark.parametrize("name", sorted(typer.main.get_command(app).commands))
