@@ -1,4 +1,4 @@
-"""A run in figures: a sheet for each subject, a row for each save path, and a cell for each check."""
+"""The figures of a run: a sheet per subject, a row per save path, a cell per check."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
