@@ -1,4 +1,4 @@
-"""A subject that sees its data nudged a little: how far the last bits carry."""
+"""A subject whose data are perturbed, to measure how strongly a case amplifies rounding errors."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,14 +11,14 @@ from saveproof.strategies.case import AnyEvent, Case
 from saveproof.strategies.data import Rows
 
 NUDGE, NUDGE_HALF = 2.0**-20, 2.0**-8
-"""The greatest relative change of a number: about eight roundings of float32, one of bfloat16."""
+"""Largest relative change of a number: about eight roundings of float32, one of bfloat16."""
 
 NUDGES = (1, 2, 3, 4, 5)
-"""One nudge turns a sign that rounding alone decides half of the time."""
+"""Turns to try: one alone flips a sign that depends on rounding only half of the time."""
 
 
 class PerturbedSubject:
-    """A subject whose data are changed in their last bits, in a way that seed and turn decide."""
+    """A subject whose data are changed in the last bits; seed and turn determine the change."""
 
     def __init__(self, subject: Subject, seed: int, *, turn: int = 1, nudge: float = NUDGE) -> None:
         self._subject = subject
@@ -47,15 +47,15 @@ class PerturbedSubject:
         self._subject.compile(model, case)
 
     def perform(self, model: Model, event: AnyEvent, rows: Rows | None) -> Logs:
-        """Do the event with nudged rows."""
+        """Perform the event on perturbed rows."""
         return self._subject.perform(model, event, rows and self._nudged_rows(rows))
 
     def predict(self, model: Model, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return the outputs of nudged inputs."""
+        """Return the outputs for perturbed inputs."""
         return self._subject.predict(model, self._nudged(inputs))
 
     def snapshot(self, model: Model) -> Snapshot:
-        """Tell of the subject's model."""
+        """Return the snapshot of the subject's model."""
         return self._subject.snapshot(model)
 
     def _nudged_rows(self, rows: Rows) -> Rows:

@@ -293,7 +293,7 @@ def test_the_command_refuses_a_format_that_there_is_not(tmp_path):
     done = CliRunner().invoke(app, arguments)
 
     assert done.exit_code == 2
-    assert "expected formats of ['npz']" in done.output
+    assert "expected formats that these subjects share, ['npz'], found ['zarr']" in done.output
 
 
 def test_the_command_prints_the_grid(tmp_path):
