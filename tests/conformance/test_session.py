@@ -262,7 +262,7 @@ def test_a_folder_of_another_run_is_refused_and_left_alone(tmp_path):
 
     claim.release()
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "in use by a run that goes on" in done.stderr
+    assert "in use by another run" in done.stderr
     assert [file.name for file in (tmp_path / "run").iterdir()] == ["lock"]
 
 
