@@ -32,7 +32,7 @@ def test_what_the_subject_raises_by_itself_is_a_harness_error(subject, words, ru
     result = run(f"{SUBJECTS}:{subject}", examples=3)["round_trip_completes"]
 
     assert result.tally == {Verdict.HARNESS_ERROR: 3}
-    assert words in result.findings[0].message
+    assert words in result.findings[0].defect.message
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_what_a_save_or_a_load_raises_fails_at_its_stage(subject, stage, run: Ru
     result = run(f"{SUBJECTS}:{subject}", examples=3)["round_trip_completes"]
 
     assert result.verdict is Verdict.FAIL
-    assert [f.message for f in result.findings] == [f"{stage} raised {SUBJECTS}.GaveUp"]
+    assert [f.defect.message for f in result.findings] == [f"{stage} raised {SUBJECTS}.GaveUp"]
 
 
 def test_what_a_description_raises_is_told():

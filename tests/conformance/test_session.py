@@ -272,7 +272,7 @@ def test_a_folder_without_room_is_told_in_a_line_and_is_no_finding(tmp_path):
     done = suite("-n", "0", "--saveproof-out", str(out), folder=tmp_path, room=12000)
 
     (told,) = re.findall(r"saveproof: .*", done.stdout + done.stderr)
-    assert "report.html: can't be written: File too large; make room" in told
+    assert "report.html: can't be written: File too large; free some space" in told
     assert done.returncode == pytest.ExitCode.INTERRUPTED
     assert not (out / "report.html").exists()
 
