@@ -18,7 +18,7 @@ def _members(source: Path) -> dict[str, bytes]:
 
 
 def _archive(folder: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
-    """Write an archive whose members `edit` has changed."""
+    """Write an archive whose members `change` has edited."""
     source = saved(folder, "m.keras")
     members = _members(source)
     change(members)

@@ -40,7 +40,7 @@ class Unsupported(Exception):
     """The case asks for more than one Dense layer trained on batches."""
 
 
-def held(model: Json) -> int:
+def stored(model: Json) -> int:
     """Store a model (outputs, kernel, momentum and steps) and return its number."""
     number = len(MODELS) + 1
     MODELS[number] = model
@@ -94,7 +94,7 @@ def build(request: Json) -> int:
     draw = random.Random(request["case"]["seed"])
     kernel = [draw.uniform(-1, 1) for _ in range(features * units)]
     model = {"outputs": units, "kernel": kernel, "momentum": [0.0] * len(kernel), "steps": 0}
-    return held(model)
+    return stored(model)
 
 
 def perform(request: Json) -> list[Json]:
@@ -143,7 +143,7 @@ def save(request: Json) -> str:
 
 def load(request: Json) -> int:
     """Read a model back."""
-    return held(json.loads(Path(request["source"]).read_text(encoding="utf-8")))
+    return stored(json.loads(Path(request["source"]).read_text(encoding="utf-8")))
 
 
 def nothing(_: Json) -> None:

@@ -71,7 +71,7 @@ def compiled(keras: ModuleType, model: Any) -> Any:
 
 @dataclass(frozen=True)
 class Held:
-    """A path whose assertions held; `exact` is the result of the test that the guide leaves out."""
+    """A path whose assertions are true; `exact` is the result of the test beyond the guide."""
 
     path: str
     exact: bool | None = None

@@ -100,8 +100,8 @@ def _causes(defects: Iterable[CellDefect]) -> tuple[Cause, ...]:
     for defect in defects:
         same = by_cause.setdefault(_cause(defect), {})
         same.setdefault(defect.identity, []).append(defect)
-    gathered = [tuple(tuple(same) for same in found.values()) for found in by_cause.values()]
-    return tuple(Cause(found[0][0].verdict, _title(found), found) for found in gathered)
+    groups = [tuple(tuple(same) for same in found.values()) for found in by_cause.values()]
+    return tuple(Cause(found[0][0].verdict, _title(found), found) for found in groups)
 
 
 def _cause(defect: CellDefect) -> object:
@@ -118,7 +118,7 @@ def _root(defect: Defect) -> str:
 
 
 def _stateless_check(defect: CellDefect) -> str:
-    """Return the check's name if it needs no facet: the state is then not the whole cause."""
+    """Return the check's name if it needs no facet: the state is then only part of the cause."""
     return "" if defect.check.facets else defect.check.name
 
 

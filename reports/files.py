@@ -30,11 +30,11 @@ class Claim:
         """
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            self._held = (folder / "lock").open("ab")
+            self._lock = (folder / "lock").open("ab")
             try:
                 if not joins:  # fails if any process, main or worker, holds the lock
-                    fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                fcntl.flock(self._held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                    fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(self._lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 self.release()
                 raise Claimed(
@@ -44,7 +44,7 @@ class Claim:
 
     def release(self) -> None:
         """Release the lock."""
-        self._held.close()
+        self._lock.close()
 
 
 def append_line(file: Path, text: bytes) -> None:

@@ -27,7 +27,7 @@ class NoHeader(RunError):
 
 
 class SecondHeader(RunError):
-    """A header stands after the first line."""
+    """Another header follows the first line."""
 
 
 class UnknownSchema(RunError):
@@ -47,7 +47,7 @@ class StrayResult(RunError):
 
 
 class LineAfterFooter(RunError):
-    """A line stands after the footer."""
+    """A line follows the footer."""
 
 
 class CountDiffers(RunError):

@@ -20,7 +20,7 @@ from saveproof.conformance.families import subjects
 from saveproof.conformance.interchange.dialects import another_model
 from saveproof.conformance.interchange.judging import CHECKS, judged
 from saveproof.conformance.interchange.pairs import Exchange, Pair, exchange_of
-from saveproof.conformance.interchange.perturbed import NUDGE, NUDGE_HALF, NUDGES, PerturbedSubject
+from saveproof.conformance.interchange.perturbed import SIZE, SIZE_HALF, TURNS, PerturbedSubject
 from saveproof.conformance.interchange.words import comparable, in_common, trajectories_in_common
 from saveproof.conformance.model_state.contract import Exactness
 from saveproof.conformance.model_state.snapshot import Snapshot
@@ -139,8 +139,8 @@ def read(message: bytes) -> bytes:
 
 
 def _perturbed(subject: Subject, case: Case, turn: int) -> Subject:
-    nudge = NUDGE_HALF if case.in_half_precision else NUDGE
-    return PerturbedSubject(subject, case.seed, turn=turn, nudge=nudge)
+    size = SIZE_HALF if case.in_half_precision else SIZE
+    return PerturbedSubject(subject, case.seed, turn=turn, size=size)
 
 
 def _own_limits(recorder: Stages) -> str:
@@ -261,7 +261,7 @@ def _steady(at: Exchange, request: Request, written: WriterOutcome, read: Reader
             and same_trajectory(trajectories[0], trajectories[1])
         )
     near = at.contract.exactness.of(request.case)
-    again = (_read_by(at, request, written, turn=turn).resumed for turn in NUDGES)
+    again = (_read_by(at, request, written, turn=turn).resumed for turn in TURNS)
     return not any(_differ_in_common(near, read.resumed, trajectory) for trajectory in again)
 
 

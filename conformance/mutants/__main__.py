@@ -46,7 +46,7 @@ def matrix(kills: Sequence[Kill]) -> str:
     ]
     killed = killers(kills)
     legend = [
-        f"{number} {check.name}: {len(killed[check.name])} of its own mutants killed"
+        f"{number} {check.name}: kills {len(killed[check.name])} mutants as required"
         for number, check in zip(numbers, ALL_CHECKS, strict=True)
     ]
     marks = (
