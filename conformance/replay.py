@@ -56,7 +56,7 @@ class At:
     def __str__(self) -> str:
         return " · ".join(name for name in (self.subject, self.path, self.check) if name)
 
-    def takes_in(self, result: Result) -> bool:
+    def includes(self, result: Result) -> bool:
         """Return whether the result belongs to this place."""
         return (
             self.subject in (None, result.subject)
@@ -98,7 +98,7 @@ def found(reference: str, runs: Sequence[Path], at: At = ANYWHERE) -> tuple[Resu
     findings = list(_findings(runs))
     of_case = [(r, f) for r, f in findings if f.case_id.startswith(reference)]
     for result, finding in of_case:
-        if at.takes_in(result):
+        if at.includes(result):
             return result, finding
     if of_case:
         places = sorted({f"{r.subject} · {r.path} · {r.check}" for r, _ in of_case})
