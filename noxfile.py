@@ -1,4 +1,4 @@
-"""Sessions: `nox` runs what a change must pass; `nox -s conformance` is the main job."""
+"""Sessions: `nox` runs those that a change must pass; `nox -s conformance` tests the reference."""
 
 import nox
 
@@ -13,7 +13,7 @@ TF215 = ["tensorflow-cpu==2.15.1", "tf-keras==2.15.1"]
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Hold style, import directions and spelling."""
+    """Check style, import directions and spelling."""
     session.install("-e", ".", *GROUPS["lint"])
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -23,7 +23,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Hold mypy strict."""
+    """Check types with mypy in strict mode."""
     session.install("-e", ".", *GROUPS["types"])
     session.run("mypy")
 
@@ -44,14 +44,14 @@ def frameworks(session: nox.Session) -> None:
 
 @nox.session
 def conformance(session: nox.Session) -> None:
-    """Run the main job: the reference through every save path, to a report."""
+    """Test every save path of the reference, and write a report."""
     session.install("-e", ".")
     session.run("saveproof", "run", "reference", *session.posargs)
 
 
 @nox.session
 def subjects(session: nox.Session) -> None:
-    """Run tf_keras and Keras 3 on each backend through every save path."""
+    """Test every save path of tf_keras, and of Keras 3 on each backend."""
     session.install("-e", ".", *FRAMEWORKS)
     names = ["tf_keras", "keras:tensorflow", "keras:jax", "keras:torch"]
     session.run("saveproof", "run", *names, "--out", "saveproof-subjects", *session.posargs)
@@ -59,7 +59,7 @@ def subjects(session: nox.Session) -> None:
 
 @nox.session
 def interchange(session: nox.Session) -> None:
-    """Have the reference, tf_keras and Keras 3 read what each of them has written."""
+    """Test whether the reference, tf_keras and Keras 3 can read each other's files."""
     session.install("-e", ".", *FRAMEWORKS)
     names = ["reference", "tf_keras", "keras:torch"]
     session.run("saveproof", "interchange", *names, *session.posargs)
@@ -67,7 +67,7 @@ def interchange(session: nox.Session) -> None:
 
 @nox.session
 def tf215(session: nox.Session) -> None:
-    """Work beside TensorFlow and tf_keras 2.15: the reference's tests, and files both ways."""
+    """Test the reference beside TensorFlow and tf_keras 2.15, and exchange files with them."""
     session.install("-e", ".", *GROUPS["test"], *TF215)
     session.run("pytest", "-n", "auto", "-m", "not frameworks", "tests/reference_impl")
     out = ("--out", "saveproof-tf215")
@@ -76,7 +76,7 @@ def tf215(session: nox.Session) -> None:
 
 @nox.session
 def mutants(session: nox.Session) -> None:
-    """Print the kill matrix, and hold every mutant's findings to the record."""
+    """Print which checks kill which mutants, and compare all findings with the record."""
     session.install("-e", ".", *GROUPS["test"])
     session.run("python", "-m", "saveproof.conformance.mutants", *session.posargs)
     session.run("pytest", "--every-mutant", "tests/conformance/test_mutant_findings.py")
@@ -84,7 +84,7 @@ def mutants(session: nox.Session) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Run 10,000 generated cases on the reference: no finding is a false alarm fewer."""
+    """Run 10,000 generated cases on the reference, to look for false alarms."""
     session.install("-e", ".")
     out = ("--out", "saveproof-soak")
     session.run("saveproof", "run", "reference", "--examples", "240", *out, *session.posargs)
@@ -92,13 +92,13 @@ def soak(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """Kill a save, and have the disk fail, at each operation: old or new whole, nothing lost."""
+    """Kill saves, or make the disk fail, at each operation, and check that no file is lost."""
     session.install("-e", ".")
     session.run("python", "-m", "faults", *session.posargs)
 
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Print the ratios of performance, each measured side by side in one run."""
+    """Print performance ratios, each measured side by side in one run."""
     session.install("-e", ".", *FRAMEWORKS, "safetensors")
     session.run("python", "-m", "benchmarks", *session.posargs)

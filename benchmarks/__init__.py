@@ -1,1 +1,1 @@
-"""Performance, measured side by side in one run and printed as a table; never asserted."""
+"""Benchmarks that compare two programs in one run and print a table; they assert nothing."""

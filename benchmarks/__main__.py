@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME...]`: measures what is named, or everything, and prints the table."""
+"""`python -m benchmarks [NAME...]` runs the named benchmarks, or all, and prints a table."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from benchmarks.figures import Figure, table
 
 
 def _throughput() -> Sequence[Figure]:
-    """Import safetensors, which nothing else needs, only where it is measured."""
+    """Run the benchmark that needs safetensors; no other benchmark imports it."""
     figures: Sequence[Figure] = import_module("benchmarks.throughput").figures()
     return figures
 
@@ -25,14 +25,14 @@ BENCHMARKS: Mapping[str, Callable[[], Sequence[Figure]]] = {
         for goal in real_subjects.GOALS
     },
 }
-"""What can be measured, by name; throughput and those with a slash need frameworks."""
+"""The benchmarks by name; throughput and those with a slash need frameworks."""
 
 
 def main(names: Sequence[str]) -> None:
-    """Measure one after the other, telling of each; print the table, interrupted or not."""
+    """Run the benchmarks one after the other; print the table even if interrupted."""
     unknown = sorted(set(names) - set(BENCHMARKS))
     if unknown:
-        sys.exit(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+        sys.exit(f"expected benchmarks of {', '.join(BENCHMARKS)}, found {', '.join(unknown)}")
     figures: list[Figure] = []
     try:
         for name in names or BENCHMARKS:

@@ -1,4 +1,4 @@
-"""Save and load tests of frameworks as an average engineer writes them, in a process of their own.
+"""Save and load tests of frameworks as an average engineer writes them, in a separate process.
 
 Hypothesis chooses widths, activation and optimizer; the test builds, compiles, fits, predicts,
 saves, loads, predicts and compares, all on the framework's default path.
@@ -29,7 +29,7 @@ RoundTrip = Callable[[ModuleType, Model, Path, Callable[[], Model]], Model]
 
 
 class Order(msgspec.Struct, frozen=True):
-    """How many examples of which subject's test to run."""
+    """A request to run the test of a subject and save path on a number of examples."""
 
     subject: str
     path: str
@@ -38,7 +38,7 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Networks(NamedTuple):
-    """What the test draws."""
+    """The strategies of the test's inputs."""
 
     widths: list[int]
     activation: str
@@ -54,13 +54,13 @@ NETWORKS = st.builds(
 
 
 def serve(message: bytes) -> bytes:
-    """Run an encoded order in this process; the answer is empty."""
+    """Run the test in this process as the message asks; the answer is empty."""
     run(msgspec.json.decode(message, type=Order))
     return b""
 
 
 def run(order: Order) -> None:
-    """Run the test on as many generated networks as ordered."""
+    """Run the test on the requested number of generated networks."""
     framework, _, backend = order.subject.partition(":")
     if backend:
         os.environ["KERAS_BACKEND"] = backend
@@ -140,4 +140,4 @@ ROUND_TRIPS: Mapping[str, RoundTrip] = {
     "savedmodel": _through_savedmodel,
     "checkpoint": _through_checkpoint,
 }
-"""How the test saves and loads, by the name of the save path."""
+"""How the test saves and loads, by name of the save path."""

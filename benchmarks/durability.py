@@ -1,4 +1,4 @@
-"""What makes times of files comparable: a machine at rest before, bytes on the disk after."""
+"""Makes file timings comparable: an idle disk before, and all bytes on the disk after."""
 
 import os
 from pathlib import Path
@@ -7,10 +7,10 @@ import numpy as np
 
 
 def settle(size: int) -> None:
-    """Have the disk idle, and at hand twice as many bytes of memory as a side needs.
+    """Flush the disk, and touch twice as much memory as a measurement needs.
 
-    In a virtual machine the first use of memory that was not used lately can cost ten times as
-    much as reading a file into it.
+    In a virtual machine, the first use of memory that was not used recently can take ten times as
+    long as reading a file into it.
     """
     os.sync()
     np.ones(2 * size, np.uint8)

@@ -1,4 +1,4 @@
-"""Figures: what was measured, what it was held against, and whether the goal was met."""
+"""Figures: a measurement, what it is compared with, and whether it meets its goal."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Rate = Callable[[], float]
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table, in words; `met` is None where there is no goal."""
+    """One line of the table as text; `met` is None without a goal."""
 
     what: str
     ours: str
@@ -24,14 +24,14 @@ HEADINGS = ("what", "ours", "theirs", "ratio", "goal", "met?")
 
 
 def in_turns(ours: Rate, theirs: Rate, rounds: int) -> list[tuple[float, float]]:
-    """Measure A B A B, so that whatever else the machine does falls on both; return the pairs."""
+    """Measure both in turns, so that other load on the machine affects both; return the pairs."""
     return [(ours(), theirs()) for _ in range(rounds)]
 
 
 def ratio(
     what: str, pairs: Sequence[tuple[float, float]], *, at_least: float | None = None
 ) -> Figure:
-    """Return rates side by side: the medians of the rounds, and the median of their ratios."""
+    """Return a figure with the median rate of both sides and the median of their ratios."""
     found = median(ours / theirs for ours, theirs in pairs)
     ours, theirs = (_rate(median(side)) for side in zip(*pairs, strict=True))
     if at_least is None:
@@ -40,7 +40,7 @@ def ratio(
 
 
 def cost(what: str, seconds: Sequence[float], *, at_most: float | None = None) -> Figure:
-    """Return the median of the rounds' costs an example, in seconds."""
+    """Return a figure with the median of the costs, in seconds."""
     found = median(seconds)
     if at_most is None:
         return Figure(what, _milliseconds(found))
@@ -50,7 +50,7 @@ def cost(what: str, seconds: Sequence[float], *, at_most: float | None = None) -
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """Return the figures in aligned columns under their headings."""
+    """Return the figures as aligned columns with headings."""
     lines = [HEADINGS, *(_cells(figure) for figure in figures)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
     return "\n".join("  ".join(_aligned(line, widths)).rstrip() for line in lines)

@@ -1,4 +1,4 @@
-"""Generated cases sent to be examined, as a campaign sends them, without reducing what is found."""
+"""Runs generated cases as a campaign does, but without shrinking."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +15,7 @@ SECONDS = 600.0
 
 
 class NothingExamined(RuntimeError):
-    """The subject could do none of the cases: a rate would mean nothing."""
+    """No case was applicable to the subject, so a rate would be meaningless."""
 
 
 def examine_many(
@@ -28,10 +28,10 @@ def examine_many(
     seed: int,
     checks: tuple[Check, ...] = ALL_CHECKS,
 ) -> Mapping[str, float]:
-    """Run the paths' campaigns side by side; return the seconds that the subject took on each.
+    """Run the campaigns of save paths that share cases; return the subject's seconds by path.
 
     Raises:
-        NothingExamined: the subject could do none of the cases on some path.
+        NothingExamined: no case was applicable on some path.
     """
     campaigns = [
         Campaign(
@@ -56,6 +56,6 @@ def _seconds(campaign: Campaign) -> float:
     if all(set(result.tally) <= {Verdict.NOT_APPLICABLE} for result in results):
         plan = campaign.plan
         raise NothingExamined(
-            f"{plan.subject} {plan.path}: expected to examine some of {plan.examples} cases"
+            f"{plan.subject} {plan.path}: expected applicable cases, found none of {plan.examples}"
         )
     return max(result.seconds for result in results)

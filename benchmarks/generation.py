@@ -1,4 +1,4 @@
-"""Generation of ten-node architectures against a bare Hypothesis composite of forty draws."""
+"""Compares the generation of ten-node architectures with a Hypothesis composite of forty draws."""
 
 from time import process_time
 
@@ -21,7 +21,7 @@ def forty_draws(draw: st.DrawFn) -> list[int]:
 
 
 def figures(*, examples: int = 500, rounds: int = 7) -> list[Figure]:
-    """Measure both in turns, in processor time of this process."""
+    """Measure both in turns, in processor time."""
     ours = architectures(min_layers=NODES, max_layers=NODES)
     bare = forty_draws()
     pairs = in_turns(lambda: _rate(ours, examples), lambda: _rate(bare, examples), rounds)
@@ -30,7 +30,7 @@ def figures(*, examples: int = 500, rounds: int = 7) -> list[Figure]:
 
 
 def _rate(strategy: st.SearchStrategy[object], examples: int) -> float:
-    """Return how many examples a second Hypothesis makes of the strategy."""
+    """Return the number of examples that Hypothesis generates from the strategy in a second."""
     count = 0
 
     @settings(

@@ -1,4 +1,4 @@
-"""What the harness costs an example beside the subject's own calls."""
+"""The harness's own time for an example, without the subject's calls."""
 
 from time import process_time
 from typing import NamedTuple
@@ -14,7 +14,7 @@ PATH = "h5"
 
 
 class InThisProcess:
-    """Examines here, where processor time is seen; another process, where asked for, is another."""
+    """Runs cases in this process, whose processor time is measured; probes may start others."""
 
     def call(self, request: bytes, *, seconds: float) -> bytes:  # noqa: ARG002 (a child has limits)
         """Return the encoded report."""
@@ -22,18 +22,18 @@ class InThisProcess:
 
 
 class Cost(NamedTuple):
-    """Seconds of processor time an example: the harness's own, and the adapter's snapshots."""
+    """Processor time for an example in seconds: the harness's own, and the adapter's snapshots."""
 
     own: float
     snapshots: float
 
 
 def figures(*, examples: int = 100, rounds: int = 5) -> list[Figure]:
-    """Measure generation, encoding, recording and judging in this process, on every layer."""
+    """Measure generation, encoding, recording and judging in this process, with all layers."""
     _measure(10, seed=0)
     costs = [_measure(examples, seed=1 + number) for number in range(rounds)]
     return [
-        cost("the harness's own cost an example", [c.own for c in costs], at_most=GOAL),
+        cost("harness's own time for an example", [c.own for c in costs], at_most=GOAL),
         cost("the same with snapshots of the reference", [c.own + c.snapshots for c in costs]),
     ]
 

@@ -1,4 +1,4 @@
-"""Archives and configurations that claim more than they hold."""
+"""Archives and configurations that claim more data than they hold."""
 
 import json
 import zipfile
@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.hostile_hdf5 import Make, saved
 
 LARGE = 1 << 28
-"""Bytes to which what is compressed expands."""
+"""Size in bytes of compressed data after decompression."""
 
 
 def _members(source: Path) -> dict[str, bytes]:
@@ -18,7 +18,7 @@ def _members(source: Path) -> dict[str, bytes]:
 
 
 def _archive(folder: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
-    """Write an archive of which the members were changed."""
+    """Write an archive whose members `change` has edited."""
     source = saved(folder, "m.keras")
     members = _members(source)
     change(members)
@@ -29,7 +29,7 @@ def _archive(folder: Path, change: Callable[[dict[str, bytes]], None]) -> Path:
 
 
 def blanks(member: str) -> Make:
-    """Return what writes an archive with a member of many blanks, deflated."""
+    """Return a function that writes an archive with a compressed member of many blanks."""
 
     def make(folder: Path) -> Path:
         source = saved(folder, "m.keras")
@@ -66,12 +66,12 @@ def lying_directory(folder: Path) -> Path:
 
 
 def with_config(text: bytes) -> Make:
-    """Return what writes an archive with this text for a configuration."""
+    """Return a function that writes an archive with this text as its configuration."""
     return lambda folder: _archive(folder, lambda members: members.update({"config.json": text}))
 
 
 def json_file(value: Any) -> Make:
-    """Return what writes a JSON file."""
+    """Return a function that writes a JSON file."""
 
     def make(folder: Path) -> Path:
         source = folder / "config.json"
@@ -82,12 +82,12 @@ def json_file(value: Any) -> Make:
 
 
 def entry(kind: str, name: str, **config: Any) -> dict[str, Any]:
-    """Return the entry of a layer or model."""
+    """Return the config entry of a layer or model."""
     return {"class_name": kind, "name": name, "config": {"name": name, **config}}
 
 
 def stack(shape: Sequence[int | None], *entries: Any) -> dict[str, Any]:
-    """Return the entry of a Sequential model."""
+    """Return the config entry of a Sequential model."""
     inputs = entry("InputLayer", "i", batch_input_shape=shape)
     return entry("Sequential", "s", layers=[inputs, *entries])
 
@@ -104,7 +104,7 @@ def _graph(entries: Sequence[dict[str, Any]], outputs: Sequence[Any]) -> dict[st
 
 
 def in_reverse(count: int) -> dict[str, Any]:
-    """Return a chain of layers of which the last stands first."""
+    """Return a model that is a chain of layers, listed in reverse order."""
     return _graph(
         [
             {
@@ -118,6 +118,6 @@ def in_reverse(count: int) -> dict[str, Any]:
 
 
 def same_output(count: int) -> dict[str, Any]:
-    """Return a model that gives one output many times."""
+    """Return a model that lists one output many times."""
     only = entry("Activation", "l", activation="relu")
     return _graph([{**only, "inbound_nodes": [[["i", 0, 0, {}]]]}], [["l", 0, 0]] * count)

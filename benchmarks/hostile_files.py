@@ -1,6 +1,6 @@
-"""`python -m benchmarks.hostile_files`: what files that claim too much take to be refused or read.
+"""`python -m benchmarks.hostile_files` measures loads of files that claim more than they hold.
 
-Each is loaded in a process of its own, of which memory and time are measured.
+It loads each file in a separate process, and prints the process's memory and time.
 """
 
 import json
@@ -51,12 +51,12 @@ from saveproof.reference_impl.saving.savedmodel.writer import INDEX, VARIABLES
 from saveproof.reference_impl.state import NamedArray
 
 ADDRESS_SPACE = 6 << 30
-"""So that what goes wrong harms nobody."""
+"""Protects the machine from a load that uses too much."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one file: its bytes, what came of it, the bytes and seconds that it took."""
+    """The result of loading a file: its size, the outcome, the peak memory and the seconds."""
 
     name: str
     size: int
@@ -66,12 +66,12 @@ class Outcome:
 
     @property
     def most(self) -> int:
-        """The bytes that it may take: three times the file, beside what any file may."""
+        """The allowed memory in bytes: a constant, and three times the file size."""
         return 3 * self.size + 4 * SLACK
 
 
 def _index(blocks: Iterator[bytes], *, repeat: int = 1) -> Make:
-    """Return what writes the index of a checkpoint, each block of it listed so many times."""
+    """Return a function that writes a checkpoint's index, with each block listed repeatedly."""
 
     def make(folder: Path) -> Path:
         prefix = folder / "ckpt"
@@ -89,7 +89,7 @@ def _index(blocks: Iterator[bytes], *, repeat: int = 1) -> Make:
 
 
 def _begun_alike() -> Iterator[bytes]:
-    """Yield a block whose keys all begin with the same megabyte, which stands there once."""
+    """Yield a block whose keys share a prefix of one megabyte, which is stored once."""
     key = b"k" * (1 << 20)
     varint = bundle_table.varint
     entries = [varint(0) + varint(len(key)) + varint(0) + key]
@@ -126,7 +126,7 @@ def _socket(folder: Path) -> Path:
 
 
 def _graph_of_nothing(folder: Path) -> Path:
-    """Write a SavedModel of whose graph a function is a list of empty nodes, without digests."""
+    """Write a SavedModel without digests, with a function of empty nodes in its graph."""
     source = folder / "sm"
     small_model().save(source)
     variables = source / VARIABLES
@@ -183,11 +183,11 @@ BOMBS: Mapping[str, Make] = {
     "a device": _device,
     "a socket": _socket,
 }
-"""Files, by what is hostile in them."""
+"""Functions that write the files, by a description of what is hostile in them."""
 
 
 def loaded(source: Path) -> None:
-    """Load a file by the way that its name asks for."""
+    """Load a file in the format of its name."""
     if source.suffix == ".json":
         keras.models.model_from_json(source.read_text())
     elif source.name == WIDE:
@@ -199,7 +199,7 @@ def loaded(source: Path) -> None:
 
 
 def outcome(name: str, folder: Path) -> Outcome:
-    """Write one of the files into an empty folder and load it, in a process of its own."""
+    """Write a file into an empty folder, and load it in a separate process."""
     source = BOMBS[name](folder)
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     reading, writing = os.pipe()
@@ -230,14 +230,14 @@ def _measured(source: Path) -> tuple[str, int, float]:
 
 
 def outcomes(names: Iterable[str] = ()) -> Iterator[Outcome]:
-    """Yield what becomes of each of the files, of all if none is named."""
+    """Yield the outcome of each named file, or of all files."""
     for name in names or BOMBS:
         with tempfile.TemporaryDirectory() as folder:
             yield outcome(name, Path(folder))
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print the table of all files, or of those that are named; with `--json` a line for each."""
+    """Print a table of the named files, or of all; with `--json`, one line for each."""
     if arguments == ["--json"]:
         for one in outcomes():
             print(json.dumps(asdict(one)), flush=True)

@@ -1,4 +1,4 @@
-"""HDF5 files that claim more than they hold."""
+"""HDF5 files that claim more data than they hold."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ import h5py
 from saveproof import reference_impl as keras
 
 Make = Callable[[Path], Path]
-"""Writes a hostile file into a folder and returns what is to be loaded."""
+"""Writes a hostile file into a folder and returns its path."""
 
 WIDE = "wide.h5"
 """Weights of a kernel of 1 MiB."""
@@ -29,7 +29,7 @@ def wide_model() -> Any:
 
 
 def with_kernel(source: Path, key: str, edit: Callable[[h5py.Group], None]) -> Path:
-    """Have a dataset made anew in its group; return the file."""
+    """Replace a dataset by one that `edit` creates in its group; return the file."""
     with h5py.File(source, "a") as file:
         del file[key]
         edit(file[key.rpartition("/")[0]])
@@ -37,7 +37,7 @@ def with_kernel(source: Path, key: str, edit: Callable[[h5py.Group], None]) -> P
 
 
 def saved(folder: Path, name: str) -> Path:
-    """Save a small model in the way that the name asks for."""
+    """Save a small model in the format of the file name."""
     source = folder / name
     model = small_model()
     (model.save if name in ("m.h5", "m.keras") else model.save_weights)(source)
@@ -45,7 +45,7 @@ def saved(folder: Path, name: str) -> Path:
 
 
 def declared(name: str, key: str, **options: Any) -> Make:
-    """Return what writes a file that declares 64 GiB and stores nothing of them."""
+    """Return a function that writes a file which declares 64 GiB and stores none of them."""
     last = key.rpartition("/")[2]
     shape = (1 << 34,)
     return lambda folder: with_kernel(
@@ -56,7 +56,7 @@ def declared(name: str, key: str, **options: Any) -> Make:
 
 
 def with_chunk(stored: Callable[[], bytes], **options: Any) -> Make:
-    """Return what writes a kernel of 1 MiB, in one chunk with these bytes."""
+    """Return a function that writes a kernel of 1 MiB as one chunk with these bytes."""
 
     def make(folder: Path) -> Path:
         source = folder / WIDE
@@ -72,7 +72,7 @@ def with_chunk(stored: Callable[[], bytes], **options: Any) -> Make:
 
 
 def huge_chunk(folder: Path) -> Path:
-    """Write weights of which a chunk has room for 3 GiB."""
+    """Write weights with a chunk size of 3 GiB."""
 
     def edit(group: h5py.Group) -> None:
         group.create_dataset("kernel:0", (4, 3), "f4", maxshape=(None, 3), chunks=(1 << 28, 3))
@@ -81,7 +81,7 @@ def huge_chunk(folder: Path) -> Path:
 
 
 def linked_twice(folder: Path) -> Path:
-    """Write weights with groups, each of which the one above holds twice."""
+    """Write weights with nested groups, where each group is linked twice from the one above."""
     source = saved(folder, "w.weights.h5")
     with h5py.File(source, "a") as file:
         group = file["layers"]

@@ -1,4 +1,4 @@
-"""The property of `reference_hdf5` as written by hand in NumPy and h5py: no layers, no tape."""
+"""The test of `reference_hdf5`, handwritten in NumPy and h5py without layers and tape."""
 
 import json
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ RATE, BETA_1, BETA_2, EPSILON = 0.001, 0.9, 0.999, 1e-7
 
 @dataclass
 class Network:
-    """Dense layers with ReLU between them: kernel and bias of each, in turns, and Adam's slots."""
+    """Dense layers with ReLU between them: alternating kernels and biases, and Adam's slots."""
 
     widths: tuple[int, ...]
     weights: Arrays
@@ -94,7 +94,7 @@ def save(model: Network, target: Path) -> None:
 
 
 def load(source: Path) -> Network:
-    """Return the network that the file holds."""
+    """Return the network in the file."""
     with h5py.File(source, "r") as file:
         config = json.loads(file.attrs["model_config"])["config"]["layers"]
         json.loads(file.attrs["training_config"])

@@ -1,4 +1,4 @@
-"""A gigabyte of weights, written and read by programs that know nothing of models."""
+"""Writes and reads a gigabyte of arrays with programs that have no models."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,20 +28,20 @@ def read_raw(source: Path, arrays: Arrays) -> Arrays:
 
 
 def write_h5py(arrays: Arrays, target: Path) -> None:
-    """Write a dataset an array."""
+    """Write one dataset for each array."""
     with h5py.File(target, "w") as file:
         for name, array in arrays.items():
             file[name] = array
 
 
 def read_h5py(source: Path, arrays: Arrays) -> Arrays:
-    """Read every dataset whole."""
+    """Read every dataset into memory."""
     with h5py.File(source, "r") as file:
         return {name: file[name][()] for name in arrays}
 
 
 def write_safetensors(arrays: Arrays, target: Path) -> None:
-    """Write a tensor an array."""
+    """Write one tensor for each array."""
     save_file(dict(arrays), target)
 
 
@@ -52,7 +52,7 @@ def read_safetensors(source: Path, arrays: Arrays) -> Arrays:  # noqa: ARG001 (a
 
 
 class Program(NamedTuple):
-    """How one of them writes, and reads all arrays into memory."""
+    """How a program writes arrays, and reads all of them into memory."""
 
     write: Callable[[Arrays, Path], None]
     read: Callable[[Path, Arrays], Arrays]
@@ -63,4 +63,4 @@ PROGRAMS: Mapping[str, Program] = {
     "h5py": Program(write_h5py, read_h5py),
     "safetensors": Program(write_safetensors, read_safetensors),
 }
-"""What a format's speed is held against."""
+"""The programs that formats are compared with."""

@@ -1,8 +1,7 @@
-"""Real frameworks: a campaign's rate against a test as an average engineer writes it.
+"""Compares a campaign's rate on real frameworks with a test that an average engineer writes.
 
-A run examines up to five save paths side by side, with one model brought up for all of them. A
-path's rate there is over the time that it took by itself, with its share of what all of them took
-together: of bringing up, and of what the harness does.
+Up to five save paths share a model that is built and trained once. The time of a path is its own
+time and an equal part of the shared time: for the model, and for the harness.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -49,21 +48,21 @@ AS_DRAWN = cases(
     layers=("Dense", "Activation", "Dropout"),
     max_layers=4,
 ).filter(_takes_vectors)
-"""Models of the size that the test written by hand has: vectors in, and as many layers, those in
-nested models and the inputs counted."""
+"""Models of the size of those in the handwritten test: vectors as inputs, and as many layers,
+including inputs and layers in nested models."""
 
 MLPS = AS_DRAWN.filter(_gives_one).map(_plain)
-"""Models of its kind, too: one output, and neither penalties nor constraints."""
+"""Models like those in the handwritten test: one output, no regularizers, no constraints."""
 
 
 SAME_PROPERTY = tuple(check for check in ALL_CHECKS if check.name == "outputs_survive")
-"""What the test written by hand holds a model to."""
+"""The check that corresponds to the handwritten test."""
 
 
 class Goal(NamedTuple):
-    """At least how many times the rate of the hand-written test, on one path of a subject.
+    """The least ratio of a campaign's rate to that of the handwritten test, on one save path.
 
-    Measured is what comes after `warm_up` examples, of the some 600 that a default run examines.
+    The measurement starts after `warm_up` examples; a default run has about 600.
     """
 
     subject: str
@@ -77,7 +76,7 @@ GOALS = (
     Goal("tf_keras", "checkpoint", 2),
     Goal("tf_keras", "savedmodel", 2),
     Goal("keras:tensorflow", "keras", 4),
-    # What JAX compiles for one example serves others: few are left to compile for by then.
+    # JAX reuses what it compiled for earlier examples: after 120 of them it compiles little.
     Goal("keras:jax", "keras", 8, warm_up=120),
 )
 
@@ -89,13 +88,13 @@ def figures(
     warm_up: int | None = None,
     rounds: int = 3,
 ) -> list[Figure]:
-    """Measure each goal in wall time, either side in a process of its own.
+    """Measure each goal in wall time, with each side in a separate process.
 
-    The goal is for the hand-written test's own property, outputs that survive, as a run of every
-    path examines it, on models like the test's. Beside it stand models as a campaign draws them,
-    the path alone, and every check as a run has them. A round is
-    `examples` of the campaign, by default as many as a run's, or a third of them for every check,
-    and half as many of the test. `warm_up` takes the place of the goals' own.
+    The goal applies to the property of the handwritten test, `outputs_survive`, in a run of all
+    save paths on similar models. For comparison, figures without a goal follow: models as a
+    campaign generates them, the save path alone, and all checks. A round has `examples` cases of
+    the campaign (a third of them for all checks) and half as many of the test. `warm_up` replaces
+    that of the goals.
     """
     return [
         figure
@@ -110,25 +109,25 @@ def _figures(goal: Goal, examples: int, warm_up: int, rounds: int) -> Iterator[F
         same = _campaign(goal, beside, ours, SAME_PROPERTY)
         drawn = _campaign(goal, beside, ours, SAME_PROPERTY, AS_DRAWN)
         alone = _campaign(goal, [goal.path], ours, SAME_PROPERTY)
-        whole = _campaign(goal, _beside(goal, ALL_CHECKS), ours, ALL_CHECKS)
+        every_check = _campaign(goal, _beside(goal, ALL_CHECKS), ours, ALL_CHECKS)
         test = _test(goal, theirs)
         same(warm_up)
-        whole(1)
+        every_check(1)
         test(max(1, warm_up // 2))
         half = max(1, examples // 2)
-        what = f"{goal.subject} through {goal.path}"
+        what = f"{goal.subject} {goal.path}"
         pairs = in_turns(lambda: same(examples), lambda: test(half), rounds)
-        yield ratio(f"{what}, outputs survive / by hand", pairs, at_least=goal.at_least)
+        yield ratio(f"{what}: outputs_survive / handwritten", pairs, at_least=goal.at_least)
         pairs = in_turns(lambda: drawn(examples), lambda: test(half), rounds)
-        yield ratio(f"{what}, outputs of models as drawn / by hand", pairs)
+        yield ratio(f"{what}: on generated models / handwritten", pairs)
         pairs = in_turns(lambda: alone(examples), lambda: test(half), rounds)
-        yield ratio(f"{what} alone, outputs survive / by hand", pairs)
-        pairs = in_turns(lambda: whole(max(1, examples // 3)), lambda: test(half), rounds)
-        yield ratio(f"{what}, every check / outputs by hand", pairs)
+        yield ratio(f"{what}: this path alone / handwritten", pairs)
+        pairs = in_turns(lambda: every_check(max(1, examples // 3)), lambda: test(half), rounds)
+        yield ratio(f"{what}: all checks / handwritten", pairs)
 
 
 def _beside(goal: Goal, checks: Sequence[Check]) -> Sequence[str]:
-    """Return the paths that a run of these checks examines side by side with the goal's."""
+    """Return the save paths that share cases with the goal's in a run of these checks."""
     sets = side_by_side(resolve(goal.subject).paths())
     paths = next(paths for paths in sets if goal.path in paths)
     return [

@@ -1,4 +1,4 @@
-"""The reference through HDF5, whole property, against the same property written by hand."""
+"""Compares a test of the reference with HDF5 to the same test handwritten in NumPy and h5py."""
 
 import tempfile
 from collections.abc import Callable
@@ -20,26 +20,26 @@ WIDTHS = ((4, 8, 3), (4, 8, 8, 3), (3, 5, 2), (6, 4, 4, 1))
 Property = Callable[[tuple[int, ...], int, Path], None]
 
 
-class Parted(AssertionError):
-    """The model that came back is not the one that was saved: the benchmark measures nothing."""
+class Differs(AssertionError):
+    """The loaded model differs from the saved one, so the benchmark measures nothing."""
 
 
 def figures(*, examples: int = 150, rounds: int = 7) -> list[Figure]:
-    """Measure both in turns, in processor time of this process."""
+    """Measure both in turns, in processor time."""
     with tempfile.TemporaryDirectory(prefix="saveproof-") as folder:
         measures = [_measure(one, examples, Path(folder)) for one in (reference_holds, loop_holds)]
         for measure in measures:
             measure()
         pairs = in_turns(measures[0], measures[1], rounds)
-    what = "reference through HDF5, whole property / NumPy + h5py by hand"
+    what = "test of the reference with HDF5 / handwritten in NumPy and h5py"
     return [ratio(what, pairs, at_least=GOAL)]
 
 
 def reference_holds(widths: tuple[int, ...], seed: int, folder: Path) -> None:
-    """Build, compile, train, save, load, compare outputs, train on, compare again.
+    """Build, compile, train, save, load, compare outputs, continue training, compare again.
 
     Raises:
-        Parted: outputs or losses are not equal to the last bit.
+        Differs: outputs or losses are not equal to the last bit.
     """
     layers = reference_impl.layers
     x, y = data(widths, seed)
@@ -63,7 +63,7 @@ def loop_holds(widths: tuple[int, ...], seed: int, folder: Path) -> None:
     """Do the same with arrays.
 
     Raises:
-        Parted: outputs or losses are not equal to the last bit.
+        Differs: outputs or losses are not equal to the last bit.
     """
     x, y = data(widths, seed)
     model = numpy_loop.network(widths, seed)
@@ -98,4 +98,4 @@ def data(widths: tuple[int, ...], seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _equal(expected: np.ndarray | float, found: np.ndarray | float) -> None:
     if not np.array_equal(expected, found):
-        raise Parted(f"expected {expected!r}, found {found!r}")
+        raise Differs(f"expected {expected!r}, found {found!r}")

@@ -1,4 +1,4 @@
-"""A gigabyte of weights through the reference's formats, beside raw files and other libraries."""
+"""Compares formats of the reference with raw files and other libraries on a gigabyte of weights."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from benchmarks.weight_files import FORMATS, SERVE, Order, Seconds, timed
 from saveproof.conformance.processes.isolation import Child
 
 GOALS = {"h5py": 0.9, "tf_keras": 1.0}
-"""Of the rate of those that the reference is to keep up with."""
+"""Least ratio of the reference's rate to that of a program."""
 
 SECONDS = 600.0
 
@@ -21,11 +21,11 @@ Measure = Callable[[], Seconds]
 
 
 def figures(*, units: int = weight_files.UNITS, rounds: int = 5) -> list[Figure]:
-    """Measure all sides in turns, and hold the best round of each against the others' best.
+    """Measure all sides in turns, and compare the best round of each.
 
-    What else the machine and its disk do only adds to a time, threefold from round to round. A
-    write ends when the bytes are on the disk, and begins when nothing else waits for it; a read
-    is of a file that the system has in memory, and ends when all arrays are there.
+    Other load on the machine and its disk only adds to a time, up to threefold. A write starts on
+    an idle disk and ends when the bytes are on the disk. A read is of a file in the system's cache
+    and ends when all arrays are in memory.
     """
     weights = weight_files.arrays(units)
     gigabytes = sum(array.nbytes for array in weights.values()) / 1e9
@@ -41,10 +41,10 @@ def figures(*, units: int = weight_files.UNITS, rounds: int = 5) -> list[Figure]
         for measure in sides.values():
             measure()
         seconds = [{side: measure() for side, measure in sides.items()} for _ in range(rounds)]
-    return [*_held(seconds, gigabytes)]
+    return [*_ratios(seconds, gigabytes)]
 
 
-def _held(rounds: list[dict[str, Seconds]], gigabytes: float) -> Iterator[Figure]:
+def _ratios(rounds: list[dict[str, Seconds]], gigabytes: float) -> Iterator[Figure]:
     for name in FORMATS:
         ours = f"reference {name}"
         for theirs in (*PROGRAMS, f"tf_keras {name}"):

@@ -1,4 +1,4 @@
-"""The reference as a subject that keeps count of the time spent in its calls."""
+"""The reference as a subject that measures the time of its calls."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ SPEC = "benchmarks.timed_subject:reference"
 
 @dataclass
 class Stopwatch:
-    """Processor time by the name of what was called, in seconds."""
+    """Processor time in seconds, by the name of the call."""
 
     spent: dict[str, float] = field(default_factory=dict)
 
@@ -37,7 +37,7 @@ class Stopwatch:
 
 @dataclass(eq=False)
 class TimedPath:
-    """A save path whose two calls are timed."""
+    """A save path that measures the time of its save and load."""
 
     inner: SavePath
     watch: Stopwatch
@@ -58,7 +58,7 @@ class TimedPath:
 
 @dataclass(eq=False)
 class TimedSubject:
-    """A subject whose every call is timed by the method's name."""
+    """A subject that measures the time of each call, by the method's name."""
 
     inner: Subject
     name: str
@@ -91,7 +91,7 @@ class TimedSubject:
             self.inner.compile(model, case)
 
     def perform(self, model: Model, event: AnyEvent, rows: Rows | None) -> Logs:
-        """Do the event as the inner subject does."""
+        """Perform the event as the inner subject does."""
         with self.watch.over("perform"):
             return self.inner.perform(model, event, rows)
 
@@ -101,7 +101,7 @@ class TimedSubject:
             return self.inner.predict(model, inputs)
 
     def snapshot(self, model: Model) -> Snapshot:
-        """Look as the inner subject does."""
+        """Return the inner subject's snapshot."""
         with self.watch.over("snapshot"):
             return self.inner.snapshot(model)
 

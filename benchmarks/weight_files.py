@@ -1,4 +1,4 @@
-"""A gigabyte of weights, written and read by a module that speaks the Keras API."""
+"""Writes and reads a gigabyte of weights with a module that has the Keras API."""
 
 import tempfile
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ Model = Any
 
 
 class Order(msgspec.Struct, frozen=True):
-    """Which module is to save and load its weights, in which format."""
+    """A request to save and load the weights of a module's model in a format."""
 
     module: str
     format: str
@@ -31,14 +31,14 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class Seconds(msgspec.Struct, frozen=True):
-    """How long it took; the write includes flushing to the disk."""
+    """The times of a write and a read; the write includes flushing to the disk."""
 
     write: float
     read: float
 
 
 def serve(message: bytes) -> bytes:
-    """Save and load as ordered, once, in this process."""
+    """Save and load once in this process, as the message asks."""
     order = msgspec.json.decode(message, type=Order)
     model = _model(order.module, order.units)
     way = FORMATS[order.format]
@@ -56,7 +56,7 @@ def serve(message: bytes) -> bytes:
 def timed(
     size: int, *, write: Callable[[], None], read: Callable[[], object], target: Path
 ) -> Seconds:
-    """Write as many bytes to the target and have them on the disk, read them; measure both."""
+    """Measure a write of `size` bytes to the target, until they are on the disk, and a read."""
     settle(size)
     start = perf_counter()
     write()
@@ -71,7 +71,7 @@ def timed(
 
 
 def arrays(units: int = UNITS) -> dict[str, np.ndarray]:
-    """Return the model's weights as NumPy has them, by name."""
+    """Return the model's weights as NumPy arrays, by name."""
     generator = np.random.default_rng(0)
     weights = {}
     for index in range(LAYERS):
@@ -107,7 +107,7 @@ def _load(model: Model, source: str) -> None:
 
 
 class Way(NamedTuple):
-    """How a model's weights go into a format and back into the model, and the file's name."""
+    """A format: the file name, and how a model saves and loads its weights."""
 
     name: str
     save: Callable[[Model, str], None] = _save
@@ -120,4 +120,4 @@ FORMATS: Mapping[str, Way] = {
     "keras": Way("model.keras", _save_model),
     "checkpoint": Way("weights", _save_checkpoint),
 }
-"""Formats of weights, each the same for every module."""
+"""The formats of weights, which are the same for every module."""

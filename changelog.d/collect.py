@@ -12,14 +12,14 @@ TITLE = "# Changes\n"
 
 
 def collect(root: Path) -> None:
-    """Write the section of the version in pyproject.toml above the others; remove the fragments.
+    """Write a section for the version in pyproject.toml on top, and delete the fragments.
 
     Raises:
-        ValueError: the version has a section already.
+        ValueError: the version already has a section.
     """
     target = root / "CHANGELOG.md"
-    told = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    heading = f"\n## {told['project']['version']}\n"
+    settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    heading = f"\n## {settings['project']['version']}\n"
     older = target.read_text(encoding="utf-8").removeprefix(TITLE) if target.exists() else ""
     if heading in older:
         raise ValueError(f"{target}: expected no section{heading}found one; raise the version")
@@ -31,11 +31,11 @@ def collect(root: Path) -> None:
 
 
 def _sections(fragments: list[Path]) -> Iterator[str]:
-    """Yield a heading for each kind of change, and its sentences; links begin at the root."""
+    """Yield a heading and the sentences of each kind of change; links are relative to the root."""
     for kind in KINDS:
-        told = [one for one in fragments if one.name.split(".")[1] == kind]
-        sentences = (one.read_text(encoding="utf-8").replace("](../", "](") for one in told)
-        yield from (f"\n### {kind.title()}\n\n" if told else "", *(f"- {s}" for s in sentences))
+        same = [one for one in fragments if one.name.split(".")[1] == kind]
+        sentences = (one.read_text(encoding="utf-8").replace("](../", "](") for one in same)
+        yield from (f"\n### {kind.title()}\n\n" if same else "", *(f"- {s}" for s in sentences))
 
 
 if __name__ == "__main__":

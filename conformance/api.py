@@ -1,4 +1,4 @@
-"""The suite for a test in someone's own suite: `saveproof.check`."""
+"""`saveproof.check`: the suite as a function, for a project's own tests."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from saveproof.reports.store import Run, read
 
 
 class NotRun(RuntimeError):
-    """The run was refused, or could not be finished; the message is what the command printed."""
+    """The run was refused or did not finish; the message is the command's output."""
 
 
 def check(
@@ -28,25 +28,25 @@ def check(
     workers: int = 1,
     out: Path | None = None,
 ) -> Run:
-    """Run the suite on a subject in a process of its own, as `saveproof run` does.
+    """Run the suite on a subject in a new process, as `saveproof run` does.
 
-    A test asserts that nothing in the run is unexpected:
+    A test asserts that the run found nothing unexpected:
 
         run = saveproof.check("my_package.my_module:MySubject", examples=10)
         assert not run.unexpected
 
     Args:
-        subject: a name that `saveproof run` takes; the subject's module must be importable.
-        paths: only these save paths; without any, all.
-        checks: only these checks; without any, all.
-        kinds: only these kinds of model; without any, all.
-        examples: cases a save path and kind.
-        seed: the cases' seed.
-        workers: how many processes run campaigns.
-        out: where the run and its report go; without it, they are not kept.
+        subject: a name that `saveproof run` accepts; its module must be importable.
+        paths: save paths to test; empty for all.
+        checks: checks to run; empty for all.
+        kinds: kinds of model to generate; empty for all.
+        examples: number of cases for each save path and kind of model.
+        seed: seed of the generated cases.
+        workers: number of worker processes.
+        out: folder for the run and its report; None discards them.
 
     Raises:
-        NotRun: the run was refused or could not be finished; the message says why.
+        NotRun: the run was refused or did not finish; the message says why.
     """
     chosen = {"--path": paths, "--check": checks, "--kind": kinds}
     options = [f"{name}={value}" for name, values in chosen.items() for value in values]

@@ -1,4 +1,4 @@
-"""The `saveproof` command; each command imports what it needs, so that help comes at once."""
+"""The `saveproof` command. Each command imports its own modules, which keeps `--help` fast."""
 
 import functools
 import inspect
@@ -15,10 +15,12 @@ from saveproof.conformance.runs.exit_codes import FINDINGS, NOT_FINISHED
 from saveproof.conformance.runs.options import InterchangeOptions, Limits, SuiteOptions
 
 SHORT = {"workers": "-n"}
-"""Options that a command line has under another name."""
+"""Options that have another name on the command line."""
 
 app = typer.Typer(
     help="Property-based tests for saving, loading and resuming models.",
+    epilog="Exit codes: 0: nothing unexpected; 1: findings; 2: not finished, or a usage error. "
+    "Words: saveproof glossary.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -28,16 +30,16 @@ app = typer.Typer(
 OUT = declared.DEFAULTS.out
 
 Subjects = Annotated[list[str], typer.Argument(metavar="SUBJECT...")]
-Paths = Annotated[list[str] | None, typer.Option("--path", help="Only this save path.")]
+Paths = Annotated[list[str] | None, typer.Option("--path", help="Test only this save path.")]
 In = Annotated[
     list[Path] | None,
-    typer.Option("--run", metavar="RUN", help=f"A run to look in: {OUT}, if none is given."),
+    typer.Option("--run", metavar="RUN", help=f"Run to search; default: {OUT}."),
 ]
 Command = Callable[..., None]
 
 
 def takes(record: type[msgspec.Struct]) -> Callable[[Command], Command]:
-    """Have a command take the options of a record, which it gets validated as `options`."""
+    """Add the record's fields to a command's options; it receives the record as `options`."""
 
     def decorate(command: Command) -> Command:
         own = inspect.signature(command, eval_str=True).parameters.values()
@@ -56,7 +58,7 @@ def takes(record: type[msgspec.Struct]) -> Callable[[Command], Command]:
 
 
 def _parameter(option: declared.Option) -> inspect.Parameter:
-    """Return an option as a parameter that Typer reads."""
+    """Return the option as a parameter that Typer understands."""
     kind: Any = list[option.type] if option.many else option.type  # type: ignore[name-defined]
     shown: Any = typer.Option(SHORT.get(option.name, f"--{option.name}"), help=option.help)
     if option.name == "subject":
@@ -70,7 +72,7 @@ def _parameter(option: declared.Option) -> inspect.Parameter:
 
 
 def _version(wanted: bool | None) -> None:  # noqa: FBT001 - typer passes what was given
-    """Print the version and end."""
+    """Print the version and exit."""
     if wanted:
         from importlib import metadata
 
@@ -86,13 +88,13 @@ def _options(
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = None,
 ) -> None:
-    """Take the options that are no command's."""
+    """Accept the options of `saveproof` itself."""
 
 
 @app.command()
 @takes(SuiteOptions)
 def run(options: SuiteOptions) -> None:
-    """Run the suite. Exit 0: nothing unexpected; 1: findings; 2: it could not be finished."""
+    """Test the save paths of subjects and write a report."""
     from saveproof.conformance.runs import runner
     from saveproof.conformance.runs.selection import suite_job
 
@@ -103,7 +105,7 @@ def run(options: SuiteOptions) -> None:
 @app.command()
 @takes(InterchangeOptions)
 def interchange(options: InterchangeOptions) -> None:
-    """Have each read what each has written; all installed, if none is named. Exits as `run`."""
+    """Test whether subjects can read each other's files."""
     from saveproof.conformance import listing
     from saveproof.conformance.interchange.selection import interchange_job
     from saveproof.conformance.runs import runner
@@ -116,35 +118,39 @@ def interchange(options: InterchangeOptions) -> None:
 @app.command()
 @takes(Limits)
 def replay(
-    case: Annotated[str, typer.Argument(metavar="ID|FILE", help="A case's id, or its JSON file.")],
+    case: Annotated[str, typer.Argument(metavar="ID|FILE", help="Id of a case, or a JSON file.")],
     options: Limits,
-    subject: Annotated[str | None, typer.Option(help="Replay on this subject.")] = None,
+    subject: Annotated[
+        str | None, typer.Option(help="Subject to test; default: the one of the finding.")
+    ] = None,
     path: Paths = None,
     run: In = None,
 ) -> None:
-    """Run one case again, with every check and probe. Exit codes are those of `run`."""
+    """Run one case again, with every check."""
     from saveproof.conformance import replay as replaying
     from saveproof.reports.records import Verdict
 
-    told = _or_error(lambda: replaying.told(case, run or [OUT], subject, path or (), options))
-    _echo(told.text)
-    if Verdict.HARNESS_ERROR in told.verdicts:
+    outcome = _or_error(
+        lambda: replaying.replay_reference(case, run or [OUT], subject, path or (), options)
+    )
+    _echo(outcome.text)
+    if Verdict.HARNESS_ERROR in outcome.verdicts:
         raise typer.Exit(NOT_FINISHED)
-    raise typer.Exit(FINDINGS if told.verdicts else 0)
+    raise typer.Exit(FINDINGS if outcome.verdicts else 0)
 
 
 @app.command()
 def repro(
-    case: Annotated[str, typer.Argument(metavar="ID", help="A case's id, or the start of it.")],
-    subject: Annotated[str | None, typer.Option(help="The subject that is meant.")] = None,
-    path: Annotated[str | None, typer.Option(help="The save path that is meant.")] = None,
-    check: Annotated[str | None, typer.Option(help="The check whose finding is meant.")] = None,
+    case: Annotated[str, typer.Argument(metavar="ID", help="Id of a case, or its beginning.")],
+    subject: Annotated[str | None, typer.Option(help="Subject of the finding.")] = None,
+    path: Annotated[str | None, typer.Option(help="Save path of the finding.")] = None,
+    check: Annotated[str | None, typer.Option(help="Check that made the finding.")] = None,
     format: Annotated[
-        str, typer.Option(help="script, or issue: Markdown to paste into an issue tracker.")
+        str, typer.Option(help="script, or issue: Markdown for an issue tracker.")
     ] = "script",
     run: In = None,
 ) -> None:
-    """Print a script that shows the finding. It stands alone, and was run and shows it."""
+    """Print a stand-alone script that reproduces a finding."""
     from saveproof.conformance import repro as reproduction
     from saveproof.conformance.replay import At
 
@@ -156,7 +162,7 @@ def repro(
 
 @app.command()
 def subjects() -> None:
-    """List the built-in subjects. Told is whether what they need is installed."""
+    """List the built-in subjects and their installed versions."""
     from saveproof.conformance import listing
 
     typer.echo(listing.subjects())
@@ -164,7 +170,7 @@ def subjects() -> None:
 
 @app.command()
 def paths(subjects: Subjects) -> None:
-    """List save paths and what each promises."""
+    """List the save paths of subjects and what each one promises."""
     from saveproof.conformance import listing
 
     typer.echo(_or_error(lambda: "\n\n".join(map(listing.paths, subjects))))
@@ -172,7 +178,7 @@ def paths(subjects: Subjects) -> None:
 
 @app.command()
 def formats(subjects: Subjects) -> None:
-    """List formats, who writes and reads them."""
+    """List file formats with their writers and readers."""
     from saveproof.conformance import listing
 
     typer.echo(_or_error(lambda: listing.formats(subjects)))
@@ -180,7 +186,7 @@ def formats(subjects: Subjects) -> None:
 
 @app.command()
 def checks() -> None:
-    """List the checks and what each says."""
+    """List the checks and the sentence that each one tests."""
     from saveproof.conformance import listing
 
     typer.echo(listing.checks())
@@ -188,7 +194,7 @@ def checks() -> None:
 
 @app.command()
 def doctor(subject: Annotated[str, typer.Argument(metavar="SUBJECT")]) -> None:
-    """Say whether an adapter works. Each layer and optimizer is tried."""
+    """Test a subject's adapter with each kind of model and layer."""
     from saveproof.conformance import listing
 
     text, well = _or_error(lambda: listing.doctor(subject))
@@ -198,12 +204,14 @@ def doctor(subject: Annotated[str, typer.Argument(metavar="SUBJECT")]) -> None:
 
 @app.command()
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders or event files.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Folder or event file of a run.")
+    ],
     format: Annotated[str, typer.Option(help="html, markdown, junit, terminal, badge or json.")] = (
         "terminal"
     ),
 ) -> None:
-    """Render a run, or several merged. It goes to standard output."""
+    """Print the report of a run, or of several runs merged."""
     from saveproof.reports.matrix import matrix
     from saveproof.reports.merging import merge
     from saveproof.reports.renderers import RENDERERS
@@ -217,12 +225,20 @@ def report(
 
 @app.command()
 def compare(old: Path, new: Path) -> None:
-    """Say what is new, gone and changed. The answer is Markdown."""
+    """Print what changed from one run to another, as Markdown."""
     from saveproof.reports.compare import compare as compared
     from saveproof.reports.compare import comparison_markdown
     from saveproof.reports.store import read
 
     typer.echo(_or_error(lambda: comparison_markdown(compared(read(old), read(new)))))
+
+
+@app.command()
+def glossary() -> None:
+    """Explain the ten words that commands and reports use."""
+    from saveproof.reports import glossary as words
+
+    typer.echo(words.glossary())
 
 
 def main() -> None:
@@ -231,7 +247,7 @@ def main() -> None:
 
 
 def _or_error(ask: Callable[[], Any]) -> Any:
-    """Return the answer; a user's mistake becomes its message and exit code 2."""
+    """Return the answer; print the message of a user's mistake and exit with code 2."""
     try:
         return ask()
     except (LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
@@ -240,7 +256,7 @@ def _or_error(ask: Callable[[], Any]) -> Any:
 
 
 def _echo(text: str, *, err: bool = False) -> None:
-    """Print what a file or a subject has said; a terminal obeys none of it."""
+    """Print text from a file or a subject, with its control characters replaced."""
     from saveproof.reports.wording import printable
 
     typer.echo(printable(text), err=err)

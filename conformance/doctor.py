@@ -1,4 +1,4 @@
-"""Says whether a subject's adapter works, and which declared layers and optimizers really do."""
+"""The doctor: tests a subject's adapter on each kind of model, layer and optimizer."""
 
 from collections.abc import Callable
 from functools import cache
@@ -28,19 +28,19 @@ from saveproof.strategies.case import (
     TrainOnBatch,
 )
 
-TOLD = (Facet.ARCHITECTURE, Facet.NAMES, Facet.WEIGHTS, Facet.OPTIMIZER, Facet.ITERATION)
-"""Facets that any trained model has something of."""
+NEVER_EMPTY = (Facet.ARCHITECTURE, Facet.NAMES, Facet.WEIGHTS, Facet.OPTIMIZER, Facet.ITERATION)
+"""Facets of which every trained model has at least one entry."""
 
 STEPS = 2
 
 TRY = "saveproof.conformance.doctor:try_one"
 
 SECONDS = 120.0
-"""How long one thing that is tried may take."""
+"""Time limit of one trial."""
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """What a process of its own is asked to try."""
+    """A request to the child process: a case to try, and what it tries."""
 
     subject: str
     what: str
@@ -48,7 +48,7 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 class Attempt(NamedTuple):
-    """One thing that was tried: `what` it was, whether it works, and what was seen."""
+    """The outcome of a trial: `what` was tried, whether it works, and a detail to print."""
 
     what: str
     ok: bool
@@ -90,7 +90,7 @@ LAYERS: tuple[tuple[tuple[int, ...], str, Config], ...] = (
     ((4,), "Multiply", {}),
     ((4,), "Concatenate", {}),
 )
-"""The layers of this round: the shape of an input, the class, and arguments."""
+"""The layers that are tried: the shape of an input, the class, and its arguments."""
 
 MERGING = frozenset(("Add", "Concatenate", "Multiply"))
 
@@ -104,13 +104,13 @@ OPTIMIZERS = (
     Object("Adamax", {"learning_rate": 0.01}),
     Object("Nadam", {"learning_rate": 0.01}),
 )
-"""The optimizers of this round, with the arguments that add slots."""
+"""The optimizers that are tried, with the arguments that add slots."""
 
 
 def doctor(subject: Offering, ask: Callable[[str, Case], Attempt]) -> list[Attempt]:
-    """Try the adapter, then each kind of model, layer and optimizer; return what came of each.
+    """Try the adapter, then each kind of model, layer and optimizer; return the outcomes.
 
-    `ask` tries one thing: `tried` does so in this process, `asked` in another.
+    `ask` runs one trial: `tried` in this process, `asked` in a child process.
     """
     return [
         Attempt("environment", True, _versions(subject)),
@@ -122,7 +122,7 @@ def doctor(subject: Offering, ask: Callable[[str, Case], Attempt]) -> list[Attem
 
 
 def asked(child: Child, subject: str, what: str, case: Case) -> Attempt:
-    """Have a child that serves `TRY` try one thing: it may end there, or hang."""
+    """Run one trial in a child process that serves `TRY`, and that may crash or hang."""
     message = wire.encode(Trial(subject, what, case))
     try:
         answer = asked_again(lambda: child.call(message, seconds=SECONDS))
@@ -134,7 +134,7 @@ def asked(child: Child, subject: str, what: str, case: Case) -> Attempt:
 
 
 def try_one(message: bytes) -> bytes:
-    """Try one thing; both sides are messages of `saveproof.conformance.processes.wire`."""
+    """Run one trial; request and answer are encoded by `saveproof.conformance.processes.wire`."""
     trial = wire.decode(message, Trial)
     return wire.encode(tried(_subject(trial.subject), trial.what, trial.case))
 
@@ -149,7 +149,7 @@ def _versions(subject: Offering) -> str:
 
 
 def tried(subject: Subject, what: str, case: Case) -> Attempt:
-    """Try one thing in this process."""
+    """Run one trial in this process."""
     try:
         return Attempt(what, *_walked_through(subject, case))
     except ENDING:
@@ -166,25 +166,25 @@ def _walked_through(subject: Subject, case: Case) -> tuple[bool, str]:
     logs = subject.perform(model, case.history.before[0], data.rows(case, 0))
     outputs = subject.predict(model, data.probe(case))
     seen = subject.snapshot(model)
-    mute = [facet for facet in TOLD if not seen[facet]]
+    empty = [facet for facet in NEVER_EMPTY if not seen[facet]]
     if len(logs) != STEPS or not all("loss" in log for log in logs):
         return False, f"expected {STEPS} logs with a loss, found {list(logs)}"
     if len(outputs) != len(case.architecture.outputs):
         return False, f"expected {len(case.architecture.outputs)} outputs, found {len(outputs)}"
-    if mute:
-        return False, f"expected something of every facet, found nothing of {', '.join(mute)}"
+    if empty:
+        return False, f"expected entries in every facet, found none in {', '.join(empty)}"
     if other := _altered(seen):
         return False, (
-            "expected arrays and JSON values in a snapshot, lists and no tuples, found others in "
-            f"{', '.join(other)}"
+            "expected arrays and JSON values in a snapshot, and lists instead of tuples, "
+            f"found other values in {', '.join(other)}"
         )
     return True, f"loss {logs[-1]['loss']:.4f}, output {outputs[0].shape}"
 
 
 def _altered(seen: Snapshot) -> list[Facet]:
-    """Return the facets that another process would tell otherwise."""
-    told = wire.decode(wire.encode(seen), Snapshot)
-    return [facet for facet in seen.facets if not same(seen[facet], told[facet])]
+    """Return the facets that change when the snapshot is sent to another process."""
+    received = wire.decode(wire.encode(seen), Snapshot)
+    return [facet for facet in seen.facets if not same(seen[facet], received[facet])]
 
 
 def _case(
@@ -195,7 +195,7 @@ def _case(
     kind: Kind = Kind.FUNCTIONAL,
     optimizer: Object = OPTIMIZERS[0],
 ) -> Case:
-    """Return the tried layer between an input and a Dense layer, trained for some steps."""
+    """Return a case with the tried layer between an input and a Dense layer, and some training."""
     words = class_name == "Embedding"
     given = Input("given", shape, "int32" if words else "float32", 7 if words else 0)
     tried = Layer(class_name, {"name": "tried", **config})

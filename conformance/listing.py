@@ -1,4 +1,4 @@
-"""What there is: subjects, save paths and checks, in words."""
+"""The texts that list subjects, save paths, formats and checks."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -16,44 +16,44 @@ from saveproof.conformance.processes.memory import MEMORY
 
 
 def subjects() -> str:
-    """Return the built-in subjects, a line each, with the versions installed."""
+    """Return one line for each built-in subject, with the installed versions of its packages."""
     return "\n".join(_subject_line(name) for name in registry.SUBJECTS)
 
 
 def installed() -> list[str]:
-    """Return the built-in subjects whose packages are all installed, one a framework."""
-    told = {name: registry.resolve(name).environment() for name in registry.SUBJECTS}
-    return [n for n, v in told.items() if ":" not in n and NOT_INSTALLED not in v.values()]
+    """Return the built-in subjects whose packages are all installed, one for each framework."""
+    versions = {name: registry.resolve(name).environment() for name in registry.SUBJECTS}
+    return [n for n, v in versions.items() if ":" not in n and NOT_INSTALLED not in v.values()]
 
 
 def paths(subject: str) -> str:
-    """Return the subject's save paths: what each promises, and the document that says so.
+    """Return each save path of the subject, with its document and its promises.
 
     Raises:
-        UnknownSubject: there is no such subject; the message lists those that there are.
+        UnknownSubject: no subject has that name; the message lists the known ones.
     """
     return "\n\n".join(map(_path_text, described(subject).paths()))
 
 
 def formats(names: Sequence[str]) -> str:
-    """Return the formats that the subjects exchange: a line each, who writes and who reads it.
+    """Return one line for each format that the subjects share, with its writers and readers.
 
-    A reader that only tries, and answers for nothing, stands in brackets.
+    A reader in brackets tries to read the format but does not promise to.
 
     Raises:
-        UnknownSubject: there is no such subject.
+        UnknownSubject: no subject has that name.
     """
     found = [one for w in names for r in names for one in exchanges(Pair(w, r), described)]
     return "\n".join(_format_line(name, found) for name in dict.fromkeys(c.format for c in found))
 
 
 def checks() -> str:
-    """Return the checks: name and sentence."""
+    """Return one line for each check: its name and its sentence."""
     return "\n".join(f"{check.name:34} {check.statement}" for check in ALL_CHECKS)
 
 
 def doctor(subject: str) -> tuple[str, bool]:
-    """Return what works of the subject, and whether all does."""
+    """Return one line for each thing that was tried, and whether all of them work."""
     with Child(examination.TRY, memory=MEMORY) as child:
         seen = examination.doctor(described(subject), partial(examination.asked, child, subject))
     lines = [f"{'ok ' if ok else 'NO '} {what}  {detail}".rstrip() for what, ok, detail in seen]

@@ -1,4 +1,4 @@
-"""Replay: one recorded or hand-written case again, with every check and every probe."""
+"""Replay: runs one recorded or hand-written case again, with every check and every probe."""
 
 import shlex
 import textwrap
@@ -28,16 +28,16 @@ from saveproof.strategies.validation import validate
 
 
 class NotBuiltIn(LookupError):
-    """A run names a subject that is not built in: to run it is for the command line to say."""
+    """A run names a subject that is not built in; only the command line may have it started."""
 
 
 class NoSuchCase(LookupError):
-    """No finding of the run has that case id, and there is no such file."""
+    """No finding of the run has this case id, and no file has this name."""
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """A case of a run, and where it was seen; of a file, the case alone."""
+    """A case, with the place of its finding where it comes from a run and not from a file."""
 
     case: Case
     subject: str | None = None
@@ -47,7 +47,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class At:
-    """Where a finding was made, as far as it matters."""
+    """The place of a finding; None stands for any."""
 
     subject: str | None = None
     path: str | None = None
@@ -56,8 +56,8 @@ class At:
     def __str__(self) -> str:
         return " · ".join(name for name in (self.subject, self.path, self.check) if name)
 
-    def takes_in(self, result: Result) -> bool:
-        """Say whether the result is of this place."""
+    def includes(self, result: Result) -> bool:
+        """Return whether the result belongs to this place."""
         return (
             self.subject in (None, result.subject)
             and self.path in (None, result.path)
@@ -69,12 +69,12 @@ ANYWHERE = At()
 
 
 def recorded(reference: str, runs: Sequence[Path]) -> Recorded:
-    """Return the case by its id (or the start of it) in runs, or from a JSON file.
+    """Return a case from a JSON file, or from runs by its id or the beginning of its id.
 
     Raises:
-        NoSuchCase: neither is there; the message lists the ids that the runs have.
-        InvalidCase: the file is no case, or one that can't be built.
-        RunError: a run's file can't be read, or the runs contradict each other.
+        NoSuchCase: neither exists; the message lists the ids in the runs.
+        InvalidCase: the file holds no case, or a case that can't be built.
+        RunError: the file of a run can't be read, or the runs contradict each other.
     """
     file = Path(reference)
     if file.is_file():
@@ -86,19 +86,19 @@ def recorded(reference: str, runs: Sequence[Path]) -> Recorded:
 
 
 def found(reference: str, runs: Sequence[Path], at: At = ANYWHERE) -> tuple[Result, Finding]:
-    """Return a finding of runs by its case's id (or the start of it), with the result that has it.
+    """Return the result and the finding whose case has this id, or an id that begins so.
 
-    `at` chooses among findings that share a case; of several the first is taken.
+    `at` chooses among findings that share a case; the first match is returned.
 
     Raises:
-        NoSuchCase: the runs have no such finding; the message lists the ids that they have, or
-            where the case was found.
-        RunError: a run's file can't be read, or the runs contradict each other.
+        NoSuchCase: the runs have no such finding; the message lists the ids in the runs, or the
+            places where the case was found.
+        RunError: the file of a run can't be read, or the runs contradict each other.
     """
     findings = list(_findings(runs))
     of_case = [(r, f) for r, f in findings if f.case_id.startswith(reference)]
     for result, finding in of_case:
-        if at.takes_in(result):
+        if at.includes(result):
             return result, finding
     if of_case:
         places = sorted({f"{r.subject} · {r.path} · {r.check}" for r, _ in of_case})
@@ -114,7 +114,7 @@ def case_of(finding: Finding) -> Case:
     """Return the finding's case.
 
     Raises:
-        InvalidCase: what was recorded is no case, or one that can't be built.
+        InvalidCase: the run recorded no case, or a case that can't be built.
     """
     case = from_json(msgspec.json.encode(finding.case))
     validate(case)
@@ -124,10 +124,10 @@ def case_of(finding: Finding) -> Case:
 def replay(
     case: Case, subject: str, paths: Sequence[str], limits: Limits
 ) -> Iterator[tuple[str, Report]]:
-    """Yield the name of each save path and what every check, every probe made, says of the case.
+    """Run the case on each save path with every check and probe; yield the path's name and report.
 
-    Of a pair of subjects, the paths are formats. A process that gives no answer is reported as
-    the defect that it is.
+    The paths of a pair of subjects are formats. A process that crashes or hangs is reported as a
+    defect.
     """
     names = _names(subject, paths)
     checks = frozenset(check.name for check in ALL_CHECKS)
@@ -140,7 +140,7 @@ def replay(
 
 
 def _names(subject: str, wanted: Sequence[str]) -> Sequence[str]:
-    """Return the save paths or formats to replay, those that were asked for or all of them."""
+    """Return the wanted save paths or formats, or all of them if none is named."""
     if is_pair(subject):
         pair = Pair.of(subject)
         every = [one.format for one in exchanges(pair, described)]
@@ -150,24 +150,24 @@ def _names(subject: str, wanted: Sequence[str]) -> Sequence[str]:
 
 
 @dataclass(frozen=True)
-class Told:
-    """A replay in words, and the verdicts of the defects that it showed."""
+class ReplayOutcome:
+    """The printed text of a replay, and the verdicts of the defects that it found."""
 
     text: str
     verdicts: frozenset[Verdict]
 
 
-def told(
+def replay_reference(
     reference: str,
     runs: Sequence[Path],
     subject: str | None,
     paths: Sequence[str],
     limits: Limits,
-) -> Told:
-    """Replay a case where it was seen, or on the subject and paths given, and tell of it.
+) -> ReplayOutcome:
+    """Replay the case of an id or a file, on the given subject and paths or where it was found.
 
     Raises:
-        NotBuiltIn: it was seen on a subject that is not built in, and none is given.
+        NotBuiltIn: it was found on a subject that is not built in, and no subject is given.
     """
     known = recorded(reference, runs)
     name = subject or _built_in(known.subject or "reference", reference)
@@ -178,23 +178,23 @@ def told(
     for path, report in replayed:
         lines += [f"{name} {path}", *_lines(report), ""]
     verdicts = (verdict for _, report in replayed for verdict in _verdicts(report))
-    return Told("\n".join(lines), frozenset(verdicts))
+    return ReplayOutcome("\n".join(lines), frozenset(verdicts))
 
 
 def _verdicts(report: Report) -> Iterator[Verdict]:
-    """Yield those of defects; where the subject raised before a save, that nothing was shown."""
+    """Yield the verdicts of defects; a harness error if the subject raised before the save."""
     yield from (judgement.verdict for judgement in report.judgements if judgement.defects)
     if report.unsupported and report.fault:
         yield Verdict.HARNESS_ERROR
 
 
 def _built_in(name: str, reference: str) -> str:
-    """Return the subject's name; a run may come from anyone, and others' subjects are code."""
+    """Return the name if it is built in: a run may come from anyone, and a subject is code."""
     pair = Pair.of(name)
     if not {pair.writer, pair.reader or pair.writer} <= subjects.SUBJECTS.keys():
         raise NotBuiltIn(
-            f"case {reference!r} was seen on {name!r}, which is not built in; to run its code, say "
-            f"so: --subject {shlex.quote(name)}"
+            f"case {reference!r} was found on {name!r}, which is not built in; to run its code, "
+            f"pass --subject {shlex.quote(name)}"
         )
     return name
 

@@ -1,4 +1,4 @@
-"""Repro: a stand-alone program that shows a recorded finding, run before it is handed out."""
+"""Repro: a stand-alone program that reproduces a recorded finding, and is run before printing."""
 
 import os
 import re
@@ -25,13 +25,13 @@ from saveproof.reports.wording import printable
 from saveproof.strategies.case import Case
 
 SECONDS = 300.0
-"""How long a script may take."""
+"""Time limit of a script."""
 
 RUNS = 2
-"""How often a script is run before it is handed out."""
+"""How often a script must reproduce the finding before it is printed."""
 
 FORMATS = ("script", "issue")
-"""What a finding is shown as: the program alone, or an issue for the framework's maintainers."""
+"""Output formats: the program alone, or an issue for the framework's maintainers."""
 
 _IMPORTS = {
     "json.": "import json",
@@ -41,11 +41,11 @@ _IMPORTS = {
     "get_context(": "from multiprocessing import get_context",
     "Path(": "from pathlib import Path",
 }
-"""What the standard library's modules are recognised by."""
+"""Import statement by the text whose presence in a script requires it."""
 
 
 class NotConfirmed(RuntimeError):
-    """The script was run and did not show the finding."""
+    """The script was run and did not reproduce the finding."""
 
 
 def confirmed(
@@ -55,14 +55,14 @@ def confirmed(
     *,
     format: str = FORMATS[0],
 ) -> str:
-    """Return the script of a finding of runs, by the case's id and place; it was run, and shows it.
+    """Return a script that reproduces a finding, after running it to confirm.
 
-    As an `issue` it is Markdown to paste: a title, the program, expected, found and versions.
+    The format `issue` is Markdown to paste: a title, the program, expected, found and versions.
 
     Raises:
         NoSuchCase: the runs have no such finding.
-        NotReproducible: no script is known for the subject or for this kind of finding.
-        NotConfirmed: the script does not show the finding; the message holds its output.
+        NotReproducible: this subject or this kind of finding has no script.
+        NotConfirmed: the script does not reproduce the finding; the message holds its output.
     """
     result, finding = replay.found(reference, runs, at)
     case, subject = replay.case_of(finding), result.subject
@@ -77,16 +77,16 @@ def confirmed(
 def script(
     case: Case, subject: str, path: str, check: str, defect: Defect, *, ran: str = ""
 ) -> str:
-    """Return a program that ends with an exception, which tells what was expected and found.
+    """Return a program that ends with an exception, which states what was expected and found.
 
-    Its docstring says on what it `ran`.
+    `ran` is a sentence for its docstring: the versions that it was run on.
 
     Raises:
-        NotReproducible: no script is known for the subject, the check or this kind of finding.
-        NotSource: the case or the finding names what no program can say.
+        NotReproducible: this subject, check or kind of finding has no script.
+        NotSource: the case or the finding holds a name or value that source code can't express.
     """
     scenes = plot(case, subject, path, check, defect)
-    where = f"Not so for {subject} through {path}: {defect.message}."
+    where = f"False for {subject} on {path}: {defect.message}."
     origin = f"saveproof, {check}, case {case.id}."
     opening = docstring(_statement(check), " ".join(filter(None, (where, ran, origin))))
     main = [*indented(scenes.body)] if scenes.parallel else scenes.body
@@ -112,12 +112,12 @@ def issue(text: str, result: Result, defect: Defect) -> str:
 
 
 def versions(subject: str) -> Mapping[str, str]:
-    """Return the versions of the packages that a built-in subject rests on, NumPy among them."""
+    """Return the versions of the packages that a built-in subject needs, and of NumPy."""
     return {**scripted(subject).environment(), "numpy": environment.version("numpy")}
 
 
 def confirm(text: str, *, subject: str, raises: str = Plot.raises) -> None:
-    """Run the script in a process and folder of its own, with a memory limit.
+    """Run the script in its own process and folder, with a memory limit.
 
     Raises:
         NotConfirmed: it does not end with exit code 1 and an exception of that class.
@@ -137,7 +137,7 @@ def confirm(text: str, *, subject: str, raises: str = Plot.raises) -> None:
                 preexec_fn=partial(limit_memory, MEMORY),
             )
         except subprocess.TimeoutExpired as expired:
-            raise NotConfirmed(f"the script took more than {SECONDS:g} s:\n{text}") from expired
+            raise NotConfirmed(f"the script ran for more than {SECONDS:g} s:\n{text}") from expired
     name = re.escape(raises.removeprefix("builtins."))
     if done.returncode != 1 or not re.search(rf"^{name}(:|$)", done.stderr, re.MULTILINE):
         raise NotConfirmed(
@@ -147,7 +147,10 @@ def confirm(text: str, *, subject: str, raises: str = Plot.raises) -> None:
 
 
 def _environment(subject: str) -> dict[str, str]:
-    """Return this process's environment without what would let our packages in."""
+    """Return this process's environment without variables that would make `saveproof` importable.
+
+    The reference's scripts import it, and so keep it.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -176,7 +179,7 @@ def _machine() -> Mapping[str, str]:
 
 
 def _head(subject: str, scenes: Plot, program: Lines) -> Lines:
-    """Return the imports, and what must be said before a framework is imported or used."""
+    """Return the imports and the settings that must precede the framework's import or use."""
     dialect, module = scripted(subject).dialect, scripted(subject).module
     backend = [f'os.environ["KERAS_BACKEND"] = "{dialect.backend}"', ""] if dialect.backend else []
     used = [*backend, *program]

@@ -1,4 +1,4 @@
-"""A subject in no need of saveproof: linear regression, served over the protocol of JSON lines.
+"""A subject that does not import saveproof: linear regression, served as JSON lines.
 
 saveproof run "exec:python examples/linear_server.py" --kind sequential
 """
@@ -33,39 +33,39 @@ PATH = {
 }
 
 MODELS: dict[int, Json] = {}
-"""Models by the number that the other side knows them by."""
+"""Models by number; the client refers to a model by its number."""
 
 
 class Unsupported(Exception):
     """The case asks for more than one Dense layer trained on batches."""
 
 
-def held(model: Json) -> int:
-    """Return the number of a new model: features, outputs, kernel, momentum and steps."""
+def stored(model: Json) -> int:
+    """Store a model (outputs, kernel, momentum and steps) and return its number."""
     number = len(MODELS) + 1
     MODELS[number] = model
     return number
 
 
 def doubles(values: Sequence[float], shape: Sequence[int]) -> Json:
-    """Return an array of float64 as the protocol has it."""
+    """Return a float64 array in the protocol's encoding."""
     data = base64.b64encode(array("d", values).tobytes()).decode()
     return {"__array__": {"dtype": "float64", "shape": shape, "data": data}}
 
 
-def matrix(told: Json) -> list[tuple[float, ...]]:
-    """Return the rows of an array of float32, whatever its shape beyond the first axis."""
-    told = told["__array__"]
-    if told["dtype"] != "float32":
-        raise Unsupported(f"only float32 is offered, not {told['dtype']}")
-    data = base64.b64decode(told["data"])
+def matrix(encoded: Json) -> list[tuple[float, ...]]:
+    """Return the rows of a float32 array, with all axes after the first flattened."""
+    found = encoded["__array__"]
+    if found["dtype"] != "float32":
+        raise Unsupported(f"expected a float32 array, found {found['dtype']}")
+    data = base64.b64decode(found["data"])
     flat = struct.unpack(f"<{len(data) // 4}f", data)
-    width = len(flat) // told["shape"][0]
+    width = len(flat) // found["shape"][0]
     return [flat[start : start + width] for start in range(0, len(flat), width)]
 
 
 def outputs(model: Json, rows: Sequence[Sequence[float]]) -> list[list[float]]:
-    """Return the linear map of the rows."""
+    """Return the product of the rows and the kernel."""
     n = model["outputs"]
     return [
         [sum(x * model["kernel"][i * n + j] for i, x in enumerate(row)) for j in range(n)]
@@ -74,7 +74,7 @@ def outputs(model: Json, rows: Sequence[Sequence[float]]) -> list[list[float]]:
 
 
 def describe(_: Json) -> Json:
-    """Tell of the subject and its one save path."""
+    """Describe the subject and its one save path."""
     version = ".".join(map(str, sys.version_info[:3]))
     return {
         "protocol": 1,
@@ -85,23 +85,23 @@ def describe(_: Json) -> Json:
 
 
 def build(request: Json) -> int:
-    """Make a model whose weights hang on the case's seed."""
+    """Build a model whose weights are drawn from the case's seed."""
     architecture = request["case"]["architecture"]
     if [layer["class_name"] for layer in architecture["layers"]] != ["Dense"]:
-        raise Unsupported("one Dense layer is all that there is")
+        raise Unsupported("expected a model of one Dense layer")
     features = architecture["inputs"][0]["shape"][-1]
     units = architecture["layers"][0]["config"]["units"]
     draw = random.Random(request["case"]["seed"])
     kernel = [draw.uniform(-1, 1) for _ in range(features * units)]
     model = {"outputs": units, "kernel": kernel, "momentum": [0.0] * len(kernel), "steps": 0}
-    return held(model)
+    return stored(model)
 
 
 def perform(request: Json) -> list[Json]:
     """Train on batches: momentum 0.9, learning rate 0.01, mean squared error."""
     model, event = MODELS[request["model"]], request["event"]
     if event["event"] != "train_on_batch":
-        raise Unsupported(f"only training on batches is offered, not {event['event']}")
+        raise Unsupported(f"expected the event train_on_batch, found {event['event']}")
     x, y = matrix(request["rows"]["inputs"][0]), matrix(request["rows"]["targets"][0])
     errors = [
         [found - wanted for found, wanted in zip(*pair, strict=True)]
@@ -118,13 +118,13 @@ def perform(request: Json) -> list[Json]:
 
 
 def predict(request: Json) -> list[Json]:
-    """Return the outputs, one array an output."""
+    """Return one array for each output."""
     rows = outputs(MODELS[request["model"]], matrix(request["inputs"][0]))
     return [doubles([y for row in rows for y in row], [len(rows), len(rows[0])])]
 
 
 def snapshot(request: Json) -> Json:
-    """Tell everything of a model, by facet, as pairs of a name and a value."""
+    """Return the state of a model, by facet, as pairs of a name and a value."""
     model = MODELS[request["model"]]
     shape = [len(model["kernel"]) // model["outputs"], model["outputs"]]
     return {
@@ -135,7 +135,7 @@ def snapshot(request: Json) -> Json:
 
 
 def save(request: Json) -> str:
-    """Write the model as JSON, beside the target."""
+    """Write the model as JSON, and return the file."""
     source = request["target"] + ".json"
     Path(source).write_text(json.dumps(MODELS[request["model"]]), encoding="utf-8")
     return source
@@ -143,11 +143,11 @@ def save(request: Json) -> str:
 
 def load(request: Json) -> int:
     """Read a model back."""
-    return held(json.loads(Path(request["source"]).read_text(encoding="utf-8")))
+    return stored(json.loads(Path(request["source"]).read_text(encoding="utf-8")))
 
 
 def nothing(_: Json) -> None:
-    """Do nothing: there is nothing to seed or to compile, and models are small."""
+    """Do nothing: this subject needs no seed and no compilation, and its models stay in memory."""
 
 
 CALLS = {
@@ -165,11 +165,11 @@ CALLS = {
 
 
 def answer(line: str) -> Json:
-    """Return the answer to one line."""
+    """Return the answer to one request line."""
     request = json.loads(line)
     try:
         return {"result": CALLS[request["call"]](request)}
-    except Exception as error:  # noqa: BLE001 - whatever was raised is the caller's answer
+    except Exception as error:  # noqa: BLE001 - the caller gets every exception as an answer
         kind = f"builtins.{type(error).__name__}"
         unsupported = isinstance(error, Unsupported)
         return {"error": {"kind": kind, "message": str(error), "unsupported": unsupported}}

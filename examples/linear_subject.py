@@ -1,4 +1,4 @@
-"""A subject of one's own: linear regression with momentum, saved as `.npz`.
+"""An example of a subject: linear regression with momentum, saved as `.npz`.
 
 saveproof run examples.linear_subject:Linear --kind sequential
 """
@@ -43,14 +43,14 @@ class Npz:
         np.savez(source, kernel=model.kernel, momentum=model.momentum, steps=model.steps)
         return source
 
-    def load(self, source: Path, case: Case) -> Model:  # noqa: ARG002 - the file says it all
+    def load(self, source: Path, case: Case) -> Model:  # noqa: ARG002 - the file is enough
         """Read the arrays back."""
         with np.load(source) as arrays:
             return Model(arrays["kernel"], arrays["momentum"], arrays["steps"])
 
 
 class Linear:
-    """Trains on batches; everything else that a case may ask for is unsupported."""
+    """Supports one Dense layer and training on batches; other cases are unsupported."""
 
     name = "linear"
     path = Npz()
@@ -64,23 +64,23 @@ class Linear:
         return [self.path]
 
     def seed(self, seed: int) -> None:
-        """Nothing is drawn from the process-wide generators."""
+        """Do nothing: the subject does not use global random generators."""
 
     def build(self, case: Case, *, built: bool = True) -> Model:  # noqa: ARG002 - always built
-        """Return a model whose weights hang on the case's seed."""
+        """Return a model whose weights are drawn from the case's seed."""
         if [layer.class_name for layer in case.architecture.layers] != ["Dense"]:
-            raise Unsupported("one Dense layer is all that there is")
+            raise Unsupported("expected a model of one Dense layer")
         shape = (case.architecture.inputs[0].shape[-1], case.architecture.layers[0].config["units"])
         kernel = np.random.default_rng(case.seed).normal(size=shape)
         return Model(kernel, np.zeros(shape))
 
     def compile(self, model: Model, case: Case) -> None:
-        """There is nothing to compile."""
+        """Do nothing: the model needs no compilation."""
 
     def perform(self, model: Model, event: AnyEvent, rows: Rows | None) -> Logs:
         """Train on batches: momentum 0.9, learning rate 0.01, mean squared error."""
         if not isinstance(event, TrainOnBatch) or rows is None:
-            raise Unsupported(f"only training on batches is offered, not {type(event).__name__}")
+            raise Unsupported(f"expected the event TrainOnBatch, found {type(event).__name__}")
         x, y = rows.inputs[0], rows.targets[0]
         error = x @ model.kernel - y.reshape(len(x), -1)
         model.momentum = 0.9 * model.momentum - 0.01 * x.T @ error / len(x)
@@ -89,7 +89,7 @@ class Linear:
         return [{"loss": float(np.mean(error**2))}]
 
     def predict(self, model: Model, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return the linear map of the inputs."""
+        """Return the product of the inputs and the kernel."""
         return [inputs[0] @ model.kernel]
 
     def snapshot(self, model: Model) -> Snapshot:

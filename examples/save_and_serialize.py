@@ -3,9 +3,9 @@
     python examples/save_and_serialize.py saveproof.reference_impl
     python examples/save_and_serialize.py tf_keras
 
-Every assertion of the guide must hold. After it comes the question that the guide leaves out: is
-the training after a resume, step by step and to the last bit, the training without a save? And is
-a model without weights refused? The answer stands behind the path's name.
+Every assertion of the guide must hold. The program also tests what the guide leaves out: whether
+training after a resume gives the same losses, to the last bit, as training without a save, and
+whether a model without weights is refused. It prints True or False after the path's name.
 """
 
 import sys
@@ -71,7 +71,7 @@ def compiled(keras: ModuleType, model: Any) -> Any:
 
 @dataclass(frozen=True)
 class Held:
-    """A path whose assertions held; `exact` says whether it also does what the guide leaves out."""
+    """A path whose assertions are true; `exact` is the result of the test beyond the guide."""
 
     path: str
     exact: bool | None = None
@@ -191,7 +191,7 @@ def _same_predictions(predictions: np.ndarray, new_predictions: np.ndarray) -> N
 
 
 def guide(keras: ModuleType, folder: Path) -> Iterator[Held]:
-    """Run the guide with the module, and yield each path whose assertions have held."""
+    """Run the guide with the module, and yield each path whose assertions hold."""
     data, (test, _) = digits()
     for part in (whole_model, architecture, weights, subclassed):
         yield from part(keras, data, test, folder)

@@ -1,1 +1,1 @@
-"""What a save leaves when it is killed, or the disk fails, at any of its operations."""
+"""Fault injection: kills a save, or makes the disk fail, at each of its operations."""

@@ -1,6 +1,6 @@
-"""`python -m faults`: every fault at every operation of a save in every format, and what was left.
+"""`python -m faults` tries every fault at every operation of a save, in every format.
 
-It exits with 1 if anything was lost.
+It prints a table of what each save left, and exits with 1 if anything was lost.
 """
 
 import argparse
@@ -15,20 +15,20 @@ from faults.operations import Disk, Kind
 from faults.saves import FORMATS, UNITS, Format, Lost, check, prepared, save_under
 
 LIMITS = 12
-"""Lengths of a file, from nothing to nearly enough, to which the system itself holds a save."""
+"""Number of file size limits to try, from 0 to nearly the size of the longest file."""
 
 
 def outcomes(
     way: Format, folder: Path, units: int, kind: Kind, *, over: bool
 ) -> Iterator[str | Lost]:
-    """Yield what is there after the fault at each operation, in order: 'old', 'new' or 'none'.
+    """Yield which save can be loaded after a fault at each operation: 'old', 'new' or 'none'.
 
     Args:
         way: the format.
-        folder: to save in; it is made anew each time.
+        folder: the folder for the saves; it is made anew for each.
         units: the size of the model.
         kind: the fault.
-        over: whether there is an old save.
+        over: whether an old save exists.
     """
     for number in _numbers(way, folder, units, kind, over=over):
         prepared(folder, way, units, over=over)
@@ -40,7 +40,7 @@ def outcomes(
 
 
 def _numbers(way: Format, folder: Path, units: int, kind: Kind, *, over: bool) -> Iterator[int]:
-    """Yield the operations of a save that nothing disturbs, or lengths up to its longest file's."""
+    """Yield the numbers of a save's operations, or size limits up to its longest file."""
     prepared(folder, way, units, over=over)
     _, count = save_under(Disk(), way, folder, units)
     longest = max(file.stat().st_size for file in folder.rglob("*") if file.is_file())
@@ -48,12 +48,12 @@ def _numbers(way: Format, folder: Path, units: int, kind: Kind, *, over: bool) -
 
 
 def main() -> None:
-    """Go through what was asked for, or everything, and print the table."""
+    """Try the faults on the formats given, or on all, and print the table."""
     parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
-    parser.add_argument("formats", nargs="*", help=f"of {list(FORMATS)}; all by default")
+    parser.add_argument("formats", nargs="*", help=f"any of {list(FORMATS)}; default: all")
     names = parser.parse_args().formats or list(FORMATS)
     if unknown := sorted(set(names) - set(FORMATS)):
-        parser.error(f"no format {unknown}; there are {list(FORMATS)}")
+        parser.error(f"expected formats of {list(FORMATS)}, found {unknown}")
     lost: list[Lost] = []
     print("| format | size | over | fault | runs | old | new | none | lost |")
     print("|:--|:--|:--|:--|--:|--:|--:|--:|--:|")

@@ -1,7 +1,7 @@
-"""The operations of a save on the disk, counted, and a fault at one of them.
+"""Counts the disk operations of a save, and injects a fault at one of them.
 
-All that the reference does to a disk it does by functions of `os` and one call for exchanging two
-folders; reading apart, a trace of the system calls of a save shows no others.
+The reference changes a disk only through functions of `os` and one call that exchanges two
+folders; a trace of the system calls of a save shows no other writes.
 """
 
 import errno
@@ -21,14 +21,14 @@ NAMES = (
     *("open", "write", "fsync", "replace", "rename"),
     *("unlink", "mkdir", "rmdir", "fchmod", "chmod"),
 )
-"""The functions of `os` that change a disk, or tell that it was changed."""
+"""The functions of `os` that change a disk or flush changes to it."""
 
 FREEING = ("unlink", "rmdir")
-"""Those that work on a disk that is full."""
+"""The functions that work on a full disk."""
 
 
 class Kind(Enum):
-    """What goes wrong at an operation."""
+    """The faults that can be injected."""
 
     KILL = "killed before"
     TORN = "killed within"
@@ -50,11 +50,11 @@ _LASTING = (Kind.FULL, Kind.BROKEN)
 
 @dataclass
 class Disk:
-    """Counts operations, and has one go wrong.
+    """Counts operations, and makes one of them fail.
 
     Attributes:
-        kind: what goes wrong, None for nothing.
-        number: at which operation, counted from 0; of a limit, that of the bytes.
+        kind: the fault; None for no fault.
+        number: the operation that fails, counted from 0; for `LIMIT`, the file size in bytes.
         seen: the names of the operations so far.
     """
 
@@ -63,7 +63,7 @@ class Disk:
     seen: list[str] = field(default_factory=list)
 
     def operation(self, name: str, do: Callable[..., Any], arguments: Sequence[Any]) -> Any:
-        """Do an operation, or have it go wrong."""
+        """Perform an operation, or inject the fault."""
         number = len(self.seen)
         self.seen.append(name)
         if self.kind in _LASTING and number > self.number:
@@ -81,7 +81,7 @@ class Disk:
 
 @contextmanager
 def watched(disk: Disk) -> Iterator[None]:
-    """Have all operations of this process go through the disk."""
+    """Route all disk operations of this process through `disk`."""
 
     def through(name: str, do: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *arguments, **named: disk.operation(
@@ -93,7 +93,7 @@ def watched(disk: Disk) -> Iterator[None]:
     patches.append(mock.patch.object(writer, "_exchanged", through("exchange", exchange)))
     for patch in patches:
         patch.start()
-    if disk.kind is Kind.LIMIT:  # the system's own, for all that this process still does
+    if disk.kind is Kind.LIMIT:  # a limit of the system, which lasts until the process ends
         resource.setrlimit(resource.RLIMIT_FSIZE, (disk.number, resource.RLIM_INFINITY))
     try:
         yield

@@ -1,4 +1,4 @@
-"""One save of one format in a process of its own, and what must hold of the folder afterwards."""
+"""Runs one save in a child process, and checks the folder afterwards."""
 
 import os
 import shutil
@@ -17,20 +17,20 @@ from saveproof import reference_impl as keras
 Model = Any
 
 UNITS = {"small": 4, "large": 700}
-"""Of three layers: a few hundred bytes, and 2 MB for each array."""
+"""Units of each of the three layers: arrays of less than 100 bytes, or of 2 MB."""
 
 OLD, NEW = 1.0, 2.0
 
 
 @dataclass(frozen=True)
 class Format:
-    """How a model is saved in a format, and what of it is back then.
+    """A format: how to save a model, and how to load its weights.
 
     Attributes:
-        name: of the target.
-        save: writes a model there.
-        load: returns the weights that are there.
-        own: the names of what a save leaves in the target's folder, beside the target.
+        name: the file name of the target.
+        save: saves a model to the target.
+        load: returns the weights that the target holds.
+        own: the names of other files that a save writes beside the target.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Format:
 
 
 def model_of(value: float, units: int) -> Model:
-    """Return a model all weights of which have a value."""
+    """Return a model whose weights all have the given value."""
     keras.backend.clear_session()
     dense = [keras.layers.Dense(units, name=f"dense_{number}") for number in range(3)]
     model = keras.Sequential([keras.Input((units,)), *dense], name="faulty")
@@ -71,14 +71,14 @@ FORMATS: Mapping[str, Format] = {
 }
 
 MINE = ("notes.txt", "ck.notes")
-"""What else lies in the folder of the target, and must stay."""
+"""Other files in the target's folder, which a save must not touch."""
 
 MINE_WITHIN = ("sm/notes.txt", "sm/assets/words.txt", "sm/logs/events")
-"""The same in a SavedModel's folder."""
+"""Other files in the folder of a SavedModel, which a save must not touch."""
 
 
 class End(IntEnum):
-    """How the process of a save ended; a negative number is a signal."""
+    """Exit codes of a save's process; a negative exit code is a signal."""
 
     SAVED = 0
     REFUSED = 3
@@ -87,11 +87,11 @@ class End(IntEnum):
 
 
 class Lost(AssertionError):
-    """Something is wrong after a save; the message says what."""
+    """A save lost something; the message says what."""
 
 
 def prepared(folder: Path, way: Format, units: int, *, over: bool) -> None:
-    """Make a folder with files of a user, and an old save if there is to be one."""
+    """Make a folder with other files and, if `over`, with an old save."""
     shutil.rmtree(folder, ignore_errors=True)
     within = MINE_WITHIN if way.name == "sm" and over else ()
     if over:
@@ -103,9 +103,9 @@ def prepared(folder: Path, way: Format, units: int, *, over: bool) -> None:
 
 
 def save_under(disk: Disk, way: Format, folder: Path, units: int) -> tuple[int, int]:
-    """Save in a child process on such a disk; return how it ended, after how many operations.
+    """Save in a child process on the disk; return its exit code and number of operations.
 
-    A process that was killed does not tell the latter.
+    The number is 0 if the process was killed.
     """
     model = model_of(NEW, units)
     reading, writing = os.pipe()
@@ -113,12 +113,12 @@ def save_under(disk: Disk, way: Format, folder: Path, units: int) -> tuple[int, 
     if child == 0:
         _save_and_exit(disk, way, model, folder, writing)
     os.close(writing)
-    with open(reading, "rb") as told:  # noqa: PTH123 (a pipe)
-        count = int(told.read() or b"0")
+    with open(reading, "rb") as pipe:  # noqa: PTH123 (a pipe)
+        count = int(pipe.read() or b"0")
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), count
 
 
-def _save_and_exit(disk: Disk, way: Format, model: Model, folder: Path, told: int) -> None:
+def _save_and_exit(disk: Disk, way: Format, model: Model, folder: Path, pipe: int) -> None:
     end = End.OTHER
     try:
         with watched(disk):
@@ -127,24 +127,24 @@ def _save_and_exit(disk: Disk, way: Format, model: Model, folder: Path, told: in
     except OSError as error:
         end = End.REFUSED if str(folder) in str(error) else End.UNNAMED
     finally:
-        os.write(told, str(len(disk.seen)).encode())
+        os.write(pipe, str(len(disk.seen)).encode())
         os._exit(end)
 
 
 def check(end: int, way: Format, folder: Path, units: int, *, over: bool) -> str:
-    """Return which save is in the folder: 'old', 'new' or 'none'.
+    """Return which save the folder holds: 'old', 'new' or 'none'.
 
     Raises:
-        Lost: if it is none of them, or something else is lost, now or after another save.
+        Lost: the save can't be loaded, or another file is lost, now or after the next save.
     """
     if end not in (End.SAVED, End.REFUSED, -signal.SIGKILL):
         how = End(end).name if end > 0 else signal.Signals(-end).name
         raise Lost(f"the process ended with {how}")
     found = _found(way, folder, units)
     if end == End.SAVED and found != "new":
-        raise Lost(f"it said that it saved, and what is there is {found}")
+        raise Lost(f"expected the new save after a success, found {found!r}")
     if found == "none" and over:
-        raise Lost("the old save is gone")
+        raise Lost("the old save is gone, and there is no new one")
     within = MINE_WITHIN if way.name == "sm" and over else ()
     texts = {file.read_bytes() for file in folder.rglob("*") if file.is_file()}
     if lost := [name for name in (*MINE, *within) if name.encode() not in texts]:
@@ -154,10 +154,10 @@ def check(end: int, way: Format, folder: Path, units: int, *, over: bool) -> str
 
 
 def _check_next(way: Format, folder: Path, units: int, within: tuple[str, ...]) -> None:
-    """Save again, and find everything in its place and nothing beside it."""
+    """Save again, and check that all files are in place and that no other file is left."""
     way.save(model_of(NEW, units), folder / way.name)
     if _found(way, folder, units) != "new":
-        raise Lost("the next save is not there")
+        raise Lost("a load after the next save does not give the new model")
     moved = [
         name
         for name in (*MINE, *within)
@@ -166,7 +166,7 @@ def _check_next(way: Format, folder: Path, units: int, within: tuple[str, ...]) 
     names = {file.name for file in folder.iterdir()} - set(MINE) - set(way.own)
     left = sorted(name for name in names if name.startswith(".") or not name.startswith(way.name))
     if moved or left or (way.name == "ck" and len(names) != 2):
-        raise Lost(f"after the next save {moved} are not in their place, {sorted(names)} are left")
+        raise Lost(f"after the next save, {moved} are missing or changed; found {sorted(names)}")
 
 
 def _found(way: Format, folder: Path, units: int) -> str:
@@ -177,7 +177,7 @@ def _found(way: Format, folder: Path, units: int) -> str:
     try:
         values = {float(value) for weight in way.load(target, units) for value in np.unique(weight)}
     except (OSError, ValueError, AssertionError) as error:
-        raise Lost(f"what is there can't be loaded: {type(error).__name__}: {error}") from error
+        raise Lost(f"the save can't be loaded: {type(error).__name__}: {error}") from error
     if values not in ({OLD}, {NEW}):
-        raise Lost(f"what is there has the values {sorted(values)}")
+        raise Lost(f"the loaded weights mix the values {sorted(values)}")
     return "old" if values == {OLD} else "new"

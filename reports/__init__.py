@@ -1,1 +1,1 @@
-"""Records of a run, and their renderings."""
+"""Records of a run, and the reports that are rendered from them."""

@@ -1,4 +1,4 @@
-"""The report as a badge: one small SVG."""
+"""The badge: a run's headline as a small SVG."""
 
 from saveproof.reports.matrix import Matrix
 from saveproof.reports.records import UNEXPECTED, Verdict

@@ -1,4 +1,4 @@
-"""The defects of a run by their cause: each unexpected one, each kind of gap, each known issue."""
+"""Groups the defects of a run by cause, for the sections of a report."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from saveproof.reports.records import SEVERITY, UNEXPECTED, Verdict
 
 @dataclass(frozen=True)
 class Cause:
-    """What one cause shows as: for each check and key, the defect in every cell that has it.
+    """Defects with one cause: for each check and key, the defect in every cell that has it.
 
-    An unexpected defect is a cause of its own. A gap's is the kind of state that was lost, whatever
-    the layer; a known issue's is its statement. Causes reach over subjects.
+    Each unexpected defect is a separate cause. The cause of a gap is the kind of state that was
+    lost, in any layer; the cause of a known issue is its reason. A cause may span subjects.
     """
 
     verdict: Verdict
@@ -22,13 +22,13 @@ class Cause:
 
     @property
     def smallest(self) -> CellDefect:
-        """The defect with the smallest case that can be run again."""
+        """The defect with the smallest case, if possible one that can be replayed."""
         every = (defect for same in self.defects for defect in same)
         return min(every, key=lambda d: (not d.finding.case_id, len(d.finding.drawing)))
 
     @property
     def places(self) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
-        """Kinds of model by subject and save path."""
+        """Kinds of model, by subject and by save path."""
         found: dict[str, dict[str, tuple[str, ...]]] = {}
         for same in self.defects:
             for defect in same:
@@ -39,18 +39,18 @@ class Cause:
 
     @property
     def checks(self) -> tuple[str, ...]:
-        """The names of the checks that see it."""
+        """The names of the checks that find it."""
         return tuple(dict.fromkeys(same[0].check.name for same in self.defects))
 
     @property
     def findings(self) -> int:
-        """How many findings it has in the run's event file."""
+        """The number of its findings in the event file."""
         return sum(len(defect.kinds) for same in self.defects for defect in same)
 
 
 @dataclass(frozen=True)
 class Section:
-    """The causes of one section of a report. `defects` counts as the headline does."""
+    """The causes in one section of a report; `defects` is the number in the headline."""
 
     name: str
     meaning: str
@@ -59,20 +59,20 @@ class Section:
 
     @property
     def title(self) -> str:
-        """The section's name and its figures."""
+        """The section's name, its number of defects and its number of causes."""
         causes = len(self.causes)
-        of = "" if causes == self.defects else f", of {causes} cause{'' if causes == 1 else 's'}"
-        return f"{self.name}: {self.defects}{of}"
+        by = "" if causes == self.defects else f" from {causes} cause{'' if causes == 1 else 's'}"
+        return f"{self.name}: {self.defects}{by}"
 
 
 SECTIONS: Mapping[str, tuple[str, frozenset[Verdict]]] = {
-    "Unexpected": ("A documented promise is broken, or the run itself went wrong.", UNEXPECTED),
+    "Unexpected": ("A documented promise is broken, or the run itself failed.", UNEXPECTED),
     "Gaps": (
-        "An exact resume needs it, no document promises it; it does not fail the run.",
+        "State that an exact resume needs and no document promises; gaps do not fail the run.",
         frozenset({Verdict.GAP}),
     ),
     "Known issues": (
-        "Reduced, confirmed and listed; they do not fail the run.",
+        "Already confirmed and listed; they do not fail the run.",
         frozenset({Verdict.KNOWN}),
     ),
 }
@@ -80,7 +80,7 @@ SECTIONS: Mapping[str, tuple[str, frozenset[Verdict]]] = {
 
 
 def sections(matrix: Matrix) -> tuple[Section, ...]:
-    """Return what was found: what is unexpected first, then gaps, then known issues."""
+    """Return the sections that have defects: unexpected ones, then gaps, then known issues."""
     found = (defect for sheet in matrix.sheets for same in sheet.defects for defect in same)
     every = sorted(found, key=lambda defect: SEVERITY.index(defect.verdict))
     return tuple(
@@ -100,8 +100,8 @@ def _causes(defects: Iterable[CellDefect]) -> tuple[Cause, ...]:
     for defect in defects:
         same = by_cause.setdefault(_cause(defect), {})
         same.setdefault(defect.identity, []).append(defect)
-    gathered = [tuple(tuple(same) for same in found.values()) for found in by_cause.values()]
-    return tuple(Cause(found[0][0].verdict, _title(found), found) for found in gathered)
+    groups = [tuple(tuple(same) for same in found.values()) for found in by_cause.values()]
+    return tuple(Cause(found[0][0].verdict, _title(found), found) for found in groups)
 
 
 def _cause(defect: CellDefect) -> object:
@@ -109,7 +109,7 @@ def _cause(defect: CellDefect) -> object:
     if defect.verdict is Verdict.KNOWN:
         return finding.known
     if defect.verdict is Verdict.GAP:
-        return (_conduct(defect), _root(finding.defect))
+        return (_stateless_check(defect), _root(finding.defect))
     return defect.identity
 
 
@@ -117,8 +117,8 @@ def _root(defect: Defect) -> str:
     return defect.lost_state.facet if defect.lost_state else defect.key
 
 
-def _conduct(defect: CellDefect) -> str:
-    """Return the name of a check that rests on no state: what it sees is another matter."""
+def _stateless_check(defect: CellDefect) -> str:
+    """Return the check's name if it needs no facet: the state is then only part of the cause."""
     return "" if defect.check.facets else defect.check.name
 
 
@@ -130,5 +130,6 @@ def _title(found: Sequence[Sequence[CellDefect]]) -> str:
     if first.verdict is not Verdict.GAP or not lost:
         return first.finding.defect.title
     places = ", ".join(dict.fromkeys(state.place for state in lost if state.place))
-    title = f"{lost[0].facet} not kept" + (f" ({places})" if places else "")
-    return f"{_conduct(first)}: {title}" if _conduct(first) else title
+    title = f"{lost[0].facet} not restored" + (f" ({places})" if places else "")
+    check = _stateless_check(first)
+    return f"{check}: {title}" if check else title

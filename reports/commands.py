@@ -1,4 +1,4 @@
-"""The commands that a report names: a finding's case again, and as a script."""
+"""The commands that a report shows: replay a finding's case, and print it as a script."""
 
 import re
 import shlex
@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from saveproof.reports.records import ENDS, Finding, Place, Verdict
 
 SCRIPTED = ("reference", "tf_keras", "keras", "keras:jax", "keras:tensorflow", "keras:torch")
-"""Subjects that `saveproof repro` writes scripts for: their API is known."""
+"""Subjects for which `saveproof repro` can write scripts."""
 
 CASE_ID = re.compile("[0-9a-f]+")
-"""What a case is called: anything else might be an option of the command."""
+"""The form of a case id; other text could be read as an option of the command."""
 
 UNSCRIPTED = frozenset({*ENDS, Verdict.HARNESS_ERROR})
-"""Verdicts of a process that gave no answer: no script shows one."""
+"""Verdicts of a process that gave no answer, which no script can reproduce."""
 
 
 def commands(finding: Finding, place: Place, sources: Sequence[str]) -> Sequence[str]:
-    """Return the shell commands that run the finding's case again and print it as a script.
+    """Return the shell commands that replay the finding's case and print it as a script.
 
-    There are none without a case's hash, and no script of a subject whose API is not known or of a
-    process that gave no answer.
+    A finding without a case id has no commands. The script is left out for subjects without
+    scripts and for processes that gave no answer.
     """
     if not CASE_ID.fullmatch(finding.case_id):
         return ()

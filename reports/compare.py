@@ -1,4 +1,4 @@
-"""What two runs say differently."""
+"""The comparison of two runs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from saveproof.reports.wording import SYMBOLS, explained, printable, shown
 
 @dataclass(frozen=True)
 class ChangedCell:
-    """A cell whose verdict is another."""
+    """A cell whose verdict changed."""
 
     place: Place
     old: Verdict | None
@@ -21,11 +21,12 @@ class ChangedCell:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the new run says that the old one did not, and the other way round.
+    """The differences between an old and a new run.
 
-    It is of what both have looked at; what one run alone has stands in `dropped`, of the old one,
-    and in `begun`: subject, save path and kind of model, and the check where others are in both.
-    `versions` names packages by subject whose version is another.
+    Defects and verdicts are compared only where both runs have results. `dropped` names what only
+    the old run tested, and `begun` what only the new run tested: subject, save path and kind of
+    model, and the check if both runs have other checks there. `versions` has the subject, package,
+    old and new version of each package that changed.
     """
 
     old: str
@@ -40,13 +41,13 @@ class Comparison:
 
     @property
     def same(self) -> bool:
-        """Whether both runs came to their end and say the same of the same cells."""
+        """Whether both runs are complete and have the same results."""
         differences = (self.added, self.gone, self.dropped, self.begun, self.changed)
         return self.complete and not any(differences)
 
 
 def compare(old: Run, new: Run) -> Comparison:
-    """Return what is new, gone and changed from the old run to the new."""
+    """Return the differences from the old run to the new."""
     before, after = matrix(_shared(old, new)), matrix(_shared(new, old))
     old_defects, new_defects = _defects(before), _defects(after)
     return Comparison(
@@ -65,35 +66,35 @@ def compare(old: Run, new: Run) -> Comparison:
 def comparison_markdown(comparison: Comparison) -> str:
     """Return the comparison as Markdown: defects first, then verdicts, then versions."""
     if comparison.same and not comparison.versions:
-        verdict = "nothing is new, gone or changed"
+        verdict = "no differences"
     else:
         verdict = f"{len(comparison.added)} new, {len(comparison.gone)} gone"
     blocks = [f"# saveproof: {verdict}", escaped(f"From {comparison.old} to {comparison.new}.")]
     if not comparison.complete:
-        blocks.append("> [!CAUTION]\n> A run is incomplete: a missing result is not a pass.")
+        blocks.append("> [!CAUTION]\n> A run is incomplete. A missing result is not a pass.")
     blocks += _block("New defects", (_line(defect) for defect in comparison.added))
-    blocks += _block("Gone", (_line(defect) for defect in comparison.gone))
-    blocks += _block("Not run any more", map(" · ".join, comparison.dropped))
-    blocks += _block("Not run before", map(" · ".join, comparison.begun))
+    blocks += _block("Defects that are gone", (_line(defect) for defect in comparison.gone))
+    blocks += _block("Tested only by the old run", map(" · ".join, comparison.dropped))
+    blocks += _block("Tested only by the new run", map(" · ".join, comparison.begun))
     blocks += _block(
-        "Other verdicts",
+        "Changed verdicts",
         (f"{' · '.join(c.place)}: {shown(c.old)} → {shown(c.new)}" for c in comparison.changed),
     )
     blocks += _block(
-        "Other versions",
+        "Changed versions",
         (f"{subject}: {name} {old} → {new}" for subject, name, old, new in comparison.versions),
     )
     return printable("\n\n".join(blocks)) + "\n"
 
 
 def _shared(run: Run, other: Run) -> Run:
-    """Return the run with the results alone that the other has, too."""
+    """Return the run with only the results that the other run has too."""
     slots = {result.slot for result in other.results}
     return replace(run, results=tuple(r for r in run.results if r.slot in slots))
 
 
 def _alone(run: Run, other: Run) -> tuple[tuple[str, ...], ...]:
-    """Return what the run looked at and the other did not."""
+    """Return what the run tested and the other did not."""
     slots = {result.slot for result in other.results}
     groups = {result.group for result in other.results}
     missing = (result for result in run.results if result.slot not in slots)

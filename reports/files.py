@@ -1,4 +1,4 @@
-"""Files of a run: written whole or not at all, in a folder that belongs to one run."""
+"""Atomic writes of a run's files, and the lock that reserves a folder for one run."""
 
 import fcntl
 from collections.abc import Iterator
@@ -11,53 +11,53 @@ class Claimed(ValueError):
 
 
 class NotWritten(OSError):
-    """A file of a run can't be written: the disk is full, for one."""
+    """A file of a run can't be written, for example because the disk is full."""
 
 
 class Claim:
-    """A folder that belongs to one run, until that lets go of it or its process ends.
+    """A lock that reserves a folder for one run until it is released or its processes have ended.
 
-    Its workers join in, so that the folder is the run's while one of them lives: where the process
-    that has started them is killed, they go on for some seconds.
+    Workers share the lock: if the process that started them is killed, they continue to write for
+    some seconds, and the folder stays reserved.
     """
 
     def __init__(self, folder: Path, *, joins: bool = False) -> None:
-        """Take the folder, which is made if need be; a worker `joins` the run that has it.
+        """Lock the folder, making it if needed; a worker `joins` the lock of its run.
 
         Raises:
-            Claimed: another run has it.
-            NotWritten: it can't be made or written into.
+            Claimed: another run holds the lock.
+            NotWritten: the folder can't be made or written.
         """
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            self._held = (folder / "lock").open("ab")
+            self._lock = (folder / "lock").open("ab")
             try:
-                if not joins:  # nobody else has it, not even in part
-                    fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                fcntl.flock(self._held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                if not joins:  # fails if any process, main or worker, holds the lock
+                    fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(self._lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 self.release()
                 raise Claimed(
-                    f"out: expected a folder of the run's own, found {str(folder)!r} in use by a "
-                    "run that goes on; wait for its end, or name another with --out"
+                    f"out: {str(folder)!r} is in use by another run; wait until it ends, or name "
+                    "another folder with --out"
                 ) from error
 
     def release(self) -> None:
-        """Let go of the folder."""
-        self._held.close()
+        """Release the lock."""
+        self._lock.close()
 
 
 def append_line(file: Path, text: bytes) -> None:
-    """Append a line; half a line that another process has left there is ended first.
+    """Append a line, on a new line even if another process left an unfinished one.
 
     Raises:
-        NotWritten: it can't be written; the file is as it was.
+        NotWritten: the line can't be written; the file is unchanged.
     """
     with writing(file), file.open("a+b", buffering=0) as stream:
         size = stream.seek(0, 2)
         stream.seek(max(0, size - 1))
-        whole = stream.read(1) in (b"", b"\n")
-        left = text + b"\n" if whole else b"\n" + text + b"\n"
+        at_line_start = stream.read(1) in (b"", b"\n")
+        left = text + b"\n" if at_line_start else b"\n" + text + b"\n"
         try:
             while left:
                 left = left[stream.write(left) :]
@@ -67,10 +67,10 @@ def append_line(file: Path, text: bytes) -> None:
 
 
 def write(file: Path, content: bytes) -> None:
-    """Write a file beside its place, and put it there when it is whole.
+    """Write a file atomically, through a temporary file beside it.
 
     Raises:
-        NotWritten: it can't be written; what was there before stays.
+        NotWritten: the file can't be written; an earlier file stays unchanged.
     """
     aside = file.with_name(f"{file.name}.partial")
     with writing(file):
@@ -85,15 +85,15 @@ def write(file: Path, content: bytes) -> None:
 
 @contextmanager
 def writing(file: Path) -> Iterator[None]:
-    """Have an error of the system say what can't be written, and what to do.
+    """Turn an error of the system into one that names the file and says what to do.
 
     Raises:
-        NotWritten: there was one.
+        NotWritten: the block raised an `OSError`.
     """
     try:
         yield
     except OSError as error:
         raise NotWritten(
-            f"{file}: can't be written: {error.strerror or error}; make room, or name another "
-            "folder with --out"
+            f"{file}: can't be written: {error.strerror or error}; free some space, or name "
+            "another folder with --out"
         ) from error

@@ -1,4 +1,4 @@
-"""What a check found, as typed records: keys and titles are derived from their fields."""
+"""Defects as typed records; their keys and titles are derived from the fields."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -7,7 +7,7 @@ import msgspec
 
 
 class Change(StrEnum):
-    """How an entry that was found differs from the one that was expected."""
+    """How an entry differs from the expected one."""
 
     MISSING = "missing"
     UNEXPECTED = "unexpected"
@@ -23,17 +23,17 @@ CHANGES: Mapping[str, str] = {
     Change.DTYPE: "another dtype",
     Change.ORDER: "another order",
 }
-"""Changes in words, where one word will not do."""
+"""Phrases for changes that the value alone does not explain."""
 
 LOST = "lost"
-"""What an entry is where every change of it is one defect."""
+"""The one word for every change of an entry, where all its changes are one defect."""
 
 
 class Difference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What was expected in one place, and what was found there instead, as text.
+    """The expected and the found value in one place, as text.
 
-    `where` names an entry of a snapshot, a file, a stage. Of numbers, `distance` is the greatest
-    absolute difference and `magnitude` the greatest absolute value that was expected.
+    `where` names an entry of a snapshot, a file or a stage. For numbers, `distance` is the largest
+    absolute difference and `magnitude` the largest absolute expected value.
     """
 
     where: str
@@ -45,16 +45,16 @@ class Difference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 
 
 class DefectKind(StrEnum):
-    """What went wrong; with the key and the message of such a defect, which have room for fields.
+    """The kinds of defect, each with the templates of its key and its message.
 
-    These are all the keys that there are, and all that is said of a minimal case.
+    Every key and every message of a report comes from these templates.
     """
 
     STATE = ("state", "{d.facet}: {d.entry}", "{d.facet}: {d.where} ({d.difference.change})")
     OUTPUT = ("output", "outputs: value", "{d.where} differs")
-    OUTPUT_COUNT = ("outputs", "outputs: count", "another number of outputs")
+    OUTPUT_COUNT = ("outputs", "outputs: count", "different number of outputs")
     LOG = ("log", "resume: {d.when} loss", "{d.name} differs in step {d.step}")
-    LOG_COUNT = ("logs", "resume: {d.when} logs", "another number of logs in step {d.step}")
+    LOG_COUNT = ("logs", "resume: {d.when} logs", "different number of logs in step {d.step}")
     LOG_NAMES = (
         "log names",
         "resume: {d.when} log names",
@@ -71,7 +71,7 @@ class DefectKind(StrEnum):
         "{d.actor} raised {d.exception}",
     )
     NO_TRAINING = ("no training", "resume: missing", "the loaded model did not train")
-    NOT_REFUSED = ("not refused", "refusal: missing", "what must be refused was accepted")
+    NOT_REFUSED = ("not refused", "refusal: missing", "a model that must be refused was accepted")
     UNCLEAR_REFUSAL = (
         "unclear refusal",
         "refusal: unclear {d.exception}",
@@ -83,17 +83,17 @@ class DefectKind(StrEnum):
     REMNANT = (
         "remnant",
         "over: remnants",
-        "a save over an earlier file left data of that in {d.where}",
+        "a save over an earlier file left data of the earlier file in {d.where}",
     )
     SETTING = ("setting", "{d.action}: {d.name}", "a {d.action} changed {d.where}")
     SURROUNDINGS = ("surroundings", "{d.action}: {d.entry}", "a {d.action} changed {d.where}")
     DRAW = ("draw", "save: drew from {d.name}", "a save drew random numbers from {d.name}")
     LINK = ("link", "link: {d.name}", "{d.where} is {d.difference.found}")
-    SAME_MODEL = ("same model", "again: the same model", "a second load gave the first model")
+    SAME_MODEL = ("same model", "again: the same model", "a second load returned the first model")
     OTHER_MODEL = (
         "other model",
         "{d.action}: {d.facet}",
-        "a further load gave {d.facet} of another model",
+        "a later load returned {d.facet} of a different model",
     )
     ENDED = ("ended", "{d.name}: {d.words:.80}", "{d.words}")
     NOT_JUDGED = ("not judged", "{d.name}", "{d.words}")
@@ -111,26 +111,27 @@ class DefectKind(StrEnum):
 
 
 MEASURED = frozenset({DefectKind.OUTPUT, DefectKind.LOG, DefectKind.TRAINED_STATE})
-"""Kinds whose title gives the distance."""
+"""Kinds whose title includes the distance."""
 
 ACTORS: Mapping[str, str] = {
     "resume": "the loaded model",
     "saved": "the saved model",
-    "again": "a further load",
-    "over": "a further load",
+    "again": "a later load",
+    "over": "a later load",
 }
-"""Who raises in an action; else it is the action itself, as a load."""
+"""What raised the exception, by action; for other actions, the action's own name."""
 
 
 class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What a check found on one case; fields that say nothing of its kind are at their defaults.
+    """A defect that a check found on one case; fields that its kind does not use keep defaults.
 
-    `facet` is the kind of state, `classes` the classes of the layers that lead to the entry, each
-    inside the one before, and `name` what the entry is called in the last of them. `step` counts
-    from 1; `event` is what the history had the model do in it. `action` is what was being done,
-    `probe` what a trace must look at to show it. `words` are the error message without what varies
-    from case to case. `lost` says that any change of such an entry is one defect. `origin` is what
-    the load had lost before, from which this follows.
+    `facet` is the kind of state. `classes` are the classes of the layers around the entry, from
+    the outermost to the innermost, and `name` is the entry's name in the innermost. `step` is a
+    step of training, counted from 1, and `event` the event of the history that it belongs to.
+    `action` is the action during which the defect showed, and `probe` the probe that shows it.
+    `words` is the error message without the parts that vary from case to case. `lost` is true
+    where every change of the entry counts as one defect. `origin` is the lost state that caused
+    this defect.
     """
 
     kind: DefectKind
@@ -153,18 +154,18 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     @property
     def key(self) -> str:
-        """What names the defect: the same on every case, model and layer that shows it."""
+        """The defect's identity: the same on every case, model and layer that shows it."""
         comes_from = f", from {self.origin.key}" if self.origin else ""
         return self.kind.key.format(d=self) + self.circumstances + comes_from
 
     @property
     def message(self) -> str:
-        """What is wrong on the minimal case."""
+        """A line on the defect in the minimal case."""
         return self.kind.message.format(d=self)
 
     @property
     def title(self) -> str:
-        """What is wrong, in one line, as far as it holds for every case."""
+        """A line on the defect that holds for every case with this key."""
         if self.kind is DefectKind.STATE:
             place = f" ({self.place})" if self.place else ""
             return f"{self.facet}{place}: {CHANGES.get(self.how, self.how)}{self.circumstances}"
@@ -174,7 +175,7 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     @property
     def where(self) -> str:
-        """The place of the difference, with the step of the training that shows it."""
+        """The place of the difference, with the step of training that shows it."""
         where = self.difference.where
         if self.kind is DefectKind.TRAINED_STATE:
             return f"step {self.step}: {self.facet}: {where}"
@@ -182,17 +183,17 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     @property
     def lost_state(self) -> "Defect | None":
-        """The state whose loss this is, or follows from; None where there is none."""
+        """The lost state that this defect is, or that caused it; None without one."""
         return self.origin or (self if self.kind is DefectKind.STATE else None)
 
     @property
     def place(self) -> str:
-        """Where in a model the entry is: classes, and its name in the last of them."""
+        """The entry's place in a model: the classes around it, and its name."""
         return "/".join(filter(None, (*self.classes, self.name)))
 
     @property
     def owner(self) -> str:
-        """The class of the layer that has the entry; empty where no layer is known to have it."""
+        """The class of the layer that has the entry; empty if no layer is known."""
         return self.classes[-1] if self.classes else ""
 
     @property
@@ -202,22 +203,22 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     @property
     def entry(self) -> str:
-        """The entry and how it differs."""
+        """The entry's place and how the entry differs."""
         return " ".join(filter(None, (self.place, self.how)))
 
     @property
     def when(self) -> str:
-        """In which step a trajectory diverges, as far as keys tell steps apart."""
+        """The step in which a trajectory diverges; keys distinguish only first and later."""
         return "first step" if self.step == 1 else "later step"
 
     @property
     def actor(self) -> str:
-        """Who raised."""
+        """What raised the exception."""
         return ACTORS.get(self.action, self.action)
 
     @property
     def circumstances(self) -> str:
-        """What sets the case apart, where that bears on the defect."""
+        """The circumstances of the case that the defect depends on."""
         return (
             (f" with {self.optimizer}" if self.optimizer else "")
             + (" before its first average" if self.before_first_average else "")
@@ -226,7 +227,7 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     @property
     def _measure(self) -> str:
-        """By how much the values of the minimal case differ."""
+        """The size of the difference in the minimal case."""
         distance, magnitude = self.difference.distance, self.difference.magnitude
         if self.kind not in MEASURED or not distance or magnitude is None:
             return ""

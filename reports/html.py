@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs no network."""
+"""The HTML report: one file that needs no network."""
 
 import msgspec
 
@@ -13,17 +13,17 @@ from saveproof.reports.wording import (
     INCOMPLETE,
     MEANINGS,
     SYMBOLS,
-    counted,
-    placed,
+    places,
     printable,
     promised,
     tallied,
+    totals,
 )
 from saveproof.reports.wording import shown as word
 
 
 def html(matrix: Matrix) -> str:
-    """Return the page: headline, causes, a matrix a subject, and what stands behind each cell."""
+    """Return the page: headline, causes, a matrix for each subject, and details of each cell."""
     page = rendered(
         "report.html.j2",
         {
@@ -37,8 +37,8 @@ def html(matrix: Matrix) -> str:
             "meanings": MEANINGS,
             "promised": promised,
             "tallied": tallied,
-            "placed": placed,
-            "counted": counted,
+            "places": places,
+            "totals": totals,
             "word": word,
             "anchors": _anchors(matrix),
             "has_defects": _has_defects,

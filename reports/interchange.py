@@ -1,4 +1,4 @@
-"""The figures of exchanges: what each writer's files come to with each reader, by format."""
+"""The results of exchanges: one for each format, writer and reader."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from saveproof.reports.matrix import DEFECTIVE, Matrix, Row, Sheet
 from saveproof.reports.records import SEVERITY, Verdict, worst
 
 SHOWN_NOTHING = frozenset({Verdict.VACUOUS, Verdict.NOT_APPLICABLE, Verdict.REFUSED})
-"""Verdicts of a cell that leave what the pair's other checks have shown as it is."""
+"""Verdicts of a check that do not count if the pair's other checks have shown something."""
 
 
 @dataclass(frozen=True)
 class Lost:
-    """What did not come through, by name: the defect's key, and the check that saw it."""
+    """State that the reader did not restore: the defect's key, and the check that found it."""
 
     verdict: Verdict
     check: str
@@ -21,10 +21,10 @@ class Lost:
 
 @dataclass(frozen=True)
 class ExchangeResult:
-    """A format from a writer to a reader: the worst of its checks, all kinds of model together.
+    """The result of one format, writer and reader: the worst verdict over checks and kinds.
 
-    `examples` is the number of cases that were run. `distances` are the greatest differences among
-    what passed, absolute, by check. `anchor` leads to the pair's sheet in the HTML report.
+    `examples` is the number of cases. `distances` are the largest absolute differences among the
+    cases that passed, by check. `anchor` is the id of the pair's section in the HTML report.
     """
 
     writer: str
@@ -38,7 +38,7 @@ class ExchangeResult:
 
     @property
     def distance(self) -> float | None:
-        """The greatest distance of any check; None where nothing was compared."""
+        """The largest distance of any check; None where nothing was compared."""
         return max(self.distances.values(), default=None)
 
 
@@ -52,12 +52,12 @@ class Grid:
     exchanges: Mapping[tuple[str, str, str], ExchangeResult]
 
     def at(self, name: str, writer: str, reader: str) -> ExchangeResult | None:
-        """Return the exchange of a format; None where one side does not claim it."""
+        """Return the exchange of a format; None if a side does not support it."""
         return self.exchanges.get((name, writer, reader))
 
     @property
     def rows(self) -> Sequence[tuple[str, str]]:
-        """Every format and writer that has an exchange."""
+        """The formats and writers that have an exchange."""
         return [
             (name, writer)
             for name in self.formats
@@ -67,7 +67,7 @@ class Grid:
 
 
 def grid(matrix: Matrix) -> Grid | None:
-    """Return the exchanges of a run; None of a run that has none."""
+    """Return the exchanges of a run; None if it has none."""
     pairs = [(n, s) for n, s in enumerate(matrix.sheets) if s.subject.writer]
     exchanges = [_exchange(n, sheet, row) for n, sheet in pairs for row in sheet.rows]
     if not pairs:
@@ -81,12 +81,12 @@ def grid(matrix: Matrix) -> Grid | None:
 
 
 def unpaired(matrix: Matrix) -> Sequence[Sheet]:
-    """Return the sheets that the grid does not stand for: those of a subject by itself."""
+    """Return the sheets of single subjects, which the grid of exchanges does not show."""
     return [sheet for sheet in matrix.sheets if not sheet.subject.writer]
 
 
 def measured(distance: float | None) -> str:
-    """Return a distance in words: none measured, the last bit, or the number."""
+    """Return a distance as text: empty if not measured, 'exact' if 0, or the number."""
     if distance is None:
         return ""
     return "exact" if distance == 0.0 else f"{distance:.0e}"

@@ -1,4 +1,4 @@
-"""The report as JUnit XML: a suite a subject, a test case a result."""
+"""The JUnit XML report: a suite for each subject, a test case for each result."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,19 +22,20 @@ OUTCOMES = {
     Verdict.REFUSED: "skipped",
     Verdict.NOT_APPLICABLE: "skipped",
 }
-"""JUnit's word for a verdict; a pass has none."""
+"""JUnit's outcome for a verdict; a pass has none."""
 
 
 def junit(matrix: Matrix) -> str:
-    """Return the results as JUnit XML; a run cut short has an error of its own.
+    """Return the results as JUnit XML; an incomplete run has an extra error.
 
-    The checks of a save path and kind of model share their examples, and so their time in parts.
+    The checks of a save path and kind of model share their examples, so each gets an equal part
+    of their time.
     """
     root = ET.Element("testsuites", name="saveproof")
     for sheet in matrix.sheets:
         root.append(_suite(sheet, matrix))
     if not matrix.complete:
-        root.append(_cut_short())
+        root.append(_incomplete())
     for figure in ("tests", "failures", "errors", "skipped"):
         root.set(figure, str(sum(int(suite.get(figure, "0")) for suite in root)))
     ET.indent(root)
@@ -67,12 +68,12 @@ def _test_case(result: Result, seconds: float, sources: Sequence[str]) -> ET.Ele
         outcome = ET.SubElement(case, OUTCOMES[result.verdict], type=str(result.verdict))
         messages = "; ".join(finding.defect.message for finding in result.findings)
         outcome.set("message", printable(messages or MEANINGS[result.verdict]))
-        stories = (_story(finding, result.place, sources) for finding in result.findings)
-        outcome.text = printable("\n\n".join(stories))
+        texts = (_finding_text(finding, result.place, sources) for finding in result.findings)
+        outcome.text = printable("\n\n".join(texts))
     return case
 
 
-def _story(finding: Finding, place: Place, sources: Sequence[str]) -> str:
+def _finding_text(finding: Finding, place: Place, sources: Sequence[str]) -> str:
     defect = finding.defect
     expected, found = defect.difference.expected, defect.difference.found
     lines = [defect.message]
@@ -84,9 +85,9 @@ def _story(finding: Finding, place: Place, sources: Sequence[str]) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _cut_short() -> ET.Element:
+def _incomplete() -> ET.Element:
     suite = ET.Element("testsuite", name="saveproof")
-    case = ET.SubElement(suite, "testcase", classname="saveproof", name="run comes to its end")
+    case = ET.SubElement(suite, "testcase", classname="saveproof", name="run is complete")
     ET.SubElement(case, "error", type="incomplete", message=INCOMPLETE)
     _count(suite, 0.0)
     return suite

@@ -1,4 +1,4 @@
-"""The report as Markdown, for the summary of a CI job."""
+"""The Markdown report, for the summary of a CI job."""
 
 import re
 from collections.abc import Sequence
@@ -12,22 +12,22 @@ from saveproof.reports.wording import (
     INCOMPLETE,
     MEANINGS,
     SYMBOLS,
-    counted,
-    listed,
-    placed,
+    kinds_by_path,
+    places,
     printable,
     shown,
+    totals,
 )
 
 LIMIT = 50
-"""Causes that are written out: GitHub cuts a job's summary at 1 MiB."""
+"""Maximum number of causes in the report: GitHub cuts a job's summary at 1 MiB."""
 
 MARKS = re.compile(r"[\\`*{}\[\]<>|#~$@&]|(?<!\w)_|_(?!\w)")
-"""Characters that mean something; an underscore inside a word does not."""
+"""Characters with a meaning in Markdown, HTML or tables; an underscore inside a word has none."""
 
 
 def markdown(matrix: Matrix) -> str:
-    """Return one table of all exchanges, a table a subject (rows are checks); and the causes."""
+    """Return a table of all exchanges, a table for each subject (rows are checks), and causes."""
     parts = [f"# saveproof: {escaped(matrix.headline)}", *_banner(matrix), _origin(matrix)]
     exchanges = grid(matrix)
     parts += _exchanges(exchanges) if exchanges else []
@@ -41,13 +41,13 @@ def markdown(matrix: Matrix) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return text in which Markdown, HTML and table syntax have lost their meaning."""
+    """Return the text on one line, with characters of Markdown, HTML and tables escaped."""
     marked = MARKS.sub(lambda found: f"&#{ord(found[0])};", text)
     return " ".join(marked.split())
 
 
 def fenced(text: str, *, language: str = "text") -> str:
-    """Return a code block whose fence is longer than any in the text."""
+    """Return a code block, with a fence longer than any in the text."""
     fence = "```"
     while fence in text:
         fence += "`"
@@ -64,8 +64,9 @@ def _origin(matrix: Matrix) -> str:
     header = matrix.header
     environment = ", ".join(f"{name} {version}" for name, version in header.environment.items())
     return escaped(
-        f"saveproof {header.saveproof}, {matrix.examples} judgements, seed {header.seed}, "
-        f"{header.examples} examples a kind and path; {environment}; started {header.started}"
+        f"saveproof {header.saveproof}, {matrix.examples} results, seed {header.seed}, "
+        f"{header.examples} examples for each save path and kind of model; {environment}; "
+        f"started {header.started}"
     )
 
 
@@ -119,7 +120,7 @@ def _legend(matrix: Matrix) -> str:
 
 
 def _section(section: Section, sources: Sequence[str], limit: int) -> list[str]:
-    """Return at most so many of the section's causes, and the number of those left out."""
+    """Return the section with at most `limit` causes, and the number of those left out."""
     parts = [f"## {section.title}", section.meaning]
     parts += [_cause(cause, sources) for cause in section.causes[:limit]]
     if len(section.causes) > limit:
@@ -129,7 +130,7 @@ def _section(section: Section, sources: Sequence[str], limit: int) -> list[str]:
 
 def _cause(cause: Cause, sources: Sequence[str]) -> str:
     title = escaped(f"{SYMBOLS[cause.verdict]} {shown(cause.verdict)}: {cause.title}")
-    where = escaped(f"{placed(cause)}; {counted(cause)}")
+    where = escaped(f"{places(cause)}; {totals(cause)}")
     return "\n\n".join(
         [
             f"<details><summary>{title}<br>{where}</summary>",
@@ -143,7 +144,7 @@ def _cause(cause: Cause, sources: Sequence[str]) -> str:
 def _line(same: Sequence[CellDefect]) -> str:
     first, paths = same[0], {defect.path: defect.kinds for defect in same}
     seen = first.finding.defect
-    line = f"{first.check.name}: {seen.title}; {listed(paths)}; key: {seen.key}"
+    line = f"{first.check.name}: {seen.title}; {kinds_by_path(paths)}; key: {seen.key}"
     return f"- {escaped(line)}"
 
 

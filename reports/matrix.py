@@ -1,4 +1,4 @@
-"""The figures of a run, computed once: a sheet a subject, a row a save path, a cell a check."""
+"""The figures of a run: a sheet per subject, a row per save path, a cell per check."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,17 +22,17 @@ from saveproof.reports.records import (
 from saveproof.reports.store import Run
 
 DEFECTIVE = UNEXPECTED | {Verdict.GAP, Verdict.KNOWN}
-"""Verdicts whose findings are defects: of the subject, of its promises, or of the harness."""
+"""Verdicts whose findings are defects of the subject, of its documents or of the harness."""
 
-BEHAVIOUR, STATE, CONDUCT = "Behaviour", "State", "Conduct"
-"""Groups of checks: what the whole model does; one kind of state; what saving itself does."""
+BEHAVIOUR, STATE, SAVING_AND_LOADING = "Behaviour", "State", "Saving and loading"
+"""Groups of checks: outputs and training; one kind of state each; the save and load themselves."""
 
 
 @dataclass(frozen=True)
 class CellDefect:
-    """One defect in one cell: the finding with the smallest case, and the kinds that have it.
+    """A defect in a cell: the finding with the smallest case, and the kinds of model that have it.
 
-    `verdict` is known where a listed issue explains it.
+    `verdict` is 'known' where a known issue explains the finding.
     """
 
     subject: str
@@ -46,21 +46,21 @@ class CellDefect:
 
     @property
     def place(self) -> Place:
-        """Where it was found."""
+        """The subject, save path and check."""
         return (self.subject, self.path, self.check.name)
 
     @property
     def identity(self) -> tuple[str, str, Verdict, str]:
-        """What makes defects of several save paths one: subject, check, verdict, key."""
+        """The subject, check, verdict and key: equal for one defect on several save paths."""
         return (self.subject, self.check.name, self.verdict, self.key)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One check on one save path, all kinds merged; no verdict where nothing was recorded.
+    """One check on one save path, over all kinds of model; `verdict` is None without a result.
 
-    `tally` is examples by verdict. `unpromised` names the facets that the check needs and the
-    contract does not promise.
+    `tally` is the number of examples by verdict. `unpromised` names the facets that the check
+    needs and the contract does not promise.
     """
 
     check: CheckInfo
@@ -72,13 +72,13 @@ class Cell:
 
     @property
     def examples(self) -> int:
-        """The number of examples judged."""
+        """The number of examples."""
         return sum(self.tally.values())
 
 
 @dataclass(frozen=True)
 class Row:
-    """A save path: its contract, and a cell a check in the order of the matrix's checks."""
+    """A save path: its contract, and a cell for each check in the order of the matrix."""
 
     path: PathInfo
     cells: tuple[Cell, ...]
@@ -91,9 +91,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A subject: its rows, its defects and the number of its cells by verdict.
+    """A subject: its rows, its defects, and the number of its cells by verdict.
 
-    `defects` is worst first; one that several save paths have stands once, with all its cells.
+    `defects` starts with the worst; a defect on several save paths is one entry with all its cells.
     """
 
     subject: SubjectInfo
@@ -104,10 +104,10 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Matrix:
-    """A run in figures. `groups` are checks by group name; their order is that of the cells.
+    """The figures of a run. `groups` has checks by group name, in the order of the cells.
 
-    `defects` counts distinct ones by verdict over all subjects (gaps and known ones apart from
-    failures); `examples` is how often a check has judged an example.
+    `defects` is the number of distinct defects by verdict, over all subjects; `examples` is the
+    number of verdicts on examples, over all checks.
     """
 
     header: Header
@@ -121,14 +121,14 @@ class Matrix:
 
     @property
     def headline(self) -> str:
-        """What the run has shown, in one line."""
+        """The result of the run in one line."""
         counts = [f"{n} {PLURALS[v][n != 1]}" for v, n in self.defects.items()]
         found = ", ".join(counts) if counts else "nothing unexpected"
         return found if self.complete else f"incomplete: {found} so far"
 
     @property
     def clean(self) -> bool:
-        """Whether the run came to its end and found nothing unexpected."""
+        """Whether the run is complete and found nothing unexpected."""
         return self.complete and not UNEXPECTED & self.defects.keys()
 
 
@@ -165,7 +165,7 @@ def _groups(checks: Sequence[CheckInfo]) -> dict[str, tuple[CheckInfo, ...]]:
     by_name = {
         BEHAVIOUR: tuple(check for check in checks if len(check.facets) > 1),
         STATE: tuple(check for check in checks if len(check.facets) == 1),
-        CONDUCT: tuple(check for check in checks if not check.facets),
+        SAVING_AND_LOADING: tuple(check for check in checks if not check.facets),
     }
     return {name: group for name, group in by_name.items() if group}
 
@@ -186,7 +186,7 @@ def _sheet(subject: SubjectInfo, checks: Sequence[CheckInfo], results: Iterable[
     return Sheet(
         subject=subject,
         rows=rows,
-        defects=_gathered(defect for cell in cells for defect in cell.defects),
+        defects=_distinct(defect for cell in cells for defect in cell.defects),
         figures=_figures(cells),
     )
 
@@ -195,7 +195,7 @@ def _figures(cells: Iterable[Cell]) -> dict[Verdict, int]:
     return _ordered(Counter(cell.verdict for cell in cells if cell.verdict is not None))
 
 
-def _gathered(defects: Iterable[CellDefect]) -> tuple[tuple[CellDefect, ...], ...]:
+def _distinct(defects: Iterable[CellDefect]) -> tuple[tuple[CellDefect, ...], ...]:
     by_identity: dict[object, list[CellDefect]] = {}
     for defect in defects:
         if defect.verdict in DEFECTIVE:

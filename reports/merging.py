@@ -1,4 +1,4 @@
-"""Several runs as one: the same subjects' save paths side by side."""
+"""Merges several runs into one."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
@@ -12,16 +12,17 @@ Named = TypeVar("Named", SubjectInfo, CheckInfo, PathInfo)
 
 
 class DifferentRuns(RunError):
-    """Runs that are to be merged contradict each other."""
+    """Runs can't be merged, since they describe the same thing differently."""
 
 
 def merge(runs: Sequence[Run]) -> Run:
-    """Return one run of all; of results of one slot, the last run's.
+    """Return one run with the results of all; for the same slot, the last run's result.
 
-    It is complete where all are. Its seed is the first run's, its examples the fewest of any run.
+    It is complete if all runs are. Its seed is the first run's, and its number of examples the
+    smallest of any run.
 
     Raises:
-        DifferentRuns: a subject, a save path or a check is described in two ways.
+        DifferentRuns: two runs describe a subject, a save path or a check differently.
     """
     if len(runs) == 1:
         return runs[0]
@@ -72,14 +73,14 @@ def _united(items: Iterable[Named], joined: Callable[[Named, Named], Named]) -> 
 
 def _same(one: Named, other: Named) -> Named:
     if one != other:
-        raise DifferentRuns(f"{one.name!r} is described in two ways: {one} and {other}")
+        raise DifferentRuns(f"two runs describe {one.name!r} differently: {one} and {other}")
     return one
 
 
 def _joined(one: SubjectInfo, other: SubjectInfo) -> SubjectInfo:
     if one.environment != other.environment:
         raise DifferentRuns(
-            f"subject {one.name!r} was run with {one.environment} and with {other.environment}: "
+            f"subject {one.name!r} was run with {one.environment} and with {other.environment}; "
             "compare these runs instead of merging them"
         )
     return msgspec.structs.replace(

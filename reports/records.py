@@ -16,20 +16,20 @@ Place = tuple[str, str, str]
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="record"):
-    """A frozen line of a run's event file."""
+    """A line of a run's event file."""
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A frozen part of a record."""
+    """A part of a record."""
 
 
 class Verdict(StrEnum):
-    """What a check has shown on one case."""
+    """The result of a check on one case."""
 
     PASS = "pass"
     FAIL = "fail"
     GAP = "gap"
-    """A SHOULD was missed: an exact resume needs it, no document promises it."""
+    """State that an exact resume needs and no document promises did not come back."""
     REFUSED = "refused"
     CRASH = "crash"
     TIMEOUT = "timeout"
@@ -42,7 +42,7 @@ class Verdict(StrEnum):
 
 
 ENDS = frozenset({Verdict.CRASH, Verdict.TIMEOUT, Verdict.MEMORY})
-"""Verdicts of a process that ended, or gave no answer."""
+"""Verdicts of a process that ended or gave no answer."""
 
 UNEXPECTED = frozenset({Verdict.FAIL, *ENDS, Verdict.HARNESS_ERROR})
 """Verdicts that make a run exit with 1 (harness errors: 2)."""
@@ -61,10 +61,10 @@ SEVERITY = (
     Verdict.REFUSED,
     Verdict.NOT_APPLICABLE,
 )
-"""Verdicts, worst first; behind a pass stand those that have shown nothing."""
+"""Verdicts, worst first; those after a pass mean that no example could have failed."""
 
 SHOWN_NOTHING = frozenset({Verdict.UNSTABLE, Verdict.VACUOUS, Verdict.NOT_APPLICABLE})
-"""Verdicts that are no pass: no example could have broken the sentence."""
+"""Verdicts that are no pass, since no example could have failed."""
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
@@ -73,7 +73,7 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 class PathInfo(Part, frozen=True):
-    """A save path of the run, its contract in plain words: promise by facet."""
+    """A save path of the run, with the document and the promises (by facet) of its contract."""
 
     name: str
     document: str
@@ -81,11 +81,11 @@ class PathInfo(Part, frozen=True):
 
 
 class SubjectInfo(Part, frozen=True):
-    """A subject of the run, with the versions that it reports.
+    """A subject of the run, with the versions of its packages.
 
-    `files` has by module name the files that its process imports.
-    In a run of exchanges it is a pair: `writer` and `reader` name its subjects, its paths are the
-    formats that both claim.
+    `files` are the files that its process imports, by module name. In a run of exchanges, a
+    subject is a pair: `writer` and `reader` name its two subjects, and its paths are the formats
+    that both support.
     """
 
     name: str
@@ -97,7 +97,7 @@ class SubjectInfo(Part, frozen=True):
 
 
 class CheckInfo(Part, frozen=True):
-    """A check of the run: its sentence and the facets that it needs."""
+    """A check of the run, with its sentence and the facets that it needs."""
 
     name: str
     statement: str
@@ -105,7 +105,7 @@ class CheckInfo(Part, frozen=True):
 
 
 class Header(Record, frozen=True, tag="header"):
-    """What was run, where and with which versions; the first line."""
+    """The first line: the command, the machine, the versions, the subjects and the checks."""
 
     run: str
     started: str
@@ -120,9 +120,9 @@ class Header(Record, frozen=True, tag="header"):
 
 
 class Finding(Part, frozen=True):
-    """A defect on its minimal case.
+    """A defect, with the smallest case that shows it.
 
-    `case` is the case's JSON, `case_id` its hash, `drawing` the case as a readable model.
+    `case` is the case as JSON, `case_id` its hash, and `drawing` a readable text of its model.
     """
 
     defect: Defect
@@ -130,18 +130,18 @@ class Finding(Part, frozen=True):
     case: dict[str, Any]
     drawing: str
     known: str = ""
-    """Why this finding is expected (a listed known issue); empty where it is new."""
+    """The reason of the known issue that explains this finding; empty if none does."""
     verdict: Verdict | None = None
-    """How grave this finding is by itself; None where the run said only the check's worst."""
+    """The verdict of this finding; None if the run recorded only the worst of the check."""
 
 
 class Result(Record, frozen=True, tag="result"):
-    """One check on one save path of one subject, over all examples of one kind.
+    """The result of one check on one save path of a subject, over all examples of one kind.
 
-    `verdict` is the worst that was seen (known findings apart), `tally` the number of examples by
-    verdict. A check with several distinct defects has a finding each. `seconds` is what the save
-    path and kind took, with all their checks. `distance` is the greatest
-    absolute difference among the examples that passed, where the check compares with a tolerance.
+    `verdict` is the worst verdict apart from known findings, and `tally` the number of examples by
+    verdict. Each distinct defect of the check has one finding. `seconds` is the time of the save
+    path and kind with all their checks. `distance` is the largest absolute difference among the
+    examples that passed, if the check compares with a tolerance.
     """
 
     subject: str
@@ -157,22 +157,22 @@ class Result(Record, frozen=True, tag="result"):
 
     @property
     def slot(self) -> tuple[str, str, str, str]:
-        """What identifies the result in a run; the later line of a slot replaces the earlier."""
+        """The result's identity in a run; a later line of the same slot replaces an earlier one."""
         return (self.subject, self.path, self.kind, self.check)
 
     @property
     def group(self) -> tuple[str, str, str]:
-        """Subject, save path and kind of model: the results of a group are of the same cases."""
+        """The subject, save path and kind of model; the results of a group share their cases."""
         return (self.subject, self.path, self.kind)
 
     @property
     def place(self) -> Place:
-        """The result's cell: where its findings were made."""
+        """The subject, save path and check: the result's cell in the matrix."""
         return (self.subject, self.path, self.check)
 
 
 class Footer(Record, frozen=True, tag="footer"):
-    """The last line: a file without it was cut short, and is reported as incomplete."""
+    """The last line; a file without it is incomplete, and its report says so."""
 
     finished: str
     seconds: float

@@ -1,4 +1,4 @@
-"""Every rendering of a run's figures, by the name of its format."""
+"""The renderers of a run's figures, by the name of their format."""
 
 from collections.abc import Callable, Mapping
 
@@ -14,7 +14,7 @@ from saveproof.reports.wording import UNPRINTABLE
 
 
 def figures_json(matrix: Matrix) -> str:
-    """Return the figures themselves as JSON, control characters as escapes."""
+    """Return the figures as JSON, with control characters escaped."""
     text = msgspec.json.format(msgspec.json.encode(matrix)).decode() + "\n"
     return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 

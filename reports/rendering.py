@@ -1,4 +1,4 @@
-"""The Jinja2 environment of the templates: everything escaped, nothing undefined."""
+"""The Jinja2 environment of the templates: values are escaped, undefined names are errors."""
 
 from collections.abc import Mapping
 
@@ -14,5 +14,5 @@ TEMPLATES = Environment(
 
 
 def rendered(template: str, values: Mapping[str, object]) -> str:
-    """Return the template of that name with the values in place."""
+    """Return the template of that name, rendered with the values."""
     return TEMPLATES.get_template(template).render(values)

@@ -1,4 +1,4 @@
-"""The JSON Schema of a line of a run; `python -m saveproof.reports.schema` prints it."""
+"""The JSON Schema of the event file's lines; `python -m saveproof.reports.schema` prints it."""
 
 import sys
 from typing import Any
@@ -11,7 +11,7 @@ PUBLISHED = "docs/run.schema.json"
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) that every line of an event file meets."""
+    """Return the JSON Schema (2020-12) of a line of an event file."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"A line of a saveproof run, schema version {SCHEMA}",
@@ -20,7 +20,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def json_text() -> str:
-    """Return the schema as it is published."""
+    """Return the text of the published schema."""
     return msgspec.json.format(msgspec.json.encode(json_schema(), order="sorted")).decode() + "\n"
 
 

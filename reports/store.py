@@ -1,4 +1,4 @@
-"""The event file of a run: written line by line, merged over workers, read whole."""
+"""Writes the event file of a run line by line, merges those of workers, and reads it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class NoHeader(RunError):
 
 
 class SecondHeader(RunError):
-    """A header stands after the first line."""
+    """Another header follows the first line."""
 
 
 class UnknownSchema(RunError):
@@ -39,26 +39,26 @@ class UnknownRecord(RunError):
 
 
 class MalformedRecord(RunError):
-    """A record lacks a field, has one of another type, or one that no such record has."""
+    """A record lacks a field, or has an unknown field or a value of the wrong type."""
 
 
 class StrayResult(RunError):
-    """A result is of a subject, a save path or a check that the header does not list."""
+    """A result names a subject, save path or check that the header does not list."""
 
 
 class LineAfterFooter(RunError):
-    """A line stands after the footer."""
+    """A line follows the footer."""
 
 
 class CountDiffers(RunError):
-    """There are not as many results as the footer says."""
+    """The number of results differs from the footer's."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run as it was recorded; of several results of a slot, the last.
+    """A recorded run, with the last result of each slot.
 
-    `sources` are the folders and files that it was read from: what the commands of a report name.
+    `sources` are the folders or files that it was read from; the commands of a report name them.
     """
 
     header: Header
@@ -68,12 +68,12 @@ class Run:
 
     @property
     def complete(self) -> bool:
-        """Whether the run came to its end: a run cut short is never a pass."""
+        """Whether the run finished; an incomplete run is never a pass."""
         return self.footer is not None and not self.footer.interrupted
 
     @property
     def unexpected(self) -> tuple[Result, ...]:
-        """The results with a verdict that fails a run, on one case at least."""
+        """The results with at least one case whose verdict fails the run."""
         return tuple(one for one in self.results if UNEXPECTED & one.tally.keys())
 
 
@@ -83,16 +83,16 @@ class _Peek(msgspec.Struct):
 
 
 def append(file: Path, line: Line) -> None:
-    """Append one line, whole or not at all, so that it outlives the process from here on.
+    """Append one line, completely or not at all.
 
     Raises:
-        NotWritten: it can't be.
+        NotWritten: the line can't be written.
     """
     append_line(file, msgspec.json.encode(line))
 
 
 def begin(folder: Path, header: Header) -> None:
-    """Start a run in the folder: the header alone, and no shard of an earlier run."""
+    """Start a run in the folder: write the header, and remove the shards of an earlier run."""
     with writing(folder):
         (folder / SHARDS).mkdir(parents=True, exist_ok=True)
         for old in (folder / SHARDS).glob("*.jsonl"):
@@ -101,16 +101,16 @@ def begin(folder: Path, header: Header) -> None:
 
 
 def shard(folder: Path, worker: str) -> Path:
-    """Return the file to which a worker appends its results (no header, no footer)."""
+    """Return the file to which a worker appends its results, without header and footer."""
     return folder / SHARDS / f"{worker}.jsonl"
 
 
 def write_run(
     folder: Path, *, header: Header, finished: str, seconds: float, interrupted: bool = False
 ) -> Run:
-    """Write the header, the results of all shards and the footer as one file, and return the run.
+    """Write the header, the results of all shards and the footer to one file; return the run.
 
-    A shard with a line that was cut short makes the run an interrupted one.
+    An unfinished line in a shard marks the run as interrupted.
     """
     results, torn = _shards(folder)
     footer = Footer(
@@ -123,20 +123,20 @@ def write_run(
 def read(source: Path) -> Run:
     """Read a run from its file or its folder.
 
-    A file without a footer is a run cut short: it takes what the shards beside it hold.
+    A file without a footer belongs to an incomplete run: the results in its shards are added.
 
     Raises:
-        RunError: the class says which defect, the message in which file and line.
+        RunError: the subclass names the problem, and the message the file and the line.
     """
     file = source / RUN_FILE if source.is_dir() else source
     lines, torn = _lines(file)
     if not lines or not isinstance(lines[0], Header):
-        raise NoHeader(f"{file}: line 1 should be a header; found {_named(lines)}")
+        raise NoHeader(f"{file}: expected a header in line 1, found {_named(lines)}")
     header, results, footer = lines[0], _results(file, lines[1:]), _footer(file, lines)
     if footer is None:
         results += _shards(file.parent)[0]
     elif torn:
-        raise LineAfterFooter(f"{file}: expected nothing after the footer, found half a line")
+        raise LineAfterFooter(f"{file}: expected nothing after the footer, found text")
     named = file.parent if file.name == RUN_FILE else file
     run = Run(header, latest(results), footer, (str(named),))
     _check(file, run)
@@ -144,7 +144,7 @@ def read(source: Path) -> Run:
 
 
 def latest(results: Iterable[Result]) -> tuple[Result, ...]:
-    """Return one result a slot: the later replaces the earlier."""
+    """Return the last result of each slot."""
     return tuple({result.slot: result for result in results}.values())
 
 
@@ -153,16 +153,16 @@ def _write(file: Path, lines: Sequence[Line]) -> None:
 
 
 def _lines(file: Path) -> tuple[list[Line], bool]:
-    """Return the file's lines, and whether half a line stands at its end."""
-    *whole, tail = file.read_bytes().split(b"\n")
-    return [_line(f"{file}: line {n}", text) for n, text in enumerate(whole, 1)], tail != b""
+    """Return the file's complete lines, and whether it ends with an unfinished one."""
+    *complete, tail = file.read_bytes().split(b"\n")
+    return [_line(f"{file}: line {n}", text) for n, text in enumerate(complete, 1)], tail != b""
 
 
 def _line(where: str, text: bytes) -> Line:
     try:
         peek = msgspec.json.decode(text, type=_Peek)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise NotJsonLines(f"{where}: expected a JSON object a line: {error}") from error
+        raise NotJsonLines(f"{where}: expected a JSON object: {error}") from error
     if peek.record not in {"header", "result", "footer"}:
         raise UnknownRecord(
             f"{where}: expected the record 'footer', 'header' or 'result', found {peek.record!r}"
@@ -170,15 +170,13 @@ def _line(where: str, text: bytes) -> Line:
     if peek.record == "header" and peek.schema not in READABLE:
         known = " or ".join(map(str, READABLE))
         raise UnknownSchema(
-            f"{where}: expected schema version {known}, found {peek.schema!r}; read it with the "
-            "version of saveproof that wrote it, or a newer one"
+            f"{where}: expected schema version {known}, found {peek.schema!r}; use the version of "
+            "saveproof that wrote the file, or a newer one"
         )
     try:
         line: Line = msgspec.convert(upgraded(msgspec.json.decode(text)), type=Line)
     except msgspec.DecodeError as error:
-        raise MalformedRecord(
-            f"{where}: not a {peek.record} as the schema has it: {error}"
-        ) from error
+        raise MalformedRecord(f"{where}: not a valid {peek.record}: {error}") from error
     return line
 
 
@@ -199,7 +197,7 @@ def _footer(file: Path, lines: Sequence[Line]) -> Footer | None:
 
 
 def _shards(folder: Path) -> tuple[list[Result], bool]:
-    """Return the results of the workers, and whether a line of theirs was cut short."""
+    """Return the results in the shards, and whether a shard has an unfinished line."""
     results: list[Result] = []
     torn = False
     for file in sorted((folder / SHARDS).glob("*.jsonl")):
@@ -220,11 +218,10 @@ def _check(file: Path, run: Run) -> None:
     checks = {check.name for check in run.header.checks}
     for result in run.results:
         if (result.subject, result.path) not in paths or result.check not in checks:
-            raise StrayResult(f"{file}: the header does not list what {result.slot!r} is of")
+            raise StrayResult(f"{file}: the header does not list the place of {result.slot!r}")
     if run.footer is not None and run.footer.results != len(run.results):
         raise CountDiffers(
-            f"{file}: expected {run.footer.results} results as the footer says, "
-            f"found {len(run.results)}"
+            f"{file}: the footer counts {run.footer.results} results, found {len(run.results)}"
         )
 
 

@@ -1,4 +1,4 @@
-"""The report for a terminal: a table a subject, then what was found, by cause."""
+"""The terminal report: a table for each subject, then the defects by cause."""
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,10 +20,10 @@ from saveproof.reports.wording import (
     INCOMPLETE,
     MEANINGS,
     SYMBOLS,
-    counted,
-    placed,
+    places,
     printable,
     shown,
+    totals,
 )
 
 STYLES: Mapping[Verdict | None, str] = {
@@ -43,11 +43,11 @@ STYLES: Mapping[Verdict | None, str] = {
 }
 
 NAME_WIDTH = 20
-"""Columns for the name of a save path, its space included."""
+"""Columns for the name of a save path and a space."""
 
 
 def terminal(matrix: Matrix, *, width: int = 100, color: bool = False) -> str:
-    """Return the report as text, with ANSI colours where asked for."""
+    """Return the report as text of `width` columns, with ANSI colours if wanted."""
     stream = io.StringIO()
     console = Console(
         file=stream,
@@ -92,7 +92,7 @@ def _sheets(matrix: Matrix, numbers: Mapping[str, int], width: int) -> Iterable[
 
 
 def _exchanges(grid: Grid) -> Iterable[RenderableType]:
-    """Return a row a format and writer, a column a reader."""
+    """Return a table with a row for each format and writer, and a column for each reader."""
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
     for name in ("format", "written by", *grid.readers):
         table.add_column(Text(printable(name)), overflow="fold")
@@ -110,7 +110,7 @@ def _exchange(one: ExchangeResult | None) -> Text:
 
 
 def _panels(matrix: Matrix, width: int) -> list[list[Sequence[CheckInfo]]]:
-    """Return the groups of checks that stand side by side: all of them where they fit."""
+    """Return the groups of checks for each table: all in one table if they fit the width."""
     groups: list[Sequence[CheckInfo]] = list(matrix.groups.values())
     checks = sum(len(group) for group in groups)
     if NAME_WIDTH + 3 * checks + 2 * len(groups) <= width:
@@ -162,7 +162,7 @@ def _legend(matrix: Matrix) -> RenderableType:
 
 
 def _section(section: Section, sources: Sequence[str]) -> Iterable[RenderableType]:
-    """Return the section's causes: unexpected ones in full, others in a few lines each."""
+    """Return the section's causes: unexpected ones in full, others in short."""
     yield Rule(style="dim")
     yield Text(f"{section.title}  ", "bold").append(section.meaning, "not bold dim")
     for cause in section.causes:
@@ -175,7 +175,7 @@ def _section(section: Section, sources: Sequence[str]) -> Iterable[RenderableTyp
 
 
 def _in_short(cause: Cause) -> RenderableType:
-    lines = [_title(cause), Text(printable(f"{placed(cause)}; {counted(cause)}"), "dim")]
+    lines = [_title(cause), Text(printable(f"{places(cause)}; {totals(cause)}"), "dim")]
     return _hanging(cause, lines)
 
 
@@ -184,7 +184,7 @@ def _in_full(cause: Cause) -> RenderableType:
     defect = finding.defect
     lines: list[RenderableType] = [
         _title(cause),
-        Text(printable(f"{shown(cause.verdict)} of {placed(cause)}")),
+        Text(printable(f"{shown(cause.verdict)} on {places(cause)}")),
         Text(printable(f"{check.name}: {check.statement}")),
         Text(printable(f"key: {defect.key}"), "dim"),
     ]
@@ -202,7 +202,7 @@ def _title(cause: Cause) -> Text:
 
 
 def _command(text: str) -> Text:
-    """Return the command on one line, however long: what is cut or folded can't be pasted."""
+    """Return the command on one line of any length, so that it can be copied."""
     return Text(f"  {printable(text)}", no_wrap=True, overflow="ignore")
 
 

@@ -1,4 +1,4 @@
-"""Lines of schema version 1, whose findings were text, in today's form."""
+"""Converts lines of schema version 1, whose findings were text, to the current version."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from saveproof.reports.findings import DefectKind
 from saveproof.reports.records import SCHEMA
 
 READABLE = (1, SCHEMA)
-"""Schema versions that are read."""
+"""Schema versions that can be read."""
 
 
 def upgraded(line: Any) -> Any:
-    """Return the JSON value of a line as today's version writes it; what is no such line as it is.
+    """Return the JSON value of a line in the current version; other values unchanged.
 
-    A finding of version 1 keeps its key and its message; it has no fields that tell of a cause.
+    A finding of version 1 keeps its key and its message, but has no fields about its cause.
     """
     if not isinstance(line, dict):
         return line

@@ -1,4 +1,4 @@
-"""How reports show verdicts and promises: symbols and sentences."""
+"""The symbols and phrases of reports."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ SYMBOLS: Mapping[Verdict | None, str] = {
     Verdict.NOT_APPLICABLE: "·",
     None: "?",
 }
-"""One narrow character a verdict; None stands for no result."""
+"""One narrow character for each verdict; None is for a missing result."""
 
 MEANINGS: Mapping[Verdict | None, str] = {
     Verdict.PASS: "no example failed",
@@ -33,7 +33,7 @@ MEANINGS: Mapping[Verdict | None, str] = {
     Verdict.HARNESS_ERROR: "saveproof or the subject's adapter failed",
     Verdict.GAP: "an exact resume needs it, but no document promises it",
     Verdict.KNOWN: "a failure or gap that is already listed",
-    Verdict.UNSTABLE: "repeating the same steps gave another result",
+    Verdict.UNSTABLE: "repeating the same steps gave a different result",
     Verdict.VACUOUS: "no example could have failed",
     Verdict.REFUSED: "the subject refused clearly, as the contract allows",
     Verdict.NOT_APPLICABLE: "the contract does not promise it",
@@ -53,14 +53,14 @@ UNPRINTABLE = re.compile(
     "[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
     "|[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 )
-"""Control characters: a terminal obeys them and XML 1.0 (section 2.2) can't hold them.
+"""Control characters: terminals interpret them, and XML 1.0 (section 2.2) can't contain them.
 
-Those of the direction of writing (Unicode, UAX #9) show a command otherwise than it is pasted.
+Those of the writing direction (Unicode, UAX #9) make a command look different from its text.
 """
 
 
 def printable(text: str) -> str:
-    """Return the text with a replacement character for every control character."""
+    """Return the text with every control character replaced."""
     return UNPRINTABLE.sub("�", text)
 
 
@@ -71,7 +71,7 @@ def promised(facet: str, path: PathInfo) -> str:
 
 
 def tallied(cell: Cell) -> str:
-    """Return the cell's examples by verdict; why there are none where there are none."""
+    """Return the number of the cell's examples by verdict, or the reason why it has none."""
     if cell.tally:
         return ", ".join(f"{count} {verdict}" for verdict, count in cell.tally.items())
     if cell.unpromised:
@@ -85,26 +85,26 @@ def shown(verdict: Verdict | None) -> str:
 
 
 def explained(defect: CellDefect) -> str:
-    """Return the defect in a line, and why it is expected where it is known."""
+    """Return the defect's title, with the reason if it is known."""
     known = f" (known: {defect.finding.known})" if defect.finding.known else ""
     return defect.finding.defect.title + known
 
 
-def placed(cause: Cause) -> str:
-    """Return where a cause shows: subjects, save paths and kinds of model."""
-    return "; ".join(f"{name}: {listed(paths)}" for name, paths in cause.places.items())
+def places(cause: Cause) -> str:
+    """Return the subjects, save paths and kinds of model on which a cause appears."""
+    return "; ".join(f"{name}: {kinds_by_path(paths)}" for name, paths in cause.places.items())
 
 
-def listed(paths: Mapping[str, Sequence[str]]) -> str:
-    """Return save paths with the kinds of model, those together that have the same kinds."""
+def kinds_by_path(paths: Mapping[str, Sequence[str]]) -> str:
+    """Return save paths with their kinds of model; paths with the same kinds share a bracket."""
     by_kinds: dict[str, list[str]] = {}
     for path, kinds in paths.items():
         by_kinds.setdefault(", ".join(kinds), []).append(path)
     return ", ".join(f"{', '.join(names)} ({kinds})" for kinds, names in by_kinds.items())
 
 
-def counted(cause: Cause) -> str:
-    """Return how much of a run a cause explains: the check, or how many, and the findings."""
+def totals(cause: Cause) -> str:
+    """Return the check of a cause, or the number of its checks, and the number of findings."""
     checks = cause.checks
     named = checks[0] if len(checks) == 1 else f"{len(checks)} checks"
     return f"{named}, {cause.findings} finding{'' if cause.findings == 1 else 's'}"

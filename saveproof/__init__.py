@@ -1,12 +1,12 @@
 """Property-based tests for saving, loading and resuming models.
 
-A name is imported when it is asked for: the command's help waits for none of them.
+A public name is imported on first use, which keeps `saveproof --help` fast.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # what the names are; at run time `__getattr__` finds them
+if TYPE_CHECKING:  # for type checkers; at run time `__getattr__` imports the names
     from saveproof.conformance.api import NotRun, check
     from saveproof.conformance.model_state.contract import Contract, Facet, Promise, promises
     from saveproof.conformance.model_state.snapshot import Snapshot
@@ -45,7 +45,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Return a public name, or the version as installed."""
+    """Import and return a public name; `__version__` is the installed version."""
     if name == "__version__":
         return import_module("importlib.metadata").version(__name__)
     for module, names in _MODULES.items():

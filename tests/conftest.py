@@ -11,5 +11,5 @@ def pytest_addoption(parser):
     parser.addoption(
         "--every-mutant",
         action="store_true",
-        help="hunt every mutant and hold its findings to the record (10 minutes)",
+        help="compare the findings on every mutant with the record (10 minutes)",
     )

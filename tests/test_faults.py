@@ -39,7 +39,7 @@ def cut(folder):
         (-signal.SIGKILL, lambda folder: (folder / ".m.h5.7.partial").touch(), "are left"),
         (-signal.SIGSEGV, lambda _: None, "the process ended with SIGSEGV"),
         (End.UNNAMED, lambda _: None, "the process ended with UNNAMED"),
-        (End.SAVED, lambda _: None, "it said that it saved, and what is there is old"),
+        (End.SAVED, lambda _: None, "expected the new save after a success, found 'old'"),
     ],
 )
 def test_what_a_careless_save_leaves_is_found_out(tmp_path, end, damage, message):

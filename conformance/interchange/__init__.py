@@ -1,1 +1,1 @@
-"""Interchange: what one subject writes and another reads, held to the contracts of both."""
+"""Interchange: tests whether one subject can read what another writes."""

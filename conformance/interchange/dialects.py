@@ -1,4 +1,4 @@
-"""What Keras 2 and Keras 3 compute in two ways: no file can make these equal."""
+"""Computations in which Keras 2 and Keras 3 differ, whatever a file holds."""
 
 from collections.abc import Iterator
 
@@ -12,23 +12,23 @@ IMAGE_AXES = 4
 
 
 def another_model(case: Case, at: Exchange) -> str:
-    """Return why the case is another model to the reader than to the writer; empty if it isn't."""
+    """Return why the case means a different model to the reader; empty if it means the same."""
     if not at.dialects_differ:
         return ""
     layers = [*case.architecture.every_layer()]
-    if any(_forgets(layer) for layer in layers):
-        return "Keras 3's SimpleRNN takes an activity regularizer and has none"
-    # a file of Keras 3 tells Keras 2's readers which of the two is meant
-    told = at.contract.facets.get(Facet.ARCHITECTURE) in (Promise.MUST, Promise.SHOULD)
-    if not (told and at.dialects[0] == KERAS_3) and any(
+    if any(_ignores_regularizer(layer) for layer in layers):
+        return "Keras 3's SimpleRNN accepts an activity regularizer and ignores it"
+    # a file of Keras 3 that holds the architecture tells Keras 2 which function is meant
+    in_file = at.contract.facets.get(Facet.ARCHITECTURE) in (Promise.MUST, Promise.SHOULD)
+    if not (in_file and at.dialects[0] == KERAS_3) and any(
         "hard_sigmoid" in map(str, layer.config.values()) for layer in layers
     ):
-        return "`hard_sigmoid` is another function in Keras 3 than in Keras 2"
+        return "`hard_sigmoid` is a different function in Keras 3 than in Keras 2"
     return ""
 
 
 def other_losses(case: Case, at: Exchange) -> str:
-    """Return why the two sides' losses differ on the same weights; empty if they don't."""
+    """Return why writer and reader compute different losses; empty if they compute the same."""
     frozen = case.in_force.architecture.layers
     if at.dialects_differ and any(_penalties(layer, frozen=False) for layer in frozen):
         return "Keras 2 adds a frozen layer's penalty to the loss, and Keras 3 does not"
@@ -36,27 +36,27 @@ def other_losses(case: Case, at: Exchange) -> str:
 
 
 def other_steps(case: Case, at: Exchange) -> str:
-    """Return why the two sides' steps differ from the same loss; empty if they don't."""
+    """Return why writer and reader take different training steps; empty if they take the same."""
     images = any(len(shape) >= IMAGE_AXES for shape in _normalized(case.architecture))
     if at.dialects_differ and images:
-        return "Keras 2 keeps the unbiased variance of a batch of images, and Keras 3 the biased"
+        return "Keras 2 keeps the unbiased variance of a batch of images, Keras 3 the biased one"
     layers = case.architecture.every_layer()
     return _words(case, at) if any(layer.class_name == "Embedding" for layer in layers) else ""
 
 
 def _words(case: Case, at: Exchange) -> str:
-    """Return why a word that occurs twice is trained in two ways."""
+    """Return why writer and reader train differently on a word that occurs twice in a batch."""
     optimizer = case.final_settings.optimizer
     clipped = any(optimizer.config.get(name) for name in CLIPPING)
     if at.dialects_differ and clipped:
-        return "Keras 2 clips the gradients of a word's occurrences one by one, Keras 3 their sum"
+        return "Keras 2 clips the gradient of each occurrence of a word, Keras 3 clips their sum"
     one, other = at.squares_occurrences
     if one != other and (clipped or optimizer.class_name != "SGD"):
-        return "Keras 3 on TensorFlow squares the gradients of a word's occurrences one by one"
+        return "Keras 3 on TensorFlow squares the gradient of each occurrence of a word"
     return ""
 
 
-def _forgets(layer: Layer) -> bool:
+def _ignores_regularizer(layer: Layer) -> bool:
     return layer.class_name == "SimpleRNN" and bool(layer.config.get("activity_regularizer"))
 
 
@@ -68,7 +68,7 @@ def _penalties(layer: Layer, *, frozen: bool) -> bool:
 
 
 def _normalized(architecture: Architecture) -> Iterator[tuple[int | None, ...]]:
-    """Yield the shapes of what is batch-normalized."""
+    """Yield the input shapes of batch normalization layers."""
     shapes = tensor_shapes(architecture)
     for call in architecture.calls:
         layer = architecture.layer(call.layer)

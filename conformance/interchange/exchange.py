@@ -1,4 +1,4 @@
-"""One case from a writer to a reader: what the writer's process and the reader's are asked for."""
+"""Runs one case from a writer to a reader, each in its own process, and judges it."""
 
 import tempfile
 import time
@@ -20,7 +20,7 @@ from saveproof.conformance.families import subjects
 from saveproof.conformance.interchange.dialects import another_model
 from saveproof.conformance.interchange.judging import CHECKS, judged
 from saveproof.conformance.interchange.pairs import Exchange, Pair, exchange_of
-from saveproof.conformance.interchange.perturbed import NUDGE, NUDGE_HALF, NUDGES, PerturbedSubject
+from saveproof.conformance.interchange.perturbed import SIZE, SIZE_HALF, TURNS, PerturbedSubject
 from saveproof.conformance.interchange.words import comparable, in_common, trajectories_in_common
 from saveproof.conformance.model_state.contract import Exactness
 from saveproof.conformance.model_state.snapshot import Snapshot
@@ -42,12 +42,12 @@ EXCHANGE = "saveproof.conformance.interchange.exchange:exchange"
 READ = "saveproof.conformance.interchange.exchange:read"
 
 KEPT = 256
-"""Written sources that a writer's process keeps: the next reader of the format asks for them."""
+"""Number of saved models that a writer's process keeps for other readers of the format."""
 
 
 @dataclass(frozen=True)
 class WriterOutcome:
-    """What was seen of the writer; `source` is the file or folder that it left."""
+    """The records of the writer; `source` is the saved file or folder."""
 
     fresh: Snapshot | None = None
     before: Snapshot | None = None
@@ -61,7 +61,7 @@ class WriterOutcome:
 
 @dataclass(frozen=True)
 class ReaderOutcome:
-    """What was seen of the reader."""
+    """The records of the reader."""
 
     loaded: Snapshot | None = None
     resumed: Trajectory | None = None
@@ -70,7 +70,7 @@ class ReaderOutcome:
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """What the reader's process is asked for; `turn` has it live on data nudged that way."""
+    """A request to the reader's process; a `turn` above 0 selects a perturbation of the data."""
 
     subject: str
     path: str
@@ -80,9 +80,9 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 def exchange(message: bytes) -> bytes:
-    """Run one case from writer to reader and judge it; a request of `campaigns/worker.py`.
+    """Run one case from writer to reader and judge it; the message is a worker's `Request`.
 
-    The request's subject is the name of a pair, its paths are formats.
+    The request's subject is the name of a pair, and its paths are formats.
     """
     request = wire.decode(message, Request)
     answer = wire.encode(tuple(_timed(request, question) for question in request.questions))
@@ -103,24 +103,24 @@ def _report(request: Request, question: Question) -> Report:
     written = _written(at, request.case)
     seen = ReaderOutcome()
     if not written.unsupported and written.raised is None:
-        seen = _asked(at, request, written)
+        seen = _read_by(at, request, written)
     unsupported = written.unsupported or seen.unsupported
     if unsupported:
         return Report((), unsupported)
     trace = _trace(at, request.case, written, seen)
-    if Probe.TWIN in question.probes and _strayed(trace):
+    if Probe.TWIN in question.probes and _diverged(trace):
         trace = replace(trace, steady=_steady(at, request, written, seen))
     checks = [check for check in CHECKS if check.name in question.checks]
     return Report(tuple(judged(trace, checks, at)))
 
 
 def read(message: bytes) -> bytes:
-    """Load a source that the writer wrote, in the reader's process, and live on."""
+    """Load the writer's source in the reader's process, and continue training."""
     request = wire.decode(message, Reading)
     subject = _subject(request.subject)
-    lived = _nudged(subject, request.case, request.turn) if request.turn else subject
+    used = _perturbed(subject, request.case, request.turn) if request.turn else subject
     source = Path(request.source)
-    recorder = Stages(lived, path_of(subject, request.path), request.case, source.parent)
+    recorder = Stages(used, path_of(subject, request.path), request.case, source.parent)
     seen: dict[str, Any] = {}
     try:
         with stage(Stage.LOAD):
@@ -132,21 +132,21 @@ def read(message: bytes) -> bytes:
         seen["raised"] = halted.raised
     except Unsupported as unsupported:
         seen["unsupported"] = str(unsupported)
-    told = ReaderOutcome(**seen)
-    if told.raised or (told.resumed and told.resumed.raised):
-        told = replace(told, unsupported=_own_limits(recorder))
-    return wire.encode(told)
+    outcome = ReaderOutcome(**seen)
+    if outcome.raised or (outcome.resumed and outcome.resumed.raised):
+        outcome = replace(outcome, unsupported=_own_limits(recorder))
+    return wire.encode(outcome)
 
 
-def _nudged(subject: Subject, case: Case, turn: int) -> Subject:
-    nudge = NUDGE_HALF if case.in_half_precision else NUDGE
-    return PerturbedSubject(subject, case.seed, turn=turn, nudge=nudge)
+def _perturbed(subject: Subject, case: Case, turn: int) -> Subject:
+    size = SIZE_HALF if case.in_half_precision else SIZE
+    return PerturbedSubject(subject, case.seed, turn=turn, size=size)
 
 
 def _own_limits(recorder: Stages) -> str:
-    """Return why the reader can't build or train the case by itself, if it can't.
+    """Return why the reader can't build or train the case even without a file; empty if it can.
 
-    What it raises on a file is then no news of the file.
+    If it can't, an exception on a file says nothing about the file.
     """
     try:
         recorder.brought_up()
@@ -157,14 +157,14 @@ def _own_limits(recorder: Stages) -> str:
     return ""
 
 
-class _Shelf:
-    """What this process has written, by path and case; the folders go with the records."""
+class _WriterCache:
+    """The last models that this process saved, by path and case, with their folders."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, str], tuple[WriterOutcome, Any]] = OrderedDict()
 
     def written(self, at: Exchange, case: Case) -> WriterOutcome:
-        """Return what writing the case gave, now or before."""
+        """Return the outcome of saving the case, from the cache if possible."""
         key = (f"{at.pair.writer} {at.write.name}", case.id)
         if key not in self._kept:
             folder = tempfile.TemporaryDirectory(prefix="saveproof-")
@@ -191,10 +191,10 @@ def _write(at: Exchange, case: Case, folder: Path) -> WriterOutcome:
     return WriterOutcome(**seen)
 
 
-def _asked(
+def _read_by(
     at: Exchange, request: Request, written: WriterOutcome, *, turn: int = 0
 ) -> ReaderOutcome:
-    """Return what the reader's process sees; where it ends, that is what loading came to."""
+    """Return the outcome of the reader's process; if it ends or hangs, the load has failed."""
     reading = Reading(at.pair.reader, at.read.name, request.case, written.source, turn)
     try:
         message, reader = wire.encode(reading), _reader(at.pair.reader)
@@ -224,32 +224,32 @@ def _trace(at: Exchange, case: Case, written: WriterOutcome, read: ReaderOutcome
 
 
 def _translated(trace: Trace) -> Trace:
-    """Return the trace in the words that two implementations share."""
+    """Return the trace with the names and values that both implementations use."""
     if trace.fresh is None or trace.before is None or trace.loaded is None:
         return trace
     before, loaded = in_common(comparable(trace.before), comparable(trace.loaded))
-    told = replace(trace, fresh=comparable(trace.fresh), before=before, loaded=loaded)
+    translated = replace(trace, fresh=comparable(trace.fresh), before=before, loaded=loaded)
     if trace.original is None or trace.resumed is None:
-        return told
+        return translated
     original, resumed = trajectories_in_common(trace.original, trace.resumed)
-    return replace(told, original=original, resumed=resumed)
+    return replace(translated, original=original, resumed=resumed)
 
 
-def _strayed(trace: Trace) -> bool:
+def _diverged(trace: Trace) -> bool:
     one, other = trace.original, trace.resumed
     near = trace.exactness
-    return one is not None and other is not None and _parted(near, one, other)
+    return one is not None and other is not None and _differ(near, one, other)
 
 
-def _parted(near: Exactness, one: Trajectory, other: Trajectory) -> bool:
+def _differ(near: Exactness, one: Trajectory, other: Trajectory) -> bool:
     return any((*output_defects(one, other, near), *trajectory_defects(one, other, near)))
 
 
 def _steady(at: Exchange, request: Request, written: WriterOutcome, read: ReaderOutcome) -> bool:
-    """Say whether the comparison is fair: the same again for one implementation, nudged for two.
+    """Return whether a divergence of writer and reader says something about the file.
 
-    A case that turns a change in the last bits of its data into what parts writer and reader
-    says nothing of the file.
+    It does not if one implementation diverges when it repeats the case, or if a reader of another
+    implementation diverges when the last bits of its data change.
     """
     if not at.across:
         with tempfile.TemporaryDirectory(prefix="saveproof-") as folder:
@@ -261,13 +261,13 @@ def _steady(at: Exchange, request: Request, written: WriterOutcome, read: Reader
             and same_trajectory(trajectories[0], trajectories[1])
         )
     near = at.contract.exactness.of(request.case)
-    again = (_asked(at, request, written, turn=turn).resumed for turn in NUDGES)
-    return not any(_parts(near, read.resumed, trajectory) for trajectory in again)
+    again = (_read_by(at, request, written, turn=turn).resumed for turn in TURNS)
+    return not any(_differ_in_common(near, read.resumed, trajectory) for trajectory in again)
 
 
-def _parts(near: Exactness, one: Trajectory | None, other: Trajectory | None) -> bool:
+def _differ_in_common(near: Exactness, one: Trajectory | None, other: Trajectory | None) -> bool:
     return (
-        one is not None and other is not None and _parted(near, *trajectories_in_common(one, other))
+        one is not None and other is not None and _differ(near, *trajectories_in_common(one, other))
     )
 
 
@@ -284,14 +284,14 @@ def _subject(spec: str) -> Subject:
 
 
 @cache
-def _reader(spec: str) -> Child:  # noqa: ARG001 - a process each
+def _reader(spec: str) -> Child:  # noqa: ARG001 - one process for each reader
     return Child(READ)
 
 
 @cache
-def _shelf() -> _Shelf:
-    return _Shelf()
+def _writer_cache() -> _WriterCache:
+    return _WriterCache()
 
 
 def _written(at: Exchange, case: Case) -> WriterOutcome:
-    return _shelf().written(at, case)
+    return _writer_cache().written(at, case)

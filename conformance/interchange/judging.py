@@ -1,4 +1,4 @@
-"""The judgement of an exchange: the checks that exist, what chance decides, and the distance."""
+"""Judges an exchange with the checks that apply to two processes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -19,23 +19,24 @@ CHECKS: tuple[Check, ...] = (
     *FACET_CHECKS,
     *(check for check in ALL_CHECKS if check.name == COMPLETES),
 )
-"""What can be held between two processes: the rest is of one subject's own save and load."""
+"""The checks that apply to two processes; the others look at one subject's save and load."""
 
 OUTPUTS, FIRST_LOSS, TRAJECTORY = (check.name for check in BEHAVIOUR_CHECKS)
 
 AMPLIFIES = (
-    "the case amplifies the last bits: the reader's own training diverges on data nudged by 1e-6"
+    "the case amplifies rounding errors: the reader's own training diverges when its data change "
+    "by 1e-6"
 )
 
 
 def judged(trace: Trace, checks: Sequence[Check], at: Exchange) -> Iterator[Judgement]:
-    """Yield what each check says of the exchange, with the distance where it holds.
+    """Yield the judgement of each check, with the distance if it passes.
 
-    Between implementations, what chance or a carried state decides can't be equal: it is vacuous.
-    A load that raises is a failure only where the reader's claim to the format is a firm one.
+    Between implementations, a check is vacuous where random numbers or a recurrent state decide the
+    values. A failure is only a gap unless the reader promises to read the format.
     """
     for check in checks:
-        reason = _beyond_comparison(trace, check, at) if at.across else ""
+        reason = _incomparable(trace, check, at) if at.across else ""
         if reason:
             yield Judgement(check.name, Promise.MUST, Verdict.VACUOUS, reason=reason)
             continue
@@ -58,13 +59,13 @@ def _weakened(judgement: Judgement, claim: Promise) -> Judgement:
     return replace(judgement, promise=Promise.SHOULD, verdict=verdict)
 
 
-def _beyond_comparison(trace: Trace, check: Check, at: Exchange) -> str:
+def _incomparable(trace: Trace, check: Check, at: Exchange) -> str:
     if check.name not in (OUTPUTS, FIRST_LOSS, TRAJECTORY):
         return ""
     if trace.contract.promise(*check.facets) is None:
         return ""
     if trace.case.is_stateful:
-        return "a recurrent layer carries a state, which no format has for another implementation"
+        return "no format carries the state of a recurrent layer to another implementation"
     if check.name != OUTPUTS and trace.case.is_stochastic:
         return "training draws random numbers, and two implementations draw them differently"
     if check.name == OUTPUTS:
@@ -74,7 +75,7 @@ def _beyond_comparison(trace: Trace, check: Check, at: Exchange) -> str:
 
 
 def _distance(trace: Trace, check: str) -> float | None:
-    """Return the greatest absolute difference of what the check compares."""
+    """Return the largest absolute difference of the values that the check compares."""
     one, other = trace.original, trace.resumed
     if one is None or other is None:
         return None

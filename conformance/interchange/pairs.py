@@ -1,4 +1,4 @@
-"""Pairs of a writer and a reader, the formats that both claim, and the contract between them."""
+"""Pairs of a writer and a reader, the formats that both support, and the contract between them."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,22 +17,22 @@ from saveproof.conformance.model_state.subject import Exchanged, Offering
 from saveproof.strategies.case import Kind
 
 ARROW = " → "
-"""Stands between writer and reader where a run names a pair."""
+"""Separates writer and reader in the name of a pair."""
 
 ACROSS = Exactness(
     rtol=1e-4,
     atol=1e-5,
-    reason="two implementations round and add float32 numbers in different orders: seen up to 1e-6 "
-    "in one step; a weight or an optimizer slot that is lost moves losses by 1e-3 and more; the "
-    "last bit of float16 is 0.1 % of a number, that of bfloat16 0.8 %",
+    reason="two implementations round and add float32 numbers in different orders, which changed "
+    "losses by up to 1e-6 in one step; a lost weight or optimizer slot changes them by 1e-3 or "
+    "more; the last bit of float16 is 0.1 % of a number, that of bfloat16 0.8 %",
     half=2e-2,
 )
-"""How near is near enough between two implementations; the state itself is held to the bytes."""
+"""Tolerance for outputs and losses of two implementations; state must be equal to the byte."""
 
 KERAS_2, KERAS_3 = "Keras 2", "Keras 3"
 
 OWN_VERSION = ("keras", "tf_keras")
-"""Packages whose version says which of two releases is the newer."""
+"""Packages whose version decides which of two releases is newer."""
 
 _KERAS_ON_TENSORFLOW = {"keras", "tensorflow"}
 
@@ -40,19 +40,19 @@ _WEAKEST_FIRST = (Promise.FRESH, Promise.CODE, Promise.SHOULD, Promise.MUST)
 
 
 class UnknownFormat(LookupError):
-    """The pair does not exchange such a format."""
+    """The writer and the reader of the pair do not share this format."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A writer and a reader, by the names that subjects are asked for by."""
+    """A writer and a reader, by the names of their subjects."""
 
     writer: str
     reader: str
 
     @property
     def name(self) -> str:
-        """What a run calls the pair."""
+        """The pair's name in a run."""
         return f"{self.writer}{ARROW}{self.reader}"
 
     @classmethod
@@ -63,15 +63,15 @@ class Pair:
 
 
 def is_pair(name: str) -> bool:
-    """Say whether a run's subject is a pair."""
+    """Return whether the name of a run's subject is that of a pair."""
     return ARROW in name
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """A format between a writer's save path and a reader's.
+    """A format that goes from a writer's save path to a reader's.
 
-    `claim` is how firmly the reader answers for the format.
+    `claim` is the reader's promise to read the format.
     """
 
     pair: Pair
@@ -82,12 +82,12 @@ class Exchange:
 
     @property
     def across(self) -> bool:
-        """Whether the two are different implementations, or releases of one."""
+        """Whether writer and reader are different subjects."""
         return self.pair.writer != self.pair.reader
 
     @cached_property
     def dialects(self) -> tuple[str, str]:
-        """What the writer and the reader speak: a model's code reads alike in both."""
+        """The Keras API of the writer and of the reader: Keras 2 or Keras 3."""
         return (_dialect(self.pair.writer), _dialect(self.pair.reader))
 
     @property
@@ -97,7 +97,7 @@ class Exchange:
 
     @cached_property
     def squares_occurrences(self) -> tuple[bool, bool]:
-        """Whether each side squares a word's gradients before it adds them up.
+        """Whether each side squares the gradients of a word's occurrences before it adds them.
 
         Source: `keras.src.backend.tensorflow.numpy.square` of `tf.IndexedSlices`, Keras 3.15.
         """
@@ -107,7 +107,7 @@ class Exchange:
 
     @property
     def places(self) -> tuple[tuple[str, str], ...]:
-        """The writer's and the reader's name, each with its save path."""
+        """The writer and the reader, each with its save path."""
         return ((self.pair.writer, self.write.name), (self.pair.reader, self.read.name))
 
     @property
@@ -117,10 +117,10 @@ class Exchange:
 
     @cached_property
     def contract(self) -> Contract:
-        """What both sides answer for: the weaker of their promises, facet by facet.
+        """The contract of the exchange: for each facet, the weaker promise of the two sides.
 
-        Between implementations nothing is asked of generators, of metrics' totals and of the
-        states of recurrent layers: each keeps them in a form of its own, and no format has them.
+        Between implementations it promises nothing for random generators, metric totals and states
+        of recurrent layers, which no format carries from one implementation to another.
         """
         facets = {facet: self._promise(facet) for facet in Facet}
         return Contract(
@@ -142,12 +142,10 @@ class Exchange:
 
 
 def exchanges(pair: Pair, of: Callable[[str], Offering] = subjects.resolve) -> Iterator[Exchange]:
-    """Yield what the writer writes and the reader reads, in the writer's order.
+    """Yield the exchanges of a pair, in the order of the writer's save paths.
 
-    `of` returns what a subject says of itself.
-
-    Where several of the reader's paths read a format, the one that writes it, too, is taken. No
-    release promises to read what a newer one has written.
+    `of` returns the description of a subject. If several of the reader's paths read a format, the
+    path that also writes it is used. No release promises to read files of a newer one.
     """
     writer, reader = of(pair.writer), of(pair.reader)
     newer = _is_newer(writer.environment(), reader.environment())
@@ -166,7 +164,7 @@ def exchange_of(
     """Return the pair's exchange of that format.
 
     Raises:
-        UnknownFormat: there is none; the message lists those that there are.
+        UnknownFormat: the pair has no such format; the message lists its formats.
     """
     found = {one.format: one for one in exchanges(pair, of)}
     if name not in found:

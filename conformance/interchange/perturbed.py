@@ -1,4 +1,4 @@
-"""A subject that sees its data nudged a little: how far the last bits carry."""
+"""A subject whose data are perturbed, to measure how strongly a case amplifies rounding errors."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,20 +10,20 @@ from saveproof.conformance.model_state.subject import Logs, Model, SavePath, Sub
 from saveproof.strategies.case import AnyEvent, Case
 from saveproof.strategies.data import Rows
 
-NUDGE, NUDGE_HALF = 2.0**-20, 2.0**-8
-"""The greatest relative change of a number: about eight roundings of float32, one of bfloat16."""
+SIZE, SIZE_HALF = 2.0**-20, 2.0**-8
+"""Largest relative change of a number: about eight roundings of float32, one of bfloat16."""
 
-NUDGES = (1, 2, 3, 4, 5)
-"""One nudge turns a sign that rounding alone decides half of the time."""
+TURNS = (1, 2, 3, 4, 5)
+"""Turns to try: one alone flips a sign that depends on rounding only half of the time."""
 
 
 class PerturbedSubject:
-    """A subject whose data are changed in their last bits, in a way that seed and turn decide."""
+    """A subject whose data are changed in the last bits; seed and turn determine the change."""
 
-    def __init__(self, subject: Subject, seed: int, *, turn: int = 1, nudge: float = NUDGE) -> None:
+    def __init__(self, subject: Subject, seed: int, *, turn: int = 1, size: float = SIZE) -> None:
         self._subject = subject
         self._key = (seed, 2**33 + turn)
-        self._nudge = nudge
+        self._size = size
         self.name = subject.name
 
     def environment(self) -> Mapping[str, str]:
@@ -47,32 +47,32 @@ class PerturbedSubject:
         self._subject.compile(model, case)
 
     def perform(self, model: Model, event: AnyEvent, rows: Rows | None) -> Logs:
-        """Do the event with nudged rows."""
-        return self._subject.perform(model, event, rows and self._nudged_rows(rows))
+        """Perform the event on perturbed rows."""
+        return self._subject.perform(model, event, rows and self._perturbed_rows(rows))
 
     def predict(self, model: Model, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return the outputs of nudged inputs."""
-        return self._subject.predict(model, self._nudged(inputs))
+        """Return the outputs for perturbed inputs."""
+        return self._subject.predict(model, self._perturbed(inputs))
 
     def snapshot(self, model: Model) -> Snapshot:
-        """Tell of the subject's model."""
+        """Return the snapshot of the subject's model."""
         return self._subject.snapshot(model)
 
-    def _nudged_rows(self, rows: Rows) -> Rows:
+    def _perturbed_rows(self, rows: Rows) -> Rows:
         weights = rows.sample_weight
         return replace(
             rows,
-            inputs=self._nudged(rows.inputs),
-            targets=self._nudged(rows.targets),
-            sample_weight=None if weights is None else self._nudged(weights),
+            inputs=self._perturbed(rows.inputs),
+            targets=self._perturbed(rows.targets),
+            sample_weight=None if weights is None else self._perturbed(weights),
         )
 
-    def _nudged(self, arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+    def _perturbed(self, arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
         draw = np.random.Generator(np.random.Philox(key=self._key))
-        return tuple(_changed(array, draw, self._nudge) for array in arrays)
+        return tuple(_changed(array, draw, self._size) for array in arrays)
 
 
-def _changed(array: np.ndarray, draw: np.random.Generator, nudge: float) -> np.ndarray:
+def _changed(array: np.ndarray, draw: np.random.Generator, size: float) -> np.ndarray:
     if not np.issubdtype(array.dtype, np.floating):
         return array
-    return (array * (1 + nudge * draw.uniform(-1, 1, array.shape))).astype(array.dtype)
+    return (array * (1 + size * draw.uniform(-1, 1, array.shape))).astype(array.dtype)

@@ -1,4 +1,4 @@
-"""What of the exchanges was asked for: the job of a run of pairs."""
+"""The job of `saveproof interchange`: the exchanges that the options select."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
@@ -16,13 +16,13 @@ from saveproof.strategies.case import Kind
 
 
 def interchange_job(options: InterchangeOptions, command: str) -> Job:
-    """Return the job of a run of exchanges that `command` asks for.
+    """Return the job that the options select; `command` is the command line for the header.
 
     Raises:
-        UnknownSubject, NoEnvironment, NotASubject, BrokenSubject: as `subjects.resolve` says.
-        NotInstalled, SameName, NotDescribed: the subjects are none to run.
-        UnknownFormat: no pair exchanges such a format, or no pair exchanges anything.
-        Unknown, NotAFolder: there is no such kind or folder to be had.
+        UnknownSubject, NoEnvironment, NotASubject, BrokenSubject: see `subjects.resolve`.
+        NotInstalled, SameName, NotDescribed: see `preflight.admitted`.
+        UnknownFormat: no pair shares the format, or no pair shares any format.
+        Unknown, NotAFolder: a kind is not known, or the output folder can't be used.
     """
     refuse_unknown("kind", options.kind, set(map(str, Kind)))
     refuse_out(options.out)
@@ -40,15 +40,15 @@ def _exchanges(options: InterchangeOptions) -> list[Exchange]:
     unknown = sorted(set(options.format) - formats)
     if unknown or not found:
         raise UnknownFormat(
-            f"expected formats of {sorted(formats)}, which these subjects exchange, found {unknown}"
+            f"expected formats that these subjects share, {sorted(formats)}, found {unknown}"
         )
     return [one for one in found if not options.format or one.format in options.format]
 
 
 def _sets(found: Sequence[Exchange], options: InterchangeOptions) -> Iterator[CampaignSet]:
-    """Yield a writer's format and a kind, with every reader in turn.
+    """Yield a set for each writer, format and kind, with a campaign for each reader.
 
-    They stand together because the writer's process keeps what it has written for its readers.
+    One process runs the set, since it keeps the saved models for all readers.
     """
 
     def place(one: Exchange) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""What two implementations show of a model, in words that they share: what can be compared."""
+"""Translates snapshots of two implementations into the names and values that both share."""
 
 import re
 from collections import Counter
@@ -23,7 +23,7 @@ SYNONYMS = {
     "keras_3_hard_sigmoid": "hard_sigmoid",
     "swish": "silu",
 }
-"""Values that say the same: an older word, and the newer one; a function, and its own name."""
+"""Values with the same meaning: an older name and the newer one."""
 
 MOMENTA = "_u_product"
 SLOTS = {
@@ -33,21 +33,21 @@ SLOTS = {
     "v": "velocity",
     "vhat": "velocity_hat",
 }
-"""Slots in Keras 2's words, and Keras 3's; the product of Nadam's momenta has no name there."""
+"""Slot names of Keras 2, and those of Keras 3; Keras 2 does not name Nadam's momentum product."""
 
 UNSHARED = frozenset(("axis", "ema_overwrite_frequency", "name"))
-"""Arguments whose value says nothing across dialects.
+"""Arguments that are not compared between Keras 2 and Keras 3.
 
-An axis is counted from either end, the frequency is without meaning where there is no average, and
-names of losses, metrics and schedules are given by the dialect where the user gave none.
+An axis may be counted from either end, the frequency has no effect without an average, and each
+version gives its own names to losses, metrics and schedules that the user did not name.
 """
 
 SHARED_NAMES_ONLY = (Facet.ARGUMENTS, Facet.COMPILE, Facet.OPTIMIZER, Facet.LEARNING_RATE)
-"""Facets of which each dialect tells more than the other: compared by what both tell."""
+"""Facets in which each version has entries that the other lacks: only common ones are compared."""
 
 
 def comparable(snapshot: Snapshot) -> Snapshot:
-    """Return the snapshot in shared words; what no two dialects tell alike is left out."""
+    """Return the snapshot with shared names and values, without the facets that have none."""
     return Snapshot(
         {
             facet: dict(_TRANSLATIONS[facet](snapshot))
@@ -59,10 +59,10 @@ def comparable(snapshot: Snapshot) -> Snapshot:
 
 
 def in_common(expected: Snapshot, found: Snapshot) -> tuple[Snapshot, Snapshot]:
-    """Return two comparable snapshots without the arguments that only one dialect has.
+    """Return two comparable snapshots without the arguments that only one of them has.
 
-    What must be there whatever the dialect stays: classes, losses, metrics. A facet of which the
-    other side tells nothing at all is left as it is: it was lost, not translated.
+    Classes, losses and metrics stay in any case. A facet that is empty on one side stays complete
+    on the other, since it was lost.
     """
     one, other = dict(expected.facets), dict(found.facets)
     for facet in SHARED_NAMES_ONLY:
@@ -75,9 +75,9 @@ def in_common(expected: Snapshot, found: Snapshot) -> tuple[Snapshot, Snapshot]:
 def trajectories_in_common(
     original: Trajectory, resumed: Trajectory
 ) -> tuple[Trajectory, Trajectory]:
-    """Return two trajectories in shared words: logs by the names that both have, state translated.
+    """Return two trajectories with the logs that both have, and their snapshots translated.
 
-    Of a metric both log the batch's own value; a loss by output only Keras 2 logs.
+    Only Keras 2 logs a loss for each output.
     """
     one, other = [], []
     for a, b in zip(original.steps, resumed.steps, strict=False):
@@ -100,7 +100,7 @@ def _known_to(inventory: Inventory, other: Inventory) -> Inventory:
     return {n: value for n, value in inventory.items() if n in other or _ESSENTIAL.search(n)}
 
 
-def _as_it_is(facet: Facet) -> Callable[[Snapshot], Iterator[tuple[str, Value]]]:
+def _unchanged(facet: Facet) -> Callable[[Snapshot], Iterator[tuple[str, Value]]]:
     def inventory(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
         yield from snapshot[facet].items()
 
@@ -117,7 +117,7 @@ def _arguments(facet: Facet) -> Callable[[Snapshot], Iterator[tuple[str, Value]]
 
 
 def _plain(value: Any) -> Value:
-    """Return numbers as float32 has them, one way of writing sequences, and the newer word."""
+    """Return the value with float32 numbers, lists for all sequences, and the newer name."""
     if isinstance(value, float):
         return float(np.float32(value))
     if isinstance(value, list | tuple):
@@ -132,7 +132,7 @@ def _layers(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
 
 
 def _sharing(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
-    """Yield what each layer is called on, by layer: calls are numbered in two ways."""
+    """Yield the inputs of each layer's calls, sorted: the versions number calls differently."""
     calls: dict[str, list[list[str]]] = {}
     for name, value in snapshot[Facet.SHARING].items():
         if _CALL.search(name):
@@ -144,7 +144,7 @@ def _sharing(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
 
 
 def _policies(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
-    """Yield the policies of layers that can be frozen: an input's dtype is no policy."""
+    """Yield the dtype policies of layers that can be frozen; an input layer has only a dtype."""
     for path, policy in snapshot[Facet.DTYPE_POLICY].items():
         if path in snapshot[Facet.TRAINABLE]:
             yield path, policy
@@ -156,10 +156,10 @@ def _iteration(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
 
 
 def _slots(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
-    """Yield each slot by its name and its place among those of that name.
+    """Yield each slot by its name and its number among the slots of that name.
 
-    Without momentum Keras 2 has SGD keep slots that nothing reads; what Nadam's product says
-    before the first step, it says again when the slots are made.
+    Slots of SGD without momentum are skipped: Keras 2 keeps them, but never reads them. Nadam's
+    momentum product alone is skipped too: a fresh optimizer has the same value.
     """
     idle = not snapshot[Facet.OPTIMIZER].get("momentum", 1.0)
     words = ("/".join(words_of(name)) for name in snapshot[Facet.SLOTS])
@@ -177,10 +177,10 @@ _TRANSLATIONS: Mapping[Facet, Callable[[Snapshot], Iterator[tuple[str, Value]]]]
     Facet.ARCHITECTURE: _layers,
     Facet.ARGUMENTS: _arguments(Facet.ARGUMENTS),
     Facet.SHARING: _sharing,
-    Facet.NAMES: _as_it_is(Facet.NAMES),
-    Facet.WEIGHTS: _as_it_is(Facet.WEIGHTS),
-    Facet.NON_TRAINABLE: _as_it_is(Facet.NON_TRAINABLE),
-    Facet.TRAINABLE: _as_it_is(Facet.TRAINABLE),
+    Facet.NAMES: _unchanged(Facet.NAMES),
+    Facet.WEIGHTS: _unchanged(Facet.WEIGHTS),
+    Facet.NON_TRAINABLE: _unchanged(Facet.NON_TRAINABLE),
+    Facet.TRAINABLE: _unchanged(Facet.TRAINABLE),
     Facet.DTYPE_POLICY: _policies,
     Facet.COMPILE: _arguments(Facet.COMPILE),
     Facet.OPTIMIZER: _arguments(Facet.OPTIMIZER),

@@ -1,4 +1,4 @@
-"""Mutants: the reference with one seeded fault each, and the checks that must kill them."""
+"""Mutants: the reference with one deliberate fault each, and the checks that must kill them."""
 
 from dataclasses import dataclass
 from inspect import getdoc
@@ -20,9 +20,9 @@ SEQUENTIAL, FUNCTIONAL, SUBCLASSED = Kind.SEQUENTIAL, Kind.FUNCTIONAL, Kind.SUBC
 
 @dataclass(frozen=True)
 class Mutant:
-    """A fault, the checks that must kill it, and the save path and kind of model to see it on.
+    """A fault, the checks that must kill it, and the save path and kind of model that show it.
 
-    `examples` is how many cases it takes to see it; `timeout` bounds one of them, in seconds.
+    `examples` is the number of cases to run; `timeout` is the time limit of a case, in seconds.
     """
 
     seed: Fault
@@ -39,12 +39,12 @@ class Mutant:
 
     @property
     def fault(self) -> str:
-        """What is wrong, in a sentence."""
+        """A sentence on the fault."""
         return getdoc(self.seed) or ""
 
     @property
     def spec(self) -> str:
-        """What `saveproof.conformance.families.subjects.resolve` makes the mutant of."""
+        """The subject name from which `families.subjects.resolve` makes the mutant."""
         return f"{self.seed.__module__}:{self.seed.__name__}"
 
 
@@ -239,4 +239,4 @@ _CONDUCT = (
 _ALL = (*_WEIGHTS, *_OPTIMIZERS, *_TRAINING, *_LAYERS, *_GRAPHS, *_HANDLING, *_CONDUCT)
 
 MUTANTS = {mutant.name: mutant for mutant in _ALL}
-"""Every mutant by name; a check that is no mutant's target is not yet proved to work."""
+"""Every mutant by name. A check that no mutant targets is not yet proved to work."""

@@ -1,4 +1,4 @@
-"""`python -m saveproof.conformance.mutants [--examples N] [NAME...]`: prints the kill matrix."""
+"""`python -m saveproof.conformance.mutants [--examples N] [NAME...]` prints the kill matrix."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -16,12 +16,12 @@ TARGET, KILLED, SURVIVED, NOTHING = "#", "x", "!", "·"
 def main(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME...")] = None,
     examples: Annotated[
-        int | None, typer.Option(min=1, help="Cases a mutant, in place of its own number.")
+        int | None, typer.Option(min=1, help="Number of cases for each mutant.")
     ] = None,
 ) -> None:
-    """Hunt the mutants, or those named.
+    """Run the checks on all mutants, or on those named, and print which checks kill which.
 
-    Exit 1 if one survives or a check has killed none, 2 if the hunt was cut short.
+    Exit codes: 1 if a mutant survives or a check kills none, 2 if the run did not finish.
     """
     mutants = _chosen(names or [])
     try:
@@ -36,7 +36,7 @@ def main(
 
 
 def matrix(kills: Sequence[Kill]) -> str:
-    """Return the kill matrix: a row a mutant, a column a check, which the legend numbers."""
+    """Return the kill matrix: a row for each mutant, and a numbered column for each check."""
     width = max(len(one.mutant.name) for one in kills)
     numbers = [f"{number:2}" for number in range(1, len(ALL_CHECKS) + 1)]
     heads = [f"{'':{width}}  {' '.join(number[row] for number in numbers)}" for row in (0, 1)]
@@ -44,14 +44,14 @@ def matrix(kills: Sequence[Kill]) -> str:
         f"{one.mutant.name:{width}}  {' '.join(_mark(one, check.name) for check in ALL_CHECKS)}"
         for one in kills
     ]
-    had_to = killers(kills)
+    killed = killers(kills)
     legend = [
-        f"{number} {check.name}: {len(had_to[check.name])} killed as target"
+        f"{number} {check.name}: kills {len(killed[check.name])} mutants as required"
         for number, check in zip(numbers, ALL_CHECKS, strict=True)
     ]
     marks = (
-        f"{TARGET} killed by a check that had to   {KILLED} killed by another check   "
-        f"{SURVIVED} survived a check that had to kill it"
+        f"{TARGET} killed by a check that must kill it   {KILLED} killed by another check   "
+        f"{SURVIVED} survived a check that must kill it"
     )
     return "\n".join([*heads, *rows, "", marks, "", *legend, ""])
 
@@ -71,13 +71,13 @@ def _survivors(kills: Sequence[Kill]) -> list[str]:
 
 
 def _idle(kills: Sequence[Kill]) -> list[str]:
-    return [f"{check} has killed no mutant" for check, names in killers(kills).items() if not names]
+    return [f"{check} kills no mutant" for check, names in killers(kills).items() if not names]
 
 
 def _chosen(names: Sequence[str]) -> list[Mutant]:
     unknown = sorted(set(names) - set(MUTANTS))
     if unknown:
-        raise typer.BadParameter(f"expected some of {', '.join(MUTANTS)}; found {unknown}")
+        raise typer.BadParameter(f"expected names of {', '.join(MUTANTS)}; found {unknown}")
     return [MUTANTS[name] for name in names or MUTANTS]
 
 

@@ -1,4 +1,4 @@
-"""Edits of states and configs, made on copies."""
+"""Functions that return edited copies of states and configs."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from saveproof.reference_impl.state import LayerWeights, ModelState, NamedArray,
 Config = dict[str, Any]
 
 ArrayEdit = Callable[[str, np.ndarray], np.ndarray]
-"""From an array's name and value to its new value."""
+"""A function from an array's name and value to its new value."""
 
 
 def with_weights(state: ModelState, edit: ArrayEdit) -> ModelState:
@@ -21,7 +21,7 @@ def with_weights(state: ModelState, edit: ArrayEdit) -> ModelState:
 
 
 def edited_weights(weights: WeightsState, edit: ArrayEdit) -> WeightsState:
-    """Return the weights, every one edited."""
+    """Return the weights with every array edited."""
     layers = tuple(
         LayerWeights(group.layer, edited_arrays(group.weights, edit)) for group in weights.layers
     )
@@ -29,7 +29,7 @@ def edited_weights(weights: WeightsState, edit: ArrayEdit) -> WeightsState:
 
 
 def with_slots(state: ModelState, edit: ArrayEdit) -> ModelState:
-    """Return the state with every optimizer slot edited, the iteration left as it is."""
+    """Return the state with every optimizer slot edited, and the iteration unchanged."""
     if state.optimizer is None:
         return state
     iteration, *slots = state.optimizer
@@ -37,17 +37,17 @@ def with_slots(state: ModelState, edit: ArrayEdit) -> ModelState:
 
 
 def edited_arrays(arrays: tuple[NamedArray, ...], edit: ArrayEdit) -> tuple[NamedArray, ...]:
-    """Return the arrays, every one edited."""
+    """Return the arrays with every value edited."""
     return tuple(NamedArray(array.name, edit(array.name, array.value)) for array in arrays)
 
 
 def with_layers(state: ModelState, edit: Callable[[Config], None]) -> ModelState:
-    """Return the state with the entry of every layer edited in place, nested ones too."""
+    """Return the state with the config entry of every layer edited, including nested layers."""
     return replace(state, architecture=edited_layers(state.architecture, edit))
 
 
 def edited_layers(architecture: Any, edit: Callable[[Config], None]) -> Any:
-    """Return a copy of a model's entry, the entry of every layer in it edited in place."""
+    """Return a copy of a model's config entry with the entry of every layer edited."""
     edited = copy.deepcopy(architecture)
     for entry in _layers(edited["config"]):
         edit(entry)
@@ -62,14 +62,14 @@ def _layers(config: Any) -> Iterator[Config]:
 
 
 def with_training(state: ModelState, **changes: Any) -> ModelState:
-    """Return the state with other compile settings."""
+    """Return the state with changed compile settings."""
     return (
         state if state.training is None else replace(state, training={**state.training, **changes})
     )
 
 
 def with_optimizer(state: ModelState, edit: Callable[[Config], None]) -> ModelState:
-    """Return the state with the config of its optimizer edited in place."""
+    """Return the state with the optimizer's config edited."""
     if state.training is None:
         return state
     entry = copy.deepcopy(state.training["optimizer_config"])
@@ -78,7 +78,7 @@ def with_optimizer(state: ModelState, edit: Callable[[Config], None]) -> ModelSt
 
 
 def with_extras(state: ModelState, **changes: Any) -> ModelState:
-    """Return the state with other extras."""
+    """Return the state with changed extras."""
     return (
         state if state.extras is None else replace(state, extras=replace(state.extras, **changes))
     )

@@ -1,4 +1,4 @@
-"""Seams of the reference, and how a fault is put into one: in this process, for good."""
+"""Injects faults into the reference, by replacing its functions in this process permanently."""
 
 from collections.abc import Callable
 from functools import cache, update_wrapper
@@ -11,15 +11,15 @@ from saveproof.reference_impl.saving.hdf5 import model_h5, reader
 from saveproof.reference_impl.saving.model_state import capture
 
 Fault = Callable[[], KerasSubject]
-"""Puts the fault into this process's reference, once, and returns the mutant as a subject."""
+"""Injects the fault into this process's reference, once, and returns the mutant as a subject."""
 
 Tamper = Callable[[Any], Any]
 
 
 def fault(commit: Callable[[], None]) -> Fault:
-    """Make a fault of a procedure that calls `put`; its name and docstring are the fault's.
+    """Make a fault from a procedure that calls `put`, with the procedure's name and docstring.
 
-    Faults are never taken back: a process that has resolved a mutant has no reference any more.
+    A fault is never removed: a process that has resolved a mutant no longer has the reference.
     """
 
     def mutant() -> KerasSubject:
@@ -32,7 +32,7 @@ def fault(commit: Callable[[], None]) -> Fault:
 
 
 def instead(owner: object, name: str) -> Callable[[Tamper], Fault]:
-    """Make a fault of a function from the original to what stands in its place."""
+    """Make a fault from a function that returns a replacement of the original function."""
 
     def seeded(replacement: Tamper) -> Fault:
         return fault(_named(replacement, lambda: put(owner, name, replacement)))
@@ -41,7 +41,7 @@ def instead(owner: object, name: str) -> Callable[[Tamper], Fault]:
 
 
 def after(owner: object, name: str) -> Callable[[Tamper], Fault]:
-    """Make a fault of a function from what the seam returns to what it will return instead."""
+    """Make a fault from a function that changes the original function's result."""
 
     def seeded(tamper: Tamper) -> Fault:
         def tampering(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,7 +53,7 @@ def after(owner: object, name: str) -> Callable[[Tamper], Fault]:
 
 
 def before(owner: object, name: str) -> Callable[[Tamper], Fault]:
-    """Make a fault of a procedure that is told the seam's first argument before it runs."""
+    """Make a fault from a procedure that changes the original function's first argument."""
 
     def seeded(tamper: Tamper) -> Fault:
         def tampering(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,7 +69,7 @@ def before(owner: object, name: str) -> Callable[[Tamper], Fault]:
 
 
 def put(owner: object, name: str, tampering: Callable[[Callable[..., Any]], Any]) -> None:
-    """Put in place of the owner's function what `tampering` makes of it."""
+    """Replace the owner's function by the result of `tampering` on it."""
     setattr(owner, name, tampering(getattr(owner, name)))
 
 
@@ -78,19 +78,19 @@ def _named(tamper: Tamper, commit: Callable[[], None]) -> Callable[[], None]:
 
 
 state_written = after(capture, "model_state")
-"""A fault from the state of a whole model to the state that is written of it."""
+"""Makes a fault that changes the state of a whole model before it is written."""
 
 state_read = after(reader, "read_model")
-"""A fault from the state that a whole-model file holds to the state that is read."""
+"""Makes a fault that changes the state of a whole model after it was read."""
 
 weights_written = after(model_h5, "weights_state")
-"""A fault from a model's weights to those that a file of weights is given."""
+"""Makes a fault that changes the weights before they are written to a weights file."""
 
 weights_read = after(reader, "read_weights")
-"""A fault from the weights that a file holds to those that are read."""
+"""Makes a fault that changes the weights after they were read from a weights file."""
 
 model_saved = before(model_files, "save_model")
-"""A fault done to the live model on its way to a whole-model file."""
+"""Makes a fault that changes the live model before a save of the whole model."""
 
 weights_saved = before(model_files, "save_weights")
-"""A fault done to the live model on its way to a file of weights."""
+"""Makes a fault that changes the live model before a save of its weights."""

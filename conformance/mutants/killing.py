@@ -1,4 +1,4 @@
-"""Killing: what the checks find on a mutant that they do not find on the reference."""
+"""Runs the checks on mutants and on the reference, and compares the findings."""
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,44 +25,44 @@ REFERENCE = "reference"
 KILLS = frozenset({Verdict.FAIL, Verdict.GAP, *ENDS})
 
 Ground = tuple[str, str]
-"""A save path and a kind of model: where a mutant is hunted."""
+"""A save path and a kind of model on which a mutant is run."""
 
 
 class NotFinished(RuntimeError):
-    """The hunt did not come to its end: it was interrupted, for one."""
+    """The run on the mutants did not finish, for example because it was interrupted."""
 
 
 @dataclass(frozen=True)
 class Kill:
-    """Which checks killed a mutant."""
+    """A mutant and the checks that killed it."""
 
     mutant: Mutant
     checks: tuple[str, ...]
 
     @property
     def survived(self) -> tuple[str, ...]:
-        """The checks that should have killed it, and did not."""
+        """The checks that must kill the mutant and did not."""
         return tuple(check for check in self.mutant.targets if check not in self.checks)
 
 
 def kill(mutants: Sequence[Mutant], *, examples: int | None = None) -> list[Kill]:
-    """Hunt the mutants, each on its own number of cases or on `examples`.
+    """Run the checks on each mutant, with its own number of cases or with `examples`.
 
-    What the reference shows on the same ground counts for nothing.
+    A finding that the reference has on the same save path and kind of model kills no mutant.
 
     Raises:
-        NotFinished: there is no answer for each of them.
+        NotFinished: the run was interrupted or lacks results.
     """
     with tempfile.TemporaryDirectory(prefix="saveproof-") as folder:
-        runner.run(hunt(mutants, Path(folder), examples), WORKERS, "-p", "no:terminal")
+        runner.run(mutants_job(mutants, Path(folder), examples), WORKERS, "-p", "no:terminal")
         run = read(Path(folder))
     if not run.complete:
-        raise NotFinished("the hunt did not come to its end")
+        raise NotFinished("the run on the mutants did not finish")
     return list(_kills(mutants, run))
 
 
-def hunt(mutants: Sequence[Mutant], out: Path, examples: int | None = None) -> Job:
-    """Return the job: the reference on each ground, on as many cases as a mutant has, then each."""
+def mutants_job(mutants: Sequence[Mutant], out: Path, examples: int | None = None) -> Job:
+    """Return the job: the reference on each path and kind with as many cases, then each mutant."""
     own = [_campaign(mutant, examples) for mutant in mutants]
     smallest_first = sorted(own, key=lambda one: one.examples)
     controls = {
@@ -100,7 +100,7 @@ def _kills(mutants: Sequence[Mutant], run: Run) -> Iterator[Kill]:
 
 
 def _defects(run: Run, subject: str) -> Iterator[tuple[Ground, str, str]]:
-    """Yield the ground, the check and the key of each defect of the subject."""
+    """Yield the path and kind, the check and the key of each defect of the subject."""
     for result in run.results:
         if result.subject == subject and KILLS.intersection(result.tally):
             yield from ((_ground(result), result.check, f.defect.key) for f in result.findings)
@@ -113,7 +113,7 @@ def in_order(checks: Iterable[str]) -> tuple[str, ...]:
 
 
 def killers(kills: Iterable[Kill]) -> Mapping[str, tuple[str, ...]]:
-    """Return by check the mutants that it had to kill and did."""
+    """Return, by check, the mutants that the check must kill and did kill."""
     killed: dict[str, list[str]] = {check.name: [] for check in ALL_CHECKS}
     for one in kills:
         for check in set(one.mutant.targets).intersection(one.checks):

@@ -1,1 +1,1 @@
-"""A whole run: what is refused before it, the pytest session, the folder that it writes."""
+"""A run from start to end: its options, the preflight, the pytest session and its folder."""

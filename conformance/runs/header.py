@@ -1,4 +1,4 @@
-"""The header of a run: what was run, where, and with which versions."""
+"""The header of a run: its command, machine, versions, subjects and checks."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ def header(
     seed: int,
     examples: int,
 ) -> Header:
-    """Return the header of a run that begins now."""
+    """Return the header of a run that starts now."""
     return Header(
         run=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{seed}",
         started=now(),
@@ -33,10 +33,10 @@ def header(
     )
 
 
-def counted(header: Header, results: Iterable[Result]) -> Header:
-    """Return the header with the fewest cases that a save path and kind of model came to.
+def with_example_count(header: Header, results: Iterable[Result]) -> Header:
+    """Return the header of a timed run with the smallest number of cases of any path and kind.
 
-    How many a run comes to that has so many seconds is known at its end.
+    A run with a time limit knows its number of cases only at its end.
     """
     cases: dict[tuple[str, str, str], int] = {}
     for result in results:
@@ -46,11 +46,11 @@ def counted(header: Header, results: Iterable[Result]) -> Header:
 
 
 def now() -> str:
-    """Return the time as records have it."""
+    """Return the current time in the form that records use."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def path_info(name: str, contract: Contract) -> PathInfo:
-    """Return what a run says of a save path or format."""
+    """Return the record of a save path or format."""
     facets = {str(facet): str(promise) for facet, promise in contract.facets.items()}
     return PathInfo(name, contract.document, facets)

@@ -1,4 +1,4 @@
-"""What a failed item of the suite says: its findings, and how to run each again."""
+"""The failure message of a pytest item: its findings, and the commands that reproduce them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,10 +8,10 @@ from saveproof.reports.records import Finding, Result
 
 
 def failure(result: Result, out: Path) -> str:
-    """Return the findings of a result that are no known issues, in words."""
-    news = [finding for finding in result.findings if not finding.known]
-    told = (_finding_text(f, commands(f, result.place, [str(out)])) for f in news)
-    return "\n\n".join([result.check, *told])
+    """Return the text of a result's findings, without known issues."""
+    unknown = [finding for finding in result.findings if not finding.known]
+    texts = (_finding_text(f, commands(f, result.place, [str(out)])) for f in unknown)
+    return "\n\n".join([result.check, *texts])
 
 
 def _finding_text(finding: Finding, again: Sequence[str]) -> str:

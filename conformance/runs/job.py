@@ -1,4 +1,4 @@
-"""Jobs: all that a run does, as plain data that any process can take part in."""
+"""Jobs: the work of a run as plain data, which every worker process receives."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from saveproof.strategies.cases import cases
 
 
 class CampaignSpec(msgspec.Struct, frozen=True):
-    """A campaign: what `Plan` says of it, checks by their names."""
+    """A campaign as plain data: the fields of its `Plan`, with checks by name."""
 
     subject: str
     path: str
@@ -32,20 +32,20 @@ class CampaignSpec(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """What a line of progress calls the campaign."""
+        """The campaign's name in progress messages."""
         return f"{self.subject} {self.path} {self.kind}"
 
     @property
     def item(self) -> str:
-        """The name of the campaign's item, with which the item's id ends."""
+        """The name of the campaign's pytest item; the node id ends with it."""
         return f"campaign[{self.name}]"
 
 
 class CampaignSet(msgspec.Struct, frozen=True):
-    """Campaigns that stay in one worker, since they share a child process.
+    """Campaigns that one worker runs, since they share a child process.
 
-    `procedure` serves in it, and `owner` is the subject that it belongs to. Campaigns `together`
-    share cases too: they differ in their save paths alone.
+    The child runs `procedure` for the subject `owner`. Campaigns that run `together` share their
+    cases too, and differ only in their save paths.
     """
 
     procedure: str
@@ -55,7 +55,7 @@ class CampaignSet(msgspec.Struct, frozen=True):
 
 
 class Job(msgspec.Struct, frozen=True):
-    """A run: its header, its campaigns, the folder for its file, GiB for a child process."""
+    """The work of a run: header, campaigns, output folder, memory limit of a child in GiB."""
 
     header: Header
     sets: tuple[CampaignSet, ...]
@@ -69,7 +69,7 @@ class Job(msgspec.Struct, frozen=True):
 
     @property
     def timed(self) -> bool:
-        """Whether campaigns run for a time, so that their end shows how many cases there were."""
+        """Whether campaigns have a time limit instead of a number of cases."""
         return any(campaign.seconds for campaign in self.campaigns)
 
 
@@ -80,14 +80,14 @@ def job(
     checks: Iterable[Check],
     sets: Iterable[CampaignSet],
 ) -> Job:
-    """Return the job of the sets, where and as the options have it."""
+    """Return the job of these sets with a new header."""
     head = header(subjects, checks, command=command, seed=options.seed, examples=options.examples)
     made = Job(head, tuple(sets), str(options.out.absolute()), options.memory)
     return replace(made, header=replace(head, examples=0)) if made.timed else made
 
 
 def plans(campaigns: Sequence[CampaignSpec]) -> Iterator[Plan]:
-    """Yield the plan of each campaign of a set; where one takes hops, the cases have some."""
+    """Yield the plan of each campaign in a set; their cases have hops if any campaign has."""
     hops = any(campaign.hops for campaign in campaigns)
     for one in campaigns:
         own: dict[str, Any] = asdict(one)

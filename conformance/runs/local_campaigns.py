@@ -1,4 +1,4 @@
-"""Campaigns that this process runs: one child process at a time, results appended at once."""
+"""Runs the campaigns of this process, one child at a time, and appends each result at once."""
 
 import os
 from collections import Counter
@@ -17,7 +17,7 @@ from saveproof.reports.records import Result
 
 @dataclass
 class LocalCampaigns:
-    """The campaigns of a job in one process; `tell` writes a line of progress."""
+    """The campaigns of a job that one process runs; `tell` prints a line of progress."""
 
     job: Job
     tell: Callable[[str], None]
@@ -26,14 +26,14 @@ class LocalCampaigns:
     _child: tuple[tuple[str, str], Child] | None = None
 
     def choose(self, items: Iterable[str]) -> None:
-        """Note the names of the items that are left to run; campaigns of others are not run."""
+        """Restrict the campaigns to those of the named items."""
         self._chosen = frozenset(items)
 
     def results(self, of: CampaignSet, wanted: CampaignSpec) -> tuple[Result, ...]:
-        """Return a campaign's results: run now, with those that share its cases, or before.
+        """Return a campaign's results; run it and those that share its cases if needed.
 
         Raises:
-            NotWritten: a result can't be written down.
+            NotWritten: a result can't be written.
         """
         if wanted not in self._results:
             together = [one for one in of.campaigns if one.item in self._chosen]
@@ -59,7 +59,7 @@ class LocalCampaigns:
             self._results[spec] = campaign.results()
 
     def _child_of(self, of: CampaignSet) -> Child:
-        """Return the child process that serves the set; it takes the place of another's."""
+        """Return the child process of the set; end the child of an earlier set."""
         key = (of.procedure, of.owner)
         if self._child is None or self._child[0] != key:
             self.close()
@@ -73,7 +73,7 @@ class LocalCampaigns:
 
 
 def summary(spec: CampaignSpec, results: Sequence[Result]) -> str:
-    """Return what a campaign came to, in a line: cases by verdict, and findings that are new."""
+    """Return one line on a finished campaign: cases by verdict, and findings not yet known."""
     said = next((r for r in results if r.check == CARRIER), results[0])
     unknown = Counter(r.verdict for r in results for finding in r.findings if not finding.known)
     words = [f"{cases} {verdict}" for verdict, cases in said.tally.items()]

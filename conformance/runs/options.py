@@ -1,4 +1,4 @@
-"""Options of a run, each stated once: its type, bounds, default and help."""
+"""The options of a run: type, bounds, default and help of each."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,52 +21,57 @@ Workers = Annotated[
     Meta(
         pattern=r"^(auto|logical|\d+)$",
         title="a number, or auto",
-        description="Worker processes: a number, or auto; 0 for this process alone.",
+        description="Number of worker processes, or auto; 0 runs everything in one process.",
     ),
 ]
-Out = Annotated[Path, Meta(description="Where the run and its report go.")]
+Out = Annotated[Path, Meta(description="Folder for the run and its report.")]
 
 
 class InvalidOption(ValueError):
-    """An option has a value that no run can be made with."""
+    """The value of an option is out of its bounds."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one case may take."""
+    """The limits of one case."""
 
     timeout: Annotated[
         AboveZero,
         Meta(
-            description="Seconds that one case may take on a save path, and as many again in "
-            "another process."
+            description="Time limit in seconds for a case on a save path; a load in another "
+            "process has the same limit again."
         ),
     ] = 120.0
     memory: Annotated[
         NotNegative,
-        Meta(description="GiB of memory that a process of a subject may use; 0 for no limit."),
+        Meta(description="Memory limit of a subject's process in GiB; 0 for no limit."),
     ] = MEMORY
 
 
 class RunOptions(Limits, frozen=True, kw_only=True):
-    """What every run takes: which cases, how many, in how many processes, and where it goes."""
+    """The options of every run."""
 
-    subject: Annotated[Names, Meta(description="Subject under test.")]
-    kind: Annotated[Names, Meta(description="Only this kind of model.")] = ()
+    subject: Annotated[Names, Meta(description="Subject to test.")]
+    kind: Annotated[Names, Meta(description="Test only this kind of model.")] = ()
     examples: Annotated[
-        AtLeastOne, Meta(description="Cases a save path (or format of a pair) and kind.")
+        AtLeastOne,
+        Meta(description="Number of cases for each save path (or format) and kind of model."),
     ] = 30
-    seed: Annotated[int, Meta(description="Seed of the cases.")] = 0
+    seed: Annotated[int, Meta(description="Seed of the generated cases.")] = 0
     workers: Workers = "auto"
     out: Out = Path("saveproof-report")
 
 
 class SuiteOptions(RunOptions, frozen=True, kw_only=True):
-    """What a run of subjects takes."""
+    """The options of `saveproof run`."""
 
-    path: Annotated[Names, Meta(description="Only this save path.")] = ()
-    check: Annotated[Names, Meta(description="Only this check.")] = ()
+    path: Annotated[Names, Meta(description="Test only this save path.")] = ()
+    check: Annotated[Names, Meta(description="Run only this check.")] = ()
     seconds: Annotated[
-        AboveZero | None, Meta(description="Run each save path and kind this long instead.")
+        AboveZero | None,
+        Meta(
+            description="Test each save path and kind of model for this time instead of a number "
+            "of cases."
+        ),
     ] = None
 
 
@@ -74,18 +79,24 @@ DEFAULTS = SuiteOptions(subject=())
 
 
 class InterchangeOptions(RunOptions, frozen=True, kw_only=True):
-    """What a run of exchanges between subjects takes."""
+    """The options of `saveproof interchange`."""
 
-    subject: Annotated[Names, Meta(description="All installed ones, if none.")] = ()
-    format: Annotated[Names, Meta(description="Only this format.")] = ()
-    across: Annotated[bool, Meta(description="Only what another subject has written.")] = False
-    shrink: Annotated[NotNegative, Meta(description="Seconds to reduce what a pair loses.")] = 60.0
+    subject: Annotated[
+        Names, Meta(description="Subject that writes and reads; default: all installed ones.")
+    ] = ()
+    format: Annotated[Names, Meta(description="Test only this format.")] = ()
+    across: Annotated[
+        bool, Meta(description="Skip the pairs in which a subject reads its own files.")
+    ] = False
+    shrink: Annotated[
+        NotNegative, Meta(description="Time limit in seconds for shrinking the cases of findings.")
+    ] = 60.0
     workers: Workers = "0"
     out: Out = Path("saveproof-interchange")
 
 
 class Option(NamedTuple):
-    """An option as a command line has it: one that is `many` may be given several times."""
+    """An option on the command line; one that is `many` may be given several times."""
 
     name: str
     type: type
@@ -96,7 +107,7 @@ class Option(NamedTuple):
 
 
 def options(record: type[msgspec.Struct]) -> Iterator[Option]:
-    """Yield the options of a record, those of its base first."""
+    """Yield the options of a record, inherited ones first."""
     for field in msgspec.structs.fields(record):
         default = () if field.required else field.default
         help_ = next((meta.description for meta in _metas(field.type) if meta.description), "")
@@ -105,7 +116,7 @@ def options(record: type[msgspec.Struct]) -> Iterator[Option]:
 
 
 def validated(record: type[R], given: Mapping[str, Any]) -> R:
-    """Return the record of what was given.
+    """Return the record with the given values.
 
     Raises:
         InvalidOption: a value is out of its bounds; the message says what was expected.
@@ -123,7 +134,7 @@ def validated(record: type[R], given: Mapping[str, Any]) -> R:
 
 
 def _metas(annotation: Any) -> Iterator[Meta]:
-    """Yield what is said of a type and of the types inside it."""
+    """Yield the metadata of a type and of the types inside it."""
     for inner in get_args(annotation):
         if isinstance(inner, Meta):
             yield inner
@@ -132,7 +143,7 @@ def _metas(annotation: Any) -> Iterator[Meta]:
 
 
 def _plain(annotation: Any) -> type:
-    """Return the type of one value, without what is said of it."""
+    """Return the type of one value, without its metadata."""
     inner = get_args(annotation)
     plain: type = _plain(inner[0]) if inner else annotation
     return plain

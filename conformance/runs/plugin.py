@@ -1,4 +1,4 @@
-"""The pytest plugin: the options of the suite, and its start: every pytest run loads it."""
+"""The pytest plugin, which every pytest run loads: adds the suite's options and starts it."""
 
 from typing import Any
 
@@ -7,15 +7,15 @@ import pytest
 from saveproof.conformance.runs.options import SuiteOptions, options
 
 XDIST = "workers"
-"""The option of a run that pytest-xdist has itself, as `-n`."""
+"""The option that pytest-xdist already offers, as `-n`."""
 
 
 JOB = "saveproof_job"
-"""Under which name a worker of pytest-xdist is given the job of the run."""
+"""The key under which a pytest-xdist worker receives the job."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options of the suite; where the suite is not collected, they do nothing."""
+    """Add the options of the suite; without the suite they have no effect."""
     group = parser.getgroup("saveproof", "conformance of saving, loading and resuming")
     for option in options(SuiteOptions):
         if option.name == XDIST:
@@ -34,6 +34,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Have pytest load what runs a job, in a process that has one."""
+    """Load the code that runs a job, in a process that has one."""
     if config.getoption("saveproof_subject") or JOB in getattr(config, "workerinput", {}):
         config.pluginmanager.import_plugin("saveproof.conformance.runs.start")

@@ -1,4 +1,4 @@
-"""What a run refuses before anything runs: numbers, names and subjects that make none."""
+"""The preflight: refuses unknown names, unusable folders and broken subjects before a run."""
 
 import os
 from collections.abc import Sequence, Set
@@ -11,11 +11,11 @@ from saveproof.reports.records import SubjectInfo
 
 
 class Unknown(LookupError):
-    """A name of something that there is not."""
+    """A check, kind of model or save path of that name does not exist."""
 
 
 class NotAFolder(ValueError):
-    """A run's folder can't be where it should be."""
+    """The run's folder can't be made or written at the given place."""
 
 
 class NotInstalled(LookupError):
@@ -23,14 +23,14 @@ class NotInstalled(LookupError):
 
 
 class SameName(ValueError):
-    """Two subjects, or two save paths of one, that a run could not tell apart."""
+    """Two subjects, or two save paths of a subject, have the same name."""
 
 
 def refuse_unknown(what: str, wanted: Sequence[str], known: Set[str]) -> None:
-    """Refuse names that are not among the known ones.
+    """Refuse names that are not known.
 
     Raises:
-        Unknown: one is not; the message lists those that are.
+        Unknown: a name is not known; the message lists the known ones.
     """
     unknown = sorted(set(wanted) - known)
     if unknown:
@@ -38,39 +38,39 @@ def refuse_unknown(what: str, wanted: Sequence[str], known: Set[str]) -> None:
 
 
 def refuse_out(folder: Path) -> None:
-    """Refuse a run's place where no folder can be made or written into.
+    """Refuse an output folder that can't be made or written.
 
     Raises:
-        NotAFolder: a file is there, or on the way to it, or a folder that others alone may change.
+        NotAFolder: the path or a parent of it is a file, or a folder without write permission.
     """
     there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
     if not (there.is_dir() and os.access(there, os.W_OK)):
         raise NotAFolder(
-            f"out: expected a folder to write into, or nothing yet, found {str(there)!r}"
+            f"out: expected a folder that can be written or made, found {str(there)!r}"
         )
 
 
 def admitted(names: Sequence[str]) -> list[SubjectInfo]:
-    """Return what a run's header says of each subject, its every save path included.
+    """Return the header's record of each subject, with all its save paths.
 
     Raises:
-        UnknownSubject, NoEnvironment, NotASubject, BrokenSubject: as `subjects.resolve` says.
-        NotInstalled: a subject's framework is not there.
-        SameName: a subject is named twice, or two save paths of one have one name.
-        NotDescribed: a subject tells of itself what no header can hold.
+        UnknownSubject, NoEnvironment, NotASubject, BrokenSubject: see `subjects.resolve`.
+        NotInstalled: a subject's framework is not installed.
+        SameName: a subject is given twice, or two of its save paths have the same name.
+        NotDescribed: a subject describes itself with values that a header can't hold.
     """
     _refuse_twice("the subjects", names)
     infos = [info(described(name)) for name in names]
     for one in infos:
         _refuse_missing(one)
         if not one.paths:
-            raise NotDescribed(f"subject {one.name!r}: expected a save path at least, found none")
+            raise NotDescribed(f"subject {one.name!r}: expected at least one save path, found none")
         _refuse_twice(f"the save paths of subject {one.name!r}", [p.name for p in one.paths])
     return infos
 
 
 def info(subject: Described) -> SubjectInfo:
-    """Return what a run's header says of a subject, its every save path included."""
+    """Return the header's record of a subject, with all its save paths."""
     paths = tuple(path_info(path.name, path.contract) for path in subject.paths())
     versions, files = dict(subject.environment()), dict(subject.files())
     return SubjectInfo(subject.name, versions, paths, files=files)
@@ -89,6 +89,4 @@ def _refuse_missing(info: SubjectInfo) -> None:
 def _refuse_twice(of: str, names: Sequence[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise SameName(
-            f"{of}: expected names of their own, found {', '.join(twice)} more than once"
-        )
+        raise SameName(f"{of}: expected different names, found {', '.join(twice)} more than once")

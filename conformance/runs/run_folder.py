@@ -1,4 +1,4 @@
-"""The folder of a run that goes on: that run's alone, its file begun, finished and rendered."""
+"""The folder of a running run: locks it, starts and finishes its event file, renders reports."""
 
 import time
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from saveproof.reports.store import Run
 
 @dataclass(eq=False)
 class RunFolder:
-    """Where a run goes; `files` is what it is rendered as at its end, by the renderer's name."""
+    """The folder of a run; `files` are its report files by the name of their renderer."""
 
     folder: Path
     files: Mapping[str, str]
@@ -24,11 +24,11 @@ class RunFolder:
     _claim: Claim | None = None
 
     def begin(self, header: Header) -> None:
-        """Take the folder and begin the run's file; an earlier run in it is gone then.
+        """Lock the folder and start the run's file, replacing an earlier run.
 
         Raises:
-            Claimed: another run has the folder.
-            NotWritten: it can't be written into.
+            Claimed: another run is using the folder.
+            NotWritten: the folder can't be written.
         """
         self._claim = Claim(self.folder)
         try:
@@ -38,17 +38,17 @@ class RunFolder:
             raise
 
     def join(self) -> None:
-        """Have this process, a worker's, keep the folder for the run as long as it lives.
+        """Share the run's lock in this worker process until the process ends.
 
         Raises:
-            Claimed: another run has the folder.
-            NotWritten: it can't be written into.
+            Claimed: another run is using the folder.
+            NotWritten: the folder can't be written.
         """
         if self._claim is None:
             self._claim = Claim(self.folder, joins=True)
 
     def finish(self, header: Header, *, interrupted: bool) -> Run:
-        """Merge what the workers have found into the run's file, and render it.
+        """Merge the workers' results into the run's file, and render the reports.
 
         Raises:
             NotWritten: a file can't be written.
@@ -66,7 +66,7 @@ class RunFolder:
         return run
 
     def release(self) -> None:
-        """Let go of the folder."""
+        """Unlock the folder."""
         if self._claim is not None:
             self._claim.release()
         self._claim = None

@@ -1,4 +1,4 @@
-"""The runner of every job: a pytest session of the suite, its items handed to workers."""
+"""Runs a job as a pytest session of the suite, with its items distributed to workers."""
 
 import os
 import shlex
@@ -15,16 +15,16 @@ from saveproof.conformance.runs.session import Conformance
 
 
 def run(job: Job, workers: str, *arguments: str) -> int:
-    """Run the job's campaigns in so many processes; return the exit code."""
-    folder = Path(suite.__path__[0])  # by name, pytest would load the conftest.py of where it runs
+    """Run the job's campaigns in that number of workers; return the exit code."""
+    folder = Path(suite.__path__[0])  # given by name, pytest would load the caller's conftest.py
     settings = ["-c", str(folder / "pytest.ini"), str(folder), "-n", workers]
-    os.environ.pop("PYTEST_ADDOPTS", None)  # it is meant for the caller's own tests
+    os.environ.pop("PYTEST_ADDOPTS", None)  # the caller sets it for their own tests
     code: int = NOT_FINISHED
-    with suppress(KeyboardInterrupt):  # a second one, in the middle of ending
+    with suppress(KeyboardInterrupt):  # a second interrupt, while pytest is ending
         code = pytest.main([*settings, *(arguments or ("-q",))], plugins=[Conformance(job)])
     return code if code in (NOTHING_UNEXPECTED, FINDINGS) else NOT_FINISHED
 
 
 def command() -> str:
-    """Return the command that this process was started with."""
+    """Return the command line of this process."""
     return shlex.join(["saveproof", *sys.argv[1:]])

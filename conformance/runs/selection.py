@@ -1,4 +1,4 @@
-"""What of the suite was asked for: the job of a run of subjects."""
+"""The job of `saveproof run`: the campaigns that the options select."""
 
 from collections.abc import Iterator
 
@@ -18,12 +18,12 @@ from saveproof.strategies.case import Kind
 
 
 def suite_job(options: SuiteOptions, command: str) -> Job:
-    """Return the job of a run of subjects that `command` asks for.
+    """Return the job that the options select; `command` is the command line for the header.
 
     Raises:
-        Unknown, NotAFolder: there is no such thing or folder to be had.
-        NotInstalled, SameName, NotDescribed: the subjects are none to run.
-        UnknownSubject, NoEnvironment, NotASubject, BrokenSubject: as `subjects.resolve` says.
+        Unknown, NotAFolder: a name is not known, or the output folder can't be used.
+        NotInstalled, SameName, NotDescribed: see `preflight.admitted`.
+        UnknownSubject, NoEnvironment, NotASubject, BrokenSubject: see `subjects.resolve`.
     """
     refuse_unknown("check", options.check, {check.name for check in ALL_CHECKS})
     refuse_unknown("kind", options.kind, set(map(str, Kind)))
@@ -32,13 +32,13 @@ def suite_job(options: SuiteOptions, command: str) -> Job:
     refuse_unknown("save path", options.path, {p.name for s in infos for p in s.paths})
     sets = [each for name in options.subject for each in _sets(described(name), options)]
     if not sets:
-        raise Unknown("no save path and check is left of what was asked for")
+        raise Unknown("the options select no check on any save path")
     wanted = (_wanted_info(info, options) for info in infos)
     return job(options, command, wanted, ALL_CHECKS, sets)
 
 
 def _sets(subject: Described, options: SuiteOptions) -> Iterator[CampaignSet]:
-    """Yield the subject's save paths in sets that run side by side, each with every kind."""
+    """Yield sets of the subject's campaigns: save paths that share cases, for each kind."""
     wanted = [p for p in subject.paths() if not options.path or p.name in options.path]
     for paths in side_by_side(wanted):
         for kind in Kind:
@@ -66,7 +66,7 @@ def _campaign(subject: str, path: DescribedPath, kind: Kind, options: SuiteOptio
 
 
 def _hops(contract: Contract, kind: Kind) -> bool:
-    """Return whether the path brings back all that training on needs, without code."""
+    """Return whether the path alone restores all that further training needs."""
     kept = contract.file_promise(Facet.COMPILE) and contract.file_promise(Facet.SLOTS)
     return bool(kept) and kind not in contract.refuses
 

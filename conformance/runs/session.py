@@ -1,4 +1,4 @@
-"""A job in a pytest session: its campaigns, in this process or a worker's, and the run's file."""
+"""A job in a pytest session: runs its campaigns here or in workers, and writes the run's file."""
 
 import sys
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from saveproof.conformance.runs.header import counted
+from saveproof.conformance.runs.header import with_example_count
 from saveproof.conformance.runs.job import CampaignSet, CampaignSpec, Job
 from saveproof.conformance.runs.local_campaigns import LocalCampaigns
 from saveproof.conformance.runs.plugin import JOB
@@ -28,15 +28,15 @@ FILES = {
     "junit": "junit.xml",
     "badge": "badge.svg",
 }
-"""What a run is rendered as beside its event file, by the renderer's name."""
+"""Report files beside the event file, by the name of their renderer."""
 
 CAMPAIGN, RESULTS = "saveproof campaign", "saveproof results"
-"""Properties of a finished item's report: a summary of its results, and how many were kept."""
+"""Properties of a finished item's report: a summary of its results, and their number."""
 
 
 @dataclass(eq=False)
 class Conformance:
-    """The job of one pytest process: a hook of pytest, or of pytest-xdist, each."""
+    """The job of one pytest process; its methods are hooks of pytest and pytest-xdist."""
 
     job: Job
     config: pytest.Config = field(init=False)
@@ -45,7 +45,7 @@ class Conformance:
     _campaigns: LocalCampaigns = field(init=False)
     _wanted: int = 0
     _unfinished: set[str] = field(default_factory=set)
-    _kept: dict[str, int] = field(default_factory=dict)
+    _recorded: dict[str, int] = field(default_factory=dict)
     _begun: bool = False
     _interrupted: bool = False
     _unwritten: str = ""
@@ -57,13 +57,13 @@ class Conformance:
 
     @classmethod
     def of(cls, config: pytest.Config) -> Optional["Conformance"]:
-        """Return the session of this process, if there is one."""
+        """Return the job of this pytest process, or None."""
         plugins = config.pluginmanager.get_plugins()
         return next((plugin for plugin in plugins if isinstance(plugin, cls)), None)
 
     @property
     def out(self) -> Path:
-        """Where the run's file goes."""
+        """The folder of the run."""
         return Path(self.job.out)
 
     @property
@@ -72,24 +72,24 @@ class Conformance:
         return hasattr(self.config, "workerinput")
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Note where the options and the other plugins are."""
+        """Keep pytest's configuration."""
         self.config = config
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Give a worker the job."""
+        """Send the job to a worker."""
         node.workerinput[JOB] = msgspec.json.encode(self.job).decode()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
-        """Keep a set on one worker, unless another distribution than the default was asked for."""
+        """Keep each set of campaigns on one worker, unless the user chose a distribution."""
         if config.getoption("dist") not in ("load", "loadgroup"):
             return None
-        config.option.loadscopereorder = False  # another subject's set starts another process
+        config.option.loadscopereorder = False  # a change of subject starts a new child process
         return LoadScopeScheduling(config, log)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note what must be finished, if anything is run."""
+        """Register the items to run, unless pytest only collects or the collection failed."""
         option = self.config.getoption
         failed = session.testsfailed and not option("continue_on_collection_errors")
         if not option("collectonly") and not failed:
@@ -98,13 +98,13 @@ class Conformance:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
-        """Note, where workers run the campaigns, what must be finished."""
+        """Register the items that workers have collected."""
         self._want(ids)
 
     def _want(self, ids: Sequence[str]) -> None:
-        """Note what there is to run; once there is something, the run's file begins.
+        """Register the items to run, and start the run's file if there are any.
 
-        An earlier run in the folder stays as it is until then.
+        Without items, an earlier run in the folder stays as it is.
         """
         wanted = {item for item in ids if item.endswith(self._items)}
         if self.is_worker or self._begun or not wanted:
@@ -117,7 +117,7 @@ class Conformance:
         self._begun = True
 
     def results(self, of: CampaignSet, wanted: CampaignSpec) -> tuple[Result, ...]:
-        """Return a campaign's results; where they can't be written down, the session ends."""
+        """Return a campaign's results; end the session if they can't be written."""
         try:
             if self.is_worker:
                 self._folder.join()
@@ -127,41 +127,41 @@ class Conformance:
             pytest.exit(f"saveproof: {error}", returncode=pytest.ExitCode.INTERRUPTED)
 
     def _tell(self, line: str) -> None:
-        """Write a line to standard error at once, a worker's past what it captures."""
+        """Write a line to standard error at once, bypassing pytest's capture in workers."""
         capture = self.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled() if capture else nullcontext():
             sys.stderr.write(f"{line}\n")
             sys.stderr.flush()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note, where the run's file is written, that a campaign came to its end; tell of it."""
+        """Register a finished campaign and print its summary, except in workers."""
         properties: dict[str, Any] = dict(report.user_properties)
         if self.is_worker or report.when != "call" or CAMPAIGN not in properties:
             return
         self._unfinished.discard(report.nodeid)
-        self._kept[report.nodeid] = properties[RESULTS]
-        self._tell(f"[{len(self._kept)}/{self._wanted}] {properties[CAMPAIGN]}")
+        self._recorded[report.nodeid] = properties[RESULTS]
+        self._tell(f"[{len(self._recorded)}/{self._wanted}] {properties[CAMPAIGN]}")
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """Have pytest print no letter for a campaign, which has a line."""
+        """Suppress pytest's progress letter for a campaign, which prints a line of its own."""
         if report.when == "call" and CAMPAIGN in dict(report.user_properties):
             return report.outcome, "", report.outcome.upper()
         return None
 
     def pytest_keyboard_interrupt(self) -> None:
-        """Note that the run was cut short."""
+        """Mark the run as interrupted."""
         self._interrupted = True
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self) -> None:
-        """Note that a worker died, and with it what it was at."""
+        """Mark the run as interrupted, since a worker died in the middle of a campaign."""
         self._interrupted = True
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """End the child process; merge what was found into the run's file, and render it.
+        """End the child process, merge the results into the run's file, and render the reports.
 
-        A harness error is no finding about the subject: the session's exit status is 3. That of a
-        run which was cut short, lacks a result that was kept or can't be written is 2.
+        The exit status is 2 where the run was interrupted, lacks a recorded result or can't be
+        written, and 3 where it has a harness error, which is no finding about the subject.
         """
         self._campaigns.close()
         if not self._begun:
@@ -181,17 +181,17 @@ class Conformance:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def _finish(self) -> store.Run:
-        """Write the run's file: it came to its end if every campaign that was wanted did."""
+        """Write the run's file, which is complete if every registered campaign finished."""
         found = store.read(self.out).results
         header = self.job.header
         return self._folder.finish(
-            counted(header, found) if self.job.timed else header,
+            with_example_count(header, found) if self.job.timed else header,
             interrupted=self._interrupted or bool(self._unfinished) or self._lacks_any(found),
         )
 
     def _lacks_any(self, found: Sequence[Result]) -> bool:
-        """Return whether a result that a finished campaign has kept is missing."""
-        return len(found) < sum(self._kept.values())
+        """Return whether a result that a finished campaign has recorded is missing."""
+        return len(found) < sum(self._recorded.values())
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the matrix."""

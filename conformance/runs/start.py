@@ -1,4 +1,4 @@
-"""The start of the suite's session in a pytest process that `saveproof` has not started."""
+"""Starts the suite in a pytest process that was not started by `saveproof`."""
 
 import shlex
 import sys
@@ -14,10 +14,10 @@ from saveproof.conformance.runs.session import Conformance
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the session: of the job that a worker was given, or that the options ask for.
+    """Register the job that a worker received, or that the options select.
 
     Raises:
-        pytest.UsageError: what the options ask for is refused; nothing has run.
+        pytest.UsageError: the preflight refused the options; nothing has run.
     """
     given = getattr(config, "workerinput", {})
     job = msgspec.json.decode(given[JOB], type=Job) if JOB in given else _job(config)

@@ -80,8 +80,8 @@ def test_the_commands_refuse_what_no_run_can_be_made_with(arguments, told, tmp_p
 @pytest.mark.parametrize(
     ("subject", "told"),
     [
-        ("TwoOfOneName", "expected names of their own, found npz more than once"),
-        ("NoPaths", "expected a save path at least, found none"),
+        ("TwoOfOneName", "expected different names, found npz more than once"),
+        ("NoPaths", "expected at least one save path, found none"),
         ("NoVersion", "Expected `str`, got `null` - at `$.environment[...]`"),
         ("NoDocument", "Expected `str`, got `null` - at `$.paths[0].contract.document`"),
         ("CannotBeMade", "being made raised ModuleNotFoundError: no licence"),
@@ -131,7 +131,7 @@ def test_a_file_in_the_place_of_a_runs_folder_is_refused(refused, tmp_path):
     file = tmp_path / "file"
     file.touch()
 
-    assert f"expected a folder to write into, or nothing yet, found '{file}'" in refused(
+    assert f"expected a folder that can be written or made, found '{file}'" in refused(
         out=file / "run"
     )
 

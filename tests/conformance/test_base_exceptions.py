@@ -69,7 +69,7 @@ def test_the_doctor_tells_what_is_raised():
 
     assert {one.detail for one in told[2:]} <= {
         "GaveUp: out of layers",
-        "unsupported: one Dense layer is all that there is",
+        "unsupported: expected a model of one Dense layer",
     }
 
 

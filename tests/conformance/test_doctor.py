@@ -31,7 +31,7 @@ def test_doctor_tells_what_a_broken_adapter_raises():
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ((1, 2), "lists and no tuples, found others in names"),
+        ((1, 2), "lists instead of tuples, found other values in names"),
         (np.int64(1), "a snapshot holds arrays and JSON values, not int64"),
     ],
 )

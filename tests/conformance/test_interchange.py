@@ -19,7 +19,7 @@ from saveproof.conformance.interchange.pairs import (
     exchange_of,
     exchanges,
 )
-from saveproof.conformance.interchange.perturbed import NUDGE, PerturbedSubject
+from saveproof.conformance.interchange.perturbed import SIZE, PerturbedSubject
 from saveproof.conformance.interchange.selection import interchange_job
 from saveproof.conformance.interchange.words import comparable, in_common
 from saveproof.conformance.model_state.contract import Facet, Promise
@@ -220,7 +220,7 @@ def test_an_optimizer_that_is_gone_is_missed():
     assert in_common(one, none)[0] == one
 
 
-def test_nudged_data_differ_in_their_last_bits_and_always_alike():
+def test_perturbed_data_differ_in_their_last_bits_and_always_alike():
     case = from_json((ROOT / "tests/strategies/minimal_case.json").read_bytes())
     subject, turned = (PerturbedSubject(resolve(EXACT), seed=1, turn=turn) for turn in (1, 2))
     plain = resolve(EXACT)
@@ -232,7 +232,7 @@ def test_nudged_data_differ_in_their_last_bits_and_always_alike():
     assert first.tobytes() == again.tobytes()
     assert first.tobytes() != turned.predict(model, inputs)[0].tobytes()
     assert first.tobytes() != plain.predict(model, inputs)[0].tobytes()
-    assert np.allclose(first, plain.predict(model, inputs)[0], rtol=0, atol=20 * NUDGE)
+    assert np.allclose(first, plain.predict(model, inputs)[0], rtol=0, atol=20 * SIZE)
 
 
 @pytest.fixture
@@ -293,7 +293,7 @@ def test_the_command_refuses_a_format_that_there_is_not(tmp_path):
     done = CliRunner().invoke(app, arguments)
 
     assert done.exit_code == 2
-    assert "expected formats of ['npz']" in done.output
+    assert "expected formats that these subjects share, ['npz'], found ['zarr']" in done.output
 
 
 def test_the_command_prints_the_grid(tmp_path):

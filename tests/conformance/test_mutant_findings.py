@@ -27,7 +27,7 @@ SOON = (
     "refused_by_key",
     "saving_in_place",
 )
-"""Mutants that are hunted in each run of the tests; `--every-mutant` hunts all."""
+"""Mutants that every run of the tests includes; `--every-mutant` runs all of them."""
 
 VARYING = re.compile(r"saveproof\.[\w.]*\.(?P<name>\w+)|/tmp/saveproof-\S*|tmp[a-z0-9_]{8}")
 """Where a class of ours lies, of which the name is kept, and names of temporary files."""

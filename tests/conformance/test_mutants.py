@@ -17,7 +17,7 @@ from saveproof.conformance.mutants.faults import (
     training,
     weights,
 )
-from saveproof.conformance.mutants.killing import Kill, hunt, kill, killers
+from saveproof.conformance.mutants.killing import Kill, kill, killers, mutants_job
 from saveproof.conformance.runs import runner
 from saveproof.reports.store import read
 
@@ -54,9 +54,9 @@ def test_mutant_lives_on_a_save_path_of_the_reference(mutant):
     assert mutant.path in {path.name for path in subjects.resolve("reference").paths()}
 
 
-def test_hunting_mutants_leaves_the_reference_as_it_is(tmp_path):
+def test_running_mutants_leaves_the_reference_as_it_is(tmp_path):
     """A fault is committed where its subject is resolved, in a process of its own."""
-    runner.run(hunt([MUTANTS["lost_slots"]], tmp_path, 2), "0", "-p", "no:terminal")
+    runner.run(mutants_job([MUTANTS["lost_slots"]], tmp_path, 2), "0", "-p", "no:terminal")
 
     by_subject = {result.subject: [] for result in read(tmp_path).results}
     for result in read(tmp_path).results:
@@ -69,7 +69,7 @@ def test_hunting_mutants_leaves_the_reference_as_it_is(tmp_path):
 def test_the_reference_is_tried_on_as_many_cases_as_any_mutant(tmp_path):
     mutants = [Mutant(MUTANTS["lost_slots"].seed, (), examples=n) for n in (30, 100)]
 
-    campaigns = hunt(mutants, tmp_path).campaigns
+    campaigns = mutants_job(mutants, tmp_path).campaigns
 
     assert [one.examples for one in campaigns if one.subject == "reference"] == [100]
 

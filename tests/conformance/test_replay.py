@@ -1,4 +1,4 @@
-"""Replay: what is told of a case that is run again, and how the command ends."""
+"""Replay: what the command prints of a case that it runs again, and its exit code."""
 
 import pytest
 from hypothesis import find

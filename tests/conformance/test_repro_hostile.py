@@ -19,7 +19,7 @@ from saveproof.conformance.families.keras.codegen.source import (
     literal,
 )
 from saveproof.conformance.model_state.contract import Facet
-from saveproof.conformance.replay import NotBuiltIn, told
+from saveproof.conformance.replay import NotBuiltIn, replay_reference
 from saveproof.conformance.runs.options import Limits
 from saveproof.reports.findings import Defect, DefectKind
 from saveproof.strategies.case import (
@@ -105,10 +105,10 @@ def with_text(value: object, place: tuple[object, ...], text: str) -> object:
 
 def code_in(program: str) -> set[str]:
     """Return every name that the program uses as code: all but what stands in its literals."""
-    told = set()
+    names = set()
     for node in ast.walk(ast.parse(program)):
-        told |= {str(getattr(node, field, "")) for field in ("id", "attr", "name", "module", "arg")}
-    return told
+        names |= {str(getattr(node, f, "")) for f in ("id", "attr", "name", "module", "arg")}
+    return names
 
 
 def written(case: Case, defect: Defect, **place: str) -> str | None:
@@ -267,7 +267,7 @@ def test_a_run_does_not_say_what_subject_a_replay_starts(subject, tmp_path):
         subject=subject.format(mark=mark),
     )
 
-    with pytest.raises(NotBuiltIn, match=r"not built in; .* say so: --subject "):
-        told(case.id, [run], None, (), Limits(timeout=10.0))
+    with pytest.raises(NotBuiltIn, match=r"not built in; .* pass --subject "):
+        replay_reference(case.id, [run], None, (), Limits(timeout=10.0))
 
     assert not mark.exists()

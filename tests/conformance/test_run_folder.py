@@ -23,7 +23,7 @@ def test_exchanges_are_refused_in_the_folder_of_another_run(tmp_path):
 
     claim.release()
     assert done.exit_code == 2
-    assert "in use by a run that goes on" in done.output
+    assert "in use by another run" in done.output
     assert [file.name for file in tmp_path.iterdir()] == ["lock"]
 
 

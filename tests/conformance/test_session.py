@@ -57,7 +57,7 @@ def test_a_failed_test_says_how_to_run_its_case_again(tmp_path):
 def test_a_campaign_whose_sentences_no_case_could_break_is_skipped_and_never_passes(verdict):
     place = ("tf_keras", "h5", "sequential", "weights_survive")
 
-    with pytest.raises(pytest.skip.Exception, match=f"nothing was shown: {verdict}"):
+    with pytest.raises(pytest.skip.Exception, match=f"no check could have failed: {verdict}"):
         outcome([Result(*place, "must", verdict, {verdict: 3})], "my run")
 
 
@@ -177,7 +177,7 @@ def test_a_run_whose_worker_died_is_incomplete(tmp_path):
 
 def test_a_run_that_lacks_a_result_that_was_kept_is_incomplete():
     plugin = Conformance.__new__(Conformance)
-    plugin._kept = {"one campaign": 1, "another": 1}
+    plugin._recorded = {"one campaign": 1, "another": 1}
     one = Result("s", "p", "sequential", "weights_survive", "must", Verdict.PASS, {Verdict.PASS: 1})
     other = replace(one, path="q")
 
@@ -262,7 +262,7 @@ def test_a_folder_of_another_run_is_refused_and_left_alone(tmp_path):
 
     claim.release()
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "in use by a run that goes on" in done.stderr
+    assert "in use by another run" in done.stderr
     assert [file.name for file in (tmp_path / "run").iterdir()] == ["lock"]
 
 
@@ -272,7 +272,7 @@ def test_a_folder_without_room_is_told_in_a_line_and_is_no_finding(tmp_path):
     done = suite("-n", "0", "--saveproof-out", str(out), folder=tmp_path, room=12000)
 
     (told,) = re.findall(r"saveproof: .*", done.stdout + done.stderr)
-    assert "report.html: can't be written: File too large; make room" in told
+    assert "report.html: can't be written: File too large; free some space" in told
     assert done.returncode == pytest.ExitCode.INTERRUPTED
     assert not (out / "report.html").exists()
 

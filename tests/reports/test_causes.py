@@ -58,10 +58,10 @@ def test_gaps_that_come_of_one_kind_of_state_are_one_cause(one_cell, a_finding):
 
     (section,) = sections(matrix(one_cell(Verdict.GAP, findings=findings)))
 
-    assert section.title == "Gaps: 3, of 2 causes"
+    assert section.title == "Gaps: 3 from 2 causes"
     assert [cause.title for cause in section.causes] == [
-        "RNG state not kept (Dropout, GRU)",
-        "metric state not kept",
+        "RNG state not restored (Dropout, GRU)",
+        "metric state not restored",
     ]
 
 
@@ -126,6 +126,6 @@ def test_a_check_that_rests_on_no_state_has_gaps_of_its_own(a_run, a_result, a_f
     found = causes(matrix(a_run(results=results)))
 
     assert [cause.title for cause in found] == [
-        "RNG state not kept (Dropout)",
-        "saving_changes_nothing: RNG state not kept (Dropout)",
+        "RNG state not restored (Dropout)",
+        "saving_changes_nothing: RNG state not restored (Dropout)",
     ]

@@ -16,7 +16,7 @@ def test_a_run_is_the_same_as_itself(run):
     comparison = compare(run, run)
 
     assert comparison.same
-    assert "nothing is new, gone or changed" in comparison_markdown(comparison)
+    assert "no differences" in comparison_markdown(comparison)
 
 
 def test_a_new_defect_is_new_and_changes_its_cell(one_cell, failing):
@@ -33,7 +33,7 @@ def test_a_mended_defect_is_gone(one_cell, failing):
 
     assert comparison.added == ()
     assert [defect.key for defect in comparison.gone] == ["slot:missing"]
-    assert "## Gone" in comparison_markdown(comparison)
+    assert "## Defects that are gone" in comparison_markdown(comparison)
 
 
 def test_another_minimal_case_is_the_same_defect(one_cell, a_finding, failing):
@@ -54,7 +54,7 @@ def test_a_defect_that_was_not_looked_for_is_not_gone(failing, a_run):
     assert comparison.gone == ()
     assert comparison.dropped == (("tf_keras", "h5", "sequential"),)
     assert not comparison.same
-    assert "## Not run any more" in comparison_markdown(comparison)
+    assert "## Tested only by the old run" in comparison_markdown(comparison)
 
 
 def test_a_kind_that_was_not_run_any_more_takes_no_defect_with_it(failing, a_run):
@@ -71,7 +71,7 @@ def test_a_kind_that_was_not_run_any_more_takes_no_defect_with_it(failing, a_run
     assert (comparison.gone, comparison.changed) == ((), ())
     assert comparison.dropped == (("tf_keras", "h5", "functional"),)
     assert compare(new, old).added == ()
-    assert "## Not run before" in comparison_markdown(compare(new, old))
+    assert "## Tested only by the new run" in comparison_markdown(compare(new, old))
 
 
 def test_a_failure_that_became_a_known_issue_shows(failing, one_cell, a_finding):

@@ -47,7 +47,7 @@ def test_a_file_that_has_no_room_leaves_the_earlier_one(tmp_path):
     file = tmp_path / "report.html"
     write(file, b"earlier")
 
-    with room_for(10), pytest.raises(NotWritten, match="make room, or name another folder"):
+    with room_for(10), pytest.raises(NotWritten, match="free some space, or name another folder"):
         write(file, b"later, and longer")
 
     assert file.read_bytes() == b"earlier"
@@ -57,7 +57,7 @@ def test_a_file_that_has_no_room_leaves_the_earlier_one(tmp_path):
 def test_a_folder_belongs_to_one_run(tmp_path):
     claim = Claim(tmp_path / "out")
 
-    with pytest.raises(Claimed, match=r"found '.*out' in use by a run that goes on"):
+    with pytest.raises(Claimed, match=r"out.* is in use by another run"):
         Claim(tmp_path / "out")
 
     claim.release()

@@ -53,7 +53,7 @@ from tests.conformance.defects import log, of_kind, output, raised, state, train
         (
             of_kind(DefectKind.NOT_REFUSED),
             "refusal: missing",
-            "what must be refused was accepted",
+            "a model that must be refused was accepted",
         ),
         (output(), "outputs: value", "output 0 differs"),
         (

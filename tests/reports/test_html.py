@@ -150,9 +150,9 @@ def test_findings_of_one_message_are_told_apart_by_their_causes(one_cell, a_find
     text = overview(html(matrix(one_cell(Verdict.GAP, findings=tuple(findings)))))
 
     assert re.findall("<p><strong>(.*?)</strong></p>\n    <p", text) == [
-        "RNG state not kept (Dropout)",
-        "metric state not kept",
-        "recurrent state not kept (GRU)",
+        "RNG state not restored (Dropout)",
+        "metric state not restored",
+        "recurrent state not restored (GRU)",
     ]
 
 

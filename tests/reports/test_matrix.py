@@ -1,6 +1,6 @@
 import pytest
 
-from saveproof.reports.matrix import BEHAVIOUR, CONDUCT, STATE, matrix
+from saveproof.reports.matrix import BEHAVIOUR, SAVING_AND_LOADING, STATE, matrix
 from saveproof.reports.records import Verdict
 
 
@@ -25,10 +25,10 @@ def test_every_path_has_a_cell_a_check_in_the_order_of_the_groups(figures):
 
 
 def test_checks_are_grouped_by_what_they_need(figures):
-    assert list(figures.groups) == [BEHAVIOUR, STATE, CONDUCT]
+    assert list(figures.groups) == [BEHAVIOUR, STATE, SAVING_AND_LOADING]
     assert "resume_trajectory_is_identical" in {c.name for c in figures.groups[BEHAVIOUR]}
     assert "weights_survive" in {c.name for c in figures.groups[STATE]}
-    assert "refusal_says_why" in {c.name for c in figures.groups[CONDUCT]}
+    assert "refusal_says_why" in {c.name for c in figures.groups[SAVING_AND_LOADING]}
 
 
 def test_kinds_are_merged_into_the_worst_verdict_and_one_tally(figures):

@@ -92,5 +92,5 @@ def test_a_check_with_two_sentences_is_not_merged(one_cell, a_run):
     check = msgspec.structs.replace(run.header.checks[0], statement="Something else.")
     other = msgspec.structs.replace(run.header, checks=(check,))
 
-    with pytest.raises(DifferentRuns, match="'weights_survive' is described in two ways"):
+    with pytest.raises(DifferentRuns, match="two runs describe 'weights_survive' differently"):
         merge([run, a_run(header=other, results=run.results)])

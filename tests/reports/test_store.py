@@ -72,7 +72,7 @@ def test_the_later_line_of_a_slot_replaces_the_earlier(tmp_path, run):
 
 
 def test_an_empty_file_has_no_header(tmp_path):
-    with pytest.raises(store.NoHeader, match="line 1 should be a header; found nothing"):
+    with pytest.raises(store.NoHeader, match="expected a header in line 1, found nothing"):
         read(written(tmp_path / "run.jsonl"))
 
 
@@ -120,7 +120,7 @@ def test_a_run_of_schema_version_1_is_read_with_its_keys_and_messages(file, run)
 
 @pytest.mark.parametrize("findings", [[{"key": 1}], [1], {"key": "x"}, [{"key": "x", "odd": 1}]])
 def test_a_malformed_finding_of_schema_version_1_is_refused(file, findings):
-    with pytest.raises(store.MalformedRecord, match="line 2: not a result"):
+    with pytest.raises(store.MalformedRecord, match="line 2: not a valid result"):
         read(edited(as_version_1(file), 1, findings=findings))
 
 
@@ -130,7 +130,7 @@ def test_an_unknown_record_is_refused(file):
 
 
 def test_an_unknown_field_is_refused(file):
-    with pytest.raises(store.MalformedRecord, match=r"line 2: not a result.*colour"):
+    with pytest.raises(store.MalformedRecord, match=r"line 2: not a valid result.*colour"):
         read(edited(file, 1, colour="red"))
 
 
@@ -163,7 +163,7 @@ def test_a_missing_result_is_noticed(file, run):
     lines = file.read_bytes().splitlines(keepends=True)
     file.write_bytes(b"".join(lines[:1] + lines[2:]))
 
-    with pytest.raises(store.CountDiffers, match=f"expected {len(run.results)} results"):
+    with pytest.raises(store.CountDiffers, match=f"the footer counts {len(run.results)} results"):
         read(file)
 
 

@@ -35,7 +35,7 @@ def test_numbers_lead_from_columns_to_checks(figures):
 def test_a_finding_has_its_model_its_difference_and_its_commands(figures):
     text = terminal(figures)
 
-    assert "fail of tf_keras: h5 (functional), keras (functional, subclassed)" in text
+    assert "fail on tf_keras: h5 (functional), keras (functional, subclassed)" in text
     assert "key: slot:missing" in text
     assert "expected 7 entries" in text
     assert 'Dense(units=3, activation="tanh", bias_regularizer=L2(0.02))  <- x' in text
@@ -50,7 +50,7 @@ def test_a_command_is_never_cut(figures):
 
 def test_what_is_unexpected_comes_first_and_what_is_known_last(figures):
     text = terminal(figures)
-    places = [text.index(name) for name in ("Unexpected: 6", "Gaps: 2, of 1", "Known issues: 1")]
+    places = [text.index(name) for name in ("Unexpected: 6", "Gaps: 2 from 1", "Known issues: 1")]
 
     assert places == sorted(places)
 
@@ -78,7 +78,7 @@ def test_25_known_issues_and_12_gaps_read_on_a_screen_or_two(one_cell, a_finding
     text = terminal(figures)
 
     assert figures.headline == "12 gaps, 25 known issues"
-    assert "Gaps: 12, of 1 cause  " in text
+    assert "Gaps: 12 from 1 cause  " in text
     assert len(text[text.index("Gaps:") :].splitlines()) <= 40
 
 

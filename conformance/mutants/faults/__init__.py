@@ -1,1 +1,1 @@
-"""The faults: a function each, whose docstring says what is wrong."""
+"""The faults: one function each, whose docstring describes the fault."""

@@ -1,4 +1,4 @@
-"""Faults of what saving and loading do beside their work."""
+"""Faults in the side effects of saving and loading."""
 
 import os
 import random
@@ -18,10 +18,10 @@ from saveproof.reference_impl.saving.hdf5 import reader
 from saveproof.reference_impl.state import ModelState
 
 Save = Callable[[Path, Callable[[], None]], None]
-"""What is done instead of a save: it is told the target, and how to save there."""
+"""Replaces a save: receives the target, and a function that saves there."""
 
 Load = Callable[[Path, Callable[[], Trainer]], Trainer]
-"""What is done instead of a load: it is told the source, and how to load it."""
+"""Replaces a load: receives the source, and a function that loads it."""
 
 
 def _saving(do: Save) -> Fault:
@@ -58,28 +58,28 @@ def _like(do: Callable[..., object], commit: Callable[[], None]) -> Callable[[],
 
 @_saving
 def saving_stays_in_the_folder(target: Path, save: Callable[[], None]) -> None:
-    """Saving changes the working folder to the target's, and stays there."""
+    """Saving changes the working folder to the target's folder and does not change it back."""
     os.chdir(target.parent)
     save()
 
 
 @_saving
 def saving_opens_the_umask(_: Path, save: Callable[[], None]) -> None:
-    """Saving sets the umask to none, and leaves it so."""
+    """Saving sets the umask to 0 and does not restore it."""
     os.umask(0)
     save()
 
 
 @_saving
 def saving_takes_a_signal(_: Path, save: Callable[[], None]) -> None:
-    """Saving has the process ignore the signal that asks it to end."""
+    """Saving makes the process ignore SIGTERM."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     save()
 
 
 @_saving
 def saving_sets_a_variable(target: Path, save: Callable[[], None]) -> None:
-    """Saving notes the target in the environment."""
+    """Saving sets an environment variable to the size of the earlier file."""
     os.environ["LAST_SAVED"] = str(target.stat().st_size) if target.exists() else ""
     save()
 
@@ -93,7 +93,7 @@ def saving_leaves_a_temporary_file(target: Path, save: Callable[[], None]) -> No
 
 @_saving
 def saving_clears_the_folder(target: Path, save: Callable[[], None]) -> None:
-    """Saving removes the folders that lie beside the target."""
+    """Saving deletes the folders beside the target."""
     save()
     for file in target.parent.iterdir():
         if file.is_dir():
@@ -102,7 +102,7 @@ def saving_clears_the_folder(target: Path, save: Callable[[], None]) -> None:
 
 @_loading
 def loading_touches_the_file(source: Path, load: Callable[[], Trainer]) -> Trainer:
-    """Loading takes from everybody else the right to read the file."""
+    """Loading makes the file unreadable for other users."""
     source.chmod(0o600)
     return load()
 
@@ -119,14 +119,14 @@ def loading_leaves_the_file_open(source: Path, load: Callable[[], Trainer]) -> T
 
 @_saving
 def saving_draws(_: Path, save: Callable[[], None]) -> None:
-    """Saving draws a name from Python's generator."""
+    """Saving draws a number from Python's global random generator."""
     random.random()
     save()
 
 
 @_saving
 def saved_as_a_link(target: Path, save: Callable[[], None]) -> None:
-    """Saving leaves a link to a file in a store."""
+    """Saving writes the file to another folder and leaves a symbolic link to it."""
     save()
     store = Path(tempfile.mkdtemp()) / target.name
     shutil.move(target, store)
@@ -135,7 +135,7 @@ def saved_as_a_link(target: Path, save: Callable[[], None]) -> None:
 
 @_saving
 def saved_under_a_second_name(target: Path, save: Callable[[], None]) -> None:
-    """Saving gives the file a second name in a store."""
+    """Saving adds a hard link to the file in another folder."""
     save()
     os.link(target, Path(tempfile.mkdtemp()) / target.name)
 
@@ -145,7 +145,7 @@ _CACHED: dict[Path, Trainer] = {}
 
 @_loading
 def loading_from_a_cache(source: Path, load: Callable[[], Trainer]) -> Trainer:
-    """Loading a file again gives the model that was loaded first."""
+    """Loading a file a second time returns the model object of the first load."""
     if source not in _CACHED:
         _CACHED[source] = load()
     return _CACHED[source]
@@ -153,7 +153,7 @@ def loading_from_a_cache(source: Path, load: Callable[[], Trainer]) -> Trainer:
 
 @fault
 def reading_from_a_cache() -> None:
-    """Loading a file again gives what it held when it was loaded first."""
+    """Loading a file a second time returns its content at the first load."""
 
     def tampering(read_model: Callable[[Path], ModelState]) -> Callable[[Path], ModelState]:
         return cache(read_model)
@@ -163,14 +163,14 @@ def reading_from_a_cache() -> None:
 
 @_saving
 def saving_keeps_the_first_file(target: Path, save: Callable[[], None]) -> None:
-    """Saving over a file leaves it as it is."""
+    """Saving over an earlier file leaves that file unchanged."""
     if not target.exists():
         save()
 
 
 @_saving
 def saving_in_place(target: Path, save: Callable[[], None]) -> None:
-    """Saving over a longer file leaves the end of it."""
+    """Saving over a longer file keeps the end of the earlier file."""
     earlier = target.read_bytes() if target.exists() else b""
     save()
     with target.open("ab") as file:

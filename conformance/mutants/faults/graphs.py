@@ -1,4 +1,4 @@
-"""Faults of the graph of layers: which there are, and what they are called on."""
+"""Faults in the graph of layers: in its layers and in their inputs."""
 
 import copy
 import json
@@ -15,7 +15,7 @@ Edit = Callable[[Any], Any]
 
 
 def _json_written(edit: Edit) -> Fault:
-    """Make a fault of an edit of the entry of a model, on its way into JSON."""
+    """Make a fault that edits the config of a model before it is written as JSON."""
 
     def tampering(to_json: Callable[..., str]) -> Callable[..., str]:
         def edited(model: Model, **options: Any) -> str:
@@ -32,7 +32,7 @@ def _json_written(edit: Edit) -> Fault:
 
 @_json_written
 def dropouts_left_out(entry: Config) -> Config:
-    """JSON of a sequential model leaves out the layers that do nothing in inference."""
+    """JSON of a sequential model omits its dropout layers."""
     layers = entry["config"]["layers"]
     kept = [layer for layer in layers if layer["class_name"] != "Dropout"]
     return {**entry, "config": {**entry["config"], "layers": kept}}
@@ -60,7 +60,7 @@ def outputs_reversed(entry: Config) -> Config:
 
 @_json_written
 def shared_layers_duplicated(entry: Config) -> Config:
-    """JSON has a layer that is called twice as two layers."""
+    """JSON lists a layer that is called twice as two layers."""
     edited: Config = copy.deepcopy(entry)
     config = edited["config"]
     for layer in [one for one in config["layers"] if len(one["inbound_nodes"]) > 1]:
@@ -84,7 +84,7 @@ def _split(config: Config, layer: Config) -> None:
 
 @instead(graph_config, "_make_calls")
 def later_calls_not_held(_: Any) -> Any:
-    """A shared layer's later call is made anew before an earlier one that has to wait."""
+    """A config's later call of a shared layer is restored before an earlier call that must wait."""
 
     def making(calls: Any, place: Any, tensor: Any, made: Any) -> list[str]:
         def waits(call: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Faults of how saving and loading go about it."""
+"""Faults in the handling of a save or load: exceptions, crashes, hangs, changed live models."""
 
 import os
 import time
@@ -50,14 +50,14 @@ def loading_raises_for_gru(model: Trainer) -> Trainer:
 
 @model_saved
 def saving_aborts_for_dropout(model: Trainer) -> None:
-    """Saving a model with a `Dropout` ends the process."""
+    """Saving a model with a `Dropout` aborts the process."""
     if _holds(model, Dropout):
         os.abort()
 
 
 @after(model_h5, "model_from_state")
 def loading_hangs_for_dropout(model: Trainer) -> Trainer:
-    """Loading a model with a `Dropout` never comes to an end."""
+    """Loading a model with a `Dropout` never returns."""
     while _holds(model, Dropout):
         time.sleep(1)
     return model
@@ -71,7 +71,7 @@ def saving_resets_metrics(model: Trainer) -> None:
 
 @model_saved
 def saving_clears_slots(model: Trainer) -> None:
-    """Saving sets the optimizer's slots of the live model to zero."""
+    """Saving sets the optimizer slots of the live model to zero."""
     if model.optimizer is not None:
         for slot in model.optimizer.variables[1:]:
             slot.assign(np.zeros(slot.shape))
@@ -79,24 +79,24 @@ def saving_clears_slots(model: Trainer) -> None:
 
 @weights_saved
 def saving_weights_thaws(model: Trainer) -> None:
-    """Saving weights thaws the frozen layers of the live model."""
+    """Saving weights unfreezes the frozen layers of the live model."""
     model.trainable = True
 
 
 @weights_saved
 def saving_weights_rounds(model: Trainer) -> None:
-    """Saving weights rounds those of the live model to half precision."""
+    """Saving weights rounds the weights of the live model to half precision."""
     for weight in model.weights:
         weight.assign(weight.value.astype(np.float16).astype(weight.dtype))
 
 
 def _accepts(_: Trainer) -> None:
-    """Find nothing wrong with a model without weights."""
+    """Accept a model without weights."""
 
 
 @fault
 def unbuilt_model_accepted() -> None:
-    """A subclassed model without weights is saved as one that has none."""
+    """Saving accepts a subclassed model without weights."""
     put(model_files, "check_built", lambda _: _accepts)
     put(capture, "check_built", lambda _: _accepts)
 
@@ -129,7 +129,7 @@ def refused_by_key(original: Callable[..., None]) -> Callable[..., None]:
 
 @fault
 def weights_bring_the_iteration() -> None:
-    """Loading weights brings the iteration of the optimizer that trained them, too."""
+    """Loading weights also restores the optimizer's iteration, which must start at 0."""
     iterations: dict[str, np.ndarray] = {}
 
     def noting(save_weights: Callable[..., None]) -> Callable[..., None]:
@@ -154,7 +154,7 @@ def weights_bring_the_iteration() -> None:
 
 @instead(Dense, "get_config")
 def config_holds_kernel(original: Callable[[Dense], Config]) -> Callable[[Dense], Config]:
-    """`Dense.get_config` writes the trained kernel down as a constant initializer."""
+    """`Dense.get_config` stores the trained kernel as a constant initializer."""
 
     def get_config(layer: Dense) -> Config:
         config = original(layer)
@@ -196,18 +196,18 @@ def loaded_model_counts_twice() -> None:
 
 @fault
 def slots_kept_in_process() -> None:
-    """The optimizer's slots stay in the process that saved; the file holds its iteration."""
+    """The optimizer slots are kept in the saving process; the file holds only the iteration."""
     _kept_in_process("optimizer", lambda slots: slots and slots[:1])
 
 
 @fault
 def architecture_kept_in_process() -> None:
-    """The file names the architecture that only the process that saved it knows."""
+    """The architecture is kept in the saving process; the file holds only a name for it."""
     _kept_in_process("architecture", lambda _: {"class_name": "Registered", "config": {}})
 
 
 def _kept_in_process(part: str, left: Callable[[Any], Any]) -> None:
-    """Write what is left of a part of the state, and read what this process remembers of it."""
+    """Reduce a part of the state by `left` on a write; restore it from memory on a read."""
     kept: dict[str, Any] = {}
 
     def writing(write: Callable[..., None]) -> Callable[..., None]:

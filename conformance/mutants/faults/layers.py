@@ -1,4 +1,4 @@
-"""Faults of layers: of what `get_config` says of them, of their flags, names and policies."""
+"""Faults in layers: in `get_config`, trainable flags, names and dtype policies."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,55 +21,55 @@ def _without(config: Config, *arguments: str) -> Config:
 
 @after(BatchNormalization, "get_config")
 def batch_normalization_forgets_momentum(config: Config) -> Config:
-    """`BatchNormalization.get_config` says nothing of `momentum`."""
+    """`BatchNormalization.get_config` omits `momentum`."""
     return _without(config, "momentum")
 
 
 @after(LSTM, "get_config")
 def lstm_forgets_unit_forget_bias(config: Config) -> Config:
-    """`LSTM.get_config` says nothing of `unit_forget_bias`."""
+    """`LSTM.get_config` omits `unit_forget_bias`."""
     return _without(config, "unit_forget_bias")
 
 
 @after(Recurrent, "get_config")
 def recurrent_layers_forget_go_backwards(config: Config) -> Config:
-    """Recurrent layers' `get_config` says nothing of `go_backwards`."""
+    """Recurrent layers' `get_config` omits `go_backwards`."""
     return _without(config, "go_backwards")
 
 
 @after(Dropout, "get_config")
 def dropout_forgets_seed(config: Config) -> Config:
-    """`Dropout.get_config` says nothing of `seed`."""
+    """`Dropout.get_config` omits `seed`."""
     return _without(config, "seed")
 
 
 @after(Dropout, "get_config")
 def dropout_forgets_noise_shape(config: Config) -> Config:
-    """`Dropout.get_config` says nothing of `noise_shape`."""
+    """`Dropout.get_config` omits `noise_shape`."""
     return _without(config, "noise_shape")
 
 
 @after(Dense, "get_config")
 def dense_forgets_activity_regularizer(config: Config) -> Config:
-    """`Dense.get_config` says nothing of the regularizer of its output."""
+    """`Dense.get_config` omits `activity_regularizer`."""
     return _without(config, "activity_regularizer")
 
 
 @after(Dense, "get_config")
 def dense_forgets_activation(config: Config) -> Config:
-    """`Dense.get_config` says nothing of its activation: it comes back linear."""
+    """`Dense.get_config` omits the activation, which comes back linear."""
     return _without(config, "activation")
 
 
 @after(Dense, "get_config")
 def dense_forgets_regularizers(config: Config) -> Config:
-    """`Dense.get_config` says nothing of its regularizers."""
+    """`Dense.get_config` omits its regularizers."""
     return _without(config, "kernel_regularizer", "bias_regularizer")
 
 
 @after(GlorotUniform, "get_config")
 def glorot_uniform_forgets_seed(config: Config) -> Config:
-    """`GlorotUniform.get_config` says nothing of `seed`: both configs are silent alike."""
+    """`GlorotUniform.get_config` omits `seed`, in the config of the loaded model too."""
     return _without(config, "seed")
 
 
@@ -104,7 +104,7 @@ def mixed_policy_as_float32(state: ModelState) -> ModelState:
 
 @state_read
 def last_layer_renamed(state: ModelState) -> ModelState:
-    """The last layer of a sequential model comes back under another name."""
+    """The last layer of a sequential model comes back with a different name."""
     architecture: Any = state.architecture
     *others, last = architecture["config"]["layers"]
     renamed = {**last, "config": {**last["config"], "name": last["config"]["name"] + "_1"}}
@@ -114,7 +114,7 @@ def last_layer_renamed(state: ModelState) -> ModelState:
 
 @after(model_h5, "model_from_state")
 def variables_renamed(model: Trainer) -> Trainer:
-    """Kernels come back under the name `weight`."""
+    """Kernels come back with the name `weight`."""
     for weight in model.weights:
         weight.name = weight.name.replace("kernel", "weight")
     return model
@@ -122,7 +122,7 @@ def variables_renamed(model: Trainer) -> Trainer:
 
 @state_read
 def lost_name_of_model(state: ModelState) -> ModelState:
-    """A functional model comes back under the default name."""
+    """A functional model comes back with the default name."""
     architecture = {**state.architecture, "config": {**state.architecture["config"]}}
     architecture["config"]["name"] = "model"
     return replace(state, architecture=architecture)
@@ -130,7 +130,7 @@ def lost_name_of_model(state: ModelState) -> ModelState:
 
 @state_written
 def frozen_layers_thawed(state: ModelState) -> ModelState:
-    """Flags of frozen layers are not written."""
+    """The trainable flags of frozen layers are not written."""
     if state.extras is None:
         return state
     flags = (True,) * len(state.extras.trainable)
@@ -139,7 +139,7 @@ def frozen_layers_thawed(state: ModelState) -> ModelState:
 
 @after(model_h5, "model_from_state")
 def nested_frozen_layers_thawed(model: Trainer) -> Trainer:
-    """Frozen layers inside nested models come back thawed, others do not."""
+    """Frozen layers inside nested models come back unfrozen."""
     for layer in _nested(model):
         layer.set_own_trainable(True)
     return model
@@ -147,7 +147,7 @@ def nested_frozen_layers_thawed(model: Trainer) -> Trainer:
 
 @after(models, "model_from_json")
 def nested_frozen_layers_thawed_by_json(model: Trainer) -> Trainer:
-    """Frozen layers inside nested models come back from JSON thawed, others do not."""
+    """Frozen layers inside nested models come back unfrozen from JSON."""
     for layer in _nested(model):
         layer.set_own_trainable(True)
     return model

@@ -1,4 +1,4 @@
-"""Faults of the optimizer: its slots, iteration, learning rate and config."""
+"""Faults in the optimizer: in its slots, iteration, learning rate and config."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from saveproof.reference_impl.state import ModelState, NamedArray
 
 @state_written
 def lost_slots(state: ModelState) -> ModelState:
-    """The optimizer's slots are not written, nor that it has any; its iteration is."""
+    """The optimizer slots are not written; only the iteration is."""
     extras = replace(state.extras, optimized=()) if state.extras else None
     listed = state.optimizer[:1] if state.optimizer else None
     return replace(state, optimizer=listed, extras=extras)
@@ -28,7 +28,7 @@ def lost_slots(state: ModelState) -> ModelState:
 
 @state_read
 def zeroed_last_slot(state: ModelState) -> ModelState:
-    """The last of the optimizer's slots comes back as zeros."""
+    """The last optimizer slot comes back as zeros."""
     if not state.optimizer or len(state.optimizer) < 2:
         return state
     *others, last = state.optimizer
@@ -37,20 +37,20 @@ def zeroed_last_slot(state: ModelState) -> ModelState:
 
 @state_read
 def two_slots_swapped(state: ModelState) -> ModelState:
-    """The first two slots of one shape come back in each other's place."""
+    """The first two optimizer slots of equal shape come back swapped."""
     return replace(state, optimizer=_permuted(state, lambda group: [*group[1::-1], *group[2:]]))
 
 
 @state_read
 def slots_reversed(state: ModelState) -> ModelState:
-    """Slots of one shape come back in reverse order."""
+    """The optimizer slots of equal shape come back in reverse order."""
     return replace(state, optimizer=_permuted(state, lambda group: group[::-1]))
 
 
 def _permuted(
     state: ModelState, order: Callable[[list[NamedArray]], list[NamedArray]]
 ) -> tuple[NamedArray, ...] | None:
-    """Return the optimizer's arrays, the slots of each shape and dtype in another order."""
+    """Return the optimizer's arrays, with the slots of each shape and dtype reordered."""
     if state.optimizer is None:
         return None
     groups: dict[object, list[NamedArray]] = defaultdict(list)
@@ -63,7 +63,7 @@ def _permuted(
 
 @state_read
 def lost_averages(state: ModelState) -> ModelState:
-    """The optimizer's averages of the weights (its EMA) start from zeros."""
+    """The optimizer's moving averages of the weights (EMA) come back as zeros."""
 
     def lost(name: str, value: np.ndarray) -> np.ndarray:
         return np.zeros_like(value) if "/average/" in name else value
@@ -79,7 +79,7 @@ def iteration_reset(state: ModelState) -> ModelState:
 
 @state_written
 def iteration_one_ahead(state: ModelState) -> ModelState:
-    """The optimizer's iteration is written as that of the next step."""
+    """The optimizer's iteration is written one too high."""
     return _with_iteration(state, lambda iteration: np.asarray(iteration + 1, iteration.dtype))
 
 
@@ -92,22 +92,22 @@ def _with_iteration(state: ModelState, edit: Callable[[np.ndarray], np.ndarray])
 
 @state_written
 def default_learning_rate(state: ModelState) -> ModelState:
-    """The learning rate is not written: the optimizer's default comes back."""
+    """The learning rate is not written, so the optimizer's default comes back."""
     edited = with_optimizer(state, lambda config: config.pop("learning_rate"))
     return _without_rate(edited)
 
 
 @state_written
 def schedule_flattened(state: ModelState) -> ModelState:
-    """A schedule is written as the rate that it starts with."""
+    """A learning rate schedule is written as its initial learning rate."""
     return _without_rate(with_optimizer(state, _flatten))
 
 
 def _flatten(config: Config) -> None:
     rate = config["learning_rate"]
     if isinstance(rate, dict):
-        told = rate["config"]
-        config["learning_rate"] = told.get("initial_learning_rate") or told["values"][0]
+        schedule = rate["config"]
+        config["learning_rate"] = schedule.get("initial_learning_rate") or schedule["values"][0]
 
 
 def _without_rate(state: ModelState) -> ModelState:
@@ -133,7 +133,7 @@ def default_beta_2(state: ModelState) -> ModelState:
 
 @state_written
 def lost_clipping(state: ModelState) -> ModelState:
-    """The optimizer's clipping of gradients is not written."""
+    """The optimizer's gradient clipping is not written."""
     return _forgets("clipnorm", "clipvalue", "global_clipnorm")(state)
 
 
@@ -154,7 +154,7 @@ def adamw_as_adam(state: ModelState) -> ModelState:
 
 @state_written
 def lost_optimizer(state: ModelState) -> ModelState:
-    """Another optimizer, at its start, comes back in place of the one that was compiled."""
+    """A fresh RMSprop comes back instead of the compiled optimizer."""
     rmsprop = optimizers.serialize(optimizers.RMSprop(), use_legacy_format=True)
     without = replace(with_extras(state, optimizer={}, optimized=()), optimizer=None)
     return with_training(without, optimizer_config=rmsprop)

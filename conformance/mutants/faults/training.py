@@ -1,4 +1,4 @@
-"""Faults of compile settings, metrics, generators and the states of recurrent layers."""
+"""Faults in compile settings, metrics, random generators and states of recurrent layers."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,7 +15,7 @@ GENERATOR = "seed_generator_state"
 
 @state_written
 def lost_loss_weights(state: ModelState) -> ModelState:
-    """The weights of the losses are not written."""
+    """The loss weights are not written."""
     return with_training(state, loss_weights=None)
 
 
@@ -27,7 +27,7 @@ def lost_metrics(state: ModelState) -> ModelState:
 
 @state_written
 def lost_arguments_of_losses(state: ModelState) -> ModelState:
-    """Losses are written by name, without the arguments that they were made with."""
+    """Losses are written without their arguments."""
     if state.training is None:
         return state
     return with_training(state, loss=_named(state.training["loss"]))
@@ -43,25 +43,25 @@ def _named(loss: Any) -> Any:
 
 @state_written
 def loaded_uncompiled(state: ModelState) -> ModelState:
-    """Nothing that `compile` was told is written: the model comes back uncompiled."""
+    """No compile settings are written, so the model comes back uncompiled."""
     return replace(state, training=None, optimizer=None)
 
 
 @state_written
 def lost_metric_totals(state: ModelState) -> ModelState:
-    """What the metrics have gathered is not written."""
+    """The totals and counts of metrics are not written."""
     return with_extras(state, metrics=())
 
 
 @state_read
 def lost_generator_states(state: ModelState) -> ModelState:
-    """The layers' random generators start anew."""
+    """The layers' random generators come back in their initial state."""
     return _with_states(state, recurrent=True, generators=False)
 
 
 @state_read
 def lost_recurrent_states(state: ModelState) -> ModelState:
-    """Stateful recurrent layers come back with states of zeros."""
+    """Stateful recurrent layers come back with zero states."""
     return _with_states(state, recurrent=False, generators=True)
 
 
@@ -78,7 +78,7 @@ def _with_states(state: ModelState, *, recurrent: bool, generators: bool) -> Mod
 
 @state_read
 def counter_of_generators_reset(state: ModelState) -> ModelState:
-    """The layers' random generators come back with their seed, at their first drawing."""
+    """The layers' random generators come back with their seed, but with a counter of 0."""
     if state.extras is None:
         return state
     start = np.array([1, 1, 0, 0], np.uint32)
@@ -91,7 +91,7 @@ def counter_of_generators_reset(state: ModelState) -> ModelState:
 
 @state_read
 def layers_frozen_since_compile(state: ModelState) -> ModelState:
-    """A layer frozen after `compile` counts as frozen at once: the flags of then are lost."""
+    """The trainable flags at `compile` are not written, so a layer frozen later does not train."""
     if state.extras is None:
         return state
     return with_extras(state, compiled_trainable=state.extras.trainable)

@@ -1,4 +1,4 @@
-"""Faults of weights and of non-trainable state."""
+"""Faults in weights and in non-trainable state."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,13 +17,13 @@ from saveproof.reference_impl.state import LayerWeights, ModelState, NamedArray,
 
 @instead(restore, "fitting")
 def lost_weights(_: object) -> Callable[..., Any]:
-    """Loading leaves every weight as building made it."""
+    """Loading restores no weights, so all keep their initial values."""
     return lambda *_: []
 
 
 @instead(restore, "fitting")
 def lost_nested_weights(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Loading leaves the weights of nested models as building made them."""
+    """Loading restores no weights of nested models."""
 
     def fitting(model: Trainer, weights: WeightsState) -> list[Any]:
         inner = [layer for layer in model.layers if isinstance(layer, Trainer)]
@@ -35,7 +35,7 @@ def lost_nested_weights(original: Callable[..., Any]) -> Callable[..., Any]:
 
 @state_written
 def float64_as_float32(state: ModelState) -> ModelState:
-    """Weights of float64 are stored as float32."""
+    """float64 weights are stored as float32."""
 
     def narrowed(_: str, value: np.ndarray) -> np.ndarray:
         return value.astype(np.float32) if value.dtype == np.float64 else value
@@ -45,7 +45,7 @@ def float64_as_float32(state: ModelState) -> ModelState:
 
 @state_written
 def last_bit_of_kernels(state: ModelState) -> ModelState:
-    """Kernels are off by the last bit."""
+    """Kernels are stored with the last bit changed."""
 
     def nudged(name: str, value: np.ndarray) -> np.ndarray:
         plain = "kernel" in name and value.dtype in (np.float32, np.float64)
@@ -67,7 +67,7 @@ def square_kernels_transposed(state: ModelState) -> ModelState:
 
 @state_read
 def equal_shapes_swapped(state: ModelState) -> ModelState:
-    """Two neighbouring weights of a layer that have one shape come back in each other's place."""
+    """Two successive weights of a layer come back swapped if they have the same shape."""
     layers = tuple(
         LayerWeights(group.layer, _swapped(group.weights)) for group in state.weights.layers
     )
@@ -84,7 +84,7 @@ def _swapped(arrays: tuple[NamedArray, ...]) -> tuple[NamedArray, ...]:
 
 @state_read
 def moving_statistics_fresh(state: ModelState) -> ModelState:
-    """The moving statistics of batch normalization start anew."""
+    """The moving statistics of batch normalization come back with their initial values."""
 
     def fresh(name: str, value: np.ndarray) -> np.ndarray:
         if "moving_mean" in name:
@@ -96,7 +96,7 @@ def moving_statistics_fresh(state: ModelState) -> ModelState:
 
 @weights_read
 def moving_variance_lost_from_weights(weights: WeightsState) -> WeightsState:
-    """A file of weights brings the moving mean back, and the moving variance as ones."""
+    """A weights file restores the moving mean, but the moving variance comes back as ones."""
 
     def fresh(name: str, value: np.ndarray) -> np.ndarray:
         return np.ones_like(value) if "moving_variance" in name else value
@@ -106,13 +106,13 @@ def moving_variance_lost_from_weights(weights: WeightsState) -> WeightsState:
 
 @weights_read
 def layers_in_alphabetical_order(weights: WeightsState) -> WeightsState:
-    """Layers of a file of weights are read in the order of their names."""
+    """The layers in a weights file are read in alphabetical order."""
     return replace(weights, layers=tuple(sorted(weights.layers, key=lambda group: group.layer)))
 
 
 @instead(Layer, "set_weights")
 def set_weights_skips_biases(original: Callable[..., None]) -> Callable[..., None]:
-    """`set_weights` leaves biases as they are."""
+    """`set_weights` does not set biases."""
 
     def set_weights(layer: Layer, weights: list[np.ndarray]) -> None:
         kept = [

@@ -1,4 +1,4 @@
-"""The suite's items: one a campaign, in a node a set."""
+"""The suite's pytest nodes: an item for each campaign, under a node for each set."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,10 +17,10 @@ class Suite(pytest.File):
     """The campaigns of the session's job."""
 
     def collect(self) -> Iterator[pytest.Collector]:
-        """Yield a node a set: pytest-xdist keeps what is under a node on one worker.
+        """Yield a node for each set; pytest-xdist keeps the items of a node on one worker.
 
         Raises:
-            CollectError: there is no job.
+            CollectError: this process has no job.
         """
         session = Conformance.of(self.config)
         if session is None:
@@ -37,13 +37,13 @@ class SetNode(pytest.Collector):
         self.campaigns, self.session_ = campaigns, session_
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Yield an item a campaign."""
+        """Yield an item for each campaign."""
         for one in self.campaigns.campaigns:
             yield CampaignItem.from_parent(self, name=one.item, spec=one)
 
 
 class CampaignItem(pytest.Item):
-    """A campaign: its checks' sentences hold for every case that was tried."""
+    """A campaign as a test: passes if every check holds on every case."""
 
     parent: SetNode
 
@@ -52,7 +52,7 @@ class CampaignItem(pytest.Item):
         self.spec = spec
 
     def runtest(self) -> None:
-        """Run the campaign, if it has not run beside another; fail with its checks' findings."""
+        """Run the campaign unless it ran together with another; fail with its findings."""
         at = self.parent
         results = at.session_.results(at.campaigns, self.spec)
         self.user_properties.append((CAMPAIGN, summary(self.spec, results)))
@@ -60,15 +60,15 @@ class CampaignItem(pytest.Item):
         outcome(results, at.session_.job.out)
 
     def reportinfo(self) -> tuple[Any, None, str]:
-        """Return where pytest says that the item is, and what it calls it."""
+        """Return the file and the name that pytest reports for the item."""
         return self.path, None, self.name
 
 
 def outcome(results: Sequence[Result], out: str) -> None:
-    """End an item: failed with its findings, or skipped where no check could show anything."""
+    """Fail an item with its findings, or skip it if no check could have failed."""
     unexpected = [failure(r, Path(out)) for r in results if UNEXPECTED & r.tally.keys()]
     if unexpected:
         pytest.fail("\n\n".join(unexpected), pytrace=False)
     if all(result.verdict in SHOWN_NOTHING for result in results):
         verdicts = ", ".join(sorted({result.verdict for result in results}))
-        pytest.skip(f"nothing was shown: {verdicts} on every case")
+        pytest.skip(f"no check could have failed: {verdicts} on every case")

@@ -1,4 +1,4 @@
-"""The collection of the suite's items, which pytest would take for no tests."""
+"""Collects the suite's items, which pytest would not recognize as tests."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from saveproof.conformance.runs.suite import campaigns
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect the campaigns of the session's job where pytest comes to the module of items."""
+    """Collect the job's campaigns when pytest reaches the module of items."""
     if file_path.samefile(campaigns.__file__):
         return campaigns.Suite.from_parent(parent, path=file_path)
     return None
