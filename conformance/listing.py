@@ -30,7 +30,7 @@ def paths(subject: str) -> str:
     """Return the subject's save paths: what each promises, and the document that says so.
 
     Raises:
-        UnknownSubject: there is no such subject; the message lists those that there are.
+        UnusableSubject: there is no such subject; the message lists those that there are.
     """
     return "\n\n".join(map(_path_text, described(subject).paths()))
 
@@ -41,7 +41,7 @@ def formats(names: Sequence[str]) -> str:
     A reader that only tries, and answers for nothing, stands in brackets.
 
     Raises:
-        UnknownSubject: there is no such subject.
+        UnusableSubject: there is no such subject.
     """
     found = [one for w in names for r in names for one in exchanges(Pair(w, r), described)]
     return "\n".join(_format_line(name, found) for name in dict.fromkeys(c.format for c in found))

@@ -15,7 +15,7 @@ from saveproof.conformance.campaigns.process_failures import (
 )
 from saveproof.conformance.campaigns.worker import Report, Reports, Request
 from saveproof.conformance.processes import wire
-from saveproof.conformance.processes.endings import IsolationError, TimedOut, asked_again
+from saveproof.conformance.processes.endings import Ending, NoAnswer, asked_again
 from saveproof.reports.records import Verdict
 
 
@@ -30,7 +30,7 @@ def reports(examiner: Examiner, request: Request) -> Reports:
     try:
         message, seconds = wire.encode(request), _limit(request)
         answer = asked_again(lambda: examiner.call(message, seconds=seconds))
-    except IsolationError as error:
+    except NoAnswer as error:
         if len(request.questions) > 1:
             return tuple(_one_by_one(examiner, request, error))
         return (Report((process_failure(error),), seconds=time.monotonic() - start),)
@@ -61,13 +61,13 @@ def _with_reason(report: Report) -> Report:
     return replace(report, judgements=(on_carrier(Verdict.NOT_APPLICABLE, report.unsupported),))
 
 
-def _one_by_one(examiner: Examiner, request: Request, error: IsolationError) -> Iterator[Report]:
+def _one_by_one(examiner: Examiner, request: Request, error: NoAnswer) -> Iterator[Report]:
     """Yield reports on each path alone; what then comes on none of them is unstable on all.
 
     What hangs again while the model is brought up, without any path, is not asked for on each.
     Paths that alone take half of the time in all may need all of it together: that is no hang.
     """
-    hung = isinstance(error, TimedOut) and _hung_without_a_path(examiner, request)
+    hung = error.ending is Ending.TIMED_OUT and _hung_without_a_path(examiner, request)
     if hung:
         yield from hung * len(request.questions)
         return
@@ -77,7 +77,7 @@ def _one_by_one(examiner: Examiner, request: Request, error: IsolationError) -> 
         for report in reports(examiner, with_fields(request, questions=(question,)))
     ]
     ended = {judgement.verdict for report in alone for judgement in report.judgements}
-    slow = isinstance(error, TimedOut) and sum(r.seconds for r in alone) >= _limit(request) / 2
+    slow = error.ending is Ending.TIMED_OUT and sum(r.seconds for r in alone) >= _limit(request) / 2
     if slow or ended.intersection(END_VERDICTS.values()):
         yield from alone
         return

@@ -122,5 +122,5 @@ class Examiner(Protocol):
         """Return the encoded report on an encoded request.
 
         Raises:
-            Crashed, TimedOut, Failed: there is none.
+            NoAnswer: there is none.
         """

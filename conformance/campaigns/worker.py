@@ -20,7 +20,7 @@ from saveproof.conformance.families import subjects
 from saveproof.conformance.model_state.subject import Offering, SavePath, Subject, Unsupported
 from saveproof.conformance.model_state.trace import OtherProcess, Probe, Raised, Stage, Trace
 from saveproof.conformance.processes import wire
-from saveproof.conformance.processes.endings import Crashed, IsolationError, TimedOut, asked_again
+from saveproof.conformance.processes.endings import NoAnswer, asked_again
 from saveproof.conformance.processes.isolation import Child
 from saveproof.strategies.case import Case
 
@@ -108,7 +108,7 @@ def _examined(request: Request) -> Reports:
         for question, named in zip(request.questions, checks, strict=True)
     ]
     with tempfile.TemporaryDirectory(prefix="saveproof-") as folder:
-        ended: dict[str, IsolationError] = {}
+        ended: dict[str, NoAnswer] = {}
         reload = partial(_reloaded, request, ended)
         try:
             if not asked:
@@ -134,7 +134,7 @@ def _checks(question: Question) -> list[Check]:
 
 
 def _reloaded(
-    request: Request, ended: dict[str, IsolationError], path: SavePath, source: Path
+    request: Request, ended: dict[str, NoAnswer], path: SavePath, source: Path
 ) -> OtherProcess | None:
     """Have another process load the source; where that ends, note by the path how it did.
 
@@ -145,7 +145,9 @@ def _reloaded(
     try:
         message = msgspec.json.encode(order)
         answer = asked_again(lambda: _other_process().call(message, seconds=request.seconds))
-    except (Crashed, TimedOut) as error:
+    except NoAnswer as error:
+        if not error.ended:
+            raise
         ended[path.name] = error
         return None
     reloaded = wire.decode(answer, Reloaded)
@@ -154,9 +156,7 @@ def _reloaded(
     return reloaded.seen
 
 
-def _report(
-    seen: Trace | Unsupported, checks: Sequence[Check], ended: IsolationError | None
-) -> Report:
+def _report(seen: Trace | Unsupported, checks: Sequence[Check], ended: NoAnswer | None) -> Report:
     """Return what the checks say, and first how the other process ended, if it did."""
     if isinstance(seen, Unsupported):
         return _excused(seen)

@@ -6,11 +6,9 @@ from functools import cache
 from types import MappingProxyType
 
 from saveproof.conformance.families import environment, subjects
-from saveproof.conformance.families.subjects import BrokenSubject, NotASubject, UnknownSubject
-from saveproof.conformance.model_state.subject import Located, Offering
-from saveproof.conformance.processes.endings import Crashed, Failed, TimedOut
-from saveproof.conformance.processes.foreign.client import NotReached
-from saveproof.conformance.processes.foreign.environments import NoEnvironment, launch
+from saveproof.conformance.model_state.subject import Located, Offering, UnusableSubject
+from saveproof.conformance.processes.endings import Ending, NoAnswer
+from saveproof.conformance.processes.foreign.environments import launch
 from saveproof.conformance.processes.foreign.protocol import (
     VERSION,
     DescribedPath,
@@ -26,17 +24,8 @@ SECONDS = 60.0
 """How long a subject may take to be imported and to tell of itself."""
 
 
-class NotDescribed(TypeError):
-    """What a subject tells of itself is nothing that a run's header can hold."""
-
-
-ERRORS: Mapping[str, type[Exception]] = {
-    f"{error.__module__}.{error.__name__}": error
-    for error in (
-        *(UnknownSubject, NoEnvironment, NotASubject, BrokenSubject, NotReached, NotDescribed),
-    )
-}
-"""What may be wrong with a subject, by name: what the other process tells."""
+UNUSABLE = f"{UnusableSubject.__module__}.{UnusableSubject.__name__}"
+"""The class of the error that the other process raises where it can't use the subject."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +53,8 @@ def described(spec: str) -> Described:
     """Return what the subject of that name says of itself, without importing a framework.
 
     Raises:
-        UnknownSubject, NoEnvironment, NotASubject, BrokenSubject: as `subjects.resolve` says;
-            BrokenSubject too where its process ends or gives no answer.
-        NotDescribed: it tells what no header can hold.
+        UnusableSubject: as `subjects.resolve` says; its process ends or gives no answer; or a run's
+            header can't hold its description.
     """
     return from_json(spec, answer(spec))
 
@@ -76,23 +64,22 @@ def answer(spec: str) -> bytes:
     """Return the same as JSON, for another process to have.
 
     Raises:
-        UnknownSubject, NoEnvironment, NotASubject, BrokenSubject, NotDescribed: as above.
+        UnusableSubject: as above.
     """
     launch(spec)  # an environment that is made takes minutes, and may: our own code does it
     asking = f"subject {spec!r}: its import, or telling versions and save paths,"
     try:
         with Child(DESCRIBE, memory=MEMORY) as child:
             told = child.call(spec.encode(), seconds=SECONDS)
-    except TimedOut as error:
-        raise BrokenSubject(f"{asking} gave no answer in {SECONDS:g} s; mend it") from error
-    except Crashed as error:
-        raise BrokenSubject(f"{asking} went wrong: {error}; mend it") from error
-    except Failed as error:
-        kind = ERRORS.get(error.fault.kind)
-        if kind is not None:
-            raise kind(error.fault.message) from error
-        last = str(error).rstrip().rpartition("\n")[2]
-        raise BrokenSubject(f"{asking} raised {last}; mend it") from error
+    except NoAnswer as error:
+        if error.fault.kind == UNUSABLE:
+            raise UnusableSubject(error.fault.message) from error
+        what = {
+            Ending.TIMED_OUT: f"gave no answer in {SECONDS:g} s",
+            Ending.RAISED: f"raised {error.summary}",
+        }
+        happened = what.get(error.ending, f"went wrong: {error}")
+        raise UnusableSubject(f"{asking} {happened}; mend it") from error
     return told
 
 
@@ -100,7 +87,7 @@ def from_json(spec: str, told: bytes) -> Described:
     """Return what was told.
 
     Raises:
-        NotDescribed: no header can hold it.
+        UnusableSubject: no header can hold it.
     """
     try:
         return Described(spec, JSON.decode(told, SubjectDescription))
@@ -136,8 +123,8 @@ def _own_file(spec: str) -> Mapping[str, str]:
     return environment.files([spec.partition(":")[0]])
 
 
-def _undescribed(spec: str, error: Exception) -> NotDescribed:
-    return NotDescribed(
+def _undescribed(spec: str, error: Exception) -> UnusableSubject:
+    return UnusableSubject(
         f"subject {spec!r}: expected texts as versions, names and documents of save paths, found "
         f"another: {error}; mend `environment` or `paths`"
     )

@@ -34,7 +34,7 @@ from saveproof.conformance.model_state.trace import (
     same_trajectory,
 )
 from saveproof.conformance.processes import wire
-from saveproof.conformance.processes.endings import Crashed, TimedOut, asked_again
+from saveproof.conformance.processes.endings import NoAnswer, asked_again
 from saveproof.conformance.processes.isolation import Child
 from saveproof.strategies.case import Case
 
@@ -199,9 +199,11 @@ def _asked(
     try:
         message, reader = wire.encode(reading), _reader(at.pair.reader)
         answer = asked_again(lambda: reader.call(message, seconds=request.seconds))
-    except (Crashed, TimedOut) as ended:
-        kind = f"{type(ended).__module__}.{type(ended).__qualname__}"
-        return ReaderOutcome(raised=Raised(Stage.LOAD, kind, str(ended), ""))
+    except NoAnswer as error:
+        if not error.ended:
+            raise
+        kind = f"{NoAnswer.__module__}.{error.ending}"
+        return ReaderOutcome(raised=Raised(Stage.LOAD, kind, str(error), ""))
     return wire.decode(answer, ReaderOutcome)
 
 

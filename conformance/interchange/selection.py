@@ -19,8 +19,8 @@ def interchange_job(options: InterchangeOptions, command: str) -> Job:
     """Return the job of a run of exchanges that `command` asks for.
 
     Raises:
-        UnknownSubject, NoEnvironment, NotASubject, BrokenSubject: as `subjects.resolve` says.
-        NotInstalled, SameName, NotDescribed: the subjects are none to run.
+        UnusableSubject: as `subjects.resolve` says.
+        NotInstalled, SameName: the subjects are none to run.
         UnknownFormat: no pair exchanges such a format, or no pair exchanges anything.
         Unknown, NotAFolder: there is no such kind or folder to be had.
     """

@@ -25,6 +25,10 @@ class Unsupported(Exception):
     """The subject can't build or train this case, saving apart: the case says nothing of saving."""
 
 
+class UnusableSubject(LookupError):
+    """A specification names no subject that can be used; the message says why and what to do."""
+
+
 class SavePath(Protocol):
     """One way to write a model and read it back.
 

@@ -9,7 +9,7 @@ from typing import IO, Protocol
 
 import msgspec
 
-from saveproof.conformance.processes.endings import Crashed, Failed, Fault
+from saveproof.conformance.processes.endings import Ending, Fault, NoAnswer, raised
 from saveproof.conformance.processes.wire import JSON, MESSAGEPACK, Encoding, ProtocolError
 
 _REQUEST = struct.Struct("<QQ")
@@ -29,8 +29,8 @@ class Framing(Protocol):
         """Take the result of that request from what was received; None where it is not all there.
 
         Raises:
-            Failed: the function raised.
-            Crashed, ProtocolError: what was received is no answer to the request.
+            NoAnswer: the function raised, or the answer is to another request.
+            ProtocolError: the bytes are no answer.
         """
 
     def requests(self, source: IO[bytes]) -> Iterator[tuple[int, bytes]]:
@@ -60,9 +60,10 @@ class Frames(Framing):
         while len(received) >= _REPLY.size:
             kind, found, length = _REPLY.unpack_from(received)
             if found > number or kind not in (_ANSWER, _ERROR):
-                raise Crashed(
+                raise NoAnswer(
+                    Ending.CRASHED,
                     f"the process answered request {found} where {number} was asked: "
-                    "the subject writes to the pipe of the answers; the process was ended"
+                    "the subject writes to the pipe of the answers; the process was ended",
                 )
             end = _REPLY.size + length
             if len(received) < end:
@@ -70,7 +71,7 @@ class Frames(Framing):
             message = bytes(memoryview(received)[_REPLY.size : end])
             del received[:end]
             if found == number and kind == _ERROR:
-                raise Failed(self.encoding.decode(message, Fault))
+                raise raised(self.encoding.decode(message, Fault))
             if found == number:
                 return message
         return None
@@ -110,7 +111,7 @@ class Lines(Framing):
         received.clear()
         answer = _answer(line)
         if isinstance(answer.error, Fault):
-            raise Failed(answer.error)
+            raise raised(answer.error)
         if isinstance(answer.result, msgspec.UnsetType):
             raise ProtocolError(f"expected `result` or `error`, found {line[:80]!r}")
         return bytes(answer.result)

@@ -13,9 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from saveproof.conformance.model_state.subject import UnusableSubject
 from saveproof.conformance.processes import serving
 from saveproof.conformance.processes.descendants import end_descendants
-from saveproof.conformance.processes.endings import Crashed, TimedOut, crash
+from saveproof.conformance.processes.endings import Ending, NoAnswer, crash
 from saveproof.conformance.processes.framing import FRAMES, LINES, Framing
 
 _TAIL = 4000
@@ -27,10 +28,6 @@ _MARK = "TMPDIR"
 """The variable that every process which a child has started inherits, with a folder of its own."""
 _GRACE = 10.0
 """Seconds that a process that has closed its pipe has to end by itself."""
-
-
-class NotStarted(RuntimeError):
-    """A process's command can't be run."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +71,9 @@ class Host:
         """Return the result of a request.
 
         Raises:
-            NotStarted: the command can't be run.
-            Crashed: the process ended, or answered what was not asked; the message has its exit
-                code or signal and last words.
-            TimedOut: `seconds` passed without an answer; the process was killed.
-            Failed: the function that it serves raised.
+            UnusableSubject: the command can't be run.
+            NoAnswer: the process ended (the message has its exit code or signal and last words),
+                answered another request, was killed after `seconds`, or its function raised.
         """
         running = self._started()
         deadline = time.monotonic() + seconds
@@ -88,8 +83,9 @@ class Host:
             return running.result(self._asked, deadline)
         except BrokenPipeError:
             raise self._crashed(running) from None
-        except (Crashed, TimedOut, KeyboardInterrupt):
-            self.close()
+        except (NoAnswer, KeyboardInterrupt) as error:
+            if not isinstance(error, NoAnswer) or error.ended:
+                self.close()
             raise
 
     def close(self) -> None:
@@ -103,7 +99,7 @@ class Host:
             self._running = _Running(self._launch)
         return self._running
 
-    def _crashed(self, running: "_Running") -> Crashed:
+    def _crashed(self, running: "_Running") -> NoAnswer:
         code, words = running.exit_code(), running.last_words()
         self.close()
         return crash(code, words, memory=self._memory, called=self._called)
@@ -142,7 +138,7 @@ class _Running:
             )
         except OSError as error:
             self._forget()
-            raise NotStarted(f"{launch.command[0]!r} did not start: {error}") from error
+            raise UnusableSubject(f"{launch.command[0]!r} did not start: {error}") from error
         self._requests = _opened(self._process.stdin)
         self._answers = _opened(self._process.stdout)
         os.set_blocking(self._requests.fileno(), False)
@@ -151,7 +147,7 @@ class _Running:
         """Write the message.
 
         Raises:
-            BrokenPipeError, TimedOut: the process has ended, or did not read it in time.
+            BrokenPipeError, NoAnswer: the process has ended, or did not read it in time.
         """
         left = memoryview(message)
         while left:
@@ -164,8 +160,8 @@ class _Running:
         """Read the result of that request.
 
         Raises:
-            BrokenPipeError, TimedOut: the process has ended, or did not answer in time.
-            Failed, Crashed, ProtocolError: as the framing says.
+            BrokenPipeError, NoAnswer: the process has ended, or did not answer in time.
+            NoAnswer, ProtocolError: as the framing says.
         """
         while (message := self._framing.answer(self._received, number)) is None:
             self._wait([self._answers], [], deadline)
@@ -207,7 +203,7 @@ class _Running:
 
         Raises:
             BrokenPipeError: the process has ended.
-            TimedOut: neither came before the deadline, which is of `time.monotonic`.
+            NoAnswer: neither came before the deadline, which is of `time.monotonic`.
         """
         while True:
             ended = self._process.poll() is not None
@@ -217,7 +213,7 @@ class _Running:
             if ended:
                 raise BrokenPipeError
             if not left:
-                raise TimedOut("no answer in time: the process was ended")
+                raise NoAnswer(Ending.TIMED_OUT, "no answer in time: the process was ended")
 
     def _forget(self) -> None:
         self._errors.close()

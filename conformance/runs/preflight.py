@@ -4,8 +4,9 @@ import os
 from collections.abc import Sequence, Set
 from pathlib import Path
 
-from saveproof.conformance.families.description import Described, NotDescribed, described
+from saveproof.conformance.families.description import Described, described
 from saveproof.conformance.families.environment import NOT_INSTALLED
+from saveproof.conformance.model_state.subject import UnusableSubject
 from saveproof.conformance.runs.header import path_info
 from saveproof.reports.records import SubjectInfo
 
@@ -54,17 +55,18 @@ def admitted(names: Sequence[str]) -> list[SubjectInfo]:
     """Return what a run's header says of each subject, its every save path included.
 
     Raises:
-        UnknownSubject, NoEnvironment, NotASubject, BrokenSubject: as `subjects.resolve` says.
+        UnusableSubject: as `described` says, or a subject has no save path.
         NotInstalled: a subject's framework is not there.
         SameName: a subject is named twice, or two save paths of one have one name.
-        NotDescribed: a subject tells of itself what no header can hold.
     """
     _refuse_twice("the subjects", names)
     infos = [info(described(name)) for name in names]
     for one in infos:
         _refuse_missing(one)
         if not one.paths:
-            raise NotDescribed(f"subject {one.name!r}: expected a save path at least, found none")
+            raise UnusableSubject(
+                f"subject {one.name!r}: expected a save path at least, found none"
+            )
         _refuse_twice(f"the save paths of subject {one.name!r}", [p.name for p in one.paths])
     return infos
 

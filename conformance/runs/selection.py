@@ -22,8 +22,8 @@ def suite_job(options: SuiteOptions, command: str) -> Job:
 
     Raises:
         Unknown, NotAFolder: there is no such thing or folder to be had.
-        NotInstalled, SameName, NotDescribed: the subjects are none to run.
-        UnknownSubject, NoEnvironment, NotASubject, BrokenSubject: as `subjects.resolve` says.
+        NotInstalled, SameName: the subjects are none to run.
+        UnusableSubject: as `subjects.resolve` says.
     """
     refuse_unknown("check", options.check, {check.name for check in ALL_CHECKS})
     refuse_unknown("kind", options.kind, set(map(str, Kind)))

@@ -14,8 +14,8 @@ import numpy as np
 
 from saveproof.conformance.model_state.contract import Contract, Promise
 from saveproof.conformance.model_state.snapshot import Snapshot
-from saveproof.conformance.model_state.subject import Logs, Source, Unsupported
-from saveproof.conformance.processes.endings import Crashed, Failed, Fault, TimedOut
+from saveproof.conformance.model_state.subject import Logs, Source, Unsupported, UnusableSubject
+from saveproof.conformance.processes.endings import Ending, Fault, NoAnswer
 from saveproof.conformance.processes.foreign.protocol import (
     CALLS,
     VERSION,
@@ -23,7 +23,7 @@ from saveproof.conformance.processes.foreign.protocol import (
     SubjectDescription,
     snapshot_of,
 )
-from saveproof.conformance.processes.isolation import Host, Launch, NotStarted
+from saveproof.conformance.processes.isolation import Host, Launch
 from saveproof.conformance.processes.wire import ProtocolError
 from saveproof.strategies.case import AnyEvent, Case
 from saveproof.strategies.data import Rows
@@ -32,10 +32,6 @@ CALL_SECONDS = 900.0
 """Seconds that one call may take; a campaign ends the whole process earlier."""
 
 T = TypeVar("T")
-
-
-class NotReached(RuntimeError):
-    """The server did not start, or does not speak this version of the protocol."""
 
 
 class RaisedThere(Exception):
@@ -106,15 +102,14 @@ class Connection:
         try:
             request = self._encoding.encode(CALLS[name](**arguments))
             return self._host.call(request, seconds=CALL_SECONDS)
-        except NotStarted as error:
-            raise NotReached(str(error)) from error
-        except Failed as failed:
-            raise _raised(failed.fault) from None
-        except Crashed as crashed:
-            self._crash = _crash(str(crashed), crashed.code)
-        except TimedOut:
-            words = f"the server gave no answer in {CALL_SECONDS:g} s: it ended with SIGKILL"
-            self._crash = _crash(words, -signal.SIGKILL)
+        except NoAnswer as error:
+            if not error.ended:
+                raise _raised(error.fault) from None
+            words, code = str(error), error.code
+            if error.ending is Ending.TIMED_OUT:
+                words = f"the server gave no answer in {CALL_SECONDS:g} s: it ended with SIGKILL"
+                code = -signal.SIGKILL
+            self._crash = _crash(words, code)
         raise self._crash
 
 
@@ -174,14 +169,14 @@ class ForeignSubject:
         """What the server says of itself.
 
         Raises:
-            NotReached: it does not start, or does not speak this version of the protocol.
+            UnusableSubject: it does not start, or does not speak this version of the protocol.
         """
         try:
             told = self.connection.call("describe", SubjectDescription)
         except (ForeignCrash, ProtocolError) as error:
-            raise NotReached(f"subject {self.name!r}: {error}") from error
+            raise UnusableSubject(f"subject {self.name!r}: {error}") from error
         if told.protocol != VERSION:
-            raise NotReached(
+            raise UnusableSubject(
                 f"subject {self.name!r}: expected protocol {VERSION}, found {told.protocol!r}"
             )
         return told
