@@ -75,5 +75,5 @@ def test_the_doctor_tells_what_is_raised():
 
 @pytest.mark.parametrize("kind", [kind.__name__ for kind in ENDING])
 def test_what_ends_a_process_ends_it(kind):
-    with Child(f"{HERE}:end") as child, pytest.raises(NoAnswer, match="ended with|memory limit"):
+    with Child(f"{HERE}:end") as child, pytest.raises(NoAnswer, match=r"ended with|memory limit"):
         child.call(kind.encode(), seconds=30)
