@@ -15,8 +15,9 @@ from saveproof.conformance.campaigns.plan import Batch, Examiner, Plan
 from saveproof.conformance.campaigns.process_failures import END_VERDICTS
 from saveproof.conformance.campaigns.progress import Progress
 from saveproof.conformance.campaigns.shrinking import Shown, reduce
-from saveproof.conformance.campaigns.worker import Question, Report, Reports, Request
+from saveproof.conformance.campaigns.worker import Report, Reports, Request
 from saveproof.conformance.checks import ALL_CHECKS, Judgement
+from saveproof.conformance.execution.runner import Question
 from saveproof.conformance.model_state.contract import Promise
 from saveproof.conformance.model_state.trace import Probe
 from saveproof.reports.findings import Defect

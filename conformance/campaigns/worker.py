@@ -12,13 +12,13 @@ import msgspec
 
 from saveproof.conformance import campaigns, checks, execution, model_state, processes
 from saveproof.conformance.campaigns.process_failures import CARRIER, other_process_failure
-from saveproof.conformance.checks import ALL_CHECKS, Check, Judgement, judge
+from saveproof.conformance.checks import Check, Judgement, judge
 from saveproof.conformance.execution import integrity
-from saveproof.conformance.execution.runner import Asked, record, resume
-from saveproof.conformance.execution.stages import Stages, SubjectRaised, UndeclaredError, stage
+from saveproof.conformance.execution.runner import Question, path_of, record, resume
+from saveproof.conformance.execution.stages import Stages, SubjectRaised, raised_at
 from saveproof.conformance.families import subjects
-from saveproof.conformance.model_state.subject import Offering, SavePath, Subject, Unsupported
-from saveproof.conformance.model_state.trace import OtherProcess, Probe, Raised, Stage, Trace
+from saveproof.conformance.model_state.subject import SavePath, Subject, Unsupported
+from saveproof.conformance.model_state.trace import OtherProcess, Stage, Trace
 from saveproof.conformance.processes import wire
 from saveproof.conformance.processes.endings import NoAnswer, asked_again
 from saveproof.conformance.processes.isolation import Child
@@ -29,18 +29,6 @@ RELOAD = "saveproof.conformance.campaigns.worker:reload"
 
 JUDGES = (campaigns, checks, execution, model_state, processes)
 """The packages that a verdict rests on: a subject must leave them as they are."""
-
-
-class UnknownPath(LookupError):
-    """The subject has no save path of that name."""
-
-
-class Question(msgspec.Struct, frozen=True):
-    """What is asked of a save path: `checks` names those to judge by."""
-
-    path: str
-    checks: frozenset[str]
-    probes: frozenset[Probe] = frozenset()
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -62,14 +50,6 @@ class Reload(msgspec.Struct, frozen=True):
     path: str
     case: Case
     source: str
-
-
-@dataclass(frozen=True)
-class Reloaded:
-    """What another process answers: what it has seen, or what was raised there."""
-
-    seen: OtherProcess | None = None
-    raised: Raised | None = None
 
 
 @dataclass(frozen=True)
@@ -101,24 +81,19 @@ def examine(message: bytes) -> bytes:
 
 
 def _examined(request: Request) -> Reports:
-    subject = _subject(request.subject)
-    checks = [_checks(question) for question in request.questions]
-    asked = [
-        Asked(path_of(subject, question.path), question.probes, any(c.trains_on for c in named))
-        for question, named in zip(request.questions, checks, strict=True)
-    ]
+    subject, questions = _subject(request.subject), request.questions
     with tempfile.TemporaryDirectory(prefix="saveproof-") as folder:
         ended: dict[str, NoAnswer] = {}
         reload = partial(_reloaded, request, ended)
         try:
-            if not asked:
+            if not questions:
                 return _brought_up(subject, request.case, Path(folder))
-            seen = record(subject, request.case, asked, Path(folder), reload=reload)
+            seen = record(subject, request.case, questions, Path(folder), reload=reload)
         except Unsupported as unsupported:
-            return (_excused(unsupported),) * len(asked)
+            return (_excused(unsupported),) * len(questions)
     return tuple(
-        _report(one, named, ended.get(question.path))
-        for one, named, question in zip(seen, checks, request.questions, strict=True)
+        _report(one, question.judges, ended.get(question.path))
+        for one, question in zip(seen, questions, strict=True)
     )
 
 
@@ -127,10 +102,6 @@ def _brought_up(subject: Subject, case: Case, folder: Path) -> Reports:
     with suppress(SubjectRaised):
         Stages(subject, subject.paths()[0], case, folder).original()
     return ()
-
-
-def _checks(question: Question) -> list[Check]:
-    return [check for check in ALL_CHECKS if check.name in question.checks]
 
 
 def _reloaded(
@@ -147,13 +118,10 @@ def _reloaded(
         answer = asked_again(lambda: _other_process().call(message, seconds=request.seconds))
     except NoAnswer as error:
         if not error.ended:
-            raise
+            raise SubjectRaised(raised_at(Stage.ANOTHER_PROCESS, error.fault)) from None
         ended[path.name] = error
         return None
-    reloaded = wire.decode(answer, Reloaded)
-    if reloaded.raised is not None:
-        raise SubjectRaised(reloaded.raised)
-    return reloaded.seen
+    return wire.decode(answer, OtherProcess)
 
 
 def _report(seen: Trace | Unsupported, checks: Sequence[Check], ended: NoAnswer | None) -> Report:
@@ -169,35 +137,18 @@ def _report(seen: Trace | Unsupported, checks: Sequence[Check], ended: NoAnswer 
 
 def _excused(unsupported: Unsupported) -> Report:
     reason = str(unsupported) or "Unsupported, without a reason"
-    return Report((), reason, fault=reason if isinstance(unsupported, UndeclaredError) else "")
+    return Report((), reason, fault="" if unsupported.declared else reason)
 
 
 def reload(message: bytes) -> bytes:
-    """Load a source that another process wrote, and live on; return what came of it, encoded."""
+    """Load a source that another process wrote, and train the model; return the encoded record.
+
+    Whatever is raised here is the subject's, and goes to the process that asked.
+    """
     request = msgspec.json.decode(message, type=Reload)
-    try:
-        with stage(Stage.ANOTHER_PROCESS):
-            return wire.encode(Reloaded(_resumed(request)))
-    except SubjectRaised as halted:
-        return wire.encode(Reloaded(raised=halted.raised))
-
-
-def _resumed(request: Reload) -> OtherProcess:
     subject = _subject(request.subject)
     path = path_of(subject, request.path)
-    return resume(subject, path, request.case, Path(request.source))
-
-
-def path_of(subject: Offering, name: str) -> SavePath:
-    """Return the subject's save path of that name.
-
-    Raises:
-        UnknownPath: it has none; the message lists those it has.
-    """
-    paths = {path.name: path for path in subject.paths()}
-    if name not in paths:
-        raise UnknownPath(f"{subject.name} has no save path {name!r}; it has {sorted(paths)}")
-    return paths[name]
+    return wire.encode(resume(subject, path, request.case, Path(request.source)))
 
 
 @cache

@@ -6,12 +6,21 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
+
+from saveproof.conformance.checks import ALL_CHECKS, Check
 from saveproof.conformance.execution.probing import conduct
 from saveproof.conformance.execution.stages import Original, Stages, SubjectRaised, stage
 from saveproof.conformance.model_state.snapshot import alike
-from saveproof.conformance.model_state.subject import Model, SavePath, Subject, Unsupported
+from saveproof.conformance.model_state.subject import (
+    Model,
+    Offering,
+    SavePath,
+    Subject,
+    Unsupported,
+)
 from saveproof.conformance.model_state.trace import (
     OtherProcess,
     Probe,
@@ -29,18 +38,28 @@ It raises SubjectRaised where the subject raised there.
 """
 
 
-class Asked(NamedTuple):
-    """A save path, and what to see of it; unless it `trains_on`, what it loads doesn't."""
+class Question(msgspec.Struct, frozen=True):
+    """The name of a save path, the names of the checks to judge it by, and the probes to make."""
 
-    path: SavePath
+    path: str
+    checks: frozenset[str]
     probes: frozenset[Probe] = frozenset()
-    trains_on: bool = True
+
+    @property
+    def judges(self) -> list[Check]:
+        """The checks themselves."""
+        return [check for check in ALL_CHECKS if check.name in self.checks]
+
+    @property
+    def trains_on(self) -> bool:
+        """Whether a check needs the training after the load."""
+        return any(check.trains_on for check in self.judges)
 
 
 def record(
     subject: Subject,
     case: Case,
-    asked: Sequence[Asked],
+    questions: Sequence[Question],
     folder: Path,
     *,
     reload: LoadElsewhere | None = None,
@@ -55,7 +74,7 @@ def record(
         Unsupported: the subject can't build or train the case, saving apart.
     """
     start = perf_counter()
-    takes = [_take(subject, case, one, folder / str(n)) for n, one in enumerate(asked)]
+    takes = [_take(subject, case, one, folder / str(n)) for n, one in enumerate(questions)]
     _save(takes[0], None)
     if takes[0].original is None and takes[0].unsupported is not None:
         raise takes[0].unsupported
@@ -63,13 +82,25 @@ def record(
         _save(take, _left_by(before))
     for take in takes:
         _load(take)
-    trains_on = any(one.trains_on for one in asked)
+    trains_on = any(one.trains_on for one in questions)
     for take in takes:
         _continue_training(take, trains_on=trains_on)
     for take in takes:
         _probe(take, case, reload)
     shared = (perf_counter() - start - sum(take.seconds for take in takes)) / len(takes)
     return [take.unsupported or _trace(take, case, shared) for take in takes]
+
+
+def path_of(subject: Offering, name: str) -> SavePath:
+    """Return the subject's save path of that name.
+
+    Raises:
+        LookupError: it has none; the message lists those it has.
+    """
+    paths = {path.name: path for path in subject.paths()}
+    if name not in paths:
+        raise LookupError(f"{subject.name} has no save path {name!r}; it has {sorted(paths)}")
+    return paths[name]
 
 
 def resume(subject: Subject, path: SavePath, case: Case, source: Path) -> OtherProcess:
@@ -87,7 +118,7 @@ class _Take:
     """
 
     recorder: Stages
-    asked: Asked
+    question: Question
     seen: dict[str, Any] = field(default_factory=dict)
     original: Original | None = None
     loaded: Model = None
@@ -113,9 +144,9 @@ class _Take:
             self.seconds += perf_counter() - start if own else 0.0
 
 
-def _take(subject: Subject, case: Case, asked: Asked, folder: Path) -> _Take:
+def _take(subject: Subject, case: Case, question: Question, folder: Path) -> _Take:
     folder.mkdir()
-    return _Take(Stages(subject, asked.path, case, folder), asked)
+    return _Take(Stages(subject, path_of(subject, question.path), case, folder), question)
 
 
 def _save(take: _Take, original: Original | None) -> None:
@@ -148,7 +179,7 @@ def _load(take: _Take) -> None:
         with stage(Stage.LOAD):
             loaded = take.recorder.load(take.recorder.source, compiled=False)
             take.seen["loaded"] = take.recorder.look(loaded)
-        if Probe.SECOND_GENERATION in take.asked.probes:
+        if Probe.SECOND_GENERATION in take.question.probes:
             take.seen["second"] = take.recorder.second_generation(loaded)
         with stage(Stage.RESUME):
             take.recorder.compile(loaded)
@@ -170,14 +201,14 @@ def _continue_training(take: _Take, *, trains_on: bool) -> None:
         return
     with take.noting():
         take.seen["resumed"] = take.recorder.continue_training(
-            take.loaded, trains_on=take.asked.trains_on
+            take.loaded, trains_on=take.question.trains_on
         )
 
 
 def _probe(take: _Take, case: Case, reload: LoadElsewhere | None) -> None:
     """Look at what was asked for beyond the round trip."""
-    source, probes = take.recorder.source, take.asked.probes
-    if reload is not None and Probe.ANOTHER_PROCESS in probes and not take.asked.path.in_memory:
+    source, probes = take.recorder.source, take.question.probes
+    if reload is not None and Probe.ANOTHER_PROCESS in probes and not take.recorder.path.in_memory:
         _reload(take, source, reload)
     with take.noting():
         if take.original is not None and take.original.raises:
@@ -186,9 +217,9 @@ def _probe(take: _Take, case: Case, reload: LoadElsewhere | None) -> None:
             take.seen["unbuilt"] = take.recorder.save_unbuilt()
         if Probe.TWIN in probes and _strayed(take.seen):
             take.seen["steady"] = take.recorder.twin_agrees(
-                take.seen["original"], trains_on=take.asked.trains_on
+                take.seen["original"], trains_on=take.question.trains_on
             )
-    if Probe.CONDUCT in probes and not take.asked.path.in_memory:
+    if Probe.CONDUCT in probes and not take.recorder.path.in_memory:
         _conduct(take)
 
 
@@ -204,7 +235,7 @@ def _reload(take: _Take, source: Path, reload: LoadElsewhere) -> None:
     if not take.goes_on:
         return
     with take.noting():
-        take.seen["other_process"] = reload(take.asked.path, source)
+        take.seen["other_process"] = reload(take.recorder.path, source)
 
 
 def _strayed(seen: Mapping[str, object]) -> bool:
@@ -221,7 +252,7 @@ def _strayed(seen: Mapping[str, object]) -> bool:
 
 def _trace(take: _Take, case: Case, shared: float) -> Trace:
     """Return the trace; its time has the path's share of what all made use of."""
-    path, probes = take.asked.path, take.asked.probes
+    path, probes = take.recorder.path, take.question.probes
     seconds = take.seconds + shared
     return Trace(
         case, path.name, path.contract, probes, path.in_memory, **take.seen, seconds=seconds

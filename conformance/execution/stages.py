@@ -15,7 +15,7 @@ from saveproof.conformance.execution.surroundings import generators
 from saveproof.conformance.model_state.snapshot import Inventory, Snapshot
 from saveproof.conformance.model_state.subject import Model, SavePath, Source, Subject, Unsupported
 from saveproof.conformance.model_state.trace import Raised, Stage, Step, Trajectory, same_trajectory
-from saveproof.conformance.processes.endings import ENDING, fault_of
+from saveproof.conformance.processes.endings import ENDING, Fault, fault_of
 from saveproof.strategies import data
 from saveproof.strategies.case import AnyEvent, Case, Hop, TrainOnBatch
 from saveproof.strategies.data import Rows
@@ -30,10 +30,6 @@ class SubjectRaised(Exception):
     def __init__(self, raised: Raised) -> None:
         super().__init__(raised.message)
         self.raised = raised
-
-
-class UndeclaredError(Unsupported):
-    """The subject raised something else while it built, trained or told of a model: no excuse."""
 
 
 @dataclass(eq=False)
@@ -70,7 +66,7 @@ class Stages:
     def __init__(self, subject: Subject, path: SavePath, case: Case, folder: Path) -> None:
         self._subject = Adapter(subject)
         self._paths = subject.paths
-        self._path = path
+        self.path = path
         self._case = case
         self.folder = folder
         self._files = 0
@@ -112,7 +108,7 @@ class Stages:
             SubjectRaised: the subject raised.
         """
         with stage(Stage.SAVE):
-            self._path.save(model, self._first)
+            self.path.save(model, self._first)
 
     def generators(self) -> Inventory:
         """Return the states of the process-wide generators by name, the framework's among them."""
@@ -147,7 +143,7 @@ class Stages:
         """Return the model that comes back, `case` standing for the code in force at the save."""
         self._subject.seed(self._case.seed + 2)
         with handed(self._case.in_force) as case:
-            model = self._path.load(source, case)
+            model = self.path.load(source, case)
         if compiled:
             self.compile(model)
         return model
@@ -235,15 +231,15 @@ class Stages:
         return self._save_at(model, self._target())
 
     def _save_at(self, model: Model, target: Path) -> Source:
-        source = self._path.save(model, target)
-        return source if self._path.in_memory else Path(source)
+        source = self.path.save(model, target)
+        return source if self.path.in_memory else Path(source)
 
     def compile(self, model: Model) -> None:
         """Compile what came back where the contract doesn't have the compile settings come back.
 
         What was frozen since the original was compiled is frozen after that here, too.
         """
-        if self._path.contract.comes_uncompiled:
+        if self.path.contract.comes_uncompiled:
             late = self._case.set_since_compile
             for event in reversed(late):
                 self._subject.perform(model, replace(event, value=not event.value), None)
@@ -275,7 +271,7 @@ def stage(stage: Stage) -> Iterator[None]:
     except (SubjectRaised, *ENDING):
         raise
     except BaseException as error:
-        raise SubjectRaised(raised_at(stage, error)) from error
+        raise SubjectRaised(raised_at(stage, fault_of(error))) from error
 
 
 @contextmanager
@@ -285,10 +281,11 @@ def _unsupported(doing: str) -> Iterator[None]:
     except (Unsupported, *ENDING):
         raise
     except BaseException as error:
-        raise UndeclaredError(f"{doing} raised {type(error).__name__}: {error}") from error
+        unsupported = Unsupported(f"{doing} raised {type(error).__name__}: {error}")
+        unsupported.declared = False
+        raise unsupported from error
 
 
-def raised_at(stage: Stage, error: BaseException) -> Raised:
-    """Return what there is to tell of an exception."""
-    fault = fault_of(error)
+def raised_at(stage: Stage, fault: Fault) -> Raised:
+    """Return the record of an exception that was raised at the stage."""
     return Raised(stage, fault.kind, fault.message, fault.traceback, fault.unsupported)

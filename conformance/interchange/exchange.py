@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 
 from saveproof.conformance import interchange
-from saveproof.conformance.campaigns.worker import JUDGES, Question, Report, Request, path_of
+from saveproof.conformance.campaigns.worker import JUDGES, Report, Request
 from saveproof.conformance.checks.behaviour import output_defects, trajectory_defects
 from saveproof.conformance.execution import integrity
+from saveproof.conformance.execution.runner import Question, path_of
 from saveproof.conformance.execution.stages import Stages, SubjectRaised, stage
 from saveproof.conformance.families import subjects
 from saveproof.conformance.interchange.dialects import another_model

@@ -11,8 +11,9 @@ from hypothesis import find
 
 from examples.linear_subject import Linear, Model, Npz
 from saveproof.conformance.campaigns.dispatch import reports
-from saveproof.conformance.campaigns.worker import EXAMINE, Question, Report, Request
+from saveproof.conformance.campaigns.worker import EXAMINE, Report, Request
 from saveproof.conformance.checks import ALL_CHECKS
+from saveproof.conformance.execution.runner import Question
 from saveproof.conformance.model_state.trace import Probe
 from saveproof.conformance.processes import wire
 from saveproof.conformance.processes.endings import (
