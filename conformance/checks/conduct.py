@@ -1,6 +1,6 @@
 """Checks of the side effects of saving and loading: on the process, the folder, the file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from saveproof.conformance.checks.check import (
     Check,
@@ -11,7 +11,7 @@ from saveproof.conformance.checks.check import (
 )
 from saveproof.conformance.model_state.contract import STATE, Facet, Promise
 from saveproof.conformance.model_state.snapshot import Snapshot, differences, same
-from saveproof.conformance.model_state.trace import BeforeAndAfter, Conduct, Probe, Stage, Trace
+from saveproof.conformance.model_state.trace import Conduct, Probe, Stage, Trace
 from saveproof.reports.findings import Defect, DefectKind, Difference
 
 NOT_LOOKED_AT = not_applicable("no model was loaded, trained further and saved again")
@@ -22,7 +22,7 @@ def surroundings_stay(trace: Trace) -> Outcome:
     seen = trace.conduct
     if seen is None:
         return NOT_LOOKED_AT
-    changes = (("load", seen.loading), ("save", seen.saving))
+    changes = (("load", seen.loading or ()), ("save", seen.saving or ()))
     return (
         *(_of_file(DefectKind.LITTER, file, "no such file") for file in seen.litter),
         *(defect for action, change in changes for defect in _changed(action, change)),
@@ -36,8 +36,7 @@ def saving_draws_nothing(trace: Trace) -> Outcome:
     if seen is None or seen.drawing is None:
         return NOT_LOOKED_AT
     return tuple(
-        Defect(DefectKind.DRAW, difference, name=difference.where)
-        for difference in differences(seen.drawing.before, seen.drawing.after)
+        Defect(DefectKind.DRAW, difference, name=difference.where) for difference in seen.drawing
     )
 
 
@@ -93,10 +92,8 @@ def save_over_another_replaces_it(trace: Trace) -> Outcome:
     return (*remnants, *found)
 
 
-def _changed(action: str, change: BeforeAndAfter | None) -> Iterator[Defect]:
-    if change is None:
-        return
-    for difference in differences(change.before, change.after):
+def _changed(action: str, changes: Sequence[Difference]) -> Iterator[Defect]:
+    for difference in changes:
         name = difference.where.partition("/")[0]
         kind = DefectKind.SETTING if name == difference.where else DefectKind.SURROUNDINGS
         yield Defect(kind, difference, name=name, action=action)

@@ -14,9 +14,10 @@ from saveproof.conformance.execution.surroundings import (
     process,
     unusual_process,
 )
-from saveproof.conformance.model_state.snapshot import Inventory
+from saveproof.conformance.model_state.snapshot import Inventory, differences
 from saveproof.conformance.model_state.subject import Model
-from saveproof.conformance.model_state.trace import BeforeAndAfter, Conduct, Stage
+from saveproof.conformance.model_state.trace import Conduct, Stage
+from saveproof.reports.findings import Difference
 
 SEAL = b"left by the first save\n" * 64
 """What is put at the end of each file of the first save; a save over it leaves nothing of it."""
@@ -75,17 +76,19 @@ def _saved_over(recorder: Stages, original: Model, source: Path, seen: Conduct) 
         seen,
         kept=kept,
         saving=saving,
-        drawing=BeforeAndAfter(drawn, states[0]),
+        drawing=tuple(differences(drawn, states[0])),
         remnants=tuple(file.name for file in _regular(source) if SEAL in file.read_bytes()),
     )
 
 
-def _watched(do: Callable[[], T], folder: Path, *, but: str = "") -> tuple[T, BeforeAndAfter]:
-    """Do it in an unusual process, and return what came of it with how that and the folder were."""
+def _watched(
+    do: Callable[[], T], folder: Path, *, but: str = ""
+) -> tuple[T, tuple[Difference, ...]]:
+    """Return the result of a call in an unusual process, and its changes to that and the folder."""
     with unusual_process():
         before = _surroundings(folder, but)
         done = do()
-        return done, BeforeAndAfter(before, _surroundings(folder, but))
+        return done, tuple(differences(before, _surroundings(folder, but)))
 
 
 def _surroundings(folder: Path, but: str) -> Inventory:

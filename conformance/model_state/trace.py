@@ -8,12 +8,12 @@ import numpy as np
 
 from saveproof.conformance.model_state.contract import Contract, Exactness, Facet
 from saveproof.conformance.model_state.snapshot import (
-    Inventory,
     Snapshot,
     equal_arrays,
     is_constant,
     same,
 )
+from saveproof.reports.findings import Difference
 from saveproof.strategies.case import Case
 
 
@@ -88,14 +88,6 @@ class OtherProcess:
 
 
 @dataclass(frozen=True)
-class BeforeAndAfter:
-    """What was there before something was done, and after."""
-
-    before: Inventory
-    after: Inventory
-
-
-@dataclass(frozen=True)
 class Link:
     """What refers to another file: the sort of reference, and that with its target in words."""
 
@@ -105,24 +97,25 @@ class Link:
 
 @dataclass(frozen=True)
 class Conduct:
-    """What further loads, and a save over the first one, did beside their work.
+    """The side effects of a second load, and of a save over the first file with its load.
 
-    `links` has what in the source refers to another file, `litter` what lies beside the source,
-    `held` which of its files stayed open. `loading` and `saving` have the process and the folder,
-    `drawing` the process-wide generators around the save. `again` is what a second load gave, the
-    first model itself where it `is_first`; `kept` is the original at the save over the first one,
-    `replaced` what was loaded then, `remnants` the files in which something of the first is left.
-    `raised` ended it early.
+    `links` are the references to other files in the source, `litter` the files next to the source,
+    `held` the source's files that stayed open. `loading` and `saving` are the changes of the
+    process and the folder in the load and the save, `drawing` those of the process-wide generators
+    in the save. `again` is the model of the second load, which `is_first` if it is the first model
+    itself. `kept` is the original at the save over the first file, `replaced` the model loaded
+    after that save, `remnants` the files that still hold bytes of the first save.
+    `raised` is the exception that ended it early.
     """
 
     links: Mapping[str, Link]
     litter: tuple[str, ...]
-    loading: BeforeAndAfter | None = None
+    loading: tuple[Difference, ...] | None = None
     again: Snapshot | None = None
     is_first: bool = False
     kept: Snapshot | None = None
-    saving: BeforeAndAfter | None = None
-    drawing: BeforeAndAfter | None = None
+    saving: tuple[Difference, ...] | None = None
+    drawing: tuple[Difference, ...] | None = None
     remnants: tuple[str, ...] = ()
     replaced: Snapshot | None = None
     held: tuple[str, ...] = ()
