@@ -1,4 +1,4 @@
-"""Framings: how requests and answers stand on a pipe, seen from both of its ends.
+"""Framings: the bytes of requests and answers on a pipe, for both of its ends.
 
 An answer is a result, or the fault that the called function raised.
 """
@@ -18,15 +18,15 @@ _ANSWER, _ERROR = b"A", b"E"
 
 
 class Framing(Protocol):
-    """How messages stand on a pipe; `encoding` is what they are written in."""
+    """The form of messages on a pipe; `encoding` is that of their content."""
 
     encoding: Encoding
 
     def request(self, number: int, message: bytes) -> bytes:
-        """Return what is written to ask."""
+        """Return the bytes of a request."""
 
     def answer(self, received: bytearray, number: int) -> bytes | None:
-        """Take the result of that request from what was received; None where it is not all there.
+        """Take the result of that request from the received bytes; None while it is incomplete.
 
         Raises:
             NoAnswer: the function raised, or the answer is to another request.
@@ -37,18 +37,18 @@ class Framing(Protocol):
         """Yield the number and message of each request, until the other side closes."""
 
     def result(self, number: int, message: bytes) -> bytes:
-        """Return what is written to answer."""
+        """Return the bytes of an answer."""
 
     def fault(self, number: int, fault: Fault) -> bytes:
-        """Return what is written where the function raised."""
+        """Return the bytes of an answer for an exception of the function."""
 
 
 class Frames(Framing):
     """Between processes of ours: MessagePack, lengths before the bytes.
 
     A request is its number, a length and so many bytes; an answer is a kind, the number of its
-    request, a length and so many bytes. The number tells a late answer, and that of a process which
-    the function has forked, from the one that is waited for.
+    request, a length and so many bytes. By its number, a late answer, or one of a process that the
+    function has forked, differs from the expected one.
     """
 
     encoding: Encoding = MESSAGEPACK
@@ -90,7 +90,7 @@ class Frames(Framing):
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A line that answers: one of the two."""
+    """A line that answers: one of its two fields."""
 
     result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     error: Fault | msgspec.UnsetType = msgspec.UNSET

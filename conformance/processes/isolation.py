@@ -1,4 +1,4 @@
-"""Child processes that may crash or hang: started when first asked, ended with all they started."""
+"""Child processes that may crash or hang, started with the first request."""
 
 import os
 import select
@@ -23,16 +23,16 @@ _TAIL = 4000
 _PIPE = 1 << 16
 """Bytes that a pipe holds on Linux."""
 _POLL = 0.2
-"""Seconds between two looks at whether a process that sends nothing still runs."""
+"""Seconds between two checks that a silent process still runs."""
 _MARK = "TMPDIR"
-"""The variable that every process which a child has started inherits, with a folder of its own."""
+"""The variable that all processes of a child inherit; its value is the child's folder."""
 _GRACE = 10.0
 """Seconds that a process that has closed its pipe has to end by itself."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """How a process is started: command, added environment variables, framing of its pipes."""
+    """The start of a process: command, added environment variables, framing of its pipes."""
 
     command: tuple[str, ...]
     added: tuple[tuple[str, str], ...] = ()
@@ -43,10 +43,10 @@ class Host:
     """A process that answers requests, one after the other, on its standard input and output.
 
     It starts with the first request, and anew with the first after a crash or a time-out.
-    It is the leader of a session of its own: what it has started is ended with it, and so is what
-    has left the session (see `saveproof.conformance.processes.descendants`).
-    Its temporary files lie in a folder of its own, which is removed however the process ends.
-    Errors say what it is `called`, and that it has so many GiB of `memory`.
+    It leads a session of its own. All processes that it has started end with it, also those that
+    have left the session (see `saveproof.conformance.processes.descendants`).
+    Its temporary files are in a folder of its own, which is removed at any end of the process.
+    Errors name the process as `called`, and its `memory` in GiB.
     """
 
     def __init__(self, launch: Launch, *, called: str = "process", memory: float = 0.0) -> None:
@@ -172,19 +172,19 @@ class _Running:
         return message
 
     def exit_code(self) -> int:
-        """Return how a process ended that has closed its pipe; one that goes on is killed."""
+        """Return the exit code of a process that has closed its pipe; kill it if it goes on."""
         with suppress(subprocess.TimeoutExpired):
             return self._process.wait(_GRACE)
         self._process.kill()
         return self._process.wait()
 
     def last_words(self) -> str:
-        """Return the end of what it has written to standard error."""
+        """Return the end of its standard error."""
         self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - _TAIL))
         return self._errors.read().decode(errors="replace")
 
     def end(self) -> None:
-        """Kill it and what it has started; wait for it alone, whoever else has its pipes."""
+        """Kill it and all that it has started; wait for it alone, as others may hold its pipes."""
         process = self._process
         if process.poll() is None:
             process.send_signal(signal.SIGSTOP)
@@ -199,7 +199,7 @@ class _Running:
     def _wait(self, readable: list[IO[bytes]], writable: list[IO[bytes]], deadline: float) -> None:
         """Wait until a pipe is ready.
 
-        That the process has ended closes no pipe that another holds which it has forked.
+        An end of the process does not close a pipe that a forked process holds.
 
         Raises:
             BrokenPipeError: the process has ended.
@@ -221,10 +221,10 @@ class _Running:
 
 
 def importable() -> str:
-    """Return what a process may import: what this one can, the current folder last.
+    """Return the import path of a process: this one's, with the current folder last.
 
-    A checkout of a framework there must not hide the one that is installed; where `PYTHONPATH`
-    names the folder, it stays where it is.
+    A checkout of a framework in that folder must not hide the installed one. If `PYTHONPATH` names
+    the folder, it keeps its place.
     """
     here = Path.cwd()
     named = [Path(p).absolute() for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]

@@ -13,10 +13,10 @@ from saveproof.conformance.processes.framing import FRAMES
 from saveproof.conformance.processes.isolation import Launch
 
 PACKAGE = "saveproof"
-"""What is lent to another environment; nothing else of this one is seen there."""
+"""The package that another environment borrows from this one; it sees no other."""
 
 NEEDS = ("h5py", "ml_dtypes", "msgspec", "numpy")
-"""What it needs there, beside the framework."""
+"""Packages that it needs there in addition to the framework."""
 
 REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     "keras": ("keras=={version}", "torch"),
@@ -25,11 +25,11 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     "keras:torch": ("keras=={version}", "torch"),
     "tf_keras": ("tf_keras=={version}", "tensorflow-cpu=={minor}.*"),
 }
-"""What a release of a built-in subject is installed as; `minor` is the first two parts."""
+"""The requirements of a release of a built-in subject; `minor` is its first two parts."""
 
 COMMAND = "exec:"
 SECONDS = 60.0
-"""How long another environment's Python may take to say what it lacks."""
+"""How long another environment's Python may take to list what it lacks."""
 VENVS = Path("~/.cache/saveproof/venvs")
 _COMPLETE = "complete"
 
@@ -87,7 +87,7 @@ def _python(folder: Path) -> Path:
 
 
 def _check(spec: str, python: Path, shelf: str) -> None:
-    """Have the other Python say what it lacks before anything is asked of it."""
+    """Check that the other Python has all that the server needs."""
     program = (
         "import sys; from importlib.util import find_spec\n"
         f"sys.exit(', '.join(n for n in {NEEDS!r} if find_spec(n) is None)\n"
