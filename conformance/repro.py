@@ -20,7 +20,7 @@ from saveproof.conformance.families.keras.codegen.source import Lines, docstring
 from saveproof.conformance.processes.memory import MEMORY, limit_memory
 from saveproof.reports.findings import Defect
 from saveproof.reports.markdown import escaped, fenced
-from saveproof.reports.records import Finding, Result
+from saveproof.reports.records import Result
 from saveproof.reports.wording import printable
 from saveproof.strategies.case import Case
 
@@ -71,7 +71,7 @@ def confirmed(
     raises = plot(case, subject, result.path, result.check, finding.defect).raises
     for _ in range(RUNS):
         confirm(text, subject=subject, raises=raises)
-    return issue(text, result, finding) if format == "issue" else text
+    return issue(text, result, finding.defect) if format == "issue" else text
 
 
 def script(
@@ -97,15 +97,15 @@ def script(
     return "\n".join([opening, "", *_head(subject, scenes, program), *program]) + "\n"
 
 
-def issue(text: str, result: Result, finding: Finding) -> str:
+def issue(text: str, result: Result, defect: Defect) -> str:
     """Return the script as an issue in Markdown."""
     document = way_of(scripted(result.subject), result.path).contract.document
     parts = [
-        f"# {escaped(f'{result.subject}, {result.path}: {finding.defect.message}')}",
+        f"# {escaped(f'{result.subject}, {result.path}: {defect.message}')}",
         f"{_statement(result.check)} Documented at {document}",
         fenced(text.rstrip(), language="python"),
-        f"Expected:\n\n{fenced(finding.defect.difference.expected)}",
-        f"Found:\n\n{fenced(finding.defect.difference.found)}",
+        f"Expected:\n\n{fenced(defect.difference.expected)}",
+        f"Found:\n\n{fenced(defect.difference.found)}",
         f"Versions: {escaped(_listed({**versions(result.subject), **_machine()}))}",
     ]
     return printable("\n\n".join(parts)) + "\n"

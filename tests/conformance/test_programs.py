@@ -180,6 +180,7 @@ def test_a_text_is_compiled_once_and_its_lines_go_with_its_code():
 
 def test_a_hop_goes_on_with_what_came_back():
     case = written(chain(), TrainOnBatch(1, 2), Hop("h5"), TrainOnBatch(1, 2))
+
     text = repro.script(case, "reference", "h5", "weights_survive", KERNEL)
 
     assert text.count("model.save(file)") == 2
@@ -190,6 +191,7 @@ def test_code_that_differs_from_the_models_own_is_written_once_where_it_is_used(
     """A function that is called once would only stand in the way."""
     recompiled = replace(SETTINGS, losses=("mae",), metrics=(), loss_weights=None)
     case = written(chain(), TrainOnBatch(1, 2), Recompile(recompiled))
+
     once = repro.script(case, "reference", "weights_h5", "weights_survive", KERNEL)
     twice = repro.script(case, "reference", "weights_h5", "second_generation_equals_first", KERNEL)
 

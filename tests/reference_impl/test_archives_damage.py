@@ -8,7 +8,7 @@ import pytest
 from saveproof import reference_impl as keras
 from saveproof.reference_impl.saving.archive.zip_archive import MAGIC, read_archive
 from saveproof.reference_impl.saving.errors import UnreadableFile, WrongChecksum
-from saveproof.reference_impl.saving.hdf5.checksum_trailer import LENGTH, compared
+from saveproof.reference_impl.saving.hdf5.checksum_trailer import LENGTH, compare_with_trailer
 from saveproof.reference_impl.saving.hdf5.parts import opened
 from saveproof.reference_impl.saving.hdf5.reader import read_model
 from saveproof.reference_impl.saving.hdf5.weights_tree import read_weights_tree
@@ -51,8 +51,8 @@ CHECKED = {"m.h5": read_model, "w.weights.h5": read_weights_tree}
 
 
 def check(source):
-    with source.open("rb") as file, compared(file.fileno(), source):
-        pass
+    with source.open("rb") as file:
+        compare_with_trailer(file.fileno(), source)
 
 
 def flip(source, content, bit):

@@ -5,9 +5,7 @@ HDF5 knows where a file ends and ignores what follows; whoever opens it to write
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import google_crc32c
@@ -38,26 +36,13 @@ def _checksum(listed: bytes, count: int) -> int:
     return int(google_crc32c.value(listed + struct.pack("<I", count)))
 
 
-@contextmanager
-def compared(descriptor: int, source: Path) -> Iterator[None]:
-    """Compare an open file with its trailer, if it has one: all bytes by the end of the block.
-
-    Before the block those are compared that tell HDF5 where what is; within it, in another thread,
-    the large arrays, which are numbers only.
+def compare_with_trailer(descriptor: int, source: Path) -> None:
+    """Compare all bytes of an open file with its trailer, if it has one.
 
     Raises:
         WrongChecksum: if a byte is not as it was written.
     """
-    extents = _extents(descriptor, source)
-    compare(descriptor, extents[::2], google_crc32c.extend, source=source)
-    if not extents[1::2]:
-        yield
-        return
-    with ThreadPoolExecutor(1) as beside:
-        arrays = (descriptor, extents[1::2], google_crc32c.extend)
-        result = beside.submit(compare, *arrays, source=source)
-        yield
-        result.result()
+    compare(descriptor, _extents(descriptor, source), google_crc32c.extend, source=source)
 
 
 def _extents(descriptor: int, source: Path) -> list[tuple[int, Extent]]:

@@ -19,7 +19,7 @@ from saveproof.reference_impl.saving.errors import (
     UnreadableFile,
     WrongPart,
 )
-from saveproof.reference_impl.saving.hdf5.checksum_trailer import compared
+from saveproof.reference_impl.saving.hdf5.checksum_trailer import compare_with_trailer
 from saveproof.reference_impl.saving.hdf5.links import is_link, kind_of, linked
 from saveproof.reference_impl.saving.hdf5.storage import check_stored, read_dataset, values_of
 from saveproof.reference_impl.saving.hdf5.writer_parts import type_of
@@ -60,10 +60,11 @@ def opened(source: Path) -> Iterator["Part"]:
     Raises:
         FileNotFoundError: if there is no such file.
         UnreadableFile: if it is a folder or a special file, is not HDF5, or is cut short.
-        WrongChecksum: if it is damaged, on entry or at the end of the block.
+        WrongChecksum: if it is damaged: HDF5 then does not see it.
     """
     file = Section(source)
-    with compared(file.fileno(), source), root_of(file, source) as root:
+    compare_with_trailer(file.fileno(), source)
+    with root_of(file, source) as root:
         yield root
 
 

@@ -24,7 +24,8 @@ def raising(program: Program) -> Plot:
     """Return the plot of a finding about an exception: that it came, or that none did."""
     kind = program.defect.exception
     functions = [*builders(program)]
-    other_process = program.defect.action == Stage.ANOTHER_PROCESS or program.check == ELSEWHERE
+    action = program.defect.action
+    other_process = action == Stage.ANOTHER_PROCESS or program.check == ELSEWHERE
     if other_process:
         functions.append(elsewhere_function(program, _trained_on(program), alive=True))
     body = [*_tried(program)]

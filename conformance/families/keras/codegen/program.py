@@ -1,4 +1,4 @@
-"""Where a finding was made, and the parts that the scripts of all findings share."""
+"""Programs: where a finding was made, and the parts that the scripts of all findings share."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

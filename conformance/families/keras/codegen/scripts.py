@@ -96,9 +96,8 @@ def _outputs(program: Program) -> Plot:
 
 
 def _logs(program: Program) -> Plot:
-    name = literal(program.defect.name)
-    log = f"logs.get({name})" if program.defect.kind is DefectKind.LOG_NAMES else f"logs[{name}]"
-    observe = train_on(program, program.defect.step, [f"    return np.array({log})"])
+    returning = [f"    return np.array(logs.get({literal(program.defect.name)}))"]
+    observe = train_on(program, program.defect.step, returning)
     return _comparison(program, observe, _near(program), alive=True)
 
 
