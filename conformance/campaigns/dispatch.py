@@ -1,4 +1,4 @@
-"""Asking a child process for reports, and what to report where it gives no answer."""
+"""Requests to a child process, and the reports where it gives no answer."""
 
 import time
 from collections.abc import Iterator
@@ -20,11 +20,10 @@ from saveproof.reports.records import Verdict
 
 
 def reports(examiner: Examiner, request: Request) -> Reports:
-    """Return what there is to say of each path; of a case that can't be had, that it can't.
+    """Return a report for each path; for a case that can't be built, the reason.
 
-    Where the process was ended from outside, it is asked once more. Where it gives no answer on
-    several paths, it is asked about each by itself; they have
-    the time of one together, so that a hang is not waited for as often as there are paths.
+    A process that was ended from outside is asked once more. After no answer on several paths, it
+    is asked about each path by itself.
     """
     start = time.monotonic()
     try:
@@ -38,7 +37,7 @@ def reports(examiner: Examiner, request: Request) -> Reports:
 
 
 def confirmed(seen: Report, alone: Report) -> Report:
-    """Return the report on the path by itself; a defect that it doesn't show is no defect of it."""
+    """Return the report on the path by itself; a defect that does not show again is unstable."""
     shown = {j.check for j in seen.judgements if j.defects or j.verdict is Verdict.UNSTABLE}
     reason = "the subject does not repeat itself: a defect was seen once, and not again"
     judgements = tuple(
@@ -51,7 +50,7 @@ def confirmed(seen: Report, alone: Report) -> Report:
 
 
 def _limit(request: Request) -> float:
-    """Return the seconds that an answer may take: another process has as many as the first."""
+    """Return the seconds for an answer: those of the process and of a load in another."""
     return 2 * request.seconds
 
 
@@ -62,10 +61,10 @@ def _with_reason(report: Report) -> Report:
 
 
 def _one_by_one(examiner: Examiner, request: Request, error: NoAnswer) -> Iterator[Report]:
-    """Yield reports on each path alone; what then comes on none of them is unstable on all.
+    """Yield reports on each path alone; an end that shows on none of them is unstable on all.
 
-    What hangs again while the model is brought up, without any path, is not asked for on each.
-    Paths that alone take half of the time in all may need all of it together: that is no hang.
+    A model that hangs again in its building and training, without a path, is not tried on each.
+    If the paths one by one take half of the time, all together may need all of it without a hang.
     """
     hung = error.ending is Ending.TIMED_OUT and _hung_without_a_path(examiner, request)
     if hung:
@@ -90,6 +89,6 @@ def _one_by_one(examiner: Examiner, request: Request, error: NoAnswer) -> Iterat
 
 
 def _hung_without_a_path(examiner: Examiner, request: Request) -> Reports:
-    """Return what is said of a model that can't be brought up in time; nothing of another."""
+    """Return the time-out of a model that can't be built and trained in time, or nothing."""
     without = reports(examiner, with_fields(request, questions=()))
     return tuple(r for r in without for j in r.judgements if j.verdict is Verdict.TIMEOUT)

@@ -21,7 +21,7 @@ CARRIER = "round_trip_completes"
 
 
 def on_carrier(verdict: Verdict, reason: str) -> Judgement:
-    """Return a judgement of the case as a whole, without a defect."""
+    """Return a judgement of the entire case, without a defect."""
     return Judgement(CARRIER, Promise.MUST, verdict, reason=reason)
 
 

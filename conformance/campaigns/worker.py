@@ -1,4 +1,4 @@
-"""One case through save paths, run and judged: what a child process is asked for."""
+"""Runs and judges one case on save paths, in a child process."""
 
 import gc
 import tempfile
@@ -28,13 +28,13 @@ EXAMINE = "saveproof.conformance.campaigns.worker:examine"
 RELOAD = "saveproof.conformance.campaigns.worker:reload"
 
 JUDGES = (campaigns, checks, execution, model_state, processes)
-"""The packages that a verdict rests on: a subject must leave them as they are."""
+"""The packages that decide a verdict: a subject must not change them."""
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What to examine, on which paths; `seconds` bounds each load in another process.
+    """A case to examine, and the questions; `seconds` bounds each load in another process.
 
-    Without a question the model is brought up, and that is all.
+    Without a question, the model is only built and trained.
     """
 
     subject: str
@@ -44,7 +44,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Reload(msgspec.Struct, frozen=True):
-    """What another process is told: load this source of this subject's path and live on."""
+    """A request to load a source of a path in another process, and to train the model."""
 
     subject: str
     path: str
@@ -54,9 +54,9 @@ class Reload(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Report:
-    """What the checks said; `unsupported` is why there was nothing to say.
+    """The judgements of a case on one path; `unsupported` is the reason if there are none.
 
-    `fault` is what the subject's own calls raised, saving apart, without declaring it unsupported.
+    `fault` is an undeclared exception of the subject's own calls other than saving and loading.
     """
 
     judgements: tuple[Judgement, ...]
@@ -77,7 +77,7 @@ def examine(message: bytes) -> bytes:
         integrity.check()
         return answer
     finally:
-        _keep_what_is_loaded()
+        _freeze_loaded_objects()
 
 
 def _examined(request: Request) -> Reports:
@@ -87,18 +87,18 @@ def _examined(request: Request) -> Reports:
         reload = partial(_reloaded, request, ended)
         try:
             if not questions:
-                return _brought_up(subject, request.case, Path(folder))
+                return _built_and_trained(subject, request.case, Path(folder))
             seen = record(subject, request.case, questions, Path(folder), reload=reload)
         except Unsupported as unsupported:
-            return (_excused(unsupported),) * len(questions)
+            return (_unsupported_report(unsupported),) * len(questions)
     return tuple(
         _report(one, question.judges, ended.get(question.path))
         for one, question in zip(seen, questions, strict=True)
     )
 
 
-def _brought_up(subject: Subject, case: Case, folder: Path) -> Reports:
-    """Bring the model up as for any path; there is nothing to say of it."""
+def _built_and_trained(subject: Subject, case: Case, folder: Path) -> Reports:
+    """Build and train the model; return no report."""
     with suppress(SubjectRaised):
         Stages(subject, subject.paths()[0], case, folder).original()
     return ()
@@ -107,7 +107,7 @@ def _brought_up(subject: Subject, case: Case, folder: Path) -> Reports:
 def _reloaded(
     request: Request, ended: dict[str, NoAnswer], path: SavePath, source: Path
 ) -> OtherProcess | None:
-    """Have another process load the source; where that ends, note by the path how it did.
+    """Load the source in another process; if that ends, note the error by the path's name.
 
     Raises:
         SubjectRaised: the subject raised there.
@@ -125,9 +125,9 @@ def _reloaded(
 
 
 def _report(seen: Trace | Unsupported, checks: Sequence[Check], ended: NoAnswer | None) -> Report:
-    """Return what the checks say, and first how the other process ended, if it did."""
+    """Return the judgements, first that of the other process's end, if it ended."""
     if isinstance(seen, Unsupported):
-        return _excused(seen)
+        return _unsupported_report(seen)
     judgements = tuple(judge(seen, checks))
     if ended is not None:
         others = (judgement for judgement in judgements if judgement.check != CARRIER)
@@ -135,7 +135,7 @@ def _report(seen: Trace | Unsupported, checks: Sequence[Check], ended: NoAnswer 
     return Report(judgements, seconds=seen.seconds, fault=seen.fault)
 
 
-def _excused(unsupported: Unsupported) -> Report:
+def _unsupported_report(unsupported: Unsupported) -> Report:
     reason = str(unsupported) or "Unsupported, without a reason"
     return Report((), reason, fault="" if unsupported.declared else reason)
 
@@ -143,7 +143,7 @@ def _excused(unsupported: Unsupported) -> Report:
 def reload(message: bytes) -> bytes:
     """Load a source that another process wrote, and train the model; return the encoded record.
 
-    Whatever is raised here is the subject's, and goes to the process that asked.
+    An exception here is the subject's, and becomes the answer to the process that asked.
     """
     request = msgspec.json.decode(message, type=Reload)
     subject = _subject(request.subject)
@@ -152,10 +152,10 @@ def reload(message: bytes) -> bytes:
 
 
 @cache
-def _keep_what_is_loaded() -> None:
-    """Have the garbage collector pass over what the first case has loaded, and come less often.
+def _freeze_loaded_objects() -> None:
+    """Exclude the objects that the first case has loaded from garbage collection, and collect less.
 
-    A framework is hundreds of thousands of objects that stay; to walk them for the garbage of
+    A framework has hundreds of thousands of permanent objects. To walk them for the garbage of
     each model took up to 13 % of an example.
     """
     gc.collect()

@@ -1,4 +1,4 @@
-"""The recorder: does what a trace is made of, stage by stage, and notes what is raised."""
+"""The stages of one trace: build, train, save, load and train further."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,11 +21,11 @@ from saveproof.strategies.case import AnyEvent, Case, Hop, TrainOnBatch
 from saveproof.strategies.data import Rows
 
 OWN = "model_"
-"""What the names of all targets begin with."""
+"""The beginning of the names of all targets."""
 
 
 class SubjectRaised(Exception):
-    """The subject raised; nothing after it can be seen."""
+    """The subject raised, which ends its trace."""
 
     def __init__(self, raised: Raised) -> None:
         super().__init__(raised.message)
@@ -34,10 +34,10 @@ class SubjectRaised(Exception):
 
 @dataclass(eq=False)
 class Original:
-    """A model at the end of the case's history before the save, and what was seen of it.
+    """A model at the end of the case's history before the save, with its snapshots.
 
-    `fresh` was seen before its training, `before` after; `logs` is what the training told.
-    `life` is what it did from then on, once that was asked for: nothing can save it after that.
+    `fresh` is its state before the training, `before` the one after it, and `logs` the training's
+    logs. `trajectory` is set once the model was trained further, after which it can't be saved.
     """
 
     model: Model
@@ -48,17 +48,17 @@ class Original:
 
     @property
     def seen(self) -> dict[str, Any]:
-        """What a trace has of it, by field."""
+        """The fields of a trace that it fills."""
         return {"fresh": self.fresh, "before": self.before, "logs": self.logs}
 
     @property
     def raises(self) -> bool:
-        """Whether it raised in living on."""
+        """Whether it raised in further training."""
         return self.trajectory is not None and self.trajectory.raised is not None
 
 
 class Stages:
-    """The stages of one trace: `folder` takes the files, `source` is what a save has left.
+    """The stages of one trace: `folder` gets the files, `source` is the result of the save.
 
     Every file of a save has a name that begins with `OWN`.
     """
@@ -74,7 +74,7 @@ class Stages:
         self.source: Source = None
 
     def original(self) -> Original:
-        """Bring a model up, looking at it before and after.
+        """Build and train a model, with a snapshot before and after the training.
 
         Raises:
             Unsupported: the subject can't build or train it.
@@ -91,7 +91,7 @@ class Stages:
         return Original(model, fresh, before, tuple(logs))
 
     def save(self, model: Model) -> Snapshot:
-        """Save the model, and look at it; `source` has what was saved.
+        """Save the model, set `source`, and return a snapshot of the live model.
 
         Raises:
             SubjectRaised: the subject raised.
@@ -102,7 +102,7 @@ class Stages:
             return self.look(model)
 
     def save_over(self, model: Model) -> None:
-        """Save the model where the first was saved.
+        """Save the model to the target of the first save.
 
         Raises:
             SubjectRaised: the subject raised.
@@ -115,7 +115,7 @@ class Stages:
         return {**generators(), **self._subject.generators()}
 
     def second_generation(self, loaded: Model) -> Snapshot:
-        """Save and load what came back, and look at what comes of it.
+        """Save and load the loaded model; return a snapshot of the result.
 
         Raises:
             SubjectRaised: the subject raised.
@@ -124,7 +124,7 @@ class Stages:
             return self.look(self.load(self._save(loaded), compiled=False))
 
     def look(self, model: Model) -> Snapshot:
-        """Return what can be told of the model."""
+        """Return a snapshot of the model."""
         return self._subject.snapshot(model)
 
     def _looked_at(self, model: Model) -> Snapshot:
@@ -140,7 +140,7 @@ class Stages:
         return self._bring_up(self._new(), [])
 
     def load(self, source: Source, *, compiled: bool = True) -> Model:
-        """Return the model that comes back, `case` standing for the code in force at the save."""
+        """Return the loaded model; the case takes the place of the code in force at the save."""
         self._subject.seed(self._case.seed + 2)
         with handed(self._case.in_force) as case:
             model = self.path.load(source, case)
@@ -149,7 +149,7 @@ class Stages:
         return model
 
     def continue_training(self, model: Model, *, trains_on: bool = True) -> Trajectory:
-        """Look at the outputs, then train on: the environment's randomness starts anew."""
+        """Compute outputs, then train, after the process-wide generators are seeded."""
         steps: list[Step] = []
         outputs: tuple[np.ndarray, ...] = ()
         try:
@@ -160,18 +160,18 @@ class Stages:
                     logs = tuple(self._subject.perform(model, event, rows))
                     name = type(event).__name__
                     steps.append(Step(name, logs, self.look(model)))
-        except SubjectRaised as halted:
-            return Trajectory(outputs, tuple(steps), halted.raised)
+        except SubjectRaised as error:
+            return Trajectory(outputs, tuple(steps), error.raised)
         return Trajectory(outputs, tuple(steps))
 
     def twin_agrees(self, trajectory: Trajectory, *, trains_on: bool) -> bool:
-        """Bring up a twin and save it, all as before; say whether it lives the original's life."""
+        """Build, train and save a twin; return whether its trajectory is the original's."""
         twin = self.brought_up()
         self._save(twin)
         return same_trajectory(trajectory, self.continue_training(twin, trains_on=trains_on))
 
     def spoiled(self) -> Raised | None:
-        """Return what a twin raises in living on after a save, unless one raises without it too.
+        """Return the exception of a twin in training that only a save before it causes.
 
         Raises:
             Unsupported: the subject can't build or train it.
@@ -185,14 +185,14 @@ class Stages:
         return self.continue_training(twin).raised
 
     def save_unbuilt(self) -> Raised | None:
-        """Try to save a model without weights; return how that was refused, if it was."""
+        """Try to save a model without weights; return the exception, if there is one."""
         with _unsupported("building without weights"):
             model = self._subject.build(self._case, built=False)
         try:
             with stage(Stage.SAVE):
                 self._save(model)
-        except SubjectRaised as halted:
-            return halted.raised
+        except SubjectRaised as error:
+            return error.raised
         return None
 
     def _new(self) -> Model:
@@ -259,9 +259,9 @@ def _single_steps(event: TrainOnBatch, rows: Rows) -> Iterator[tuple[AnyEvent, R
 
 @contextmanager
 def stage(stage: Stage) -> Iterator[None]:
-    """Turn whatever is raised into `SubjectRaised`, with the stage.
+    """Turn any exception into `SubjectRaised`, with the stage.
 
-    So it is with `Unsupported`: whoever was built and trained can't be excused from saving.
+    `Unsupported` is no exception to this: a model that was built and trained must be saved.
 
     Raises:
         SubjectRaised: the subject raised.

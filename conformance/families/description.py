@@ -1,4 +1,4 @@
-"""What a subject says of itself, asked in a process of its own: it may end there, or hang."""
+"""The description of a subject, from a process of its own, which may crash or hang."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from saveproof.conformance.processes.wire import JSON
 DESCRIBE = "saveproof.conformance.families.description:describe"
 
 SECONDS = 60.0
-"""How long a subject may take to be imported and to tell of itself."""
+"""How long a subject may take for its import and its description."""
 
 
 UNUSABLE = f"{UnusableSubject.__module__}.{UnusableSubject.__name__}"
@@ -30,27 +30,27 @@ UNUSABLE = f"{UnusableSubject.__module__}.{UnusableSubject.__name__}"
 
 @dataclass(frozen=True)
 class Described:
-    """What a subject has told of itself."""
+    """A subject's description, with its name."""
 
     name: str
-    told: SubjectDescription
+    description: SubjectDescription
 
     def environment(self) -> Mapping[str, str]:
         """Return versions by package name."""
-        return self.told.environment
+        return self.description.environment
 
     def files(self) -> Mapping[str, str]:
         """Return by module name the files that the subject's process imports."""
-        return self.told.files
+        return self.description.files
 
     def paths(self) -> Sequence[DescribedPath]:
         """Return the save paths that the subject offers."""
-        return self.told.paths
+        return self.description.paths
 
 
 @cache
 def described(spec: str) -> Described:
-    """Return what the subject of that name says of itself, without importing a framework.
+    """Return the description of the subject of that name, without importing a framework.
 
     Raises:
         UnusableSubject: as `subjects.resolve` says; its process ends or gives no answer; or a run's
@@ -61,7 +61,7 @@ def described(spec: str) -> Described:
 
 @cache
 def answer(spec: str) -> bytes:
-    """Return the same as JSON, for another process to have.
+    """Return the same as JSON, for another process.
 
     Raises:
         UnusableSubject: as above.
@@ -70,7 +70,7 @@ def answer(spec: str) -> bytes:
     asking = f"subject {spec!r}: its import, or telling versions and save paths,"
     try:
         with Child(DESCRIBE, memory=MEMORY) as child:
-            told = child.call(spec.encode(), seconds=SECONDS)
+            description = child.call(spec.encode(), seconds=SECONDS)
     except NoAnswer as error:
         if error.fault.kind == UNUSABLE:
             raise UnusableSubject(error.fault.message) from error
@@ -80,29 +80,29 @@ def answer(spec: str) -> bytes:
         }
         happened = what.get(error.ending, f"went wrong: {error}")
         raise UnusableSubject(f"{asking} {happened}; mend it") from error
-    return told
+    return description
 
 
-def from_json(spec: str, told: bytes) -> Described:
-    """Return what was told.
+def from_json(spec: str, message: bytes) -> Described:
+    """Return the description of that JSON.
 
     Raises:
         UnusableSubject: no header can hold it.
     """
     try:
-        return Described(spec, JSON.decode(told, SubjectDescription))
+        return Described(spec, JSON.decode(message, SubjectDescription))
     except (TypeError, ValueError) as error:
         raise _undescribed(spec, error) from error
 
 
 def describe(message: bytes) -> bytes:
-    """Return what the subject of that name tells of itself: for a child process."""
+    """Return the description of the subject of that name: for a child process."""
     spec = message.decode()
     subject = subjects.resolve(spec)
     with subjects.answering(spec, "telling versions and save paths"):
-        told = description_of(subject, files=_own_file(spec))
+        description = description_of(subject, files=_own_file(spec))
     try:
-        return JSON.encode(told)
+        return JSON.encode(description)
     except (TypeError, ValueError) as error:
         raise _undescribed(spec, error) from error
 
@@ -110,7 +110,7 @@ def describe(message: bytes) -> bytes:
 def description_of(
     subject: Offering, *, files: Mapping[str, str] = MappingProxyType({})
 ) -> SubjectDescription:
-    """Return what the subject tells of itself, its files beside those that are known."""
+    """Return the subject's description, with its files added to the given ones."""
     paths = tuple(map(DescribedPath.of, subject.paths()))
     files = {**files, **(subject.files() if isinstance(subject, Located) else {})}
     return SubjectDescription(VERSION, subject.name, dict(subject.environment()), paths, files)
