@@ -83,7 +83,7 @@ def script(
 
     Raises:
         NotReproducible: no script is known for the subject, the check or this kind of finding.
-        NotSource: the case or the finding names what no program can say.
+        InvalidCase: the case or the finding names what no program can say.
     """
     scenes = plot(case, subject, path, check, defect)
     where = f"Not so for {subject} through {path}: {defect.message}."

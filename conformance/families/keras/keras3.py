@@ -27,15 +27,6 @@ from saveproof.conformance.families.keras.tensorflow_determinism import (
 from saveproof.strategies.case import Architecture
 
 
-class TorchGenerators(Generators):
-    """Keras on torch draws from torch's generator what no generator of a layer's own gives."""
-
-    def states(self) -> Mapping[str, str]:
-        """Return the state of torch's generator."""
-        state: np.ndarray = import_module("torch").get_rng_state().numpy()
-        return {"torch": state.tobytes().hex()}
-
-
 class AnotherBackend(RuntimeError):
     """This process runs Keras on another backend already."""
 
@@ -132,7 +123,7 @@ BACKENDS: Mapping[str, Callable[[], None]] = {
 
 GENERATORS: Mapping[str, Callable[[], Generators]] = {
     "tensorflow": tensorflow_generators,
-    "torch": TorchGenerators,
+    "torch": lambda: Generators(_torch_state),
 }
 """Backends that have process-wide generators of their own."""
 
@@ -172,3 +163,9 @@ def _loss_arguments(loss: Any) -> Mapping[str, Any]:
     """Return what a loss's function is called with; a name or a function has nothing of it."""
     held: Mapping[str, Any] = getattr(loss, "_fn_kwargs", {})
     return held
+
+
+def _torch_state() -> Mapping[str, str]:
+    """Return the state of torch's generator, which Keras uses without a layer's own generator."""
+    state: np.ndarray = import_module("torch").get_rng_state().numpy()
+    return {"torch": state.tobytes().hex()}

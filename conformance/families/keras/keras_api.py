@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from saveproof.conformance.families import environment
 from saveproof.conformance.families.keras.codegen.compiled import raised_here, run
 from saveproof.conformance.families.keras.codegen.models import building, compiling
-from saveproof.conformance.families.keras.codegen.source import NotSource
 from saveproof.conformance.families.keras.codegen.training import event_source, given, predicting
 from saveproof.conformance.families.keras.dialect import PLAIN, Dialect
 from saveproof.conformance.families.keras.generators import Generators
@@ -24,21 +23,24 @@ from saveproof.conformance.families.keras.inspection import KERAS_API, Traits, s
 from saveproof.conformance.families.keras.keras_path import SavePathSpec
 from saveproof.conformance.families.keras.save_paths import KERAS_2_API
 from saveproof.conformance.model_state.snapshot import Snapshot
-from saveproof.conformance.model_state.subject import Logs, Model, SavePath, Unsupported
+from saveproof.conformance.model_state.subject import (
+    Logs,
+    Model,
+    SavePath,
+    Unsupported,
+    UnusableSubject,
+)
 from saveproof.strategies.case import (
     AnyEvent,
     Architecture,
     Case,
     Evaluate,
     Fit,
+    InvalidCase,
     Recompile,
     TrainOnBatch,
 )
 from saveproof.strategies.data import Rows
-
-
-class FrameworkMissing(RuntimeError):
-    """The subject's framework is not installed."""
 
 
 def _nothing() -> None:
@@ -92,13 +94,13 @@ class KerasSubject:
         """The module itself.
 
         Raises:
-            NotInstalled: it, or something that it needs, is not there.
+            UnusableSubject: it, or something that it needs, is not there.
         """
         try:
             self.prepare()
             return import_module(self.module)
         except ModuleNotFoundError as error:
-            raise FrameworkMissing(
+            raise UnusableSubject(
                 f"subject {self.name!r} needs {', '.join(self.packages) or self.module}: {error}"
             ) from error
 
@@ -231,7 +233,7 @@ def _lacking() -> Iterator[None]:
     """
     try:
         yield
-    except NotSource as error:
+    except InvalidCase as error:
         raise Unsupported(str(error)) from error
     except AttributeError as error:
         if not (isinstance(error.obj, ModuleType) and raised_here(error)):

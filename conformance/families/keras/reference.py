@@ -19,14 +19,6 @@ GENERATOR = "seed_generator_state"
 """The name of a generator's state among the state of a layer that is no weight."""
 
 
-class ReferenceGenerators(Generators):
-    """The one generator behind everything that was given no seed."""
-
-    def states(self) -> Mapping[str, str]:
-        """Return its state."""
-        return {"reference": str(process_generator().state)}
-
-
 EXACT_SAVEDMODEL = replace(SAVEDMODEL, contract=replace(SAVEDMODEL.contract, exactness=Exactness()))
 """Here what comes back is the model itself, not its graph: it computes the same to the last bit."""
 
@@ -48,7 +40,7 @@ def reference() -> KerasSubject:
     paths = (*BOTH_DIALECTS, CHECKPOINT, EXACT_SAVEDMODEL)
     return KerasSubject(
         *("reference", reference_impl.__name__, traits, paths, ("numpy",)),
-        process=ReferenceGenerators(),
+        process=Generators(lambda: {"reference": str(process_generator().state)}),
         dialect=Dialect("", _GENERATORS),
     )
 
