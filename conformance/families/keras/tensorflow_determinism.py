@@ -1,4 +1,4 @@
-"""TensorFlow asked to repeat itself: deterministic operations, one thread, kernels by seed."""
+"""A deterministic TensorFlow: deterministic operations, one thread, kernels by seed."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,8 +18,8 @@ MOST_SEEDS = 1000
 """Seeds drawn from after which kernels are forgotten all the same: they would pile up."""
 
 
-def still_tensorflow() -> None:
-    """Ask TensorFlow for what makes a program repeat itself bit for bit: one thread above all.
+def make_tensorflow_deterministic() -> None:
+    """Make TensorFlow repeat a program bit for bit, above all by one thread.
 
     `tf.data` in debug mode runs in order in that thread too; otherwise `train_on_batch` waits for
     the threads that the pipeline of its one batch had started, longer than for its step.
@@ -77,7 +77,7 @@ def tensorflow_generators() -> TensorFlowGenerators:
 
 @contextmanager
 def _kernels_kept() -> Iterator[None]:
-    """Have TensorFlow take itself for not started yet: it has no kernels to forget then."""
+    """Make TensorFlow believe that it has not started yet, so that it keeps its kernels."""
     context = import_module("tensorflow.python.eager.context").context()
     handle = context._context_handle
     context._context_handle = None

@@ -191,7 +191,7 @@ def _calls(
 
 
 def _layers(architecture: Architecture, prefix: str) -> tuple[Lines, dict[str, Expression]]:
-    """Return what must stand before, and every layer's expression by its name."""
+    """Return the statements that come first, and every layer's expression by its name."""
     preparation: Lines = []
     layers: dict[str, Expression] = {}
     for index, layer in enumerate(architecture.layers):

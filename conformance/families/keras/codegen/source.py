@@ -115,7 +115,7 @@ def _escaped(character: str) -> str:
 
 
 def identifier(name: str) -> str:
-    """Return a name that stands in a program as it is; a path of names, with dots between them.
+    """Return a name, or names with dots between them, that a program can contain.
 
     Raises:
         InvalidCase: it is none, or a private one.
@@ -127,7 +127,7 @@ def identifier(name: str) -> str:
 
 
 def index(number: str) -> str:
-    """Return a number that stands in brackets.
+    """Return the number of an index in brackets.
 
     Raises:
         InvalidCase: it is none.
