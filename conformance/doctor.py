@@ -11,7 +11,7 @@ from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.snapshot import Snapshot, same
 from saveproof.conformance.model_state.subject import Offering, Subject, Unsupported
 from saveproof.conformance.processes import wire
-from saveproof.conformance.processes.endings import ENDING, Crashed, Failed, TimedOut, asked_again
+from saveproof.conformance.processes.endings import ENDING, NoAnswer, asked_again
 from saveproof.conformance.processes.isolation import Child
 from saveproof.strategies import data
 from saveproof.strategies.case import (
@@ -126,10 +126,8 @@ def asked(child: Child, subject: str, what: str, case: Case) -> Attempt:
     message = wire.encode(Trial(subject, what, case))
     try:
         answer = asked_again(lambda: child.call(message, seconds=SECONDS))
-    except (Crashed, TimedOut) as error:
-        return Attempt(what, False, str(error).partition("\n")[0])
-    except Failed as error:
-        return Attempt(what, False, str(error).rstrip().rpartition("\n")[2])
+    except NoAnswer as error:
+        return Attempt(what, False, error.summary)
     return wire.decode(answer, Attempt)
 
 

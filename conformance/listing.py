@@ -30,7 +30,7 @@ def paths(subject: str) -> str:
     """Return each save path of the subject, with its document and its promises.
 
     Raises:
-        UnknownSubject: no subject has that name; the message lists the known ones.
+        UnusableSubject: no subject has that name; the message lists the known ones.
     """
     return "\n\n".join(map(_path_text, described(subject).paths()))
 
@@ -41,7 +41,7 @@ def formats(names: Sequence[str]) -> str:
     A reader in brackets tries to read the format but does not promise to.
 
     Raises:
-        UnknownSubject: no subject has that name.
+        UnusableSubject: no subject has that name.
     """
     found = [one for w in names for r in names for one in exchanges(Pair(w, r), described)]
     return "\n".join(_format_line(name, found) for name in dict.fromkeys(c.format for c in found))

@@ -10,8 +10,9 @@ import msgspec
 
 from saveproof.conformance.campaigns.dispatch import reports
 from saveproof.conformance.campaigns.process_failures import END_VERDICTS
-from saveproof.conformance.campaigns.worker import EXAMINE, Question, Report, Request, path_of
+from saveproof.conformance.campaigns.worker import EXAMINE, Report, Request
 from saveproof.conformance.checks import ALL_CHECKS
+from saveproof.conformance.execution.runner import Question, path_of
 from saveproof.conformance.families import subjects
 from saveproof.conformance.families.description import described
 from saveproof.conformance.interchange.exchange import EXCHANGE

@@ -83,7 +83,7 @@ def script(
 
     Raises:
         NotReproducible: this subject, check or kind of finding has no script.
-        NotSource: the case or the finding holds a name or value that source code can't express.
+        InvalidCase: the case or the finding holds a name or value that source code can't express.
     """
     scenes = plot(case, subject, path, check, defect)
     where = f"False for {subject} on {path}: {defect.message}."

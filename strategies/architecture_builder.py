@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from saveproof.strategies.byte_draws import ByteDraws
 from saveproof.strategies.case import Architecture, Call, Config, Input, Kind, Layer
-from saveproof.strategies.layers import LayerPosition
 from saveproof.strategies.names import Register
 from saveproof.strategies.shapes import layer_shape
 
@@ -22,8 +23,8 @@ class ArchitectureBuilder:
     """The layers, calls and tensors so far; no layer takes the `loose` tensors yet.
 
     `depth` counts the models around this one, `trained` holds the tensors whose last layer always
-    has a gradient, `batch_size` is the fixed one of the inputs, `non_ascii` the kinds of model in
-    which names may leave ASCII.
+    has a gradient, `tensors` describes each tensor as an input without a name, `batch_size` is the
+    fixed one of the inputs, `non_ascii` the kinds of model in which names may leave ASCII.
     """
 
     kind: Kind
@@ -36,7 +37,7 @@ class ArchitectureBuilder:
     inputs: list[Input] = field(default_factory=list)
     layers: list[Layer] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
-    positions: dict[str, LayerPosition] = field(default_factory=dict)
+    tensors: dict[str, Input] = field(default_factory=dict)
     loose: list[str] = field(default_factory=list)
     trained: set[str] = field(default_factory=set)
 
@@ -45,17 +46,11 @@ class ArchitectureBuilder:
         non_ascii = self.kind in self.non_ascii
         return self.register.name(class_name, draws, taken=self.taken, non_ascii=non_ascii)
 
-    def add_input(self, position: LayerPosition, dtype: str, name: ByteDraws) -> None:
-        """Add an input tensor."""
-        input_ = Input(
-            name=self.name("Input", name),
-            shape=position.shape,
-            dtype=dtype,
-            vocabulary=position.vocabulary,
-            batch_size=self.batch_size,
-        )
-        self.inputs.append(input_)
-        self._add_tensor(input_.name, position.shape, position.vocabulary)
+    def add_input(self, tensor: Input, name: ByteDraws) -> None:
+        """Add an input like that tensor, under a name of its own."""
+        named = replace(tensor, name=self.name("Input", name), batch_size=self.batch_size)
+        self.inputs.append(named)
+        self._add_tensor(named.name, tensor)
 
     def add_layer(
         self,
@@ -86,9 +81,9 @@ class ArchitectureBuilder:
 
     def _call(self, layer: Layer, inputs: Sequence[str], output: str) -> str:
         self.calls.append(Call(layer=layer.name, inputs=tuple(inputs), output=output))
-        shape = layer_shape(layer, [(None, *self.positions[name].shape) for name in inputs])
+        shape = layer_shape(layer, [(None, *self.tensors[name].shape) for name in inputs])
         self.loose = [name for name in self.loose if name not in inputs]
-        self._add_tensor(output, tuple(n for n in shape[1:] if n is not None), 0)
+        self._add_tensor(output, Input("", tuple(n for n in shape[1:] if n is not None)))
         config = layer.config
         if (
             layer.class_name in TRAINING
@@ -98,40 +93,37 @@ class ArchitectureBuilder:
             self.trained.add(output)
         return output
 
-    def _add_tensor(self, name: str, shape: tuple[int, ...], vocabulary: int) -> None:
-        stateful = self.batch_size is not None
-        self.positions[name] = LayerPosition(shape, vocabulary=vocabulary, stateful=stateful)
+    def _add_tensor(self, name: str, tensor: Input) -> None:
+        self.tensors[name] = replace(tensor, name="", batch_size=self.batch_size)
         self.loose.append(name)
 
     def partners(self, source: str) -> list[str]:
         """Return the tensors that can be joined with `source` along the last axis, loose first."""
-        shape = self.positions[source].shape
-        if self.positions[source].vocabulary:
+        shape = self.tensors[source].shape
+        if self.tensors[source].vocabulary:
             return []
         found = [
             name
-            for name, position in self.positions.items()
-            if name != source and not position.vocabulary and position.shape[:-1] == shape[:-1]
-            and len(position.shape) == len(shape)
+            for name, tensor in self.tensors.items()
+            if name != source and not tensor.vocabulary and tensor.shape[:-1] == shape[:-1]
+            and len(tensor.shape) == len(shape)
         ]  # fmt: skip
         return sorted(found, key=lambda name: name not in self.loose)
 
     def shareable(self, source: str) -> list[Layer]:
         """Return the stateless layers that already took one tensor of such a shape."""
-        position = self.positions[source]
+        tensor = self.tensors[source]
         seen = {
             call.layer: None
             for call in reversed(self.calls)
-            if len(call.inputs) == 1 and self.positions[call.inputs[0]] == position
+            if len(call.inputs) == 1 and self.tensors[call.inputs[0]] == tensor
         }
         by_name = {layer.name: layer for layer in self.layers}
         return [by_name[name] for name in seen if not is_stateful(by_name[name])]
 
     def alike(self, source: str) -> list[str]:
         """Return the tensors of the same shape and kind, including this one, oldest first."""
-        return [
-            name for name, position in self.positions.items() if position == self.positions[source]
-        ]
+        return [name for name, tensor in self.tensors.items() if tensor == self.tensors[source]]
 
     def architecture(self, name: str, outputs: Sequence[str]) -> Architecture:
         """Return the finished architecture."""

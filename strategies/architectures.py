@@ -7,19 +7,19 @@ from hypothesis import strategies as st
 
 from saveproof.strategies.architecture_builder import ArchitectureBuilder
 from saveproof.strategies.byte_draws import ByteDraws, draw_bytes
-from saveproof.strategies.case import Architecture, Config, Kind
-from saveproof.strategies.layers import ALL, FITTING, LayerPosition, config, fitting, head
+from saveproof.strategies.case import Architecture, Config, Input, Kind
+from saveproof.strategies.layers import ALL, FITTING, config, fitting, head
 from saveproof.strategies.names import Register
 
 INPUTS = (
-    (LayerPosition((4,)), "float32"),
-    (LayerPosition((3,)), "float32"),
-    (LayerPosition((5, 3)), "float32"),
-    (LayerPosition((6, 6, 2)), "float32"),
-    (LayerPosition((5,), vocabulary=7), "int32"),
-    (LayerPosition((5, 3)), "float32"),
+    Input("", (4,)),
+    Input("", (3,)),
+    Input("", (5, 3)),
+    Input("", (6, 6, 2)),
+    Input("", (5,), "int32", vocabulary=7),
+    Input("", (5, 3)),
 )
-"""Inputs and their dtypes, the plainest first; few, so that compilers meet shapes again."""
+"""Inputs without their names, the plainest first; few, so that compilers meet shapes again."""
 
 INPUT_COUNTS = (1, 1, 1, 1, 1, 2, 2, 3)
 OUTPUT_COUNTS = (1, 1, 1, 1, 2, 2, 3)
@@ -71,8 +71,7 @@ def draw_architecture(
     )
     branching = kind is not Kind.SEQUENTIAL
     for _ in range(draws.one_of(INPUT_COUNTS) if branching else 1):
-        position, dtype = draws.one_of(_inputs(builder.classes))
-        builder.add_input(position, dtype, draws)
+        builder.add_input(draws.one_of(_inputs(builder.classes)), draws)
     for _ in range(steps):
         _grow(draw, builder)
     most = draws.one_of(OUTPUT_COUNTS) if branching else 1
@@ -90,9 +89,9 @@ _one_of = cache(st.sampled_from)
 
 
 @cache
-def _inputs(classes: frozenset[str]) -> tuple[tuple[LayerPosition, str], ...]:
+def _inputs(classes: frozenset[str]) -> tuple[Input, ...]:
     """Return the inputs that some of the classes take, all of them if none does."""
-    taken = [pair for pair in INPUTS if classes.intersection(fitting(pair[0]))]
+    taken = [tensor for tensor in INPUTS if classes.intersection(fitting(tensor))]
     return tuple(taken) or INPUTS
 
 
@@ -114,15 +113,13 @@ def _grow(draw: st.DrawFn, builder: ArchitectureBuilder) -> None:
 def _source(builder: ArchitectureBuilder, draws: ByteDraws) -> str:
     """Return the tensor for the next layer: the newest, another unused one, or any (a branch)."""
     newest = builder.loose[-1]
-    tensors = [newest] * 3 + builder.loose[::-1] + list(builder.positions)[::-1]
+    tensors = [newest] * 3 + builder.loose[::-1] + list(builder.tensors)[::-1]
     return draws.one_of(tensors)
 
 
 def _add_fitting(_: st.DrawFn, builder: ArchitectureBuilder, source: str, draws: ByteDraws) -> bool:
-    position = builder.positions[source]
-    classes = (
-        ("Embedding",) if position.vocabulary else _fitting(builder.classes, len(position.shape))
-    )
+    tensor = builder.tensors[source]
+    classes = ("Embedding",) if tensor.vocabulary else _fitting(builder.classes, len(tensor.shape))
     if classes:
         _add(builder, draws.one_of(classes), [source], draws)
     return True
@@ -131,15 +128,15 @@ def _add_fitting(_: st.DrawFn, builder: ArchitectureBuilder, source: str, draws:
 def _add(
     builder: ArchitectureBuilder, class_name: str, inputs: Sequence[str], draws: ByteDraws
 ) -> str:
-    arguments = config(class_name, draws, builder.register, builder.positions[inputs[0]])
+    arguments = config(class_name, draws, builder.register, builder.tensors[inputs[0]])
     return builder.add_layer(class_name, arguments, inputs, name=draws)
 
 
 def _join(_: st.DrawFn, builder: ArchitectureBuilder, source: str, draws: ByteDraws) -> bool:
     """Join the tensor with one or two others of its shape; False if there are none."""
     partners = builder.partners(source)
-    shape = builder.positions[source].shape
-    equal = [name for name in partners if builder.positions[name].shape == shape]
+    shape = builder.tensors[source].shape
+    equal = [name for name in partners if builder.tensors[name].shape == shape]
     wanted = [name for name in JOINTS if name in builder.classes]
     joint = draws.one_of(wanted) if wanted else None
     found = partners if joint == "Concatenate" else equal
@@ -187,8 +184,7 @@ def _nest(draw: st.DrawFn, builder: ArchitectureBuilder, source: str, draws: Byt
         inputs.append(partners[0])
     start = draw_bytes(draw)
     for name in inputs:
-        position = builder.positions[name]
-        inner.add_input(position, "int32" if position.vocabulary else "float32", start)
+        inner.add_input(builder.tensors[name], start)
     for _ in range(draw(INNER_STEPS)):
         _grow(draw, inner)
     joined = [_joined(draw, inner)] if len(inner.loose) > 1 else inner.loose
@@ -209,7 +205,7 @@ BRANCHING: tuple[Action, ...] = (*(_add_fitting,) * 8, *(_join,) * 4, *(_share,)
 def _outputs(draw: st.DrawFn, builder: ArchitectureBuilder, most: int) -> list[str]:
     """End the model: join unused tensors beyond `most`, and add a last layer for each output."""
     for name in list(builder.loose):
-        if builder.positions[name].vocabulary:
+        if builder.tensors[name].vocabulary:
             _add(builder, "Embedding", [name], draw_bytes(draw))
     if len(builder.loose) > most:
         _joined(draw, builder, first=most - 1)
@@ -224,9 +220,9 @@ def _joined(draw: st.DrawFn, builder: ArchitectureBuilder, *, first: int = 0) ->
     """Flatten the unused tensors from index `first` on, and concatenate them."""
     flat = []
     for name in builder.loose[first:]:
-        if builder.positions[name].vocabulary:
+        if builder.tensors[name].vocabulary:
             name = _add(builder, "Embedding", [name], draw_bytes(draw))
-        flat.append(name if len(builder.positions[name].shape) == 1 else _flat(draw, builder, name))
+        flat.append(name if len(builder.tensors[name].shape) == 1 else _flat(draw, builder, name))
     return _add(builder, "Concatenate", flat, draw_bytes(draw))
 
 
@@ -241,7 +237,7 @@ def _headed(draw: st.DrawFn, builder: ArchitectureBuilder, name: str) -> str:
     if ending is None and name in builder.trained:
         return name
     units, activation = ending or (3, None)
-    if len(builder.positions[name].shape) > 1 and draws.chance(2):
+    if len(builder.tensors[name].shape) > 1 and draws.chance(2):
         name = _flat(draw, builder, name)
     arguments = head(draws, builder.register, units, activation)
     return builder.add_layer("Dense", arguments, [name], name=draws)

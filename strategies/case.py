@@ -17,7 +17,7 @@ Config = dict[str, Any]
 
 
 class InvalidCase(ValueError):
-    """The text is no case: malformed JSON, or a missing or unknown field."""
+    """The text or record is no valid case; the message says where and what was expected."""
 
 
 class CaseRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -21,7 +21,7 @@ from saveproof.strategies.arguments import (
     vector_arguments,
 )
 from saveproof.strategies.byte_draws import ByteDraws
-from saveproof.strategies.case import Config
+from saveproof.strategies.case import Config, Input
 from saveproof.strategies.names import Register
 
 RATES = (0.5, 0.25, 0.1)
@@ -34,32 +34,18 @@ IMAGE_PADDINGS = (OMIT, "same")
 
 
 @dataclass(frozen=True, slots=True)
-class LayerPosition:
-    """The input of a layer: its shape without the batch axis, and what it allows.
-
-    `vocabulary` is the bound of an integer input; `stateful` allows layers that keep states.
-    """
-
-    shape: tuple[int, ...]
-    vocabulary: int = 0
-    stateful: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Maker:
     """How to draw a layer's arguments; whether it has weights; whether it accepts a dtype."""
 
-    arguments: Callable[[ByteDraws, Register, LayerPosition], Config]
+    arguments: Callable[[ByteDraws, Register, Input], Config]
     weighted: bool = False
     typed: bool = True
 
 
-def config(
-    class_name: str, draws: ByteDraws, register: Register, position: LayerPosition
-) -> Config:
+def config(class_name: str, draws: ByteDraws, register: Register, tensor: Input) -> Config:
     """Return a layer's arguments except its name; shrinks towards the required ones."""
     maker = LAYERS[class_name]
-    arguments = maker.arguments(draws, register, position)
+    arguments = maker.arguments(draws, register, tensor)
     if maker.weighted:
         arguments["trainable"] = draws.one_of(TRAINABLE)
     dtype = draws.one_of(DTYPES)
@@ -93,14 +79,14 @@ def head(draws: ByteDraws, register: Register, units: int, activation: str | Non
     return _of_dtype(draws.one_of(DTYPES), arguments)
 
 
-def fitting(position: LayerPosition) -> tuple[str, ...]:
+def fitting(tensor: Input) -> tuple[str, ...]:
     """Return the classes that accept the input, likelier ones repeated, simplest first."""
-    if position.vocabulary:
+    if tensor.vocabulary:
         return ("Embedding",)
-    return FITTING[len(position.shape)]
+    return FITTING[len(tensor.shape)]
 
 
-def _dense(draws: ByteDraws, register: Register, _: LayerPosition) -> Config:
+def _dense(draws: ByteDraws, register: Register, _: Input) -> Config:
     return {
         "units": draws.one_of(UNITS),
         "activation": draws.one_of(ACTIVATIONS),
@@ -120,13 +106,13 @@ def _activity(draws: ByteDraws) -> Config:
     return {"activity_regularizer": draws.one_of(ACTIVITY_REGULARIZERS)}
 
 
-def _activation(draws: ByteDraws, _: Register, __: LayerPosition) -> Config:
+def _activation(draws: ByteDraws, _: Register, __: Input) -> Config:
     return {"activation": draws.one_of(ACTIVATIONS[1:])}
 
 
-def _dropout(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
+def _dropout(draws: ByteDraws, register: Register, tensor: Input) -> Config:
     """Return a dropout's arguments; a third of them drop along the axes between as one."""
-    *between, last = position.shape
+    *between, last = tensor.shape
     broadcast = [None, *(1 for _ in between), last if between else 1]
     return {
         "rate": draws.one_of(RATES),
@@ -135,12 +121,12 @@ def _dropout(draws: ByteDraws, register: Register, position: LayerPosition) -> C
     }
 
 
-def _nothing(_: ByteDraws, __: Register, ___: LayerPosition) -> Config:
+def _nothing(_: ByteDraws, __: Register, ___: Input) -> Config:
     return {}
 
 
-def _reshape(draws: ByteDraws, _: Register, position: LayerPosition) -> Config:
-    return {"target_shape": list(draws.one_of(_targets(position.shape)))}
+def _reshape(draws: ByteDraws, _: Register, tensor: Input) -> Config:
+    return {"target_shape": list(draws.one_of(_targets(tensor.shape)))}
 
 
 def _targets(shape: tuple[int, ...]) -> Sequence[tuple[int, ...]]:
@@ -153,8 +139,8 @@ def _targets(shape: tuple[int, ...]) -> Sequence[tuple[int, ...]]:
     return [(shape[0], -1), (-1, last), (shape[0] * shape[1] * last,)]
 
 
-def _batch_normalization(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
-    axis = draws.one_of((OMIT, OMIT, 1)) if len(position.shape) == 2 else OMIT
+def _batch_normalization(draws: ByteDraws, register: Register, tensor: Input) -> Config:
+    axis = draws.one_of((OMIT, OMIT, 1)) if len(tensor.shape) == 2 else OMIT
     return {
         "axis": axis,
         "momentum": draws.one_of((OMIT, 0.8, 0.6)),
@@ -165,10 +151,10 @@ def _batch_normalization(draws: ByteDraws, register: Register, position: LayerPo
     }
 
 
-def _layer_normalization(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
-    everything = list(range(1, len(position.shape) + 1))
+def _layer_normalization(draws: ByteDraws, register: Register, tensor: Input) -> Config:
+    everything = list(range(1, len(tensor.shape) + 1))
     # over an axis of length one the result is constant, and nothing before it would train
-    axes = (OMIT, OMIT, everything) if position.shape[-1] > 1 else (everything,)
+    axes = (OMIT, OMIT, everything) if tensor.shape[-1] > 1 else (everything,)
     return {
         "axis": draws.one_of(axes),
         "epsilon": draws.one_of((OMIT, 0.02)),
@@ -189,51 +175,51 @@ def _constant(value: float) -> Config:
     return {"class_name": "Constant", "config": {"value": value}}
 
 
-def _embedding(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
+def _embedding(draws: ByteDraws, register: Register, tensor: Input) -> Config:
     return {
-        "input_dim": position.vocabulary + draws.one_of((0, 0, 2)),
+        "input_dim": tensor.vocabulary + draws.one_of((0, 0, 2)),
         "output_dim": draws.one_of(UNITS),
         **matrix_arguments("embeddings", draws, register),
         **_activity(draws),
     }
 
 
-def _conv1d(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
-    window = _window(draws, SEQUENCE_PADDINGS, _lengths(position), (2, [2]))
+def _conv1d(draws: ByteDraws, register: Register, tensor: Input) -> Config:
+    window = _window(draws, SEQUENCE_PADDINGS, _lengths(tensor), (2, [2]))
     return {"filters": draws.one_of(UNITS), **window, **_kernels(draws, register, "kernel")}
 
 
-def _conv2d(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
-    window = _window(draws, IMAGE_PADDINGS, _areas(position), (2, [1, 2]))
+def _conv2d(draws: ByteDraws, register: Register, tensor: Input) -> Config:
+    window = _window(draws, IMAGE_PADDINGS, _areas(tensor), (2, [1, 2]))
     return {"filters": draws.one_of(UNITS), **window, **_kernels(draws, register, "kernel")}
 
 
-def _depthwise(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
+def _depthwise(draws: ByteDraws, register: Register, tensor: Input) -> Config:
     return {
-        **_window(draws, IMAGE_PADDINGS, _sizes(position), (2,)),
+        **_window(draws, IMAGE_PADDINGS, _sizes(tensor), (2,)),
         "depth_multiplier": draws.one_of((OMIT, OMIT, 2)),
         **_kernels(draws, register, "depthwise"),
     }
 
 
-def _separable(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
+def _separable(draws: ByteDraws, register: Register, tensor: Input) -> Config:
     return {
         "filters": draws.one_of(UNITS),
-        **_depthwise(draws, register, position),
+        **_depthwise(draws, register, tensor),
         **matrix_arguments("pointwise", draws, register),
     }
 
 
-def _sizes(position: LayerPosition) -> tuple[object, ...]:
-    return _lengths(position) if len(position.shape) == 2 else _areas(position)
+def _sizes(tensor: Input) -> tuple[object, ...]:
+    return _lengths(tensor) if len(tensor.shape) == 2 else _areas(tensor)
 
 
-def _lengths(position: LayerPosition) -> tuple[object, ...]:
-    return (2, 1, 3, [2])[: position.shape[0]] if position.shape[0] > 1 else (1,)
+def _lengths(tensor: Input) -> tuple[object, ...]:
+    return (2, 1, 3, [2])[: tensor.shape[0]] if tensor.shape[0] > 1 else (1,)
 
 
-def _areas(position: LayerPosition) -> tuple[object, ...]:
-    smallest = min(position.shape[:2])
+def _areas(tensor: Input) -> tuple[object, ...]:
+    smallest = min(tensor.shape[:2])
     return ((1,), (1, 2, [2, 1]), (2, 1, 3, [2, 3], [3, 1]))[min(smallest, 3) - 1]
 
 
@@ -269,13 +255,13 @@ def _kernels(draws: ByteDraws, register: Register, kernel: str) -> Config:
     }
 
 
-def _zero_padding(draws: ByteDraws, _: Register, position: LayerPosition) -> Config:
-    flat = len(position.shape) == 2
+def _zero_padding(draws: ByteDraws, _: Register, tensor: Input) -> Config:
+    flat = len(tensor.shape) == 2
     return {"padding": draws.one_of((1, [0, 1]) if flat else (1, [1, 0], [[0, 1], [1, 0]]))}
 
 
-def _pooling(draws: ByteDraws, _: Register, position: LayerPosition) -> Config:
-    space = position.shape[:-1]
+def _pooling(draws: ByteDraws, _: Register, tensor: Input) -> Config:
+    space = tensor.shape[:-1]
     images = (2, [2, 1], [1, 2])
     sizes = (1,) if min(space) == 1 else images if len(space) == 2 else (2, [2])
     return {
@@ -285,21 +271,21 @@ def _pooling(draws: ByteDraws, _: Register, position: LayerPosition) -> Config:
     }
 
 
-def _average_pooling(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
+def _average_pooling(draws: ByteDraws, register: Register, tensor: Input) -> Config:
     """Return arguments that need no padding: Keras 3 on torch averages over padding."""
-    return {**_pooling(draws, register, position), "padding": OMIT}
+    return {**_pooling(draws, register, tensor), "padding": OMIT}
 
 
-def _global_pooling(draws: ByteDraws, _: Register, __: LayerPosition) -> Config:
+def _global_pooling(draws: ByteDraws, _: Register, __: Input) -> Config:
     return {"keepdims": draws.one_of((OMIT, OMIT, OMIT, True))}
 
 
-def _recurrent(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
+def _recurrent(draws: ByteDraws, register: Register, tensor: Input) -> Config:
     return {
         "units": draws.one_of(UNITS),
         "activation": draws.one_of(RECURRENT_ACTIVATIONS),
         "return_sequences": draws.one_of(FLAG_ON),
-        "stateful": draws.one_of((OMIT, True, True)) if position.stateful else OMIT,
+        "stateful": draws.one_of((OMIT, True, True)) if tensor.batch_size else OMIT,
         "go_backwards": draws.one_of(FLAG_ON),
         "unroll": draws.one_of((OMIT, OMIT, OMIT, OMIT, True)),
         "dropout": draws.one_of(RECURRENT_RATES),
@@ -311,22 +297,22 @@ def _recurrent(draws: ByteDraws, register: Register, position: LayerPosition) ->
     }
 
 
-def _gated(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
+def _gated(draws: ByteDraws, register: Register, tensor: Input) -> Config:
     gates = draws.one_of((OMIT, OMIT, "hard_sigmoid", "tanh"))
-    return {**_recurrent(draws, register, position), "recurrent_activation": gates}
+    return {**_recurrent(draws, register, tensor), "recurrent_activation": gates}
 
 
-def _lstm(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
+def _lstm(draws: ByteDraws, register: Register, tensor: Input) -> Config:
     forget = draws.one_of(FLAG_OFF)
-    return {**_gated(draws, register, position), "unit_forget_bias": forget}
+    return {**_gated(draws, register, tensor), "unit_forget_bias": forget}
 
 
-def _gru(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
+def _gru(draws: ByteDraws, register: Register, tensor: Input) -> Config:
     reset = draws.one_of(FLAG_OFF)
-    return {**_gated(draws, register, position), "reset_after": reset}
+    return {**_gated(draws, register, tensor), "reset_after": reset}
 
 
-def _bidirectional(draws: ByteDraws, register: Register, _: LayerPosition) -> Config:
+def _bidirectional(draws: ByteDraws, register: Register, _: Input) -> Config:
     """Return a recurrent layer to wrap, and how the outputs are merged."""
     wrapped = draws.one_of(("SimpleRNN", "LSTM", "GRU"))
     arguments = {
@@ -344,7 +330,7 @@ def _bidirectional(draws: ByteDraws, register: Register, _: LayerPosition) -> Co
     }
 
 
-def _relu(draws: ByteDraws, _: Register, __: LayerPosition) -> Config:
+def _relu(draws: ByteDraws, _: Register, __: Input) -> Config:
     return {
         "max_value": draws.one_of((OMIT, OMIT, 0.75)),
         "negative_slope": draws.one_of((OMIT, OMIT, 0.25)),
@@ -352,25 +338,23 @@ def _relu(draws: ByteDraws, _: Register, __: LayerPosition) -> Config:
     }
 
 
-def _leaky_relu(draws: ByteDraws, _: Register, __: LayerPosition) -> Config:
+def _leaky_relu(draws: ByteDraws, _: Register, __: Input) -> Config:
     return {"alpha": draws.one_of((OMIT, 0.125))}
 
 
-def _prelu(draws: ByteDraws, register: Register, position: LayerPosition) -> Config:
+def _prelu(draws: ByteDraws, register: Register, tensor: Input) -> Config:
     """Return alpha's initializer, and perhaps the axes that share alpha."""
-    between = list(range(1, len(position.shape)))
+    between = list(range(1, len(tensor.shape)))
     return {
         **vector_arguments("alpha", draws, register),
         "shared_axes": draws.one_of((OMIT, OMIT, between) if between else (OMIT,)),
     }
 
 
-def _softmax(draws: ByteDraws, _: Register, position: LayerPosition) -> Config:
-    everything = list(range(1, len(position.shape) + 1))
+def _softmax(draws: ByteDraws, _: Register, tensor: Input) -> Config:
+    everything = list(range(1, len(tensor.shape) + 1))
     # along an axis of length one the result is constant, and nothing before it would train
-    return {
-        "axis": draws.one_of((OMIT, OMIT, everything)) if position.shape[-1] > 1 else everything
-    }
+    return {"axis": draws.one_of((OMIT, OMIT, everything)) if tensor.shape[-1] > 1 else everything}
 
 
 LAYERS: dict[str, Maker] = {

@@ -8,27 +8,23 @@ from saveproof.strategies.case import Architecture, Config, InvalidCase, Layer
 Shape = tuple[int | None, ...]
 
 
-class ShapeMismatch(InvalidCase):
-    """A layer cannot take tensors of these shapes."""
-
-
 def output_shape(class_name: str, config: Config, inputs: Sequence[Shape]) -> Shape:
     """Return the shape that a layer gives for tensors of the shapes `inputs`.
 
     Rules: https://keras.io/api/layers/, each class's section "Output shape".
 
     Raises:
-        ShapeMismatch: the class is unknown, or the layer does not take such inputs.
+        InvalidCase: the class is unknown, or the layer does not take such inputs.
     """
     rule = RULES.get(class_name)
     if rule is None:
-        raise ShapeMismatch(f"layer class {class_name!r}: expected one of {sorted(RULES)}")
+        raise InvalidCase(f"layer class {class_name!r}: expected one of {sorted(RULES)}")
     rank, merges, shape_of = rule
     if not inputs or (len(inputs) != 1 and not merges):
         wanted = "at least one input" if merges else "one input"
-        raise ShapeMismatch(f"{class_name} {config.get('name')!r}: expected {wanted}, got {inputs}")
+        raise InvalidCase(f"{class_name} {config.get('name')!r}: expected {wanted}, got {inputs}")
     if any(rank not in (None, len(shape)) for shape in inputs):
-        raise ShapeMismatch(
+        raise InvalidCase(
             f"{class_name} {config.get('name')!r}: expected inputs of rank {rank} "
             f"with the batch axis, got {tuple(inputs)}"
         )
@@ -41,7 +37,7 @@ def layer_shape(layer: Layer, inputs: Sequence[Shape]) -> Shape:
         return output_shape(layer.class_name, layer.config, inputs)
     expected = [input_.shape for input_ in layer.model.inputs]
     if expected != [shape[1:] for shape in inputs]:
-        raise ShapeMismatch(
+        raise InvalidCase(
             f"nested model {layer.name!r}: expected inputs {expected} after the batch axis, "
             f"got {[shape[1:] for shape in inputs]}"
         )
@@ -53,7 +49,7 @@ def tensor_shapes(architecture: Architecture) -> dict[str, Shape]:
     """Return the shape of every tensor of an architecture by its name, inputs included.
 
     Raises:
-        ShapeMismatch: a call names a tensor or layer that is not there, or shapes do not fit.
+        InvalidCase: a call names a tensor or layer that is not there, or shapes do not fit.
     """
     inputs = {i.name: (i.batch_size, *i.shape) for i in architecture.inputs}
     return _walk(architecture, inputs)
@@ -69,14 +65,14 @@ def _walk(architecture: Architecture, inputs: Mapping[str, Shape]) -> dict[str, 
     for call in architecture.calls:
         where = f"architecture {architecture.name!r}, call that gives {call.output!r}"
         if call.layer not in layers:
-            raise ShapeMismatch(f"{where}: no layer {call.layer!r}; there are {sorted(layers)}")
+            raise InvalidCase(f"{where}: no layer {call.layer!r}; there are {sorted(layers)}")
         missing = [name for name in call.inputs if name not in shapes]
         if missing:
-            raise ShapeMismatch(f"{where}: no tensor {missing[0]!r} so far; {sorted(shapes)}")
+            raise InvalidCase(f"{where}: no tensor {missing[0]!r} so far; {sorted(shapes)}")
         shapes[call.output] = layer_shape(layers[call.layer], [shapes[n] for n in call.inputs])
     missing = [name for name in architecture.outputs if name not in shapes]
     if missing:
-        raise ShapeMismatch(
+        raise InvalidCase(
             f"architecture {architecture.name!r}: no tensor {missing[0]!r} for an output; "
             f"there are {sorted(shapes)}"
         )
@@ -100,7 +96,7 @@ def _reshape(config: Config, inputs: Sequence[Shape]) -> Shape:
     size = _size(inputs[0][1:])
     known = prod(n for n in target if n != -1)
     if target.count(-1) > 1 or known == 0 or size % known or (-1 not in target and known != size):
-        raise ShapeMismatch(
+        raise InvalidCase(
             f"Reshape {config.get('name')!r}: cannot reshape {inputs[0][1:]} to {target}"
         )
     return (inputs[0][0], *(size // known if n == -1 else n for n in target))
@@ -162,7 +158,7 @@ def _window_counts(
     for n, k, s, d in zip(lengths, sizes, steps, dilations, strict=True):
         span = 0 if padded else (k - 1) * d
         if n is not None and n <= span:
-            raise ShapeMismatch(
+            raise InvalidCase(
                 f"{config.get('name')!r}: a window of {span + 1} does not fit into length {n}"
             )
         counts.append(None if n is None else -((span - n) // s))
@@ -192,7 +188,7 @@ def _bidirectional(config: Config, inputs: Sequence[Shape]) -> Shape:
 
 def _elementwise(config: Config, inputs: Sequence[Shape]) -> Shape:
     if len(set(inputs)) > 1:
-        raise ShapeMismatch(f"{config.get('name')!r}: expected equal shapes, got {tuple(inputs)}")
+        raise InvalidCase(f"{config.get('name')!r}: expected equal shapes, got {tuple(inputs)}")
     return inputs[0]
 
 
@@ -200,7 +196,7 @@ def _concatenate(config: Config, inputs: Sequence[Shape]) -> Shape:
     axis = config.get("axis", -1) % len(inputs[0])
     others = {(*shape[:axis], *shape[axis + 1 :]) for shape in inputs}
     if len(others) > 1:
-        raise ShapeMismatch(
+        raise InvalidCase(
             f"Concatenate {config.get('name')!r}: expected shapes equal but for axis {axis}, "
             f"got {tuple(inputs)}"
         )
@@ -216,7 +212,7 @@ def _total(lengths: Sequence[int | None]) -> int | None:
 def _size(shape: Sequence[int | None]) -> int:
     known = [n for n in shape if n is not None]
     if len(known) != len(shape):
-        raise ShapeMismatch(f"expected a shape with every length known, got {tuple(shape)}")
+        raise InvalidCase(f"expected a shape with every length known, got {tuple(shape)}")
     return prod(known)
 
 

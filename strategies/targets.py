@@ -14,10 +14,6 @@ class Target(StrEnum):
     CLASS = "class"
 
 
-class UnknownLoss(InvalidCase):
-    """The table has no targets for a loss of this name."""
-
-
 TARGETS: dict[Target, frozenset[str]] = {
     Target.REAL: frozenset(
         {
@@ -43,10 +39,10 @@ def target_of(loss: str | Object) -> Target:
     """Return the kind of targets that the loss takes.
 
     Raises:
-        UnknownLoss: the table has no such loss.
+        InvalidCase: the table has no such loss.
     """
     name = loss if isinstance(loss, str) else loss.class_name
     target = _TARGET_BY_LOSS.get(name)
     if target is None:
-        raise UnknownLoss(f"loss {name!r}: expected one of {sorted(_TARGET_BY_LOSS)}")
+        raise InvalidCase(f"loss {name!r}: expected one of {sorted(_TARGET_BY_LOSS)}")
     return target

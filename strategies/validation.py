@@ -20,7 +20,7 @@ from saveproof.strategies.case import (
     SetTrainable,
     TrainOnBatch,
 )
-from saveproof.strategies.shapes import RULES, ShapeMismatch, tensor_shapes
+from saveproof.strategies.shapes import RULES, tensor_shapes
 from saveproof.strategies.targets import target_of
 
 DESCRIBED = ("_initializer", "_regularizer", "_constraint", "layer", "learning_rate")
@@ -83,7 +83,7 @@ def _check_architecture(architecture: Architecture, where: str) -> None:
         if layer.model is not None:
             _check_architecture(layer.model, f"{where}/{layer.name}")
         elif layer.class_name not in RULES:
-            raise ShapeMismatch(
+            raise InvalidCase(
                 f"{where}, layer {layer.name!r}: class {layer.class_name!r}, "
                 f"expected one of {sorted(RULES)}"
             )

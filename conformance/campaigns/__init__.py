@@ -1,1 +1,1 @@
-"""Many cases: what is run, in which process, and what a defect shrinks to."""
+"""Many cases: the plan, the child processes, and the smallest case of each defect."""

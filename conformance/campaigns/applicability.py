@@ -1,4 +1,4 @@
-"""Campaigns whose subject could do little of what was asked for, which is no pass."""
+"""Campaigns in which the subject could do too few of the cases for a pass."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -16,15 +16,17 @@ from saveproof.strategies.case import Case
 
 FEW = 3
 FEW_IN_A_HUNDRED = 5
-"""So many cases, and so many in a hundred of those that it does not declare unsupported, may a
-subject's own calls raise on: a framework has defects of its own; more is the adapter's."""
+"""The cases, and the percentage of supported cases, on which a subject's own calls may raise.
+
+A framework has defects of its own; more exceptions than these come from the adapter.
+"""
 
 _MOST = 3
 """How many reasons are given, the most frequent ones."""
 
 
 class NothingJudged(NamedTuple):
-    """What to say of a campaign, of how many cases, and the first case of the first reason."""
+    """The judgement of such a campaign, its number of cases, and the main reason's first case."""
 
     judgement: Judgement
     cases: int
@@ -34,7 +36,7 @@ class NothingJudged(NamedTuple):
 
 @dataclass
 class _Reasons:
-    """Reasons by what they have in common, how often each came, and the first case of each."""
+    """Reasons by their normalized message, the count of each, and its first case."""
 
     counts: Counter[str] = field(default_factory=Counter)
     firsts: dict[str, tuple[str, Case, Batch]] = field(default_factory=dict)
@@ -44,8 +46,8 @@ class _Reasons:
         self.counts[normalized_message(reason)] += 1
         self.firsts.setdefault(normalized_message(reason), (reason, case, batch))
 
-    def silent(self, name: str, message: str, expected: str) -> NothingJudged:
-        """Return what to say; `message` has room for the most frequent reasons."""
+    def nothing_judged(self, name: str, message: str, expected: str) -> NothingJudged:
+        """Return the judgement; `message` has a place for the most frequent reasons."""
         most = self.counts.most_common(_MOST)
         reasons = "; ".join(f"{times} times: {self.firsts[words][0]}" for words, times in most)
         ((frequent, _),) = self.counts.most_common(1)
@@ -60,14 +62,14 @@ class _Reasons:
 
 @dataclass
 class Applicability:
-    """Why cases were not applicable, what the subject's own calls raised, and how often."""
+    """Why cases were not applicable, and the exceptions of the subject's own calls."""
 
     _unsupported: _Reasons = field(default_factory=_Reasons)
     _faults: _Reasons = field(default_factory=_Reasons)
     _declared: int = 0
 
     def note(self, report: Report, case: Case, batch: Batch) -> None:
-        """Note why the case was not applicable, and what the subject raised of itself."""
+        """Note why the case was not applicable, and an exception of the subject's own calls."""
         if report.unsupported:
             self._unsupported.note(report.unsupported, case, batch)
         if report.fault:
@@ -76,13 +78,13 @@ class Applicability:
             self._declared += 1
 
     def of_all(self, cases: int) -> NothingJudged | None:
-        """Return what there is to say where too few of so many cases came to something."""
+        """Return the judgement if too few of so many cases were judged."""
         if cases and self._unsupported.counts.total() >= cases:
             message = (
                 f"nothing was checked, as none of {cases} cases was applicable; {{}}; "
                 "mend the adapter, or leave out with --kind what the subject does not have"
             )
-            return self._unsupported.silent(
+            return self._unsupported.nothing_judged(
                 "no case was applicable", message, "a case that the subject can do"
             )
         faults = self._faults.counts.total()
@@ -93,7 +95,7 @@ class Applicability:
             f"the subject's own calls raised, saving apart, on {faults} of {tried} cases; {{}}; "
             "mend the adapter, or have it raise Unsupported for what the subject does not have"
         )
-        return self._faults.silent("the subject's own calls raise", message, "no error")
+        return self._faults.nothing_judged("the subject's own calls raise", message, "no error")
 
 
 def _few(faults: int, cases: int) -> bool:
@@ -101,6 +103,6 @@ def _few(faults: int, cases: int) -> bool:
 
 
 def as_errors(tally: Counter[Verdict], cases: int) -> Counter[Verdict]:
-    """Return the tally with so many of its cases as harness errors: those that said least."""
+    """Return the tally with so many of its cases, the least severe ones, as harness errors."""
     verdicts = sorted(tally.elements(), key=SEVERITY.index, reverse=True)
     return Counter([Verdict.HARNESS_ERROR] * cases + verdicts[cases:])

@@ -15,8 +15,9 @@ from saveproof.conformance.campaigns.plan import Batch, Examiner, Plan
 from saveproof.conformance.campaigns.process_failures import END_VERDICTS
 from saveproof.conformance.campaigns.progress import Progress
 from saveproof.conformance.campaigns.shrinking import Shown, reduce
-from saveproof.conformance.campaigns.worker import Question, Report, Reports, Request
+from saveproof.conformance.campaigns.worker import Report, Reports, Request
 from saveproof.conformance.checks import ALL_CHECKS, Judgement
+from saveproof.conformance.execution.runner import Question
 from saveproof.conformance.model_state.contract import Promise
 from saveproof.conformance.model_state.trace import Probe
 from saveproof.reports.findings import Defect
@@ -24,18 +25,18 @@ from saveproof.reports.records import UNEXPECTED, Result, Verdict, worst
 from saveproof.strategies.case import Case
 
 EVERY = dict.fromkeys(Probe, 10) | dict.fromkeys((Probe.SECOND_GENERATION, Probe.UNBUILT), 5)
-"""A probe is made on one example in so many, the first one included; twins are for new defects."""
+"""A probe is made on one example in so many, from the first one; twins are for new defects."""
 
 FINDINGS_A_CHECK = 5
-"""Distinct defects of a check that are reduced; more are counted."""
+"""Distinct defects of a check that are shrunk; more are counted."""
 
 NEED_DETERMINISM = frozenset(check.name for check in ALL_CHECKS if check.needs_determinism)
-"""Checks that ask for a subject that repeats itself."""
+"""Checks that need a subject with equal results in equal runs."""
 
 
 @dataclass(frozen=True)
 class _Sighting:
-    """Where a defect was first seen at its worst, and the batch that will give that case again."""
+    """The first case on which a defect had its worst verdict, and the batch that gives it again."""
 
     first: Shown
     batch: Batch
@@ -45,8 +46,8 @@ class _Sighting:
 class Campaign:
     """A plan being run: tallies by check, defects by key.
 
-    `found` is called with the results so far whenever a new defect turns up, and `examined` is how
-    many cases were asked about.
+    `found` is called with the results so far at each new defect, and `examined` is the number of
+    cases so far.
     """
 
     plan: Plan
@@ -58,71 +59,72 @@ class Campaign:
     _distances: dict[str, float] = field(default_factory=dict)
     _sightings: dict[tuple[str, str], _Sighting] = field(default_factory=dict)
     _reduced: dict[tuple[str, str], Shown] = field(default_factory=dict)
-    _silence: Applicability = field(default_factory=Applicability)
+    _applicability: Applicability = field(default_factory=Applicability)
     _seconds: float = 0.0
 
     def run(self) -> tuple[Result, ...]:
-        """Run the plan and return a result a check that had something to say."""
+        """Run the plan and return a result for each check."""
         run_together([self], Progress(self.plan.path, self.plan.examples, lambda _: None))
         return self.results()
 
     def results(self) -> tuple[Result, ...]:
-        """Return the results as they stand."""
+        """Return the results so far."""
         return tuple(self._result(c.name) for c in self.plan.checks if c.name in self._tallies)
 
     def question(self) -> Question:
-        """Return what to ask about the next case, and count it."""
+        """Return the question on the next case, and count it."""
         wanted = {check.probe for check in self.plan.checks}
         probes = {p for p, every in EVERY.items() if self.examined % every == 0 and p in wanted}
         self.examined += 1
         return self._question(probes)
 
     def ask(self, case: Case, *questions: Question) -> Reports:
-        """Return what there is to say of the case on each path."""
+        """Return the report on the case on each path."""
         plan = self.plan
         return reports(self.examiner, Request(plan.subject, case, questions, plan.timeout))
 
     def book(
         self, report: Report, case: Case, batch: Batch, question: Question, *, together: bool
     ) -> None:
-        """Record what was reported, once each new defect in it has shown again."""
+        """Record the report, after each new defect in it was confirmed."""
         self._seconds += report.seconds
-        self._silence.note(report, case, batch)
+        self._applicability.note(report, case, batch)
         settled = self._settled(report, case, question, together=together)
         for judgement in self._by_check(settled):
             self._book(judgement, case, batch)
 
     @property
     def unexpected(self) -> int:
-        """How many distinct defects were found that make a run fail."""
+        """The number of distinct defects that make a run fail."""
         return sum(
             shown.verdict in UNEXPECTED and not self._known(check, shown.defect)
             for (check, _), shown in self._all_shown()
         )
 
     def finish(self, progress: Progress) -> None:
-        """Note the checks that had nothing to say, or that none had; reduce what was found."""
+        """Note the checks without judgements, and shrink the defects."""
         for check in self.plan.checks:
             self._tallies.setdefault(check.name, Counter({Verdict.NOT_APPLICABLE: self.examined}))
         if worth := list(self._worth_reducing()):
             progress.reducing(len(worth), self.plan.path)
             self._reduce_all(worth)
-        self._book_silence()
+        self._book_too_few()
 
-    def _book_silence(self) -> None:
-        """Book a harness error where the subject could do too little, as those cases' verdict."""
-        silent = self._silence.of_all(self.examined)
-        if silent is None:
+    def _book_too_few(self) -> None:
+        """Record a harness error for cases that the subject could not do, if they are too many."""
+        judged = self._applicability.of_all(self.examined)
+        if judged is None:
             return
-        for judgement in self._by_check(Report((silent.judgement,))):
-            tally = as_errors(self._tallies[judgement.check], silent.cases)
-            self._book(judgement, silent.case, silent.batch)
+        for judgement in self._by_check(Report((judged.judgement,))):
+            tally = as_errors(self._tallies[judgement.check], judged.cases)
+            self._book(judgement, judged.case, judged.batch)
             self._tallies[judgement.check] = tally
 
     def _by_check(self, report: Report) -> Iterator[Judgement]:
-        """Yield the judgements; what is said of a whole case is said of each check that is silent.
+        """Yield the judgements of the plan's checks.
 
-        So it is where the check that speaks of whole cases was not asked for.
+        A judgement by a check that is not in the plan is of the entire case: it goes to each check
+        without a judgement.
         """
         wanted = [check.name for check in self.plan.checks]
         heard = {judgement.check for judgement in report.judgements}
@@ -134,10 +136,10 @@ class Campaign:
                 yield from (replace(judgement, check=check) for check in silent)
 
     def _settled(self, report: Report, case: Case, question: Question, *, together: bool) -> Report:
-        """Return the report, asked for again of this path alone as long as it needs to be.
+        """Return the report, confirmed on this path alone where it has a new defect.
 
-        A new defect may come from what other paths did; and where a check asks for a subject that
-        repeats itself, a twin must show that it does.
+        Another path may have caused a new defect; and where a check needs determinism, a twin must
+        give equal results.
         """
         new = self._new_defects(report)
         doubted = bool(new & NEED_DETERMINISM) and Probe.TWIN not in question.probes
@@ -158,17 +160,17 @@ class Campaign:
         return report
 
     def _new_defects(self, report: Report) -> Set[str]:
-        """Return the checks that show a defect which is not listed, and was never seen so grave."""
+        """Return the checks with a defect that is not known, and new with so severe a verdict."""
         return {
             judgement.check
             for judgement in report.judgements
             if judgement.verdict not in END_VERDICTS.values()
             for defect in judgement.defects
-            if self._is_graver(judgement, defect) and not self._known(judgement.check, defect)
+            if self._is_worse(judgement, defect) and not self._known(judgement.check, defect)
         }
 
-    def _is_graver(self, judgement: Judgement, defect: Defect) -> bool:
-        """Say whether the defect was never seen, or never with so grave a verdict."""
+    def _is_worse(self, judgement: Judgement, defect: Defect) -> bool:
+        """Return whether the defect is new, or new with so severe a verdict."""
         seen = self._sightings.get((judgement.check, defect.key))
         return seen is None or worst((judgement.verdict, seen.first.verdict)) != seen.first.verdict
 
@@ -177,7 +179,7 @@ class Campaign:
         self._promises.setdefault(check, set()).add(judgement.promise)
         if judgement.distance is not None:
             self._distances[check] = max(judgement.distance, self._distances.get(check, 0.0))
-        new = [defect for defect in judgement.defects if self._is_graver(judgement, defect)]
+        new = [defect for defect in judgement.defects if self._is_worse(judgement, defect)]
         for defect in new:
             shown = Shown(case, defect, judgement.verdict)
             self._sightings[check, defect.key] = _Sighting(shown, batch)
@@ -186,7 +188,7 @@ class Campaign:
             self.found(self.results())
 
     def _verdict(self, judgement: Judgement) -> Verdict:
-        """Return known where every defect is listed, whatever the promise and however it ended."""
+        """Return known where every defect is a known issue."""
         known = [self._known(judgement.check, defect) for defect in judgement.defects]
         return Verdict.KNOWN if known and all(known) else judgement.verdict
 
@@ -197,13 +199,13 @@ class Campaign:
         return next((issue.statement for issue in issues if issue is not None), "")
 
     def _reduce_all(self, worth: Sequence[tuple[str, str]]) -> None:
-        """Reduce the failures, then the gaps in a quarter of the time; known issues are small."""
+        """Shrink the failures, then the gaps in a quarter of the time."""
         gaps = [at for at in worth if self._shown(*at).verdict is Verdict.GAP]
         self._reduce_each([at for at in worth if at not in gaps], self.plan.shrink_seconds)
         self._reduce_each(gaps, self.plan.shrink_seconds / 4)
 
     def _reduce_each(self, worth: Sequence[tuple[str, str]], seconds: float) -> None:
-        """Reduce the defects in turn, each in a fair share of the time that is left."""
+        """Shrink the defects in turn, each in an equal share of the remaining time."""
         end = time.monotonic() + seconds
         for index, (check, key) in enumerate(worth):
             now = time.monotonic()
@@ -237,14 +239,14 @@ class Campaign:
         def keep(shown: Shown) -> None:
             before = self._shown(check, key)
             if before.milder(shown):
-                self._tallies[check][shown.verdict] += 1  # no example was so grave
+                self._tallies[check][shown.verdict] += 1  # no example was so severe
             if not shown.milder(before):
                 self._reduced[check, key] = shown
 
         reduce(self.plan, sighting.batch, sighting.first, shows, keep, deadline=deadline)
 
     def _shown(self, check: str, key: str) -> Shown:
-        """Return the smallest case so far of those on which the defect is gravest."""
+        """Return the smallest case so far with the defect's worst verdict."""
         return self._reduced.get((check, key), self._sightings[check, key].first)
 
     def _all_shown(self) -> Iterator[tuple[tuple[str, str], Shown]]:
@@ -271,7 +273,7 @@ class Campaign:
 
 
 def run_together(campaigns: Sequence[Campaign], progress: Progress) -> None:
-    """Run campaigns that differ in their save paths alone: a case is brought up once for all."""
+    """Run campaigns that differ in their save paths alone, with one model a case for all."""
     plan = campaigns[0].plan
     seconds = None if plan.seconds is None else plan.seconds * len(campaigns)
     for batch in plan.batches(seconds=seconds):
@@ -300,7 +302,7 @@ def _exploring(
 def _by_case(
     campaigns: Sequence[Campaign], generated: Case
 ) -> Iterator[tuple[Case, Sequence[Campaign]]]:
-    """Yield the case as it is examined, with the campaigns that examine it so."""
+    """Yield each form of the case, with the campaigns that examine it."""
     own = [(campaign.plan.own(generated), campaign) for campaign in campaigns]
     for case in {case.id: case for case, _ in own}.values():
         yield case, [campaign for other, campaign in own if other.id == case.id]

@@ -1,4 +1,4 @@
-"""Asking a child process for reports, and what to report where it gives no answer."""
+"""Requests to a child process, and the reports where it gives no answer."""
 
 import time
 from collections.abc import Iterator
@@ -15,22 +15,21 @@ from saveproof.conformance.campaigns.process_failures import (
 )
 from saveproof.conformance.campaigns.worker import Report, Reports, Request
 from saveproof.conformance.processes import wire
-from saveproof.conformance.processes.endings import IsolationError, TimedOut, asked_again
+from saveproof.conformance.processes.endings import Ending, NoAnswer, asked_again
 from saveproof.reports.records import Verdict
 
 
 def reports(examiner: Examiner, request: Request) -> Reports:
-    """Return what there is to say of each path; of a case that can't be had, that it can't.
+    """Return a report for each path; for a case that can't be built, the reason.
 
-    Where the process was ended from outside, it is asked once more. Where it gives no answer on
-    several paths, it is asked about each by itself; they have
-    the time of one together, so that a hang is not waited for as often as there are paths.
+    A process that was ended from outside is asked once more. After no answer on several paths, it
+    is asked about each path by itself.
     """
     start = time.monotonic()
     try:
         message, seconds = wire.encode(request), _limit(request)
         answer = asked_again(lambda: examiner.call(message, seconds=seconds))
-    except IsolationError as error:
+    except NoAnswer as error:
         if len(request.questions) > 1:
             return tuple(_one_by_one(examiner, request, error))
         return (Report((process_failure(error),), seconds=time.monotonic() - start),)
@@ -38,7 +37,7 @@ def reports(examiner: Examiner, request: Request) -> Reports:
 
 
 def confirmed(seen: Report, alone: Report) -> Report:
-    """Return the report on the path by itself; a defect that it doesn't show is no defect of it."""
+    """Return the report on the path by itself; a defect that does not show again is unstable."""
     shown = {j.check for j in seen.judgements if j.defects or j.verdict is Verdict.UNSTABLE}
     reason = "the subject does not repeat itself: a defect was seen once, and not again"
     judgements = tuple(
@@ -51,7 +50,7 @@ def confirmed(seen: Report, alone: Report) -> Report:
 
 
 def _limit(request: Request) -> float:
-    """Return the seconds that an answer may take: another process has as many as the first."""
+    """Return the seconds for an answer: those of the process and of a load in another."""
     return 2 * request.seconds
 
 
@@ -61,13 +60,13 @@ def _with_reason(report: Report) -> Report:
     return replace(report, judgements=(on_carrier(Verdict.NOT_APPLICABLE, report.unsupported),))
 
 
-def _one_by_one(examiner: Examiner, request: Request, error: IsolationError) -> Iterator[Report]:
-    """Yield reports on each path alone; what then comes on none of them is unstable on all.
+def _one_by_one(examiner: Examiner, request: Request, error: NoAnswer) -> Iterator[Report]:
+    """Yield reports on each path alone; an end that shows on none of them is unstable on all.
 
-    What hangs again while the model is brought up, without any path, is not asked for on each.
-    Paths that alone take half of the time in all may need all of it together: that is no hang.
+    A model that hangs again in its building and training, without a path, is not tried on each.
+    If the paths one by one take half of the time, all together may need all of it without a hang.
     """
-    hung = isinstance(error, TimedOut) and _hung_without_a_path(examiner, request)
+    hung = error.ending is Ending.TIMED_OUT and _hung_without_a_path(examiner, request)
     if hung:
         yield from hung * len(request.questions)
         return
@@ -77,7 +76,7 @@ def _one_by_one(examiner: Examiner, request: Request, error: IsolationError) -> 
         for report in reports(examiner, with_fields(request, questions=(question,)))
     ]
     ended = {judgement.verdict for report in alone for judgement in report.judgements}
-    slow = isinstance(error, TimedOut) and sum(r.seconds for r in alone) >= _limit(request) / 2
+    slow = error.ending is Ending.TIMED_OUT and sum(r.seconds for r in alone) >= _limit(request) / 2
     if slow or ended.intersection(END_VERDICTS.values()):
         yield from alone
         return
@@ -90,6 +89,6 @@ def _one_by_one(examiner: Examiner, request: Request, error: IsolationError) -> 
 
 
 def _hung_without_a_path(examiner: Examiner, request: Request) -> Reports:
-    """Return what is said of a model that can't be brought up in time; nothing of another."""
+    """Return the time-out of a model that can't be built and trained in time, or nothing."""
     without = reports(examiner, with_fields(request, questions=()))
     return tuple(r for r in without for j in r.judgements if j.verdict is Verdict.TIMEOUT)

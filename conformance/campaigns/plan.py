@@ -1,4 +1,4 @@
-"""Plans of campaigns: what to run, how much of it, and who examines the cases."""
+"""Plans of campaigns: the subject, save path and cases, and the batches of examples."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,31 +22,30 @@ BATCH = 100
 SIZE_OF_A_TIMED_BATCH = 10
 
 SIDE_BY_SIDE = 5
-"""Save paths that share what is brought up, and with it a worker: more would leave workers idle."""
+"""Save paths that share a model and a worker; more would leave other workers idle."""
 
 
 class Batch(NamedTuple):
-    """So many examples of one seed."""
+    """A number of examples of one seed."""
 
     number: int
     size: int
 
 
 def side_by_side(paths: Sequence[Named]) -> list[Mapping[str, Named]]:
-    """Return the paths by name, in sets that share what is brought up."""
+    """Return the paths by name, in sets that share a model."""
     starts = range(0, len(paths), SIDE_BY_SIDE)
     return [{path.name: path for path in paths[at : at + SIDE_BY_SIDE]} for at in starts]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run: one subject, one save path, one kind of model, and for how long.
+    """One subject, save path and kind of model to run, and the limits.
 
-    `examples` is a number of cases; with `seconds`, batches are run until the time is up instead.
-    `timeout` bounds one example, and again where another process loads what it has saved;
-    `shrink_seconds` the reduction of all defects together. `places` are the subjects and save paths
-    whose known issues count; without them, the plan's own. Where it `hops`, a case's model may go
-    through the path before its history ends.
+    `examples` is the number of cases; with `seconds`, batches are run until the time is up instead.
+    `timeout` bounds one example, and once more its load in another process; `shrink_seconds` bounds
+    the shrinking of all defects. `places` are the subjects and save paths whose known issues apply;
+    without them, the plan's own. With `hops`, a history may save and load the model on the way.
     """
 
     subject: str
@@ -63,7 +62,7 @@ class Plan:
     hops: bool = False
 
     def own(self, case: Case) -> Case:
-        """Return a generated case as it is examined through the plan's path."""
+        """Return the generated case for the plan's path."""
         return case.through(self.path, hops=self.hops)
 
     def batches(self, *, seconds: float | None) -> Iterator[Batch]:
@@ -79,10 +78,10 @@ class Plan:
                 return
 
     def generate(self, batch: Batch, test: Callable[[Case], None], *phases: Phase) -> None:
-        """Call the test with the batch's cases, always the same; with `Phase.shrink`, reduce.
+        """Call the test with the batch's cases, always the same; with `Phase.shrink`, shrink.
 
         Raises:
-            NotWritten: the test could not write down what it has found.
+            NotWritten: the test could not write its findings to a file.
         """
         profile = settings(
             max_examples=batch.size,
@@ -95,14 +94,14 @@ class Plan:
             print_blob=False,
         )
 
-        def told(case: Case) -> None:
+        def checked(case: Case) -> None:
             try:
                 test(case)
             except NotWritten as error:
                 raise _Unwritten(error) from error
 
         try:
-            seed(self.seed + batch.number)(profile(given(self.cases)(told)))()
+            seed(self.seed + batch.number)(profile(given(self.cases)(checked)))()
         except _Unwritten as unwritten:
             raise unwritten.error from None
 
@@ -122,5 +121,5 @@ class Examiner(Protocol):
         """Return the encoded report on an encoded request.
 
         Raises:
-            Crashed, TimedOut, Failed: there is none.
+            NoAnswer: there is none.
         """

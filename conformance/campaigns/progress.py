@@ -1,16 +1,16 @@
-"""Progress: a line now and then on how far a run has come, from whichever process is at it."""
+"""Progress: a line on the state of a run every few seconds."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 EVERY = 20.0
-"""Seconds between two lines of one set of campaigns: fewer for a log, enough for a person."""
+"""Seconds between two lines of one set of campaigns."""
 
 
 @dataclass
 class Progress:
-    """Counts cases, and tells of them: `total` is how many there will be, if that is known."""
+    """Counts cases and reports them; `total` is their final number, if it is known."""
 
     what: str
     total: int | None
@@ -23,11 +23,11 @@ class Progress:
         self._told = self.clock()
 
     def reducing(self, defects: int, path: str) -> None:
-        """Tell that defects are being reduced, which takes as long as it may."""
+        """Report that defects are being reduced."""
         self.tell(f"{self.what}: reducing {defects} of {path}")
 
     def case_done(self, findings: Callable[[], int]) -> None:
-        """Note that a case is done; tell of it and of the findings if nothing was told for long."""
+        """Count a case, and report the cases and findings if the last report is long ago."""
         self._count += 1
         now = self.clock()
         if now - self._told >= EVERY:

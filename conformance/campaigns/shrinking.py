@@ -1,4 +1,4 @@
-"""Reduction: the smallest case to show a defect that Hypothesis finds in the time that it has."""
+"""Shrinking: the smallest case of a defect that Hypothesis finds in the given time."""
 
 import time
 from collections.abc import Callable
@@ -16,10 +16,10 @@ from saveproof.strategies.drawing import drawing
 
 
 class Shown(NamedTuple):
-    """A case, the defect as it shows on it, and how grave it is there.
+    """A case, with its defect and verdict.
 
-    One defect may break a document's promise on one case and leave a gap on another, where the
-    sentence rests on state that no document promises.
+    One defect may break a document's promise on one case and be a gap on another, where the check
+    depends on state that no document promises.
     """
 
     case: Case
@@ -27,7 +27,7 @@ class Shown(NamedTuple):
     verdict: Verdict
 
     def finding(self, *, known: str) -> Finding:
-        """Return it as a run records it; `known` is why it is expected, if it is."""
+        """Return the finding for the run's record; `known` is the reason if it is expected."""
         return Finding(
             self.defect,
             case_id=self.case.id,
@@ -38,7 +38,7 @@ class Shown(NamedTuple):
         )
 
     def milder(self, other: "Shown") -> bool:
-        """Say whether the defect is less grave here than on the other case."""
+        """Return whether the defect is less severe here than on the other case."""
         return SEVERITY.index(self.verdict) > SEVERITY.index(other.verdict)
 
 
@@ -61,7 +61,7 @@ def reduce(
 ) -> None:
     """Run the batch again, raising on this defect alone, so that Hypothesis reduces it.
 
-    `shows` says how the defect shows on a case, if it does; `keep` is called with each smaller
+    `shows` returns the defect as a case shows it, if it does; `keep` is called with each smaller
     case, so that an interrupt loses none. `deadline` is of `time.monotonic`.
     """
     seen: dict[str, Shown | None] = {first.case.id: first}

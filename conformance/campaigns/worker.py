@@ -1,4 +1,4 @@
-"""One case through save paths, run and judged: what a child process is asked for."""
+"""Runs and judges one case on save paths, in a child process."""
 
 import gc
 import tempfile
@@ -12,15 +12,15 @@ import msgspec
 
 from saveproof.conformance import campaigns, checks, execution, model_state, processes
 from saveproof.conformance.campaigns.process_failures import CARRIER, other_process_failure
-from saveproof.conformance.checks import ALL_CHECKS, Check, Judgement, judge
+from saveproof.conformance.checks import Check, Judgement, judge
 from saveproof.conformance.execution import integrity
-from saveproof.conformance.execution.runner import Asked, record, resume
-from saveproof.conformance.execution.stages import Stages, SubjectRaised, UndeclaredError, stage
+from saveproof.conformance.execution.runner import Question, path_of, record, resume
+from saveproof.conformance.execution.stages import Stages, SubjectRaised, raised_at
 from saveproof.conformance.families import subjects
-from saveproof.conformance.model_state.subject import Offering, SavePath, Subject, Unsupported
-from saveproof.conformance.model_state.trace import OtherProcess, Probe, Raised, Stage, Trace
+from saveproof.conformance.model_state.subject import SavePath, Subject, Unsupported
+from saveproof.conformance.model_state.trace import OtherProcess, Stage, Trace
 from saveproof.conformance.processes import wire
-from saveproof.conformance.processes.endings import Crashed, IsolationError, TimedOut, asked_again
+from saveproof.conformance.processes.endings import NoAnswer, asked_again
 from saveproof.conformance.processes.isolation import Child
 from saveproof.strategies.case import Case
 
@@ -28,25 +28,13 @@ EXAMINE = "saveproof.conformance.campaigns.worker:examine"
 RELOAD = "saveproof.conformance.campaigns.worker:reload"
 
 JUDGES = (campaigns, checks, execution, model_state, processes)
-"""The packages that a verdict rests on: a subject must leave them as they are."""
-
-
-class UnknownPath(LookupError):
-    """The subject has no save path of that name."""
-
-
-class Question(msgspec.Struct, frozen=True):
-    """What is asked of a save path: `checks` names those to judge by."""
-
-    path: str
-    checks: frozenset[str]
-    probes: frozenset[Probe] = frozenset()
+"""The packages that decide a verdict: a subject must not change them."""
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What to examine, on which paths; `seconds` bounds each load in another process.
+    """A case to examine, and the questions; `seconds` bounds each load in another process.
 
-    Without a question the model is brought up, and that is all.
+    Without a question, the model is only built and trained.
     """
 
     subject: str
@@ -56,7 +44,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Reload(msgspec.Struct, frozen=True):
-    """What another process is told: load this source of this subject's path and live on."""
+    """A request to load a source of a path in another process, and to train the model."""
 
     subject: str
     path: str
@@ -65,18 +53,10 @@ class Reload(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class Reloaded:
-    """What another process answers: what it has seen, or what was raised there."""
-
-    seen: OtherProcess | None = None
-    raised: Raised | None = None
-
-
-@dataclass(frozen=True)
 class Report:
-    """What the checks said; `unsupported` is why there was nothing to say.
+    """The judgements of a case on one path; `unsupported` is the reason if there are none.
 
-    `fault` is what the subject's own calls raised, saving apart, without declaring it unsupported.
+    `fault` is an undeclared exception of the subject's own calls other than saving and loading.
     """
 
     judgements: tuple[Judgement, ...]
@@ -97,46 +77,37 @@ def examine(message: bytes) -> bytes:
         integrity.check()
         return answer
     finally:
-        _keep_what_is_loaded()
+        _freeze_loaded_objects()
 
 
 def _examined(request: Request) -> Reports:
-    subject = _subject(request.subject)
-    checks = [_checks(question) for question in request.questions]
-    asked = [
-        Asked(path_of(subject, question.path), question.probes, any(c.trains_on for c in named))
-        for question, named in zip(request.questions, checks, strict=True)
-    ]
+    subject, questions = _subject(request.subject), request.questions
     with tempfile.TemporaryDirectory(prefix="saveproof-") as folder:
-        ended: dict[str, IsolationError] = {}
+        ended: dict[str, NoAnswer] = {}
         reload = partial(_reloaded, request, ended)
         try:
-            if not asked:
-                return _brought_up(subject, request.case, Path(folder))
-            seen = record(subject, request.case, asked, Path(folder), reload=reload)
+            if not questions:
+                return _built_and_trained(subject, request.case, Path(folder))
+            seen = record(subject, request.case, questions, Path(folder), reload=reload)
         except Unsupported as unsupported:
-            return (_excused(unsupported),) * len(asked)
+            return (_unsupported_report(unsupported),) * len(questions)
     return tuple(
-        _report(one, named, ended.get(question.path))
-        for one, named, question in zip(seen, checks, request.questions, strict=True)
+        _report(one, question.judges, ended.get(question.path))
+        for one, question in zip(seen, questions, strict=True)
     )
 
 
-def _brought_up(subject: Subject, case: Case, folder: Path) -> Reports:
-    """Bring the model up as for any path; there is nothing to say of it."""
+def _built_and_trained(subject: Subject, case: Case, folder: Path) -> Reports:
+    """Build and train the model; return no report."""
     with suppress(SubjectRaised):
         Stages(subject, subject.paths()[0], case, folder).original()
     return ()
 
 
-def _checks(question: Question) -> list[Check]:
-    return [check for check in ALL_CHECKS if check.name in question.checks]
-
-
 def _reloaded(
-    request: Request, ended: dict[str, IsolationError], path: SavePath, source: Path
+    request: Request, ended: dict[str, NoAnswer], path: SavePath, source: Path
 ) -> OtherProcess | None:
-    """Have another process load the source; where that ends, note by the path how it did.
+    """Load the source in another process; if that ends, note the error by the path's name.
 
     Raises:
         SubjectRaised: the subject raised there.
@@ -145,21 +116,18 @@ def _reloaded(
     try:
         message = msgspec.json.encode(order)
         answer = asked_again(lambda: _other_process().call(message, seconds=request.seconds))
-    except (Crashed, TimedOut) as error:
+    except NoAnswer as error:
+        if not error.ended:
+            raise SubjectRaised(raised_at(Stage.ANOTHER_PROCESS, error.fault)) from None
         ended[path.name] = error
         return None
-    reloaded = wire.decode(answer, Reloaded)
-    if reloaded.raised is not None:
-        raise SubjectRaised(reloaded.raised)
-    return reloaded.seen
+    return wire.decode(answer, OtherProcess)
 
 
-def _report(
-    seen: Trace | Unsupported, checks: Sequence[Check], ended: IsolationError | None
-) -> Report:
-    """Return what the checks say, and first how the other process ended, if it did."""
+def _report(seen: Trace | Unsupported, checks: Sequence[Check], ended: NoAnswer | None) -> Report:
+    """Return the judgements, first that of the other process's end, if it ended."""
     if isinstance(seen, Unsupported):
-        return _excused(seen)
+        return _unsupported_report(seen)
     judgements = tuple(judge(seen, checks))
     if ended is not None:
         others = (judgement for judgement in judgements if judgement.check != CARRIER)
@@ -167,44 +135,27 @@ def _report(
     return Report(judgements, seconds=seen.seconds, fault=seen.fault)
 
 
-def _excused(unsupported: Unsupported) -> Report:
+def _unsupported_report(unsupported: Unsupported) -> Report:
     reason = str(unsupported) or "Unsupported, without a reason"
-    return Report((), reason, fault=reason if isinstance(unsupported, UndeclaredError) else "")
+    return Report((), reason, fault="" if unsupported.declared else reason)
 
 
 def reload(message: bytes) -> bytes:
-    """Load a source that another process wrote, and live on; return what came of it, encoded."""
+    """Load a source that another process wrote, and train the model; return the encoded record.
+
+    An exception here is the subject's, and becomes the answer to the process that asked.
+    """
     request = msgspec.json.decode(message, type=Reload)
-    try:
-        with stage(Stage.ANOTHER_PROCESS):
-            return wire.encode(Reloaded(_resumed(request)))
-    except SubjectRaised as halted:
-        return wire.encode(Reloaded(raised=halted.raised))
-
-
-def _resumed(request: Reload) -> OtherProcess:
     subject = _subject(request.subject)
     path = path_of(subject, request.path)
-    return resume(subject, path, request.case, Path(request.source))
-
-
-def path_of(subject: Offering, name: str) -> SavePath:
-    """Return the subject's save path of that name.
-
-    Raises:
-        UnknownPath: it has none; the message lists those it has.
-    """
-    paths = {path.name: path for path in subject.paths()}
-    if name not in paths:
-        raise UnknownPath(f"{subject.name} has no save path {name!r}; it has {sorted(paths)}")
-    return paths[name]
+    return wire.encode(resume(subject, path, request.case, Path(request.source)))
 
 
 @cache
-def _keep_what_is_loaded() -> None:
-    """Have the garbage collector pass over what the first case has loaded, and come less often.
+def _freeze_loaded_objects() -> None:
+    """Exclude the objects that the first case has loaded from garbage collection, and collect less.
 
-    A framework is hundreds of thousands of objects that stay; to walk them for the garbage of
+    A framework has hundreds of thousands of permanent objects. To walk them for the garbage of
     each model took up to 13 % of an example.
     """
     gc.collect()

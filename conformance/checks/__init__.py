@@ -4,13 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from saveproof.conformance.checks.behaviour import BEHAVIOUR_CHECKS
-from saveproof.conformance.checks.check import (
-    Check,
-    NotApplicable,
-    Outcome,
-    Refused,
-    Vacuous,
-)
+from saveproof.conformance.checks.check import Check, Outcome, Unjudged
 from saveproof.conformance.checks.conduct import CONDUCT_CHECKS
 from saveproof.conformance.checks.facets import FACET_CHECKS
 from saveproof.conformance.checks.handling import HANDLING_CHECKS
@@ -19,23 +13,14 @@ from saveproof.conformance.model_state.trace import Trace
 from saveproof.reports.findings import Defect
 from saveproof.reports.records import Verdict
 
-__all__ = [
-    "ALL_CHECKS",
-    "Check",
-    "Judgement",
-    "NotApplicable",
-    "Refused",
-    "Vacuous",
-    "checks_for",
-    "judge",
-]
+__all__ = ["ALL_CHECKS", "Check", "Judgement", "checks_for", "judge"]
 
 ALL_CHECKS: tuple[Check, ...] = BEHAVIOUR_CHECKS + FACET_CHECKS + HANDLING_CHECKS + CONDUCT_CHECKS
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one check says of one trace; `distance` is how far apart what it compares was."""
+    """One check's verdict on one trace; `distance` is the greatest difference."""
 
     check: str
     promise: Promise
@@ -46,12 +31,12 @@ class Judgement:
 
 
 def checks_for(contract: Contract) -> tuple[Check, ...]:
-    """Return the checks that some case could hold against the contract."""
+    """Return the checks that apply to some case under the contract."""
     return tuple(c for c in ALL_CHECKS if contract.speaks_of(c.facets))
 
 
 def judge(trace: Trace, checks: Sequence[Check] = ALL_CHECKS) -> Iterator[Judgement]:
-    """Yield what each check says of the trace; a check that does not apply says nothing."""
+    """Yield the judgement of each check that applies to the trace."""
     for check in checks:
         promise = check.promise(trace)
         if promise is None or (check.probe is not None and check.probe not in trace.probes):
@@ -60,13 +45,8 @@ def judge(trace: Trace, checks: Sequence[Check] = ALL_CHECKS) -> Iterator[Judgem
 
 
 def _judgement(trace: Trace, check: Check, promise: Promise, seen: Outcome) -> Judgement:
-    match seen:
-        case NotApplicable(reason):
-            return Judgement(check.name, promise, Verdict.NOT_APPLICABLE, reason=reason)
-        case Vacuous(reason):
-            return Judgement(check.name, promise, Verdict.VACUOUS, reason=reason)
-        case Refused(message):
-            return Judgement(check.name, promise, Verdict.REFUSED, reason=message)
+    if isinstance(seen, Unjudged):
+        return Judgement(check.name, promise, seen.verdict, reason=seen.reason)
     defects = tuple(seen)
     if not defects:
         return Judgement(check.name, promise, Verdict.PASS)

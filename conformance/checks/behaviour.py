@@ -1,4 +1,4 @@
-"""Checks of what the model does: its outputs, its first loss after a load, the training on."""
+"""Checks of the model's behaviour: outputs, first loss after a load, further training."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -7,11 +7,12 @@ from msgspec.structs import replace
 
 from saveproof.conformance.checks.check import (
     Check,
-    NotApplicable,
     Outcome,
-    Vacuous,
+    Unjudged,
     frozen_since_compile,
+    not_applicable,
     raised_defect,
+    vacuous,
 )
 from saveproof.conformance.checks.facets import inventory_defects, untrained
 from saveproof.conformance.model_state.contract import Exactness, Facet, Promise
@@ -45,56 +46,56 @@ ORIGINS = (
     *(Facet.SLOTS, Facet.ITERATION, Facet.LEARNING_RATE, Facet.OPTIMIZER, Facet.COMPILE),
     *(Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.RNG, Facet.RECURRENT, Facet.ARGUMENTS),
 )
-"""What training on rests on; the first one that the load lost is the origin of what diverges."""
+"""Facets that training uses; the first one that the load lost is the origin of a divergence."""
 
 FORWARD_ORIGINS = (Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.RECURRENT, Facet.ARGUMENTS)
 LOSS_ORIGINS = (Facet.COMPILE, Facet.RNG, *FORWARD_ORIGINS)
-"""The same for outputs, and for a loss: it is computed before the optimizer's update."""
+"""The same for outputs, and for a loss, which is computed before the optimizer's update."""
 
 
 def outputs_survive(trace: Trace) -> Outcome:
-    """Hold the loaded model's outputs against the original's, on the probe inputs."""
+    """Compare the loaded model's outputs with the original's, on the probe inputs."""
     trajectories = _trajectories(trace)
-    if isinstance(trajectories, NotApplicable):
+    if isinstance(trajectories, Unjudged):
         return trajectories
     original, resumed = trajectories
     if not original.outputs:
-        return NotApplicable("the original itself gives no outputs")
+        return not_applicable("the original itself gives no outputs")
     found = tuple(output_defects(original, resumed, trace.exactness))
     if not found and untrained(trace, Facet.WEIGHTS, Facet.NON_TRAINABLE):
-        return Vacuous("training left the weights as they were: fresh ones give equal outputs")
+        return vacuous("training left the weights as they were: fresh ones give equal outputs")
     if not found and original.is_constant:
-        return Vacuous("the outputs are the same for every row: they hang on no input")
+        return vacuous("the outputs are the same for every row: they depend on no input")
     origin = _origin(trace, FORWARD_ORIGINS) if found else None
     return tuple(replace(defect, origin=origin) for defect in found)
 
 
 def first_batch_loss_is_identical(trace: Trace) -> Outcome:
-    """Hold the first loss after the load against the original's: the guide's assertion."""
+    """Compare the first loss after the load with the original's: the guide's assertion."""
     trajectories = _trajectories(trace)
-    if isinstance(trajectories, NotApplicable):
+    if isinstance(trajectories, Unjudged):
         return trajectories
     original, resumed = trajectories
     if not original.steps:
-        return NotApplicable("the original raised in its first step")
+        return not_applicable("the original raised in its first step")
     if not resumed.steps:
         return (_raised(resumed),)
     found = _firsts(_log_defects(0, original.steps[0], resumed.steps[0], trace.exactness))
     if not found and untrained(trace, Facet.WEIGHTS, Facet.NON_TRAINABLE):
-        return Vacuous("training left the weights as they were: fresh ones give an equal loss")
+        return vacuous("training left the weights as they were: fresh ones give an equal loss")
     if not found and trace.logs_are_alike:
-        return Vacuous("every step logs the same, whatever the rows and the weights are")
+        return vacuous("every step logs the same, whatever the rows and the weights are")
     return tuple(_explained(trace, defect, LOSS_ORIGINS) for defect in found)
 
 
 def resume_trajectory_is_identical(trace: Trace) -> Outcome:
-    """Hold the training after the load against the original's, step by step, state included."""
+    """Compare the training after the load with the original's, step by step, state included."""
     trajectories = _trajectories(trace)
-    if isinstance(trajectories, NotApplicable):
+    if isinstance(trajectories, Unjudged):
         return trajectories
     original, resumed = trajectories
     if original.raised is not None:
-        return NotApplicable("the original itself can't train on")
+        return not_applicable("the original itself can't train on")
     found = _firsts(trajectory_defects(original, resumed, trace.exactness))
     if found:
         return tuple(
@@ -103,7 +104,7 @@ def resume_trajectory_is_identical(trace: Trace) -> Outcome:
     if trace.before is None or same(
         trace.before[Facet.WEIGHTS], original.steps[-1].snapshot[Facet.WEIGHTS]
     ):
-        return Vacuous("training on moves no weight: a lost optimizer makes no difference")
+        return vacuous("training on moves no weight: a lost optimizer makes no difference")
     return ()
 
 
@@ -112,7 +113,7 @@ def trajectory_defects(
 ) -> Iterator[Defect]:
     """Yield where the second trajectory diverges from the first, the first step and variable first.
 
-    Where both end in an error, that is no difference.
+    Two trajectories that both end in an error do not differ.
     """
     for index, (one, other) in enumerate(zip(original.steps, resumed.steps, strict=False)):
         yield from _log_defects(index, one, other, exactness)
@@ -139,7 +140,7 @@ def output_defects(
 
 
 def near(one: np.ndarray, other: np.ndarray, exactness: Exactness) -> bool:
-    """Say whether two arrays are as near as the contract asks; without tolerance, to the byte."""
+    """Return whether two arrays are equal within the contract's tolerance, or to the byte."""
     if equal_arrays((one,), (other,)):
         return True
     if exactness.rtol == exactness.atol == 0.0 or one.shape != other.shape:
@@ -149,9 +150,9 @@ def near(one: np.ndarray, other: np.ndarray, exactness: Exactness) -> bool:
 
 
 def _origin(trace: Trace, facets: Sequence[Facet]) -> Defect | None:
-    """Return the first state that the load lost already: what differs later follows from it.
+    """Return the first state that the load lost, which explains later differences.
 
-    Flags are left out: a nested model's own, which is lost often, does not bear on training.
+    Flags are left out: a nested model's own flag is lost often and does not affect training.
     """
     before, loaded = trace.before, trace.loaded
     if before is None or loaded is None:
@@ -167,7 +168,7 @@ def _origin(trace: Trace, facets: Sequence[Facet]) -> Defect | None:
 
 
 def _firsts(defects: Iterator[Defect]) -> tuple[Defect, ...]:
-    """Return the first defect; where it is of a log's names, the first other one beside it."""
+    """Return the first defect, and after defects of log names the first of another kind too."""
     firsts: dict[bool, Defect] = {}
     for defect in defects:
         of_names = defect.kind is DefectKind.LOG_NAMES
@@ -180,9 +181,9 @@ def _firsts(defects: Iterator[Defect]) -> tuple[Defect, ...]:
 def _explained(
     trace: Trace, defect: Defect, origins: Sequence[Facet], *, steps: bool = False
 ) -> Defect:
-    """Return the defect with its origin; where there is none, with what sets the case apart.
+    """Return the defect with its origin, or without one with the special settings of the case.
 
-    Names of logs follow from compiling alone; `steps` says that the optimizer's bear on the rest.
+    Names of logs depend on compiling alone; with `steps`, the optimizer is among the settings.
     """
     if defect.kind is DefectKind.LOG_NAMES:
         return replace(defect, origin=_origin(trace, (Facet.COMPILE,)))
@@ -198,9 +199,9 @@ def _explained(
     )
 
 
-def _trajectories(trace: Trace) -> tuple[Trajectory, Trajectory] | NotApplicable:
+def _trajectories(trace: Trace) -> tuple[Trajectory, Trajectory] | Unjudged:
     if trace.original is None or trace.resumed is None:
-        return NotApplicable("there is no loaded model to look at")
+        return not_applicable("there is no loaded model to compare")
     return trace.original, trace.resumed
 
 
@@ -249,14 +250,14 @@ def _within(one: Snapshot, other: Snapshot, facet: Facet, name: str, exactness: 
 
 
 def forward_facets(trace: Trace) -> tuple[Facet, ...]:
-    """Return the facets that outputs rest on, for this case."""
+    """Return the facets that outputs depend on, for this case."""
     return FORWARD + ((Facet.RECURRENT,) if trace.case.is_stateful else ())
 
 
 def loss_facets(trace: Trace) -> tuple[Facet, ...]:
-    """Return the facets that a training loss rests on, for this case.
+    """Return the facets that a training loss depends on, for this case.
 
-    Where the contract does not speak of compile settings, the harness compiles.
+    The harness compiles the model if the contract does not cover compile settings.
     """
     compiled = (Facet.COMPILE,) if trace.contract.file_promise(Facet.COMPILE) else ()
     random = (Facet.RNG,) if trace.case.is_stochastic else ()
@@ -270,7 +271,7 @@ def _trajectory_promise(trace: Trace) -> Promise | None:
 BEHAVIOUR_CHECKS = (
     Check(
         "outputs_survive",
-        "The model that comes back gives the outputs of the model that was saved.",
+        "The loaded model gives the same outputs as the saved model.",
         FORWARD,
         promise=lambda trace: trace.contract.promise(*forward_facets(trace)),
         find=outputs_survive,
@@ -278,7 +279,7 @@ BEHAVIOUR_CHECKS = (
     ),
     Check(
         "first_batch_loss_is_identical",
-        "The first training loss after the load is that of the model that was saved.",
+        "The first training loss after the load equals that of the saved model.",
         FORWARD,
         promise=lambda trace: trace.contract.promise(*loss_facets(trace)),
         find=first_batch_loss_is_identical,
@@ -287,8 +288,8 @@ BEHAVIOUR_CHECKS = (
     ),
     Check(
         "resume_trajectory_is_identical",
-        "Training on after the load gives the losses, weights and optimizer state "
-        "of training on without the save.",
+        "Training after the load gives the same losses, weights and optimizer state as "
+        "training without the save.",
         (*FORWARD, Facet.COMPILE, *RESUMED),
         promise=_trajectory_promise,
         find=resume_trajectory_is_identical,

@@ -1,4 +1,4 @@
-"""What a check is: one sentence that must hold, the facets it needs, and a pure function."""
+"""The form of a check: one statement, the facets that it needs, and a pure function of a trace."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -7,43 +7,31 @@ from dataclasses import dataclass
 from saveproof.conformance.model_state.contract import Facet, Promise
 from saveproof.conformance.model_state.trace import Probe, Raised, Trace
 from saveproof.reports.findings import Defect, DefectKind, Difference
+from saveproof.reports.records import Verdict
 
 _TRACED = re.compile(r"^\s*\w+(?:Error|Exception): (.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Vacuous:
-    """The comparison could not have failed on this case."""
+class Unjudged:
+    """A verdict that is neither a pass nor a defect: vacuous, refused or not applicable."""
 
+    verdict: Verdict
     reason: str
 
 
-@dataclass(frozen=True)
-class Refused:
-    """The subject said clearly that it can't, where its contract has it say so."""
-
-    message: str
-
-
-@dataclass(frozen=True)
-class NotApplicable:
-    """The trace holds nothing that the sentence speaks of."""
-
-    reason: str
-
-
-Outcome = Iterable[Defect] | Vacuous | Refused | NotApplicable
+Outcome = Iterable[Defect] | Unjudged
 """What a check returns for a trace; no defect is a pass."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One sentence that must hold wherever a contract promises what it needs.
+    """One statement that must hold wherever a contract promises what it needs.
 
-    `promise` says how firmly the trace's contract answers for the sentence, None where it doesn't.
-    `probe` is what the trace must have looked at. `needs_determinism` asks for a
-    subject that repeats itself. `trains_on` asks for the training after the load, without which
-    outputs are all that is seen.
+    `promise` returns the contract's promise of the statement on a trace, None where there is none.
+    `probe` is the probe that the trace must have. A check that `needs_determinism` is judged only
+    where the subject gives equal results twice. A check that `trains_on` needs the training after
+    the load, the others only the outputs.
     """
 
     name: str
@@ -56,8 +44,18 @@ class Check:
     trains_on: bool = False
 
 
+def vacuous(reason: str) -> Unjudged:
+    """Return the outcome of a comparison that could not have failed on this case."""
+    return Unjudged(Verdict.VACUOUS, reason)
+
+
+def not_applicable(reason: str) -> Unjudged:
+    """Return the outcome where the trace lacks what the check compares."""
+    return Unjudged(Verdict.NOT_APPLICABLE, reason)
+
+
 def normalized_message(message: str) -> str:
-    """Return what an error message says first, without what varies from case to case.
+    """Return the start of an error message, without the parts that vary from case to case.
 
     TensorFlow puts `in user code:` and tracebacks before it where a graph was traced.
     """
@@ -67,7 +65,7 @@ def normalized_message(message: str) -> str:
 
 
 def raised_defect(raised: Raised, action: str, *, where: str, expected: str) -> Defect:
-    """Return the defect that an exception is, where something else was expected of the action."""
+    """Return the defect for an exception, with the `expected` outcome of the action."""
     return Defect(
         DefectKind.RAISED,
         Difference(where, expected, f"{raised.kind}: {raised.message}"),
@@ -80,5 +78,5 @@ def raised_defect(raised: Raised, action: str, *, where: str, expected: str) -> 
 
 
 def frozen_since_compile(trace: Trace) -> bool:
-    """Say whether flags were set and nothing compiled since: optimizers differ in what they do."""
+    """Return whether flags were set after the last compile, which optimizers treat differently."""
     return bool(trace.case.set_since_compile)

@@ -1,28 +1,28 @@
-"""Checks of what else saving and loading do: to the process, the folder, the file."""
+"""Checks of the side effects of saving and loading: on the process, the folder, the file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from saveproof.conformance.checks.check import (
     Check,
-    NotApplicable,
     Outcome,
-    Vacuous,
+    not_applicable,
     raised_defect,
+    vacuous,
 )
 from saveproof.conformance.model_state.contract import STATE, Facet, Promise
 from saveproof.conformance.model_state.snapshot import Snapshot, differences, same
-from saveproof.conformance.model_state.trace import BeforeAndAfter, Conduct, Probe, Stage, Trace
+from saveproof.conformance.model_state.trace import Conduct, Probe, Stage, Trace
 from saveproof.reports.findings import Defect, DefectKind, Difference
 
-NOT_LOOKED_AT = NotApplicable("no model was loaded, trained on and saved again")
+NOT_LOOKED_AT = not_applicable("no model was loaded, trained further and saved again")
 
 
 def surroundings_stay(trace: Trace) -> Outcome:
-    """Hold the process and the folder after a save and a load against those before."""
+    """Compare the process and the folder after a save and a load with those before."""
     seen = trace.conduct
     if seen is None:
         return NOT_LOOKED_AT
-    changes = (("load", seen.loading), ("save", seen.saving))
+    changes = (("load", seen.loading or ()), ("save", seen.saving or ()))
     return (
         *(_of_file(DefectKind.LITTER, file, "no such file") for file in seen.litter),
         *(defect for action, change in changes for defect in _changed(action, change)),
@@ -31,18 +31,17 @@ def surroundings_stay(trace: Trace) -> Outcome:
 
 
 def saving_draws_nothing(trace: Trace) -> Outcome:
-    """Hold the process-wide generators after a save against those before it."""
+    """Compare the process-wide generators after a save with those before it."""
     seen = trace.conduct
     if seen is None or seen.drawing is None:
         return NOT_LOOKED_AT
     return tuple(
-        Defect(DefectKind.DRAW, difference, name=difference.where)
-        for difference in differences(seen.drawing.before, seen.drawing.after)
+        Defect(DefectKind.DRAW, difference, name=difference.where) for difference in seen.drawing
     )
 
 
 def source_stands_alone(trace: Trace) -> Outcome:
-    """Report what in a saved file or folder refers to another file."""
+    """Report references to other files in a saved file or folder."""
     if trace.conduct is None:
         return NOT_LOOKED_AT
     return tuple(
@@ -52,7 +51,7 @@ def source_stands_alone(trace: Trace) -> Outcome:
 
 
 def loads_are_independent(trace: Trace) -> Outcome:
-    """Hold what a second load gives against what the first gave, which has lived since."""
+    """Compare a second load's model with the first's, which was trained since."""
     seen = trace.conduct
     if seen is None or trace.loaded is None:
         return NOT_LOOKED_AT
@@ -64,20 +63,20 @@ def loads_are_independent(trace: Trace) -> Outcome:
     facets = _brought_back(trace)
     found = tuple(_of_another("again", trace.loaded, seen.again, facets))
     if not found and not _moved(trace.loaded, _last(trace), facets):
-        return Vacuous("the first model is as it was loaded: a second name of it is equal")
+        return vacuous("the first model is unchanged since its load: a second name of it is equal")
     return found
 
 
 def save_over_another_replaces_it(trace: Trace) -> Outcome:
-    """Hold what loads after a save over an earlier one against the model that was saved last.
+    """Compare the model loaded after a save over an earlier file with the model saved last.
 
-    A path that raises there has refused, and lost nothing.
+    A path that raises at such a save refuses it, and loses nothing.
     """
     seen = trace.conduct
     if seen is None or trace.before is None or seen.kept is None:
         return NOT_LOOKED_AT
     if seen.saving is None:
-        return NotApplicable("the path does not save over an earlier file")
+        return not_applicable("the path does not save over an earlier file")
     remnants = tuple(
         _of_file(DefectKind.REMNANT, name, "a file without what the first save left in it")
         for name in seen.remnants
@@ -87,14 +86,14 @@ def save_over_another_replaces_it(trace: Trace) -> Outcome:
     facets = _brought_back(trace)
     found = tuple(_of_another("over", seen.kept, seen.replaced, facets))
     if not (found or remnants or _moved(trace.before, seen.kept, facets)):
-        return Vacuous("training on changed nothing that comes back: the first file is as good")
+        return vacuous(
+            "further training changed nothing that comes back: the first file is as good"
+        )
     return (*remnants, *found)
 
 
-def _changed(action: str, change: BeforeAndAfter | None) -> Iterator[Defect]:
-    if change is None:
-        return
-    for difference in differences(change.before, change.after):
+def _changed(action: str, changes: Sequence[Difference]) -> Iterator[Defect]:
+    for difference in changes:
         name = difference.where.partition("/")[0]
         kind = DefectKind.SETTING if name == difference.where else DefectKind.SURROUNDINGS
         yield Defect(kind, difference, name=name, action=action)
@@ -105,9 +104,9 @@ def _of_file(kind: DefectKind, file: str, expected: str) -> Defect:
 
 
 def _brought_back(trace: Trace) -> tuple[Facet, ...]:
-    """Return which of the weights and statistics are promised, and came back at the first load.
+    """Return the facets of weights and statistics that are promised, and survived the first load.
 
-    What else a path loses now and then has checks of its own, and training moves these anyway.
+    Other facets have checks of their own, and training changes these in any case.
     """
     before, loaded = trace.before, trace.loaded
     if before is None or loaded is None:
@@ -142,15 +141,15 @@ def _of_files(trace: Trace) -> Promise | None:
 
 
 def _of_generators(trace: Trace) -> Promise | None:
-    """No document speaks of them; whoever seeds the process resumes otherwise where a save drew."""
+    """Return a SHOULD: no document covers them, but a save that draws changes a seeded run."""
     return None if trace.in_memory else Promise.SHOULD
 
 
 CONDUCT_CHECKS = (
     Check(
         "surroundings_stay",
-        "A save and a load leave the process and all other files as they were, "
-        "and a load the file that it reads.",
+        "A save or a load changes nothing else in the process or on disk, and a load does "
+        "not change its source.",
         (),
         promise=_of_files,
         find=surroundings_stay,
@@ -158,7 +157,7 @@ CONDUCT_CHECKS = (
     ),
     Check(
         "saving_draws_nothing",
-        "A save draws nothing from the process-wide random generators.",
+        "A save draws no numbers from the process-wide random generators.",
         (),
         promise=_of_generators,
         find=saving_draws_nothing,
@@ -166,7 +165,7 @@ CONDUCT_CHECKS = (
     ),
     Check(
         "source_stands_alone",
-        "What a save leaves links to no other file.",
+        "A saved file refers to no other file.",
         (),
         promise=_of_files,
         find=source_stands_alone,
@@ -174,7 +173,7 @@ CONDUCT_CHECKS = (
     ),
     Check(
         "loads_are_independent",
-        "A second load gives the model of the file, whatever became of the first.",
+        "A second load gives the model in the file, whatever happened to the first loaded model.",
         (),
         promise=_of_files,
         find=loads_are_independent,
@@ -183,7 +182,7 @@ CONDUCT_CHECKS = (
     ),
     Check(
         "save_over_another_replaces_it",
-        "What loads after a save over an earlier file is the model that was saved last.",
+        "After a save over an earlier file, a load gives the model saved last.",
         (),
         promise=_of_files,
         find=save_over_another_replaces_it,

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from saveproof.conformance.checks.check import (
     Check,
-    NotApplicable,
     Outcome,
-    Vacuous,
+    Unjudged,
     frozen_since_compile,
+    not_applicable,
+    vacuous,
 )
 from saveproof.conformance.checks.places import place
 from saveproof.conformance.model_state.contract import Facet
@@ -29,15 +30,15 @@ MOVED_BY_TRAINING = (
     Facet.METRICS,
     Facet.RECURRENT,
 )
-"""Facets whose untrained value is what a loss leaves behind."""
+"""Facets that have their untrained value when a load loses them."""
 
 OF_STEPS = (Facet.SLOTS, Facet.ITERATION)
 """Facets that depend on whether the optimizer was compiled for the flags in force."""
 
 BUILT_LATE = (Facet.SLOTS, Facet.METRICS)
-"""Facets that come to be when they are first needed: to have none of them is to have fresh ones.
+"""Facets that are built when they are first needed: an empty one is equal to a fresh one.
 
-A load may build them, and so may a save; whether they are fresh shows in the training after it.
+A load or a save may build them; the training after it shows whether they are fresh.
 """
 
 _SENTENCES = {
@@ -64,7 +65,7 @@ _SENTENCES = {
     ),
     Facet.TRAINABLE: (
         "trainable_flags_survive",
-        "What was frozen comes back frozen, and nothing else does.",
+        "Frozen layers come back frozen, and no other layers do.",
     ),
     Facet.DTYPE_POLICY: ("dtype_policy_survives", "Every layer comes back with its dtype policy."),
     Facet.COMPILE: (
@@ -85,7 +86,7 @@ _SENTENCES = {
         "rng_state_survives",
         "The state of the model's own random generators comes back.",
     ),
-    Facet.METRICS: ("metric_state_survives", "The totals that metrics gathered come back."),
+    Facet.METRICS: ("metric_state_survives", "The totals that metrics have collected come back."),
     Facet.RECURRENT: (
         "recurrent_state_survives",
         "The states of stateful recurrent layers come back.",
@@ -109,14 +110,14 @@ FACET_CHECKS = tuple(facet_check(facet) for facet in Facet)
 
 
 def survives(trace: Trace, facet: Facet) -> Outcome:
-    """Return how the facet of the loaded model differs from that of the saved one."""
+    """Return the differences of the facet between the saved and the loaded model."""
     if trace.before is None or trace.loaded is None or trace.fresh is None:
-        return NotApplicable("there is no round trip to look at")
+        return not_applicable("there is no round trip to compare")
     if facet not in trace.before.facets:
-        return NotApplicable(f"the subject does not show its {facet}")
+        return not_applicable(f"the subject does not show its {facet}")
     before, loaded = trace.before[facet], trace.loaded[facet]
     if UNTOLD in before:
-        return NotApplicable(f"the {facet} {UNTOLD}: {before[UNTOLD]}")
+        return not_applicable(f"the {facet} {UNTOLD}: {before[UNTOLD]}")
     found = tuple(inventory_defects(trace, facet, before, loaded))
     return found or _vacuous(trace, facet, before) or ()
 
@@ -132,7 +133,7 @@ def inventory_defects(
 
 
 def untrained(trace: Trace, *facets: Facet) -> bool:
-    """Say whether training left the facets as building made them."""
+    """Return whether training left the facets unchanged."""
     fresh, before = trace.fresh, trace.before
     return (
         fresh is not None
@@ -141,22 +142,22 @@ def untrained(trace: Trace, *facets: Facet) -> bool:
     )
 
 
-def _vacuous(trace: Trace, facet: Facet, before: Inventory) -> Vacuous | None:
+def _vacuous(trace: Trace, facet: Facet, before: Inventory) -> Unjudged | None:
     if not before:
-        return Vacuous(f"the model has no {facet}")
+        return vacuous(f"the model has no {facet}")
     if facet in MOVED_BY_TRAINING and untrained(trace, facet):
-        return Vacuous(f"training left the {facet} as it was: a fresh one is equal")
+        return vacuous(f"training left the {facet} as it was: a fresh one is equal")
     if facet is Facet.TRAINABLE and all(before.values()):
-        return Vacuous("nothing is frozen: a lost flag is equal")
+        return vacuous("nothing is frozen: a lost flag is equal")
     if facet is Facet.DTYPE_POLICY and set(map(str, before.values())) == {"float32"}:
-        return Vacuous("every policy is the default one")
+        return vacuous("every policy is the default one")
     if facet is Facet.SHARING and not trace.case.shares_layers:
-        return Vacuous("no layer is shared")
+        return vacuous("no layer is shared")
     return None
 
 
 def _state_defect(trace: Trace, facet: Facet, difference: Difference) -> Defect:
-    """Return the defect: of metrics and slots, any change of an entry is its loss."""
+    """Return the defect; any change of a metric or slot counts as its loss."""
     entry = place(trace, facet, difference.where)
     return Defect(
         DefectKind.STATE,

@@ -1,4 +1,4 @@
-"""Checks of how a path goes about it: completing, refusing, leaving the model alone, repeating."""
+"""Checks of saving and loading: completing, refusing, leaving the model alone, repeating."""
 
 from collections.abc import Iterator
 
@@ -7,64 +7,64 @@ import numpy as np
 from saveproof.conformance.checks.behaviour import output_defects, trajectory_defects
 from saveproof.conformance.checks.check import (
     Check,
-    NotApplicable,
     Outcome,
-    Refused,
-    Vacuous,
+    Unjudged,
+    not_applicable,
     raised_defect,
+    vacuous,
 )
 from saveproof.conformance.checks.facets import inventory_defects
 from saveproof.conformance.model_state.contract import Facet, Promise
 from saveproof.conformance.model_state.snapshot import Snapshot, Value, equal
 from saveproof.conformance.model_state.trace import Probe, Raised, Trace
 from saveproof.reports.findings import Defect, DefectKind, Difference
+from saveproof.reports.records import Verdict
 from saveproof.strategies.case import Kind
 
 UNCLEAR = frozenset(
     f"builtins.{kind.__name__}"
     for kind in (AssertionError, AttributeError, IndexError, KeyError, NameError, UnboundLocalError)
 )
-"""Exceptions that show that the code ran into something, not that it refused."""
+"""Exceptions that show a failure inside the code, not a refusal."""
 
 _FEWEST_WORDS = 4
-
 
 NOTHING_SEEN = "the subject shows nothing of what would be compared"
 
 _OF_STEPS = frozenset({Facet.SLOTS, Facet.ITERATION})
-"""What an optimizer that has taken no step holds is fresh, whichever optimizer came before it."""
+"""Facets that are fresh in an optimizer that has taken no step, also after a recompile."""
 
 
 def round_trip_completes(trace: Trace) -> Outcome:
-    """Report what a save or a load raised where the contract has it succeed."""
+    """Report an exception of a save or a load that the contract says succeeds."""
     if trace.contract.refuses.get(trace.case.architecture.kind):
-        return NotApplicable("the contract has this kind of model refused")
+        return not_applicable("the contract has this kind of model refused")
     if trace.raised is None:
         return ()
     return (_unexpected(trace.raised),)
 
 
 def refusal_says_why(trace: Trace) -> Outcome:
-    """Hold a refusal that the contract asks for to its clarity; and that it is refused at all."""
+    """Require a clear refusal where the contract excludes the model."""
     about = trace.contract.refuses.get(trace.case.architecture.kind)
     if about is None:
-        return NotApplicable("the contract refuses no such model")
+        return not_applicable("the contract refuses no such model")
     return _refusal(trace.raised, about)
 
 
 def unbuilt_model_is_refused(trace: Trace) -> Outcome:
-    """Hold the refusal of a model without weights to its clarity."""
+    """Require a clear refusal of a model without weights."""
     if trace.case.architecture.kind is not Kind.SUBCLASSED:
-        return NotApplicable("only a subclassed model can be without weights")
+        return not_applicable("only a subclassed model can be without weights")
     return _refusal(trace.unbuilt, "the model has no weights yet")
 
 
 def saving_changes_nothing(trace: Trace) -> Outcome:
-    """Hold the live model after the save against the same model before it."""
+    """Compare the live model after the save with the same model before it."""
     if trace.before is None or trace.saved is None:
-        return NotApplicable("the model was not saved")
+        return not_applicable("the model was not saved")
     if not any(trace.before.facets.values()):
-        return Vacuous(NOTHING_SEEN)
+        return vacuous(NOTHING_SEEN)
     found = _snapshot_defects(trace, trace.before, trace.saved, tuple(Facet))
     return found if trace.spoiled is None else (*found, _spoiled(trace.spoiled))
 
@@ -75,20 +75,20 @@ def _spoiled(raised: Raised) -> Defect:
 
 
 def second_generation_equals_first(trace: Trace) -> Outcome:
-    """Hold what comes of saving the loaded model against the loaded model."""
+    """Compare the loaded model with the result of saving and loading it once more."""
     if trace.loaded is None or trace.second is None:
-        return NotApplicable("the loaded model was not saved again")
+        return not_applicable("the loaded model was not saved again")
     promised = _promised(trace)
     if not any(trace.loaded[facet] for facet in promised):
-        return Vacuous(NOTHING_SEEN)
+        return vacuous(NOTHING_SEEN)
     return _snapshot_defects(trace, trace.loaded, trace.second, promised)
 
 
 def another_process_loads_the_same(trace: Trace) -> Outcome:
-    """Hold what another process loads, and how it trains on, against what this one does."""
+    """Compare the model that another process loads, and its training, with this process's."""
     other_process = trace.other_process
     if other_process is None or trace.loaded is None or trace.resumed is None:
-        return NotApplicable("no other process loaded the source")
+        return not_applicable("no other process loaded the source")
     state = _snapshot_defects(trace, trace.loaded, other_process.loaded, _promised(trace))
     exactness = trace.exactness
     outputs = output_defects(trace.resumed, other_process.trajectory, exactness)
@@ -97,18 +97,18 @@ def another_process_loads_the_same(trace: Trace) -> Outcome:
 
 
 def what_must_be_fresh_is_fresh(trace: Trace) -> Outcome:
-    """Hold what must not come back against the trained state: it must not be there."""
+    """Require that state which must not come back differs from the trained state."""
     fresh, before, loaded = trace.fresh, trace.before, trace.loaded
     if fresh is None or before is None or loaded is None:
-        return NotApplicable("there is no loaded model to look at")
+        return not_applicable("there is no loaded model to compare")
     facets = [f for f, promise in trace.contract.facets.items() if promise is Promise.FRESH]
     if not facets:
-        return NotApplicable("the contract has everything come back that it speaks of")
+        return not_applicable("the contract says of no facet that it must be fresh")
     moved = [f for f in facets if list(_kept(fresh, before, before, f))]
     if not trace.case.trained_since_compile:
         moved = [f for f in moved if f not in _OF_STEPS]
     if not moved:
-        return Vacuous("training moved nothing that must be fresh")
+        return vacuous("training moved nothing that must be fresh")
     return tuple(defect for facet in moved for defect in _kept(fresh, before, loaded, facet))
 
 
@@ -124,9 +124,9 @@ def _kept(fresh: Snapshot, before: Snapshot, found: Snapshot, facet: Facet) -> I
 
 
 def _may_be_first(slot: Value, fresh: Snapshot) -> bool:
-    """Say whether a slot may be as it begins: one number throughout, or a weight that is averaged.
+    """Return whether a slot may have its first value: one number throughout, or an averaged weight.
 
-    A fresh optimizer may have no slots to tell by, and one without a gradient stays as it began.
+    A fresh optimizer may have no slots to compare, and a slot without a gradient keeps its value.
     """
     if not isinstance(slot, np.ndarray) or not slot.size:
         return False
@@ -162,14 +162,14 @@ def _refusal(raised: Raised | None, about: str) -> Outcome:
                 traceback=raised.traceback,
             ),
         )
-    return Refused(raised.message)
+    return Unjudged(Verdict.REFUSED, raised.message)
 
 
 def _unexpected(raised: Raised) -> Defect:
     return raised_defect(raised, raised.stage, where=raised.stage, expected="no error")
 
 
-def _always(trace: Trace) -> Promise:  # noqa: ARG001 - a promise is asked of every trace alike
+def _always(trace: Trace) -> Promise:  # noqa: ARG001 - each check has a function of a trace
     return Promise.MUST
 
 
@@ -180,7 +180,7 @@ def _refuses_unbuilt(trace: Trace) -> Promise | None:
 
 
 def _reloads_elsewhere(trace: Trace) -> Promise | None:
-    """Generators that no document has come back may draw on from where their process has got."""
+    """Return a SHOULD where the model draws from generators that no document restores."""
     if trace.in_memory:
         return None
     drawing = trace.case.is_stochastic and trace.contract.facets.get(Facet.RNG) is Promise.SHOULD
@@ -190,14 +190,14 @@ def _reloads_elsewhere(trace: Trace) -> Promise | None:
 HANDLING_CHECKS = (
     Check(
         "round_trip_completes",
-        "Saving and loading what the contract covers raises nothing.",
+        "Saving and loading a model that the contract covers raises no error.",
         (),
         promise=_always,
         find=round_trip_completes,
     ),
     Check(
         "refusal_says_why",
-        "What the contract says can't be saved is refused, with an error that says why.",
+        "A model that the contract excludes is refused, with an error that says why.",
         (),
         promise=_always,
         find=refusal_says_why,
@@ -212,21 +212,21 @@ HANDLING_CHECKS = (
     ),
     Check(
         "saving_changes_nothing",
-        "The live model is after the save what it was before, in every facet, and trains on.",
+        "A save leaves the live model unchanged in every facet, and able to train.",
         (),
         promise=_always,
         find=saving_changes_nothing,
     ),
     Check(
         "what_must_be_fresh_is_fresh",
-        "What the path does not save comes back fresh, never trained.",
+        "State that the path does not save comes back fresh, not trained.",
         (),
         promise=_always,
         find=what_must_be_fresh_is_fresh,
     ),
     Check(
         "second_generation_equals_first",
-        "Saving the model that came back, and loading that, gives the same model again.",
+        "Saving and loading the loaded model gives the same model again.",
         (),
         promise=_always,
         find=second_generation_equals_first,
@@ -234,7 +234,8 @@ HANDLING_CHECKS = (
     ),
     Check(
         "another_process_loads_the_same",
-        "A process that never built the model loads the same, and trains on alike.",
+        "Another process, which never built the model, loads the same model and trains it "
+        "identically.",
         (),
         promise=_reloads_elsewhere,
         find=another_process_loads_the_same,

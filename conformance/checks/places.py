@@ -1,4 +1,4 @@
-"""What an entry of a snapshot belongs to: classes of layers in place of their names."""
+"""The place of a snapshot's entry: classes of layers instead of their names."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -16,10 +16,10 @@ OF_LAYERS = frozenset(
 """Facets whose entries begin with the name of a layer."""
 
 LAYERS_ALONE = frozenset({Facet.SHARING, Facet.TRAINABLE, Facet.DTYPE_POLICY})
-"""Those whose entries may be such a name, and nothing else."""
+"""Facets whose entries may be the name of a layer, and nothing else."""
 
 BY_LAST_PART = frozenset({Facet.ARCHITECTURE, Facet.SLOTS})
-"""Facets of which the last part of an entry tells what it is: what leads to it varies."""
+"""Facets whose entries are named by their last part: the parts before it vary."""
 
 
 class Place(NamedTuple):
@@ -32,7 +32,7 @@ class Place(NamedTuple):
 def place(trace: Trace, facet: Facet, entry: str) -> Place:
     """Return the place of an entry, the same for every case: no layer's name, no position.
 
-    Of a layer that neither the case nor the subject gives a class for, nothing is left.
+    A layer without a class, from the case or the subject, leaves no part in it.
     """
     if facet is Facet.METRICS:
         return Place((), "")
@@ -48,7 +48,7 @@ def place(trace: Trace, facet: Facet, entry: str) -> Place:
 
 
 def _of_layer(trace: Trace, entry: str) -> tuple[tuple[str, ...], str]:
-    """Return the classes of the layer, nested as deep as it is known, and the rest of the entry."""
+    """Return the classes that lead to the layer, as deep as they are known, and the rest."""
     known = dict(_classes(trace))
     parts = entry.split("/")
     for length in range(len(parts), 0, -1):
@@ -80,6 +80,6 @@ def _in_case(
 
 
 def words_of(entry: str) -> list[str]:
-    """Return the parts of the entry without the positions before them; a position alone is none."""
+    """Return the parts of the entry without their positions; a position alone is dropped."""
     words = (part.lstrip("0123456789").strip() for part in entry.split("/"))
     return [word for word in words if word]

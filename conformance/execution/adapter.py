@@ -1,4 +1,4 @@
-"""The adapter: a subject whose every call is held to the protocol, and handed nothing of ours."""
+"""The adapter: checks each call of a subject against the protocol, and passes copies to it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
@@ -13,18 +13,18 @@ from saveproof.strategies.data import Rows
 
 _SCALARS: Set[type] = frozenset((bool, float, int, str, type(None)))
 _PLAIN: Set[type] = _SCALARS | {list, np.ndarray}
-"""Classes of values that need no closer look, and those that are looked into now and then."""
+"""Classes of values that need no closer look, and those that need one only now and then."""
 
 
 class Misbehaved(Exception):
-    """The subject does not keep to the protocol of `saveproof.conformance.model_state.subject`."""
+    """The subject breaks the protocol of `saveproof.conformance.model_state.subject`."""
 
 
 class Adapter:
-    """A subject that is handed copies, and whose answers are plain data of their own.
+    """A subject that gets copies, and returns plain data of its own.
 
-    Each call raises what the subject raises, and `Misbehaved` where its answer is none, or where it
-    has changed what it was handed.
+    Each call raises the subject's exceptions, and `Misbehaved` where its answer breaks the protocol
+    or where it has changed its arguments.
     """
 
     def __init__(self, subject: Subject) -> None:
@@ -35,7 +35,7 @@ class Adapter:
         self._subject.seed(seed)
 
     def generators(self) -> Mapping[str, str]:
-        """Return the states of the framework's process-wide generators, if it tells of any."""
+        """Return the states of the framework's process-wide generators, if it has any."""
         return self._subject.generators() if isinstance(self._subject, Drawing) else {}
 
     def build(self, case: Case, *, built: bool = True) -> Model:
@@ -51,32 +51,34 @@ class Adapter:
     def perform(self, model: Model, event: AnyEvent, rows: Rows | None) -> Logs:
         """Do one event of a history; what trains has a log."""
         with _left_alone("perform", () if rows is None else _arrays(rows)):
-            told = self._subject.perform(model, event, rows)
-        logs = tuple(_logs(told))
+            answer = self._subject.perform(model, event, rows)
+        logs = tuple(_logs(answer))
         if isinstance(event, TrainOnBatch | Fit) and not any(logs):
-            raise Misbehaved(f"perform: expected a log of {type(event).__name__}, found {told!r}")
+            raise Misbehaved(f"perform: expected a log of {type(event).__name__}, found {answer!r}")
         return logs
 
     def predict(self, model: Model, inputs: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
         """Return the model's outputs, at least one, copied."""
         with _left_alone("predict", inputs):
-            told = self._subject.predict(model, inputs)
-        outputs = tuple(np.array(output) for output in told)
+            answer = self._subject.predict(model, inputs)
+        outputs = tuple(np.array(output) for output in answer)
         if not outputs or any(output.dtype.hasobject for output in outputs):
-            raise Misbehaved(f"predict: expected arrays of numbers, one an output, found {told!r}")
+            raise Misbehaved(
+                f"predict: expected arrays of numbers, one an output, found {answer!r}"
+            )
         return outputs
 
     def snapshot(self, model: Model, *, closely: bool = False) -> Snapshot:
-        """Return everything that can be told of the model, which is something.
+        """Return all observable state of the model, which is not empty.
 
-        `closely` looks into arrays and lists too, which costs more than to look at their classes.
+        `closely` checks the content of arrays and lists too, which costs more than their classes.
         """
-        told: object = self._subject.snapshot(model)
-        if not isinstance(told, Snapshot):
-            raise Misbehaved(f"snapshot: expected a Snapshot, found {type(told).__name__}")
+        answer: object = self._subject.snapshot(model)
+        if not isinstance(answer, Snapshot):
+            raise Misbehaved(f"snapshot: expected a Snapshot, found {type(answer).__name__}")
         plain = _SCALARS if closely else _PLAIN
-        facets = {f: _inventory(f, told.facets[f], plain) for f in told.facets}
-        seen = Snapshot(facets, {str(name): str(told.classes[name]) for name in told.classes})
+        facets = {f: _inventory(f, answer.facets[f], plain) for f in answer.facets}
+        seen = Snapshot(facets, {str(name): str(answer.classes[name]) for name in answer.classes})
         if not any(seen.facets.values()):
             raise Misbehaved("snapshot: expected something of at least one facet, found nothing")
         return seen
@@ -89,15 +91,15 @@ def handed(case: Case) -> Iterator[Case]:
     Raises:
         Misbehaved: it was changed.
     """
-    told = to_json(case)
-    copy = from_json(told)
+    text = to_json(case)
+    copy = from_json(text)
     yield copy
-    if to_json(copy) != told:
+    if to_json(copy) != text:
         raise Misbehaved("expected the case as it was handed out, found it changed: copy it first")
 
 
 def shared(one: Snapshot, other: Snapshot) -> str:
-    """Return the place of an array that two snapshots share, and that can change; or nothing."""
+    """Return the place of a writeable array that two snapshots share, or an empty text."""
     for facet, inventory in one.facets.items():
         later = other[facet]
         for name, value in inventory.items():
@@ -126,29 +128,31 @@ def _arrays(rows: Rows) -> tuple[np.ndarray, ...]:
     return (*rows.inputs, *rows.targets, *(rows.sample_weight or ()))
 
 
-def _logs(told: object) -> Iterator[Mapping[str, float]]:
-    """Yield the logs; a subject may say nothing of an event that trains nothing."""
-    for log in _elements(told):
+def _logs(answer: object) -> Iterator[Mapping[str, float]]:
+    """Yield the logs; an event without training may have none."""
+    for log in _elements(answer):
         if not isinstance(log, Mapping):
             raise Misbehaved(f"perform: expected logs by name, found {log!r}")
         yield {str(name): float(value) for name, value in log.items()}
 
 
-def _elements(told: object) -> Iterable[object]:
-    if told is None:
+def _elements(answer: object) -> Iterable[object]:
+    if answer is None:
         return ()
-    if not isinstance(told, Iterable) or isinstance(told, str | Mapping):
-        raise Misbehaved(f"perform: expected a list of logs, found {told!r}")
-    return told
+    if not isinstance(answer, Iterable) or isinstance(answer, str | Mapping):
+        raise Misbehaved(f"perform: expected a list of logs, found {answer!r}")
+    return answer
 
 
-def _inventory(facet: Facet, told: object, plain: Set[type]) -> Inventory:
-    if not isinstance(told, dict | Mapping):
-        raise Misbehaved(f"snapshot: {facet}: expected values by name, found {told!r}")
-    if plain >= set(map(type, told.values())):
-        return told
-    odd = [name for name, one in told.items() if type(one) not in plain and not _is_plain(one)]
-    return {**told, **{name: _value(told[name], facet, name) for name in odd}} if odd else told
+def _inventory(facet: Facet, answer: object, plain: Set[type]) -> Inventory:
+    if not isinstance(answer, dict | Mapping):
+        raise Misbehaved(f"snapshot: {facet}: expected values by name, found {answer!r}")
+    if plain >= set(map(type, answer.values())):
+        return answer
+    odd = [name for name, one in answer.items() if type(one) not in plain and not _is_plain(one)]
+    return (
+        {**answer, **{name: _value(answer[name], facet, name) for name in odd}} if odd else answer
+    )
 
 
 def _is_plain(value: Value) -> bool:
@@ -158,7 +162,7 @@ def _is_plain(value: Value) -> bool:
 
 
 def _value(value: Value, facet: Facet, name: str) -> Value:
-    """Return the value as a message has it; a NumPy scalar is an array without axes."""
+    """Return the value in the form of a message; a NumPy scalar is an array without axes."""
     if isinstance(value, np.ndarray | np.generic):
         if not value.dtype.hasobject:
             return value if isinstance(value, np.ndarray) else np.asarray(value)

@@ -1,7 +1,7 @@
-"""Whether what runs and judges a subject is still what it was before the subject was imported.
+"""Detects a subject that has changed the modules which run and judge it.
 
-A subject shares a process with the checks. Python keeps nobody from patching them by accident or
-to get past them; this finds it. It is no defence against a subject that forges answers.
+A subject shares a process with the checks, and Python lets it patch them, by accident or not. This
+is no defence against a subject that forges answers.
 """
 
 import sys
@@ -15,15 +15,15 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 EVERY = 10
-"""One look for so many cases: what is patched stays so, and a look has its cost."""
+"""Cases per look: a patch stays in place, and each look has its cost."""
 
 
 class Tampered(RuntimeError):
-    """The subject has changed what judges it: no verdict of this process counts."""
+    """The subject has changed the code that judges it: no verdict of this process counts."""
 
 
 def guard(*packages: ModuleType) -> None:
-    """Note what the modules of the packages are, once, before a subject is imported."""
+    """Note the content of the packages' modules, once, before a subject is imported."""
     if not _judges():
         names = tuple(f"{package.__name__}." for package in packages)
         modules = [m for name, m in sorted(sys.modules.items()) if f"{name}.".startswith(names)]
@@ -31,7 +31,7 @@ def guard(*packages: ModuleType) -> None:
 
 
 def check() -> None:
-    """Compare the judges with what they were, the first time and then every so often.
+    """Compare the modules with the noted content, the first time and then every so often.
 
     Raises:
         Tampered: one was changed.
@@ -48,7 +48,7 @@ def check() -> None:
 
 @dataclass(frozen=True)
 class _Judge:
-    """A module or class, with what its names stood for and the code of its functions."""
+    """A module or class, with the values of its names and the code of its functions."""
 
     owner: ModuleType | type
     names: tuple[str, ...]
@@ -58,7 +58,7 @@ class _Judge:
 
     @property
     def is_untouched(self) -> bool:
-        """Whether nothing was replaced: identity is seen first, so that this costs little."""
+        """Whether nothing was replaced; tuples compare by identity first, which is cheap."""
         held = vars(self.owner)
         return (
             tuple(map(held.get, self.names)) == self.values
@@ -67,7 +67,7 @@ class _Judge:
 
     @property
     def changed(self) -> str:
-        """The first name that stands for something else."""
+        """The first name with another value."""
         held = vars(self.owner)
         pairs = zip(self.names, self.values, strict=True)
         replaced = [name for name, value in pairs if held.get(name) is not value]

@@ -1,4 +1,4 @@
-"""Where what a save has left refers to other files: links of the file system and of HDF5."""
+"""References to other files in a saved source: links of the file system and of HDF5."""
 
 import io
 import zipfile
@@ -12,7 +12,7 @@ from saveproof.conformance.model_state.trace import Link
 
 
 def outward(source: Path) -> Iterator[tuple[str, Link]]:
-    """Yield the places in a file or folder that refer to another file, and what to."""
+    """Yield the places in a file or folder that refer to another file, with the link."""
     for file in (source, *sorted(source.rglob("*"))):
         place = file.relative_to(source.parent).as_posix()
         if file.is_symlink():

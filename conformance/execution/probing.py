@@ -1,4 +1,4 @@
-"""The probe of conduct: further loads of what was saved, and a save of another model over it."""
+"""The probe of conduct: a second load of the source, and a save of another model over it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,78 +14,79 @@ from saveproof.conformance.execution.surroundings import (
     process,
     unusual_process,
 )
-from saveproof.conformance.model_state.snapshot import Inventory
+from saveproof.conformance.model_state.snapshot import Inventory, differences
 from saveproof.conformance.model_state.subject import Model
-from saveproof.conformance.model_state.trace import BeforeAndAfter, Conduct, Stage
+from saveproof.conformance.model_state.trace import Conduct, Stage
+from saveproof.reports.findings import Difference
 
 SEAL = b"left by the first save\n" * 64
-"""What is put at the end of each file of the first save; a save over it leaves nothing of it."""
+"""Bytes added to each file of the first save, of which a save over it must leave nothing."""
 
 _MODE = 0o640
-"""The mode of the files at a load, which is not what a load that sets it would set."""
+"""The mode of the files at a load: an unusual one, so that a load which sets it is noticed."""
 
 T = TypeVar("T")
 
 
-def conduct(recorder: Stages, original: Model, loaded: Model) -> Conduct:
-    """Return what a second load did, and a save of the original over the first, with its load.
+def conduct(stages: Stages, original: Model, loaded: Model) -> Conduct:
+    """Return the side effects of a second load, and of a save over the first file with its load.
 
-    Both models have lived since the first save, so that a load which hands out the first again and
-    a save which leaves the first where it is both show.
+    Both models were trained since the first save. So it shows when the second load returns the
+    first model again, and when the second save leaves the first file in place.
     """
-    source, folder = Path(recorder.source), recorder.folder
+    source, folder = Path(stages.source), stages.folder
     seen = Conduct(dict(outward(source)), tuple(files(folder, but=OWN)))
     lay_bystanders(folder)
     try:
-        seen = _loaded_again(recorder, loaded, seen)
-        seen = _saved_over(recorder, original, source, seen)
+        seen = _loaded_again(stages, loaded, seen)
+        seen = _saved_over(stages, original, source, seen)
         with stage(Stage.LOAD):
-            replaced = recorder.look(recorder.load(source, compiled=False))
+            replaced = stages.look(stages.load(source, compiled=False))
         return replace(seen, replaced=replaced, held=open_files(folder))
-    except SubjectRaised as halted:
-        return replace(seen, raised=halted.raised, held=open_files(folder))
+    except SubjectRaised as error:
+        return replace(seen, raised=error.raised, held=open_files(folder))
 
 
-def _loaded_again(recorder: Stages, loaded: Model, seen: Conduct) -> Conduct:
-    for file in _regular(Path(recorder.source)):
+def _loaded_again(stages: Stages, loaded: Model, seen: Conduct) -> Conduct:
+    for file in _regular(Path(stages.source)):
         file.chmod(_MODE)
     with stage(Stage.LOAD):
-        again, loading = _watched(
-            lambda: recorder.load(recorder.source, compiled=False), recorder.folder
-        )
-        snapshot = recorder.look(again)
+        again, loading = _watched(lambda: stages.load(stages.source, compiled=False), stages.folder)
+        snapshot = stages.look(again)
     return replace(seen, loading=loading, again=snapshot, is_first=again is loaded)
 
 
-def _saved_over(recorder: Stages, original: Model, source: Path, seen: Conduct) -> Conduct:
-    kept = recorder.look(original)
+def _saved_over(stages: Stages, original: Model, source: Path, seen: Conduct) -> Conduct:
+    kept = stages.look(original)
     for file in _regular(source):
         file.chmod(_MODE)
         with file.open("ab") as opened:
             opened.write(SEAL)
-    drawn = recorder.generators()
+    drawn = stages.generators()
     states = []
 
     def save() -> None:
-        recorder.save_over(original)
-        states.append(recorder.generators())
+        stages.save_over(original)
+        states.append(stages.generators())
 
-    _, saving = _watched(save, recorder.folder, but=OWN)
+    _, saving = _watched(save, stages.folder, but=OWN)
     return replace(
         seen,
         kept=kept,
         saving=saving,
-        drawing=BeforeAndAfter(drawn, states[0]),
+        drawing=tuple(differences(drawn, states[0])),
         remnants=tuple(file.name for file in _regular(source) if SEAL in file.read_bytes()),
     )
 
 
-def _watched(do: Callable[[], T], folder: Path, *, but: str = "") -> tuple[T, BeforeAndAfter]:
-    """Do it in an unusual process, and return what came of it with how that and the folder were."""
+def _watched(
+    do: Callable[[], T], folder: Path, *, but: str = ""
+) -> tuple[T, tuple[Difference, ...]]:
+    """Return the result of a call in an unusual process, and its changes to that and the folder."""
     with unusual_process():
         before = _surroundings(folder, but)
         done = do()
-        return done, BeforeAndAfter(before, _surroundings(folder, but))
+        return done, tuple(differences(before, _surroundings(folder, but)))
 
 
 def _surroundings(folder: Path, but: str) -> Inventory:
@@ -94,7 +95,7 @@ def _surroundings(folder: Path, but: str) -> Inventory:
 
 
 def _regular(source: Path) -> Iterator[Path]:
-    """Yield the files of a source that are its own."""
+    """Yield the regular files of a source."""
     for file in (source, *sorted(source.rglob("*"))):
         if file.is_file() and not file.is_symlink():
             yield file

@@ -1,4 +1,4 @@
-"""Recording: runs one case through several save paths and writes down what was seen on each."""
+"""Runs one case on several save paths and returns a trace of each."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -6,12 +6,21 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
+
+from saveproof.conformance.checks import ALL_CHECKS, Check
 from saveproof.conformance.execution.probing import conduct
 from saveproof.conformance.execution.stages import Original, Stages, SubjectRaised, stage
 from saveproof.conformance.model_state.snapshot import alike
-from saveproof.conformance.model_state.subject import Model, SavePath, Subject, Unsupported
+from saveproof.conformance.model_state.subject import (
+    Model,
+    Offering,
+    SavePath,
+    Subject,
+    Unsupported,
+)
 from saveproof.conformance.model_state.trace import (
     OtherProcess,
     Probe,
@@ -23,71 +32,93 @@ from saveproof.conformance.model_state.trace import (
 from saveproof.strategies.case import Case, Kind
 
 LoadElsewhere = Callable[[SavePath, Path], OtherProcess | None]
-"""Has another process load what the path has saved, and live on; None where that process ended.
+"""Loads a source and trains the model in another process; None where that process ended.
 
 It raises SubjectRaised where the subject raised there.
 """
 
 
-class Asked(NamedTuple):
-    """A save path, and what to see of it; unless it `trains_on`, what it loads doesn't."""
+class Question(msgspec.Struct, frozen=True):
+    """The name of a save path, the names of the checks to judge it by, and the probes to make."""
 
-    path: SavePath
+    path: str
+    checks: frozenset[str]
     probes: frozenset[Probe] = frozenset()
-    trains_on: bool = True
+
+    @property
+    def judges(self) -> list[Check]:
+        """The checks themselves."""
+        return [check for check in ALL_CHECKS if check.name in self.checks]
+
+    @property
+    def trains_on(self) -> bool:
+        """Whether a check needs the training after the load."""
+        return any(check.trains_on for check in self.judges)
 
 
 def record(
     subject: Subject,
     case: Case,
-    asked: Sequence[Asked],
+    questions: Sequence[Question],
     folder: Path,
     *,
     reload: LoadElsewhere | None = None,
 ) -> list[Trace | Unsupported]:
-    """Run the case through the save paths; return what was seen on each, or why nothing was.
+    """Run the case on the save paths; return a trace of each, or why there is none.
 
-    One model is brought up for all of them: each path saves it, then each loads, then it lives on
-    beside what was loaded. Where a save has changed it, the next path has another brought up.
-    `folder` is empty and takes the files.
+    One original model is built and trained for all: each path saves it, then each loads, then the
+    original and each loaded model train further. If a save has changed the original, the next path
+    gets a new one. `folder` is empty and gets the files.
 
     Raises:
         Unsupported: the subject can't build or train the case, saving apart.
     """
     start = perf_counter()
-    takes = [_take(subject, case, one, folder / str(n)) for n, one in enumerate(asked)]
-    _save(takes[0], None)
-    if takes[0].original is None and takes[0].unsupported is not None:
-        raise takes[0].unsupported
-    for before, take in pairwise(takes):
-        _save(take, _left_by(before))
-    for take in takes:
-        _load(take)
-    trains_on = any(one.trains_on for one in asked)
-    for take in takes:
-        _continue_training(take, trains_on=trains_on)
-    for take in takes:
-        _probe(take, case, reload)
-    shared = (perf_counter() - start - sum(take.seconds for take in takes)) / len(takes)
-    return [take.unsupported or _trace(take, case, shared) for take in takes]
+    runs = [_path_run(subject, case, one, folder / str(n)) for n, one in enumerate(questions)]
+    _save(runs[0], None)
+    if runs[0].original is None and runs[0].unsupported is not None:
+        raise runs[0].unsupported
+    for before, run in pairwise(runs):
+        _save(run, _left_by(before))
+    for run in runs:
+        _load(run)
+    trains_on = any(one.trains_on for one in questions)
+    for run in runs:
+        _continue_training(run, trains_on=trains_on)
+    for run in runs:
+        _probe(run, case, reload)
+    shared = (perf_counter() - start - sum(run.seconds for run in runs)) / len(runs)
+    return [run.unsupported or _trace(run, case, shared) for run in runs]
+
+
+def path_of(subject: Offering, name: str) -> SavePath:
+    """Return the subject's save path of that name.
+
+    Raises:
+        LookupError: it has none; the message lists those it has.
+    """
+    paths = {path.name: path for path in subject.paths()}
+    if name not in paths:
+        raise LookupError(f"{subject.name} has no save path {name!r}; it has {sorted(paths)}")
+    return paths[name]
 
 
 def resume(subject: Subject, path: SavePath, case: Case, source: Path) -> OtherProcess:
-    """Load a source that another process wrote, live on, and return what was seen."""
-    recorder = Stages(subject, path, case, source.parent)
-    loaded = recorder.load(source)
-    return OtherProcess(recorder.look(loaded), recorder.continue_training(loaded))
+    """Load a source that another process wrote, train the model, and return the record."""
+    stages = Stages(subject, path, case, source.parent)
+    loaded = stages.load(source)
+    return OtherProcess(stages.look(loaded), stages.continue_training(loaded))
 
 
 @dataclass(eq=False)
-class _Take:
-    """One save path's part in a recording: it goes on until something is raised.
+class _PathRun:
+    """The run of one save path, up to the first exception.
 
-    `seen` has fields of the trace by name. `seconds` is what the path took by itself.
+    `seen` has fields of the trace by name. `seconds` is the time of this path alone.
     """
 
-    recorder: Stages
-    asked: Asked
+    stages: Stages
+    question: Question
     seen: dict[str, Any] = field(default_factory=dict)
     original: Original | None = None
     loaded: Model = None
@@ -96,118 +127,116 @@ class _Take:
 
     @property
     def goes_on(self) -> bool:
-        """Whether nothing was raised so far."""
+        """Whether there was no exception so far."""
         return self.unsupported is None and "raised" not in self.seen
 
     @contextmanager
     def noting(self, *, own: bool = True) -> Iterator[None]:
-        """Note what is raised, and the time unless it is not the path's own."""
+        """Note an exception, and the time if it is the path's own."""
         start = perf_counter()
         try:
             yield
-        except SubjectRaised as halted:
-            self.seen["raised"] = halted.raised
+        except SubjectRaised as error:
+            self.seen["raised"] = error.raised
         except Unsupported as unsupported:
             self.unsupported = unsupported
         finally:
             self.seconds += perf_counter() - start if own else 0.0
 
 
-def _take(subject: Subject, case: Case, asked: Asked, folder: Path) -> _Take:
+def _path_run(subject: Subject, case: Case, question: Question, folder: Path) -> _PathRun:
     folder.mkdir()
-    return _Take(Stages(subject, asked.path, case, folder), asked)
+    return _PathRun(Stages(subject, path_of(subject, question.path), case, folder), question)
 
 
-def _save(take: _Take, original: Original | None) -> None:
-    """Save the original, or one that is brought up for it."""
-    with take.noting(own=False):
-        take.original = original or take.recorder.original()
-        take.seen |= take.original.seen
-    if take.original is not None:
-        with take.noting():
-            take.seen["saved"] = take.recorder.save(take.original.model)
+def _save(run: _PathRun, original: Original | None) -> None:
+    """Save the original, or a new one without it."""
+    with run.noting(own=False):
+        run.original = original or run.stages.original()
+        run.seen |= run.original.seen
+    if run.original is not None:
+        with run.noting():
+            run.seen["saved"] = run.stages.save(run.original.model)
 
 
-def _left_by(take: _Take) -> Original | None:
-    """Return the original that was saved, unless it is not what it was."""
-    original = take.original
+def _left_by(run: _PathRun) -> Original | None:
+    """Return the original that was saved, unless the save has changed it."""
+    original = run.original
     if original is None:
         return None
     try:
         with stage(Stage.SAVE):
-            saved = take.seen.get("saved") or take.recorder.look(original.model)
+            saved = run.seen.get("saved") or run.stages.look(original.model)
     except SubjectRaised:
         return None
     return original if alike(original.before, saved) else None
 
 
-def _load(take: _Take) -> None:
-    if not take.goes_on:
+def _load(run: _PathRun) -> None:
+    if not run.goes_on:
         return
-    with take.noting():
+    with run.noting():
         with stage(Stage.LOAD):
-            loaded = take.recorder.load(take.recorder.source, compiled=False)
-            take.seen["loaded"] = take.recorder.look(loaded)
-        if Probe.SECOND_GENERATION in take.asked.probes:
-            take.seen["second"] = take.recorder.second_generation(loaded)
+            loaded = run.stages.load(run.stages.source, compiled=False)
+            run.seen["loaded"] = run.stages.look(loaded)
+        if Probe.SECOND_GENERATION in run.question.probes:
+            run.seen["second"] = run.stages.second_generation(loaded)
         with stage(Stage.RESUME):
-            take.recorder.compile(loaded)
-        take.loaded = loaded
+            run.stages.compile(loaded)
+        run.loaded = loaded
 
 
-def _continue_training(take: _Take, *, trains_on: bool) -> None:
-    """Have the original live on, once whoever saved it, and beside it what was loaded."""
-    original = take.original
-    if original is None or not take.goes_on:
+def _continue_training(run: _PathRun, *, trains_on: bool) -> None:
+    """Train the original further, once for all paths, and the loaded model."""
+    original = run.original
+    if original is None or not run.goes_on:
         return
-    with take.noting(own=False):
+    with run.noting(own=False):
         if original.trajectory is None:
-            original.trajectory = take.recorder.continue_training(
-                original.model, trains_on=trains_on
-            )
-        take.seen["original"] = original.trajectory
-    if not take.goes_on:
+            original.trajectory = run.stages.continue_training(original.model, trains_on=trains_on)
+        run.seen["original"] = original.trajectory
+    if not run.goes_on:
         return
-    with take.noting():
-        take.seen["resumed"] = take.recorder.continue_training(
-            take.loaded, trains_on=take.asked.trains_on
+    with run.noting():
+        run.seen["resumed"] = run.stages.continue_training(
+            run.loaded, trains_on=run.question.trains_on
         )
 
 
-def _probe(take: _Take, case: Case, reload: LoadElsewhere | None) -> None:
-    """Look at what was asked for beyond the round trip."""
-    source, probes = take.recorder.source, take.asked.probes
-    if reload is not None and Probe.ANOTHER_PROCESS in probes and not take.asked.path.in_memory:
-        _reload(take, source, reload)
-    with take.noting():
-        if take.original is not None and take.original.raises:
-            take.seen["spoiled"] = take.recorder.spoiled()
+def _probe(run: _PathRun, case: Case, reload: LoadElsewhere | None) -> None:
+    """Make the probes of the question, beyond the round trip."""
+    source, probes = run.stages.source, run.question.probes
+    if reload is not None and Probe.ANOTHER_PROCESS in probes and not run.stages.path.in_memory:
+        _reload(run, source, reload)
+    with run.noting():
+        if run.original is not None and run.original.raises:
+            run.seen["spoiled"] = run.stages.spoiled()
         if Probe.UNBUILT in probes and case.architecture.kind is Kind.SUBCLASSED:
-            take.seen["unbuilt"] = take.recorder.save_unbuilt()
-        if Probe.TWIN in probes and _strayed(take.seen):
-            take.seen["steady"] = take.recorder.twin_agrees(
-                take.seen["original"], trains_on=take.asked.trains_on
+            run.seen["unbuilt"] = run.stages.save_unbuilt()
+        if Probe.TWIN in probes and _diverged(run.seen):
+            run.seen["steady"] = run.stages.twin_agrees(
+                run.seen["original"], trains_on=run.question.trains_on
             )
-    if Probe.CONDUCT in probes and not take.asked.path.in_memory:
-        _conduct(take)
+    if Probe.CONDUCT in probes and not run.stages.path.in_memory:
+        _conduct(run)
 
 
-def _conduct(take: _Take) -> None:
-    original, resumed = take.original, take.seen.get("resumed")
-    if original is None or original.raises or resumed is None or not take.goes_on:
+def _conduct(run: _PathRun) -> None:
+    original, resumed = run.original, run.seen.get("resumed")
+    if original is None or original.raises or resumed is None or not run.goes_on:
         return
-    with take.noting():
-        take.seen["conduct"] = conduct(take.recorder, original.model, take.loaded)
+    with run.noting():
+        run.seen["conduct"] = conduct(run.stages, original.model, run.loaded)
 
 
-def _reload(take: _Take, source: Path, reload: LoadElsewhere) -> None:
-    if not take.goes_on:
+def _reload(run: _PathRun, source: Path, reload: LoadElsewhere) -> None:
+    if not run.goes_on:
         return
-    with take.noting():
-        take.seen["other_process"] = reload(take.asked.path, source)
+    with run.noting():
+        run.seen["other_process"] = reload(run.stages.path, source)
 
 
-def _strayed(seen: Mapping[str, object]) -> bool:
+def _diverged(seen: Mapping[str, object]) -> bool:
     original, other_process = seen.get("original"), seen.get("other_process")
     others = [
         seen.get("resumed"),
@@ -219,10 +248,10 @@ def _strayed(seen: Mapping[str, object]) -> bool:
     )
 
 
-def _trace(take: _Take, case: Case, shared: float) -> Trace:
-    """Return the trace; its time has the path's share of what all made use of."""
-    path, probes = take.asked.path, take.asked.probes
-    seconds = take.seconds + shared
+def _trace(run: _PathRun, case: Case, shared: float) -> Trace:
+    """Return the trace; its time includes the path's share of the common work."""
+    path, probes = run.stages.path, run.question.probes
+    seconds = run.seconds + shared
     return Trace(
-        case, path.name, path.contract, probes, path.in_memory, **take.seen, seconds=seconds
+        case, path.name, path.contract, probes, path.in_memory, **run.seen, seconds=seconds
     )

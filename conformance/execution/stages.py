@@ -1,4 +1,4 @@
-"""The recorder: does what a trace is made of, stage by stage, and notes what is raised."""
+"""The stages of one trace: build, train, save, load and train further."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,33 +15,29 @@ from saveproof.conformance.execution.surroundings import generators
 from saveproof.conformance.model_state.snapshot import Inventory, Snapshot
 from saveproof.conformance.model_state.subject import Model, SavePath, Source, Subject, Unsupported
 from saveproof.conformance.model_state.trace import Raised, Stage, Step, Trajectory, same_trajectory
-from saveproof.conformance.processes.endings import ENDING, fault_of
+from saveproof.conformance.processes.endings import ENDING, Fault, fault_of
 from saveproof.strategies import data
 from saveproof.strategies.case import AnyEvent, Case, Hop, TrainOnBatch
 from saveproof.strategies.data import Rows
 
 OWN = "model_"
-"""What the names of all targets begin with."""
+"""The beginning of the names of all targets."""
 
 
 class SubjectRaised(Exception):
-    """The subject raised; nothing after it can be seen."""
+    """The subject raised, which ends its trace."""
 
     def __init__(self, raised: Raised) -> None:
         super().__init__(raised.message)
         self.raised = raised
 
 
-class UndeclaredError(Unsupported):
-    """The subject raised something else while it built, trained or told of a model: no excuse."""
-
-
 @dataclass(eq=False)
 class Original:
-    """A model at the end of the case's history before the save, and what was seen of it.
+    """A model at the end of the case's history before the save, with its snapshots.
 
-    `fresh` was seen before its training, `before` after; `logs` is what the training told.
-    `life` is what it did from then on, once that was asked for: nothing can save it after that.
+    `fresh` is its state before the training, `before` the one after it, and `logs` the training's
+    logs. `trajectory` is set once the model was trained further, after which it can't be saved.
     """
 
     model: Model
@@ -52,17 +48,17 @@ class Original:
 
     @property
     def seen(self) -> dict[str, Any]:
-        """What a trace has of it, by field."""
+        """The fields of a trace that it fills."""
         return {"fresh": self.fresh, "before": self.before, "logs": self.logs}
 
     @property
     def raises(self) -> bool:
-        """Whether it raised in living on."""
+        """Whether it raised in further training."""
         return self.trajectory is not None and self.trajectory.raised is not None
 
 
 class Stages:
-    """The stages of one trace: `folder` takes the files, `source` is what a save has left.
+    """The stages of one trace: `folder` gets the files, `source` is the result of the save.
 
     Every file of a save has a name that begins with `OWN`.
     """
@@ -70,7 +66,7 @@ class Stages:
     def __init__(self, subject: Subject, path: SavePath, case: Case, folder: Path) -> None:
         self._subject = Adapter(subject)
         self._paths = subject.paths
-        self._path = path
+        self.path = path
         self._case = case
         self.folder = folder
         self._files = 0
@@ -78,7 +74,7 @@ class Stages:
         self.source: Source = None
 
     def original(self) -> Original:
-        """Bring a model up, looking at it before and after.
+        """Build and train a model, with a snapshot before and after the training.
 
         Raises:
             Unsupported: the subject can't build or train it.
@@ -95,7 +91,7 @@ class Stages:
         return Original(model, fresh, before, tuple(logs))
 
     def save(self, model: Model) -> Snapshot:
-        """Save the model, and look at it; `source` has what was saved.
+        """Save the model, set `source`, and return a snapshot of the live model.
 
         Raises:
             SubjectRaised: the subject raised.
@@ -106,20 +102,20 @@ class Stages:
             return self.look(model)
 
     def save_over(self, model: Model) -> None:
-        """Save the model where the first was saved.
+        """Save the model to the target of the first save.
 
         Raises:
             SubjectRaised: the subject raised.
         """
         with stage(Stage.SAVE):
-            self._path.save(model, self._first)
+            self.path.save(model, self._first)
 
     def generators(self) -> Inventory:
         """Return the states of the process-wide generators by name, the framework's among them."""
         return {**generators(), **self._subject.generators()}
 
     def second_generation(self, loaded: Model) -> Snapshot:
-        """Save and load what came back, and look at what comes of it.
+        """Save and load the loaded model; return a snapshot of the result.
 
         Raises:
             SubjectRaised: the subject raised.
@@ -128,7 +124,7 @@ class Stages:
             return self.look(self.load(self._save(loaded), compiled=False))
 
     def look(self, model: Model) -> Snapshot:
-        """Return what can be told of the model."""
+        """Return a snapshot of the model."""
         return self._subject.snapshot(model)
 
     def _looked_at(self, model: Model) -> Snapshot:
@@ -144,16 +140,16 @@ class Stages:
         return self._bring_up(self._new(), [])
 
     def load(self, source: Source, *, compiled: bool = True) -> Model:
-        """Return the model that comes back, `case` standing for the code in force at the save."""
+        """Return the loaded model; the case takes the place of the code in force at the save."""
         self._subject.seed(self._case.seed + 2)
         with handed(self._case.in_force) as case:
-            model = self._path.load(source, case)
+            model = self.path.load(source, case)
         if compiled:
             self.compile(model)
         return model
 
     def continue_training(self, model: Model, *, trains_on: bool = True) -> Trajectory:
-        """Look at the outputs, then train on: the environment's randomness starts anew."""
+        """Compute outputs, then train, after the process-wide generators are seeded."""
         steps: list[Step] = []
         outputs: tuple[np.ndarray, ...] = ()
         try:
@@ -164,18 +160,18 @@ class Stages:
                     logs = tuple(self._subject.perform(model, event, rows))
                     name = type(event).__name__
                     steps.append(Step(name, logs, self.look(model)))
-        except SubjectRaised as halted:
-            return Trajectory(outputs, tuple(steps), halted.raised)
+        except SubjectRaised as error:
+            return Trajectory(outputs, tuple(steps), error.raised)
         return Trajectory(outputs, tuple(steps))
 
     def twin_agrees(self, trajectory: Trajectory, *, trains_on: bool) -> bool:
-        """Bring up a twin and save it, all as before; say whether it lives the original's life."""
+        """Build, train and save a twin; return whether its trajectory is the original's."""
         twin = self.brought_up()
         self._save(twin)
         return same_trajectory(trajectory, self.continue_training(twin, trains_on=trains_on))
 
     def spoiled(self) -> Raised | None:
-        """Return what a twin raises in living on after a save, unless one raises without it too.
+        """Return the exception of a twin in training that only a save before it causes.
 
         Raises:
             Unsupported: the subject can't build or train it.
@@ -189,14 +185,14 @@ class Stages:
         return self.continue_training(twin).raised
 
     def save_unbuilt(self) -> Raised | None:
-        """Try to save a model without weights; return how that was refused, if it was."""
+        """Try to save a model without weights; return the exception, if there is one."""
         with _unsupported("building without weights"):
             model = self._subject.build(self._case, built=False)
         try:
             with stage(Stage.SAVE):
                 self._save(model)
-        except SubjectRaised as halted:
-            return halted.raised
+        except SubjectRaised as error:
+            return error.raised
         return None
 
     def _new(self) -> Model:
@@ -235,15 +231,15 @@ class Stages:
         return self._save_at(model, self._target())
 
     def _save_at(self, model: Model, target: Path) -> Source:
-        source = self._path.save(model, target)
-        return source if self._path.in_memory else Path(source)
+        source = self.path.save(model, target)
+        return source if self.path.in_memory else Path(source)
 
     def compile(self, model: Model) -> None:
         """Compile what came back where the contract doesn't have the compile settings come back.
 
         What was frozen since the original was compiled is frozen after that here, too.
         """
-        if self._path.contract.comes_uncompiled:
+        if self.path.contract.comes_uncompiled:
             late = self._case.set_since_compile
             for event in reversed(late):
                 self._subject.perform(model, replace(event, value=not event.value), None)
@@ -263,9 +259,9 @@ def _single_steps(event: TrainOnBatch, rows: Rows) -> Iterator[tuple[AnyEvent, R
 
 @contextmanager
 def stage(stage: Stage) -> Iterator[None]:
-    """Turn whatever is raised into `SubjectRaised`, with the stage.
+    """Turn any exception into `SubjectRaised`, with the stage.
 
-    So it is with `Unsupported`: whoever was built and trained can't be excused from saving.
+    `Unsupported` is no exception to this: a model that was built and trained must be saved.
 
     Raises:
         SubjectRaised: the subject raised.
@@ -275,7 +271,7 @@ def stage(stage: Stage) -> Iterator[None]:
     except (SubjectRaised, *ENDING):
         raise
     except BaseException as error:
-        raise SubjectRaised(raised_at(stage, error)) from error
+        raise SubjectRaised(raised_at(stage, fault_of(error))) from error
 
 
 @contextmanager
@@ -285,10 +281,11 @@ def _unsupported(doing: str) -> Iterator[None]:
     except (Unsupported, *ENDING):
         raise
     except BaseException as error:
-        raise UndeclaredError(f"{doing} raised {type(error).__name__}: {error}") from error
+        unsupported = Unsupported(f"{doing} raised {type(error).__name__}: {error}")
+        unsupported.declared = False
+        raise unsupported from error
 
 
-def raised_at(stage: Stage, error: BaseException) -> Raised:
-    """Return what there is to tell of an exception."""
-    fault = fault_of(error)
+def raised_at(stage: Stage, fault: Fault) -> Raised:
+    """Return the record of an exception that was raised at the stage."""
     return Raised(stage, fault.kind, fault.message, fault.traceback, fault.unsupported)

@@ -1,4 +1,4 @@
-"""The surroundings of a save or a load: what it finds in its process and in its folder."""
+"""The surroundings of a save or a load: the state of its process and of its folder."""
 
 import gc
 import hashlib
@@ -21,10 +21,10 @@ SIGNALS = tuple(
     for name in ("SIGHUP", "SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGALRM")
     if hasattr(signal, name)
 )
-"""Signals that programs handle, and that a library may take for itself."""
+"""Signals that programs handle, and for which a library may install a handler."""
 
 BYSTANDERS = ("notes.txt", "other/weights.h5")
-"""Files of somebody else in the folder of a save."""
+"""Unrelated files in the folder of a save."""
 
 _MASK = 0o027
 _DESCRIPTORS = Path("/proc/self/fd")
@@ -32,10 +32,10 @@ _DESCRIPTORS = Path("/proc/self/fd")
 
 @contextmanager
 def unusual_process() -> Iterator[None]:
-    """Have the process be in an unusual state, so that whoever sets it is seen; put it back after.
+    """Put the process into an unusual state, so that changes are noticed; restore it afterwards.
 
-    The working folder is an empty one, and the umask and the signal handlers are nobody's. What a
-    library sets to the same value again and again would be seen once only otherwise.
+    The working folder is an empty one, and the umask and the signal handlers are unusual. Without
+    this, a library that sets the same value at each call would be noticed once only.
     """
     folder, environment, mask = Path.cwd(), dict(os.environ), os.umask(_MASK)
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - put back below
@@ -59,7 +59,7 @@ def unusual_process() -> Iterator[None]:
 def process() -> Inventory:
     """Return the working folder, umask, signal handlers and environment by name.
 
-    Values of the environment are told by their hash: they may be secrets.
+    Values of the environment are hashed, as they may be secrets.
     """
     mask = os.umask(_MASK)
     os.umask(mask)
@@ -70,7 +70,7 @@ def process() -> Inventory:
 
 def generators() -> Inventory:
     """Return the states of Python's and NumPy's process-wide generators, by name."""
-    _, key, *rest = np.random.get_state()  # noqa: NPY002 - the process's own is what is looked at
+    _, key, *rest = np.random.get_state()  # noqa: NPY002 - it is the process's own
     states = {
         "Python": repr(random.getstate()),
         "NumPy": f"{np.asarray(key).tobytes().hex()} {rest}",
@@ -79,7 +79,7 @@ def generators() -> Inventory:
 
 
 def lay_bystanders(folder: Path) -> None:
-    """Put files of somebody else into the folder."""
+    """Put unrelated files into the folder."""
     for name in BYSTANDERS:
         file = folder / name
         file.parent.mkdir(exist_ok=True)
@@ -87,9 +87,9 @@ def lay_bystanders(folder: Path) -> None:
 
 
 def files(folder: Path, *, but: str = "") -> Mapping[str, str]:
-    """Return what the folder holds, by place: mode and content, or what is linked to.
+    """Return the folder's files by place: mode and hash of the content, or the target of a link.
 
-    What begins like `but` in the folder itself is left out.
+    Names in the folder itself that begin with `but` are left out.
     """
     return {
         place: _described(file)
@@ -99,7 +99,7 @@ def files(folder: Path, *, but: str = "") -> Mapping[str, str]:
 
 
 def open_files(folder: Path) -> tuple[str, ...]:
-    """Return the files in the folder that this process holds open, garbage apart."""
+    """Return the files in the folder that this process holds open, after a garbage collection."""
     if not any(_open_in(folder)):
         return ()
     gc.collect()

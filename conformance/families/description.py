@@ -1,4 +1,4 @@
-"""What a subject says of itself, asked in a process of its own: it may end there, or hang."""
+"""The description of a subject, from a process of its own, which may crash or hang."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,11 +6,9 @@ from functools import cache
 from types import MappingProxyType
 
 from saveproof.conformance.families import environment, subjects
-from saveproof.conformance.families.subjects import BrokenSubject, NotASubject, UnknownSubject
-from saveproof.conformance.model_state.subject import Located, Offering
-from saveproof.conformance.processes.endings import Crashed, Failed, TimedOut
-from saveproof.conformance.processes.foreign.client import NotReached
-from saveproof.conformance.processes.foreign.environments import NoEnvironment, launch
+from saveproof.conformance.model_state.subject import Located, Offering, UnusableSubject
+from saveproof.conformance.processes.endings import Ending, NoAnswer
+from saveproof.conformance.processes.foreign.environments import launch
 from saveproof.conformance.processes.foreign.protocol import (
     VERSION,
     DescribedPath,
@@ -23,99 +21,88 @@ from saveproof.conformance.processes.wire import JSON
 DESCRIBE = "saveproof.conformance.families.description:describe"
 
 SECONDS = 60.0
-"""How long a subject may take to be imported and to tell of itself."""
+"""How long a subject may take for its import and its description."""
 
 
-class NotDescribed(TypeError):
-    """What a subject tells of itself is nothing that a run's header can hold."""
-
-
-ERRORS: Mapping[str, type[Exception]] = {
-    f"{error.__module__}.{error.__name__}": error
-    for error in (
-        *(UnknownSubject, NoEnvironment, NotASubject, BrokenSubject, NotReached, NotDescribed),
-    )
-}
-"""What may be wrong with a subject, by name: what the other process tells."""
+UNUSABLE = f"{UnusableSubject.__module__}.{UnusableSubject.__name__}"
+"""The class of the error that the other process raises where it can't use the subject."""
 
 
 @dataclass(frozen=True)
 class Described:
-    """What a subject has told of itself."""
+    """A subject's description, with its name."""
 
     name: str
-    told: SubjectDescription
+    description: SubjectDescription
 
     def environment(self) -> Mapping[str, str]:
         """Return versions by package name."""
-        return self.told.environment
+        return self.description.environment
 
     def files(self) -> Mapping[str, str]:
         """Return by module name the files that the subject's process imports."""
-        return self.told.files
+        return self.description.files
 
     def paths(self) -> Sequence[DescribedPath]:
         """Return the save paths that the subject offers."""
-        return self.told.paths
+        return self.description.paths
 
 
 @cache
 def described(spec: str) -> Described:
-    """Return what the subject of that name says of itself, without importing a framework.
+    """Return the description of the subject of that name, without importing a framework.
 
     Raises:
-        UnknownSubject, NoEnvironment, NotASubject, BrokenSubject: as `subjects.resolve` says;
-            BrokenSubject too where its process ends or gives no answer.
-        NotDescribed: it tells what no header can hold.
+        UnusableSubject: as `subjects.resolve` says; its process ends or gives no answer; or a run's
+            header can't hold its description.
     """
     return from_json(spec, answer(spec))
 
 
 @cache
 def answer(spec: str) -> bytes:
-    """Return the same as JSON, for another process to have.
+    """Return the same as JSON, for another process.
 
     Raises:
-        UnknownSubject, NoEnvironment, NotASubject, BrokenSubject, NotDescribed: as above.
+        UnusableSubject: as above.
     """
     launch(spec)  # an environment that is made takes minutes, and may: our own code does it
     asking = f"subject {spec!r}: its import, or telling versions and save paths,"
     try:
         with Child(DESCRIBE, memory=MEMORY) as child:
-            told = child.call(spec.encode(), seconds=SECONDS)
-    except TimedOut as error:
-        raise BrokenSubject(f"{asking} gave no answer in {SECONDS:g} s; mend it") from error
-    except Crashed as error:
-        raise BrokenSubject(f"{asking} went wrong: {error}; mend it") from error
-    except Failed as error:
-        kind = ERRORS.get(error.fault.kind)
-        if kind is not None:
-            raise kind(error.fault.message) from error
-        last = str(error).rstrip().rpartition("\n")[2]
-        raise BrokenSubject(f"{asking} raised {last}; mend it") from error
-    return told
+            description = child.call(spec.encode(), seconds=SECONDS)
+    except NoAnswer as error:
+        if error.fault.kind == UNUSABLE:
+            raise UnusableSubject(error.fault.message) from error
+        what = {
+            Ending.TIMED_OUT: f"gave no answer in {SECONDS:g} s",
+            Ending.RAISED: f"raised {error.summary}",
+        }
+        happened = what.get(error.ending, f"went wrong: {error}")
+        raise UnusableSubject(f"{asking} {happened}; mend it") from error
+    return description
 
 
-def from_json(spec: str, told: bytes) -> Described:
-    """Return what was told.
+def from_json(spec: str, message: bytes) -> Described:
+    """Return the description of that JSON.
 
     Raises:
-        NotDescribed: no header can hold it.
+        UnusableSubject: no header can hold it.
     """
     try:
-        return Described(spec, JSON.decode(told, SubjectDescription))
+        return Described(spec, JSON.decode(message, SubjectDescription))
     except (TypeError, ValueError) as error:
         raise _undescribed(spec, error) from error
 
 
 def describe(message: bytes) -> bytes:
-    """Return what the subject of that name tells of itself: for a child process."""
+    """Return the description of the subject of that name: for a child process."""
     spec = message.decode()
     subject = subjects.resolve(spec)
     with subjects.answering(spec, "telling versions and save paths"):
-        told = description_of(subject, files=_own_file(spec))
+        description = description_of(subject, files=_own_file(spec))
     try:
-        return JSON.encode(told)
+        return JSON.encode(description)
     except (TypeError, ValueError) as error:
         raise _undescribed(spec, error) from error
 
@@ -123,7 +110,7 @@ def describe(message: bytes) -> bytes:
 def description_of(
     subject: Offering, *, files: Mapping[str, str] = MappingProxyType({})
 ) -> SubjectDescription:
-    """Return what the subject tells of itself, its files beside those that are known."""
+    """Return the subject's description, with its files added to the given ones."""
     paths = tuple(map(DescribedPath.of, subject.paths()))
     files = {**files, **(subject.files() if isinstance(subject, Located) else {})}
     return SubjectDescription(VERSION, subject.name, dict(subject.environment()), paths, files)
@@ -136,8 +123,8 @@ def _own_file(spec: str) -> Mapping[str, str]:
     return environment.files([spec.partition(":")[0]])
 
 
-def _undescribed(spec: str, error: Exception) -> NotDescribed:
-    return NotDescribed(
+def _undescribed(spec: str, error: Exception) -> UnusableSubject:
+    return UnusableSubject(
         f"subject {spec!r}: expected texts as versions, names and documents of save paths, found "
         f"another: {error}; mend `environment` or `paths`"
     )

@@ -1,4 +1,4 @@
-"""What a run ran on: the machine, Python and the packages that it rests on."""
+"""The environment of a run: the machine, Python and the packages."""
 
 import os
 import platform

@@ -1,7 +1,7 @@
-"""The other side: serves a subject of its own environment.
+"""The server: serves a subject of its own environment to another process.
 
 `python -m saveproof.conformance.families.server SUBJECT` speaks JSON lines, and with `frames` after
-it what processes of ours speak.
+it the framing of processes of ours.
 """
 
 import os
@@ -34,14 +34,14 @@ ANY_CALL: Any = Union[*CALLS.values()]
 """The record of any call."""
 
 FRAMINGS: Mapping[str, Framing] = {"frames": FRAMES, "lines": LINES}
-"""What a server may speak, by name."""
+"""The framings of a server, by name."""
 
 
 class Server:
     """Answers the calls of the protocol for one subject; models and sources go by number."""
 
     def __init__(self, subject: Subject, encoding: Encoding) -> None:
-        self._told = subject
+        self._described = subject
         self._subject = Adapter(subject)
         self._encoding = encoding
         self._held: dict[int, Any] = {}
@@ -60,7 +60,7 @@ class Server:
 
     def describe(self) -> SubjectDescription:
         """Return name, versions and save paths."""
-        return description_of(self._told)
+        return description_of(self._described)
 
     def seed(self, seed: int) -> None:
         """Seed the process-wide generators."""
@@ -83,7 +83,7 @@ class Server:
         return self._subject.predict(self._held[model], inputs)
 
     def snapshot(self, model: int) -> Pairs:
-        """Return everything that can be told of a model."""
+        """Return all observable state of a model."""
         return pairs(self._subject.snapshot(self._held[model]))
 
     def save(self, model: int, path: str, target: str) -> int | str:
@@ -97,7 +97,7 @@ class Server:
         return self._new(self._paths[path].load(found, case))
 
     def release(self, models: Sequence[int]) -> None:
-        """Forget what nobody will ask for again."""
+        """Release models and sources that the client no longer needs."""
         for number in models:
             self._held.pop(number, None)
 
@@ -119,7 +119,7 @@ RESULTS: Mapping[str, Callable[..., object]] = {
     "load": Server.load,
     "release": Server.release,
 }
-"""What gives the result of each call, by its name."""
+"""The method for each call, by its name."""
 
 
 def main(spec: str, framing: str = "lines") -> None:

@@ -7,9 +7,9 @@ from types import ModuleType
 from typing import Any
 
 from saveproof.conformance.families.keras.keras_api import KerasSubject
-from saveproof.conformance.model_state.subject import Subject
+from saveproof.conformance.model_state.subject import Subject, UnusableSubject
 from saveproof.conformance.processes.endings import ENDING
-from saveproof.conformance.processes.foreign.client import NotReached, foreign_subject
+from saveproof.conformance.processes.foreign.client import foreign_subject
 from saveproof.conformance.processes.foreign.environments import launch
 
 SUBJECTS = {
@@ -23,18 +23,6 @@ SUBJECTS = {
 """Built-in subjects by name; each module is imported when its subject is asked for."""
 
 
-class UnknownSubject(LookupError):
-    """The name is no built-in subject, and no `package.module:attribute` either."""
-
-
-class BrokenSubject(RuntimeError):
-    """What the specification names raises before it can be asked anything."""
-
-
-class NotASubject(TypeError):
-    """What the specification names is no subject: it lacks a method of the protocol."""
-
-
 METHODS = ("build", "compile", "environment", "paths", "perform", "predict", "seed", "snapshot")
 """What `saveproof.conformance.model_state.subject.Subject` asks for."""
 
@@ -46,10 +34,8 @@ def resolve(spec: str) -> Subject:
     Keras API. A foreign subject is `NAME@/path/to/venv`, `NAME==VERSION` or `exec:COMMAND`.
 
     Raises:
-        UnknownSubject: there is no such name, module or attribute.
-        NoEnvironment: a foreign subject's environment is not there, or lacks something.
-        NotASubject: the attribute is something else.
-        BrokenSubject: its module can't be imported, or it can't be made.
+        UnusableSubject: there is no such name, module, attribute or environment; the attribute is
+            something else; its module can't be imported, or it can't be made.
     """
     started = launch(spec)
     if started is not None:
@@ -62,7 +48,7 @@ def resolve(spec: str) -> Subject:
         missing = [name for name in METHODS if not callable(getattr(subject, name, None))]
         missing += [] if isinstance(getattr(subject, "name", None), str) else ["name"]
     if missing:
-        raise NotASubject(
+        raise UnusableSubject(
             f"subject {spec!r}: expected the methods {', '.join(METHODS)}, and a `name`; found "
             f"{type(subject).__name__} without {', '.join(missing)}"
         )
@@ -72,17 +58,17 @@ def resolve(spec: str) -> Subject:
 
 @contextmanager
 def answering(spec: str, asked: str) -> Iterator[None]:
-    """Have what a subject's own code raises say whose it is, and at what.
+    """Name the subject and the call in an error for whatever the subject's own code raises.
 
     Raises:
-        BrokenSubject: it raised something that does not say so by itself.
+        UnusableSubject: the subject raised.
     """
     try:
         yield
-    except (NotReached, UnknownSubject, *ENDING):
+    except (UnusableSubject, *ENDING):
         raise
     except BaseException as error:
-        raise BrokenSubject(
+        raise UnusableSubject(
             f"subject {spec!r}: {asked} raised {type(error).__name__}: {error}; mend it"
         ) from error
 
@@ -90,7 +76,7 @@ def answering(spec: str, asked: str) -> Iterator[None]:
 def _attribute(spec: str) -> object:
     name, colon, attribute = spec.partition(":")
     if not (name and colon and attribute):
-        raise UnknownSubject(
+        raise UnusableSubject(
             f"subject {spec!r}: expected one of {', '.join(sorted(SUBJECTS))}, "
             "`package.module:attribute`, `NAME@/path/to/venv`, `NAME==VERSION` or `exec:COMMAND`"
         )
@@ -98,9 +84,10 @@ def _attribute(spec: str) -> object:
         try:
             module = import_module(name)
         except ModuleNotFoundError as error:
-            told = f"subject {spec!r}: {error}; install it, or mend the name"
-            raise UnknownSubject(told) from error
+            raise UnusableSubject(
+                f"subject {spec!r}: {error}; install it, or mend the name"
+            ) from error
     found = getattr(module, attribute, None)
     if found is None:
-        raise UnknownSubject(f"subject {spec!r}: module {name!r} has no {attribute!r}")
+        raise UnusableSubject(f"subject {spec!r}: module {name!r} has no {attribute!r}")
     return found

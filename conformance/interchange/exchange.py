@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 
 from saveproof.conformance import interchange
-from saveproof.conformance.campaigns.worker import JUDGES, Question, Report, Request, path_of
+from saveproof.conformance.campaigns.worker import JUDGES, Report, Request
 from saveproof.conformance.checks.behaviour import output_defects, trajectory_defects
 from saveproof.conformance.execution import integrity
+from saveproof.conformance.execution.runner import Question, path_of
 from saveproof.conformance.execution.stages import Stages, SubjectRaised, stage
 from saveproof.conformance.families import subjects
 from saveproof.conformance.interchange.dialects import another_model
@@ -34,7 +35,7 @@ from saveproof.conformance.model_state.trace import (
     same_trajectory,
 )
 from saveproof.conformance.processes import wire
-from saveproof.conformance.processes.endings import Crashed, TimedOut, asked_again
+from saveproof.conformance.processes.endings import NoAnswer, asked_again
 from saveproof.conformance.processes.isolation import Child
 from saveproof.strategies.case import Case
 
@@ -199,9 +200,11 @@ def _read_by(
     try:
         message, reader = wire.encode(reading), _reader(at.pair.reader)
         answer = asked_again(lambda: reader.call(message, seconds=request.seconds))
-    except (Crashed, TimedOut) as ended:
-        kind = f"{type(ended).__module__}.{type(ended).__qualname__}"
-        return ReaderOutcome(raised=Raised(Stage.LOAD, kind, str(ended), ""))
+    except NoAnswer as error:
+        if not error.ended:
+            raise
+        kind = f"{NoAnswer.__module__}.{error.ending}"
+        return ReaderOutcome(raised=Raised(Stage.LOAD, kind, str(error), ""))
     return wire.decode(answer, ReaderOutcome)
 
 

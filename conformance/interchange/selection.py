@@ -19,8 +19,7 @@ def interchange_job(options: InterchangeOptions, command: str) -> Job:
     """Return the job that the options select; `command` is the command line for the header.
 
     Raises:
-        UnknownSubject, NoEnvironment, NotASubject, BrokenSubject: see `subjects.resolve`.
-        NotInstalled, SameName, NotDescribed: see `preflight.admitted`.
+        NotInstalled, SameName, UnusableSubject: see `preflight.admitted`.
         UnknownFormat: no pair shares the format, or no pair shares any format.
         Unknown, NotAFolder: a kind is not known, or the output folder can't be used.
     """

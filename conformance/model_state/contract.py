@@ -29,16 +29,16 @@ class Facet(StrEnum):
 
 
 class Promise(StrEnum):
-    """How firmly a path answers for a facet."""
+    """How strictly a path promises a facet."""
 
     MUST = "must"
     """The framework's documentation promises it."""
     SHOULD = "should"
     """An exact resume needs it; no document promises it. Missed, it is a gap, not a failure."""
     FRESH = "fresh"
-    """It must not come back: the model's own initial state stands in its place."""
+    """It must not come back: the loaded model has its own initial state."""
     CODE = "code"
-    """The model's code supplies it: nothing is promised of the file."""
+    """The model's code supplies it; the file promises nothing."""
 
 
 STRUCTURE = (Facet.ARCHITECTURE, Facet.ARGUMENTS, Facet.SHARING, Facet.NAMES, Facet.DTYPE_POLICY)
@@ -55,10 +55,10 @@ RESUME_ONLY = (Facet.RNG, Facet.METRICS, Facet.RECURRENT)
 
 @dataclass(frozen=True)
 class Exactness:
-    """How near is near enough: 0 asks for equal dtype, shape and bytes.
+    """The tolerance of a comparison; 0 requires equal dtype, shape and bytes.
 
-    Applies to outputs, losses and the state that training on them leads to. The state that comes
-    back from the file is always held to the bytes. `half` stands for both tolerances where a layer
+    It applies to outputs, losses and the state after further training. State that comes back from
+    the file must always be equal to the byte. `half` replaces both tolerances where a layer
     computes in float16 or bfloat16.
     """
 
@@ -68,7 +68,7 @@ class Exactness:
     half: float = 0.0
 
     def of(self, case: Case) -> "Exactness":
-        """Return how near is near enough for the case, in its own precision."""
+        """Return the tolerance for the case, in the precision of its layers."""
         if not (self.half and case.in_half_precision):
             return self
         return replace(self, rtol=self.half, atol=self.half)
@@ -78,9 +78,9 @@ class Exactness:
 class Contract:
     """What a save path promises, and the document that promises it.
 
-    Facets that are absent are promised nothing. `refuses` gives, by kind of architecture, what the
-    refusal must be about; `refuses_unbuilt` says that a model without weights must be refused:
-    without it, a path that saves weights and takes such a model has a gap.
+    An absent facet has no promise. `refuses` gives the reason of a refusal by kind of architecture.
+    With `refuses_unbuilt`, a model without weights must be refused; without it, a path that saves
+    weights and accepts such a model has a gap.
     """
 
     document: str
@@ -90,17 +90,17 @@ class Contract:
     exactness: Exactness = Exactness()
 
     def file_promise(self, facet: Facet) -> Promise | None:
-        """Return what the file itself promises of the facet: MUST, SHOULD, or nothing."""
+        """Return the promise of the file itself for the facet: MUST, SHOULD, or None."""
         promise = self.facets.get(facet)
         return promise if promise in (Promise.MUST, Promise.SHOULD) else None
 
     @property
     def comes_uncompiled(self) -> bool:
-        """Whether neither the file nor the model's code compiles what comes back."""
+        """Whether neither the file nor the model's code compiles the loaded model."""
         return self.facets.get(Facet.COMPILE) in (None, Promise.FRESH)
 
     def speaks_of(self, facets: tuple[Facet, ...]) -> bool:
-        """Say whether the contract answers for the facets: one of the file alone, or several."""
+        """Return whether the contract covers the facets; a single one must be in the file."""
         if len(facets) == 1:
             return self.file_promise(*facets) is not None
         return not facets or self.promise(*facets) is not None
@@ -108,7 +108,7 @@ class Contract:
     def promise(self, *facets: Facet) -> Promise | None:
         """Return the weakest promise over the facets; None where one is not promised at all.
 
-        Code-supplied facets count as promised: they are there, whatever the file holds.
+        Code-supplied facets count as promised: they do not depend on the file.
         """
         promises = [self.facets.get(facet) for facet in facets]
         if any(promise in (None, Promise.FRESH) for promise in promises):

@@ -1,4 +1,4 @@
-"""Snapshots: everything a subject can tell of a live model, as plain named data."""
+"""Snapshots: all observable state of a live model, as plain named data."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,23 +17,23 @@ Inventory = Mapping[str, Value]
 
 
 UNTOLD = "can't be told"
-"""The name of an entry that says why the rest of an inventory is missing."""
+"""The name of an entry that gives the reason why the rest of an inventory is missing."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What was seen of a model: an inventory a facet; a facet that can't be seen is absent.
+    """The observable state of a model: an inventory a facet, without facets that can't be observed.
 
-    Entries of a layer are called by its name, those of nested layers by the names that lead to
-    them: `block/dense/0 kernel`. Where such names are not the case's, `classes` may give the class
-    by the name, or by the names that lead there: `{"block": "Sequential", "block/dense": "Dense"}`.
+    The name of an entry begins with its layer's name, or with the names of all layers around it:
+    `block/dense/0 kernel`. If these are not the names in the case, `classes` may give each class
+    by such a name: `{"block": "Sequential", "block/dense": "Dense"}`.
     """
 
     facets: Mapping[Facet, Inventory]
     classes: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, facet: Facet) -> Inventory:
-        """Return the facet's inventory; empty where the subject can't see it."""
+        """Return the facet's inventory; empty where the subject can't observe it."""
         return self.facets.get(facet, {})
 
 
@@ -47,23 +47,23 @@ def differences(expected: Inventory, found: Inventory) -> Iterator[Difference]:
 
 
 def same(expected: Inventory, found: Inventory) -> bool:
-    """Say whether two inventories are equal, names and their order included."""
+    """Return whether two inventories are equal, names and their order included."""
     return tuple(expected) == tuple(found) and all(
         equal(value, found[name]) for name, value in expected.items()
     )
 
 
 def alike(one: Snapshot, other: Snapshot) -> bool:
-    """Say whether two snapshots tell the same of every facet."""
+    """Return whether two snapshots are equal in every facet."""
     return one.facets.keys() == other.facets.keys() and all(
         same(one[facet], other[facet]) for facet in one.facets
     )
 
 
 def equal(one: Value, other: Value) -> bool:
-    """Say whether two values are equal: arrays to the byte, JSON values by class and equality.
+    """Return whether two values are equal: arrays to the byte, JSON values by class and equality.
 
-    A NaN is equal to a NaN, wherever it stands in a JSON value.
+    A NaN is equal to a NaN, anywhere in a JSON value.
     """
     if not isinstance(one, np.ndarray):
         return type(one) is type(other) and bool(one == other or repr(one) == repr(other))
@@ -82,12 +82,12 @@ def distance(expected: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> flo
 
 
 def equal_arrays(expected: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> bool:
-    """Say whether the arrays are as many, and equal in dtype, shape and bytes."""
+    """Return whether the arrays are as many, and equal in dtype, shape and bytes."""
     return len(expected) == len(found) and all(map(equal, expected, found))
 
 
 def is_constant(array: np.ndarray) -> bool:
-    """Say whether several rows are all equal."""
+    """Return whether several rows are all equal."""
     return len(array) > 1 and array.tobytes() == array[:1].tobytes() * len(array)
 
 
@@ -98,7 +98,7 @@ def _gap(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def value_difference(where: str, expected: Value, found: Value) -> Difference:
-    """Return the difference of two values, and how great it is if both are finite numbers."""
+    """Return the difference of two values, with its size if both are finite numbers."""
     distance, magnitude = _measured(expected, found)
     texts = (shown(expected), shown(found))
     return Difference(where, *texts, Change.VALUE, distance, magnitude)
@@ -144,7 +144,7 @@ def _entry_difference(where: str, a: Value, b: Value) -> Difference:
 
 
 def shown(value: Value) -> str:
-    """Return the value in words that are not too many."""
+    """Return the value as a short text."""
     if isinstance(value, np.ndarray):
         return np.array2string(value, threshold=8, edgeitems=2, precision=9)
     text = repr(value)

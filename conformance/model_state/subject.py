@@ -1,4 +1,4 @@
-"""Subjects and save paths: the small protocol that an implementation under test speaks."""
+"""Subjects and save paths: the protocol that an implementation under test follows."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +22,16 @@ Logs = Sequence[Mapping[str, float]]
 
 
 class Unsupported(Exception):
-    """The subject can't build or train this case, saving apart: the case says nothing of saving."""
+    """The subject can't build or train this case, so that the case says nothing of saving.
+
+    It is not `declared` where the subject raised another exception, which is no excuse.
+    """
+
+    declared = True
+
+
+class UnusableSubject(LookupError):
+    """A specification names no subject that can be used; the message says why and what to do."""
 
 
 class SavePath(Protocol):
@@ -37,7 +46,7 @@ class SavePath(Protocol):
 
     @property
     def in_memory(self) -> bool:
-        """Say whether the source is an object of this process, no file."""
+        """Return whether the source is an object of this process, not a file."""
 
     @property
     def contract(self) -> Contract:
@@ -47,7 +56,7 @@ class SavePath(Protocol):
         """Save the model at (or beside) the target, which does not exist yet."""
 
     def load(self, source: Source, case: Case) -> Model:
-        """Return the model that comes back; `case` stands for the model's code."""
+        """Return the loaded model; `case` takes the place of the model's code."""
 
 
 @runtime_checkable
@@ -60,7 +69,7 @@ class Exchanged(SavePath, Protocol):
 
     @property
     def reads(self) -> Mapping[str, Promise]:
-        """The formats that `load` reads, and how firmly the path answers for what comes back."""
+        """The formats that `load` reads, each with the path's promise for what comes back."""
 
 
 @runtime_checkable
@@ -68,19 +77,19 @@ class Drawing(Protocol):
     """A subject whose framework draws from process-wide generators of its own."""
 
     def generators(self) -> Mapping[str, str]:
-        """Return what tells one state of each generator from another, by the generator's name."""
+        """Return a text of each generator's state by its name, another text for each state."""
 
 
 @runtime_checkable
 class Located(Protocol):
-    """A subject that says which files it imports."""
+    """A subject that lists the files it imports."""
 
     def files(self) -> Mapping[str, str]:
-        """Return files by module name, of the framework and what it rests on."""
+        """Return files by module name, of the framework and its dependencies."""
 
 
 class Offering(Protocol):
-    """What a subject says of itself."""
+    """The description of a subject: its name, versions and save paths."""
 
     @property
     def name(self) -> str:
@@ -102,7 +111,7 @@ class Subject(Offering, Protocol):
     def build(self, case: Case, *, built: bool = True) -> Model:
         """Return a new compiled model with weights.
 
-        `built=False` leaves a subclassed model without.
+        `built=False` leaves a subclassed model without weights.
 
         Raises:
             Unsupported: the implementation lacks something that the case asks for.
@@ -112,10 +121,10 @@ class Subject(Offering, Protocol):
         """Compile with the case's final settings a model that came back uncompiled."""
 
     def perform(self, model: Model, event: AnyEvent, rows: Rows | None) -> Logs:
-        """Do one event of a training history (all but `Hop`), with the rows that it implies."""
+        """Do one event of a training history (any but `Hop`), with its rows."""
 
     def predict(self, model: Model, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the model's outputs in inference mode, one array an output."""
 
     def snapshot(self, model: Model) -> Snapshot:
-        """Return everything that can be told of the model, in copies."""
+        """Return all observable state of the model, in copies."""

@@ -1,4 +1,4 @@
-"""Traces: one case through one save path, and everything that was seen on the way."""
+"""Traces: the record of one case on one save path."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ import numpy as np
 
 from saveproof.conformance.model_state.contract import Contract, Exactness, Facet
 from saveproof.conformance.model_state.snapshot import (
-    Inventory,
     Snapshot,
     equal_arrays,
     is_constant,
     same,
 )
+from saveproof.reports.findings import Difference
 from saveproof.strategies.case import Case
 
 
 class Probe(StrEnum):
-    """What a trace may look at beyond the round trip itself; each costs a good part of another."""
+    """Observations beyond the round trip itself; each takes about as long as another round trip."""
 
     SECOND_GENERATION = "second generation"
     ANOTHER_PROCESS = "another process"
@@ -28,7 +28,7 @@ class Probe(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where a subject raised."""
+    """The stage of a trace at which a subject raised."""
 
     BUILD = "build"
     TRAIN = "train"
@@ -43,7 +43,7 @@ class Stage(StrEnum):
 class Raised:
     """An exception of the subject: its stage, class, message and traceback.
 
-    It is `declared` where it says that the subject can't do what the case asks for.
+    It is `declared` if it is `Unsupported`: the subject can't do what the case asks for.
     """
 
     stage: Stage
@@ -55,7 +55,7 @@ class Raised:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of training after the save: what it returned, and the model after it."""
+    """One step of training after the save: its logs, and the model after it."""
 
     event: str
     logs: tuple[Mapping[str, float], ...]
@@ -64,7 +64,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """A model from the moment of the save on: its outputs on the probe inputs, then its training.
+    """A model's outputs on the probe inputs at the save, and its training after it.
 
     `outputs` has an array an output. `raised` ends the steps early.
     """
@@ -75,29 +75,21 @@ class Trajectory:
 
     @property
     def is_constant(self) -> bool:
-        """Whether no output hangs on its row."""
+        """Whether no output depends on its row."""
         return all(map(is_constant, self.outputs))
 
 
 @dataclass(frozen=True)
 class OtherProcess:
-    """What another process saw of the source: the model as it came back, and its life."""
+    """The record of another process: the model that it loaded, and its outputs and training."""
 
     loaded: Snapshot
     trajectory: Trajectory
 
 
 @dataclass(frozen=True)
-class BeforeAndAfter:
-    """What was there before something was done, and after."""
-
-    before: Inventory
-    after: Inventory
-
-
-@dataclass(frozen=True)
 class Link:
-    """What refers to another file: the sort of reference, and that with its target in words."""
+    """A reference to another file: its sort, and its sort and target in words."""
 
     sort: str
     words: str
@@ -105,24 +97,25 @@ class Link:
 
 @dataclass(frozen=True)
 class Conduct:
-    """What further loads, and a save over the first one, did beside their work.
+    """The side effects of a second load, and of a save over the first file with its load.
 
-    `links` has what in the source refers to another file, `litter` what lies beside the source,
-    `held` which of its files stayed open. `loading` and `saving` have the process and the folder,
-    `drawing` the process-wide generators around the save. `again` is what a second load gave, the
-    first model itself where it `is_first`; `kept` is the original at the save over the first one,
-    `replaced` what was loaded then, `remnants` the files in which something of the first is left.
-    `raised` ended it early.
+    `links` are the references to other files in the source, `litter` the files next to the source,
+    `held` the source's files that stayed open. `loading` and `saving` are the changes of the
+    process and the folder in the load and the save, `drawing` those of the process-wide generators
+    in the save. `again` is the model of the second load, which `is_first` if it is the first model
+    itself. `kept` is the original at the save over the first file, `replaced` the model loaded
+    after that save, `remnants` the files that still hold bytes of the first save.
+    `raised` is the exception that ended it early.
     """
 
     links: Mapping[str, Link]
     litter: tuple[str, ...]
-    loading: BeforeAndAfter | None = None
+    loading: tuple[Difference, ...] | None = None
     again: Snapshot | None = None
     is_first: bool = False
     kept: Snapshot | None = None
-    saving: BeforeAndAfter | None = None
-    drawing: BeforeAndAfter | None = None
+    saving: tuple[Difference, ...] | None = None
+    drawing: tuple[Difference, ...] | None = None
     remnants: tuple[str, ...] = ()
     replaced: Snapshot | None = None
     held: tuple[str, ...] = ()
@@ -133,10 +126,10 @@ class Conduct:
 class Trace:
     """One case through one save path.
 
-    `fresh` was seen before training, `before` before the save, `saved` after it, all of the
-    original model, and `logs` is what its training before the save told; `loaded` is the model that
-    came back, `second` what came of saving that one.
-    What was not reached or not asked for is None. `seconds` is what it took.
+    Of the original model, `fresh` is the state before training, `before` the one before the save,
+    `saved` the one after it, and `logs` has the logs of its training before the save. `loaded` is
+    the loaded model, `second` the model after one more save and load. A field that was not reached
+    or not asked for is None. `seconds` is the time of all.
     """
 
     case: Case
@@ -157,17 +150,17 @@ class Trace:
     raised: Raised | None = None
     unbuilt: Raised | None = None
     spoiled: Raised | None = None
-    """What the saved model raises in living on, where one that was never saved does not."""
+    """The exception of training after a save, where training without the save raises none."""
     steady: bool = True
-    """False where a twin, brought up alike and saved alike, did not live as the original did.
+    """False where a twin, a second model built, trained and saved alike, gave other values.
 
-    The twin is brought up only where it was asked for and the lives that were seen differ.
+    The twin is built only where the probe was asked for and a trajectory differs.
     """
     seconds: float = 0.0
 
     @property
     def fault(self) -> str:
-        """What the original model raised of itself, no save being to blame; nothing if declared."""
+        """The exception of the original model that no save caused; empty if none or declared."""
         raised = None if self.original is None else self.original.raised
         if raised is None or raised.declared or self.spoiled is not None:
             return ""
@@ -175,7 +168,7 @@ class Trace:
 
     @property
     def logs_are_alike(self) -> bool:
-        """Whether the original told the same numbers of all its rows, or told none."""
+        """Whether the original's logs are the same for all rows, or empty."""
         steps = () if self.original is None else self.original.steps
         logs = [*self.logs, *(log for step in steps for log in step.logs)]
         return not any(logs) or (
@@ -184,16 +177,16 @@ class Trace:
 
     @property
     def exactness(self) -> Exactness:
-        """How near outputs, losses and what training leads to must be on this case."""
+        """The tolerance for outputs, losses and trained state on this case."""
         return self.contract.exactness.of(self.case)
 
 
 def same_trajectory(one: Trajectory, other: Trajectory) -> bool:
-    """Say whether two lives are equal to the last bit, what they raised included."""
+    """Return whether two trajectories are equal to the last bit, exceptions included."""
     if (one.raised is None) != (other.raised is None) or len(one.steps) != len(other.steps):
         return False
     return equal_arrays(one.outputs, other.outputs) and all(
-        _same_logs(a, b) and not _apart(a.snapshot, b.snapshot)
+        _same_logs(a, b) and not _differ(a.snapshot, b.snapshot)
         for a, b in zip(one.steps, other.steps, strict=True)
     )
 
@@ -202,6 +195,6 @@ def _same_logs(one: Step, other: Step) -> bool:
     return len(one.logs) == len(other.logs) and all(map(same, one.logs, other.logs))
 
 
-def _apart(one: Snapshot, other: Snapshot) -> bool:
+def _differ(one: Snapshot, other: Snapshot) -> bool:
     facets = (Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.SLOTS)
     return not all(same(one[facet], other[facet]) for facet in facets)

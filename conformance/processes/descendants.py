@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 PROC = Path("/proc")
-"""Where Linux tells of processes; elsewhere a process can be ended with its session only."""
+"""Where Linux lists processes; elsewhere a process can be ended with its session only."""
 
 _SET_CHILD_SUBREAPER = 36
 """The option of `prctl(2)` that has a process adopt the orphans among its descendants."""
@@ -19,19 +19,19 @@ _ROUNDS = 100
 
 
 def keep_descendants() -> None:
-    """Have whatever this process starts remain its descendant, even a daemon.
+    """Make all processes that this one starts remain its descendants, even daemons.
 
-    A daemon is the child of a process that has ended: without this, nobody can tell whose it is.
+    A daemon is the child of a process that has ended, and has no known ancestor without this.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def end_descendants(process: int, mark: str = "") -> None:
-    """Kill all that the process has started, whichever session it is in; not the process itself.
+    """Kill all processes that the process has started, in any session; not the process itself.
 
-    Where that has ended already, its orphans are known by `mark`, an entry of the environment that
-    they have inherited: a folder, or one in it where an orphan has a folder of its own.
+    If it has ended already, its orphans are found by `mark`, an entry of the environment that they
+    have inherited: a folder, or one inside it for an orphan with a folder of its own.
     """
     for _ in range(_ROUNDS):
         found = list(_descendants(process, mark))

@@ -1,8 +1,9 @@
-"""How a child process may end instead of answering."""
+"""Why a child process may give no answer."""
 
 import signal
 import traceback
 from collections.abc import Callable
+from enum import StrEnum
 from typing import TypeVar
 
 import msgspec
@@ -13,25 +14,25 @@ from saveproof.conformance.processes.memory import in_words
 T = TypeVar("T")
 
 OUT_OF_MEMORY = ("MemoryError", "std::bad_alloc", "memory allocation of ")
-"""What Python, C++ and Rust say last where they get no memory."""
+"""The last words of Python, C++ and Rust where they get no memory."""
 
 FROM_OUTSIDE = frozenset(
     code
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
     for code in (-number, 128 + number)
 )
-"""How a process ends that another has ended; the sums are of one whose own server was."""
+"""Exit codes of a process that another one ended; a sum is the code where its server was ended."""
 
 
 ENDING = (KeyboardInterrupt, MemoryError, SystemExit)
-"""What a call of a subject may raise that ends its process; all else that it raises is a finding.
+"""Exceptions that end a subject's process; every other exception of a subject is a finding.
 
 Not every exception is an `Exception`: torch's `CheckpointException` is none.
 """
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """An exception as another process tells of it; `kind` is `module.Class`.
+    """An exception of another process; `kind` is `module.Class`.
 
     It is `unsupported` where the subject says that it can't do what the case asks for.
     """
@@ -43,62 +44,81 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 def fault_of(error: BaseException) -> Fault:
-    """Return what there is to tell of an exception."""
+    """Return the exception's class, message and traceback."""
     kind = f"{type(error).__module__}.{type(error).__qualname__}"
     words = "".join(traceback.format_exception(error))[-6000:]
     return Fault(kind, str(error), words, isinstance(error, Unsupported))
 
 
-class IsolationError(RuntimeError):
-    """A call in a child process gave no answer."""
+class Ending(StrEnum):
+    """Why a call of a child process gave no answer."""
+
+    CRASHED = "Crashed"
+    """The process ended during the call."""
+    OUT_OF_MEMORY = "OutOfMemory"
+    """The process reached its memory limit, and ended."""
+    KILLED = "Killed"
+    """Another process ended it by a signal, as the kernel does where memory is short."""
+    TIMED_OUT = "TimedOut"
+    """The process gave no answer in time, and was ended."""
+    RAISED = "Raised"
+    """The called function raised, and the process goes on."""
 
 
-class Crashed(IsolationError):
-    """The child process ended in the middle of a call, with that exit code, or minus a signal."""
+class NoAnswer(RuntimeError):
+    """A call of a child process gave no answer, for the reason that `ending` names.
 
-    def __init__(self, words: str, code: int = 1) -> None:
+    `code` is the exit code, or minus the signal; `fault` is what the called function raised.
+    """
+
+    fault = Fault()
+
+    def __init__(self, ending: Ending, words: str, code: int = 1) -> None:
         super().__init__(words)
-        self.code = code
+        self.ending, self.code = ending, code
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process is gone."""
+        return self.ending is not Ending.RAISED
+
+    @property
+    def summary(self) -> str:
+        """The line that says what happened: the last one of a traceback, else the first."""
+        words = str(self)
+        return words.partition("\n")[0] if self.ended else words.rstrip().rpartition("\n")[2]
 
 
-class OutOfMemory(Crashed):
-    """The child process reached its memory limit, and ended."""
+def raised(fault: Fault) -> NoAnswer:
+    """Return the error for an exception of the called function; it shows the child's traceback."""
+    error = NoAnswer(Ending.RAISED, fault.traceback or fault.message)
+    error.fault = fault
+    return error
 
 
-class Killed(Crashed):
-    """The child process was ended by a signal that comes from outside, as one of the kernel's."""
-
-
-class TimedOut(IsolationError):
-    """The child process gave no answer in time, and was ended."""
-
-
-class Failed(IsolationError):
-    """The called function raised; the message is the child's traceback."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.traceback or fault.message)
-        self.fault = fault
-
-
-def crash(code: int, words: str, *, memory: float, called: str = "process") -> Crashed:
-    """Return what there is to say of the end of a process that had so many GiB."""
+def crash(code: int, words: str, *, memory: float, called: str = "process") -> NoAnswer:
+    """Return the error for the end of a process that had so many GiB."""
     how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    told, kind = f"the {called} ended with {how}", Crashed
+    what, ending = f"the {called} ended with {how}", Ending.CRASHED
     if any(sign in words for sign in OUT_OF_MEMORY):
-        told, kind = f"the {called} reached its memory limit{in_words(memory)}", OutOfMemory
+        what, ending = (
+            f"the {called} reached its memory limit{in_words(memory)}",
+            Ending.OUT_OF_MEMORY,
+        )
     elif code in FROM_OUTSIDE:
-        kind = Killed
-    return kind(f"{told}\n{words}".rstrip(), code)
+        ending = Ending.KILLED
+    return NoAnswer(ending, f"{what}\n{words}".rstrip(), code)
 
 
 def asked_again(ask: Callable[[], T]) -> T:
-    """Return what the call of a child returns; once more where that was ended from outside.
+    """Return the result of a child's call, made once more if another process ended the child.
 
-    The kernel ends processes where a machine is short of memory, and people do: that the second
-    one ends so, too, tells of what it was asked for.
+    The kernel ends processes where a machine is short of memory, and so do people. A second such
+    end says something of the request.
     """
     try:
         return ask()
-    except Killed:
-        return ask()
+    except NoAnswer as error:
+        if error.ending is not Ending.KILLED:
+            raise
+    return ask()

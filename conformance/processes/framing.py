@@ -1,4 +1,4 @@
-"""Framings: how requests and answers stand on a pipe, seen from both of its ends.
+"""Framings: the bytes of requests and answers on a pipe, for both of its ends.
 
 An answer is a result, or the fault that the called function raised.
 """
@@ -9,7 +9,7 @@ from typing import IO, Protocol
 
 import msgspec
 
-from saveproof.conformance.processes.endings import Crashed, Failed, Fault
+from saveproof.conformance.processes.endings import Ending, Fault, NoAnswer, raised
 from saveproof.conformance.processes.wire import JSON, MESSAGEPACK, Encoding, ProtocolError
 
 _REQUEST = struct.Struct("<QQ")
@@ -18,37 +18,37 @@ _ANSWER, _ERROR = b"A", b"E"
 
 
 class Framing(Protocol):
-    """How messages stand on a pipe; `encoding` is what they are written in."""
+    """The form of messages on a pipe; `encoding` is that of their content."""
 
     encoding: Encoding
 
     def request(self, number: int, message: bytes) -> bytes:
-        """Return what is written to ask."""
+        """Return the bytes of a request."""
 
     def answer(self, received: bytearray, number: int) -> bytes | None:
-        """Take the result of that request from what was received; None where it is not all there.
+        """Take the result of that request from the received bytes; None while it is incomplete.
 
         Raises:
-            Failed: the function raised.
-            Crashed, ProtocolError: what was received is no answer to the request.
+            NoAnswer: the function raised, or the answer is to another request.
+            ProtocolError: the bytes are no answer.
         """
 
     def requests(self, source: IO[bytes]) -> Iterator[tuple[int, bytes]]:
         """Yield the number and message of each request, until the other side closes."""
 
     def result(self, number: int, message: bytes) -> bytes:
-        """Return what is written to answer."""
+        """Return the bytes of an answer."""
 
     def fault(self, number: int, fault: Fault) -> bytes:
-        """Return what is written where the function raised."""
+        """Return the bytes of an answer for an exception of the function."""
 
 
 class Frames(Framing):
     """Between processes of ours: MessagePack, lengths before the bytes.
 
     A request is its number, a length and so many bytes; an answer is a kind, the number of its
-    request, a length and so many bytes. The number tells a late answer, and that of a process which
-    the function has forked, from the one that is waited for.
+    request, a length and so many bytes. By its number, a late answer, or one of a process that the
+    function has forked, differs from the expected one.
     """
 
     encoding: Encoding = MESSAGEPACK
@@ -60,9 +60,10 @@ class Frames(Framing):
         while len(received) >= _REPLY.size:
             kind, found, length = _REPLY.unpack_from(received)
             if found > number or kind not in (_ANSWER, _ERROR):
-                raise Crashed(
+                raise NoAnswer(
+                    Ending.CRASHED,
                     f"the process answered request {found} where {number} was asked: "
-                    "the subject writes to the pipe of the answers; the process was ended"
+                    "the subject writes to the pipe of the answers; the process was ended",
                 )
             end = _REPLY.size + length
             if len(received) < end:
@@ -70,7 +71,7 @@ class Frames(Framing):
             message = bytes(memoryview(received)[_REPLY.size : end])
             del received[:end]
             if found == number and kind == _ERROR:
-                raise Failed(self.encoding.decode(message, Fault))
+                raise raised(self.encoding.decode(message, Fault))
             if found == number:
                 return message
         return None
@@ -89,7 +90,7 @@ class Frames(Framing):
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A line that answers: one of the two."""
+    """A line that answers: one of its two fields."""
 
     result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     error: Fault | msgspec.UnsetType = msgspec.UNSET
@@ -110,7 +111,7 @@ class Lines(Framing):
         received.clear()
         answer = _answer(line)
         if isinstance(answer.error, Fault):
-            raise Failed(answer.error)
+            raise raised(answer.error)
         if isinstance(answer.result, msgspec.UnsetType):
             raise ProtocolError(f"expected `result` or `error`, found {line[:80]!r}")
         return bytes(answer.result)

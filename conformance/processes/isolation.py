@@ -1,4 +1,4 @@
-"""Child processes that may crash or hang: started when first asked, ended with all they started."""
+"""Child processes that may crash or hang, started with the first request."""
 
 import os
 import select
@@ -13,29 +13,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from saveproof.conformance.model_state.subject import UnusableSubject
 from saveproof.conformance.processes import serving
 from saveproof.conformance.processes.descendants import end_descendants
-from saveproof.conformance.processes.endings import Crashed, TimedOut, crash
+from saveproof.conformance.processes.endings import Ending, NoAnswer, crash
 from saveproof.conformance.processes.framing import FRAMES, LINES, Framing
 
 _TAIL = 4000
 _PIPE = 1 << 16
 """Bytes that a pipe holds on Linux."""
 _POLL = 0.2
-"""Seconds between two looks at whether a process that sends nothing still runs."""
+"""Seconds between two checks that a silent process still runs."""
 _MARK = "TMPDIR"
-"""The variable that every process which a child has started inherits, with a folder of its own."""
+"""The variable that all processes of a child inherit; its value is the child's folder."""
 _GRACE = 10.0
 """Seconds that a process that has closed its pipe has to end by itself."""
 
 
-class NotStarted(RuntimeError):
-    """A process's command can't be run."""
-
-
 @dataclass(frozen=True)
 class Launch:
-    """How a process is started: command, added environment variables, framing of its pipes."""
+    """The start of a process: command, added environment variables, framing of its pipes."""
 
     command: tuple[str, ...]
     added: tuple[tuple[str, str], ...] = ()
@@ -46,10 +43,10 @@ class Host:
     """A process that answers requests, one after the other, on its standard input and output.
 
     It starts with the first request, and anew with the first after a crash or a time-out.
-    It is the leader of a session of its own: what it has started is ended with it, and so is what
-    has left the session (see `saveproof.conformance.processes.descendants`).
-    Its temporary files lie in a folder of its own, which is removed however the process ends.
-    Errors say what it is `called`, and that it has so many GiB of `memory`.
+    It leads a session of its own. All processes that it has started end with it, also those that
+    have left the session (see `saveproof.conformance.processes.descendants`).
+    Its temporary files are in a folder of its own, which is removed at any end of the process.
+    Errors name the process as `called`, and its `memory` in GiB.
     """
 
     def __init__(self, launch: Launch, *, called: str = "process", memory: float = 0.0) -> None:
@@ -74,11 +71,9 @@ class Host:
         """Return the result of a request.
 
         Raises:
-            NotStarted: the command can't be run.
-            Crashed: the process ended, or answered what was not asked; the message has its exit
-                code or signal and last words.
-            TimedOut: `seconds` passed without an answer; the process was killed.
-            Failed: the function that it serves raised.
+            UnusableSubject: the command can't be run.
+            NoAnswer: the process ended (the message has its exit code or signal and last words),
+                answered another request, was killed after `seconds`, or its function raised.
         """
         running = self._started()
         deadline = time.monotonic() + seconds
@@ -88,8 +83,9 @@ class Host:
             return running.result(self._asked, deadline)
         except BrokenPipeError:
             raise self._crashed(running) from None
-        except (Crashed, TimedOut, KeyboardInterrupt):
-            self.close()
+        except (NoAnswer, KeyboardInterrupt) as error:
+            if not isinstance(error, NoAnswer) or error.ended:
+                self.close()
             raise
 
     def close(self) -> None:
@@ -103,7 +99,7 @@ class Host:
             self._running = _Running(self._launch)
         return self._running
 
-    def _crashed(self, running: "_Running") -> Crashed:
+    def _crashed(self, running: "_Running") -> NoAnswer:
         code, words = running.exit_code(), running.last_words()
         self.close()
         return crash(code, words, memory=self._memory, called=self._called)
@@ -142,7 +138,7 @@ class _Running:
             )
         except OSError as error:
             self._forget()
-            raise NotStarted(f"{launch.command[0]!r} did not start: {error}") from error
+            raise UnusableSubject(f"{launch.command[0]!r} did not start: {error}") from error
         self._requests = _opened(self._process.stdin)
         self._answers = _opened(self._process.stdout)
         os.set_blocking(self._requests.fileno(), False)
@@ -151,7 +147,7 @@ class _Running:
         """Write the message.
 
         Raises:
-            BrokenPipeError, TimedOut: the process has ended, or did not read it in time.
+            BrokenPipeError, NoAnswer: the process has ended, or did not read it in time.
         """
         left = memoryview(message)
         while left:
@@ -164,8 +160,8 @@ class _Running:
         """Read the result of that request.
 
         Raises:
-            BrokenPipeError, TimedOut: the process has ended, or did not answer in time.
-            Failed, Crashed, ProtocolError: as the framing says.
+            BrokenPipeError, NoAnswer: the process has ended, or did not answer in time.
+            NoAnswer, ProtocolError: as the framing says.
         """
         while (message := self._framing.answer(self._received, number)) is None:
             self._wait([self._answers], [], deadline)
@@ -176,19 +172,19 @@ class _Running:
         return message
 
     def exit_code(self) -> int:
-        """Return how a process ended that has closed its pipe; one that goes on is killed."""
+        """Return the exit code of a process that has closed its pipe; kill it if it goes on."""
         with suppress(subprocess.TimeoutExpired):
             return self._process.wait(_GRACE)
         self._process.kill()
         return self._process.wait()
 
     def last_words(self) -> str:
-        """Return the end of what it has written to standard error."""
+        """Return the end of its standard error."""
         self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - _TAIL))
         return self._errors.read().decode(errors="replace")
 
     def end(self) -> None:
-        """Kill it and what it has started; wait for it alone, whoever else has its pipes."""
+        """Kill it and all that it has started; wait for it alone, as others may hold its pipes."""
         process = self._process
         if process.poll() is None:
             process.send_signal(signal.SIGSTOP)
@@ -203,11 +199,11 @@ class _Running:
     def _wait(self, readable: list[IO[bytes]], writable: list[IO[bytes]], deadline: float) -> None:
         """Wait until a pipe is ready.
 
-        That the process has ended closes no pipe that another holds which it has forked.
+        An end of the process does not close a pipe that a forked process holds.
 
         Raises:
             BrokenPipeError: the process has ended.
-            TimedOut: neither came before the deadline, which is of `time.monotonic`.
+            NoAnswer: neither came before the deadline, which is of `time.monotonic`.
         """
         while True:
             ended = self._process.poll() is not None
@@ -217,7 +213,7 @@ class _Running:
             if ended:
                 raise BrokenPipeError
             if not left:
-                raise TimedOut("no answer in time: the process was ended")
+                raise NoAnswer(Ending.TIMED_OUT, "no answer in time: the process was ended")
 
     def _forget(self) -> None:
         self._errors.close()
@@ -225,10 +221,10 @@ class _Running:
 
 
 def importable() -> str:
-    """Return what a process may import: what this one can, the current folder last.
+    """Return the import path of a process: this one's, with the current folder last.
 
-    A checkout of a framework there must not hide the one that is installed; where `PYTHONPATH`
-    names the folder, it stays where it is.
+    A checkout of a framework in that folder must not hide the installed one. If `PYTHONPATH` names
+    the folder, it keeps its place.
     """
     here = Path.cwd()
     named = [Path(p).absolute() for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]

@@ -15,8 +15,8 @@ TensorFlow, JAX and torch need half a GiB with a small model, and 8 MiB more for
 def limit_memory(memory: float) -> None:
     """Bound the GiB that this process may have, and each that it starts; 0 is no bound.
 
-    Of data alone: frameworks reserve addresses that they never use. Systems other than Linux may
-    not hold to it.
+    It bounds data alone: frameworks reserve addresses that they never use. Systems other than Linux
+    may ignore it.
     """
     most = resource.getrlimit(resource.RLIMIT_DATA)[1]
     wanted = int(memory * GIB)

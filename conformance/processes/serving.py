@@ -1,7 +1,7 @@
-"""The inside of a child process of ours: serves one function until the other side closes.
+"""The program of a child process of ours: serves one function until the other side closes.
 
-A function is named to another process as `module:function`, as a user names a subject. It is what
-the process was started for, and is imported by that name here and nowhere else.
+The function is named `module:function`, as a user names a subject, and is imported by that name
+here and nowhere else.
 """
 
 import os
@@ -22,11 +22,11 @@ from saveproof.conformance.processes.framing import FRAMES, Framing
 from saveproof.conformance.processes.memory import limit_memory
 
 Served = Callable[[bytes], bytes]
-"""What a process serves: from a request to its result."""
+"""A function that a process serves: from a request to its result."""
 
 
 def run(load: Callable[[], Served], framing: Framing, *, parent: int, memory: float = 0.0) -> None:
-    """Serve on this process's pipes what `load` returns, with so many GiB; 0 is no limit.
+    """Serve on this process's pipes the function that `load` returns; 0 GiB are no limit.
 
     It ends with `parent`, the process that has started it.
     """
@@ -42,9 +42,8 @@ def run(load: Callable[[], Served], framing: Framing, *, parent: int, memory: fl
 def serve(function: Served, framing: Framing, requests: IO[bytes], answers: IO[bytes]) -> None:
     """Answer requests until the other side closes, each under its number.
 
-    A process that the function has forked, and that comes out of it too, ends without an answer.
-    So does this one where it gets no memory: nothing that a framework does after that can be
-    relied on.
+    A process that the function has forked, and that returns from it too, ends without an answer.
+    So does this process when it gets no memory: a framework is unreliable after that.
     """
     process = os.getpid()
     for number, request in framing.requests(requests):
@@ -56,7 +55,7 @@ def serve(function: Served, framing: Framing, requests: IO[bytes], answers: IO[b
             os._exit(1)
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException as error:  # noqa: BLE001 - what was raised is the caller's answer
+        except BaseException as error:  # noqa: BLE001 - the exception is the answer
             answer = framing.fault(number, fault_of(error))
         if os.getpid() != process:
             os._exit(0)
@@ -72,9 +71,9 @@ def named(function: str) -> Served:
 
 
 def _own_pipes() -> tuple[IO[bytes], IO[bytes]]:
-    """Return standard input and output, which nothing else reads or writes any more.
+    """Return the original standard input and output, for the protocol alone.
 
-    What is printed goes to standard error, and there is nothing to read, here or in a subprocess.
+    Prints go to standard error, and standard input is empty, here and in subprocesses.
     """
     requests = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
@@ -85,9 +84,9 @@ def _own_pipes() -> tuple[IO[bytes], IO[bytes]]:
 
 
 def _end_with(parent: int) -> None:
-    """End this process, whatever it is doing, when the one that asked for it is gone.
+    """End this process at once when the one that has started it is gone.
 
-    What it has started ends with it where it leads a session.
+    If it leads a session, the processes that it has started end with it.
     """
     while os.getppid() == parent:
         time.sleep(1.0)

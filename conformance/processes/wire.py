@@ -1,4 +1,4 @@
-"""The one encoding of records that cross to another process, as MessagePack or as JSON.
+"""The encoding of records that are sent to another process, as MessagePack or as JSON.
 
 An array is its dtype, shape and bytes (C order): an extension of MessagePack, and in JSON an object
 with the bytes in base64.
@@ -20,7 +20,7 @@ ARRAY, FLOAT = "__array__", "__float__"
 
 _EXTENSION = 1
 _EXTENDED = {str(np.dtype(ml_dtypes.bfloat16)): np.dtype(ml_dtypes.bfloat16)}
-"""Dtypes by name that NumPy alone does not know."""
+"""Dtypes by name that NumPy does not know."""
 
 
 class ProtocolError(ValueError):
@@ -91,7 +91,7 @@ def _object(value: Any) -> Mapping[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    """Return the JSON value with an object for each float that is none."""
+    """Return the JSON value with an object for each float that is not finite."""
     if isinstance(value, dict):
         return {key: _finite(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -102,7 +102,7 @@ def _finite(value: Any) -> Any:
 
 
 def _restored(value: Any) -> Any:
-    """Return the JSON value with the arrays and floats that its objects stand for."""
+    """Return the JSON value with arrays and floats in place of their objects."""
     if isinstance(value, list):
         return list(map(_restored, value))
     if not isinstance(value, dict):
@@ -114,10 +114,10 @@ def _restored(value: Any) -> Any:
     return {key: _restored(inner) for key, inner in value.items()}
 
 
-def _from_object(told: Any) -> np.ndarray:
+def _from_object(value: Any) -> np.ndarray:
     try:
-        data = bytearray(base64.b64decode(told["data"], validate=True))
-        return _array(told["dtype"], told["shape"], data)
+        data = bytearray(base64.b64decode(value["data"], validate=True))
+        return _array(value["dtype"], value["shape"], data)
     except (KeyError, TypeError, ValueError) as error:
         raise ProtocolError(
             f"array: expected dtype, shape and as many bytes in base64, found: {error}"

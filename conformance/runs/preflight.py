@@ -4,8 +4,9 @@ import os
 from collections.abc import Sequence, Set
 from pathlib import Path
 
-from saveproof.conformance.families.description import Described, NotDescribed, described
+from saveproof.conformance.families.description import Described, described
 from saveproof.conformance.families.environment import NOT_INSTALLED
+from saveproof.conformance.model_state.subject import UnusableSubject
 from saveproof.conformance.runs.header import path_info
 from saveproof.reports.records import SubjectInfo
 
@@ -54,17 +55,19 @@ def admitted(names: Sequence[str]) -> list[SubjectInfo]:
     """Return the header's record of each subject, with all its save paths.
 
     Raises:
-        UnknownSubject, NoEnvironment, NotASubject, BrokenSubject: see `subjects.resolve`.
+        UnusableSubject: see `subjects.resolve`; or a subject has no save path, or describes itself
+            with values that a header can't hold.
         NotInstalled: a subject's framework is not installed.
         SameName: a subject is given twice, or two of its save paths have the same name.
-        NotDescribed: a subject describes itself with values that a header can't hold.
     """
     _refuse_twice("the subjects", names)
     infos = [info(described(name)) for name in names]
     for one in infos:
         _refuse_missing(one)
         if not one.paths:
-            raise NotDescribed(f"subject {one.name!r}: expected at least one save path, found none")
+            raise UnusableSubject(
+                f"subject {one.name!r}: expected at least one save path, found none"
+            )
         _refuse_twice(f"the save paths of subject {one.name!r}", [p.name for p in one.paths])
     return infos
 

@@ -22,8 +22,7 @@ def suite_job(options: SuiteOptions, command: str) -> Job:
 
     Raises:
         Unknown, NotAFolder: a name is not known, or the output folder can't be used.
-        NotInstalled, SameName, NotDescribed: see `preflight.admitted`.
-        UnknownSubject, NoEnvironment, NotASubject, BrokenSubject: see `subjects.resolve`.
+        NotInstalled, SameName, UnusableSubject: see `preflight.admitted`.
     """
     refuse_unknown("check", options.check, {check.name for check in ALL_CHECKS})
     refuse_unknown("kind", options.kind, set(map(str, Kind)))

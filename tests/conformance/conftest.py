@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from saveproof.conformance.campaigns.campaign import Campaign
 from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.campaigns.worker import EXAMINE
+from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.conformance.processes.isolation import Child
 from saveproof.reports.records import Result
 from saveproof.strategies.case import Call, Case, Kind, TrainingHistory, TrainOnBatch
@@ -36,6 +37,8 @@ def _linear(case: Case) -> Case:
     history = TrainingHistory(before=before or (ONE_BATCH,), after=after)
     return replace(case, architecture=architecture, history=history)
 
+
+EVERY_CHECK = frozenset(check.name for check in ALL_CHECKS)
 
 ONE_BATCH = TrainOnBatch(steps=1, batch_size=2)
 LINEAR_CASES = cases(kinds=(Kind.SEQUENTIAL,), layers=("Dense",), max_layers=1).map(_linear)

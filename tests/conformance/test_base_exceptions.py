@@ -4,8 +4,8 @@ import pytest
 
 from saveproof.conformance.doctor import TRY, asked, doctor
 from saveproof.conformance.families.description import described
-from saveproof.conformance.families.subjects import BrokenSubject
-from saveproof.conformance.processes.endings import ENDING, Crashed
+from saveproof.conformance.model_state.subject import UnusableSubject
+from saveproof.conformance.processes.endings import ENDING, NoAnswer
 from saveproof.conformance.processes.isolation import Child
 from saveproof.reports.records import Verdict
 from tests.conformance.conftest import Run
@@ -47,7 +47,7 @@ def test_what_a_save_or_a_load_raises_fails_at_its_stage(subject, stage, run: Ru
 
 
 def test_what_a_description_raises_is_told():
-    with pytest.raises(BrokenSubject, match="save paths raised GaveUp: out of layers"):
+    with pytest.raises(UnusableSubject, match="save paths raised GaveUp: out of layers"):
         described(f"{SUBJECTS}:Describes")
 
 
@@ -57,7 +57,7 @@ def test_what_an_import_raises_is_told(tmp_path, monkeypatch):
         "from tests.conformance.gives_up import GaveUp\n\nraise GaveUp('out of layers')\n"
     )
 
-    with pytest.raises(BrokenSubject, match="importing 'gives_up_at_once' raised GaveUp: out of"):
+    with pytest.raises(UnusableSubject, match="importing 'gives_up_at_once' raised GaveUp: out of"):
         described("gives_up_at_once:Subject")
 
 
@@ -75,5 +75,5 @@ def test_the_doctor_tells_what_is_raised():
 
 @pytest.mark.parametrize("kind", [kind.__name__ for kind in ENDING])
 def test_what_ends_a_process_ends_it(kind):
-    with Child(f"{HERE}:end") as child, pytest.raises(Crashed):
+    with Child(f"{HERE}:end") as child, pytest.raises(NoAnswer, match=r"ended with|memory limit"):
         child.call(kind.encode(), seconds=30)

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from saveproof.conformance.campaigns.campaign import Campaign
 from saveproof.conformance.campaigns.dispatch import reports
 from saveproof.conformance.campaigns.plan import Plan
-from saveproof.conformance.campaigns.worker import EXAMINE, Question, Request, path_of
+from saveproof.conformance.campaigns.worker import EXAMINE, Request
 from saveproof.conformance.checks import ALL_CHECKS
-from saveproof.conformance.execution.runner import Asked, record
+from saveproof.conformance.execution.runner import Question, record
 from saveproof.conformance.families import subjects
 from saveproof.conformance.model_state.trace import Probe
 from saveproof.conformance.processes.isolation import Child
@@ -174,9 +174,10 @@ def test_what_no_check_asks_for_is_not_paid_for():
 @given(case=LINEAR_CASES)
 def test_lives_go_on_where_a_check_asks_for_it(trains_on, case):
     subject = subjects.resolve("reference")
-    path = path_of(subject, "h5")
+    checks = [check.name for check in ALL_CHECKS if trains_on or not check.trains_on]
+    question = Question("h5", frozenset(checks))
     with tempfile.TemporaryDirectory() as folder:
-        (trace,) = record(subject, case, [Asked(path, trains_on=trains_on)], Path(folder))
+        (trace,) = record(subject, case, [question], Path(folder))
 
     assert trace.original.outputs
     assert bool(trace.original.steps) is bool(trace.resumed.steps) is trains_on

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from saveproof.conformance.model_state.contract import STATE, Facet
-from saveproof.conformance.model_state.snapshot import Snapshot
-from saveproof.conformance.model_state.trace import BeforeAndAfter, Link, Raised, Stage
+from saveproof.conformance.model_state.snapshot import Snapshot, differences
+from saveproof.conformance.model_state.trace import Link, Raised, Stage
 from saveproof.reports.records import Verdict
 from tests.conformance.test_checks import GOOD, keys, snapshot, verdicts
 
@@ -32,19 +32,19 @@ def failing(trace) -> set[str]:
     ("changes", "check", "key"),
     [
         (
-            {"saving": BeforeAndAfter({"umask": "0027"}, {"umask": "0000"})},
+            {"saving": tuple(differences({"umask": "0027"}, {"umask": "0000"}))},
             "surroundings_stay",
             "save: umask",
         ),
         (
-            {"loading": BeforeAndAfter({}, {"files/a.lock": "file 0640"})},
+            {"loading": tuple(differences({}, {"files/a.lock": "file 0640"}))},
             "surroundings_stay",
             "load: files unexpected",
         ),
         ({"litter": ("tmp1",)}, "surroundings_stay", "save: litter"),
         ({"held": ("model_1.h5",)}, "surroundings_stay", "open file"),
         (
-            {"drawing": BeforeAndAfter({"Python": "1"}, {"Python": "2"})},
+            {"drawing": tuple(differences({"Python": "1"}, {"Python": "2"}))},
             "saving_draws_nothing",
             "save: drew from Python",
         ),

@@ -10,7 +10,6 @@ from saveproof.conformance.checks.facets import FACET_CHECKS
 from saveproof.conformance.model_state.contract import Contract, Facet, Promise, promises
 from saveproof.conformance.model_state.snapshot import Snapshot
 from saveproof.conformance.model_state.trace import (
-    BeforeAndAfter,
     Conduct,
     OtherProcess,
     Probe,
@@ -65,7 +64,6 @@ def trajectory(*losses: float) -> Trajectory:
     return Trajectory((np.array([losses[0]]),), steps)
 
 
-SAME = BeforeAndAfter({"umask": "0027"}, {"umask": "0027"})
 GOOD = Trace(
     CASE,
     "h5",
@@ -79,7 +77,7 @@ GOOD = Trace(
     original=trajectory(2, 3),
     resumed=trajectory(2, 3),
     other_process=OtherProcess(snapshot(1), trajectory(2, 3)),
-    conduct=Conduct({}, (), SAME, snapshot(1), False, snapshot(30), SAME, SAME, (), snapshot(30)),
+    conduct=Conduct({}, (), (), snapshot(1), False, snapshot(30), (), (), (), snapshot(30)),
 )
 
 

@@ -12,8 +12,8 @@ from examples import linear_subject
 from saveproof.conformance.cli import app
 from saveproof.conformance.families import description
 from saveproof.conformance.families.description import answer, described, from_json
-from saveproof.conformance.families.subjects import SUBJECTS, BrokenSubject, UnknownSubject, resolve
-from saveproof.conformance.model_state.subject import Exchanged
+from saveproof.conformance.families.subjects import SUBJECTS, resolve
+from saveproof.conformance.model_state.subject import Exchanged, UnusableSubject
 from saveproof.conformance.processes.foreign.protocol import NotHere
 from saveproof.strategies.case import to_json
 from tests.conformance.conftest import LINEAR_CASES
@@ -122,7 +122,7 @@ def test_a_subject_that_hangs_makes_no_run(refused, subject, monkeypatch):
 def test_a_server_that_hangs_makes_no_run(monkeypatch):
     monkeypatch.setattr(description, "SECONDS", 1.5)
 
-    with pytest.raises(BrokenSubject, match=r"gave no answer in 1\.5 s"):
+    with pytest.raises(UnusableSubject, match=r"gave no answer in 1\.5 s"):
         described("exec:sleep 3600")
 
 
@@ -140,7 +140,7 @@ def test_every_command_says_that_a_subject_ends_its_process(command, subject, tm
 
 
 def test_what_there_is_not_is_told_as_before():
-    with pytest.raises(UnknownSubject, match="No module named 'nothing_such'"):
+    with pytest.raises(UnusableSubject, match="No module named 'nothing_such'"):
         described("nothing_such:Subject")
 
 

@@ -11,19 +11,18 @@ from hypothesis import find
 
 from examples.linear_subject import Linear, Model, Npz
 from saveproof.conformance.campaigns.dispatch import reports
-from saveproof.conformance.campaigns.worker import EXAMINE, Question, Report, Request
+from saveproof.conformance.campaigns.worker import EXAMINE, Report, Request
 from saveproof.conformance.checks import ALL_CHECKS
+from saveproof.conformance.execution.runner import Question
 from saveproof.conformance.model_state.trace import Probe
 from saveproof.conformance.processes import wire
 from saveproof.conformance.processes.endings import (
-    Crashed,
-    Failed,
+    Ending,
     Fault,
-    IsolationError,
-    Killed,
-    OutOfMemory,
+    NoAnswer,
     asked_again,
     crash,
+    raised,
 )
 from saveproof.conformance.processes.isolation import Child
 from saveproof.reports.records import Verdict
@@ -44,7 +43,7 @@ def eat_further_in(message: bytes) -> bytes:
     with Child(f"{HERE}:eat") as child:
         try:
             return child.call(message, seconds=30)
-        except OutOfMemory as error:
+        except NoAnswer as error:
             return str(error).encode()
 
 
@@ -94,7 +93,7 @@ class EatsElsewhere(Linear):
 class Killing:
     """An examiner whose first processes end so; then one answers."""
 
-    def __init__(self, *errors: IsolationError) -> None:
+    def __init__(self, *errors: NoAnswer) -> None:
         self.errors = list(errors)
         self.asked = 0
 
@@ -119,7 +118,7 @@ needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux holds to
 @needs_linux
 def test_a_process_that_reaches_its_memory_limit_is_told_so_and_the_next_starts_anew():
     with Child(f"{HERE}:eat", memory=1.0) as child:
-        with pytest.raises(OutOfMemory, match=r"^the process reached its memory limit of 1 GiB"):
+        with pytest.raises(NoAnswer, match=r"^the process reached its memory limit of 1 GiB"):
             child.call(b"%d" % (2 * GIB), seconds=30)
 
         assert child.call(b"1000", seconds=30) == b"1000"
@@ -162,17 +161,17 @@ def test_the_memory_limit_is_a_verdict_of_its_own(subject, where):
 @pytest.mark.parametrize(
     ("code", "words", "kind"),
     [
-        (-signal.SIGKILL, "", Killed),
-        (-signal.SIGTERM, "", Killed),
-        (128 + signal.SIGKILL, "the server ended with SIGKILL", Killed),
-        (-signal.SIGSEGV, "", Crashed),
-        (7, "", Crashed),
-        (1, "numpy._core._exceptions._ArrayMemoryError: Unable to allocate", OutOfMemory),
-        (-signal.SIGABRT, "what():  std::bad_alloc", OutOfMemory),
+        (-signal.SIGKILL, "", Ending.KILLED),
+        (-signal.SIGTERM, "", Ending.KILLED),
+        (128 + signal.SIGKILL, "the server ended with SIGKILL", Ending.KILLED),
+        (-signal.SIGSEGV, "", Ending.CRASHED),
+        (7, "", Ending.CRASHED),
+        (1, "numpy._core._exceptions._ArrayMemoryError: Unable to allocate", Ending.OUT_OF_MEMORY),
+        (-signal.SIGABRT, "what():  std::bad_alloc", Ending.OUT_OF_MEMORY),
     ],
 )
 def test_an_end_is_told_by_what_ended_the_process(code, words, kind):
-    assert type(crash(code, words, memory=0.0)) is kind
+    assert crash(code, words, memory=0.0).ending is kind
 
 
 def test_a_process_that_was_ended_from_outside_is_asked_again(tmp_path):
@@ -186,12 +185,20 @@ def test_a_process_that_was_ended_from_outside_is_asked_again(tmp_path):
 @pytest.mark.parametrize(
     ("errors", "asked", "verdicts"),
     [
-        ([Killed("SIGKILL")], 2, []),
-        ([Killed("SIGKILL"), Killed("SIGKILL")], 2, [Verdict.CRASH]),
-        ([Killed("SIGKILL"), Crashed("exit code 7")], 2, [Verdict.CRASH]),
-        ([Crashed("exit code 7")], 1, [Verdict.CRASH]),
-        ([OutOfMemory("no more")], 1, [Verdict.MEMORY]),
-        ([Failed(Fault(message="ValueError: x"))], 1, [Verdict.HARNESS_ERROR]),
+        ([NoAnswer(Ending.KILLED, "SIGKILL")], 2, []),
+        (
+            [NoAnswer(Ending.KILLED, "SIGKILL"), NoAnswer(Ending.KILLED, "SIGKILL")],
+            2,
+            [Verdict.CRASH],
+        ),
+        (
+            [NoAnswer(Ending.KILLED, "SIGKILL"), NoAnswer(Ending.CRASHED, "exit code 7")],
+            2,
+            [Verdict.CRASH],
+        ),
+        ([NoAnswer(Ending.CRASHED, "exit code 7")], 1, [Verdict.CRASH]),
+        ([NoAnswer(Ending.OUT_OF_MEMORY, "no more")], 1, [Verdict.MEMORY]),
+        ([raised(Fault(message="ValueError: x"))], 1, [Verdict.HARNESS_ERROR]),
     ],
 )
 def test_one_end_from_outside_is_no_crash(errors, asked, verdicts):

@@ -14,10 +14,10 @@ from saveproof.conformance.families.server import Server
 from saveproof.conformance.families.subjects import resolve
 from saveproof.conformance.model_state.contract import Contract, Exactness, Facet, Promise
 from saveproof.conformance.model_state.snapshot import Snapshot, differences
-from saveproof.conformance.model_state.subject import Unsupported
+from saveproof.conformance.model_state.subject import Unsupported, UnusableSubject
 from saveproof.conformance.processes.foreign import client
-from saveproof.conformance.processes.foreign.client import ForeignCrash, NotReached, foreign_subject
-from saveproof.conformance.processes.foreign.environments import NoEnvironment, launch
+from saveproof.conformance.processes.foreign.client import ForeignCrash, foreign_subject
+from saveproof.conformance.processes.foreign.environments import launch
 from saveproof.conformance.processes.foreign.protocol import (
     DescribedPath,
     Pairs,
@@ -199,17 +199,19 @@ def test_another_version_of_the_protocol_is_refused():
     answer = '{\\"result\\": {\\"protocol\\": 2}}'
     subject = foreign_subject("newer", launch(spoken(f"print('{answer}', flush=True)")))
 
-    with pytest.raises(NotReached, match="expected protocol 1, found 2"):
+    with pytest.raises(UnusableSubject, match="expected protocol 1, found 2"):
         subject.paths()
 
 
 def test_a_command_that_is_not_there_is_named():
-    with pytest.raises(NotReached, match="no-such-program"):
+    with pytest.raises(UnusableSubject, match="no-such-program"):
         foreign_subject("none", Launch(("no-such-program",))).paths()
 
 
 def test_a_folder_that_is_no_environment_is_named(tmp_path):
-    with pytest.raises(NoEnvironment, match=r"expected a virtual environment in .*python -m venv"):
+    with pytest.raises(
+        UnusableSubject, match=r"expected a virtual environment in .*python -m venv"
+    ):
         resolve(f"keras@{tmp_path}")
 
 
@@ -219,12 +221,12 @@ def test_an_environment_that_lacks_something_is_told_what(tmp_path):
     python.write_text("#!/bin/sh\necho msgspec, numpy >&2\nexit 1\n")
     python.chmod(0o755)
 
-    with pytest.raises(NoEnvironment, match="lacks msgspec, numpy; install it there"):
+    with pytest.raises(UnusableSubject, match="lacks msgspec, numpy; install it there"):
         resolve(f"keras@{tmp_path}")
 
 
 def test_a_release_of_what_is_not_built_in_is_refused():
-    with pytest.raises(NoEnvironment, match="expected a release of one of keras"):
+    with pytest.raises(UnusableSubject, match="expected a release of one of keras"):
         resolve("theano==1.0")
 
 

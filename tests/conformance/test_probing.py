@@ -12,7 +12,7 @@ import pytest
 from examples.linear_subject import Linear, Npz
 from saveproof.conformance.checks import judge
 from saveproof.conformance.execution.links import outward
-from saveproof.conformance.execution.runner import Asked, record
+from saveproof.conformance.execution.runner import Question, record
 from saveproof.conformance.execution.surroundings import (
     files,
     generators,
@@ -22,6 +22,7 @@ from saveproof.conformance.execution.surroundings import (
 )
 from saveproof.conformance.model_state.trace import Link, Probe
 from saveproof.reports.records import Verdict
+from tests.conformance.conftest import EVERY_CHECK
 from tests.conformance.test_checks import CASE
 
 CONDUCT = (
@@ -32,7 +33,7 @@ CONDUCT = (
 
 def test_a_sound_subject_passes_every_check_of_conduct(tmp_path):
     subject = Linear()
-    asked = Asked(subject.path, frozenset({Probe.CONDUCT}))
+    asked = Question(subject.path.name, EVERY_CHECK, frozenset({Probe.CONDUCT}))
     (trace,) = record(subject, CASE, [asked], tmp_path)
     found = {judgement.check: judgement.verdict for judgement in judge(trace)}
 
@@ -50,7 +51,9 @@ class Refusing(Npz):
 
 def test_a_subject_may_refuse_to_save_over_a_file(tmp_path):
     subject = Linear()
-    (trace,) = record(subject, CASE, [Asked(Refusing(), frozenset({Probe.CONDUCT}))], tmp_path)
+    subject.path = Refusing()
+    asked = Question(subject.path.name, EVERY_CHECK, frozenset({Probe.CONDUCT}))
+    (trace,) = record(subject, CASE, [asked], tmp_path)
     found = {judgement.check: judgement.verdict for judgement in judge(trace)}
 
     assert found["save_over_another_replaces_it"] is Verdict.NOT_APPLICABLE

@@ -5,19 +5,20 @@ import pytest
 
 from examples.linear_subject import Linear, Npz
 from saveproof.conformance.checks import judge
-from saveproof.conformance.execution.runner import Asked, record
+from saveproof.conformance.execution.runner import Question, record
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.snapshot import Snapshot
 from saveproof.conformance.model_state.subject import Unsupported
 from saveproof.conformance.model_state.trace import OtherProcess, Probe, Trajectory
 from saveproof.reports.records import Verdict
+from tests.conformance.conftest import EVERY_CHECK
 from tests.conformance.test_checks import CASE
 
 
 def judged(subject, folder, *probes, reload=None):
     """Return the judgements of the subject's one path by check."""
     (path,) = subject.paths()
-    asked = Asked(path, frozenset(probes))
+    asked = Question(path.name, EVERY_CHECK, frozenset(probes))
     (trace,) = record(subject, CASE, [asked], folder, reload=reload)
     return {judgement.check: judgement for judgement in judge(trace)}
 
@@ -168,7 +169,11 @@ def test_a_source_told_as_text_is_loaded_elsewhere_too(tmp_path):
     subject = through(save=lambda _, source: str(source))
     (path,) = subject.paths()
     record(
-        subject, CASE, [Asked(path, frozenset({Probe.ANOTHER_PROCESS}))], tmp_path, reload=reload
+        subject,
+        CASE,
+        [Question(path.name, EVERY_CHECK, frozenset({Probe.ANOTHER_PROCESS}))],
+        tmp_path,
+        reload=reload,
     )
 
     assert [source.exists() for source in asked] == [True]

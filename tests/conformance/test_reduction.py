@@ -13,7 +13,7 @@ from saveproof.conformance.checks import ALL_CHECKS, Judgement
 from saveproof.conformance.model_state.contract import Facet, Promise
 from saveproof.conformance.model_state.trace import Probe
 from saveproof.conformance.processes import wire
-from saveproof.conformance.processes.endings import Crashed
+from saveproof.conformance.processes.endings import Ending, NoAnswer
 from saveproof.reports.records import Result, Verdict
 from saveproof.strategies.case import to_json
 from tests.conformance.conftest import LINEAR_CASES
@@ -59,7 +59,7 @@ class _Dying(Noting):
         if self._calls == self._interrupted_at:
             raise KeyboardInterrupt
         if len(to_json(wire.decode(request, Request).case)) > 900:
-            raise Crashed("the process ended with SIGSEGV")
+            raise NoAnswer(Ending.CRASHED, "the process ended with SIGSEGV")
         return super().call(request, seconds=seconds)
 
 

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from saveproof.conformance import repro
 from saveproof.conformance.families.keras.codegen.source import (
     CallExpression,
-    NotSource,
     docstring,
     flat,
     identifier,
@@ -189,21 +188,21 @@ def test_every_place_of_a_real_finding_has_a_script():
 def test_a_class_that_no_case_names_has_no_script():
     case = case_of(ARCHITECTURES["sequential"], optimizer=Object("deserialize", {}))
 
-    with pytest.raises(NotSource, match=r"keras.optimizers: expected one of .*'SGD'"):
+    with pytest.raises(InvalidCase, match=r"keras.optimizers: expected one of .*'SGD'"):
         script_of(case, KERNEL)
 
 
 @pytest.mark.parametrize("text", ["", "a b", "a-b", "class", "__class__", "a.", "1", "a\n", "a()"])
 def test_what_is_no_name_is_refused(text):
-    with pytest.raises(NotSource, match="expected a name"):
+    with pytest.raises(InvalidCase, match="expected a name"):
         identifier(text)
-    with pytest.raises(NotSource, match="expected a name"):
+    with pytest.raises(InvalidCase, match="expected a name"):
         flat(CallExpression("f", keywords={text: "1"}))
 
 
 @pytest.mark.parametrize("text", ["", "²", "-1", "1.0", "0)", "0\n"])
 def test_what_is_no_number_of_an_entry_is_refused(text):
-    with pytest.raises(NotSource, match="expected the number of an entry"):
+    with pytest.raises(InvalidCase, match="expected the number of an entry"):
         index(text)
 
 
@@ -217,7 +216,7 @@ def test_a_text_is_a_literal_that_a_terminal_does_not_obey(payload):
 
 def test_a_value_that_json_does_not_have_is_no_literal():
     assert ast.unparse(ast.parse(literal(float("inf")))) == "float('inf')"
-    with pytest.raises(NotSource, match="found a object"):
+    with pytest.raises(InvalidCase, match="found a object"):
         literal(object())
 
 

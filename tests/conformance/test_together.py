@@ -10,7 +10,7 @@ from saveproof.conformance.campaigns.worker import EXAMINE, Report, Reports, Req
 from saveproof.conformance.checks import Judgement
 from saveproof.conformance.model_state.contract import Promise
 from saveproof.conformance.processes import wire
-from saveproof.conformance.processes.endings import Crashed, TimedOut
+from saveproof.conformance.processes.endings import Ending, NoAnswer
 from saveproof.conformance.processes.isolation import Child
 from saveproof.reports.records import Verdict
 from saveproof.strategies.case import Hop, Kind
@@ -33,7 +33,7 @@ class Nervous(InThisProcess):
 
     def call(self, request, *, seconds):
         if len(wire.decode(request, Request).questions) > 1:
-            raise Crashed("the process ended with SIGSEGV")
+            raise NoAnswer(Ending.CRASHED, "the process ended with SIGSEGV")
         return super().call(request, seconds=seconds)
 
 
@@ -58,7 +58,7 @@ class Slow(InThisProcess):
     def call(self, request, *, seconds):
         self.asked.append(len(wire.decode(request, Request).questions))
         if self.asked[-1] > 1:
-            raise TimedOut("no answer in time: the process was ended")
+            raise NoAnswer(Ending.TIMED_OUT, "no answer in time: the process was ended")
         reports = wire.decode(super().call(request, seconds=seconds), Reports)
         return wire.encode(tuple(replace(report, seconds=self.each) for report in reports))
 

@@ -22,7 +22,7 @@ from saveproof.strategies.case import (
 from saveproof.strategies.cases import cases
 from saveproof.strategies.data import PROBE_ROWS, Rows, probe, rows
 from saveproof.strategies.shapes import tensor_shapes
-from saveproof.strategies.targets import Target, UnknownLoss, target_of
+from saveproof.strategies.targets import Target, target_of
 
 MINIMAL = Path(__file__).parent / "minimal_case.json"
 MANY = settings(
@@ -124,5 +124,5 @@ def test_an_event_that_is_not_there_is_told():
 
 
 def test_an_unknown_loss_is_told():
-    with pytest.raises(UnknownLoss, match="loss 'msee': expected one of"):
+    with pytest.raises(InvalidCase, match="loss 'msee': expected one of"):
         target_of("msee")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from saveproof.strategies.case import Architecture, Call, Config, Input, Kind, Layer
-from saveproof.strategies.shapes import Shape, ShapeMismatch, output_shape, tensor_shapes
+from saveproof.strategies.case import Architecture, Call, Config, Input, InvalidCase, Kind, Layer
+from saveproof.strategies.shapes import Shape, output_shape, tensor_shapes
 
 WORKED: list[tuple[str, Config, list[Shape], Shape]] = [
     ("Dense", {"units": 5}, [(None, 3, 4)], (None, 3, 5)),
@@ -54,7 +54,7 @@ MISFITS: list[tuple[str, Config, list[Shape], str]] = [
 def test_what_does_not_fit_is_told(
     class_name: str, config: Config, inputs: list[Shape], message: str
 ):
-    with pytest.raises(ShapeMismatch, match=message):
+    with pytest.raises(InvalidCase, match=message):
         output_shape(class_name, config, inputs)
 
 

@@ -14,7 +14,7 @@ __all__ = ["KNOWN_ISSUES", "KnownIssue", "known_issue"]
 KNOWN_ISSUES: tuple[KnownIssue, ...] = (*TF_KERAS, *KERAS_3)
 
 _FRAMEWORK = re.compile("[^:=@]*")
-"""What a subject's name begins with; a backend, a release or an environment may follow."""
+"""The beginning of a subject's name; a backend, a release or an environment may follow."""
 
 
 def release_of(subject: str, framework: str) -> str:
@@ -31,7 +31,7 @@ def known_issue(
     issues: Sequence[KnownIssue] = KNOWN_ISSUES,
     release: Callable[[str, str], str] = release_of,
 ) -> KnownIssue | None:
-    """Return the first listed issue that the finding matches; `release` tells a subject's."""
+    """Return the first listed issue that the finding matches; `release` gives a subject's."""
     framework = _FRAMEWORK.findall(subject)[0]
     for issue in issues:
         if issue.matches(framework, path, check, defect) and (

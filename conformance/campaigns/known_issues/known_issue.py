@@ -1,4 +1,4 @@
-"""What a known issue is: a finding on a real subject that was reduced, confirmed and listed."""
+"""A known issue: a finding on a real subject that was shrunk, confirmed and listed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from packaging.specifiers import SpecifierSet
 from saveproof.reports.findings import Defect, DefectKind
 
 FIELDS = frozenset(name for name, _ in getmembers(Defect) if not name.startswith("_"))
-"""What a known issue may ask of a defect: its fields, and what is derived from them."""
+"""The fields of a defect, with derived ones, that a known issue may match."""
 
 
 class UnknownField(TypeError):
@@ -35,7 +35,7 @@ class Like:
         self.fields: Mapping[str, object] = fields
 
     def matches(self, defect: Defect) -> bool:
-        """Say whether the defect has all of the fields."""
+        """Return whether the defect has all of the fields."""
         return all(_fits(getattr(defect, name), wanted) for name, wanted in self.fields.items())
 
 
@@ -74,10 +74,10 @@ class KnownIssue:
     releases: str = ""
 
     def matches(self, framework: str, path: str, check: str, defect: Defect) -> bool:
-        """Say whether the finding is this one, whatever the release."""
+        """Return whether the finding is this one, in any release."""
         place = (framework, path, check)
         return place == (self.framework, self.path, self.check) and self.defect.matches(defect)
 
     def is_of(self, release: str) -> bool:
-        """Say whether the release has the issue."""
+        """Return whether the release has the issue."""
         return SpecifierSet(self.releases).contains(release, prereleases=True)

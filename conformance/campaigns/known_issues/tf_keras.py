@@ -71,7 +71,7 @@ _FLAGS = (
 
 
 def _lost_optimizer(**fields: object) -> tuple[tuple[str, Like], ...]:
-    """Return what shows that slots and iteration are lost, where defects have the fields."""
+    """Return the patterns of lost slots and iteration, with these fields of defects."""
     slots = Like(facet=Facet.SLOTS, how="lost", **fields)
     iteration = state(Facet.ITERATION, "iterations", **fields)
     return (

@@ -1,4 +1,4 @@
-"""Which attribute of a live layer holds which argument of its constructor, in plain values."""
+"""The attributes of a live layer that hold the arguments of its constructor, as plain values."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType

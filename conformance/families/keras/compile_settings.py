@@ -1,4 +1,4 @@
-"""Compile settings in one form, however they were written down: a name, and its arguments."""
+"""Compile settings in one form, from any serialized form: a name, and its arguments."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -23,13 +23,13 @@ SYNONYMS = {
 """Short names; `accuracy` is written down as the function that it stood for, once that is known."""
 
 OF_EVERY_OBJECT = ("dtype", "fn", "reduction")
-"""Keys that say nothing of the loss or metric that a user asked for."""
+"""Keys that do not describe the loss or metric."""
 
 
 def compile_settings(config: Mapping[str, Any] | None) -> Iterator[tuple[str, Value]]:
     """Yield the settings of a serialized compile config; none of a model that was not compiled.
 
-    Losses and metrics are told in the order of the outputs, whatever lists they stand in.
+    Losses and metrics come in the order of the outputs, from any nesting of lists.
     """
     for name in SETTINGS if config else ():
         yield from _setting(name, config.get(name) if config else None)

@@ -1,4 +1,4 @@
-"""What the Keras family's documentation promises of each way to save."""
+"""The contracts of the Keras family's save paths, from its documentation."""
 
 from collections.abc import Mapping
 
@@ -30,7 +30,7 @@ NO_HDF5: Mapping[Kind, str] = {
 WHOLE = promises(Promise.MUST, STRUCTURE, Facet.TRAINABLE, STATE, TRAINING) | promises(
     Promise.SHOULD, RESUME_ONLY
 )
-"""Everything "in the exact same state"; no document speaks of what only an exact resume needs."""
+"""Everything "in the exact same state"; no document promises state that only a resume needs."""
 
 ARCHITECTURE = promises(Promise.MUST, STRUCTURE, Facet.TRAINABLE) | promises(
     Promise.FRESH, STATE, TRAINING

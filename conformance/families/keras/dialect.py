@@ -1,4 +1,4 @@
-"""What scripts must know of a module that speaks the Keras API, beside its save paths."""
+"""Source that depends on the module that speaks the Keras API, apart from its save paths."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 class Dialect:
     """A module that speaks the Keras API, as source.
 
-    `backend` is what `KERAS_BACKEND` is set to, if anything: Keras 3 alone has one. `generators` is
-    a function that returns the states of a layer's random generators. `settling` asks the framework
-    below, imported by `framework`, to repeat itself.
+    `backend` is the value of `KERAS_BACKEND`, which Keras 3 alone has. `generators` is a function
+    that returns the states of a layer's random generators. `settling` makes the framework below,
+    which `framework` imports, deterministic.
     """
 
     backend: str = ""
@@ -20,7 +20,7 @@ class Dialect:
 
     @property
     def resets(self) -> bool:
-        """Whether metrics must be told to forget before each batch, as in Keras 3."""
+        """Whether metrics must be reset before each batch, as in Keras 3."""
         return bool(self.backend)
 
     def array(self, tensor: str) -> str:
@@ -29,4 +29,4 @@ class Dialect:
 
 
 PLAIN = Dialect()
-"""A module of which no more is known than that it speaks the API, of Keras 2."""
+"""Any module that speaks the API of Keras 2."""

@@ -24,7 +24,7 @@ OF_KERAS_2: Mapping[str, Mapping[str, Promise]] = {
     "h5": {H5_KERAS_2: Promise.SHOULD},
     "weights": {WEIGHTS_H5: Promise.SHOULD},
 }
-"""What Keras 3 reads of Keras 2: its loaders translate it, no document promises how far.
+"""The formats of Keras 2 that Keras 3 reads: it translates them, without a document.
 
 "Cross version saving and loading is not guaranteed to work between Keras 2 and 3":
 https://github.com/keras-team/keras/issues/20081

@@ -1,4 +1,4 @@
-"""Tells everything of a live model of a module that speaks the Keras API, as plain named data."""
+"""Takes a snapshot of a live model of a module that speaks the Keras API."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from saveproof.conformance.model_state.subject import Model
 from saveproof.conformance.processes.endings import ENDING
 
 Variable = Any
-"""A variable of the framework: it has a name, and NumPy can be told its value."""
+"""A variable of the framework, with a name and a value that NumPy can copy."""
 
 STATISTICS = frozenset(("moving_mean", "moving_variance"))
 """Weights that training sets without a gradient."""
@@ -41,11 +41,11 @@ ENVELOPE = frozenset(("build_config", "module", "registered_name", "shared_objec
 
 @dataclass(frozen=True)
 class Traits:
-    """Where a dialect of the Keras API keeps what the API itself does not show.
+    """Access to state of a dialect of the Keras API that the API itself does not show.
 
-    `array` copies a variable or tensor. `loss_arguments` returns what a live loss was made with,
-    which its config may forget. Three return variables: a layer's random generators, a
-    recurrent layer's states, and what an optimizer holds beside `variables`.
+    `array` copies a variable or tensor. `loss_arguments` returns the arguments of a live loss,
+    which its config may forget. Three return variables: a layer's random generators, a recurrent
+    layer's states, and those of an optimizer that are not in its `variables`.
     """
 
     array: Callable[[Variable], np.ndarray] = lambda variable: np.array(variable.numpy())
@@ -62,12 +62,12 @@ class Traits:
 
 
 KERAS_API = Traits()
-"""A dialect that keeps nothing elsewhere."""
+"""A dialect without state elsewhere."""
 
 
 @dataclass(frozen=True)
 class View:
-    """A model as the inventories see it: its module, traits, config and layers by path."""
+    """A model with the module, traits, config and layers that the inventories use."""
 
     module: ModuleType
     traits: Traits
@@ -92,8 +92,7 @@ class View:
 def snapshot(module: ModuleType, traits: Traits, model: Model) -> Snapshot:
     """Return an inventory of every facet, arrays copied.
 
-    What a model makes of it is told, whatever it is: where an inventory comes to an end in an
-    error, that is its last entry, as `UNTOLD`.
+    An exception of the model ends an inventory, as its last entry, `UNTOLD`.
     """
     view = View(module, traits, model)
     return Snapshot({facet: _told(inventory, view) for facet, inventory in INVENTORIES.items()})
@@ -270,4 +269,4 @@ INVENTORIES: Mapping[Facet, Callable[[View], Any]] = {
     Facet.METRICS: _metrics,
     Facet.RECURRENT: lambda view: _of_layers(view, view.traits.recurrent),
 }
-"""What each facet is told from."""
+"""The inventory of each facet."""

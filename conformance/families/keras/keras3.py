@@ -1,4 +1,4 @@
-"""The subjects `keras` and `keras:<backend>`: Keras 3, asked for deterministic operations."""
+"""The subjects `keras` and `keras:<backend>`: Keras 3 with deterministic operations."""
 
 import atexit
 import os
@@ -21,19 +21,10 @@ from saveproof.conformance.families.keras.keras_api import KerasSubject, always
 from saveproof.conformance.families.keras.save_paths import KERAS_3
 from saveproof.conformance.families.keras.tensorflow_determinism import (
     TENSORFLOW_SETTLING,
-    still_tensorflow,
+    make_tensorflow_deterministic,
     tensorflow_generators,
 )
 from saveproof.strategies.case import Architecture
-
-
-class TorchGenerators(Generators):
-    """Keras on torch draws from torch's generator what no generator of a layer's own gives."""
-
-    def states(self) -> Mapping[str, str]:
-        """Return the state of torch's generator."""
-        state: np.ndarray = import_module("torch").get_rng_state().numpy()
-        return {"torch": state.tobytes().hex()}
 
 
 class AnotherBackend(RuntimeError):
@@ -89,11 +80,11 @@ def _prepare(backend: str) -> None:
     BACKENDS[backend]()
 
 
-def _still_jax() -> None:
-    """Ask XLA for one thread, and to keep what it compiled, before JAX starts it.
+def _configure_jax() -> None:
+    """Set XLA to one thread and a cache of its compiled programs, before JAX starts it.
 
-    Programs are compiled anew for each model and each shape, though they are the same: with what
-    was compiled kept for the process's life, an example costs a tenth.
+    JAX compiles equal programs again for each model and shape. With a cache for the process, an
+    example takes a tenth of the time.
     """
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         folder = tempfile.mkdtemp(prefix="compiled")
@@ -108,7 +99,7 @@ def _still_jax() -> None:
 
 
 def _loopless(architecture: Architecture) -> bool:
-    """Say whether a model has no recurrent layer, whose loop JAX compiles anew at each eager call.
+    """Return whether a model has no recurrent layer, whose loop JAX compiles at each eager call.
 
     The operations of other layers recur from one model to the next, which whole programs do not.
     """
@@ -116,23 +107,23 @@ def _loopless(architecture: Architecture) -> bool:
     return not any(layer.class_name in RECURRENT | {"Bidirectional"} for layer in layers)
 
 
-def _still_torch() -> None:
+def _make_torch_deterministic() -> None:
     torch = import_module("torch")
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
 
 
 BACKENDS: Mapping[str, Callable[[], None]] = {
-    "tensorflow": still_tensorflow,
-    "jax": _still_jax,
-    "torch": _still_torch,
+    "tensorflow": make_tensorflow_deterministic,
+    "jax": _configure_jax,
+    "torch": _make_torch_deterministic,
 }
-"""Backends in the order of preference, with what makes each repeat itself bit for bit."""
+"""Backends in the order of preference, with the function that makes each deterministic."""
 
 
 GENERATORS: Mapping[str, Callable[[], Generators]] = {
     "tensorflow": tensorflow_generators,
-    "torch": TorchGenerators,
+    "torch": lambda: Generators(_torch_state),
 }
 """Backends that have process-wide generators of their own."""
 
@@ -169,6 +160,12 @@ def _recurrent(layer: Any) -> Sequence[Any]:
 
 
 def _loss_arguments(loss: Any) -> Mapping[str, Any]:
-    """Return what a loss's function is called with; a name or a function has nothing of it."""
+    """Return the arguments of a loss's function; a name or a function has none."""
     held: Mapping[str, Any] = getattr(loss, "_fn_kwargs", {})
     return held
+
+
+def _torch_state() -> Mapping[str, str]:
+    """Return the state of torch's generator, which Keras uses without a layer's own generator."""
+    state: np.ndarray = import_module("torch").get_rng_state().numpy()
+    return {"torch": state.tobytes().hex()}

@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from saveproof.conformance.families import environment
 from saveproof.conformance.families.keras.codegen.compiled import raised_here, run
 from saveproof.conformance.families.keras.codegen.models import building, compiling
-from saveproof.conformance.families.keras.codegen.source import NotSource
 from saveproof.conformance.families.keras.codegen.training import event_source, given, predicting
 from saveproof.conformance.families.keras.dialect import PLAIN, Dialect
 from saveproof.conformance.families.keras.generators import Generators
@@ -24,21 +23,24 @@ from saveproof.conformance.families.keras.inspection import KERAS_API, Traits, s
 from saveproof.conformance.families.keras.keras_path import SavePathSpec
 from saveproof.conformance.families.keras.save_paths import KERAS_2_API
 from saveproof.conformance.model_state.snapshot import Snapshot
-from saveproof.conformance.model_state.subject import Logs, Model, SavePath, Unsupported
+from saveproof.conformance.model_state.subject import (
+    Logs,
+    Model,
+    SavePath,
+    Unsupported,
+    UnusableSubject,
+)
 from saveproof.strategies.case import (
     AnyEvent,
     Architecture,
     Case,
     Evaluate,
     Fit,
+    InvalidCase,
     Recompile,
     TrainOnBatch,
 )
 from saveproof.strategies.data import Rows
-
-
-class FrameworkMissing(RuntimeError):
-    """The subject's framework is not installed."""
 
 
 def _nothing() -> None:
@@ -51,7 +53,7 @@ def always(_: Architecture) -> bool:
 
 
 def check_names(architecture: Architecture, unfit: str) -> None:
-    """Hold the layers' names against characters that a subject can't have in them.
+    """Refuse layers' names with characters that a subject can't have in them.
 
     Raises:
         Unsupported: a name has one.
@@ -66,13 +68,12 @@ def check_names(architecture: Architecture, unfit: str) -> None:
 class KerasSubject:
     """A module that speaks the Keras API: named by `module`, imported when first needed.
 
-    `ways` are its save paths, `packages` are told of by version, `traits` say where the
-    dialect keeps what the API does not show. Cases with `run_eagerly` are predicted by a direct
-    call, the others by `predict`. A character of `not_in_names` can't be in a layer's name.
-    `prepare` is called before the module is imported; `process` has the generators that are the
-    process's. A model of whose architecture `eager` says no never runs eagerly, whatever the case
-    says. What is done to a model is source that `codegen` writes and `run` runs; `dialect` has what
-    a script of it needs besides.
+    `ways` are its save paths, `packages` are listed by version, `traits` find state that the API
+    does not show. Outputs come from a direct call in cases with `run_eagerly`, and from `predict`
+    in the others. A character of `not_in_names` can't be in a layer's name. `prepare` is called
+    before the module is imported; `process` has the process-wide generators. A model whose
+    architecture `eager` rejects never runs eagerly. Each operation on a model is source that
+    `codegen` writes and `run` runs; `dialect` has the source that depends on the module.
     """
 
     name: str
@@ -92,13 +93,13 @@ class KerasSubject:
         """The module itself.
 
         Raises:
-            NotInstalled: it, or something that it needs, is not there.
+            UnusableSubject: it, or something that it needs, is not there.
         """
         try:
             self.prepare()
             return import_module(self.module)
         except ModuleNotFoundError as error:
-            raise FrameworkMissing(
+            raise UnusableSubject(
                 f"subject {self.name!r} needs {', '.join(self.packages) or self.module}: {error}"
             ) from error
 
@@ -152,9 +153,9 @@ class KerasSubject:
         )
 
     def noted(self, model: Model, case: Case) -> Model:
-        """Return the model, run as the case would have it: how it runs is no state of its own.
+        """Return the model, set to run eagerly or not as the case says.
 
-        What made it may have drawn: a loader trains it where that makes an optimizer's variables.
+        Its construction may have drawn: a load may train it to make an optimizer's variables.
         """
         if case.is_stochastic:
             self.process.draw()
@@ -195,7 +196,7 @@ class KerasSubject:
         ]
 
     def snapshot(self, model: Model) -> Snapshot:
-        """Return everything that can be told of the model, in copies."""
+        """Return all observable state of the model, in copies."""
         return snapshot(self.keras, self.traits, model)
 
     def _case(self, model: Model) -> Case:
@@ -224,14 +225,14 @@ def _logs(event: AnyEvent, logs: Sequence[Mapping[str, Any]]) -> Iterator[Mappin
 
 @contextmanager
 def _lacking() -> Iterator[None]:
-    """Have a class that the module lacks, or that no case may name, be what the subject can't do.
+    """Turn an error for a class that the module lacks, or no case may name, into `Unsupported`.
 
     Raises:
         Unsupported: there is one.
     """
     try:
         yield
-    except NotSource as error:
+    except InvalidCase as error:
         raise Unsupported(str(error)) from error
     except AttributeError as error:
         if not (isinstance(error.obj, ModuleType) and raised_here(error)):

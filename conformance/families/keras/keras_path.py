@@ -1,4 +1,4 @@
-"""A save path of the Keras family: the statements that save and load, and what runs them."""
+"""A save path of the Keras family: the statements that save and load, and their execution."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from saveproof.strategies.data import rows
 
 
 class Family(Protocol):
-    """What a save path needs of a subject that speaks the Keras API."""
+    """The methods that a save path needs of a subject that speaks the Keras API."""
 
     def run(self, source: Iterable[str], **names: Any) -> dict[str, Any]:
         """Run source on the module and these names; return all names after it."""
@@ -28,14 +28,13 @@ class Family(Protocol):
 
 @dataclass(frozen=True)
 class SavePathSpec:
-    """How a path saves and loads, whatever the subject: statements, which run and are printed.
+    """The statements of a save and a load for any subject, which run and are printed.
 
-    `save` saves `model` at `file`, under an `extension` of its own; `load` leaves `loaded`, whose
-    `code` builds it first where that is needed, and which trains on one batch before it loads where
-    it `warms_up`. `{custom}` stands for the argument with the class of a subclassed model. A path
-    in memory `passes` names from the one to the other, and has no file.
-    `format` names what it writes, and reads; `reads_too` has other formats that it takes, and how
-    firmly it answers for them.
+    `save` saves `model` to `file`, with the path's own `extension`; `load` sets `loaded`. With
+    `code`, the model's code builds `loaded` first, and with `warms_up`, trains it on one batch
+    before the load. `{custom}` is replaced by the argument with the class of a subclassed model. A
+    path in memory `passes` names from the save to the load, and has no file. `format` is the name
+    of its format; `reads_too` has other formats that it reads, each with its promise.
     """
 
     name: str
@@ -60,12 +59,12 @@ class SavePathSpec:
         return any("{custom}" in line for line in self.load)
 
     def loading(self, case: Case) -> Iterator[str]:
-        """Yield what leaves `loaded`, once `loaded` is what the code makes where it is needed.
+        """Yield the statements that set `loaded`, after the code has built it where needed.
 
-        Where it warms up, `x` and `y` are the first batch that follows the save in the case: the
-        optimizer's variables exist only after one, as the guide has it. An optimizer that has not
-        trained at the save has none in the file, and is left alone. What was frozen since the
-        compile is frozen after it, and after that batch, here, too.
+        A warm-up trains on `x` and `y`, the first batch after the save in the case: the optimizer's
+        variables exist only after a batch, as the guide says. There is none for an optimizer that
+        has not trained before the save, which has no variables in the file. Layers that were frozen
+        after the compile are frozen after it, and after the warm-up, here too.
         """
         if self.warms_up_on(case):
             yield "loaded.train_on_batch(x, y)"
@@ -76,7 +75,7 @@ class SavePathSpec:
         yield from (line.format(custom=custom) for line in self.load)
 
     def warms_up_on(self, case: Case) -> bool:
-        """Say whether the load trains on one batch first."""
+        """Return whether the load trains on one batch first."""
         return self.warms_up and case.trained_since_compile and first_batch(case) is not None
 
     def of(self, subject: Family) -> "KerasPath":
@@ -101,18 +100,18 @@ class KerasPath:
 
     @property
     def reads(self) -> Mapping[str, Promise]:
-        """The formats that the path reads: its own, and those that it takes besides."""
+        """The formats that the path reads: its own, and other ones."""
         own = {self.way.format: Promise.MUST} if self.way.format else {}
         return {**own, **self.way.reads_too}
 
     def save(self, model: Model, target: Path) -> Source:
-        """Save the model beside the target, under the path's own extension."""
+        """Save the model to the target, with the path's own extension."""
         file = target.with_suffix(self.way.extension)
         names = self.subject.run(self.way.save, model=model, file=str(file))
         return {name: names[name] for name in self.way.passes} if self.in_memory else file
 
     def load(self, source: Source, case: Case) -> Model:
-        """Return the model that comes back; where code is needed, `case` builds it."""
+        """Return the loaded model; where code is needed, it builds the case's model first."""
         case = self.subject.as_run(case)
         names = source if self.in_memory else {"file": str(source)}
         loaded = self.subject.run(self._loading(case), **names, **self._batch(case)).pop("loaded")

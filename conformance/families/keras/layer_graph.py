@@ -53,7 +53,7 @@ def _invented(layers: Sequence[Config]) -> Mapping[str, str]:
 
 
 def _name(layer: Config) -> str:
-    """Return a layer's name; Keras 3.6 and 3.8 tell it beside some configs, not in them."""
+    """Return a layer's name; Keras 3.6 and 3.8 write it next to some configs, not into them."""
     config = layer["config"]
     return str(config.get("name", layer.get("name", "")) if isinstance(config, Mapping) else "")
 
@@ -67,7 +67,7 @@ def _canonical_inside(layer: Config) -> dict[str, Any]:
 
 
 class _Words:
-    """What each call of each layer is, in a word that says what it was called on."""
+    """A word for each call of each layer, made of the words of its inputs."""
 
     def __init__(self, nodes: Mapping[str, Sequence[Any]], invented: Mapping[str, str]) -> None:
         self._nodes = nodes
@@ -82,7 +82,7 @@ class _Words:
         return known
 
     def name(self, layer: str) -> str:
-        """Return the layer's name, or what stands for one."""
+        """Return the layer's name, or its replacement."""
         return self.invented.get(layer, layer)
 
     def _new(self, layer: str, index: int) -> str:

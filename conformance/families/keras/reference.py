@@ -19,16 +19,8 @@ GENERATOR = "seed_generator_state"
 """The name of a generator's state among the state of a layer that is no weight."""
 
 
-class ReferenceGenerators(Generators):
-    """The one generator behind everything that was given no seed."""
-
-    def states(self) -> Mapping[str, str]:
-        """Return its state."""
-        return {"reference": str(process_generator().state)}
-
-
 EXACT_SAVEDMODEL = replace(SAVEDMODEL, contract=replace(SAVEDMODEL.contract, exactness=Exactness()))
-"""Here what comes back is the model itself, not its graph: it computes the same to the last bit."""
+"""The reference loads the model itself, not its graph: it computes the same to the last bit."""
 
 _GENERATORS = (
     "def generators(layer):",
@@ -48,7 +40,7 @@ def reference() -> KerasSubject:
     paths = (*BOTH_DIALECTS, CHECKPOINT, EXACT_SAVEDMODEL)
     return KerasSubject(
         *("reference", reference_impl.__name__, traits, paths, ("numpy",)),
-        process=ReferenceGenerators(),
+        process=Generators(lambda: {"reference": str(process_generator().state)}),
         dialect=Dialect("", _GENERATORS),
     )
 
@@ -64,12 +56,12 @@ def _recurrent(layer: Any) -> Sequence[Any]:
 def _compiled(model: Model) -> Mapping[str, Any] | None:
     if model.compiled is None:
         return None
-    told = model.compiled.arguments
+    arguments = model.compiled.arguments
     return {
-        "loss": _each(reference_impl.losses.serialize, told.loss),
-        "metrics": _each(reference_impl.metrics.serialize, told.metrics),
-        "loss_weights": told.loss_weights,
-        "weighted_metrics": _each(reference_impl.metrics.serialize, told.weighted_metrics),
+        "loss": _each(reference_impl.losses.serialize, arguments.loss),
+        "metrics": _each(reference_impl.metrics.serialize, arguments.metrics),
+        "loss_weights": arguments.loss_weights,
+        "weighted_metrics": _each(reference_impl.metrics.serialize, arguments.weighted_metrics),
     }
 
 

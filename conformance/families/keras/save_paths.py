@@ -89,7 +89,7 @@ KERAS_2_API = (
 
 
 def _taking_unbuilt(way: SavePathSpec) -> SavePathSpec:
-    """Return the path of tf_keras, whose documents don't say what comes of missing weights."""
+    """Return the path of tf_keras, whose documents do not cover missing weights."""
     return replace(way, contract=replace(way.contract, refuses_unbuilt=False))
 
 

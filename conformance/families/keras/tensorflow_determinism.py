@@ -1,4 +1,4 @@
-"""TensorFlow asked to repeat itself: deterministic operations, one thread, kernels by seed."""
+"""A deterministic TensorFlow: deterministic operations, one thread, kernels by seed."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,8 +18,8 @@ MOST_SEEDS = 1000
 """Seeds drawn from after which kernels are forgotten all the same: they would pile up."""
 
 
-def still_tensorflow() -> None:
-    """Ask TensorFlow for what makes a program repeat itself bit for bit: one thread above all.
+def make_tensorflow_deterministic() -> None:
+    """Make TensorFlow repeat a program bit for bit, above all by one thread.
 
     `tf.data` in debug mode runs in order in that thread too; otherwise `train_on_batch` waits for
     the threads that the pipeline of its one batch had started, longer than for its step.
@@ -36,19 +36,20 @@ def still_tensorflow() -> None:
 
 
 class TensorFlowGenerators(Generators):
-    """Seeded as the module itself does it, at a fraction of what comes after that.
+    """Seeded as the module itself does it, but with TensorFlow's kernels kept where possible.
 
-    TensorFlow forgets every kernel that it has made whenever it is seeded, for a random kernel
-    counts its draws; what comes next makes them anew, a third of an example's time. But a random
-    kernel is of one seed: only where a seed comes again that was drawn from must it start again.
+    TensorFlow drops all its kernels at each seeding, as a random kernel counts its draws. To make
+    them again took a third of an example's time. But each random kernel belongs to one seed, so
+    kernels must be dropped only when a seed is used again after a draw.
     """
 
     def __init__(self) -> None:
+        super().__init__(_tensorflow_state)
         self._seed: int | None = None
         self._drawn: set[int | None] = set()
 
     def start(self, keras: ModuleType, seed: int) -> None:
-        """Seed the process; kernels are forgotten where one of this seed has drawn."""
+        """Seed the process; drop the kernels if one of this seed has drawn."""
         if seed in self._drawn or len(self._drawn) >= MOST_SEEDS:
             self._drawn.clear()
             super().start(keras, seed)
@@ -58,24 +59,25 @@ class TensorFlowGenerators(Generators):
         self._seed = seed
 
     def draw(self) -> None:
-        """Note that what runs now may draw."""
+        """Note that the next call may draw."""
         self._drawn.add(self._seed)
 
-    def states(self) -> Mapping[str, str]:
-        """Return the state of the generator that seeds operations."""
-        context = import_module("tensorflow.python.eager.context").context()
-        return {"TensorFlow": repr(context._rng.getstate())}
+
+def _tensorflow_state() -> Mapping[str, str]:
+    """Return the state of the generator that seeds operations."""
+    context = import_module("tensorflow.python.eager.context").context()
+    return {"TensorFlow": repr(context._rng.getstate())}
 
 
 @cache
 def tensorflow_generators() -> TensorFlowGenerators:
-    """Return this process's one account: its kernels are one process's too."""
+    """Return the process's only instance, as it has one set of kernels."""
     return TensorFlowGenerators()
 
 
 @contextmanager
 def _kernels_kept() -> Iterator[None]:
-    """Have TensorFlow take itself for not started yet: it has no kernels to forget then."""
+    """Make TensorFlow believe that it has not started yet, so that it keeps its kernels."""
     context = import_module("tensorflow.python.eager.context").context()
     handle = context._context_handle
     context._context_handle = None

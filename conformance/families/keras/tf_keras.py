@@ -1,4 +1,4 @@
-"""The subject `tf_keras`: Keras 2 on TensorFlow, asked for deterministic operations."""
+"""The subject `tf_keras`: Keras 2 on TensorFlow, with deterministic operations."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from saveproof.conformance.families.keras.keras_api import KerasSubject
 from saveproof.conformance.families.keras.save_paths import TF_KERAS
 from saveproof.conformance.families.keras.tensorflow_determinism import (
     TENSORFLOW_SETTLING,
-    still_tensorflow,
+    make_tensorflow_deterministic,
     tensorflow_generators,
 )
 
@@ -39,7 +39,7 @@ def tf_keras() -> KerasSubject:
     )
     return KerasSubject(
         *("tf_keras", "tf_keras", traits, TF_KERAS, ("tensorflow", "tf_keras")),
-        prepare=still_tensorflow,
+        prepare=make_tensorflow_deterministic,
         process=tensorflow_generators(),
         dialect=Dialect("", _GENERATORS, *TENSORFLOW_SETTLING),
     )

@@ -1,4 +1,4 @@
-"""The side of saveproof: a subject that is served by another process."""
+"""A subject that another process serves: the client's side."""
 
 import signal
 import sys
@@ -14,8 +14,8 @@ import numpy as np
 
 from saveproof.conformance.model_state.contract import Contract, Promise
 from saveproof.conformance.model_state.snapshot import Snapshot
-from saveproof.conformance.model_state.subject import Logs, Source, Unsupported
-from saveproof.conformance.processes.endings import Crashed, Failed, Fault, TimedOut
+from saveproof.conformance.model_state.subject import Logs, Source, Unsupported, UnusableSubject
+from saveproof.conformance.processes.endings import Ending, Fault, NoAnswer
 from saveproof.conformance.processes.foreign.protocol import (
     CALLS,
     VERSION,
@@ -23,7 +23,7 @@ from saveproof.conformance.processes.foreign.protocol import (
     SubjectDescription,
     snapshot_of,
 )
-from saveproof.conformance.processes.isolation import Host, Launch, NotStarted
+from saveproof.conformance.processes.isolation import Host, Launch
 from saveproof.conformance.processes.wire import ProtocolError
 from saveproof.strategies.case import AnyEvent, Case
 from saveproof.strategies.data import Rows
@@ -34,10 +34,6 @@ CALL_SECONDS = 900.0
 T = TypeVar("T")
 
 
-class NotReached(RuntimeError):
-    """The server did not start, or does not speak this version of the protocol."""
-
-
 class RaisedThere(Exception):
     """The subject raised; the message and the class's name are those of its own process."""
 
@@ -45,8 +41,8 @@ class RaisedThere(Exception):
 class ForeignCrash(SystemExit):
     """The server ended in the middle of a call.
 
-    No `Exception`: whoever drives a subject that crashes goes down with it, as with any other, and
-    ends with 128 and the number of the signal that the server was ended by.
+    It is no `Exception`: the process that calls a crashing subject ends with it, as with any other
+    subject, with exit code 128 plus the number of the signal that ended the server.
     """
 
     def __init__(self, words: str, code: int = 1) -> None:
@@ -58,16 +54,16 @@ class ForeignCrash(SystemExit):
 
 
 class Handle:
-    """A model, or a source in memory, that lives in the other process."""
+    """A model, or a source in memory, of the other process."""
 
     def __init__(self, number: int) -> None:
         self.number = number
 
 
 class Connection:
-    """The server's process: it starts with the first call, and once it has ended is not replaced.
+    """The server's process: it starts with the first call, and is not replaced once it has ended.
 
-    The models went with it.
+    Its models have ended with it.
     """
 
     def __init__(self, launch: Launch) -> None:
@@ -86,7 +82,7 @@ class Connection:
             ProtocolError: the result is none that the protocol knows.
         """
         if released := tuple(self._released):
-            del self._released[: len(released)]  # handles that are still there append to this list
+            del self._released[: len(released)]  # a finalized handle appends to this list
             self._result("release", {"models": released})
         result = self._result(name, arguments)
         try:
@@ -95,7 +91,7 @@ class Connection:
             raise ProtocolError(f"{name}: {error}") from error
 
     def held(self, number: int) -> Handle:
-        """Return a handle; when it is gone, the other side may forget what it stood for."""
+        """Return a handle; after its end, the other process may release the object."""
         handle = Handle(number)
         weakref.finalize(handle, self._released.append, number)
         return handle
@@ -106,27 +102,26 @@ class Connection:
         try:
             request = self._encoding.encode(CALLS[name](**arguments))
             return self._host.call(request, seconds=CALL_SECONDS)
-        except NotStarted as error:
-            raise NotReached(str(error)) from error
-        except Failed as failed:
-            raise _raised(failed.fault) from None
-        except Crashed as crashed:
-            self._crash = _crash(str(crashed), crashed.code)
-        except TimedOut:
-            words = f"the server gave no answer in {CALL_SECONDS:g} s: it ended with SIGKILL"
-            self._crash = _crash(words, -signal.SIGKILL)
+        except NoAnswer as error:
+            if not error.ended:
+                raise _raised(error.fault) from None
+            words, code = str(error), error.code
+            if error.ending is Ending.TIMED_OUT:
+                words = f"the server gave no answer in {CALL_SECONDS:g} s: it ended with SIGKILL"
+                code = -signal.SIGKILL
+            self._crash = _crash(words, code)
         raise self._crash
 
 
 def _crash(words: str, code: int) -> ForeignCrash:
-    """Return how the server ended, which is said on standard error, too."""
+    """Return the exception for the server's end, and write it to standard error."""
     sys.stderr.write(f"{words}\n")
     sys.stderr.flush()
     return ForeignCrash(words, code)
 
 
 def _raised(fault: Fault) -> Exception:
-    """Return the exception; its class is named as in the other process, for a trace to tell."""
+    """Return the exception; its class has the name that it has in the other process."""
     if fault.unsupported:
         return Unsupported(fault.message)
     module, _, name = fault.kind.rpartition(".")
@@ -149,16 +144,16 @@ class ForeignPath:
     connection: Connection
 
     def save(self, model: Handle, target: Path) -> Source:
-        """Have the model saved at, or beside, the target."""
+        """Save the model at, or next to, the target."""
         source = self.connection.call(
             "save", object, model=model.number, path=self.name, target=str(target.absolute())
         )
         return self.connection.held(source) if isinstance(source, int) else Path(str(source))
 
     def load(self, source: Source, case: Case) -> Handle:
-        """Have the source loaded, `case` standing for the model's code."""
-        told = source.number if isinstance(source, Handle) else str(Path(source).absolute())
-        number = self.connection.call("load", int, path=self.name, source=told, case=case)
+        """Load the source; `case` takes the place of the model's code."""
+        named = source.number if isinstance(source, Handle) else str(Path(source).absolute())
+        number = self.connection.call("load", int, path=self.name, source=named, case=case)
         return self.connection.held(number)
 
 
@@ -171,20 +166,20 @@ class ForeignSubject:
 
     @cached_property
     def description(self) -> SubjectDescription:
-        """What the server says of itself.
+        """The server's description of the subject.
 
         Raises:
-            NotReached: it does not start, or does not speak this version of the protocol.
+            UnusableSubject: it does not start, or does not speak this version of the protocol.
         """
         try:
-            told = self.connection.call("describe", SubjectDescription)
+            found = self.connection.call("describe", SubjectDescription)
         except (ForeignCrash, ProtocolError) as error:
-            raise NotReached(f"subject {self.name!r}: {error}") from error
-        if told.protocol != VERSION:
-            raise NotReached(
-                f"subject {self.name!r}: expected protocol {VERSION}, found {told.protocol!r}"
+            raise UnusableSubject(f"subject {self.name!r}: {error}") from error
+        if found.protocol != VERSION:
+            raise UnusableSubject(
+                f"subject {self.name!r}: expected protocol {VERSION}, found {found.protocol!r}"
             )
-        return told
+        return found
 
     def environment(self) -> Mapping[str, str]:
         """Return versions by package name, in the other environment."""
@@ -202,30 +197,30 @@ class ForeignSubject:
         ]
 
     def seed(self, seed: int) -> None:
-        """Have the process-wide generators seeded."""
+        """Seed the process-wide generators."""
         self.connection.call("seed", object, seed=seed)
 
     def build(self, case: Case, *, built: bool = True) -> Handle:
-        """Have a new compiled model built."""
+        """Build a new compiled model."""
         return self.connection.held(self.connection.call("build", int, case=case, built=built))
 
     def compile(self, model: Handle, case: Case) -> None:
-        """Have the model compiled with the case's final settings."""
+        """Compile the model with the case's final settings."""
         self.connection.call("compile", object, model=model.number, case=case)
 
     def perform(self, model: Handle, event: AnyEvent, rows: Rows | None) -> Logs:
-        """Have one event of a history done."""
+        """Do one event of a history."""
         kind = list[dict[str, float]]
         return self.connection.call("perform", kind, model=model.number, event=event, rows=rows)
 
     def predict(self, model: Handle, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Have the outputs computed."""
+        """Compute the outputs."""
         return self.connection.call(
             "predict", list[np.ndarray], model=model.number, inputs=tuple(inputs)
         )
 
     def snapshot(self, model: Handle) -> Snapshot:
-        """Have everything told of the model."""
+        """Return all observable state of the model."""
         return snapshot_of(self.connection.call("snapshot", Pairs, model=model.number))
 
 

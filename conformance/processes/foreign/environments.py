@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from saveproof.conformance.model_state.subject import UnusableSubject
 from saveproof.conformance.processes.framing import FRAMES
 from saveproof.conformance.processes.isolation import Launch
 
 PACKAGE = "saveproof"
-"""What is lent to another environment; nothing else of this one is seen there."""
+"""The package that another environment borrows from this one; it sees no other."""
 
 NEEDS = ("h5py", "ml_dtypes", "msgspec", "numpy")
-"""What it needs there, beside the framework."""
+"""Packages that it needs there in addition to the framework."""
 
 REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     "keras": ("keras=={version}", "torch"),
@@ -24,17 +25,13 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     "keras:torch": ("keras=={version}", "torch"),
     "tf_keras": ("tf_keras=={version}", "tensorflow-cpu=={minor}.*"),
 }
-"""What a release of a built-in subject is installed as; `minor` is the first two parts."""
+"""The requirements of a release of a built-in subject; `minor` is its first two parts."""
 
 COMMAND = "exec:"
 SECONDS = 60.0
-"""How long another environment's Python may take to say what it lacks."""
+"""How long another environment's Python may take to list what it lacks."""
 VENVS = Path("~/.cache/saveproof/venvs")
 _COMPLETE = "complete"
-
-
-class NoEnvironment(LookupError):
-    """A foreign subject's environment is not there, can't be made, or lacks something."""
 
 
 @cache
@@ -45,7 +42,7 @@ def launch(spec: str) -> Launch | None:
     of a built-in subject, whose environment is made once, and `exec:COMMAND` any server at all.
 
     Raises:
-        NoEnvironment: it is not there, can't be made, or lacks something; the message says what.
+        UnusableSubject: it is not there, can't be made, or lacks something; the message says what.
     """
     if spec.startswith(COMMAND):
         return _command(spec)
@@ -62,16 +59,16 @@ def _command(spec: str) -> Launch:
     try:
         words = shlex.split(spec.removeprefix(COMMAND))
     except ValueError as error:
-        raise NoEnvironment(f"subject {spec!r}: {error}; quote as a shell has it") from error
+        raise UnusableSubject(f"subject {spec!r}: {error}; quote as a shell has it") from error
     if not words:
-        raise NoEnvironment(f"subject {spec!r}: expected a command after {COMMAND!r}")
+        raise UnusableSubject(f"subject {spec!r}: expected a command after {COMMAND!r}")
     return Launch(tuple(words))
 
 
 def _served(spec: str, name: str, folder: Path) -> Launch:
     python = _python(folder)
     if not python.is_file():
-        raise NoEnvironment(
+        raise UnusableSubject(
             f"subject {spec!r}: expected a virtual environment in {str(folder)!r}, found no "
             f"{python.relative_to(folder)} there; make it with `python -m venv {folder}`"
         )
@@ -90,7 +87,7 @@ def _python(folder: Path) -> Path:
 
 
 def _check(spec: str, python: Path, shelf: str) -> None:
-    """Have the other Python say what it lacks before anything is asked of it."""
+    """Check that the other Python has all that the server needs."""
     program = (
         "import sys; from importlib.util import find_spec\n"
         f"sys.exit(', '.join(n for n in {NEEDS!r} if find_spec(n) is None)\n"
@@ -106,11 +103,11 @@ def _check(spec: str, python: Path, shelf: str) -> None:
             timeout=SECONDS,
         )
     except subprocess.TimeoutExpired as error:
-        raise NoEnvironment(
+        raise UnusableSubject(
             f"subject {spec!r}: {python} gave no answer in {SECONDS:g} s; mend it"
         ) from error
     if done.returncode != 0:
-        raise NoEnvironment(
+        raise UnusableSubject(
             f"subject {spec!r}: {python} lacks {done.stderr.strip()}; install it there"
         )
 
@@ -127,7 +124,7 @@ def _made(spec: str, name: str, version: str) -> Path:
     """Return the requirement's own environment, made where it is not there yet."""
     wanted = REQUIREMENTS.get(name)
     if wanted is None:
-        raise NoEnvironment(
+        raise UnusableSubject(
             f"subject {spec!r}: expected a release of one of {', '.join(REQUIREMENTS)}; others can "
             "be reached in an environment of yours: NAME@/path/to/venv"
         )
@@ -147,4 +144,4 @@ def _run(spec: str, *command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = "\n".join((done.stderr or done.stdout).strip().splitlines()[-5:])
-        raise NoEnvironment(f"subject {spec!r}: `{shlex.join(command)}` failed:\n{last}")
+        raise UnusableSubject(f"subject {spec!r}: `{shlex.join(command)}` failed:\n{last}")

@@ -45,11 +45,11 @@ Pairs = dict[str, list[tuple[str, Value]] | dict[str, str]]
 
 
 class NotHere(RuntimeError):
-    """A described save path was asked to save or load: that is for the process that has it."""
+    """A described save path was asked to save or load, which only its own process can do."""
 
 
 class DescribedPath(msgspec.Struct, frozen=True):
-    """What is known of a save path without it: name, contract, formats that it exchanges."""
+    """The description of a save path: name, contract, formats that it exchanges."""
 
     name: str
     in_memory: bool
@@ -59,7 +59,7 @@ class DescribedPath(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, path: SavePath) -> "DescribedPath":
-        """Return what is known of the path."""
+        """Return the path's description."""
         writes, reads = (path.writes, path.reads) if isinstance(path, Exchanged) else ("", {})
         return cls(path.name, path.in_memory, path.contract, writes, dict(reads))
 
@@ -84,7 +84,7 @@ class DescribedPath(msgspec.Struct, frozen=True):
 
 
 class SubjectDescription(msgspec.Struct, frozen=True):
-    """What a subject says of itself: versions by package, save paths, and files by module."""
+    """The description of a subject: versions by package, save paths, and files by module."""
 
     protocol: int = 0
     name: str = ""
@@ -94,19 +94,19 @@ class SubjectDescription(msgspec.Struct, frozen=True):
 
 
 def pairs(snapshot: Snapshot) -> Pairs:
-    """Return the snapshot as a message has it."""
+    """Return the snapshot in the form of a message."""
     facets: Pairs = {str(f): list(inventory.items()) for f, inventory in snapshot.facets.items()}
     return facets | ({CLASSES: dict(snapshot.classes)} if snapshot.classes else {})
 
 
-def snapshot_of(told: Pairs) -> Snapshot:
-    """Return the snapshot that a message has.
+def snapshot_of(pairs: Pairs) -> Snapshot:
+    """Return the snapshot of a message.
 
     Raises:
-        ProtocolError: a facet that there is not.
+        ProtocolError: a facet is unknown.
     """
-    unknown = sorted(set(told) - {CLASSES, *Facet})
+    unknown = sorted(set(pairs) - {CLASSES, *Facet})
     if unknown:
         raise ProtocolError(f"facet: expected one of {sorted(Facet)}, found {unknown[0]!r}")
-    facets = {Facet(name): dict(told[name]) for name in told if name != CLASSES}
-    return Snapshot(facets, dict(told.get(CLASSES, {})))
+    facets = {Facet(name): dict(pairs[name]) for name in pairs if name != CLASSES}
+    return Snapshot(facets, dict(pairs.get(CLASSES, {})))

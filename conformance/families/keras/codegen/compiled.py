@@ -10,7 +10,7 @@ from typing import Any
 from weakref import finalize
 
 FILE = "<program {}>"
-"""What a traceback calls a text, by its hash."""
+"""The file name of a source text in tracebacks, by its hash."""
 
 KEPT = 256
 """Compiled texts that are kept: an example has about ten, most of them those of every example."""
@@ -33,6 +33,6 @@ def compiled(text: str) -> CodeType:
 
 
 def raised_here(error: BaseException) -> bool:
-    """Say whether a line of such a text raised the error itself, not what it called."""
+    """Return whether a line of such a text raised the error, not a function that it called."""
     *_, (frame, _) = walk_tb(error.__traceback__)
     return frame.f_code.co_filename.startswith(FILE.partition("{")[0])

@@ -7,9 +7,7 @@ from typing import Any
 from saveproof.conformance.families.keras.codegen.source import (
     CallExpression,
     Expression,
-    Items,
     Lines,
-    NotSource,
     flat,
     identifier,
     indented,
@@ -24,6 +22,7 @@ from saveproof.strategies.case import (
     Case,
     CompileSettings,
     Input,
+    InvalidCase,
     Kind,
     Layer,
     Object,
@@ -85,11 +84,9 @@ def compiling(model: str, settings: CompileSettings) -> Iterator[str]:
         "loss": one_or_list([_named("losses", loss) for loss in settings.losses]),
     }
     if any(settings.metrics):
-        metrics = [
-            Items(tuple(_named("metrics", one) for one in each)) for each in settings.metrics
-        ]
+        metrics = [tuple(_named("metrics", one) for one in each) for each in settings.metrics]
         single = len(settings.losses) == 1
-        arguments["metrics"] = metrics[0] if single else Items(tuple(metrics))
+        arguments["metrics"] = metrics[0] if single else tuple(metrics)
     if settings.loss_weights is not None:
         arguments["loss_weights"] = literal(list(settings.loss_weights))
     if settings.run_eagerly:
@@ -160,7 +157,7 @@ def _model(architecture: Architecture, variable: str, name: str, prefix: str) ->
     preparation, layers = _layers(architecture, prefix)
     yield from preparation
     if architecture.kind is Kind.SEQUENTIAL:
-        stack = Items((_input(architecture.inputs[0]), *layers.values()))
+        stack = (_input(architecture.inputs[0]), *layers.values())
         yield from lines(
             f"{variable} = ", CallExpression("keras.Sequential", (stack,), {"name": literal(name)})
         )
@@ -194,7 +191,7 @@ def _calls(
 
 
 def _layers(architecture: Architecture, prefix: str) -> tuple[Lines, dict[str, Expression]]:
-    """Return what must stand before, and every layer's expression by its name."""
+    """Return the statements that come first, and every layer's expression by its name."""
     preparation: Lines = []
     layers: dict[str, Expression] = {}
     for index, layer in enumerate(architecture.layers):
@@ -286,9 +283,9 @@ def _class(namespace: str, name: str) -> str:
     """Return the expression of a class that cases may name.
 
     Raises:
-        NotSource: it is none of them.
+        InvalidCase: it is none of them.
     """
     known = CLASSES.get(namespace, frozenset())
     if name not in known:
-        raise NotSource(f"keras.{namespace}: expected one of {sorted(known)}, found {name!r}")
+        raise InvalidCase(f"keras.{namespace}: expected one of {sorted(known)}, found {name!r}")
     return f"keras.{namespace}.{name}"

@@ -61,7 +61,7 @@ def loading(way: SavePathSpec, case: Case, code: Iterable[str]) -> Iterator[str]
 
 
 def training_ready(way: SavePathSpec, case: Case) -> Iterator[str]:
-    """Yield what makes `loaded` train on as the case would have it."""
+    """Yield the statements that prepare `loaded` for the case's further training."""
     if way.contract.comes_uncompiled:
         late = case.set_since_compile
         thawed = [replace(event, value=not event.value) for event in reversed(late)]

@@ -151,7 +151,7 @@ def pooled(variable: str) -> Iterator[str]:
 
 
 def builders(program: Program) -> Iterator[Lines]:
-    """Yield the classes and functions that stand for the model's code."""
+    """Yield the classes and functions of the model's code."""
     first, second = _written(program)
     if program.case.architecture.kind is Kind.SUBCLASSED:
         yield list(written_class(program.case.architecture, first))
@@ -175,7 +175,7 @@ def _function(name: str, made: Iterator[str]) -> Lines:
 
 
 def generators_function(program: Program, facet: Facet | None) -> list[Lines]:
-    """Return what tells the state of random generators, where it is asked for."""
+    """Return the function for states of random generators, if the program needs it."""
     return [list(program.dialect.generators)] if facet is Facet.RNG else []
 
 

@@ -183,4 +183,4 @@ PLOTS: Mapping[DefectKind, Callable[[Program], Plot]] = {
     DefectKind.UNCLEAR_REFUSAL: raising,
     DefectKind.NOT_FRESH: _fresh,
 }
-"""What shows a defect, by its kind."""
+"""The statements that show a defect, by its kind."""

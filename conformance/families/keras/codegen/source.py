@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from textwrap import wrap
-from typing import Any
+from typing import Any, TypeAlias
+
+from saveproof.strategies.case import InvalidCase
 
 WIDTH = 88
 """Columns of an unindented line; two levels of indentation more make 96."""
@@ -18,10 +20,6 @@ WIDTH = 88
 Lines = list[str]
 
 _NUMBER = re.compile("[0-9]+")
-
-
-class NotSource(ValueError):
-    """What a case or a finding holds can't stand in a program as a value or a name."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +31,8 @@ class CallExpression:
     keywords: "Mapping[str, Expression]" = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Items:
-    """A list, as an expression."""
-
-    items: "tuple[Expression, ...]"
-
-
-Expression = str | CallExpression | Items
-"""Source text, or something that knows where it may be broken."""
+Expression: TypeAlias = "str | CallExpression | tuple[Expression, ...]"
+"""Source text, a call, or the items of a list; lines may break in the latter two."""
 
 
 def lines(before: str, expression: Expression, after: str = "") -> Iterator[str]:
@@ -56,9 +47,9 @@ def lines(before: str, expression: Expression, after: str = "") -> Iterator[str]
         return
     opening, parts, closing = _parts(expression)
     (_, first), *others = parts
-    if isinstance(first, Items) and len(last := _joined(others)) < WIDTH // 2:
+    if isinstance(first, tuple) and len(last := _joined(others)) < WIDTH // 2:
         yield before + opening + "["
-        for item in first.items:
+        for item in first:
             yield from indented(lines("", item, ","))
         yield f"]{', ' if last else ''}{last}{closing}{after}"
         return
@@ -90,14 +81,14 @@ def indented(block: Iterable[str]) -> Iterator[str]:
 
 def one_or_list(sources: Sequence[Expression]) -> Expression:
     """Return the only expression, or several as a list."""
-    return sources[0] if len(sources) == 1 else Items(tuple(sources))
+    return sources[0] if len(sources) == 1 else tuple(sources)
 
 
 def literal(value: Any) -> str:
     """Return a JSON value (or tuple) as Python source, strings in double quotes.
 
     Raises:
-        NotSource: it is a value of another type.
+        InvalidCase: it is a value of another type.
     """
     if isinstance(value, str):
         return f'"{"".join(map(_escaped, value))}"'
@@ -112,7 +103,7 @@ def literal(value: Any) -> str:
         return f'float("{value}")'
     if value is None or isinstance(value, bool | int | float):
         return repr(value)
-    raise NotSource(f"expected a JSON value, found a {type(value).__name__}: {value!r}")
+    raise InvalidCase(f"expected a JSON value, found a {type(value).__name__}: {value!r}")
 
 
 def _escaped(character: str) -> str:
@@ -124,25 +115,25 @@ def _escaped(character: str) -> str:
 
 
 def identifier(name: str) -> str:
-    """Return a name that stands in a program as it is; a path of names, with dots between them.
+    """Return a name, or names with dots between them, that a program can contain.
 
     Raises:
-        NotSource: it is none, or a private one.
+        InvalidCase: it is none, or a private one.
     """
     for part in name.split("."):
         if not part.isidentifier() or keyword.iskeyword(part) or part.startswith("_"):
-            raise NotSource(f"expected a name that Python takes, found {name!r}")
+            raise InvalidCase(f"expected a name that Python takes, found {name!r}")
     return name
 
 
 def index(number: str) -> str:
-    """Return a number that stands in brackets.
+    """Return the number of an index in brackets.
 
     Raises:
-        NotSource: it is none.
+        InvalidCase: it is none.
     """
     if not _NUMBER.fullmatch(number):
-        raise NotSource(f"expected the number of an entry, found {number!r}")
+        raise InvalidCase(f"expected the number of an entry, found {number!r}")
     return str(int(number))
 
 
@@ -162,9 +153,11 @@ def literals(config: Mapping[str, Any]) -> dict[str, Expression]:
     return {name: literal(value) for name, value in config.items()}
 
 
-def _parts(expression: CallExpression | Items) -> tuple[str, list[tuple[str, Expression]], str]:
-    if isinstance(expression, Items):
-        return "[", [("", item) for item in expression.items], "]"
+def _parts(
+    expression: CallExpression | tuple[Expression, ...],
+) -> tuple[str, list[tuple[str, Expression]], str]:
+    if isinstance(expression, tuple):
+        return "[", [("", item) for item in expression], "]"
     named = [(f"{identifier(n)}=", value) for n, value in expression.keywords.items()]
     positional = [("", one) for one in expression.positional]
     return f"{identifier(expression.function)}(", positional + named, ")"

@@ -1,4 +1,4 @@
-"""Looks in source: the expression that tells one entry of a snapshot, by facet and place."""
+"""Source for snapshots: the expression of one entry, by facet and place."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -151,7 +151,7 @@ def _weights(case: Case, where: str) -> str:
 
 
 def _weight(case: Case, place: EntryAddress) -> str:
-    """Return the expression of a layer's own weight; by name where states stand between them."""
+    """Return the expression of a layer's own weight; by name if there are states between them."""
     number, _, name = place.rest.partition(" ")
     layers = dict(layer_paths(case.architecture))
     layer = layers.get(place.layer)
@@ -174,7 +174,7 @@ _LOSS_ARGUMENTS = (
     'getattr(model.loss, "_fn_kwargs", None) or '
     '[getattr(one, "_fn_kwargs", None) for one in model.loss]'
 )
-"""What live losses were made with, which their configs may forget."""
+"""The arguments of live losses, which their configs may forget."""
 
 
 def _compile(_: Case, where: str) -> str:
@@ -227,7 +227,7 @@ _ORDER = {
     Facet.ARCHITECTURE: _text("model.get_config()"),
     Facet.METRICS: "[metric.name for metric in model.metrics]",
 }
-"""What shows the order of a facet's entries; for the other facets it is that of the layers."""
+"""The expression of a facet's names in order; the other facets have the order of the layers."""
 
 _ENTRIES: Mapping[Facet, Callable[[Case, str], str]] = {
     Facet.ARCHITECTURE: _architecture,

@@ -195,7 +195,7 @@ _EVENTS: Mapping[type, Callable[[Case, Any, str], Iterator[str]]] = {
     SetTrainable: _set_trainable,
     TrainOnBatch: _train_on_batch,
 }
-"""What does an event to a model, by its class."""
+"""The function that writes an event's statements, by its class."""
 
 
 def _generator(case: Case, index: int) -> str:
