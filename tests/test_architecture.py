@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -271,3 +272,17 @@ def test_a_class_name_stands_for_one_thing():
                 places.setdefault(node.name, set()).add(relative(file))
 
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
+def test_a_path_is_never_where_a_layer_stands_in_a_model():
+    """A layer has an address; "path" means a save path, or a file's where Python calls it so."""
+    of_layers = re.compile(
+        r"for (path, \w*layer|path, inner)\b|layer_?paths?\b|paths? of names|layer's path"
+    )
+    found = {
+        relative(file)
+        for file in sources("conformance", "strategies", "reports")
+        if of_layers.search(file.read_text(encoding="utf-8"))
+    }
+
+    assert found == set()

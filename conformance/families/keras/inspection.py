@@ -112,10 +112,10 @@ def _told(inventory: Callable[[View], Any], view: View) -> Inventory:
 
 def _walk(module: ModuleType, model: Model, prefix: str) -> Iterator[tuple[str, Any]]:
     for layer in model.layers:
-        path = prefix + layer.name
-        yield path, layer
+        address = prefix + layer.name
+        yield address, layer
         if isinstance(layer, module.Model):
-            yield from _walk(module, layer, f"{path}/")
+            yield from _walk(module, layer, f"{address}/")
 
 
 def _config(model: Model) -> Mapping[str, Any]:
@@ -140,34 +140,34 @@ def _without_envelopes(config: Any) -> Any:
 
 
 def _arguments(view: View) -> Iterator[tuple[str, Value]]:
-    for path, layer in view.layers:
+    for address, layer in view.layers:
         for name, value in layer_arguments(view.module, layer):
-            yield f"{path}/{name}", value
+            yield f"{address}/{name}", value
 
 
 def _sharing(view: View) -> Iterator[tuple[str, Value]]:
     first: dict[int, str] = {}
-    for path, layer in view.layers:
-        yield path, first.setdefault(id(layer), path)
-    for path, _, index, variable in _weights(view):
-        yield f"{path}/{index}", first.setdefault(id(variable), f"{path}/{index}")
+    for address, layer in view.layers:
+        yield address, first.setdefault(id(layer), address)
+    for address, _, index, variable in _weights(view):
+        yield f"{address}/{index}", first.setdefault(id(variable), f"{address}/{index}")
     yield from calls(view.config)
 
 
 def _names(view: View) -> Iterator[tuple[str, Value]]:
     yield "model", view.model.name
-    yield "layers", [path for path, _ in view.layers]
-    for path, _, index, variable in _weights(view):
-        yield f"{path}/{index}", base_name(variable.name)
+    yield "layers", [address for address, _ in view.layers]
+    for address, _, index, variable in _weights(view):
+        yield f"{address}/{index}", base_name(variable.name)
 
 
 def _weights(view: View) -> Iterator[tuple[str, Any, int, Variable]]:
-    for path, layer in view.layers:
+    for address, layer in view.layers:
         if not isinstance(layer, view.module.Model):
             states = {id(state) for state in view.traits.recurrent(layer)}
             own = [weight for weight in layer.weights if id(weight) not in states]
             for index, weight in enumerate(own):
-                yield path, layer, index, weight
+                yield address, layer, index, weight
 
 
 def base_name(name: str) -> str:
@@ -176,22 +176,22 @@ def base_name(name: str) -> str:
 
 
 def _values(view: View, *, statistics: bool) -> Iterator[tuple[str, Value]]:
-    for path, _, index, variable in _weights(view):
+    for address, _, index, variable in _weights(view):
         name = base_name(variable.name)
         if (name in STATISTICS) is statistics:
-            yield f"{path}/{index} {name}", view.traits.array(variable)
+            yield f"{address}/{index} {name}", view.traits.array(variable)
 
 
 def _trainable(view: View) -> Iterator[tuple[str, Value]]:
     yield "", view.model.trainable
-    for path, layer in view.layers:
+    for address, layer in view.layers:
         if type(layer).__name__ not in WITHOUT_FLAG:
-            yield path, layer.trainable
+            yield address, layer.trainable
 
 
 def _policies(view: View) -> Iterator[tuple[str, Value]]:
-    for path, layer in view.layers:
-        yield path, view.traits.policy(layer)
+    for address, layer in view.layers:
+        yield address, view.traits.policy(layer)
 
 
 def _compile(view: View) -> Iterator[tuple[str, Value]]:
@@ -238,8 +238,8 @@ def _iteration(view: View) -> Iterator[tuple[str, Value]]:
 
 def _of_layers(view: View, variables: Callable[[Any], Sequence[Variable]]) -> dict[str, Value]:
     return {
-        f"{path}/{index}": view.traits.array(variable)
-        for path, layer in view.layers
+        f"{address}/{index}": view.traits.array(variable)
+        for address, layer in view.layers
         if not isinstance(layer, view.module.Model)
         for index, variable in enumerate(variables(layer))
     }

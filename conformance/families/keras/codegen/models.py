@@ -95,24 +95,24 @@ def compiling(model: str, settings: CompileSettings) -> Iterator[str]:
 
 
 def layer_at(model: str, names: Sequence[str]) -> str:
-    """Return the expression of a layer by its path of names, of the model itself for none."""
+    """Return the expression of a layer at an address; of the model itself for an empty one."""
     return model + "".join(f".get_layer({literal(name)})" for name in names)
 
 
-def layer_paths(architecture: Architecture) -> Iterator[tuple[tuple[str, ...], Layer]]:
-    """Yield every layer with its path of names, nested models' too."""
+def layer_addresses(architecture: Architecture) -> Iterator[tuple[tuple[str, ...], Layer]]:
+    """Yield every layer with its address, nested models' too."""
     for layer in architecture.layers:
         yield (layer.name,), layer
         if layer.model is not None:
-            for path, inner in layer_paths(layer.model):
-                yield (layer.name, *path), inner
+            for address, inner in layer_addresses(layer.model):
+                yield (layer.name, *address), inner
 
 
 def resetting(model: str, architecture: Architecture) -> Iterator[str]:
     """Yield a call a stateful recurrent layer that makes it forget its states."""
-    for path, layer in layer_paths(architecture):
+    for address, layer in layer_addresses(architecture):
         if layer.class_name in RECURRENT and layer.config.get("stateful"):
-            yield f"{layer_at(model, path)}.reset_states()"
+            yield f"{layer_at(model, address)}.reset_states()"
 
 
 def _weights(model: str, architecture: Architecture) -> Iterator[str]:
@@ -210,12 +210,16 @@ def _layers(architecture: Architecture, prefix: str) -> tuple[Lines, dict[str, E
 
 def _flags(model: str, architecture: Architecture, *, frozen: bool) -> Lines:
     """Return how layers inside get flags of their own again; nothing if all stay frozen."""
-    told = [(path, one) for path, one in layer_paths(architecture) if "trainable" in one.config]
-    if frozen and not any(one.config["trainable"] for _, one in told):
+    flagged = [
+        (address, one)
+        for address, one in layer_addresses(architecture)
+        if "trainable" in one.config
+    ]
+    if frozen and not any(one.config["trainable"] for _, one in flagged):
         return []
     return [
-        f"{layer_at(model, path)}.trainable = {literal(one.config['trainable'])}"
-        for path, one in told
+        f"{layer_at(model, address)}.trainable = {literal(one.config['trainable'])}"
+        for address, one in flagged
     ]
 
 

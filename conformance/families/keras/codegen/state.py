@@ -7,8 +7,8 @@ from saveproof.conformance.families.keras.arguments import RENAMED, WRAPPED
 from saveproof.conformance.families.keras.codegen.models import (
     NAMESPACES,
     RECURRENT,
+    layer_addresses,
     layer_at,
-    layer_paths,
 )
 from saveproof.conformance.families.keras.codegen.source import (
     Lines,
@@ -27,7 +27,7 @@ MISSING = frozenset((Change.MISSING, Change.UNEXPECTED))
 
 @dataclass(frozen=True)
 class EntryAddress:
-    """An entry of a snapshot: the layer's path of names, and what follows it."""
+    """An entry of a snapshot: the layer's address, and what follows it."""
 
     layer: tuple[str, ...]
     rest: str
@@ -73,11 +73,13 @@ def _entry(case: Case, facet: Facet, where: str) -> str:
 
 def _place(architecture: Architecture, where: str) -> EntryAddress:
     """Return the deepest layer that the place names; of a layer that is not there, the text's."""
-    paths = sorted((path for path, _ in layer_paths(architecture)), key=len, reverse=True)
-    for path in paths:
-        joined = "/".join(path)
+    addresses = sorted(
+        (address for address, _ in layer_addresses(architecture)), key=len, reverse=True
+    )
+    for address in addresses:
+        joined = "/".join(address)
         if where == joined or where.startswith(f"{joined}/"):
-            return EntryAddress(path, where[len(joined) + 1 :])
+            return EntryAddress(address, where[len(joined) + 1 :])
     outer, _, rest = where.rpartition("/")
     return EntryAddress(tuple(outer.split("/")), rest)
 
@@ -153,7 +155,7 @@ def _weights(case: Case, where: str) -> str:
 def _weight(case: Case, place: EntryAddress) -> str:
     """Return the expression of a layer's own weight; by name if there are states between them."""
     number, _, name = place.rest.partition(" ")
-    layers = dict(layer_paths(case.architecture))
+    layers = dict(layer_addresses(case.architecture))
     layer = layers.get(place.layer)
     if name and layer and layer.class_name in RECURRENT and layer.config.get("stateful"):
         return f"next(w for w in {place.model}.weights if {literal('/' + name)} in w.name)"
