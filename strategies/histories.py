@@ -209,7 +209,7 @@ def _set_learning_rate(draws: ByteDraws, _: ModelState) -> list[AnyEvent]:
 def _thawed(state: ModelState) -> list[str]:
     """Return the layers that train, with all that is in them: freezing them changes something.
 
-    What the flags were before the freezing can be told from the event alone.
+    The event itself says what the flags were before it.
     """
     return [
         address

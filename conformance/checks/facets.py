@@ -13,7 +13,7 @@ from saveproof.conformance.checks.check import (
 from saveproof.conformance.checks.places import place
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.snapshot import (
-    UNTOLD,
+    UNREADABLE,
     Inventory,
     differences,
     same,
@@ -116,8 +116,8 @@ def survives(trace: Trace, facet: Facet) -> Outcome:
     if facet not in trace.before.facets:
         return not_applicable(f"the subject does not show its {facet}")
     before, loaded = trace.before[facet], trace.loaded[facet]
-    if UNTOLD in before:
-        return not_applicable(f"the {facet} {UNTOLD}: {before[UNTOLD]}")
+    if UNREADABLE in before:
+        return not_applicable(f"the {facet} {UNREADABLE}: {before[UNREADABLE]}")
     found = tuple(inventory_defects(trace, facet, before, loaded))
     return found or _vacuous(trace, facet, before) or ()
 

@@ -16,7 +16,7 @@ Inventory = Mapping[str, Value]
 """One facet's state by name, in the subject's own order."""
 
 
-UNTOLD = "can't be told"
+UNREADABLE = "can't be read"
 """The name of an entry that gives the reason why the rest of an inventory is missing."""
 
 

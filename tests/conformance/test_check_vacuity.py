@@ -1,11 +1,11 @@
-"""Checks on traces that show nothing, or of which something can't be told: no pass."""
+"""Checks on traces that show nothing, or of which something can't be read: no pass."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from saveproof.conformance.model_state.contract import Facet
-from saveproof.conformance.model_state.snapshot import UNTOLD, Snapshot
+from saveproof.conformance.model_state.snapshot import UNREADABLE, Snapshot
 from saveproof.conformance.model_state.trace import Trace
 from saveproof.reports.records import Verdict
 from tests.conformance.test_checks import GOOD, trajectory, verdicts
@@ -18,14 +18,14 @@ def with_inventory(facet: Facet, inventory, *, of: tuple[str, ...]) -> Trace:
 
 
 def test_a_facet_that_cannot_be_told_is_no_pass_of_its_check():
-    untold = {UNTOLD: "KeyError: 'name'"}
+    untold = {UNREADABLE: "KeyError: 'name'"}
     trace = with_inventory(Facet.ARCHITECTURE, untold, of=("before", "saved", "loaded"))
 
     assert verdicts(trace)["architecture_survives"] is Verdict.NOT_APPLICABLE
 
 
 def test_a_facet_that_cannot_be_told_of_the_loaded_model_alone_is_lost():
-    trace = with_inventory(Facet.ARCHITECTURE, {UNTOLD: "KeyError: 'name'"}, of=("loaded",))
+    trace = with_inventory(Facet.ARCHITECTURE, {UNREADABLE: "KeyError: 'name'"}, of=("loaded",))
 
     assert verdicts(trace)["architecture_survives"] is Verdict.FAIL
 

@@ -313,5 +313,5 @@ def test_what_cannot_be_told_of_a_model_is_part_of_its_snapshot(subject, model, 
     monkeypatch.setattr(model, "get_config", odd)
     told = subject.snapshot(model)
 
-    assert told[Facet.ARCHITECTURE] == {"can't be told": "KeyError: 'name'"}
+    assert told[Facet.ARCHITECTURE] == {"can't be read": "KeyError: 'name'"}
     assert not list(differences(whole[Facet.WEIGHTS], told[Facet.WEIGHTS]))

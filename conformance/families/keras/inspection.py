@@ -13,7 +13,7 @@ from saveproof.conformance.families.keras.arguments import WITHOUT_FLAG, flat, l
 from saveproof.conformance.families.keras.compile_settings import compile_settings, leaves
 from saveproof.conformance.families.keras.layer_graph import calls, canonical
 from saveproof.conformance.model_state.contract import Facet
-from saveproof.conformance.model_state.snapshot import UNTOLD, Inventory, Snapshot, Value
+from saveproof.conformance.model_state.snapshot import UNREADABLE, Inventory, Snapshot, Value
 from saveproof.conformance.model_state.subject import Model
 from saveproof.conformance.processes.endings import ENDING
 
@@ -92,22 +92,22 @@ class View:
 def snapshot(module: ModuleType, traits: Traits, model: Model) -> Snapshot:
     """Return an inventory of every facet, arrays copied.
 
-    An exception of the model ends an inventory, as its last entry, `UNTOLD`.
+    An exception of the model ends an inventory, as its last entry, `UNREADABLE`.
     """
     view = View(module, traits, model)
-    return Snapshot({facet: _told(inventory, view) for facet, inventory in INVENTORIES.items()})
+    return Snapshot({facet: _read(inventory, view) for facet, inventory in INVENTORIES.items()})
 
 
-def _told(inventory: Callable[[View], Any], view: View) -> Inventory:
-    told: dict[str, Value] = {}
+def _read(inventory: Callable[[View], Any], view: View) -> Inventory:
+    entries: dict[str, Value] = {}
     try:
-        told.update(inventory(view))
+        entries.update(inventory(view))
     except ENDING:
         raise
     except BaseException as error:  # noqa: BLE001 - any release, and any model that came back, may be odd
         words = re.sub(r"0x[0-9a-f]+", "…", str(error))
-        told[UNTOLD] = f"{type(error).__name__}: {words}"
-    return told
+        entries[UNREADABLE] = f"{type(error).__name__}: {words}"
+    return entries
 
 
 def _walk(module: ModuleType, model: Model, prefix: str) -> Iterator[tuple[str, Any]]:
