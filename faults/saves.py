@@ -166,7 +166,10 @@ def _check_next(way: Format, folder: Path, units: int, within: tuple[str, ...]) 
     names = {file.name for file in folder.iterdir()} - set(MINE) - set(way.own)
     left = sorted(name for name in names if name.startswith(".") or not name.startswith(way.name))
     if moved or left or (way.name == "ck" and len(names) != 2):
-        raise Lost(f"after the next save, {moved} are missing or changed; found {sorted(names)}")
+        raise Lost(
+            f"after the next save: missing or changed: {moved}; expected no other files than the "
+            f"save's own, found {sorted(names)}"
+        )
 
 
 def _found(way: Format, folder: Path, units: int) -> str:
