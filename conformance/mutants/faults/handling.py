@@ -196,14 +196,18 @@ def loaded_model_counts_twice() -> None:
 
 @fault
 def slots_kept_in_process() -> None:
-    """The optimizer slots are kept in the saving process; the file holds only the iteration."""
-    _kept_in_process("optimizer", lambda slots: slots and slots[:1])
+    """The optimizer slots are kept in the saving process; the file holds zeros for them."""
+    _kept_in_process("optimizer", lambda state: state and (state[0], *map(_zeroed, state[1:])))
 
 
 @fault
 def architecture_kept_in_process() -> None:
     """The architecture is kept in the saving process; the file holds only a name for it."""
     _kept_in_process("architecture", lambda _: {"class_name": "Registered", "config": {}})
+
+
+def _zeroed(slot: NamedArray) -> NamedArray:
+    return replace(slot, held=np.zeros_like(slot.value))
 
 
 def _kept_in_process(part: str, left: Callable[[Any], Any]) -> None:
