@@ -42,6 +42,9 @@ An axis may be counted from either end, the frequency has no effect without an a
 version gives its own names to losses, metrics and schedules that the user did not name.
 """
 
+DEPTHWISE_KERNEL, KERNEL = "depthwise_kernel", "kernel"
+"""What Keras 2 and Keras 3 call the weight of a depthwise convolution."""
+
 SHARED_NAMES_ONLY = (Facet.ARGUMENTS, Facet.COMPILE, Facet.OPTIMIZER, Facet.LEARNING_RATE)
 """Facets in which each version has entries that the other lacks: only common ones are compared."""
 
@@ -98,6 +101,16 @@ def _common_logs(
 
 def _known_to(inventory: Inventory, other: Inventory) -> Inventory:
     return {n: value for n, value in inventory.items() if n in other or _ESSENTIAL.search(n)}
+
+
+def _names(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
+    for name, value in snapshot[Facet.NAMES].items():
+        yield name, KERNEL if value == DEPTHWISE_KERNEL else value
+
+
+def _weights(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
+    for name, value in snapshot[Facet.WEIGHTS].items():
+        yield name.replace(DEPTHWISE_KERNEL, KERNEL), value
 
 
 def _unchanged(facet: Facet) -> Callable[[Snapshot], Iterator[tuple[str, Value]]]:
@@ -177,8 +190,8 @@ _TRANSLATIONS: Mapping[Facet, Callable[[Snapshot], Iterator[tuple[str, Value]]]]
     Facet.ARCHITECTURE: _layers,
     Facet.ARGUMENTS: _arguments(Facet.ARGUMENTS),
     Facet.SHARING: _sharing,
-    Facet.NAMES: _unchanged(Facet.NAMES),
-    Facet.WEIGHTS: _unchanged(Facet.WEIGHTS),
+    Facet.NAMES: _names,
+    Facet.WEIGHTS: _weights,
     Facet.NON_TRAINABLE: _unchanged(Facet.NON_TRAINABLE),
     Facet.TRAINABLE: _unchanged(Facet.TRAINABLE),
     Facet.DTYPE_POLICY: _policies,
