@@ -18,6 +18,7 @@ _CALL = re.compile(r"/call \d+$")
 _ESSENTIAL = re.compile(r"(?:^|/)class_name$|^(?:loss|metrics|weighted_metrics)/\d+$")
 
 SYNONYMS = {
+    "depthwise_kernel": "kernel",
     "Model": "Functional",
     "OrthogonalInitializer": "Orthogonal",
     "keras_3_hard_sigmoid": "hard_sigmoid",
@@ -41,9 +42,6 @@ UNSHARED = frozenset(("axis", "ema_overwrite_frequency", "name"))
 An axis may be counted from either end, the frequency has no effect without an average, and each
 version gives its own names to losses, metrics and schedules that the user did not name.
 """
-
-DEPTHWISE_KERNEL, KERNEL = "depthwise_kernel", "kernel"
-"""What Keras 2 and Keras 3 call the weight of a depthwise convolution."""
 
 SHARED_NAMES_ONLY = (Facet.ARGUMENTS, Facet.COMPILE, Facet.OPTIMIZER, Facet.LEARNING_RATE)
 """Facets in which each version has entries that the other lacks: only common ones are compared."""
@@ -105,12 +103,13 @@ def _known_to(inventory: Inventory, other: Inventory) -> Inventory:
 
 def _names(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
     for name, value in snapshot[Facet.NAMES].items():
-        yield name, KERNEL if value == DEPTHWISE_KERNEL else value
+        yield name, _plain(value)
 
 
 def _weights(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
     for name, value in snapshot[Facet.WEIGHTS].items():
-        yield name.replace(DEPTHWISE_KERNEL, KERNEL), value
+        entry, space, weight = name.rpartition(" ")
+        yield f"{entry}{space}{_plain(weight)}", value
 
 
 def _unchanged(facet: Facet) -> Callable[[Snapshot], Iterator[tuple[str, Value]]]:
@@ -158,9 +157,9 @@ def _sharing(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
 
 def _policies(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
     """Yield the dtype policies of layers that can be frozen; an input layer has only a dtype."""
-    for path, policy in snapshot[Facet.DTYPE_POLICY].items():
-        if path in snapshot[Facet.TRAINABLE]:
-            yield path, policy
+    for address, policy in snapshot[Facet.DTYPE_POLICY].items():
+        if address in snapshot[Facet.TRAINABLE]:
+            yield address, policy
 
 
 def _iteration(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:
