@@ -114,6 +114,14 @@ class Architecture(CaseRecord, frozen=True):
             if layer.model is not None:
                 yield from layer.model.every_layer()
 
+    def by_address(self) -> Iterator[tuple[tuple[str, ...], Layer]]:
+        """Yield every layer with its address: the names of the models around it, then its own."""
+        for layer in self.layers:
+            yield (layer.name,), layer
+            if layer.model is not None:
+                for address, inner in layer.model.by_address():
+                    yield (layer.name, *address), inner
+
 
 class CompileSettings(CaseRecord, frozen=True):
     """The arguments of `compile`; losses and metrics are in the order of the outputs.
@@ -241,11 +249,6 @@ class Case(CaseRecord, frozen=True, dict=True):
         """The compile settings in force when the model is saved."""
         recompiled = [e.settings for e in self.history.before if isinstance(e, Recompile)]
         return recompiled[-1] if recompiled else self.settings
-
-    @cached_property
-    def class_names(self) -> dict[str, str]:
-        """Class name by layer name, nested layers included."""
-        return {layer.name: layer.class_name for layer in self.architecture.every_layer()}
 
     @property
     def shares_layers(self) -> bool:

@@ -1,11 +1,10 @@
 """The place of a snapshot's entry: classes of layers instead of their names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.trace import Trace
-from saveproof.strategies.case import Architecture
 
 OF_LAYERS = frozenset(
     {
@@ -59,24 +58,19 @@ def _of_layer(trace: Trace, entry: str) -> tuple[tuple[str, ...], str]:
 
 
 def _classes(trace: Trace) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield the classes that lead to each layer, by its name."""
-    yield from _in_case(trace.case.architecture, "", ())
+    """Yield the classes that lead to each layer, by the names that lead to it."""
+    layers = trace.case.architecture.by_address()
+    yield from _chains({"/".join(address): layer.class_name for address, layer in layers})
     for snapshot in (trace.before, trace.loaded):
-        classes = {} if snapshot is None else snapshot.classes
-        for name in classes:
-            parts = name.split("/")
-            outer = ("/".join(parts[:length]) for length in range(1, len(parts) + 1))
-            yield name, tuple(classes[one] for one in outer if one in classes)
+        if snapshot is not None:
+            yield from _chains(snapshot.classes)
 
 
-def _in_case(
-    architecture: Architecture, outer: str, classes: tuple[str, ...]
-) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for layer in architecture.layers:
-        name, path = outer + layer.name, (*classes, layer.class_name)
-        yield name, path
-        if layer.model is not None:
-            yield from _in_case(layer.model, f"{name}/", path)
+def _chains(classes: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for name in classes:
+        parts = name.split("/")
+        outer = ("/".join(parts[:length]) for length in range(1, len(parts) + 1))
+        yield name, tuple(classes[one] for one in outer if one in classes)
 
 
 def words_of(entry: str) -> list[str]:

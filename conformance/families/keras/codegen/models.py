@@ -24,7 +24,6 @@ from saveproof.strategies.case import (
     Input,
     InvalidCase,
     Kind,
-    Layer,
     Object,
 )
 from saveproof.strategies.vocabulary import CLASSES
@@ -99,18 +98,9 @@ def layer_at(model: str, names: Sequence[str]) -> str:
     return model + "".join(f".get_layer({literal(name)})" for name in names)
 
 
-def layer_addresses(architecture: Architecture) -> Iterator[tuple[tuple[str, ...], Layer]]:
-    """Yield every layer with its address, nested models' too."""
-    for layer in architecture.layers:
-        yield (layer.name,), layer
-        if layer.model is not None:
-            for address, inner in layer_addresses(layer.model):
-                yield (layer.name, *address), inner
-
-
 def resetting(model: str, architecture: Architecture) -> Iterator[str]:
     """Yield a call a stateful recurrent layer that makes it forget its states."""
-    for address, layer in layer_addresses(architecture):
+    for address, layer in architecture.by_address():
         if layer.class_name in RECURRENT and layer.config.get("stateful"):
             yield f"{layer_at(model, address)}.reset_states()"
 
@@ -211,9 +201,7 @@ def _layers(architecture: Architecture, prefix: str) -> tuple[Lines, dict[str, E
 def _flags(model: str, architecture: Architecture, *, frozen: bool) -> Lines:
     """Return how layers inside get flags of their own again; nothing if all stay frozen."""
     flagged = [
-        (address, one)
-        for address, one in layer_addresses(architecture)
-        if "trainable" in one.config
+        (address, one) for address, one in architecture.by_address() if "trainable" in one.config
     ]
     if frozen and not any(one.config["trainable"] for _, one in flagged):
         return []

@@ -7,7 +7,6 @@ from saveproof.conformance.families.keras.arguments import RENAMED, WRAPPED
 from saveproof.conformance.families.keras.codegen.models import (
     NAMESPACES,
     RECURRENT,
-    layer_addresses,
     layer_at,
 )
 from saveproof.conformance.families.keras.codegen.source import (
@@ -73,9 +72,7 @@ def _entry(case: Case, facet: Facet, where: str) -> str:
 
 def _place(architecture: Architecture, where: str) -> EntryAddress:
     """Return the deepest layer that the place names; of a layer that is not there, the text's."""
-    addresses = sorted(
-        (address for address, _ in layer_addresses(architecture)), key=len, reverse=True
-    )
+    addresses = sorted((address for address, _ in architecture.by_address()), key=len, reverse=True)
     for address in addresses:
         joined = "/".join(address)
         if where == joined or where.startswith(f"{joined}/"):
@@ -155,7 +152,7 @@ def _weights(case: Case, where: str) -> str:
 def _weight(case: Case, place: EntryAddress) -> str:
     """Return the expression of a layer's own weight; by name if there are states between them."""
     number, _, name = place.rest.partition(" ")
-    layers = dict(layer_addresses(case.architecture))
+    layers = dict(case.architecture.by_address())
     layer = layers.get(place.layer)
     if name and layer and layer.class_name in RECURRENT and layer.config.get("stateful"):
         return f"next(w for w in {place.model}.weights if {literal('/' + name)} in w.name)"
