@@ -1,4 +1,4 @@
-"""Records of a run: header, results, footer, as one JSON line each (schema version 2)."""
+"""Records of a run: header, results, footer, as one JSON line each (schema version 3)."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -8,7 +8,7 @@ import msgspec
 
 from saveproof.reports.findings import Defect
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 Place = tuple[str, str, str]
@@ -35,6 +35,8 @@ class Verdict(StrEnum):
     TIMEOUT = "timeout"
     MEMORY = "memory limit"
     VACUOUS = "vacuous"
+    NOT_SHOWN = "not shown"
+    """The contract promises it, but no example of the run could be judged."""
     UNSTABLE = "unstable"
     NOT_APPLICABLE = "not applicable"
     KNOWN = "known"
@@ -55,16 +57,17 @@ SEVERITY = (
     Verdict.HARNESS_ERROR,
     Verdict.GAP,
     Verdict.KNOWN,
-    Verdict.PASS,
     Verdict.UNSTABLE,
-    Verdict.VACUOUS,
+    Verdict.PASS,
     Verdict.REFUSED,
+    Verdict.NOT_SHOWN,
+    Verdict.VACUOUS,
     Verdict.NOT_APPLICABLE,
 )
-"""Verdicts, worst first; those after a pass mean that no example could have failed."""
+"""Verdicts, worst first; those after refused mean that no example could have failed."""
 
-SHOWN_NOTHING = frozenset({Verdict.UNSTABLE, Verdict.VACUOUS, Verdict.NOT_APPLICABLE})
-"""Verdicts that are no pass, since no example could have failed."""
+SHOWN_NOTHING = frozenset({Verdict.NOT_SHOWN, Verdict.VACUOUS, Verdict.NOT_APPLICABLE})
+"""Verdicts that are no pass, since no example could have failed; all others are judged."""
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
@@ -119,10 +122,21 @@ class Header(Record, frozen=True, tag="header"):
     schema: int = SCHEMA
 
 
+class Repetition(Part, frozen=True):
+    """One more run of an unstable example: how it was run, and what came out."""
+
+    how: str
+    found: str
+
+
 class Finding(Part, frozen=True):
     """A defect, with the smallest case that shows it.
 
     `case` is the case as JSON, `case_id` its hash, and `drawing` a readable text of its model.
+    `examples` is the number of examples that showed the defect. `shrunk` says whether shrinking
+    ended by itself: only then is the case the smallest. `after` are the save paths that must save
+    the model first, in order, for the defect to show. `again` is the evidence of an unstable
+    finding.
     """
 
     defect: Defect
@@ -133,6 +147,12 @@ class Finding(Part, frozen=True):
     """The reason of the known issue that explains this finding; empty if none does."""
     verdict: Verdict | None = None
     """The verdict of this finding; None if the run recorded only the worst of the check."""
+    link: str = ""
+    """The page of the known issue; empty if none explains this finding, or if it has no page."""
+    examples: int = 1
+    shrunk: bool = False
+    after: tuple[str, ...] = ()
+    again: tuple[Repetition, ...] = ()
 
 
 class Result(Record, frozen=True, tag="result"):
@@ -141,7 +161,8 @@ class Result(Record, frozen=True, tag="result"):
     `verdict` is the worst verdict apart from known findings, and `tally` the number of examples by
     verdict. Each distinct defect of the check has one finding. `seconds` is the time of the save
     path and kind with all their checks. `distance` is the largest absolute difference among the
-    examples that passed, if the check compares with a tolerance.
+    examples that passed, if the check compares with a tolerance. `reasons` counts, by verdict, why
+    examples were vacuous or not applicable.
     """
 
     subject: str
@@ -154,6 +175,12 @@ class Result(Record, frozen=True, tag="result"):
     findings: tuple[Finding, ...] = ()
     seconds: float = 0.0
     distance: float | None = None
+    reasons: dict[Verdict, dict[str, int]] = {}
+
+    @property
+    def judged(self) -> int:
+        """The number of examples that could have failed."""
+        return sum(n for verdict, n in self.tally.items() if verdict not in SHOWN_NOTHING)
 
     @property
     def slot(self) -> tuple[str, str, str, str]:
@@ -171,6 +198,31 @@ class Result(Record, frozen=True, tag="result"):
         return (self.subject, self.path, self.check)
 
 
+class WitnessStatus(StrEnum):
+    """What the replay of a known issue's witness showed."""
+
+    STILL_FAILS = "still fails"
+    MENDED = "mended"
+    FAILS_OTHERWISE = "fails otherwise"
+    STALE = "stale"
+
+
+class Witness(Record, frozen=True, tag="witness"):
+    """A known issue whose witness the run replayed first, and the result.
+
+    `issue` is the issue's name, `reason` and `link` are its own, and `detail` says what differs
+    and what to change; it is empty if the witness still fails as listed.
+    """
+
+    issue: str
+    subject: str
+    path: str
+    status: WitnessStatus
+    reason: str
+    link: str = ""
+    detail: str = ""
+
+
 class Footer(Record, frozen=True, tag="footer"):
     """The last line; a file without it is incomplete, and its report says so."""
 
@@ -180,4 +232,4 @@ class Footer(Record, frozen=True, tag="footer"):
     interrupted: bool = False
 
 
-Line = Header | Result | Footer
+Line = Header | Witness | Result | Footer

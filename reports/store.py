@@ -3,12 +3,18 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar, get_args
 
 import msgspec
 
 from saveproof.reports.files import append_line, write, writing
-from saveproof.reports.records import UNEXPECTED, Footer, Header, Line, Result
+from saveproof.reports.records import UNEXPECTED, Footer, Header, Line, Result, Witness
 from saveproof.reports.upgrade import READABLE, upgraded
+
+L = TypeVar("L", Result, Witness)
+
+RECORDS = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Line))
+"""The names of the records in an event file."""
 
 RUN_FILE = "run.jsonl"
 SHARDS = "shards"
@@ -59,12 +65,14 @@ class Run:
     """A recorded run, with the last result of each slot.
 
     `sources` are the folders or files that it was read from; the commands of a report name them.
+    `witnesses` are those of known issues, with the last result of each.
     """
 
     header: Header
     results: tuple[Result, ...]
     footer: Footer | None
     sources: tuple[str, ...] = (".",)
+    witnesses: tuple[Witness, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -112,11 +120,12 @@ def write_run(
 
     An unfinished line in a shard marks the run as interrupted.
     """
-    results, torn = _shards(folder)
+    lines, torn = _shards(folder)
+    results, witnesses = latest(_only(Result, lines)), last_witnesses(_only(Witness, lines))
     footer = Footer(
         finished=finished, seconds=seconds, results=len(results), interrupted=interrupted or torn
     )
-    _write(folder / RUN_FILE, [header, *results, footer])
+    _write(folder / RUN_FILE, [header, *witnesses, *results, footer])
     return read(folder)
 
 
@@ -132,13 +141,14 @@ def read(source: Path) -> Run:
     lines, torn = _lines(file)
     if not lines or not isinstance(lines[0], Header):
         raise NoHeader(f"{file}: expected a header in line 1, found {_named(lines)}")
-    header, results, footer = lines[0], _results(file, lines[1:]), _footer(file, lines)
+    header, rest, footer = lines[0], _rest(file, lines[1:]), _footer(file, lines)
     if footer is None:
-        results += _shards(file.parent)[0]
+        rest += _shards(file.parent)[0]
     elif torn:
         raise LineAfterFooter(f"{file}: expected nothing after the footer, found text")
     named = file.parent if file.name == RUN_FILE else file
-    run = Run(header, latest(results), footer, (str(named),))
+    results, witnesses = latest(_only(Result, rest)), last_witnesses(_only(Witness, rest))
+    run = Run(header, results, footer, (str(named),), witnesses)
     _check(file, run)
     return run
 
@@ -146,6 +156,11 @@ def read(source: Path) -> Run:
 def latest(results: Iterable[Result]) -> tuple[Result, ...]:
     """Return the last result of each slot."""
     return tuple({result.slot: result for result in results}.values())
+
+
+def last_witnesses(witnesses: Iterable[Witness]) -> tuple[Witness, ...]:
+    """Return the last result of each known issue's witness on each subject and save path."""
+    return tuple({(one.issue, one.subject, one.path): one for one in witnesses}.values())
 
 
 def _write(file: Path, lines: Sequence[Line]) -> None:
@@ -163,9 +178,9 @@ def _line(where: str, text: bytes) -> Line:
         peek = msgspec.json.decode(text, type=_Peek)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NotJsonLines(f"{where}: expected a JSON object: {error}") from error
-    if peek.record not in {"header", "result", "footer"}:
+    if peek.record not in RECORDS:
         raise UnknownRecord(
-            f"{where}: expected the record 'footer', 'header' or 'result', found {peek.record!r}"
+            f"{where}: expected a record of {sorted(RECORDS)}, found {peek.record!r}"
         )
     if peek.record == "header" and peek.schema not in READABLE:
         known = " or ".join(map(str, READABLE))
@@ -180,11 +195,15 @@ def _line(where: str, text: bytes) -> Line:
     return line
 
 
-def _results(file: Path, lines: Sequence[Line]) -> list[Result]:
+def _rest(file: Path, lines: Sequence[Line]) -> list[Line]:
     for line in lines:
         if isinstance(line, Header):
             raise SecondHeader(f"{file}: expected one header, found another of run {line.run!r}")
-    return [line for line in lines if isinstance(line, Result)]
+    return list(lines)
+
+
+def _only(kind: type[L], lines: Iterable[Line]) -> list[L]:
+    return [line for line in lines if isinstance(line, kind)]
 
 
 def _footer(file: Path, lines: Sequence[Line]) -> Footer | None:
@@ -196,9 +215,9 @@ def _footer(file: Path, lines: Sequence[Line]) -> Footer | None:
     return None
 
 
-def _shards(folder: Path) -> tuple[list[Result], bool]:
-    """Return the results in the shards, and whether a shard has an unfinished line."""
-    results: list[Result] = []
+def _shards(folder: Path) -> tuple[list[Line], bool]:
+    """Return the lines in the shards, and whether a shard has an unfinished line."""
+    lines: list[Line] = []
     torn = False
     for file in sorted((folder / SHARDS).glob("*.jsonl")):
         for number, text in enumerate(file.read_bytes().splitlines(), 1):
@@ -207,10 +226,12 @@ def _shards(folder: Path) -> tuple[list[Result], bool]:
             except NotJsonLines:
                 torn = True
                 continue
-            if not isinstance(line, Result):
-                raise UnknownRecord(f"{file}: expected results only, found {_named([line])}")
-            results.append(line)
-    return list(latest(results)), torn
+            if not isinstance(line, Result | Witness):
+                raise UnknownRecord(
+                    f"{file}: expected results and witnesses only, found {_named([line])}"
+                )
+            lines.append(line)
+    return lines, torn
 
 
 def _check(file: Path, run: Run) -> None:

@@ -1,11 +1,14 @@
-"""Converts lines of schema version 1, whose findings were text, to the current version."""
+"""Converts lines of earlier schema versions to the current one.
+
+Findings of version 1 were text. Version 2 lacks only fields that have defaults.
+"""
 
 from typing import Any
 
 from saveproof.reports.findings import DefectKind
 from saveproof.reports.records import SCHEMA
 
-READABLE = (1, SCHEMA)
+READABLE = (1, 2, SCHEMA)
 """Schema versions that can be read."""
 
 

@@ -27,6 +27,6 @@ def test_the_module_prints_the_schema():
 def test_the_schema_tells_the_three_records_apart():
     schema = json_schema()
 
-    assert set(schema["discriminator"]["mapping"]) == {"header", "result", "footer"}
+    assert set(schema["discriminator"]["mapping"]) == {"header", "witness", "result", "footer"}
     assert schema["$defs"]["Header"]["properties"]["schema"]["default"] == SCHEMA
     assert not schema["$defs"]["Result"]["additionalProperties"]

@@ -95,8 +95,8 @@ def test_a_line_that_is_no_json_object_is_refused(file, text):
 
 
 def test_an_unknown_schema_version_is_refused(file):
-    with pytest.raises(store.UnknownSchema, match="expected schema version 1 or 2, found 3"):
-        read(edited(file, 0, schema=3))
+    with pytest.raises(store.UnknownSchema, match="expected schema version 1 or 2 or 3, found 4"):
+        read(edited(file, 0, schema=4))
 
 
 def as_version_1(file):
@@ -211,9 +211,9 @@ def test_a_new_run_forgets_the_shards_of_the_last_one(tmp_path, run):
     assert read(tmp_path).results == ()
 
 
-def test_a_shard_holds_results_only(tmp_path, run):
+def test_a_shard_holds_results_and_witnesses_only(tmp_path, run):
     begin(tmp_path, run.header)
     append(shard(tmp_path, "gw0"), run.footer)
 
-    with pytest.raises(store.UnknownRecord, match="results only, found a footer"):
+    with pytest.raises(store.UnknownRecord, match="results and witnesses only, found a footer"):
         write_run(tmp_path, header=run.header, finished="then", seconds=3.0)
