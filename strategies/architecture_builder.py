@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from saveproof.strategies.byte_draws import ByteDraws
+from saveproof.strategies.capabilities import Capabilities
 from saveproof.strategies.case import Architecture, Call, Config, Input, Kind, Layer
 from saveproof.strategies.names import Register
 from saveproof.strategies.shapes import layer_shape
@@ -24,13 +25,13 @@ class ArchitectureBuilder:
 
     `depth` counts the models around this one, `trained` holds the tensors whose last layer always
     has a gradient, `tensors` describes each tensor as an input without a name, `batch_size` is the
-    fixed one of the inputs, `non_ascii` the kinds of model in which names may leave ASCII.
+    fixed one of the inputs, `classes` are the layers to choose from, `had` is what a subject has.
     """
 
     kind: Kind
     register: Register
     classes: frozenset[str]
-    non_ascii: frozenset[Kind]
+    had: Capabilities
     batch_size: int | None = None
     depth: int = 0
     taken: set[str] = field(default_factory=set)
@@ -41,9 +42,14 @@ class ArchitectureBuilder:
     loose: list[str] = field(default_factory=list)
     trained: set[str] = field(default_factory=set)
 
+    @property
+    def branches(self) -> bool:
+        """Whether the model may be more than a chain of layers."""
+        return self.kind is not Kind.SEQUENTIAL and self.had.joins
+
     def name(self, class_name: str, draws: ByteDraws) -> str:
         """Return a name that nothing in this architecture has yet."""
-        non_ascii = self.kind in self.non_ascii
+        non_ascii = self.kind in self.had.non_ascii
         return self.register.name(class_name, draws, taken=self.taken, non_ascii=non_ascii)
 
     def add_input(self, tensor: Input, name: ByteDraws) -> None:

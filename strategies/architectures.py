@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from saveproof.strategies.architecture_builder import ArchitectureBuilder
 from saveproof.strategies.byte_draws import ByteDraws, draw_bytes
+from saveproof.strategies.capabilities import EVERYTHING, Capabilities, had_of, has
 from saveproof.strategies.case import Architecture, Config, Input, Kind
-from saveproof.strategies.layers import ALL, FITTING, config, fitting, head
+from saveproof.strategies.layers import ALL, FITTING, WRAPPED, WRAPPER, config, fitting, head
 from saveproof.strategies.names import Register
 
 INPUTS = (
@@ -45,7 +46,7 @@ def draw_architecture(
     layers: Collection[str] = ALL,
     min_layers: int = 1,
     max_layers: int = 6,
-    non_ascii: Collection[Kind] = (Kind.SUBCLASSED,),
+    capabilities: Capabilities = EVERYTHING,
 ) -> Architecture:
     """Return a new architecture; shrinks towards a sequential one of a single Dense layer.
 
@@ -53,28 +54,28 @@ def draw_architecture(
         draw: Hypothesis's own.
         kinds: the kinds to choose from.
         layers: Keras class names to choose from. Layers that join branches and end the model
-            (Dense, Flatten, Concatenate; Embedding after integer inputs) may come in besides.
+            (Dense, Flatten, Concatenate; Embedding after integer inputs) may come in besides,
+            where the capabilities have them.
         min_layers: at least so many steps, each a layer, a nested model or a call of a shared one.
         max_layers: at most so many steps, not counting layers that join branches or end the model.
-        non_ascii: the kinds whose names may leave ASCII. tf_keras refuses such names in
-            sequential and functional models, so only subclassed ones have them by default.
+        capabilities: what the subject has; by default, everything. Only subclassed models have
+            names that leave ASCII then, because tf_keras refuses them in others.
     """
     kind = draw(_one_of(tuple(kinds)))
-    steps = draw(st.integers(min_layers, max_layers))
+    steps = draw(_steps(min_layers, max_layers, capabilities))
     draws = draw_bytes(draw)
     builder = ArchitectureBuilder(
         kind=kind,
-        register=Register(),
-        classes=frozenset(layers),
-        non_ascii=frozenset(non_ascii),
+        register=Register(unfit=capabilities.not_in_names),
+        classes=_classes(tuple(layers), capabilities),
+        had=capabilities,
         batch_size=draws.one_of(BATCH_SIZES),
     )
-    branching = kind is not Kind.SEQUENTIAL
-    for _ in range(draws.one_of(INPUT_COUNTS) if branching else 1):
-        builder.add_input(draws.one_of(_inputs(builder.classes)), draws)
+    for _ in range(draws.one_of(INPUT_COUNTS) if builder.branches else 1):
+        builder.add_input(draws.one_of(_inputs(builder.classes, capabilities)), draws)
     for _ in range(steps):
         _grow(draw, builder)
-    most = draws.one_of(OUTPUT_COUNTS) if branching else 1
+    most = draws.one_of(OUTPUT_COUNTS) if builder.branches else 1
     outputs = _outputs(draw, builder, most)
     return builder.architecture(builder.name("Model", draws), outputs)
 
@@ -88,11 +89,28 @@ Other strategies call the function: a new strategy for each case would cost a fi
 _one_of = cache(st.sampled_from)
 
 
+def _steps(least: int, most: int, had: Capabilities) -> st.SearchStrategy[int]:
+    """Return the numbers of steps; with a limit, the layer that ends the model is one of it."""
+    if had.max_layers is None:
+        return st.integers(least, most)
+    return st.integers(0, min(most, had.max_layers - 1))
+
+
 @cache
-def _inputs(classes: frozenset[str]) -> tuple[Input, ...]:
-    """Return the inputs that some of the classes take, all of them if none does."""
-    taken = [tensor for tensor in INPUTS if classes.intersection(fitting(tensor))]
-    return tuple(taken) or INPUTS
+def _classes(layers: tuple[str, ...], had: Capabilities) -> frozenset[str]:
+    """Return the classes of layers to choose from: a wrapper comes with all that it may wrap."""
+    classes = frozenset(had_of(layers, had.layers))
+    wraps = all(has(had.layers, name) for name in WRAPPED)
+    return classes if wraps else classes - {WRAPPER}
+
+
+@cache
+def _inputs(classes: frozenset[str], had: Capabilities) -> tuple[Input, ...]:
+    """Return the inputs that some of the classes take, all that the subject has if none does."""
+    words = has(had.layers, "Embedding")
+    all_had = [t for t in INPUTS if len(t.shape) in had.axes and (words or not t.vocabulary)]
+    taken = [tensor for tensor in all_had if classes.intersection(fitting(tensor))]
+    return tuple(taken or all_had)
 
 
 @cache
@@ -103,7 +121,7 @@ def _fitting(classes: frozenset[str], axes: int) -> tuple[str, ...]:
 def _grow(draw: st.DrawFn, builder: ArchitectureBuilder) -> None:
     """Add one layer, a layer that joins branches, a second call, or a nested model."""
     draws = draw_bytes(draw)
-    branching = builder.kind is not Kind.SEQUENTIAL
+    branching = builder.branches
     source = _source(builder, draws) if branching else builder.loose[-1]
     action = draws.one_of(BRANCHING if branching else CHAINING)
     if not action(draw, builder, source, draws):
@@ -128,7 +146,7 @@ def _add_fitting(_: st.DrawFn, builder: ArchitectureBuilder, source: str, draws:
 def _add(
     builder: ArchitectureBuilder, class_name: str, inputs: Sequence[str], draws: ByteDraws
 ) -> str:
-    arguments = config(class_name, draws, builder.register, builder.tensors[inputs[0]])
+    arguments = config(class_name, draws, builder.register, builder.tensors[inputs[0]], builder.had)
     return builder.add_layer(class_name, arguments, inputs, name=draws)
 
 
@@ -165,21 +183,23 @@ def _share(_: st.DrawFn, builder: ArchitectureBuilder, source: str, draws: ByteD
 
 
 def _nest(draw: st.DrawFn, builder: ArchitectureBuilder, source: str, draws: ByteDraws) -> bool:
-    """Add a model as a layer; False if it would lie too deep."""
-    if builder.depth >= DEEPEST:
+    """Add a model as a layer; False if it would lie too deep, or the subject has none."""
+    had = builder.had
+    kinds = [kind for kind in (Kind.SEQUENTIAL, Kind.FUNCTIONAL) if kind in had.kinds]
+    if builder.depth >= DEEPEST or not kinds or not had.nesting or had.max_layers is not None:
         return False
-    kind = draws.one_of((Kind.SEQUENTIAL, Kind.FUNCTIONAL))
+    kind = draws.one_of(kinds)
     inner = ArchitectureBuilder(
         kind=kind,
         register=builder.register,
         classes=builder.classes,
-        non_ascii=builder.non_ascii,
+        had=builder.had,
         batch_size=builder.batch_size,
         depth=builder.depth + 1,
     )
     inputs = [source]
     partners = builder.partners(source)
-    branching = Kind.SEQUENTIAL not in (kind, builder.kind)
+    branching = inner.branches and builder.branches
     if branching and partners and draws.chance(3):
         inputs.append(partners[0])
     start = draw_bytes(draw)
@@ -232,12 +252,13 @@ def _flat(draw: st.DrawFn, builder: ArchitectureBuilder, name: str) -> str:
 
 def _headed(draw: st.DrawFn, builder: ArchitectureBuilder, name: str) -> str:
     """Return an output with a gradient: the tensor itself if it has one, or a Dense layer on it."""
-    draws = draw_bytes(draw)
+    draws, had = draw_bytes(draw), builder.had
     ending = draws.one_of(HEADS)
-    if ending is None and name in builder.trained:
+    if ending is None and name in builder.trained and had.max_layers is None:
         return name
     units, activation = ending or (3, None)
-    if len(builder.tensors[name].shape) > 1 and draws.chance(2):
+    flattens = has(had.layers, "Flatten") and had.max_layers is None
+    if len(builder.tensors[name].shape) > 1 and draws.chance(2) and flattens:
         name = _flat(draw, builder, name)
-    arguments = head(draws, builder.register, units, activation)
+    arguments = head(draws, builder.register, units, activation, had)
     return builder.add_layer("Dense", arguments, [name], name=draws)

@@ -1,9 +1,11 @@
 """Tables of arguments: initializers, regularizers, constraints, activations, dtypes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from saveproof.strategies.byte_draws import ByteDraws
+from saveproof.strategies.capabilities import LINEAR, Capabilities, has
 from saveproof.strategies.case import Config
 from saveproof.strategies.names import Register
 
@@ -16,6 +18,8 @@ UNITS = (3, 4)
 ACTIVATIONS = (
     OMIT, "tanh", "relu", "sigmoid", "softplus", "elu", "selu", "gelu", "softsign", "swish",
 )  # fmt: skip
+_EVERY_ACTIVATION = (*ACTIVATIONS, "softmax")
+
 FLAG_ON = (OMIT, OMIT, True)
 FLAG_OFF = (OMIT, OMIT, False)
 DTYPES = (OMIT,) * 38 + ("float64", "mixed_bfloat16")
@@ -73,6 +77,14 @@ MATRIX_CONSTRAINTS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The arguments that a class of layer needs, and the activation of a layer without one."""
+
+    required: tuple[str, ...] = ()
+    activation: str = LINEAR
+
+
 def given(arguments: Mapping[str, Any]) -> Config:
     """Return the arguments without those left at their default."""
     return {key: value for key, value in arguments.items() if value is not OMIT}
@@ -115,3 +127,29 @@ def _weight_arguments(
         if chosen is not None:
             arguments[f"{weight}_{role}"] = {"class_name": chosen[0], "config": {**chosen[1]}}
     return arguments
+
+
+def narrowed(class_name: str, drawn: Config, had: Capabilities, form: Form) -> Config:
+    """Return a layer's drawn arguments, options left at their default included, as a subject has them.
+
+    An activation that it does not have becomes one that it has.
+    """
+    kept = {
+        name: value
+        for name, value in drawn.items()
+        if name in form.required or had.takes(class_name, name)
+    }
+    if "padding" in drawn and "padding" not in kept:
+        kept.pop("dilation_rate", None)  # a dilated window fits by its padding
+    if kept.get("dtype", OMIT) is not OMIT and not has(had.dtypes, str(kept["dtype"])):
+        kept["dtype"] = OMIT
+    if "activation" in kept and had.activations is not None:
+        kept["activation"] = _activation(kept["activation"], had.activations, form.activation)
+    return kept
+
+
+def _activation(drawn: object, had: Sequence[str], default: str) -> object:
+    name = default if drawn is OMIT else drawn
+    if name not in had:
+        name = had[_EVERY_ACTIVATION.index(drawn) % len(had)]
+    return OMIT if name == default else name

@@ -140,6 +140,11 @@ class Event(CaseRecord, frozen=True, tag_field="event", tag=True):
     """One step of a training history."""
 
 
+def tag_of(event: type[Event]) -> str:
+    """Return the name of a kind of event in a case's JSON."""
+    return str(event.__struct_config__.tag)
+
+
 class Fit(Event, frozen=True, tag="fit"):
     """`fit` on `samples` rows (a multiple of `batch_size`); `class_weight` by class number."""
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from saveproof.strategies.architectures import draw_architecture
 from saveproof.strategies.byte_draws import draw_bytes
+from saveproof.strategies.capabilities import EVERYTHING, Capabilities
 from saveproof.strategies.case import Case, Kind
 from saveproof.strategies.histories import draw_history
 from saveproof.strategies.layers import ALL
@@ -22,7 +23,7 @@ def cases(
     layers: Collection[str] = ALL,
     max_layers: int = 6,
     hops: bool = False,
-    non_ascii: Collection[Kind] = (Kind.SUBCLASSED,),
+    capabilities: Capabilities = EVERYTHING,
 ) -> Case:
     """Generate cases; shrinks towards one Dense layer, SGD and one training step.
 
@@ -32,11 +33,11 @@ def cases(
         layers: Keras class names to choose from, see `draw_architecture`.
         max_layers: at most so many layers, not counting those that join branches and end the model.
         hops: whether a model may go through a save path before the save: see `Case.through`.
-        non_ascii: the kinds of model in which names may leave ASCII, see `draw_architecture`.
+        capabilities: what the subject has: nothing else comes up in its cases.
     """
     architecture = draw_architecture(
-        draw, kinds=kinds, layers=layers, max_layers=max_layers, non_ascii=non_ascii
+        draw, kinds=kinds, layers=layers, max_layers=max_layers, capabilities=capabilities
     )
-    settings = compile_settings(architecture, draw_bytes(draw))
-    history = draw_history(draw, architecture, settings, hops=hops)
+    settings = compile_settings(architecture, draw_bytes(draw), capabilities)
+    history = draw_history(draw, architecture, settings, hops=hops, had=capabilities)
     return Case(architecture=architecture, settings=settings, history=history, seed=draw(SEEDS))

@@ -14,6 +14,7 @@ from saveproof.strategies.case import (
     Layer,
     Object,
     Recompile,
+    tag_of,
 )
 from saveproof.strategies.shapes import Shape, layer_shape
 
@@ -100,7 +101,7 @@ def _events(events: Sequence[AnyEvent]) -> str:
 
 
 def _event(event: AnyEvent) -> str:
-    name = str(event.__struct_config__.tag)
+    name = tag_of(type(event))
     if isinstance(event, Recompile):
         return f"{name}({_settings(event.settings)})"
     changed = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
@@ -9,11 +10,13 @@ from hypothesis import strategies as st
 from saveproof.strategies import optimizers
 from saveproof.strategies.architecture_builder import is_stateful
 from saveproof.strategies.byte_draws import ByteDraws, draw_bytes
+from saveproof.strategies.capabilities import EVERYTHING, Capabilities, has
 from saveproof.strategies.case import (
     AnyEvent,
     Architecture,
     CompileSettings,
     Evaluate,
+    Event,
     Fit,
     Hop,
     Layer,
@@ -25,6 +28,7 @@ from saveproof.strategies.case import (
     SetTrainable,
     TrainingHistory,
     TrainOnBatch,
+    tag_of,
 )
 from saveproof.strategies.layers import LAYERS
 from saveproof.strategies.settings import weight_dtypes
@@ -59,6 +63,12 @@ class ModelState:
     freezable: tuple[str, ...]
     frozen: set[str]
     hops: bool
+    had: Capabilities
+
+    def has(self, event: type[Event], *arguments: str) -> bool:
+        """Return whether the subject has the event, with these arguments."""
+        tag = tag_of(event)
+        return has(self.had.events, tag) and all(self.had.takes(tag, one) for one in arguments)
 
 
 def draw_history(
@@ -67,6 +77,7 @@ def draw_history(
     settings: CompileSettings,
     *,
     hops: bool = False,
+    had: Capabilities = EVERYTHING,
 ) -> TrainingHistory:
     """Return a new history; shrinks towards one training step before and two after.
 
@@ -75,10 +86,11 @@ def draw_history(
         architecture: the model's.
         settings: its compile settings.
         hops: whether the history may save and load the model on the way.
+        had: what the subject has.
     """
     count = draw(EVENT_COUNTS)
     start = draw_bytes(draw)
-    state = _scene(architecture, settings, start, hops=hops)
+    state = _scene(architecture, settings, start, hops=hops, had=had)
     training = start.one_of(range(count))
     before: list[AnyEvent] = []
     for place in range(count):
@@ -87,16 +99,22 @@ def draw_history(
             before.append(_train(draws, state))
         else:
             before += draws.one_of(_others(state))(draws, state)
-    if _thawed(state) and start.chance(8):
+    if _thawed(state) and start.chance(8) and state.has(SetTrainable):
         before.append(SetTrainable(layer=start.one_of(_thawed(state)), value=False))
     after: list[AnyEvent] = [_batches(start, state, STEPS_AFTER)]
-    if start.chance(8):
-        after += start.one_of(ENDINGS)(start, state)
+    endings = _possible(ENDINGS, state)
+    if start.chance(8) and endings:
+        after += start.one_of(endings)(start, state)
     return TrainingHistory(before=tuple(before), after=tuple(after))
 
 
 def _scene(
-    architecture: Architecture, settings: CompileSettings, draws: ByteDraws, *, hops: bool
+    architecture: Architecture,
+    settings: CompileSettings,
+    draws: ByteDraws,
+    *,
+    hops: bool,
+    had: Capabilities,
 ) -> ModelState:
     shapes = tensor_shapes(architecture)
     outputs = [shapes[name] for name in architecture.outputs]
@@ -119,6 +137,7 @@ def _scene(
             if not layer.config.get("trainable", True)
         },
         hops=hops,
+        had=had,
     )
 
 
@@ -136,12 +155,15 @@ def _weighted_addresses(architecture: Architecture, outer: str) -> dict[str, Lay
 
 
 def _train(draws: ByteDraws, state: ModelState) -> AnyEvent:
-    return _fit(draws, state) if draws.chance(16) else _batches(draws, state, BATCHES)
+    fits = draws.chance(16) and state.has(Fit)
+    return _fit(draws, state) if fits else _batches(draws, state, BATCHES)
 
 
-def _batches(draws: ByteDraws, state: ModelState, steps: Sequence[int]) -> TrainOnBatch:
+def _batches(draws: ByteDraws, state: ModelState, steps: Sequence[int]) -> AnyEvent:
+    if not state.has(TrainOnBatch):
+        return _fit(draws, state)
     count = draws.one_of(steps)
-    sample_weight, class_weight = _weights(draws, state)
+    sample_weight, class_weight = _weights(draws, state, TrainOnBatch)
     return TrainOnBatch(
         steps=count,
         batch_size=state.batch_size,
@@ -151,7 +173,7 @@ def _batches(draws: ByteDraws, state: ModelState, steps: Sequence[int]) -> Train
 
 
 def _fit(draws: ByteDraws, state: ModelState) -> Fit:
-    sample_weight, class_weight = _weights(draws, state)
+    sample_weight, class_weight = _weights(draws, state, Fit)
     return Fit(
         epochs=draws.one_of((1, 2)),
         samples=state.batch_size * draws.one_of(BATCHES),
@@ -161,25 +183,37 @@ def _fit(draws: ByteDraws, state: ModelState) -> Fit:
     )
 
 
-def _weights(draws: ByteDraws, state: ModelState) -> tuple[bool, tuple[float, ...]]:
+def _weights(
+    draws: ByteDraws, state: ModelState, event: type[Event]
+) -> tuple[bool, tuple[float, ...]]:
     """Return whether rows are weighted, and the weights of classes; never both."""
     if not state.weightable or not draws.chance(4):
         return False, ()
-    if state.class_count and draws.chance(2):
+    if state.class_count and draws.chance(2) and state.has(event, "class_weight"):
         return False, CLASS_WEIGHTS[: state.class_count]
-    return True, ()
+    return state.has(event, "sample_weight"), ()
 
 
 def _others(state: ModelState) -> Sequence["Deed"]:
     """Return what may happen to this model besides the training that every history has."""
     constant = not isinstance(state.settings.optimizer.config["learning_rate"], dict)
-    return (
+    every = (
         *ALWAYS,
         *((_freeze,) * 4 if state.freezable else ()),
         *((_set_learning_rate,) * 4 if constant else ()),
         *((_reset_states,) * 3 if state.stateful else ()),
         *((_hop,) * 2 if state.hops else ()),
     )
+    return _possible(every, state)
+
+
+def _possible(deeds: Sequence["Deed"], state: ModelState) -> Sequence["Deed"]:
+    """Return those whose events the subject has."""
+    if state.had.events is None and not state.had.arguments:
+        return deeds
+    return [
+        deed for deed in deeds if all(state.has(*needed) for needed in NEEDED_EVENTS.get(deed, ()))
+    ]
 
 
 def _more_training(draws: ByteDraws, state: ModelState) -> list[AnyEvent]:
@@ -230,7 +264,7 @@ def _recompile(draws: ByteDraws, state: ModelState) -> list[AnyEvent]:
     """Recompile with another optimizer, and mostly train on; losses and metrics stay."""
     idle = draws.chance(8)
     training: list[AnyEvent] = [] if idle else [_batches(draws, state, BATCHES)]
-    optimizer = optimizers.optimizer(draws, dtypes=state.dtypes)
+    optimizer = optimizers.optimizer(draws, dtypes=state.dtypes, had=state.had)
     state.settings = msgspec.structs.replace(state.settings, optimizer=optimizer)
     return [Recompile(settings=state.settings), *training]
 
@@ -255,6 +289,20 @@ ALWAYS: tuple[Deed, ...] = (
     *(_shuffled_fit, _evaluate, _predict, _reset_metrics),
 )
 """Events that any model takes, besides the training that every history has."""
+
+NEEDED_EVENTS: dict[Deed, tuple[tuple[Any, ...], ...]] = {
+    _plain_fit: ((Fit,),),
+    _shuffled_fit: ((Fit, "shuffle"),),
+    _evaluate: ((Evaluate,),),
+    _predict: ((Predict,),),
+    _set_learning_rate: ((SetLearningRate,),),
+    _freeze: ((SetTrainable,), (Recompile,)),
+    _recompile: ((Recompile,),),
+    _reset_metrics: ((ResetMetrics,),),
+    _reset_states: ((ResetStates,),),
+    _hop: ((Hop,),),
+}
+"""The events that are in what may happen to a model, training on batches apart."""
 
 ENDINGS = (_plain_fit, _evaluate)
 """What may follow the training after the load."""

@@ -15,12 +15,15 @@ from saveproof.strategies.arguments import (
     OMIT,
     TRAINABLE,
     UNITS,
+    Form,
     given,
     matrix_arguments,
+    narrowed,
     recurrent_arguments,
     vector_arguments,
 )
 from saveproof.strategies.byte_draws import ByteDraws
+from saveproof.strategies.capabilities import Capabilities
 from saveproof.strategies.case import Config, Input
 from saveproof.strategies.names import Register
 
@@ -28,6 +31,10 @@ RATES = (0.5, 0.25, 0.1)
 RECURRENT_RATES = (OMIT, OMIT, OMIT, 0.2, 0.4)
 RECURRENT_ACTIVATIONS = (OMIT, OMIT, "softsign", "sigmoid")
 """Bounded ones: with others a stateful layer's values grow from batch to batch."""
+
+WRAPPER = "Bidirectional"
+WRAPPED = ("SimpleRNN", "LSTM", "GRU")
+"""The layers that a wrapper may have in it."""
 
 SEQUENCE_PADDINGS = (OMIT, "same", "causal")
 IMAGE_PADDINGS = (OMIT, "same")
@@ -38,37 +45,57 @@ class Maker:
     """How to draw a layer's arguments; whether it has weights; whether it accepts a dtype."""
 
     arguments: Callable[[ByteDraws, Register, Input], Config]
+    form: Form = Form()
     weighted: bool = False
     typed: bool = True
 
 
-def config(class_name: str, draws: ByteDraws, register: Register, tensor: Input) -> Config:
-    """Return a layer's arguments except its name; shrinks towards the required ones."""
+def config(
+    class_name: str, draws: ByteDraws, register: Register, tensor: Input, had: Capabilities
+) -> Config:
+    """Return a layer's arguments except its name; shrinks towards the required ones.
+
+    They are among those that `had` allows.
+    """
     maker = LAYERS[class_name]
     arguments = maker.arguments(draws, register, tensor)
     if maker.weighted:
         arguments["trainable"] = draws.one_of(TRAINABLE)
     dtype = draws.one_of(DTYPES)
-    return _of_dtype(dtype if maker.typed else OMIT, arguments)
+    arguments["dtype"] = dtype if maker.typed else OMIT
+    return _of_dtype(_narrowed(class_name, arguments, had))
 
 
-def _of_dtype(dtype: object, arguments: Config) -> Config:
-    """Return the arguments for a layer of that dtype.
+def _narrowed(class_name: str, drawn: Config, had: Capabilities) -> Config:
+    if not had.limits_arguments:
+        return drawn
+    arguments = narrowed(class_name, drawn, had, LAYERS[class_name].form)
+    if class_name == WRAPPER:
+        inner = arguments["layer"]
+        own = _narrowed(inner["class_name"], inner["config"], had)
+        arguments["layer"] = {**inner, "config": given(own)}
+    return arguments
+
+
+def _of_dtype(arguments: Config) -> Config:
+    """Return the arguments that a layer of their dtype can have.
 
     Next to float32 layers, Keras 3 cannot add up the regularization of a float64 weight, and
     tf_keras's NonNeg cannot constrain one.
     """
-    if dtype != "float64":
-        return given(arguments | {"dtype": dtype})
+    if arguments.get("dtype") != "float64":
+        return given(arguments)
     kept = {
         key: value
         for key, value in arguments.items()
         if not key.endswith("_regularizer") and value != {"class_name": "NonNeg", "config": {}}
     }
-    return given(kept | {"dtype": dtype})
+    return given(kept)
 
 
-def head(draws: ByteDraws, register: Register, units: int, activation: str | None) -> Config:
+def head(
+    draws: ByteDraws, register: Register, units: int, activation: str | None, had: Capabilities
+) -> Config:
     """Return the arguments of a Dense layer that ends a model; shrinks as other layers do."""
     arguments: Config = {
         "units": units,
@@ -76,7 +103,8 @@ def head(draws: ByteDraws, register: Register, units: int, activation: str | Non
         **matrix_arguments("kernel", draws, register),
         **_bias(draws, register),
     }
-    return _of_dtype(draws.one_of(DTYPES), arguments)
+    arguments["dtype"] = draws.one_of(DTYPES)
+    return _of_dtype(_narrowed("Dense", arguments, had))
 
 
 def fitting(tensor: Input) -> tuple[str, ...]:
@@ -314,7 +342,7 @@ def _gru(draws: ByteDraws, register: Register, tensor: Input) -> Config:
 
 def _bidirectional(draws: ByteDraws, register: Register, _: Input) -> Config:
     """Return a recurrent layer to wrap, and how the outputs are merged."""
-    wrapped = draws.one_of(("SimpleRNN", "LSTM", "GRU"))
+    wrapped = draws.one_of(WRAPPED)
     arguments = {
         "name": wrapped.lower(),
         "units": draws.one_of(UNITS),
@@ -357,33 +385,39 @@ def _softmax(draws: ByteDraws, _: Register, tensor: Input) -> Config:
     return {"axis": draws.one_of((OMIT, OMIT, everything)) if tensor.shape[-1] > 1 else everything}
 
 
+UNITS_ONLY = Form(("units",))
+RECURRENT = Form(("units",), "tanh")
+POOL = Form(("pool_size",))
+KERNEL = Form(("kernel_size",))
+FILTERS = Form(("filters", "kernel_size"))
+
 LAYERS: dict[str, Maker] = {
-    "Dense": Maker(_dense, weighted=True),
-    "Activation": Maker(_activation),
-    "Dropout": Maker(_dropout),
+    "Dense": Maker(_dense, UNITS_ONLY, weighted=True),
+    "Activation": Maker(_activation, Form(("activation",))),
+    "Dropout": Maker(_dropout, Form(("rate",))),
     "Flatten": Maker(_nothing),
-    "Reshape": Maker(_reshape),
+    "Reshape": Maker(_reshape, Form(("target_shape",))),
     "BatchNormalization": Maker(_batch_normalization, weighted=True),
     "LayerNormalization": Maker(_layer_normalization, weighted=True),
-    "Embedding": Maker(_embedding, weighted=True),
-    "Conv1D": Maker(_conv1d, weighted=True),
-    "Conv2D": Maker(_conv2d, weighted=True),
-    "DepthwiseConv1D": Maker(_depthwise, weighted=True),
-    "DepthwiseConv2D": Maker(_depthwise, weighted=True),
-    "SeparableConv1D": Maker(_separable, weighted=True),
-    "SeparableConv2D": Maker(_separable, weighted=True),
+    "Embedding": Maker(_embedding, Form(("input_dim", "output_dim")), weighted=True),
+    "Conv1D": Maker(_conv1d, FILTERS, weighted=True),
+    "Conv2D": Maker(_conv2d, FILTERS, weighted=True),
+    "DepthwiseConv1D": Maker(_depthwise, KERNEL, weighted=True),
+    "DepthwiseConv2D": Maker(_depthwise, KERNEL, weighted=True),
+    "SeparableConv1D": Maker(_separable, FILTERS, weighted=True),
+    "SeparableConv2D": Maker(_separable, FILTERS, weighted=True),
     "ZeroPadding1D": Maker(_zero_padding),
     "ZeroPadding2D": Maker(_zero_padding),
-    "MaxPooling1D": Maker(_pooling),
-    "MaxPooling2D": Maker(_pooling),
-    "AveragePooling1D": Maker(_average_pooling),
-    "AveragePooling2D": Maker(_average_pooling),
+    "MaxPooling1D": Maker(_pooling, POOL),
+    "MaxPooling2D": Maker(_pooling, POOL),
+    "AveragePooling1D": Maker(_average_pooling, POOL),
+    "AveragePooling2D": Maker(_average_pooling, POOL),
     "GlobalAveragePooling1D": Maker(_global_pooling),
     "GlobalAveragePooling2D": Maker(_global_pooling),
-    "SimpleRNN": Maker(_recurrent, weighted=True),
-    "LSTM": Maker(_lstm, weighted=True),
-    "GRU": Maker(_gru, weighted=True),
-    "Bidirectional": Maker(_bidirectional, weighted=True, typed=False),
+    "SimpleRNN": Maker(_recurrent, RECURRENT, weighted=True),
+    "LSTM": Maker(_lstm, RECURRENT, weighted=True),
+    "GRU": Maker(_gru, RECURRENT, weighted=True),
+    "Bidirectional": Maker(_bidirectional, Form(("layer",)), weighted=True, typed=False),
     "ReLU": Maker(_relu),
     "LeakyReLU": Maker(_leaky_relu),
     "PReLU": Maker(_prelu, weighted=True),

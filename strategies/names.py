@@ -41,8 +41,9 @@ ALL_NAMES = PLAIN + ODD + NON_ASCII
 class Register:
     """The names and seeds given so far in one case."""
 
-    def __init__(self) -> None:
-        """Start without names and seeds."""
+    def __init__(self, *, unfit: str = "") -> None:
+        """Start without names and seeds; no name has a character of `unfit`."""
+        self._fitted = dict.fromkeys(map(ord, unfit), "_")
         self._counts: Counter[str] = Counter()
         self._seeds = 0
 
@@ -69,7 +70,7 @@ class Register:
             name = pattern.format(
                 kind=kind, upper=class_name.upper(), number=number, down=12 - number
             )
-        return _free(name, taken)
+        return _free(name.translate(self._fitted), taken)
 
 
 @cache

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from saveproof.strategies.arguments import OMIT, given
 from saveproof.strategies.byte_draws import ByteDraws
+from saveproof.strategies.capabilities import EVERYTHING, Capabilities, had_of
 from saveproof.strategies.case import Config, Object
 
 RATES = (0.05, 0.02, 0.03, 0.008)
@@ -93,20 +94,21 @@ SCHEDULES: dict[str, dict[str, Sequence[object]]] = {
 CONSTANT = (None,) * 5
 
 
-def optimizer(draws: ByteDraws, *, dtypes: frozenset[str] = frozenset()) -> Object:
+def optimizer(
+    draws: ByteDraws, *, dtypes: frozenset[str] = frozenset(), had: Capabilities = EVERYTHING
+) -> Object:
     """Return an optimizer for weights of some dtypes; shrinks towards SGD at a constant rate."""
     one_dtype = len(dtypes) < 2
-    class_name = draws.one_of(tuple(OPTIMIZERS) if one_dtype else OF_DTYPES)
-    schedule = draws.one_of((*CONSTANT, *SCHEDULES))
+    names = tuple(OPTIMIZERS) if one_dtype else OF_DTYPES
+    class_name = draws.one_of(had_of(names, had.optimizers) or had_of(OPTIMIZERS, had.optimizers))
+    schedule = draws.one_of((*CONSTANT, *had_of(SCHEDULES, had.schedules)))
     rate: object = _schedule(schedule, draws) if schedule else draws.one_of(RATES)
-    return Object(
-        class_name=class_name,
-        config={
-            "learning_rate": rate,
-            **draws.one_of(COMMON if one_dtype else COMMON_OF_DTYPES),
-            **_chosen(OPTIMIZERS[class_name], draws),
-        },
-    )
+    options = {
+        **draws.one_of(COMMON if one_dtype else COMMON_OF_DTYPES),
+        **_chosen(OPTIMIZERS[class_name], draws),
+    }
+    taken = {name: value for name, value in options.items() if had.takes(class_name, name)}
+    return Object(class_name=class_name, config={"learning_rate": rate, **taken})
 
 
 def _schedule(class_name: str, draws: ByteDraws) -> Config:

@@ -1,7 +1,10 @@
 """Compile settings: the losses and metrics that fit the outputs, beside an optimizer."""
 
+from collections.abc import Sequence
+
 from saveproof.strategies import optimizers
 from saveproof.strategies.byte_draws import ByteDraws
+from saveproof.strategies.capabilities import EVERYTHING, Capabilities, has
 from saveproof.strategies.case import Architecture, CompileSettings, Layer, Object
 from saveproof.strategies.shapes import tensor_shapes
 from saveproof.strategies.targets import Target, target_of
@@ -68,18 +71,20 @@ METRICS = {
 LOSS_WEIGHTS = (None, None, (0.7, 1.3, 0.4))
 
 
-def compile_settings(architecture: Architecture, draws: ByteDraws) -> CompileSettings:
+def compile_settings(
+    architecture: Architecture, draws: ByteDraws, had: Capabilities = EVERYTHING
+) -> CompileSettings:
     """Draw compile settings for the architecture; shrinks towards SGD and mean squared error.
 
     One case in twenty runs on the framework's default graph path, the others eagerly: that is
     several times as fast, and what is saved is the same. Where a name is not ASCII all run
     eagerly: only then does tf_keras take it.
     """
-    optimizer = optimizers.optimizer(draws, dtypes=weight_dtypes(architecture))
+    optimizer = optimizers.optimizer(draws, dtypes=weight_dtypes(architecture), had=had)
     ends = _ends(architecture)
-    losses = tuple(draws.one_of(_losses(layer, width)) for layer, width in ends)
+    losses = tuple(draws.one_of(_losses(layer, width, had)) for layer, width in ends)
     metrics = tuple(
-        draws.one_of(_metrics(loss, layer)) for loss, (layer, _) in zip(losses, ends, strict=True)
+        draws.one_of(_metrics(loss, layer, had)) for loss, (layer, _) in zip(losses, ends, strict=True)
     )
     weights = draws.one_of(LOSS_WEIGHTS)
     return CompileSettings(
@@ -111,15 +116,30 @@ def _ends(architecture: Architecture) -> list[tuple[Layer, int | None]]:
     ]
 
 
-def _losses(layer: Layer, width: int | None) -> Losses:
-    """Return the losses that fit an output, by the activation that ends it and its width."""
+def _losses(layer: Layer, width: int | None, had: Capabilities) -> Losses:
+    """Return the losses that fit an output, by the activation that ends it and its width.
+
+    If the subject has none of them, all that it has: a distance fits every output.
+    """
     by_activation = {"softmax": DISTRIBUTION, "sigmoid": PROBABILITY}
     activation = str(layer.config.get("activation"))
-    return by_activation.get(activation, REGRESSION if width == 1 else LOGITS)
+    fitting = by_activation.get(activation, REGRESSION if width == 1 else LOGITS)
+    several = (fitting, REGRESSION, PROBABILITY, DISTRIBUTION, LOGITS)
+    return next(filter(None, (_had(losses, had.losses) for losses in several)))
 
 
-def _metrics(loss: str | Object, layer: Layer) -> tuple[Losses, ...]:
+def _had(named: Losses, had: Sequence[str] | None) -> Losses:
+    return tuple(one for one in named if has(had, name_of(one)))
+
+
+def name_of(one: str | Object) -> str:
+    """Return the name of a loss or metric."""
+    return one if isinstance(one, str) else one.class_name
+
+
+def _metrics(loss: str | Object, layer: Layer, had: Capabilities) -> tuple[Losses, ...]:
     """Return the metrics that fit; TensorFlow ranks no bfloat16 for the last of the classes'."""
     fitting = METRICS[target_of(loss)]
     short = layer.config.get("dtype") == "mixed_bfloat16"
-    return fitting[:-1] if fitting is CLASS_METRICS and short else fitting
+    fitting = fitting[:-1] if fitting is CLASS_METRICS and short else fitting
+    return fitting if had.metrics is None else tuple(_had(some, had.metrics) for some in fitting)

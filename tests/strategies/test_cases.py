@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 
 from saveproof.strategies.architecture_builder import is_stateful
+from saveproof.strategies.capabilities import Capabilities
 from saveproof.strategies.case import (
     Case,
     Hop,
@@ -32,7 +33,7 @@ MINIMAL = Path(__file__).parent / "minimal_case.json"
 MANY = settings(
     max_examples=200, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-PLAIN = cases(hops=True, non_ascii=tuple(Kind))
+PLAIN = cases(hops=True, capabilities=Capabilities(non_ascii=tuple(Kind)))
 
 
 def test_minimal_case_is_one_dense_layer_and_one_training_step():

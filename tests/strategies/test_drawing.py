@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 
+from saveproof.strategies.capabilities import Capabilities
 from saveproof.strategies.case import Case, Kind, from_json
 from saveproof.strategies.cases import cases
 from saveproof.strategies.drawing import drawing
@@ -26,7 +27,7 @@ def test_the_minimal_case_is_drawn_in_seven_lines():
 @settings(
     max_examples=200, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-@given(cases(hops=True, non_ascii=tuple(Kind)))
+@given(cases(hops=True, capabilities=Capabilities(non_ascii=tuple(Kind))))
 def test_every_layer_and_argument_is_drawn(case: Case):
     text = drawing(case)
 
