@@ -6,7 +6,12 @@ from functools import cache
 from types import MappingProxyType
 
 from saveproof.conformance.families import environment, subjects
-from saveproof.conformance.model_state.subject import Located, Offering, UnusableSubject
+from saveproof.conformance.model_state.subject import (
+    Capable,
+    Located,
+    Offering,
+    UnusableSubject,
+)
 from saveproof.conformance.processes.endings import Ending, NoAnswer
 from saveproof.conformance.processes.foreign.environments import launch
 from saveproof.conformance.processes.foreign.protocol import (
@@ -17,6 +22,8 @@ from saveproof.conformance.processes.foreign.protocol import (
 from saveproof.conformance.processes.isolation import Child
 from saveproof.conformance.processes.memory import MEMORY
 from saveproof.conformance.processes.wire import JSON
+from saveproof.strategies.capabilities import EVERYTHING, Capabilities
+from saveproof.strategies.declared import checked
 
 DESCRIBE = "saveproof.conformance.families.description:describe"
 
@@ -46,6 +53,11 @@ class Described:
     def paths(self) -> Sequence[DescribedPath]:
         """Return the save paths that the subject offers."""
         return self.description.paths
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the subject has: everything, if it does not say."""
+        return self.description.capabilities or EVERYTHING
 
 
 @cache
@@ -113,7 +125,10 @@ def description_of(
     """Return the subject's description, with its files added to the given ones."""
     paths = tuple(map(DescribedPath.of, subject.paths()))
     files = {**files, **(subject.files() if isinstance(subject, Located) else {})}
-    return SubjectDescription(VERSION, subject.name, dict(subject.environment()), paths, files)
+    declared = subject.capabilities if isinstance(subject, Capable) else None
+    had = None if declared is None else checked(declared)
+    versions = dict(subject.environment())
+    return SubjectDescription(VERSION, subject.name, versions, paths, files, had)
 
 
 def _own_file(spec: str) -> Mapping[str, str]:

@@ -58,7 +58,8 @@ def _sets(found: Sequence[Exchange], options: InterchangeOptions) -> Iterator[Ca
         for kind in Kind:
             if options.kind and kind not in options.kind:
                 continue
-            campaigns = tuple(_campaign(one, kind, options) for one in same if kind in one.kinds)
+            every = (_campaign(one, kind, options) for one in same if kind in one.kinds)
+            campaigns = tuple(one for one in every if kind in one.capabilities.kinds)
             if campaigns:
                 yield CampaignSet(EXCHANGE, options.subject[writer], campaigns)
 
@@ -74,6 +75,9 @@ def _campaign(at: Exchange, kind: Kind, options: InterchangeOptions) -> Campaign
         options.timeout,
         shrink_seconds=options.shrink,
         places=at.places,
+        capabilities=described(at.pair.writer).capabilities.common(
+            described(at.pair.reader).capabilities
+        ),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from saveproof.conformance.model_state.contract import Contract, Promise
 from saveproof.conformance.model_state.snapshot import Snapshot
+from saveproof.strategies.capabilities import Capabilities
 from saveproof.strategies.case import AnyEvent, Case
 from saveproof.strategies.data import Rows
 
@@ -86,6 +87,15 @@ class Located(Protocol):
 
     def files(self) -> Mapping[str, str]:
         """Return files by module name, of the framework and its dependencies."""
+
+
+@runtime_checkable
+class Capable(Protocol):
+    """A subject that says what it has: generated cases keep to it."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Return the classes, arguments, events and names that the subject has."""
 
 
 class Offering(Protocol):

@@ -11,6 +11,7 @@ from saveproof.conformance.checks import ALL_CHECKS, Check
 from saveproof.conformance.runs.header import header
 from saveproof.conformance.runs.options import RunOptions
 from saveproof.reports.records import Header, SubjectInfo
+from saveproof.strategies.capabilities import EVERYTHING, Capabilities
 from saveproof.strategies.case import Kind
 from saveproof.strategies.cases import cases
 
@@ -29,6 +30,7 @@ class CampaignSpec(msgspec.Struct, frozen=True):
     shrink_seconds: float = Plan.shrink_seconds
     places: tuple[tuple[str, str], ...] = ()
     hops: bool = False
+    capabilities: Capabilities = EVERYTHING
 
     @property
     def name(self) -> str:
@@ -91,5 +93,6 @@ def plans(campaigns: Sequence[CampaignSpec]) -> Iterator[Plan]:
     hops = any(campaign.hops for campaign in campaigns)
     for one in campaigns:
         own: dict[str, Any] = asdict(one)
+        had = own.pop("capabilities")
         own["checks"] = tuple(check for check in ALL_CHECKS if check.name in one.checks)
-        yield Plan(cases=cases(kinds=(Kind(one.kind),), hops=hops), **own)
+        yield Plan(cases=cases(kinds=(Kind(one.kind),), hops=hops, capabilities=had), **own)

@@ -31,7 +31,9 @@ def suite_job(options: SuiteOptions, command: str) -> Job:
     refuse_unknown("save path", options.path, {p.name for s in infos for p in s.paths})
     sets = [each for name in options.subject for each in _sets(described(name), options)]
     if not sets:
-        raise Unknown("the options select no check on any save path")
+        raise Unknown(
+            "the options select no check on any save path for a kind of model that a subject has"
+        )
     wanted = (_wanted_info(info, options) for info in infos)
     return job(options, command, wanted, ALL_CHECKS, sets)
 
@@ -41,18 +43,22 @@ def _sets(subject: Described, options: SuiteOptions) -> Iterator[CampaignSet]:
     wanted = [p for p in subject.paths() if not options.path or p.name in options.path]
     for paths in side_by_side(wanted):
         for kind in Kind:
+            if kind not in subject.capabilities.kinds:
+                continue
             if options.kind and kind not in options.kind:
                 continue
-            every = (_campaign(subject.name, path, kind, options) for path in paths.values())
+            every = (_campaign(subject, path, kind, options) for path in paths.values())
             campaigns = tuple(campaign for campaign in every if campaign.checks)
             if campaigns:
                 yield CampaignSet(EXAMINE, subject.name, campaigns, together=True)
 
 
-def _campaign(subject: str, path: DescribedPath, kind: Kind, options: SuiteOptions) -> CampaignSpec:
+def _campaign(
+    subject: Described, path: DescribedPath, kind: Kind, options: SuiteOptions
+) -> CampaignSpec:
     checks = (check.name for check in checks_for(path.contract))
     return CampaignSpec(
-        subject,
+        subject.name,
         path.name,
         str(kind),
         tuple(name for name in checks if not options.check or name in options.check),
@@ -61,6 +67,7 @@ def _campaign(subject: str, path: DescribedPath, kind: Kind, options: SuiteOptio
         options.timeout,
         options.seconds,
         hops=_hops(path.contract, kind),
+        capabilities=subject.capabilities,
     )
 
 

@@ -11,6 +11,7 @@ from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.snapshot import differences
 from saveproof.conformance.model_state.subject import Unsupported
 from saveproof.strategies import data
+from saveproof.strategies.capabilities import Capabilities
 from saveproof.strategies.case import (
     Evaluate,
     Fit,
@@ -297,7 +298,9 @@ def test_what_a_subject_raises_itself_is_not_unsupported(subject, monkeypatch):
 
 
 def test_a_name_that_the_subject_can_t_have_is_unsupported():
-    unfit = KerasSubject("unfit", "saveproof.reference_impl", not_in_names="d")
+    unfit = KerasSubject(
+        "unfit", "saveproof.reference_impl", capabilities=Capabilities(not_in_names="d")
+    )
 
     with pytest.raises(Unsupported, match="can't contain 'd'"):
         unfit.build(CASE)

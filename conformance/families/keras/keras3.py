@@ -24,6 +24,7 @@ from saveproof.conformance.families.keras.tensorflow_determinism import (
     make_tensorflow_deterministic,
     tensorflow_generators,
 )
+from saveproof.strategies.capabilities import Capabilities
 from saveproof.strategies.case import Architecture
 
 
@@ -61,7 +62,7 @@ def _subject(name: str, backend: str) -> KerasSubject:
     )
     return KerasSubject(
         *(name, "keras", traits, KERAS_3, ("keras", backend)),
-        not_in_names=NOT_IN_NAMES.get(backend, ""),
+        capabilities=Capabilities(not_in_names=NOT_IN_NAMES.get(backend, "")),
         prepare=partial(_prepare, backend),
         process=GENERATORS.get(backend, Generators)(),
         eager=_loopless if backend == "jax" else always,

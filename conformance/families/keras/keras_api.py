@@ -30,6 +30,7 @@ from saveproof.conformance.model_state.subject import (
     Unsupported,
     UnusableSubject,
 )
+from saveproof.strategies.capabilities import EVERYTHING, Capabilities
 from saveproof.strategies.case import (
     AnyEvent,
     Architecture,
@@ -70,9 +71,9 @@ class KerasSubject:
 
     `ways` are its save paths, `packages` are listed by version, `traits` find state that the API
     does not show. Outputs come from a direct call in cases with `run_eagerly`, and from `predict`
-    in the others. A character of `not_in_names` can't be in a layer's name. `prepare` is called
-    before the module is imported; `process` has the process-wide generators. A model whose
-    architecture `eager` rejects never runs eagerly. Each operation on a model is source that
+    in the others. `capabilities` say what generated cases keep to. `prepare` is called before the
+    module is imported; `process` has the process-wide generators. A model whose architecture
+    `eager` rejects never runs eagerly. Each operation on a model is source that
     `codegen` writes and `run` runs; `dialect` has the source that depends on the module.
     """
 
@@ -81,7 +82,7 @@ class KerasSubject:
     traits: Traits = KERAS_API
     ways: Sequence[SavePathSpec] = KERAS_2_API
     packages: tuple[str, ...] = ()
-    not_in_names: str = ""
+    capabilities: Capabilities = EVERYTHING
     prepare: Callable[[], None] = _nothing
     process: Generators = field(default_factory=Generators)
     eager: Callable[[Architecture], bool] = always
@@ -129,7 +130,7 @@ class KerasSubject:
         Raises:
             Unsupported: the module lacks a class that the case names, or can't have a layer's name.
         """
-        check_names(case.architecture, self.not_in_names)
+        check_names(case.architecture, self.capabilities.not_in_names)
         with _lacking():
             model = self.run(building(self.as_run(case), built=built)).pop("model")
         return self.noted(model, case)

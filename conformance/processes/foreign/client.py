@@ -25,6 +25,7 @@ from saveproof.conformance.processes.foreign.protocol import (
 )
 from saveproof.conformance.processes.isolation import Host, Launch
 from saveproof.conformance.processes.wire import ProtocolError
+from saveproof.strategies.capabilities import Capabilities
 from saveproof.strategies.case import AnyEvent, Case
 from saveproof.strategies.data import Rows
 
@@ -188,6 +189,11 @@ class ForeignSubject:
     def files(self) -> Mapping[str, str]:
         """Return files by module name, in the other environment."""
         return self.description.files
+
+    @property
+    def capabilities(self) -> Capabilities | None:
+        """What the server says that the subject has."""
+        return self.description.capabilities
 
     def paths(self) -> Sequence[ForeignPath]:
         """Return the save paths that the server offers."""

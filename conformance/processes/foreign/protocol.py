@@ -11,6 +11,7 @@ from saveproof.conformance.model_state.contract import Contract, Facet, Promise
 from saveproof.conformance.model_state.snapshot import Snapshot, Value
 from saveproof.conformance.model_state.subject import Exchanged, Model, SavePath, Source
 from saveproof.conformance.processes.wire import ProtocolError
+from saveproof.strategies.capabilities import Capabilities
 from saveproof.strategies.case import AnyEvent, Case
 from saveproof.strategies.data import Rows
 
@@ -84,13 +85,17 @@ class DescribedPath(msgspec.Struct, frozen=True):
 
 
 class SubjectDescription(msgspec.Struct, frozen=True):
-    """The description of a subject: versions by package, save paths, and files by module."""
+    """The description of a subject: versions by package, save paths, and files by module.
+
+    `capabilities` is None where the subject does not say what it has.
+    """
 
     protocol: int = 0
     name: str = ""
     environment: dict[str, str] = {}
     paths: tuple[DescribedPath, ...] = ()
     files: dict[str, str] = {}
+    capabilities: Capabilities | None = None
 
 
 def pairs(snapshot: Snapshot) -> Pairs:
