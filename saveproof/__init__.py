@@ -7,16 +7,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for type checkers; at run time `__getattr__` imports the names
-    from saveproof.conformance.api import NotRun, check
+    from saveproof.conformance.api import NotRun, check, items
+    from saveproof.conformance.families.simple import DENSE_CHAIN, simple_subject
     from saveproof.conformance.model_state.contract import Contract, Facet, Promise, promises
     from saveproof.conformance.model_state.snapshot import Snapshot
     from saveproof.conformance.model_state.subject import Exchanged, SavePath, Subject, Unsupported
     from saveproof.reports.store import Run
+    from saveproof.strategies.capabilities import Capabilities
+    from saveproof.strategies.case import Case
 
 __version__: str
 
 _MODULES = {
-    "saveproof.conformance.api": ("NotRun", "check"),
+    "saveproof.conformance.api": ("NotRun", "check", "items"),
+    "saveproof.conformance.families.simple": ("DENSE_CHAIN", "simple_subject"),
     "saveproof.conformance.model_state.contract": ("Contract", "Facet", "Promise", "promises"),
     "saveproof.conformance.model_state.snapshot": ("Snapshot",),
     "saveproof.conformance.model_state.subject": (
@@ -26,9 +30,14 @@ _MODULES = {
         "Unsupported",
     ),
     "saveproof.reports.store": ("Run",),
+    "saveproof.strategies.capabilities": ("Capabilities",),
+    "saveproof.strategies.case": ("Case",),
 }
 
 __all__ = [
+    "DENSE_CHAIN",
+    "Capabilities",
+    "Case",
     "Contract",
     "Exchanged",
     "Facet",
@@ -40,7 +49,9 @@ __all__ = [
     "Subject",
     "Unsupported",
     "check",
+    "items",
     "promises",
+    "simple_subject",
 ]
 
 

@@ -57,6 +57,10 @@ class Capabilities(CaseRecord, frozen=True):
         """Whether some layer lacks an argument, an activation or a dtype."""
         return bool(self.arguments) or (self.activations, self.dtypes) != (None, None)
 
+    def but(self, **changes: object) -> "Capabilities":
+        """Return the capabilities with other values of some fields."""
+        return msgspec.structs.replace(self, **changes)
+
     def takes(self, owner: str, argument: str) -> bool:
         """Return whether a class or event may have the optional argument."""
         return argument in self.arguments.get(owner, (argument,))

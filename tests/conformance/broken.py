@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from examples.linear_subject import Linear, Model
+from examples.linear_class import Linear, Model
 from saveproof.conformance.checks import facets
 from saveproof.conformance.execution import adapter
 from saveproof.conformance.model_state.contract import Facet

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
-from examples.linear_subject import Linear, Model, Npz
+from examples.linear_class import Linear, Model, Npz
 from saveproof.strategies.case import Case
 
 

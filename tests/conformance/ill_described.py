@@ -1,6 +1,6 @@
 """Linear subjects that do not say what they are, for tests of what is refused before a run."""
 
-from examples.linear_subject import Linear, Npz
+from examples.linear_class import Linear, Npz
 from saveproof.conformance.model_state.contract import Contract
 
 

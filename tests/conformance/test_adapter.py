@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from examples.linear_subject import Linear
+from examples.linear_class import Linear
 from saveproof.conformance.campaigns.applicability import Applicability, as_errors
 from saveproof.conformance.campaigns.plan import Batch
 from saveproof.conformance.campaigns.worker import Report
@@ -67,7 +67,7 @@ def test_outputs_and_losses_that_are_always_the_same_are_never_a_pass(run):
 
 def test_a_check_that_judged_nothing_has_shown_nothing(run):
     """What the linear subject doesn't tell of can't be seen: that is no pass of its check."""
-    results = run("examples.linear_subject:Linear")
+    results = run("examples.linear_class:Linear")
 
     assert results["rng_state_survives"].verdict in SHOWN_NOTHING
     assert results["non_trainable_state_survives"].verdict in SHOWN_NOTHING

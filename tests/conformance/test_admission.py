@@ -8,7 +8,7 @@ from saveproof.conformance.interchange.selection import interchange_job
 from saveproof.conformance.runs.options import InterchangeOptions, SuiteOptions, validated
 from saveproof.conformance.runs.selection import suite_job
 
-LINEAR = "examples.linear_subject:Linear"
+LINEAR = "examples.linear_class:Linear"
 
 
 def started(**given):

@@ -7,7 +7,7 @@ import pytest
 
 import saveproof
 
-LINEAR = "examples.linear_subject:Linear"
+LINEAR = "examples.linear_class:Linear"
 
 
 def test_every_public_name_is_there():

@@ -25,7 +25,7 @@ EVERY_CHECK = [check.name for check in ALL_CHECKS]
 
 
 def test_faultless_subject_has_no_finding(run):
-    results = run("examples.linear_subject:Linear")
+    results = run("examples.linear_class:Linear")
 
     assert not [finding for result in results.values() for finding in result.findings]
     assert results["optimizer_slots_survive"].verdict is Verdict.PASS
@@ -161,7 +161,7 @@ def test_what_no_check_asks_for_is_not_paid_for():
     examiner = Noting()
     outputs = tuple(check for check in ALL_CHECKS if check.name == "outputs_survive")
     plan = Plan(
-        *("examples.linear_subject:Linear", "npz", "sequential", LINEAR_CASES, outputs), examples=12
+        *("examples.linear_class:Linear", "npz", "sequential", LINEAR_CASES, outputs), examples=12
     )
     (result,) = Campaign(plan, examiner, lambda _: None).run()
 

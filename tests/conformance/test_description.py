@@ -8,7 +8,7 @@ import pytest
 from hypothesis import find
 from typer.testing import CliRunner
 
-from examples import linear_subject
+from examples import linear_class
 from saveproof.conformance.cli import app
 from saveproof.conformance.families import description
 from saveproof.conformance.families.description import answer, described, from_json
@@ -25,11 +25,11 @@ ENDING = {
     "exiting": "raise SystemExit(0)",
     "aborting": "import os; os.abort()",
     "environment": (
-        "import os\nfrom examples.linear_subject import Linear\n"
+        "import os\nfrom examples.linear_class import Linear\n"
         "class Subject(Linear):\n    def environment(self): os._exit(0)"
     ),
     "paths": (
-        "import os\nfrom examples.linear_subject import Linear\n"
+        "import os\nfrom examples.linear_class import Linear\n"
         "class Subject(Linear):\n    def paths(self): os._exit(0)"
     ),
 }
@@ -76,7 +76,7 @@ def test_a_description_has_the_files_that_are_imported(name):
 
 def test_files_are_those_of_the_subject_s_process(tmp_path, monkeypatch):
     """The current folder hides nothing that is installed; this process may look there first."""
-    hiding = tmp_path / "examples/linear_subject.py"
+    hiding = tmp_path / "examples/linear_class.py"
     hiding.parent.mkdir()
     hiding.write_text("")
     monkeypatch.chdir(tmp_path)
@@ -85,7 +85,7 @@ def test_files_are_those_of_the_subject_s_process(tmp_path, monkeypatch):
     answer.cache_clear()
     told = from_json(LINEAR, answer(LINEAR)).files()
 
-    assert told == {"examples.linear_subject": linear_subject.__file__}
+    assert told == {"examples.linear_class": linear_class.__file__}
 
 
 def test_a_server_tells_files_of_its_own_environment():
@@ -150,7 +150,7 @@ def test_what_there_is_not_is_told_as_before():
 
 DIES = """
 import os
-from examples.linear_subject import Linear
+from examples.linear_class import Linear
 
 
 class Subject(Linear):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import find
 
-from examples.linear_subject import Linear, Model, Npz
+from examples.linear_class import Linear, Model, Npz
 from saveproof.conformance.campaigns.dispatch import reports
 from saveproof.conformance.campaigns.worker import EXAMINE, Report, Request
 from saveproof.conformance.checks import ALL_CHECKS

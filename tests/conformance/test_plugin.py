@@ -8,7 +8,7 @@ from saveproof.conformance.runs import plugin
 from saveproof.conformance.runs.options import SuiteOptions, options
 from tests.test_documents import Parser
 
-LINEAR = ("examples.linear_subject:Linear", "--kind", "sequential", "--check", "weights_survive")
+LINEAR = ("examples.linear_class:Linear", "--kind", "sequential", "--check", "weights_survive")
 RUN = ("-m", "saveproof", "run", *LINEAR, "--examples", "1")
 
 

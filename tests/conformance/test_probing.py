@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from examples.linear_subject import Linear, Npz
+from examples.linear_class import Linear, Npz
 from saveproof.conformance.checks import judge
 from saveproof.conformance.execution.links import outward
 from saveproof.conformance.execution.runner import Question, record

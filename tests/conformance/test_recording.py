@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from examples.linear_subject import Linear, Npz
+from examples.linear_class import Linear, Npz
 from saveproof.conformance.checks import judge
 from saveproof.conformance.execution.runner import Question, record
 from saveproof.conformance.model_state.contract import Facet

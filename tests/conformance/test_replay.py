@@ -22,7 +22,7 @@ def case(tmp_path):
 @pytest.mark.parametrize(
     ("subject", "code"),
     [
-        ("examples.linear_subject:Linear", 0),
+        ("examples.linear_class:Linear", 0),
         (f"{FAULTY}:LosesMomentum", 1),
         (f"{FAULTY}:DiesOnLoad", 1),
         (f"{FAULTY}:CannotBeLookedAt", 2),

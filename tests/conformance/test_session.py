@@ -98,7 +98,7 @@ def test_campaigns_that_share_their_cases_stay_on_one_worker(tmp_path):
 def test_a_line_says_what_each_campaign_came_to(tmp_path):
     done = suite("-n", "0", "--saveproof-out", str(tmp_path), folder=tmp_path)
 
-    assert "[1/1] examples.linear_subject:Linear npz sequential: 1 pass\n" in done.stderr
+    assert "[1/1] examples.linear_class:Linear npz sequential: 1 pass\n" in done.stderr
 
 
 def test_a_path_of_any_name_is_run_on_a_worker(tmp_path):
@@ -148,7 +148,7 @@ def suite(*options, folder, room=resource.RLIM_INFINITY):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
 
-    asked = ["subject=examples.linear_subject:Linear", "kind=sequential", "examples=1"]
+    asked = ["subject=examples.linear_class:Linear", "kind=sequential", "examples=1"]
     command = ["-m", "pytest", "--pyargs", "saveproof.conformance.runs.suite"]
     command += [f"--saveproof-{one}" for one in asked]
     return subprocess.run(

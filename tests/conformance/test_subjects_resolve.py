@@ -38,7 +38,7 @@ def test_keras_without_a_backend_takes_the_first_that_is_installed(installed, ba
 
 
 def test_a_class_is_a_subject():
-    assert resolve("examples.linear_subject:Linear").name == "linear"
+    assert resolve("examples.linear_class:Linear").name == "linear"
 
 
 def test_a_module_that_speaks_the_keras_api_is_a_subject(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from examples.linear_subject import Linear, Model, Npz
+from examples.linear_class import Linear, Model, Npz
 from saveproof.conformance.model_state.contract import Contract, Promise
 from saveproof.conformance.model_state.subject import Logs
 from saveproof.strategies.case import AnyEvent, Case
