@@ -1,6 +1,6 @@
-"""An example of a subject: linear regression with momentum, saved as `.npz`.
+"""An example of a subject as a class: linear regression with momentum, saved as `.npz`.
 
-saveproof run examples.linear_class:Linear --kind sequential
+saveproof run examples.linear_class:Linear
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,8 @@ import numpy as np
 from saveproof.conformance.model_state.contract import Contract, Facet, Promise, promises
 from saveproof.conformance.model_state.snapshot import Snapshot
 from saveproof.conformance.model_state.subject import Logs, Unsupported
-from saveproof.strategies.case import AnyEvent, Case, TrainOnBatch
+from saveproof.strategies.capabilities import Capabilities
+from saveproof.strategies.case import AnyEvent, Case, Kind, TrainOnBatch
 from saveproof.strategies.data import Rows
 
 
@@ -54,6 +55,18 @@ class Linear:
 
     name = "linear"
     path = Npz()
+    capabilities = Capabilities(
+        kinds=(Kind.SEQUENTIAL,),
+        layers=("Dense",),
+        arguments={"Dense": (), "SGD": (), "train_on_batch": ()},
+        optimizers=("SGD",),
+        schedules=(),
+        losses=("mse",),
+        metrics=(),
+        events=("train_on_batch",),
+        axes=(1,),
+        max_layers=1,
+    )
 
     def environment(self) -> Mapping[str, str]:
         """Return NumPy's version."""

@@ -2,11 +2,12 @@
 
 import gc
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -14,7 +15,13 @@ from saveproof.conformance import campaigns, checks, execution, model_state, pro
 from saveproof.conformance.campaigns.process_failures import CARRIER, other_process_failure
 from saveproof.conformance.checks import Check, Judgement, judge
 from saveproof.conformance.execution import integrity
-from saveproof.conformance.execution.runner import Question, path_of, record, resume
+from saveproof.conformance.execution.runner import (
+    LoadElsewhere,
+    Question,
+    path_of,
+    record,
+    resume,
+)
 from saveproof.conformance.execution.stages import Stages, SubjectRaised, raised_at
 from saveproof.conformance.families import subjects
 from saveproof.conformance.model_state.subject import SavePath, Subject, Unsupported
@@ -73,18 +80,24 @@ def examine(message: bytes) -> bytes:
     """Run and judge one case; both sides are messages of `saveproof.conformance.processes.wire`."""
     request = wire.decode(message, Request)
     try:
-        answer = wire.encode(_examined(request))
+        ended: dict[str, NoAnswer] = {}
+        reload = partial(_reloaded, request, ended)
+        answer = wire.encode(examined(_subject(request.subject), request, reload, ended))
         integrity.check()
         return answer
     finally:
         _freeze_loaded_objects()
 
 
-def _examined(request: Request) -> Reports:
-    subject, questions = _subject(request.subject), request.questions
+def examined(
+    subject: Subject,
+    request: Request,
+    reload: LoadElsewhere | None = None,
+    ended: Mapping[str, NoAnswer] = MappingProxyType({}),
+) -> Reports:
+    """Run and judge the case; `ended` has an error of `reload` by the name of a save path."""
+    questions = request.questions
     with tempfile.TemporaryDirectory(prefix="saveproof-") as folder:
-        ended: dict[str, NoAnswer] = {}
-        reload = partial(_reloaded, request, ended)
         try:
             if not questions:
                 return _built_and_trained(subject, request.case, Path(folder))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from saveproof.conformance.campaigns.campaign import Campaign, run_together
+from saveproof.conformance.campaigns.plan import Examiner
 from saveproof.conformance.campaigns.process_failures import CARRIER
 from saveproof.conformance.campaigns.progress import Progress
 from saveproof.conformance.processes.isolation import Child
@@ -17,10 +18,14 @@ from saveproof.reports.records import Result
 
 @dataclass
 class LocalCampaigns:
-    """The campaigns of a job that one process runs; `tell` prints a line of progress."""
+    """The campaigns of a job that one process runs; `tell` prints a line of progress.
+
+    With `here`, cases are examined by that instead of a child process.
+    """
 
     job: Job
     tell: Callable[[str], None]
+    here: Examiner | None = None
     _chosen: frozenset[str] = frozenset()
     _results: dict[CampaignSpec, tuple[Result, ...]] = field(default_factory=dict)
     _child: tuple[tuple[str, str], Child] | None = None
@@ -47,8 +52,8 @@ class LocalCampaigns:
         self._child = None
 
     def _run(self, of: CampaignSet, specs: Sequence[CampaignSpec]) -> None:
-        child = self._child_of(of)
-        running = [Campaign(plan, child, self._keep) for plan in plans(specs)]
+        examiner = self.here or self._child_of(of)
+        running = [Campaign(plan, examiner, self._keep) for plan in plans(specs)]
         total = None if specs[0].seconds else specs[0].examples
         try:
             run_together(running, Progress(_described(specs), total, self.tell))

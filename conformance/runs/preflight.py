@@ -61,15 +61,21 @@ def admitted(names: Sequence[str]) -> list[SubjectInfo]:
         SameName: a subject is given twice, or two of its save paths have the same name.
     """
     _refuse_twice("the subjects", names)
-    infos = [info(described(name)) for name in names]
-    for one in infos:
-        _refuse_missing(one)
-        if not one.paths:
-            raise UnusableSubject(
-                f"subject {one.name!r}: expected at least one save path, found none"
-            )
-        _refuse_twice(f"the save paths of subject {one.name!r}", [p.name for p in one.paths])
-    return infos
+    return [admissible(described(name)) for name in names]
+
+
+def admissible(subject: Described) -> SubjectInfo:
+    """Return the header's record of one subject, with all its save paths.
+
+    Raises:
+        UnusableSubject, NotInstalled, SameName: as above.
+    """
+    one = info(subject)
+    _refuse_missing(one)
+    if not one.paths:
+        raise UnusableSubject(f"subject {one.name!r}: expected at least one save path, found none")
+    _refuse_twice(f"the save paths of subject {one.name!r}", [p.name for p in one.paths])
+    return one
 
 
 def info(subject: Described) -> SubjectInfo:

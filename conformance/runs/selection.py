@@ -1,6 +1,6 @@
 """The job of `saveproof run`: the campaigns that the options select."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -12,7 +12,13 @@ from saveproof.conformance.model_state.contract import Contract, Facet
 from saveproof.conformance.processes.foreign.protocol import DescribedPath
 from saveproof.conformance.runs.job import CampaignSet, CampaignSpec, Job, job
 from saveproof.conformance.runs.options import SuiteOptions
-from saveproof.conformance.runs.preflight import Unknown, admitted, refuse_out, refuse_unknown
+from saveproof.conformance.runs.preflight import (
+    Unknown,
+    admissible,
+    admitted,
+    refuse_out,
+    refuse_unknown,
+)
 from saveproof.reports.records import SubjectInfo
 from saveproof.strategies.case import Kind
 
@@ -24,12 +30,32 @@ def suite_job(options: SuiteOptions, command: str) -> Job:
         Unknown, NotAFolder: a name is not known, or the output folder can't be used.
         NotInstalled, SameName, UnusableSubject: see `preflight.admitted`.
     """
+    _refuse(options)
+    infos = admitted(options.subject)
+    return _job(options, command, infos, [described(name) for name in options.subject])
+
+
+def job_of(subject: Described, options: SuiteOptions, command: str) -> Job:
+    """Return the same for a subject that has no name to import it by.
+
+    Raises:
+        Unknown, NotAFolder, UnusableSubject: as above.
+    """
+    _refuse(options)
+    return _job(options, command, [admissible(subject)], [subject])
+
+
+def _refuse(options: SuiteOptions) -> None:
     refuse_unknown("check", options.check, {check.name for check in ALL_CHECKS})
     refuse_unknown("kind", options.kind, set(map(str, Kind)))
     refuse_out(options.out)
-    infos = admitted(options.subject)
+
+
+def _job(
+    options: SuiteOptions, command: str, infos: Sequence[SubjectInfo], subjects: Sequence[Described]
+) -> Job:
     refuse_unknown("save path", options.path, {p.name for s in infos for p in s.paths})
-    sets = [each for name in options.subject for each in _sets(described(name), options)]
+    sets = [each for subject in subjects for each in _sets(subject, options)]
     if not sets:
         raise Unknown(
             "the options select no check on any save path for a kind of model that a subject has"
