@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from saveproof.conformance.processes.isolation import importable
-from saveproof.conformance.runs.exit_codes import FINDINGS, NOTHING_UNEXPECTED
 from saveproof.conformance.runs.options import DEFAULTS
+from saveproof.reports.exit_codes import FINDINGS, NOTHING_UNEXPECTED
 from saveproof.reports.store import Run, read
 
 

@@ -11,8 +11,8 @@ import typer
 from msgspec.structs import replace
 
 from saveproof.conformance.runs import options as declared
-from saveproof.conformance.runs.exit_codes import FINDINGS, NOT_FINISHED
 from saveproof.conformance.runs.options import InterchangeOptions, Limits, SuiteOptions
+from saveproof.reports.exit_codes import FINDINGS, NOT_FINISHED
 
 SHORT = {"workers": "-n"}
 """Options that have another name on the command line."""
@@ -27,13 +27,13 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-OUT = declared.DEFAULTS.out
+OUT = declared.DEFAULTS.folder
 
 Subjects = Annotated[list[str], typer.Argument(metavar="SUBJECT...")]
 Paths = Annotated[list[str] | None, typer.Option("--path", help="Test only this save path.")]
 In = Annotated[
     list[Path] | None,
-    typer.Option("--run", metavar="RUN", help=f"Run to search; default: {OUT}."),
+    typer.Option("--run", metavar="RUN", help=f"Run to search; default: the newest {OUT} here."),
 ]
 Command = Callable[..., None]
 
@@ -60,7 +60,7 @@ def takes(record: type[msgspec.Struct]) -> Callable[[Command], Command]:
 def _parameter(option: declared.Option) -> inspect.Parameter:
     """Return the option as a parameter that Typer understands."""
     kind: Any = list[option.type] if option.many else option.type  # type: ignore[name-defined]
-    shown: Any = typer.Option(SHORT.get(option.name, f"--{option.name}"), help=option.help)
+    shown: Any = typer.Option(SHORT.get(option.name, f"--{option.flag}"), help=option.help)
     if option.name == "subject":
         shown = typer.Argument(metavar="SUBJECT", help=option.help)
     return inspect.Parameter(
@@ -128,10 +128,11 @@ def replay(
 ) -> None:
     """Run one case again, with every check."""
     from saveproof.conformance import replay as replaying
+    from saveproof.reports.folders import newest
     from saveproof.reports.records import Verdict
 
     outcome = _or_error(
-        lambda: replaying.replay_reference(case, run or [OUT], subject, path or (), options)
+        lambda: replaying.replay_reference(case, run or [newest(OUT)], subject, path or (), options)
     )
     _echo(outcome.text)
     if Verdict.HARNESS_ERROR in outcome.verdicts:
@@ -153,11 +154,14 @@ def repro(
     """Print a stand-alone script that reproduces a finding."""
     from saveproof.conformance import repro as reproduction
     from saveproof.conformance.replay import At
+    from saveproof.reports.folders import newest
 
     if format not in reproduction.FORMATS:
         raise typer.BadParameter(f"expected one of {reproduction.FORMATS}, found {format!r}")
     at = At(subject, path, check)
-    typer.echo(_or_error(lambda: reproduction.confirmed(case, run or [OUT], at, format=format)))
+    typer.echo(
+        _or_error(lambda: reproduction.confirmed(case, run or [newest(OUT)], at, format=format))
+    )
 
 
 @app.command()

@@ -10,7 +10,8 @@ from saveproof.conformance.campaigns.campaign import Campaign, run_together
 from saveproof.conformance.campaigns.process_failures import CARRIER
 from saveproof.conformance.campaigns.progress import Progress
 from saveproof.conformance.processes.isolation import Child
-from saveproof.conformance.runs.job import CampaignSet, CampaignSpec, Job, plans
+from saveproof.conformance.runs.job import Job
+from saveproof.conformance.runs.work import CampaignSet, CampaignSpec, plans
 from saveproof.reports import store
 from saveproof.reports.records import Result
 

@@ -1,14 +1,16 @@
 """The options of a run: type, bounds, default and help of each."""
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta
 
 from saveproof.conformance.processes.memory import MEMORY
+from saveproof.reports.records import FailOn
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -24,7 +26,51 @@ Workers = Annotated[
         description="Number of worker processes, or auto; 0 runs everything in one process.",
     ),
 ]
-Out = Annotated[Path, Meta(description="Folder for the run and its report.")]
+Out = Annotated[
+    Path | None,
+    Meta(
+        description="Folder for the run and its report; default: saveproof-report (exchanges: "
+        "saveproof-interchange), or a numbered one beside it if it has a run."
+    ),
+]
+Force = Annotated[bool, Meta(description="Replace the run that the folder has.")]
+FailOnAny = Annotated[
+    tuple[FailOn, ...],
+    Meta(
+        title=f"one of {', '.join(FailOn)}",
+        description="End with exit code 1 also on: gap (state that an exact resume needs did not "
+        "come back), known (a known issue showed), unstable (equal runs gave different results), "
+        "not-shown (promised, but no example could be judged). fail is always on: a broken "
+        "promise, a crash, a timeout, or the memory limit.",
+    ),
+]
+Required = Annotated[
+    Names,
+    Meta(
+        description="Check that must be judged and pass for every kind of model, else exit code "
+        "1: CHECK, CHECK:PATH or CHECK:PATH@SUBJECT.",
+    ),
+]
+Duration = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?=.*[1-9])(\d+|(\d+h)?(\d+m)?(\d+s)?)$",
+        title="a time above 0 such as 90, 10m or 1h30m",
+        description="Time limit of the whole run, in seconds or as 10m or 1h30m: each save path "
+        "and kind of model gets its first cases, and the rest in turns until the time is up.",
+    ),
+]
+PartOf = Annotated[
+    str,
+    Meta(
+        pattern=r"^[1-9]\d*/[1-9]\d*$",
+        title="a number of a number, such as 2/5",
+        description="Run only this part of the run, such as 2/5; saveproof merge joins the parts.",
+    ),
+]
+
+
+UNITS = {"h": 3600, "m": 60, "s": 1, "": 1}
 
 
 class InvalidOption(ValueError):
@@ -58,7 +104,14 @@ class RunOptions(Limits, frozen=True, kw_only=True):
     ] = 30
     seed: Annotated[int, Meta(description="Seed of the generated cases.")] = 0
     workers: Workers = "auto"
-    out: Out = Path("saveproof-report")
+    folder: ClassVar[Path] = Path("saveproof-report")
+    """The folder of a run without `out`; a numbered one beside it if it has a run."""
+    out: Out = None
+    fail_on: FailOnAny = ()
+    require: Required = ()
+    max_time: Duration | None = None
+    shard: PartOf | None = None
+    force: Force = False
 
 
 class SuiteOptions(RunOptions, frozen=True, kw_only=True):
@@ -92,7 +145,7 @@ class InterchangeOptions(RunOptions, frozen=True, kw_only=True):
         NotNegative, Meta(description="Time limit in seconds for shrinking the cases of findings.")
     ] = 60.0
     workers: Workers = "0"
-    out: Out = Path("saveproof-interchange")
+    folder: ClassVar[Path] = Path("saveproof-interchange")
 
 
 class Option(NamedTuple):
@@ -104,6 +157,16 @@ class Option(NamedTuple):
     required: bool
     default: Any
     help: str
+
+    @property
+    def flag(self) -> str:
+        """The option's name on the command line and in `pyproject.toml`."""
+        return flag(self.name)
+
+
+def flag(name: str) -> str:
+    """Return the name that a field's option has for users."""
+    return name.replace("_", "-")
 
 
 def options(record: type[msgspec.Struct]) -> Iterator[Option]:
@@ -127,10 +190,16 @@ def validated(record: type[R], given: Mapping[str, Any]) -> R:
         except msgspec.ValidationError as error:
             titles = [meta.title for meta in _metas(field.type) if meta.title]
             raise InvalidOption(
-                f"{field.name}: expected {titles[0] if titles else error}, "
-                f"found {given[field.name]}"
+                f"{flag(field.name)}: expected {titles[0] if titles else error}, "
+                f"found {given.get(field.name, 'nothing')}"
             ) from error
     return msgspec.convert(given, record)
+
+
+def seconds(duration: str) -> float:
+    """Return the seconds of a valid duration."""
+    parts = re.findall(r"(\d+)([hms]?)", duration)
+    return float(sum(int(number) * UNITS[unit] for number, unit in parts))
 
 
 def _metas(annotation: Any) -> Iterator[Meta]:

@@ -10,9 +10,10 @@ from saveproof.conformance.checks import ALL_CHECKS, checks_for
 from saveproof.conformance.families.description import Described, described
 from saveproof.conformance.model_state.contract import Contract, Facet
 from saveproof.conformance.processes.foreign.protocol import DescribedPath
-from saveproof.conformance.runs.job import CampaignSet, CampaignSpec, Job, job
+from saveproof.conformance.runs.job import Job, job
 from saveproof.conformance.runs.options import SuiteOptions
-from saveproof.conformance.runs.preflight import Unknown, admitted, refuse_out, refuse_unknown
+from saveproof.conformance.runs.preflight import Unknown, admitted, refuse_unknown, run_folder
+from saveproof.conformance.runs.work import CampaignSet, CampaignSpec
 from saveproof.reports.records import SubjectInfo
 from saveproof.strategies.case import Kind
 
@@ -21,19 +22,22 @@ def suite_job(options: SuiteOptions, command: str) -> Job:
     """Return the job that the options select; `command` is the command line for the header.
 
     Raises:
-        Unknown, NotAFolder: a name is not known, or the output folder can't be used.
+        Unknown: a name is not known.
+        HasRun, NotAFolder: see `preflight.run_folder`.
+        NoSuchPart: see `parts.part`.
         NotInstalled, SameName, UnusableSubject: see `preflight.admitted`.
     """
     refuse_unknown("check", options.check, {check.name for check in ALL_CHECKS})
     refuse_unknown("kind", options.kind, set(map(str, Kind)))
-    refuse_out(options.out)
+    out = run_folder(options)
     infos = admitted(options.subject)
     refuse_unknown("save path", options.path, {p.name for s in infos for p in s.paths})
     sets = [each for name in options.subject for each in _sets(described(name), options)]
     if not sets:
         raise Unknown("the options select no check on any save path")
     wanted = (_wanted_info(info, options) for info in infos)
-    return job(options, command, wanted, ALL_CHECKS, sets)
+    checks = [one for one in ALL_CHECKS if not options.check or one.name in options.check]
+    return job(options, out, command, wanted, checks, sets)
 
 
 def _sets(subject: Described, options: SuiteOptions) -> Iterator[CampaignSet]:

@@ -26,7 +26,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _job(config: pytest.Config) -> Job:
     names = (option.name for option in options(SuiteOptions) if option.name != XDIST)
-    chosen = {name: config.getoption(f"saveproof_{name}") for name in names}
+    given = {name: config.getoption(f"saveproof_{name}") for name in names}
+    chosen = {name: value for name, value in given.items() if value is not None}
     try:
         asked = validated(SuiteOptions, chosen)
         return suite_job(asked, shlex.join(["pytest", *sys.argv[1:]]))
