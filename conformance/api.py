@@ -30,6 +30,8 @@ def check(
 ) -> Run:
     """Run the suite on a subject in a new process, as `saveproof run` does.
 
+    It takes nothing from `pyproject.toml`.
+
     A test asserts that the run found nothing unexpected:
 
         run = saveproof.check("my_package.my_module:MySubject", examples=10)
@@ -43,7 +45,7 @@ def check(
         examples: number of cases for each save path and kind of model.
         seed: seed of the generated cases.
         workers: number of worker processes.
-        out: folder for the run and its report; None discards them.
+        out: folder for the run and its report, in place of an earlier run; None discards them.
 
     Raises:
         NotRun: the run was refused or did not finish; the message says why.
@@ -52,10 +54,10 @@ def check(
     options = [f"{name}={value}" for name, values in chosen.items() for value in values]
     with tempfile.TemporaryDirectory(prefix="saveproof-") as folder:
         target = out or Path(folder) / "run"
-        numbers = [f"--examples={examples}", f"--seed={seed}", f"--out={target}"]
+        numbers = [f"--examples={examples}", f"--seed={seed}", f"--out={target}", "--force"]
         done = subprocess.run(
             [
-                *(sys.executable, "-P", "-m", "saveproof", "run"),
+                *(sys.executable, "-P", "-m", "saveproof", "--isolated", "run"),
                 *(subject, *options, *numbers, "-n", str(workers)),
             ],
             env=os.environ | {"PYTHONPATH": importable()},

@@ -27,6 +27,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+HERE = Path()
+
 OUT = declared.DEFAULTS.folder
 
 Subjects = Annotated[list[str], typer.Argument(metavar="SUBJECT...")]
@@ -39,22 +41,45 @@ Command = Callable[..., None]
 
 
 def takes(record: type[msgspec.Struct]) -> Callable[[Command], Command]:
-    """Add the record's fields to a command's options; it receives the record as `options`."""
+    """Add the record's fields to a command's options; it receives the record as `options`.
+
+    An option that is not given has the value of `[tool.saveproof]`, or else its default.
+    """
 
     def decorate(command: Command) -> Command:
         own = inspect.signature(command, eval_str=True).parameters.values()
         named = {option.name: option for option in declared.options(record)}
 
         @functools.wraps(command)
-        def parsed(**given: Any) -> None:
+        def parsed(ctx: typer.Context, **given: Any) -> None:
             chosen = {name: given.pop(name) for name in named}
-            command(**given, options=_or_error(lambda: declared.validated(record, chosen)))
+            chosen = {name: value for name, value in chosen.items() if _is_given(ctx, name)}
+            command(**given, options=_or_error(lambda: _options_of(record, ctx, chosen)))
 
-        parameters = [*(p for p in own if p.name != "options"), *map(_parameter, named.values())]
+        context = inspect.Parameter(
+            "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+        )
+        others = [parameter for parameter in own if parameter.name != "options"]
+        parameters = [context, *others, *map(_parameter, named.values())]
         parsed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         return parsed
 
     return decorate
+
+
+def _is_given(ctx: typer.Context, name: str) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
+def _options_of(
+    record: type[msgspec.Struct], ctx: typer.Context, given: dict[str, Any]
+) -> msgspec.Struct:
+    """Return the options of the command line and, unless isolated, of `pyproject.toml`."""
+    from saveproof.conformance.runs.configuration import configured
+
+    isolated = ctx.find_root().params.get("isolated")
+    return declared.validated(record, {**({} if isolated else configured(record, HERE)), **given})
 
 
 def _parameter(option: declared.Option) -> inspect.Parameter:
@@ -62,11 +87,11 @@ def _parameter(option: declared.Option) -> inspect.Parameter:
     kind: Any = list[option.type] if option.many else option.type  # type: ignore[name-defined]
     shown: Any = typer.Option(SHORT.get(option.name, f"--{option.flag}"), help=option.help)
     if option.name == "subject":
-        shown = typer.Argument(metavar="SUBJECT", help=option.help)
+        shown = typer.Argument(metavar="SUBJECT", help=option.help, show_default=False)
     return inspect.Parameter(
         option.name,
         inspect.Parameter.KEYWORD_ONLY,
-        default=... if option.required else option.default,
+        default=option.default,
         annotation=Annotated[kind, shown],
     )
 
@@ -87,6 +112,9 @@ def _options(
         bool | None,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = None,
+    isolated: Annotated[
+        bool, typer.Option("--isolated", help="Ignore [tool.saveproof] in pyproject.toml.")
+    ] = False,
 ) -> None:
     """Accept the options of `saveproof` itself."""
 
@@ -225,6 +253,24 @@ def report(
     if renderer is None:
         raise typer.BadParameter(f"expected one of {sorted(RENDERERS)}, found {format!r}")
     typer.echo(_or_error(lambda: renderer(matrix(merge([read(run) for run in runs])))))
+
+
+@app.command()
+def merge(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Folder or event file of a run.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the merged run and its report.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the run that the folder has.")
+    ] = False,
+) -> None:
+    """Merge the shards of a run, or several runs, into one run with its report."""
+    from saveproof.conformance.runs import merging
+
+    run = _or_error(lambda: merging.merged(runs, out, force=force))
+    typer.echo(run.text, nl=False)
+    raise typer.Exit(run.exit_code)
 
 
 @app.command()

@@ -59,7 +59,7 @@ def gate(run: Run) -> Gate:
     policy = run.header.policy
     counted = Counter(v for one in run.results for v in _verdicts(one) & failing(policy))
     unmet = tuple(_unmet(run, policy.require))
-    missing = tuple(_missing(run.header.shard))
+    missing = tuple(_missing(run.header.shard)) if not run.complete else ()
     errors = any(Verdict.HARNESS_ERROR in _verdicts(one) for one in run.results)
     code = FINDINGS if counted or unmet else NOTHING_UNEXPECTED
     return Gate(NOT_FINISHED if errors or not run.complete else code, counted, missing, unmet)
@@ -81,8 +81,8 @@ def _verdicts(result: Result) -> frozenset[Verdict]:
 
 
 def _missing(shard: Shard | None) -> Iterator[str]:
-    """Yield the missing parts of a run that was merged of some."""
-    if shard is not None and len(shard.numbers) != 1:
+    """Yield the missing parts of a merged run; a part by itself may be complete."""
+    if shard is not None:
         yield from (f"shard {number} of {shard.of} is missing" for number in shard.missing)
 
 

@@ -14,7 +14,7 @@ from saveproof.reports.records import FailOn
 
 R = TypeVar("R", bound=msgspec.Struct)
 
-Names = tuple[str, ...]
+Names = Annotated[tuple[str, ...], Meta(title="a list of names")]
 AtLeastOne = Annotated[int, Meta(ge=1, title="a number above 0")]
 AboveZero = Annotated[float, Meta(gt=0, le=sys.float_info.max, title="a number above 0")]
 NotNegative = Annotated[float, Meta(ge=0, le=sys.float_info.max, title="a number of 0 or above")]
@@ -29,11 +29,14 @@ Workers = Annotated[
 Out = Annotated[
     Path | None,
     Meta(
+        title="the name of a folder",
         description="Folder for the run and its report; default: saveproof-report (exchanges: "
-        "saveproof-interchange), or a numbered one beside it if it has a run."
+        "saveproof-interchange), or a numbered one beside it if it has a run.",
     ),
 ]
-Force = Annotated[bool, Meta(description="Replace the run that the folder has.")]
+Force = Annotated[
+    bool, Meta(title="true or false", description="Replace the run that the folder has.")
+]
 FailOnAny = Annotated[
     tuple[FailOn, ...],
     Meta(
@@ -102,7 +105,9 @@ class RunOptions(Limits, frozen=True, kw_only=True):
         AtLeastOne,
         Meta(description="Number of cases for each save path (or format) and kind of model."),
     ] = 30
-    seed: Annotated[int, Meta(description="Seed of the generated cases.")] = 0
+    seed: Annotated[
+        int, Meta(title="a whole number", description="Seed of the generated cases.")
+    ] = 0
     workers: Workers = "auto"
     folder: ClassVar[Path] = Path("saveproof-report")
     """The folder of a run without `out`; a numbered one beside it if it has a run."""
@@ -182,18 +187,35 @@ def validated(record: type[R], given: Mapping[str, Any]) -> R:
     """Return the record with the given values.
 
     Raises:
+        InvalidOption: a value is out of its bounds or missing; the message says what was expected.
+    """
+    refuse_invalid(record, given)
+    for field in msgspec.structs.fields(record):
+        if field.required and not given.get(field.name):
+            raise InvalidOption(
+                f"{flag(field.name)}: expected at least one; name it on the command line, or in "
+                "[tool.saveproof] of pyproject.toml"
+            )
+    return msgspec.convert(given, record)
+
+
+def refuse_invalid(record: type[msgspec.Struct], given: Mapping[str, Any]) -> None:
+    """Refuse values that the record's fields do not take.
+
+    Raises:
         InvalidOption: a value is out of its bounds; the message says what was expected.
     """
     for field in msgspec.structs.fields(record):
+        if field.name not in given:
+            continue
         try:
-            msgspec.convert(given.get(field.name, field.default), field.type)
+            msgspec.convert(given[field.name], field.type)
         except msgspec.ValidationError as error:
             titles = [meta.title for meta in _metas(field.type) if meta.title]
             raise InvalidOption(
                 f"{flag(field.name)}: expected {titles[0] if titles else error}, "
-                f"found {given.get(field.name, 'nothing')}"
+                f"found {given[field.name]}"
             ) from error
-    return msgspec.convert(given, record)
 
 
 def seconds(duration: str) -> float:

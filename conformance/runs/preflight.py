@@ -45,23 +45,32 @@ def refuse_unknown(what: str, wanted: Sequence[str], known: Set[str]) -> None:
 
 
 def run_folder(options: RunOptions) -> Path:
-    """Return the folder that the run goes into, an absolute path.
+    """Return the folder that the run goes into.
 
     Raises:
         HasRun: the given folder has a run, which the options do not allow to be replaced.
         NotAFolder: the folder can't be made or written.
     """
-    if options.out is None:
-        folder = options.folder if options.force else unused(options.folder)
-    elif has_run(options.out) and not options.force:
-        raise HasRun(
-            f"out: {str(options.out)!r} has a run; replace it with --force, or name another "
-            "folder with --out"
-        )
-    else:
+    if options.out is not None:
         folder = options.out
+        refuse_run(folder, force=options.force)
+    else:
+        folder = options.folder if options.force else unused(options.folder)
     refuse_out(folder)
-    return folder.absolute()
+    return folder
+
+
+def refuse_run(folder: Path, *, force: bool) -> None:
+    """Refuse an output folder that has a run, unless it may be replaced.
+
+    Raises:
+        HasRun: the message says both ways out.
+    """
+    if has_run(folder) and not force:
+        raise HasRun(
+            f"out: {str(folder)!r} has a run; replace it with --force, or name another folder "
+            "with --out"
+        )
 
 
 def refuse_out(folder: Path) -> None:

@@ -15,7 +15,7 @@ from saveproof.conformance.runs.header import with_example_count
 from saveproof.conformance.runs.job import Job
 from saveproof.conformance.runs.local_campaigns import LocalCampaigns
 from saveproof.conformance.runs.plugin import JOB
-from saveproof.conformance.runs.run_folder import RunFolder
+from saveproof.conformance.runs.run_folder import FILES, RunFolder
 from saveproof.conformance.runs.work import CampaignSet, CampaignSpec
 from saveproof.reports import store
 from saveproof.reports.files import Claimed, NotWritten
@@ -23,14 +23,6 @@ from saveproof.reports.gate import gate
 from saveproof.reports.matrix import matrix
 from saveproof.reports.records import Result
 from saveproof.reports.terminal import terminal
-
-FILES = {
-    "html": "report.html",
-    "markdown": "report.md",
-    "junit": "junit.xml",
-    "badge": "badge.svg",
-}
-"""Report files beside the event file, by the name of their renderer."""
 
 CAMPAIGN, RESULTS = "saveproof campaign", "saveproof results"
 """Properties of a finished item's report: a summary of its results, and their number."""
