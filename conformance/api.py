@@ -15,10 +15,10 @@ import pytest
 from saveproof.conformance.families.description import Described, described, description_of
 from saveproof.conformance.model_state.subject import Subject
 from saveproof.conformance.processes.isolation import importable
-from saveproof.conformance.runs.exit_codes import FINDINGS, NOTHING_UNEXPECTED
 from saveproof.conformance.runs.here import run_here
 from saveproof.conformance.runs.options import DEFAULTS, SuiteOptions, validated
 from saveproof.conformance.runs.selection import job_of
+from saveproof.reports.exit_codes import FINDINGS, NOTHING_UNEXPECTED
 from saveproof.reports.records import Result
 from saveproof.reports.store import Run, read
 
@@ -47,6 +47,8 @@ def check(
 ) -> Run:
     """Run the suite on a subject.
 
+    It takes nothing from `pyproject.toml`.
+
     A test asserts that the run found nothing unexpected:
 
         run = saveproof.check("my_package.my_module:MySubject", examples=10)
@@ -64,12 +66,13 @@ def check(
         examples: number of cases for each save path and kind of model.
         seed: seed of the generated cases.
         workers: number of worker processes; an object has none.
-        out: folder for the run and its report; None discards them.
+        out: folder for the run and its report, in place of an earlier run; None discards them.
 
     Raises:
         NotRun: the run was refused or did not finish; the message says why.
     """
     with tempfile.TemporaryDirectory(prefix="saveproof-") as folder:
+        target = out or Path(folder) / "run"
         given = {
             "subject": (_name(subject),),
             "path": tuple(paths),
@@ -78,7 +81,8 @@ def check(
             "examples": examples,
             "seed": seed,
             "workers": str(workers),
-            "out": out or Path(folder) / "run",
+            "out": target,
+            "force": True,
         }
         with _refused():
             options = validated(SuiteOptions, given)
@@ -86,7 +90,7 @@ def check(
             with _refused():
                 job = job_of(_described(subject), options, "saveproof.check")
             return run_here(subject, job)
-        return _run_in_a_process(options)
+        return _run_in_a_process(options, target)
 
 
 @dataclass(frozen=True)
@@ -153,7 +157,11 @@ def items(
 def _name(subject: AnySubject) -> str:
     if isinstance(subject, str):
         return subject
-    return f"{subject.__module__}:{subject.__qualname__}" if isinstance(subject, type) else subject.name
+    return (
+        f"{subject.__module__}:{subject.__qualname__}"
+        if isinstance(subject, type)
+        else subject.name
+    )
 
 
 def _described(subject: AnySubject) -> Described:
@@ -180,14 +188,14 @@ def _refused() -> Iterator[None]:
         raise NotRun(str(error)) from error
 
 
-def _run_in_a_process(options: SuiteOptions) -> Run:
+def _run_in_a_process(options: SuiteOptions, out: Path) -> Run:
     several = {"--path": options.path, "--check": options.check, "--kind": options.kind}
     chosen = [f"{name}={value}" for name, values in several.items() for value in values]
-    numbers = [f"--examples={options.examples}", f"--seed={options.seed}", f"--out={options.out}"]
+    numbers = [f"--examples={options.examples}", f"--seed={options.seed}", f"--out={out}"]
     done = subprocess.run(
         [
-            *(sys.executable, "-P", "-m", "saveproof", "run"),
-            *(*options.subject, *chosen, *numbers, "-n", options.workers),
+            *(sys.executable, "-P", "-m", "saveproof", "--isolated", "run"),
+            *(*options.subject, *chosen, *numbers, "--force", "-n", options.workers),
         ],
         env=os.environ | {"PYTHONPATH": importable()},
         capture_output=True,
@@ -196,4 +204,4 @@ def _run_in_a_process(options: SuiteOptions) -> Run:
     )
     if done.returncode not in (NOTHING_UNEXPECTED, FINDINGS):
         raise NotRun(f"{done.stdout}{done.stderr}".strip())
-    return read(options.out)
+    return read(out)

@@ -11,8 +11,8 @@ import typer
 from msgspec.structs import replace
 
 from saveproof.conformance.runs import options as declared
-from saveproof.conformance.runs.exit_codes import FINDINGS, NOT_FINISHED
 from saveproof.conformance.runs.options import InterchangeOptions, Limits, SuiteOptions
+from saveproof.reports.exit_codes import FINDINGS, NOT_FINISHED
 
 SHORT = {"workers": "-n"}
 """Options that have another name on the command line."""
@@ -27,46 +27,71 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-OUT = declared.DEFAULTS.out
+HERE = Path()
+
+OUT = declared.DEFAULTS.folder
 
 Subjects = Annotated[list[str], typer.Argument(metavar="SUBJECT...")]
 Paths = Annotated[list[str] | None, typer.Option("--path", help="Test only this save path.")]
 In = Annotated[
     list[Path] | None,
-    typer.Option("--run", metavar="RUN", help=f"Run to search; default: {OUT}."),
+    typer.Option("--run", metavar="RUN", help=f"Run to search; default: the newest {OUT} here."),
 ]
 Command = Callable[..., None]
 
 
 def takes(record: type[msgspec.Struct]) -> Callable[[Command], Command]:
-    """Add the record's fields to a command's options; it receives the record as `options`."""
+    """Add the record's fields to a command's options; it receives the record as `options`.
+
+    An option that is not given has the value of `[tool.saveproof]`, or else its default.
+    """
 
     def decorate(command: Command) -> Command:
         own = inspect.signature(command, eval_str=True).parameters.values()
         named = {option.name: option for option in declared.options(record)}
 
         @functools.wraps(command)
-        def parsed(**given: Any) -> None:
+        def parsed(ctx: typer.Context, **given: Any) -> None:
             chosen = {name: given.pop(name) for name in named}
-            command(**given, options=_or_error(lambda: declared.validated(record, chosen)))
+            chosen = {name: value for name, value in chosen.items() if _is_given(ctx, name)}
+            command(**given, options=_or_error(lambda: _options_of(record, ctx, chosen)))
 
-        parameters = [*(p for p in own if p.name != "options"), *map(_parameter, named.values())]
+        context = inspect.Parameter(
+            "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+        )
+        others = [parameter for parameter in own if parameter.name != "options"]
+        parameters = [context, *others, *map(_parameter, named.values())]
         parsed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         return parsed
 
     return decorate
 
 
+def _is_given(ctx: typer.Context, name: str) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
+def _options_of(
+    record: type[msgspec.Struct], ctx: typer.Context, given: dict[str, Any]
+) -> msgspec.Struct:
+    """Return the options of the command line and, unless isolated, of `pyproject.toml`."""
+    from saveproof.conformance.runs.configuration import configured
+
+    isolated = ctx.find_root().params.get("isolated")
+    return declared.validated(record, {**({} if isolated else configured(record, HERE)), **given})
+
+
 def _parameter(option: declared.Option) -> inspect.Parameter:
     """Return the option as a parameter that Typer understands."""
     kind: Any = list[option.type] if option.many else option.type  # type: ignore[name-defined]
-    shown: Any = typer.Option(SHORT.get(option.name, f"--{option.name}"), help=option.help)
+    shown: Any = typer.Option(SHORT.get(option.name, f"--{option.flag}"), help=option.help)
     if option.name == "subject":
-        shown = typer.Argument(metavar="SUBJECT", help=option.help)
+        shown = typer.Argument(metavar="SUBJECT", help=option.help, show_default=False)
     return inspect.Parameter(
         option.name,
         inspect.Parameter.KEYWORD_ONLY,
-        default=... if option.required else option.default,
+        default=option.default,
         annotation=Annotated[kind, shown],
     )
 
@@ -87,6 +112,9 @@ def _options(
         bool | None,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = None,
+    isolated: Annotated[
+        bool, typer.Option("--isolated", help="Ignore [tool.saveproof] in pyproject.toml.")
+    ] = False,
 ) -> None:
     """Accept the options of `saveproof` itself."""
 
@@ -128,10 +156,11 @@ def replay(
 ) -> None:
     """Run one case again, with every check."""
     from saveproof.conformance import replay as replaying
+    from saveproof.reports.folders import newest
     from saveproof.reports.records import Verdict
 
     outcome = _or_error(
-        lambda: replaying.replay_reference(case, run or [OUT], subject, path or (), options)
+        lambda: replaying.replay_reference(case, run or [newest(OUT)], subject, path or (), options)
     )
     _echo(outcome.text)
     if Verdict.HARNESS_ERROR in outcome.verdicts:
@@ -153,11 +182,14 @@ def repro(
     """Print a stand-alone script that reproduces a finding."""
     from saveproof.conformance import repro as reproduction
     from saveproof.conformance.replay import At
+    from saveproof.reports.folders import newest
 
     if format not in reproduction.FORMATS:
         raise typer.BadParameter(f"expected one of {reproduction.FORMATS}, found {format!r}")
     at = At(subject, path, check)
-    typer.echo(_or_error(lambda: reproduction.confirmed(case, run or [OUT], at, format=format)))
+    typer.echo(
+        _or_error(lambda: reproduction.confirmed(case, run or [newest(OUT)], at, format=format))
+    )
 
 
 @app.command()
@@ -221,6 +253,24 @@ def report(
     if renderer is None:
         raise typer.BadParameter(f"expected one of {sorted(RENDERERS)}, found {format!r}")
     typer.echo(_or_error(lambda: renderer(matrix(merge([read(run) for run in runs])))))
+
+
+@app.command()
+def merge(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Folder or event file of a run.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the merged run and its report.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the run that the folder has.")
+    ] = False,
+) -> None:
+    """Merge the shards of a run, or several runs, into one run with its report."""
+    from saveproof.conformance.runs import merging
+
+    run = _or_error(lambda: merging.merged(runs, out, force=force))
+    typer.echo(run.text, nl=False)
+    raise typer.Exit(run.exit_code)
 
 
 @app.command()

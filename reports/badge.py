@@ -9,7 +9,7 @@ GREEN, YELLOW, RED, GREY = "#2c7a3f", "#8a6100", "#b3261e", "#5f6368"
 
 def badge(matrix: Matrix) -> str:
     """Return the run's headline as an SVG badge."""
-    message = matrix.headline if matrix.defects or not matrix.complete else "passing"
+    message = matrix.headline if matrix.defects or not matrix.clean else "passing"
     values = {"label": "saveproof", "message": message, "color": _color(matrix)}
     return rendered("badge.svg.j2", values)
 
@@ -19,4 +19,6 @@ def _color(matrix: Matrix) -> str:
         return RED
     if not matrix.complete:
         return GREY
+    if not matrix.clean:
+        return RED
     return YELLOW if Verdict.GAP in matrix.defects else GREEN

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from saveproof.reports.commands import commands
+from saveproof.reports.gate import failing
 from saveproof.reports.matrix import Matrix, Sheet
-from saveproof.reports.records import Finding, Place, Result, Verdict
+from saveproof.reports.records import UNEXPECTED, Finding, Place, Result, Verdict
 from saveproof.reports.wording import INCOMPLETE, MEANINGS, printable
 
 OUTCOMES = {
@@ -21,13 +22,15 @@ OUTCOMES = {
     Verdict.VACUOUS: "skipped",
     Verdict.REFUSED: "skipped",
     Verdict.NOT_APPLICABLE: "skipped",
+    Verdict.NOT_SHOWN: "skipped",
 }
 """JUnit's outcome for a verdict; a pass has none."""
 
 
 def junit(matrix: Matrix) -> str:
-    """Return the results as JUnit XML; an incomplete run has an extra error.
+    """Return the results as JUnit XML.
 
+    An incomplete run has an extra error, and one with unmet requirements an extra failure.
     The checks of a save path and kind of model share their examples, so each gets an equal part
     of their time.
     """
@@ -35,7 +38,11 @@ def junit(matrix: Matrix) -> str:
     for sheet in matrix.sheets:
         root.append(_suite(sheet, matrix))
     if not matrix.complete:
-        root.append(_incomplete())
+        root.append(
+            _alone("run is complete", "error", "incomplete", [INCOMPLETE, *matrix.gate.missing])
+        )
+    if matrix.gate.unmet:
+        root.append(_alone("requirements are met", "failure", "not met", matrix.gate.unmet))
     for figure in ("tests", "failures", "errors", "skipped"):
         root.set(figure, str(sum(int(suite.get(figure, "0")) for suite in root)))
     ET.indent(root)
@@ -52,12 +59,12 @@ def _suite(sheet: Sheet, matrix: Matrix) -> ET.Element:
     checks = Counter(result.group for result in results)
     times = [result.seconds / checks[result.group] for result in results]
     for result, seconds in zip(results, times, strict=True):
-        suite.append(_test_case(result, seconds, matrix.sources))
+        suite.append(_test_case(result, seconds, matrix))
     _count(suite, sum(times))
     return suite
 
 
-def _test_case(result: Result, seconds: float, sources: Sequence[str]) -> ET.Element:
+def _test_case(result: Result, seconds: float, matrix: Matrix) -> ET.Element:
     case = ET.Element(
         "testcase",
         classname=printable(f"{result.subject}.{result.path}.{result.kind}"),
@@ -65,10 +72,14 @@ def _test_case(result: Result, seconds: float, sources: Sequence[str]) -> ET.Ele
         time=f"{seconds:.3f}",
     )
     if result.verdict in OUTCOMES:
-        outcome = ET.SubElement(case, OUTCOMES[result.verdict], type=str(result.verdict))
+        chosen = result.verdict in failing(matrix.header.policy) - UNEXPECTED
+        name = "failure" if chosen else OUTCOMES[result.verdict]
+        outcome = ET.SubElement(case, name, type=str(result.verdict))
         messages = "; ".join(finding.defect.message for finding in result.findings)
         outcome.set("message", printable(messages or MEANINGS[result.verdict]))
-        texts = (_finding_text(finding, result.place, sources) for finding in result.findings)
+        texts = (
+            _finding_text(finding, result.place, matrix.sources) for finding in result.findings
+        )
         outcome.text = printable("\n\n".join(texts))
     return case
 
@@ -85,10 +96,11 @@ def _finding_text(finding: Finding, place: Place, sources: Sequence[str]) -> str
     return "\n".join(line for line in lines if line)
 
 
-def _incomplete() -> ET.Element:
+def _alone(name: str, outcome: str, type_: str, messages: Sequence[str]) -> ET.Element:
+    """Return a suite of one test case, which is about the entire run."""
     suite = ET.Element("testsuite", name="saveproof")
-    case = ET.SubElement(suite, "testcase", classname="saveproof", name="run is complete")
-    ET.SubElement(case, "error", type="incomplete", message=INCOMPLETE)
+    case = ET.SubElement(suite, "testcase", classname="saveproof", name=name)
+    ET.SubElement(case, outcome, type=type_, message=printable("; ".join(messages)))
     _count(suite, 0.0)
     return suite
 

@@ -55,9 +55,9 @@ def fenced(text: str, *, language: str = "text") -> str:
 
 
 def _banner(matrix: Matrix) -> list[str]:
-    if matrix.complete:
-        return []
-    return [f"> [!CAUTION]\n> {INCOMPLETE}"]
+    lines = [] if matrix.complete else [INCOMPLETE]
+    lines += map(escaped, matrix.gate.reasons)
+    return ["> [!CAUTION]\n" + "\n".join(f"> {line}" for line in lines)] if lines else []
 
 
 def _origin(matrix: Matrix) -> str:

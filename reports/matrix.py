@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from saveproof.reports.exit_codes import NOTHING_UNEXPECTED
 from saveproof.reports.findings import Defect, DefectKind, Difference
+from saveproof.reports.gate import Gate, gate
 from saveproof.reports.records import (
     SEVERITY,
     UNEXPECTED,
@@ -107,7 +109,7 @@ class Matrix:
     """The figures of a run. `groups` has checks by group name, in the order of the cells.
 
     `defects` is the number of distinct defects by verdict, over all subjects; `examples` is the
-    number of verdicts on examples, over all checks.
+    number of verdicts on examples, over all checks. `gate` says whether the run passes.
     """
 
     header: Header
@@ -118,18 +120,21 @@ class Matrix:
     sheets: tuple[Sheet, ...]
     defects: Mapping[Verdict, int]
     examples: int
+    gate: Gate
 
     @property
     def headline(self) -> str:
         """The result of the run in one line."""
         counts = [f"{n} {PLURALS[v][n != 1]}" for v, n in self.defects.items()]
+        unmet = len(self.gate.unmet)
+        counts += [f"{unmet} requirement{'s' * (unmet != 1)} not met"] if unmet else []
         found = ", ".join(counts) if counts else "nothing unexpected"
         return found if self.complete else f"incomplete: {found} so far"
 
     @property
     def clean(self) -> bool:
-        """Whether the run is complete and found nothing unexpected."""
-        return self.complete and not UNEXPECTED & self.defects.keys()
+        """Whether the run is complete, and nothing makes it fail."""
+        return self.gate.exit_code == NOTHING_UNEXPECTED
 
 
 PLURALS: Mapping[Verdict, tuple[str, str]] = {
@@ -158,6 +163,7 @@ def matrix(run: Run) -> Matrix:
         sheets=sheets,
         defects=_ordered(defects),
         examples=sum(sum(result.tally.values()) for result in run.results),
+        gate=gate(run),
     )
 
 

@@ -107,8 +107,59 @@ class CheckInfo(Part, frozen=True):
     facets: tuple[str, ...]
 
 
+class FailOn(StrEnum):
+    """What makes a run end with exit code 1."""
+
+    FAIL = "fail"
+    GAP = "gap"
+    KNOWN = "known"
+    UNSTABLE = "unstable"
+    NOT_SHOWN = "not-shown"
+
+
+class Requirement(Part, frozen=True):
+    """A check that a run must judge and pass; an empty path or subject stands for each one."""
+
+    check: str
+    path: str = ""
+    subject: str = ""
+
+    @property
+    def text(self) -> str:
+        """The requirement as the command line takes it."""
+        path = f":{self.path}" if self.path else ""
+        return f"{self.check}{path}{f'@{self.subject}' if self.subject else ''}"
+
+
+class Policy(Part, frozen=True):
+    """What makes a run end with exit code 1: verdicts, besides failures, and unmet requirements."""
+
+    fail_on: tuple[FailOn, ...] = ()
+    require: tuple[Requirement, ...] = ()
+
+
+class Shard(Part, frozen=True):
+    """The parts of a run that were run, by number, and the number of parts.
+
+    `plan` is equal for the parts of one run: the hash of all its campaigns.
+    """
+
+    numbers: tuple[int, ...]
+    of: int
+    plan: str
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """The numbers of the other parts."""
+        return tuple(sorted({*range(1, self.of + 1)} - {*self.numbers}))
+
+
 class Header(Record, frozen=True, tag="header"):
-    """The first line: the command, the machine, the versions, the subjects and the checks."""
+    """The first line: the command, the machine, the versions, the subjects and the checks.
+
+    `examples` is the smallest number of cases of any save path and kind, and `max_time` the time
+    limit of the run in seconds, if it has one. `shard` is None for a run that is no part of one.
+    """
 
     run: str
     started: str
@@ -120,6 +171,9 @@ class Header(Record, frozen=True, tag="header"):
     subjects: tuple[SubjectInfo, ...]
     checks: tuple[CheckInfo, ...]
     schema: int = SCHEMA
+    policy: Policy = Policy()
+    shard: Shard | None = None
+    max_time: float | None = None
 
 
 class Repetition(Part, frozen=True):

@@ -129,6 +129,18 @@ def write_run(
     return read(folder)
 
 
+def save(folder: Path, run: Run) -> Run:
+    """Write a run that is in memory to the folder; return it as read from there.
+
+    Raises:
+        NotWritten: the file can't be written.
+    """
+    footer = [] if run.footer is None else [run.footer]
+    begin(folder, run.header)
+    _write(folder / RUN_FILE, [run.header, *run.witnesses, *run.results, *footer])
+    return read(folder)
+
+
 def read(source: Path) -> Run:
     """Read a run from its file or its folder.
 

@@ -222,7 +222,7 @@ def _difference(defect: Defect) -> RenderableType:
 
 def _conclusion(matrix: Matrix) -> RenderableType:
     style = "bold green" if matrix.clean else "bold red"
-    line = Text(matrix.headline, style)
+    lines = [Text(printable(reason), "red") for reason in matrix.gate.reasons]
     if not matrix.complete:
-        line.append(f"\n{INCOMPLETE}", "red")
-    return line
+        lines.append(Text(INCOMPLETE, "red"))
+    return Group(Text(matrix.headline, style), *lines)

@@ -8,9 +8,10 @@ from saveproof.conformance.interchange.exchange import EXCHANGE
 from saveproof.conformance.interchange.judging import CHECKS
 from saveproof.conformance.interchange.pairs import Exchange, Pair, UnknownFormat, exchanges
 from saveproof.conformance.runs.header import path_info
-from saveproof.conformance.runs.job import CampaignSet, CampaignSpec, Job, job
+from saveproof.conformance.runs.job import Job, job
 from saveproof.conformance.runs.options import InterchangeOptions
-from saveproof.conformance.runs.preflight import admitted, refuse_out, refuse_unknown
+from saveproof.conformance.runs.preflight import admitted, refuse_unknown, run_folder
+from saveproof.conformance.runs.work import CampaignSet, CampaignSpec
 from saveproof.reports.records import SubjectInfo
 from saveproof.strategies.case import Kind
 
@@ -21,14 +22,16 @@ def interchange_job(options: InterchangeOptions, command: str) -> Job:
     Raises:
         NotInstalled, SameName, UnusableSubject: see `preflight.admitted`.
         UnknownFormat: no pair shares the format, or no pair shares any format.
-        Unknown, NotAFolder: a kind is not known, or the output folder can't be used.
+        Unknown: a kind or a required name is not known.
+        HasRun, NotAFolder: see `preflight.run_folder`.
+        NoSuchPart: see `parts.part`.
     """
     refuse_unknown("kind", options.kind, set(map(str, Kind)))
-    refuse_out(options.out)
+    out = run_folder(options)
     admitted(options.subject)
     found = _exchanges(options)
     infos = (_pair_info(pair, found) for pair in dict.fromkeys(one.pair for one in found))
-    return job(options, command, infos, CHECKS, _sets(found, options))
+    return job(options, out, command, infos, CHECKS, _sets(found, options))
 
 
 def _exchanges(options: InterchangeOptions) -> list[Exchange]:

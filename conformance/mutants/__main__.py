@@ -8,7 +8,7 @@ import typer
 from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.conformance.mutants import MUTANTS, Mutant
 from saveproof.conformance.mutants.killing import Kill, NotFinished, kill, killers
-from saveproof.conformance.runs.exit_codes import NOT_FINISHED
+from saveproof.reports.exit_codes import NOT_FINISHED
 
 TARGET, KILLED, SURVIVED, NOTHING = "#", "x", "!", "·"
 

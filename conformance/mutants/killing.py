@@ -12,9 +12,10 @@ from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.conformance.families.description import described
 from saveproof.conformance.mutants import Mutant
 from saveproof.conformance.runs import runner
-from saveproof.conformance.runs.job import CampaignSet, CampaignSpec, Job, job
+from saveproof.conformance.runs.job import Job, job
 from saveproof.conformance.runs.options import DEFAULTS
 from saveproof.conformance.runs.preflight import info
+from saveproof.conformance.runs.work import CampaignSet, CampaignSpec
 from saveproof.reports.records import ENDS, Result, Verdict
 from saveproof.reports.store import Run, read
 
@@ -71,8 +72,7 @@ def mutants_job(mutants: Sequence[Mutant], out: Path, examples: int | None = Non
     reference = info(described(REFERENCE))
     infos = (replace(reference, name=name) for name in (REFERENCE, *(c.subject for c in own)))
     sets = (CampaignSet(EXAMINE, one.subject, (one,)) for one in (*controls.values(), *own))
-    options = replace(DEFAULTS, out=out)
-    return job(options, runner.command(), infos, ALL_CHECKS, sets)
+    return job(DEFAULTS, out, runner.command(), infos, ALL_CHECKS, sets)
 
 
 def _campaign(mutant: Mutant, examples: int | None) -> CampaignSpec:

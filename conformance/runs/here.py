@@ -6,8 +6,7 @@ from saveproof.conformance.campaigns.in_process import InThisProcess
 from saveproof.conformance.model_state.subject import Subject
 from saveproof.conformance.runs.job import Job
 from saveproof.conformance.runs.local_campaigns import LocalCampaigns
-from saveproof.conformance.runs.run_folder import RunFolder
-from saveproof.conformance.runs.session import FILES
+from saveproof.conformance.runs.run_folder import FILES, RunFolder
 from saveproof.reports.store import Run
 
 

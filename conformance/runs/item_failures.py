@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from saveproof.reports.commands import commands
-from saveproof.reports.records import Finding, Result
+from saveproof.reports.gate import failing
+from saveproof.reports.records import Finding, Policy, Result, Verdict
 
 
-def failure(result: Result, out: Path) -> str:
-    """Return the text of a result's findings, without known issues."""
-    unknown = [finding for finding in result.findings if not finding.known]
-    texts = (_finding_text(f, commands(f, result.place, [str(out)])) for f in unknown)
-    return "\n\n".join([result.check, *texts])
+def failure(result: Result, out: Path, policy: Policy) -> str:
+    """Return the text of a result's findings, without known issues unless they fail the run."""
+    shown = [f for f in result.findings if not f.known or Verdict.KNOWN in failing(policy)]
+    texts = (_finding_text(f, commands(f, result.place, [str(out)])) for f in shown)
+    return "\n\n".join([result.check, *texts] if shown else [f"{result.check}: {result.verdict}"])
 
 
 def _finding_text(finding: Finding, again: Sequence[str]) -> str:

@@ -1,68 +1,32 @@
 """Jobs: the work of a run as plain data, which every worker process receives."""
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from pathlib import Path
 
 import msgspec
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
-from saveproof.conformance.campaigns.plan import Plan
-from saveproof.conformance.checks import ALL_CHECKS, Check
+from saveproof.conformance.checks import Check
 from saveproof.conformance.runs.header import header
-from saveproof.conformance.runs.options import RunOptions
+from saveproof.conformance.runs.options import RunOptions, seconds
+from saveproof.conformance.runs.parts import part
+from saveproof.conformance.runs.requirements import policy
+from saveproof.conformance.runs.work import CampaignSet, CampaignSpec
 from saveproof.reports.records import Header, SubjectInfo
-from saveproof.strategies.capabilities import EVERYTHING, Capabilities
-from saveproof.strategies.case import Kind
-from saveproof.strategies.cases import cases
-
-
-class CampaignSpec(msgspec.Struct, frozen=True):
-    """A campaign as plain data: the fields of its `Plan`, with checks by name."""
-
-    subject: str
-    path: str
-    kind: str
-    checks: tuple[str, ...]
-    examples: int
-    seed: int
-    timeout: float
-    seconds: float | None = None
-    shrink_seconds: float = Plan.shrink_seconds
-    places: tuple[tuple[str, str], ...] = ()
-    hops: bool = False
-    capabilities: Capabilities = EVERYTHING
-
-    @property
-    def name(self) -> str:
-        """The campaign's name in progress messages."""
-        return f"{self.subject} {self.path} {self.kind}"
-
-    @property
-    def item(self) -> str:
-        """The name of the campaign's pytest item; the node id ends with it."""
-        return f"campaign[{self.name}]"
-
-
-class CampaignSet(msgspec.Struct, frozen=True):
-    """Campaigns that one worker runs, since they share a child process.
-
-    The child runs `procedure` for the subject `owner`. Campaigns that run `together` share their
-    cases too, and differ only in their save paths.
-    """
-
-    procedure: str
-    owner: str
-    campaigns: tuple[CampaignSpec, ...]
-    together: bool = False
 
 
 class Job(msgspec.Struct, frozen=True):
-    """The work of a run: header, campaigns, output folder, memory limit of a child in GiB."""
+    """The work of a run: header, campaigns, output folder, memory limit of a child in GiB.
+
+    `end` is when the time limit of the run is up, by `time.monotonic`, which all processes share.
+    """
 
     header: Header
     sets: tuple[CampaignSet, ...]
     out: str
     memory: float
+    end: float | None = None
 
     @property
     def campaigns(self) -> list[CampaignSpec]:
@@ -71,28 +35,50 @@ class Job(msgspec.Struct, frozen=True):
 
     @property
     def timed(self) -> bool:
-        """Whether campaigns have a time limit instead of a number of cases."""
-        return any(campaign.seconds for campaign in self.campaigns)
+        """Whether campaigns have a time limit, and so perhaps fewer cases than asked for."""
+        return self.end is not None or any(campaign.seconds for campaign in self.campaigns)
 
 
 def job(
     options: RunOptions,
+    out: Path,
     command: str,
     subjects: Iterable[SubjectInfo],
     checks: Iterable[Check],
     sets: Iterable[CampaignSet],
 ) -> Job:
-    """Return the job of these sets with a new header."""
-    head = header(subjects, checks, command=command, seed=options.seed, examples=options.examples)
-    made = Job(head, tuple(sets), str(options.out.absolute()), options.memory)
+    """Return the job of these sets with a new header; `out` is the folder of the run.
+
+    Raises:
+        Unknown: a requirement names nothing that the run judges.
+        NoSuchPart: the shard's number is above the number of shards.
+    """
+    every = tuple(sets)
+    shard, chosen = part(every, options.shard)
+    limit = None if options.max_time is None else seconds(options.max_time)
+    head = replace(
+        header(
+            _narrowed(subjects, chosen) if shard else subjects,
+            checks,
+            command=command,
+            seed=options.seed,
+            examples=options.examples,
+        ),
+        policy=policy(options, every),
+        shard=shard,
+        max_time=limit,
+    )
+    end = None if limit is None else time.monotonic() + limit
+    made = Job(head, chosen, str(out.absolute()), options.memory, end)
     return replace(made, header=replace(head, examples=0)) if made.timed else made
 
 
-def plans(campaigns: Sequence[CampaignSpec]) -> Iterator[Plan]:
-    """Yield the plan of each campaign in a set; their cases have hops if any campaign has."""
-    hops = any(campaign.hops for campaign in campaigns)
-    for one in campaigns:
-        own: dict[str, Any] = asdict(one)
-        had = own.pop("capabilities")
-        own["checks"] = tuple(check for check in ALL_CHECKS if check.name in one.checks)
-        yield Plan(cases=cases(kinds=(Kind(one.kind),), hops=hops, capabilities=had), **own)
+def _narrowed(
+    subjects: Iterable[SubjectInfo], sets: Sequence[CampaignSet]
+) -> Iterator[SubjectInfo]:
+    """Yield the subjects with only those save paths that the sets run."""
+    run = {(campaign.subject, campaign.path) for each in sets for campaign in each.campaigns}
+    for subject in subjects:
+        paths = tuple(path for path in subject.paths if (subject.name, path.name) in run)
+        if paths:
+            yield replace(subject, paths=paths)

@@ -11,7 +11,8 @@ from saveproof.conformance.campaigns.plan import Examiner
 from saveproof.conformance.campaigns.process_failures import CARRIER
 from saveproof.conformance.campaigns.progress import Progress
 from saveproof.conformance.processes.isolation import Child
-from saveproof.conformance.runs.job import CampaignSet, CampaignSpec, Job, plans
+from saveproof.conformance.runs.job import Job
+from saveproof.conformance.runs.work import CampaignSet, CampaignSpec, plans
 from saveproof.reports import store
 from saveproof.reports.records import Result
 

@@ -1,18 +1,20 @@
 """The options of a run: type, bounds, default and help of each."""
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta
 
 from saveproof.conformance.processes.memory import MEMORY
+from saveproof.reports.records import FailOn
 
 R = TypeVar("R", bound=msgspec.Struct)
 
-Names = tuple[str, ...]
+Names = Annotated[tuple[str, ...], Meta(title="a list of names")]
 AtLeastOne = Annotated[int, Meta(ge=1, title="a number above 0")]
 AboveZero = Annotated[float, Meta(gt=0, le=sys.float_info.max, title="a number above 0")]
 NotNegative = Annotated[float, Meta(ge=0, le=sys.float_info.max, title="a number of 0 or above")]
@@ -24,7 +26,54 @@ Workers = Annotated[
         description="Number of worker processes, or auto; 0 runs everything in one process.",
     ),
 ]
-Out = Annotated[Path, Meta(description="Folder for the run and its report.")]
+Out = Annotated[
+    Path | None,
+    Meta(
+        title="the name of a folder",
+        description="Folder for the run and its report; default: saveproof-report (exchanges: "
+        "saveproof-interchange), or a numbered one beside it if it has a run.",
+    ),
+]
+Force = Annotated[
+    bool, Meta(title="true or false", description="Replace the run that the folder has.")
+]
+FailOnAny = Annotated[
+    tuple[FailOn, ...],
+    Meta(
+        title=f"one of {', '.join(FailOn)}",
+        description="End with exit code 1 also on: gap (state that an exact resume needs did not "
+        "come back), known (a known issue showed), unstable (equal runs gave different results), "
+        "not-shown (promised, but no example could be judged). fail is always on: a broken "
+        "promise, a crash, a timeout, or the memory limit.",
+    ),
+]
+Required = Annotated[
+    Names,
+    Meta(
+        description="Check that must be judged and pass for every kind of model, else exit code "
+        "1: CHECK, CHECK:PATH or CHECK:PATH@SUBJECT.",
+    ),
+]
+Duration = Annotated[
+    str,
+    Meta(
+        pattern=r"^(?=.*[1-9])(\d+|(\d+h)?(\d+m)?(\d+s)?)$",
+        title="a time above 0 such as 90, 10m or 1h30m",
+        description="Time limit of the whole run, in seconds or as 10m or 1h30m: each save path "
+        "and kind of model gets its first cases, and the rest in turns until the time is up.",
+    ),
+]
+PartOf = Annotated[
+    str,
+    Meta(
+        pattern=r"^[1-9]\d*/[1-9]\d*$",
+        title="a number of a number, such as 2/5",
+        description="Run only this part of the run, such as 2/5; saveproof merge joins the parts.",
+    ),
+]
+
+
+UNITS = {"h": 3600, "m": 60, "s": 1, "": 1}
 
 
 class InvalidOption(ValueError):
@@ -56,9 +105,18 @@ class RunOptions(Limits, frozen=True, kw_only=True):
         AtLeastOne,
         Meta(description="Number of cases for each save path (or format) and kind of model."),
     ] = 30
-    seed: Annotated[int, Meta(description="Seed of the generated cases.")] = 0
+    seed: Annotated[
+        int, Meta(title="a whole number", description="Seed of the generated cases.")
+    ] = 0
     workers: Workers = "auto"
-    out: Out = Path("saveproof-report")
+    folder: ClassVar[Path] = Path("saveproof-report")
+    """The folder of a run without `out`; a numbered one beside it if it has a run."""
+    out: Out = None
+    fail_on: FailOnAny = ()
+    require: Required = ()
+    max_time: Duration | None = None
+    shard: PartOf | None = None
+    force: Force = False
 
 
 class SuiteOptions(RunOptions, frozen=True, kw_only=True):
@@ -92,7 +150,7 @@ class InterchangeOptions(RunOptions, frozen=True, kw_only=True):
         NotNegative, Meta(description="Time limit in seconds for shrinking the cases of findings.")
     ] = 60.0
     workers: Workers = "0"
-    out: Out = Path("saveproof-interchange")
+    folder: ClassVar[Path] = Path("saveproof-interchange")
 
 
 class Option(NamedTuple):
@@ -104,6 +162,16 @@ class Option(NamedTuple):
     required: bool
     default: Any
     help: str
+
+    @property
+    def flag(self) -> str:
+        """The option's name on the command line and in `pyproject.toml`."""
+        return flag(self.name)
+
+
+def flag(name: str) -> str:
+    """Return the name that a field's option has for users."""
+    return name.replace("_", "-")
 
 
 def options(record: type[msgspec.Struct]) -> Iterator[Option]:
@@ -119,18 +187,41 @@ def validated(record: type[R], given: Mapping[str, Any]) -> R:
     """Return the record with the given values.
 
     Raises:
+        InvalidOption: a value is out of its bounds or missing; the message says what was expected.
+    """
+    refuse_invalid(record, given)
+    for field in msgspec.structs.fields(record):
+        if field.required and not given.get(field.name):
+            raise InvalidOption(
+                f"{flag(field.name)}: expected at least one; name it on the command line, or in "
+                "[tool.saveproof] of pyproject.toml"
+            )
+    return msgspec.convert(given, record)
+
+
+def refuse_invalid(record: type[msgspec.Struct], given: Mapping[str, Any]) -> None:
+    """Refuse values that the record's fields do not take.
+
+    Raises:
         InvalidOption: a value is out of its bounds; the message says what was expected.
     """
     for field in msgspec.structs.fields(record):
+        if field.name not in given:
+            continue
         try:
-            msgspec.convert(given.get(field.name, field.default), field.type)
+            msgspec.convert(given[field.name], field.type)
         except msgspec.ValidationError as error:
             titles = [meta.title for meta in _metas(field.type) if meta.title]
             raise InvalidOption(
-                f"{field.name}: expected {titles[0] if titles else error}, "
+                f"{flag(field.name)}: expected {titles[0] if titles else error}, "
                 f"found {given[field.name]}"
             ) from error
-    return msgspec.convert(given, record)
+
+
+def seconds(duration: str) -> float:
+    """Return the seconds of a valid duration."""
+    parts = re.findall(r"(\d+)([hms]?)", duration)
+    return float(sum(int(number) * UNITS[unit] for number, unit in parts))
 
 
 def _metas(annotation: Any) -> Iterator[Meta]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from saveproof.conformance.runs.options import SuiteOptions, options
+from saveproof.conformance.runs.options import Option, SuiteOptions, options
 
 XDIST = "workers"
 """The option that pytest-xdist already offers, as `-n`."""
@@ -15,21 +15,28 @@ JOB = "saveproof_job"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options of the suite; without the suite they have no effect."""
+    """Add the options of the suite; without the suite they have no effect.
+
+    An option that is not given is None: its value may stand in `pyproject.toml`.
+    """
     group = parser.getgroup("saveproof", "conformance of saving, loading and resuming")
     for option in options(SuiteOptions):
         if option.name == XDIST:
             continue
-        shown: dict[str, Any] = {"action": "append"} if option.many else {}
-        default = list(option.default) if option.many else option.default
-        known = f" ({default})" if default not in ([], None) else ""
+        known = "" if option.default in ((), None, False) else f" ({option.default})"
         group.addoption(
-            f"--saveproof-{option.name}",
-            type=option.type,
-            default=default,
+            f"--saveproof-{option.flag}",
+            dest=f"saveproof_{option.name}",
+            default=None,
             help=f"{option.help}{known}",
-            **shown,
+            **_taken(option),
         )
+
+
+def _taken(option: Option) -> dict[str, Any]:
+    if option.type is bool:
+        return {"action": "store_true"}
+    return {"type": option.type} | ({"action": "append"} if option.many else {})
 
 
 @pytest.hookimpl(tryfirst=True)

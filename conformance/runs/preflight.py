@@ -1,13 +1,15 @@
 """The preflight: refuses unknown names, unusable folders and broken subjects before a run."""
 
-import os
 from collections.abc import Sequence, Set
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from saveproof.conformance.families.description import Described, described
 from saveproof.conformance.families.environment import NOT_INSTALLED
 from saveproof.conformance.model_state.subject import UnusableSubject
 from saveproof.conformance.runs.header import path_info
+from saveproof.conformance.runs.options import RunOptions
+from saveproof.reports.folders import has_run, unused
 from saveproof.reports.records import SubjectInfo
 
 
@@ -17,6 +19,10 @@ class Unknown(LookupError):
 
 class NotAFolder(ValueError):
     """The run's folder can't be made or written at the given place."""
+
+
+class HasRun(ValueError):
+    """The run's folder has a run already."""
 
 
 class NotInstalled(LookupError):
@@ -38,17 +44,55 @@ def refuse_unknown(what: str, wanted: Sequence[str], known: Set[str]) -> None:
         raise Unknown(f"unknown {what} {', '.join(unknown)}; expected one of {sorted(known)}")
 
 
+def run_folder(options: RunOptions) -> Path:
+    """Return the folder that the run goes into.
+
+    Raises:
+        HasRun: the given folder has a run, which the options do not allow to be replaced.
+        NotAFolder: the folder can't be made or written.
+    """
+    if options.out is not None:
+        folder = options.out
+        refuse_run(folder, force=options.force)
+    else:
+        folder = options.folder if options.force else unused(options.folder)
+    refuse_out(folder)
+    return folder
+
+
+def refuse_run(folder: Path, *, force: bool) -> None:
+    """Refuse an output folder that has a run, unless it may be replaced.
+
+    Raises:
+        HasRun: the message says both ways out.
+    """
+    if has_run(folder) and not force:
+        raise HasRun(
+            f"out: {str(folder)!r} has a run; replace it with --force, or name another folder "
+            "with --out"
+        )
+
+
 def refuse_out(folder: Path) -> None:
     """Refuse an output folder that can't be made or written.
 
+    A temporary file shows whether it can: a system may refuse what permissions allow.
+
     Raises:
-        NotAFolder: the path or a parent of it is a file, or a folder without write permission.
+        NotAFolder: the path or a parent of it is a file, or a folder that can't be written.
     """
     there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
-    if not (there.is_dir() and os.access(there, os.W_OK)):
-        raise NotAFolder(
-            f"out: expected a folder that can be written or made, found {str(there)!r}"
-        )
+    why = "a file"
+    try:
+        if there.is_dir():
+            with TemporaryFile(dir=there):
+                return
+    except OSError as error:
+        why = error.strerror or str(error)
+    raise NotAFolder(
+        f"out: expected a folder that can be written or made, found {str(there)!r} ({why}); name "
+        "another folder with --out"
+    )
 
 
 def admitted(names: Sequence[str]) -> list[SubjectInfo]:

@@ -13,6 +13,25 @@ from saveproof.reports.records import Header
 from saveproof.reports.renderers import RENDERERS
 from saveproof.reports.store import Run
 
+FILES = {
+    "html": "report.html",
+    "markdown": "report.md",
+    "junit": "junit.xml",
+    "badge": "badge.svg",
+}
+"""Report files beside the event file, by the name of their renderer."""
+
+
+def render(folder: Path, run: Run, files: Mapping[str, str] = FILES) -> None:
+    """Write the reports of the run.
+
+    Raises:
+        NotWritten: a file can't be written.
+    """
+    figures = matrix(run)
+    for name, file in files.items():
+        write(folder / file, RENDERERS[name](figures).encode())
+
 
 @dataclass(eq=False)
 class RunFolder:
@@ -60,9 +79,7 @@ class RunFolder:
             seconds=round(time.monotonic() - self.started, 1),
             interrupted=interrupted,
         )
-        figures = matrix(run)
-        for name, file in self.files.items():
-            write(self.folder / file, RENDERERS[name](figures).encode())
+        render(self.folder, run, self.files)
         return run
 
     def release(self) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from saveproof.conformance.runs import suite
-from saveproof.conformance.runs.exit_codes import FINDINGS, NOT_FINISHED, NOTHING_UNEXPECTED
 from saveproof.conformance.runs.job import Job
 from saveproof.conformance.runs.session import Conformance
+from saveproof.reports.exit_codes import FINDINGS, NOT_FINISHED, NOTHING_UNEXPECTED
 
 
 def run(job: Job, workers: str, *arguments: str) -> int:

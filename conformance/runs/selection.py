@@ -10,15 +10,16 @@ from saveproof.conformance.checks import ALL_CHECKS, checks_for
 from saveproof.conformance.families.description import Described, described
 from saveproof.conformance.model_state.contract import Contract, Facet
 from saveproof.conformance.processes.foreign.protocol import DescribedPath
-from saveproof.conformance.runs.job import CampaignSet, CampaignSpec, Job, job
+from saveproof.conformance.runs.job import Job, job
 from saveproof.conformance.runs.options import SuiteOptions
 from saveproof.conformance.runs.preflight import (
     Unknown,
     admissible,
     admitted,
-    refuse_out,
     refuse_unknown,
+    run_folder,
 )
+from saveproof.conformance.runs.work import CampaignSet, CampaignSpec
 from saveproof.reports.records import SubjectInfo
 from saveproof.strategies.case import Kind
 
@@ -27,7 +28,9 @@ def suite_job(options: SuiteOptions, command: str) -> Job:
     """Return the job that the options select; `command` is the command line for the header.
 
     Raises:
-        Unknown, NotAFolder: a name is not known, or the output folder can't be used.
+        Unknown: a name is not known.
+        HasRun, NotAFolder: see `preflight.run_folder`.
+        NoSuchPart: see `parts.part`.
         NotInstalled, SameName, UnusableSubject: see `preflight.admitted`.
     """
     _refuse(options)
@@ -39,7 +42,7 @@ def job_of(subject: Described, options: SuiteOptions, command: str) -> Job:
     """Return the same for a subject that has no name to import it by.
 
     Raises:
-        Unknown, NotAFolder, UnusableSubject: as above.
+        Unknown, HasRun, NotAFolder, NoSuchPart, UnusableSubject: as above.
     """
     _refuse(options)
     return _job(options, command, [admissible(subject)], [subject])
@@ -48,12 +51,12 @@ def job_of(subject: Described, options: SuiteOptions, command: str) -> Job:
 def _refuse(options: SuiteOptions) -> None:
     refuse_unknown("check", options.check, {check.name for check in ALL_CHECKS})
     refuse_unknown("kind", options.kind, set(map(str, Kind)))
-    refuse_out(options.out)
 
 
 def _job(
     options: SuiteOptions, command: str, infos: Sequence[SubjectInfo], subjects: Sequence[Described]
 ) -> Job:
+    out = run_folder(options)
     refuse_unknown("save path", options.path, {p.name for s in infos for p in s.paths})
     sets = [each for subject in subjects for each in _sets(subject, options)]
     if not sets:
@@ -61,7 +64,8 @@ def _job(
             "the options select no check on any save path for a kind of model that a subject has"
         )
     wanted = (_wanted_info(info, options) for info in infos)
-    return job(options, command, wanted, ALL_CHECKS, sets)
+    checks = [one for one in ALL_CHECKS if not options.check or one.name in options.check]
+    return job(options, out, command, wanted, checks, sets)
 
 
 def _sets(subject: Described, options: SuiteOptions) -> Iterator[CampaignSet]:

@@ -12,23 +12,17 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from saveproof.conformance.runs.header import with_example_count
-from saveproof.conformance.runs.job import CampaignSet, CampaignSpec, Job
+from saveproof.conformance.runs.job import Job
 from saveproof.conformance.runs.local_campaigns import LocalCampaigns
 from saveproof.conformance.runs.plugin import JOB
-from saveproof.conformance.runs.run_folder import RunFolder
+from saveproof.conformance.runs.run_folder import FILES, RunFolder
+from saveproof.conformance.runs.work import CampaignSet, CampaignSpec
 from saveproof.reports import store
 from saveproof.reports.files import Claimed, NotWritten
+from saveproof.reports.gate import gate
 from saveproof.reports.matrix import matrix
-from saveproof.reports.records import Result, Verdict
+from saveproof.reports.records import Result
 from saveproof.reports.terminal import terminal
-
-FILES = {
-    "html": "report.html",
-    "markdown": "report.md",
-    "junit": "junit.xml",
-    "badge": "badge.svg",
-}
-"""Report files beside the event file, by the name of their renderer."""
 
 CAMPAIGN, RESULTS = "saveproof campaign", "saveproof results"
 """Properties of a finished item's report: a summary of its results, and their number."""
@@ -104,10 +98,11 @@ class Conformance:
     def _want(self, ids: Sequence[str]) -> None:
         """Register the items to run, and start the run's file if there are any.
 
-        Without items, an earlier run in the folder stays as it is.
+        Without items, an earlier run in the folder stays as it is. A shard may have no campaigns,
+        and is a run all the same.
         """
-        wanted = {item for item in ids if item.endswith(self._items)}
-        if self.is_worker or self._begun or not wanted:
+        wanted = {item for item in ids if item.endswith(self._items)} if self._items else set()
+        if self.is_worker or self._begun or (self._items and not wanted):
             return
         self._unfinished, self._wanted = wanted, len(wanted)
         try:
@@ -160,8 +155,9 @@ class Conformance:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """End the child process, merge the results into the run's file, and render the reports.
 
-        The exit status is 2 where the run was interrupted, lacks a recorded result or can't be
-        written, and 3 where it has a harness error, which is no finding about the subject.
+        The gate decides on the exit status, unless pytest has seen something worse. It is 2 where
+        the run is not complete or can't be written, or has a harness error, which is no finding
+        about the subject.
         """
         self._campaigns.close()
         if not self._begun:
@@ -175,10 +171,9 @@ class Conformance:
             return
         finally:
             self._folder.release()
-        if not run.complete:
-            session.exitstatus = pytest.ExitCode.INTERRUPTED
-        if any(Verdict.HARNESS_ERROR in result.tally for result in run.results):
-            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        code = pytest.ExitCode(gate(run).exit_code)
+        nothing_ran = session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
+        session.exitstatus = code if nothing_ran else max(code, session.exitstatus)
 
     def _finish(self) -> store.Run:
         """Write the run's file, which is complete if every registered campaign finished."""

@@ -2,10 +2,12 @@
 
 import shlex
 import sys
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from saveproof.conformance.runs.configuration import configured
 from saveproof.conformance.runs.job import Job
 from saveproof.conformance.runs.options import SuiteOptions, options, validated
 from saveproof.conformance.runs.plugin import JOB, XDIST
@@ -26,9 +28,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _job(config: pytest.Config) -> Job:
     names = (option.name for option in options(SuiteOptions) if option.name != XDIST)
-    chosen = {name: config.getoption(f"saveproof_{name}") for name in names}
+    given = {name: config.getoption(f"saveproof_{name}") for name in names}
+    chosen = {name: value for name, value in given.items() if value is not None}
     try:
-        asked = validated(SuiteOptions, chosen)
+        asked = validated(SuiteOptions, {**configured(SuiteOptions, Path()), **chosen})
         return suite_job(asked, shlex.join(["pytest", *sys.argv[1:]]))
     except (LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise pytest.UsageError(f"saveproof: {error}") from error

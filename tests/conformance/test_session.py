@@ -15,7 +15,7 @@ from saveproof.conformance.runs.session import Conformance
 from saveproof.conformance.runs.suite.campaigns import outcome
 from saveproof.reports import store
 from saveproof.reports.files import Claim, NotWritten
-from saveproof.reports.records import SHOWN_NOTHING, Finding, Result, Verdict
+from saveproof.reports.records import SHOWN_NOTHING, Finding, Policy, Result, Verdict
 from tests.conformance.conftest import LINEAR_CASES
 from tests.conformance.defects import state
 
@@ -48,7 +48,7 @@ def test_a_failed_test_says_how_to_run_its_case_again(tmp_path):
     place = ("tf_keras", "h5", "sequential", "weights_survive")
     result = Result(*place, "must", Verdict.FAIL, {Verdict.FAIL: 1}, (finding,))
 
-    told = failure(result, tmp_path / "my run")
+    told = failure(result, tmp_path / "my run", Policy())
 
     assert f"saveproof replay 9f2c --subject tf_keras --path h5 --run '{tmp_path}/my run'" in told
 
@@ -58,7 +58,7 @@ def test_a_campaign_whose_sentences_no_case_could_break_is_skipped_and_never_pas
     place = ("tf_keras", "h5", "sequential", "weights_survive")
 
     with pytest.raises(pytest.skip.Exception, match=f"no check could have failed: {verdict}"):
-        outcome([Result(*place, "must", verdict, {verdict: 3})], "my run")
+        outcome([Result(*place, "must", verdict, {verdict: 3})], "my run", Policy())
 
 
 def test_a_failed_campaign_lists_the_findings_of_each_check_by_its_name():
@@ -70,7 +70,7 @@ def test_a_failed_campaign_lists_the_findings_of_each_check_by_its_name():
     ]
 
     with pytest.raises(pytest.fail.Exception) as failed:
-        outcome(results, "my run")
+        outcome(results, "my run", Policy())
 
     headings = [text for text in str(failed.value).splitlines() if text in checks]
     assert headings == ["weights_survive", "names_survive"]

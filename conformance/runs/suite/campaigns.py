@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from saveproof.conformance.runs.item_failures import failure
-from saveproof.conformance.runs.job import CampaignSet, CampaignSpec
 from saveproof.conformance.runs.local_campaigns import summary
 from saveproof.conformance.runs.session import CAMPAIGN, RESULTS, Conformance
-from saveproof.reports.records import SHOWN_NOTHING, UNEXPECTED, Result
+from saveproof.conformance.runs.work import CampaignSet, CampaignSpec
+from saveproof.reports.gate import fails
+from saveproof.reports.records import SHOWN_NOTHING, Policy, Result
 
 
 class Suite(pytest.File):
@@ -57,18 +58,19 @@ class CampaignItem(pytest.Item):
         results = at.session_.results(at.campaigns, self.spec)
         self.user_properties.append((CAMPAIGN, summary(self.spec, results)))
         self.user_properties.append((RESULTS, len(results)))
-        outcome(results, at.session_.job.out)
+        job = at.session_.job
+        outcome(results, job.out, job.header.policy)
 
     def reportinfo(self) -> tuple[Any, None, str]:
         """Return the file and the name that pytest reports for the item."""
         return self.path, None, self.name
 
 
-def outcome(results: Sequence[Result], out: str) -> None:
+def outcome(results: Sequence[Result], out: str, policy: Policy) -> None:
     """Fail an item with its findings, or skip it if no check could have failed."""
-    unexpected = [failure(r, Path(out)) for r in results if UNEXPECTED & r.tally.keys()]
-    if unexpected:
-        pytest.fail("\n\n".join(unexpected), pytrace=False)
+    failed = [failure(result, Path(out), policy) for result in results if fails(result, policy)]
+    if failed:
+        pytest.fail("\n\n".join(failed), pytrace=False)
     if all(result.verdict in SHOWN_NOTHING for result in results):
         verdicts = ", ".join(sorted({result.verdict for result in results}))
         pytest.skip(f"no check could have failed: {verdicts} on every case")

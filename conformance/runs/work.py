@@ -1,0 +1,63 @@
+"""Campaigns and their sets as plain data, which every worker process receives."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+from msgspec.structs import asdict
+
+from saveproof.conformance.campaigns.plan import Plan
+from saveproof.conformance.checks import ALL_CHECKS
+from saveproof.strategies.capabilities import EVERYTHING, Capabilities
+from saveproof.strategies.case import Kind
+from saveproof.strategies.cases import cases
+
+
+class CampaignSpec(msgspec.Struct, frozen=True):
+    """A campaign as plain data: the fields of its `Plan`, with checks by name."""
+
+    subject: str
+    path: str
+    kind: str
+    checks: tuple[str, ...]
+    examples: int
+    seed: int
+    timeout: float
+    seconds: float | None = None
+    shrink_seconds: float = Plan.shrink_seconds
+    places: tuple[tuple[str, str], ...] = ()
+    hops: bool = False
+    capabilities: Capabilities = EVERYTHING
+
+    @property
+    def name(self) -> str:
+        """The campaign's name in progress messages."""
+        return f"{self.subject} {self.path} {self.kind}"
+
+    @property
+    def item(self) -> str:
+        """The name of the campaign's pytest item; the node id ends with it."""
+        return f"campaign[{self.name}]"
+
+
+class CampaignSet(msgspec.Struct, frozen=True):
+    """Campaigns that one worker runs, since they share a child process.
+
+    The child runs `procedure` for the subject `owner`. Campaigns that run `together` share their
+    cases too, and differ only in their save paths.
+    """
+
+    procedure: str
+    owner: str
+    campaigns: tuple[CampaignSpec, ...]
+    together: bool = False
+
+
+def plans(campaigns: Sequence[CampaignSpec]) -> Iterator[Plan]:
+    """Yield the plan of each campaign in a set; their cases have hops if any campaign has."""
+    hops = any(campaign.hops for campaign in campaigns)
+    for one in campaigns:
+        own: dict[str, Any] = asdict(one)
+        had = own.pop("capabilities")
+        own["checks"] = tuple(check for check in ALL_CHECKS if check.name in one.checks)
+        yield Plan(cases=cases(kinds=(Kind(one.kind),), hops=hops, capabilities=had), **own)
