@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 from hypothesis import Phase
 
+from saveproof.conformance.campaigns.known_issues import KnownIssue
 from saveproof.conformance.campaigns.plan import Batch, Plan
 from saveproof.reports.findings import Defect
 from saveproof.reports.records import SEVERITY, Finding, Verdict
@@ -26,15 +27,20 @@ class Shown(NamedTuple):
     defect: Defect
     verdict: Verdict
 
-    def finding(self, *, known: str) -> Finding:
-        """Return the finding for the run's record; `known` is the reason if it is expected."""
+    def finding(
+        self, *, issue: KnownIssue | None = None, shrunk: bool = False, note: str = ""
+    ) -> Finding:
+        """Return the finding for the run's record; `issue` explains it if it is expected."""
         return Finding(
             self.defect,
             case_id=self.case.id,
             case=msgspec.json.decode(to_json(self.case)),
             drawing=drawing(self.case),
-            known=known,
+            known=issue.reason if issue else "",
             verdict=self.verdict,
+            link=issue.link if issue else "",
+            shrunk=shrunk,
+            note=note,
         )
 
     def milder(self, other: "Shown") -> bool:

@@ -57,6 +57,9 @@ class RunOptions(Limits, frozen=True, kw_only=True):
         Meta(description="Number of cases for each save path (or format) and kind of model."),
     ] = 30
     seed: Annotated[int, Meta(description="Seed of the generated cases.")] = 0
+    known: Annotated[
+        tuple[Path, ...], Meta(description="File of known issues, beside those that are built in.")
+    ] = ()
     workers: Workers = "auto"
     out: Out = Path("saveproof-report")
 
