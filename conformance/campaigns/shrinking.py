@@ -10,6 +10,7 @@ from hypothesis import Phase
 
 from saveproof.conformance.campaigns.known_issues import KnownIssue
 from saveproof.conformance.campaigns.plan import Batch, Plan
+from saveproof.conformance.campaigns.process_failures import END_VERDICTS
 from saveproof.reports.findings import Defect
 from saveproof.reports.records import SEVERITY, Finding, Verdict
 from saveproof.strategies.case import Case, to_json
@@ -42,6 +43,11 @@ class Shown(NamedTuple):
             shrunk=shrunk,
             note=note,
         )
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process ended or gave no answer."""
+        return self.verdict in END_VERDICTS.values()
 
     def milder(self, other: "Shown") -> bool:
         """Return whether the defect is less severe here than on the other case."""

@@ -204,7 +204,7 @@ def _seen(
     others = [
         f"{check}: {one.defect.title}"
         for check, one in shown
-        if any(check in finding.checks for finding in unseen)
+        if (one.ended or any(check in finding.checks for finding in unseen))
         and explaining([(subject, path)], check, one.defect, issues)[0] is None
     ]
     if others or len(unseen) < len(listed):
