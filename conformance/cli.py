@@ -37,6 +37,10 @@ In = Annotated[
     list[Path] | None,
     typer.Option("--run", metavar="RUN", help=f"Run to search; default: the newest {OUT} here."),
 ]
+Known = Annotated[
+    list[Path] | None,
+    typer.Option("--known", help="File of known issues, beside the built-in ones."),
+]
 Command = Callable[..., None]
 
 
@@ -190,6 +194,63 @@ def repro(
     typer.echo(
         _or_error(lambda: reproduction.confirmed(case, run or [newest(OUT)], at, format=format))
     )
+
+
+known = typer.Typer(help="List, check and add known issues.", no_args_is_help=True)
+app.add_typer(known, name="known")
+
+
+@known.command("list")
+def known_list(known: Known = None) -> None:
+    """List the known issues."""
+    from saveproof.conformance import known as issues
+
+    _echo(_or_error(lambda: issues.listed(known or ())))
+
+
+@known.command("check")
+@takes(Limits)
+def known_check(
+    options: Limits,
+    subjects: Annotated[list[str] | None, typer.Argument(metavar="[SUBJECT...]")] = None,
+    known: Known = None,
+) -> None:
+    """Replay the witness of each known issue; by default on all installed subjects."""
+    from saveproof.conformance import known as issues
+    from saveproof.conformance import listing
+
+    named = subjects or listing.installed()
+    replayed = _or_error(lambda: issues.checked(named, known or (), options))
+    as_listed = True
+    while witness := _or_error(lambda: next(replayed, None)):
+        _echo(issues.line(witness))
+        as_listed &= issues.is_as_listed(witness)
+    raise typer.Exit(0 if as_listed else FINDINGS)
+
+
+@known.command("add")
+def known_add(
+    case: Annotated[str, typer.Argument(metavar="ID", help="Id of a case, or its beginning.")],
+    reason: Annotated[str, typer.Option(help="What is lost, in a sentence.")],
+    link: Annotated[str, typer.Option(help="Page or issue that has more.")] = "",
+    releases: Annotated[
+        str, typer.Option(help="Releases that have it, such as '>=3.4,<3.16'; default: from this.")
+    ] = "",
+    file: Annotated[
+        Path, typer.Option(help="File to add to; pass it to runs with --known.")
+    ] = Path("saveproof-known.toml"),
+    subject: Annotated[str | None, typer.Option(help="Subject of the finding.")] = None,
+    path: Annotated[str | None, typer.Option(help="Save path of the finding.")] = None,
+    check: Annotated[str | None, typer.Option(help="List only what this check found.")] = None,
+    run: In = None,
+) -> None:
+    """Add the findings of a case to a file of known issues."""
+    from saveproof.conformance import known as issues
+    from saveproof.conformance.replay import At
+
+    at, runs = At(subject, path, check), run or [OUT]
+    words = {"reason": reason, "link": link, "releases": releases}
+    _echo(_or_error(lambda: issues.added(case, runs, at, **words, file=file)))
 
 
 @app.command()

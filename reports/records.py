@@ -205,6 +205,8 @@ class Finding(Part, frozen=True):
     """The page of the known issue; empty if none explains this finding, or if it has no page."""
     examples: int = 1
     shrunk: bool = False
+    note: str = ""
+    """A known issue of other releases that this finding looks like; empty without one."""
     after: tuple[str, ...] = ()
     again: tuple[Repetition, ...] = ()
 

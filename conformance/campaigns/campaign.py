@@ -10,11 +10,12 @@ from msgspec.structs import replace as with_fields
 
 from saveproof.conformance.campaigns.applicability import Applicability, as_errors
 from saveproof.conformance.campaigns.dispatch import confirmed, reports
-from saveproof.conformance.campaigns.known_issues import known_issue
+from saveproof.conformance.campaigns.known_issues import KnownIssue
 from saveproof.conformance.campaigns.plan import Batch, Examiner, Plan
 from saveproof.conformance.campaigns.process_failures import END_VERDICTS
 from saveproof.conformance.campaigns.progress import Progress
 from saveproof.conformance.campaigns.shrinking import Shown, reduce
+from saveproof.conformance.campaigns.witnesses import Listed, Replays
 from saveproof.conformance.campaigns.worker import Report, Reports, Request
 from saveproof.conformance.checks import ALL_CHECKS, Judgement
 from saveproof.conformance.execution.runner import Question
@@ -47,12 +48,13 @@ class Campaign:
     """A plan being run: tallies by check, defects by key.
 
     `found` is called with the results so far at each new defect, and `examined` is the number of
-    cases so far.
+    cases so far. `replays` are those of the process, in which each witness is replayed once.
     """
 
     plan: Plan
     examiner: Examiner
     found: Callable[[Sequence[Result]], None]
+    replays: Replays = field(default_factory=Replays)
     examined: int = 0
     _tallies: dict[str, Counter[Verdict]] = field(default_factory=dict)
     _promises: dict[str, set[Promise]] = field(default_factory=dict)
@@ -60,7 +62,11 @@ class Campaign:
     _sightings: dict[tuple[str, str], _Sighting] = field(default_factory=dict)
     _reduced: dict[tuple[str, str], Shown] = field(default_factory=dict)
     _applicability: Applicability = field(default_factory=Applicability)
+    _listed: Listed = field(init=False)
     _seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._listed = Listed(self.plan, self.examiner, self.replays)
 
     def run(self) -> tuple[Result, ...]:
         """Run the plan and return a result for each check."""
@@ -102,12 +108,13 @@ class Campaign:
         )
 
     def finish(self, progress: Progress) -> None:
-        """Note the checks without judgements, and shrink the defects."""
+        """Note the checks without judgements, shrink new defects, and replay those of witnesses."""
         for check in self.plan.checks:
             self._tallies.setdefault(check.name, Counter({Verdict.NOT_APPLICABLE: self.examined}))
         if worth := list(self._worth_reducing()):
             progress.reducing(len(worth), self.plan.path)
             self._reduce_all(worth)
+        self._listed.replay((check, shown.defect) for (check, _), shown in self._all_shown())
         self._book_too_few()
 
     def _book_too_few(self) -> None:
@@ -192,11 +199,9 @@ class Campaign:
         known = [self._known(judgement.check, defect) for defect in judgement.defects]
         return Verdict.KNOWN if known and all(known) else judgement.verdict
 
-    def _known(self, check: str, defect: Defect) -> str:
-        """Return the statement of the known issue that explains the defect; empty without one."""
-        places = self.plan.places or ((self.plan.subject, self.plan.path),)
-        issues = (known_issue(*place, check, defect) for place in places)
-        return next((issue.statement for issue in issues if issue is not None), "")
+    def _known(self, check: str, defect: Defect) -> KnownIssue | None:
+        """Return the known issue that explains the defect."""
+        return self._listed.issue(check, defect)
 
     def _reduce_all(self, worth: Sequence[tuple[str, str]]) -> None:
         """Shrink the failures, then the gaps in a quarter of the time."""
@@ -262,10 +267,8 @@ class Campaign:
             promise=Promise.MUST if Promise.MUST in promises else Promise.SHOULD,
             verdict=worst(tally),
             tally=dict(tally),
-            findings=tuple(
-                shown.finding(known=self._known(check, shown.defect))
-                for (name, _), shown in self._all_shown()
-                if name == check
+            findings=self._listed.findings(
+                check, [shown for (name, _), shown in self._all_shown() if name == check]
             ),
             seconds=round(self._seconds, 3),
             distance=self._distances.get(check),

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple, Protocol, TypeVar
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
+from saveproof.conformance.campaigns.known_issues import KnownIssue, Place, packaged
 from saveproof.conformance.checks import ALL_CHECKS, Check
 from saveproof.conformance.model_state.subject import SavePath
 from saveproof.reports.files import NotWritten
@@ -44,8 +45,8 @@ class Plan:
 
     `examples` is the number of cases; with `seconds`, batches are run until the time is up instead.
     `timeout` bounds one example, and once more its load in another process; `shrink_seconds` bounds
-    the shrinking of all defects. `places` are the subjects and save paths whose known issues apply;
-    without them, the plan's own. With `hops`, a history may save and load the model on the way.
+    the shrinking of all defects. Of the known `issues`, those of `places` apply; without places,
+    those of the plan's own. With `hops`, a history may save and load the model on the way.
     """
 
     subject: str
@@ -58,8 +59,9 @@ class Plan:
     seed: int = 0
     timeout: float = 120.0
     shrink_seconds: float = 60.0
-    places: tuple[tuple[str, str], ...] = ()
+    places: tuple[Place, ...] = ()
     hops: bool = False
+    issues: tuple[KnownIssue, ...] = field(default_factory=packaged)
 
     def own(self, case: Case) -> Case:
         """Return the generated case for the plan's path."""

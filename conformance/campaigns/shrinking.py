@@ -8,7 +8,9 @@ from typing import NamedTuple
 import msgspec
 from hypothesis import Phase
 
+from saveproof.conformance.campaigns.known_issues import KnownIssue
 from saveproof.conformance.campaigns.plan import Batch, Plan
+from saveproof.conformance.campaigns.process_failures import END_VERDICTS
 from saveproof.reports.findings import Defect
 from saveproof.reports.records import SEVERITY, Finding, Verdict
 from saveproof.strategies.case import Case, to_json
@@ -26,16 +28,26 @@ class Shown(NamedTuple):
     defect: Defect
     verdict: Verdict
 
-    def finding(self, *, known: str) -> Finding:
-        """Return the finding for the run's record; `known` is the reason if it is expected."""
+    def finding(
+        self, *, issue: KnownIssue | None = None, shrunk: bool = False, note: str = ""
+    ) -> Finding:
+        """Return the finding for the run's record; `issue` explains it if it is expected."""
         return Finding(
             self.defect,
             case_id=self.case.id,
             case=msgspec.json.decode(to_json(self.case)),
             drawing=drawing(self.case),
-            known=known,
+            known=issue.reason if issue else "",
             verdict=self.verdict,
+            link=issue.link if issue else "",
+            shrunk=shrunk,
+            note=note,
         )
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process ended or gave no answer."""
+        return self.verdict in END_VERDICTS.values()
 
     def milder(self, other: "Shown") -> bool:
         """Return whether the defect is less severe here than on the other case."""

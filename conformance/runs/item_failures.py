@@ -20,5 +20,9 @@ def _finding_text(finding: Finding, again: Sequence[str]) -> str:
     expected, found = defect.difference.expected, defect.difference.found
     difference = f"  expected {expected}\n  found    {found}\n\n{finding.drawing}\n"
     return "\n".join(
-        [defect.message, f"  at       {defect.where}", difference, *again, defect.traceback]
+        [
+            *([defect.message, f"  {finding.note}"] if finding.note else [defect.message]),
+            f"  at       {defect.where}",
+            *(difference, *again, defect.traceback),
+        ]
     )

@@ -10,11 +10,13 @@ from saveproof.conformance.campaigns.campaign import Campaign, run_together
 from saveproof.conformance.campaigns.plan import Examiner
 from saveproof.conformance.campaigns.process_failures import CARRIER
 from saveproof.conformance.campaigns.progress import Progress
+from saveproof.conformance.campaigns.witnesses import Replays
+from saveproof.conformance.campaigns.worker import EXAMINE
 from saveproof.conformance.processes.isolation import Child
 from saveproof.conformance.runs.job import Job
-from saveproof.conformance.runs.work import CampaignSet, CampaignSpec, plans
+from saveproof.conformance.runs.work import CampaignSet, CampaignSpec, WitnessSpec, plans
 from saveproof.reports import store
-from saveproof.reports.records import Result
+from saveproof.reports.records import Result, Witness, WitnessStatus
 
 
 @dataclass
@@ -30,6 +32,7 @@ class LocalCampaigns:
     _chosen: frozenset[str] = frozenset()
     _results: dict[CampaignSpec, tuple[Result, ...]] = field(default_factory=dict)
     _child: tuple[tuple[str, str], Child] | None = None
+    _replays: Replays = field(default_factory=Replays)
 
     def choose(self, items: Iterable[str]) -> None:
         """Restrict the campaigns to those of the named items."""
@@ -46,6 +49,28 @@ class LocalCampaigns:
             self._run(of, together if of.together else [wanted])
         return self._results[wanted]
 
+    def witnesses(self, spec: WitnessSpec) -> tuple[Witness, ...]:
+        """Replay the witnesses of a subject, and return what they show.
+
+        Raises:
+            NotWritten: a result can't be written.
+        """
+        child = self._child_of(EXAMINE, spec.subject)
+        issues = {issue.id: issue for issue in self.job.issues}
+        seen = []
+        for name, path in spec.wanted:
+            one = self._replays.witness(
+                child,
+                spec.subject,
+                path,
+                issues[name],
+                issues=self.job.issues,
+                today=self.job.today,
+            )
+            self._append(one)
+            seen.append(one)
+        return tuple(seen)
+
     def close(self) -> None:
         """End the child process."""
         if self._child is not None:
@@ -53,8 +78,9 @@ class LocalCampaigns:
         self._child = None
 
     def _run(self, of: CampaignSet, specs: Sequence[CampaignSpec]) -> None:
-        examiner = self.here or self._child_of(of)
-        running = [Campaign(plan, examiner, self._keep) for plan in plans(specs)]
+        examiner = self.here or self._child_of(of.procedure, of.owner)
+        issues = tuple(one for one in self.job.issues if not one.has_expired(self.job.today))
+        running = [Campaign(p, examiner, self._keep, self._replays) for p in plans(specs, issues)]
         total = None if specs[0].seconds else specs[0].examples
         try:
             run_together(running, Progress(_described(specs), total, self.tell))
@@ -64,18 +90,21 @@ class LocalCampaigns:
         for spec, campaign in zip(specs, running, strict=True):
             self._results[spec] = campaign.results()
 
-    def _child_of(self, of: CampaignSet) -> Child:
-        """Return the child process of the set; end the child of an earlier set."""
-        key = (of.procedure, of.owner)
+    def _child_of(self, procedure: str, owner: str) -> Child:
+        """Return the child process of a set's owner; end that of an earlier one."""
+        key = (procedure, owner)
         if self._child is None or self._child[0] != key:
             self.close()
-            self._child = (key, Child(of.procedure, memory=self.job.memory))
+            self._child = (key, Child(procedure, memory=self.job.memory))
         return self._child[1]
 
     def _keep(self, results: Sequence[Result]) -> None:
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
         for result in results:
-            store.append(store.shard(Path(self.job.out), worker), result)
+            self._append(result)
+
+    def _append(self, line: Result | Witness) -> None:
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        store.append(store.shard(Path(self.job.out), worker), line)
 
 
 def summary(spec: CampaignSpec, results: Sequence[Result]) -> str:
@@ -85,6 +114,13 @@ def summary(spec: CampaignSpec, results: Sequence[Result]) -> str:
     words = [f"{cases} {verdict}" for verdict, cases in said.tally.items()]
     words += [f"{findings} found: {verdict}" for verdict, findings in unknown.items()]
     return f"{spec.name}: {', '.join(words)}"
+
+
+def summary_of_witnesses(spec: WitnessSpec, seen: Sequence[Witness]) -> str:
+    """Return one line on the witnesses of a subject: known issues by status."""
+    counts = Counter(one.status for one in seen)
+    words = (f"{counts[status]} {status}" for status in WitnessStatus if counts[status])
+    return f"{spec.subject} known issues: {', '.join(words)}"
 
 
 def _described(specs: Sequence[CampaignSpec]) -> str:

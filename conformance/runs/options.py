@@ -108,6 +108,9 @@ class RunOptions(Limits, frozen=True, kw_only=True):
     seed: Annotated[
         int, Meta(title="a whole number", description="Seed of the generated cases.")
     ] = 0
+    known: Annotated[
+        tuple[Path, ...], Meta(description="File of known issues, beside those that are built in.")
+    ] = ()
     workers: Workers = "auto"
     folder: ClassVar[Path] = Path("saveproof-report")
     """The folder of a run without `out`; a numbered one beside it if it has a run."""

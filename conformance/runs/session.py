@@ -1,11 +1,11 @@
 """A job in a pytest session: runs its campaigns here or in workers, and writes the run's file."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, TypeVar
 
 import msgspec
 import pytest
@@ -16,16 +16,18 @@ from saveproof.conformance.runs.job import Job
 from saveproof.conformance.runs.local_campaigns import LocalCampaigns
 from saveproof.conformance.runs.plugin import JOB
 from saveproof.conformance.runs.run_folder import FILES, RunFolder
-from saveproof.conformance.runs.work import CampaignSet, CampaignSpec
+from saveproof.conformance.runs.work import CampaignSet, CampaignSpec, WitnessSpec
 from saveproof.reports import store
 from saveproof.reports.files import Claimed, NotWritten
 from saveproof.reports.gate import gate
 from saveproof.reports.matrix import matrix
-from saveproof.reports.records import Result
+from saveproof.reports.records import Result, Witness
 from saveproof.reports.terminal import terminal
 
+L = TypeVar("L", Result, Witness)
+
 CAMPAIGN, RESULTS = "saveproof campaign", "saveproof results"
-"""Properties of a finished item's report: a summary of its results, and their number."""
+"""Properties of a finished item's report: a summary of its lines in the file, and their number."""
 
 
 @dataclass(eq=False)
@@ -46,7 +48,8 @@ class Conformance:
 
     def __post_init__(self) -> None:
         self._folder = RunFolder(self.out, FILES)
-        self._items = tuple(campaign.item for campaign in self.job.campaigns)
+        items = [campaign.item for campaign in self.job.campaigns]
+        self._items = (*items, *(witness.item for witness in self.job.witnesses))
         self._campaigns = LocalCampaigns(self.job, self._tell)
 
     @classmethod
@@ -113,10 +116,17 @@ class Conformance:
 
     def results(self, of: CampaignSet, wanted: CampaignSpec) -> tuple[Result, ...]:
         """Return a campaign's results; end the session if they can't be written."""
+        return self._written(lambda: self._campaigns.results(of, wanted))
+
+    def witnesses(self, spec: WitnessSpec) -> tuple[Witness, ...]:
+        """Return what a subject's witnesses show; end the session if it can't be written."""
+        return self._written(lambda: self._campaigns.witnesses(spec))
+
+    def _written(self, run: Callable[[], tuple[L, ...]]) -> tuple[L, ...]:
         try:
             if self.is_worker:
                 self._folder.join()
-            return self._campaigns.results(of, wanted)
+            return run()
         except (Claimed, NotWritten) as error:
             self._tell(f"saveproof: {error}")
             pytest.exit(f"saveproof: {error}", returncode=pytest.ExitCode.INTERRUPTED)
@@ -177,16 +187,17 @@ class Conformance:
 
     def _finish(self) -> store.Run:
         """Write the run's file, which is complete if every registered campaign finished."""
-        found = store.read(self.out).results
+        run = store.read(self.out)
+        found = run.results
         header = self.job.header
         return self._folder.finish(
             with_example_count(header, found) if self.job.timed else header,
-            interrupted=self._interrupted or bool(self._unfinished) or self._lacks_any(found),
+            interrupted=self._interrupted or bool(self._unfinished) or self._lacks_any(run),
         )
 
-    def _lacks_any(self, found: Sequence[Result]) -> bool:
-        """Return whether a result that a finished campaign has recorded is missing."""
-        return len(found) < sum(self._recorded.values())
+    def _lacks_any(self, run: store.Run) -> bool:
+        """Return whether a line that a finished item has recorded is missing."""
+        return len(run.results) + len(run.witnesses) < sum(self._recorded.values())
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the matrix."""

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import asdict
 
+from saveproof.conformance.campaigns.known_issues import KnownIssue, Place
 from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.strategies.capabilities import EVERYTHING, Capabilities
@@ -25,7 +26,7 @@ class CampaignSpec(msgspec.Struct, frozen=True):
     timeout: float
     seconds: float | None = None
     shrink_seconds: float = Plan.shrink_seconds
-    places: tuple[tuple[str, str], ...] = ()
+    places: tuple[Place, ...] = ()
     hops: bool = False
     capabilities: Capabilities = EVERYTHING
 
@@ -53,11 +54,25 @@ class CampaignSet(msgspec.Struct, frozen=True):
     together: bool = False
 
 
-def plans(campaigns: Sequence[CampaignSpec]) -> Iterator[Plan]:
+class WitnessSpec(msgspec.Struct, frozen=True):
+    """The witnesses that a run replays on one subject: known issues by id, each with a path."""
+
+    subject: str
+    wanted: tuple[tuple[str, str], ...]
+    timeout: float
+
+    @property
+    def item(self) -> str:
+        """The name of the pytest item; the node id ends with it."""
+        return f"witnesses[{self.subject}]"
+
+
+def plans(campaigns: Sequence[CampaignSpec], issues: tuple[KnownIssue, ...]) -> Iterator[Plan]:
     """Yield the plan of each campaign in a set; their cases have hops if any campaign has."""
     hops = any(campaign.hops for campaign in campaigns)
     for one in campaigns:
         own: dict[str, Any] = asdict(one)
         had = own.pop("capabilities")
         own["checks"] = tuple(check for check in ALL_CHECKS if check.name in one.checks)
-        yield Plan(cases=cases(kinds=(Kind(one.kind),), hops=hops, capabilities=had), **own)
+        generated = cases(kinds=(Kind(one.kind),), hops=hops, capabilities=had)
+        yield Plan(cases=generated, issues=issues, **own)

@@ -5,8 +5,7 @@ from contextlib import suppress
 import pytest
 
 from saveproof.conformance.campaigns.campaign import Campaign
-from saveproof.conformance.campaigns.known_issues import KnownIssue
-from saveproof.conformance.campaigns.known_issues.known_issue import Like
+from saveproof.conformance.campaigns.known_issues import KnownIssue, ListedFinding
 from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.campaigns.worker import Report, Request, examine
 from saveproof.conformance.checks import ALL_CHECKS, Judgement
@@ -113,12 +112,11 @@ class _Gaps(Noting):
         return wire.encode((Report((judgement,)),))
 
 
-def _of_gaps(examiner: _Gaps) -> Result:
+def _of_gaps(examiner: _Gaps, *issues: KnownIssue) -> Result:
     """Return what comes of the weights' check."""
     weights = tuple(check for check in ALL_CHECKS if check.name == "weights_survive")
-    plan = Plan(
-        *(f"{FAULTY}:LosesMomentum", "npz", "sequential", LINEAR_CASES, weights), examples=12
-    )
+    subject = f"{FAULTY}:LosesMomentum"
+    plan = Plan(*(subject, "npz", "sequential", LINEAR_CASES, weights), examples=12, issues=issues)
     (result,) = Campaign(plan, examiner, lambda _: None).run()
     return result
 
@@ -133,15 +131,23 @@ def test_a_defect_is_as_grave_as_it_was_ever_seen(examiner):
     assert result.findings[0].verdict is Verdict.FAIL
 
 
-def test_a_gap_that_is_listed_is_known(monkeypatch):
-    kernel = Like(facet=Facet.WEIGHTS, name="kernel")
-    issue = KnownIssue("x", "npz", "weights_survive", kernel, "No kernel comes back.")
-    monkeypatch.setattr("saveproof.conformance.campaigns.campaign.known_issue", lambda *_: issue)
+KERNEL = ListedFinding(
+    ("weights_survive",),
+    {"kind": "state", "facet": "weights", "name": "kernel", "how": "value"},
+)
 
-    result = _of_gaps(_Gaps())
+
+def test_a_gap_that_is_listed_is_known():
+    words = "No kernel comes back."
+    issue = KnownIssue(
+        "kernel", f"{FAULTY}:LosesMomentum", ("npz",), "", words, (KERNEL,), ("no case",)
+    )
+
+    result = _of_gaps(_Gaps(), issue)
 
     assert result.verdict is Verdict.KNOWN
     assert Verdict.GAP not in result.tally
+    assert [(one.known, one.shrunk) for one in result.findings] == [(words, False)]
 
 
 def test_what_goes_wrong_in_another_process_is_reduced_there(run):
