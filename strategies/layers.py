@@ -16,6 +16,7 @@ from saveproof.strategies.arguments import (
     TRAINABLE,
     UNITS,
     given,
+    kernel_arguments,
     matrix_arguments,
     recurrent_arguments,
     vector_arguments,
@@ -206,7 +207,7 @@ def _separable(draws: ByteDraws, register: Register, tensor: Input) -> Config:
     return {
         "filters": draws.one_of(UNITS),
         **_depthwise(draws, register, tensor),
-        **matrix_arguments("pointwise", draws, register),
+        **kernel_arguments("pointwise", draws, register),
     }
 
 
@@ -249,7 +250,7 @@ def _window(
 def _kernels(draws: ByteDraws, register: Register, kernel: str) -> Config:
     return {
         "activation": draws.one_of(ACTIVATIONS),
-        **matrix_arguments(kernel, draws, register),
+        **kernel_arguments(kernel, draws, register),
         **_bias(draws, register),
         **_activity(draws),
     }
