@@ -1,7 +1,7 @@
 """Takes a snapshot of a live model of a module that speaks the Keras API."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
@@ -49,7 +49,7 @@ class Traits:
     """
 
     array: Callable[[Variable], np.ndarray] = lambda variable: np.array(variable.numpy())
-    generators: Callable[[Any], Sequence[Variable]] = lambda _: ()
+    generators: Callable[[Any], Iterable[Variable]] = lambda _: ()
     recurrent: Callable[[Any], Sequence[Variable]] = lambda _: ()
     beside_slots: Callable[[Any], Mapping[str, Variable]] = lambda _: {}
     policy: Callable[[Any], str] = lambda layer: str(
@@ -236,7 +236,7 @@ def _iteration(view: View) -> Iterator[tuple[str, Value]]:
         yield "iterations", view.traits.array(view.optimizer.iterations)
 
 
-def _of_layers(view: View, variables: Callable[[Any], Sequence[Variable]]) -> dict[str, Value]:
+def _of_layers(view: View, variables: Callable[[Any], Iterable[Variable]]) -> dict[str, Value]:
     return {
         f"{address}/{index}": view.traits.array(variable)
         for address, layer in view.layers
