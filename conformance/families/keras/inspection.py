@@ -194,8 +194,15 @@ def _policies(view: View) -> Iterator[tuple[str, Value]]:
         yield address, view.traits.policy(layer)
 
 
+def _widths(model: Model) -> Mapping[str, int | None]:
+    """Return the length of the last axis of each output; nothing of a model without a graph."""
+    shapes = [tuple(one.shape) for one in getattr(model, "outputs", None) or ()]
+    names = getattr(model, "output_names", None) or [f"output_{n}" for n in range(len(shapes))]
+    return dict(zip(names, (shape[-1] for shape in shapes), strict=False))
+
+
 def _compile(view: View) -> Iterator[tuple[str, Value]]:
-    yield from compile_settings(view.traits.compiled(view.model))
+    yield from compile_settings(view.traits.compiled(view.model), _widths(view.model))
     for index, loss in enumerate(leaves(getattr(view.model, "loss", None))):
         yield from flat(view.traits.loss_arguments(loss), f"loss/{index}/")
 
