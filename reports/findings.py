@@ -53,7 +53,7 @@ class DefectKind(StrEnum):
     STATE = ("state", "{d.facet}: {d.entry}", "{d.facet}: {d.where} ({d.difference.change})")
     OUTPUT = ("output", "outputs: value", "{d.where} differs")
     OUTPUT_COUNT = ("outputs", "outputs: count", "different number of outputs")
-    LOG = ("log", "resume: {d.when} loss", "{d.name} differs in step {d.step}")
+    LOG = ("log", "resume: {d.log}", "{d.name} differs in step {d.step}")
     LOG_COUNT = ("logs", "resume: {d.when} logs", "different number of logs in step {d.step}")
     LOG_NAMES = (
         "log names",
@@ -67,7 +67,7 @@ class DefectKind(StrEnum):
     )
     RAISED = (
         "exception",
-        "{d.action}: raised {d.exception}: {d.words}",
+        "{d.action}: raised {d.exception}: {d.words}{d.raised_in}",
         "{d.actor} raised {d.exception}",
     )
     NO_TRAINING = ("no training", "resume: missing", "the loaded model did not train")
@@ -78,6 +78,11 @@ class DefectKind(StrEnum):
         "the refusal does not say why",
     )
     NOT_FRESH = ("not fresh", "fresh: {d.facet}", "{d.facet} came back, expected fresh")
+    INITIAL = (
+        "initial",
+        "initial {d.facet}: {d.place}",
+        "initial {d.facet} ({d.place}): not the value in a new model",
+    )
     LITTER = ("litter", "save: litter", "a save left {d.where} beside its target")
     OPEN_FILE = ("open file", "open file", "{d.where} was left open")
     REMNANT = (
@@ -128,7 +133,10 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     `facet` is the kind of state. `classes` are the classes of the layers around the entry, from
     the outermost to the innermost, and `name` is the entry's name in the innermost. `step` is a
     step of training, counted from 1, and `event` the event of the history that it belongs to.
+    `metric` is the class or identifier of the metric whose log differs; a loss has none.
     `action` is the action during which the defect showed, and `probe` the probe that shows it.
+    `function` is the innermost function of the framework that raised the exception, as
+    `module.function`: two causes may raise the same error.
     `words` is the error message without the parts that vary from case to case. `lost` is true
     where every change of the entry counts as one defect. `origin` is the lost state that caused
     this defect.
@@ -145,7 +153,9 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     action: str = ""
     probe: str = ""
     exception: str = ""
+    function: str = ""
     words: str = ""
+    metric: str = ""
     optimizer: str = ""
     before_first_average: bool = False
     frozen_since_compile: bool = False
@@ -212,9 +222,19 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         return "first step" if self.step == 1 else "later step"
 
     @property
+    def log(self) -> str:
+        """What the log is of: a metric, in whatever step it differs, or a loss."""
+        return f"metric {self.metric}" if self.metric else f"{self.when} loss"
+
+    @property
     def actor(self) -> str:
         """What raised the exception."""
         return ACTORS.get(self.action, self.action)
+
+    @property
+    def raised_in(self) -> str:
+        """The function that raised the exception."""
+        return f" in {self.function}" if self.function else ""
 
     @property
     def circumstances(self) -> str:

@@ -39,7 +39,15 @@ SEEDED_INITIALIZERS: tuple[tuple[str, Config], ...] = (
     ("VarianceScaling", {"scale": 0.7, "mode": "fan_avg", "distribution": "truncated_normal"}),
     ("Orthogonal", {"gain": 0.9}),
 )
-RECURRENT_INITIALIZERS = SEEDED_INITIALIZERS[-1:] * 6 + SEEDED_INITIALIZERS[:-1]
+KERNEL_INITIALIZERS = (*SEEDED_INITIALIZERS, ("Constant", {"value": 0.2}))
+IDENTITY: tuple[tuple[str, Config], ...] = (
+    ("Identity", {"gain": 1.4}),
+    ("Identity", {"gain": 0.6}),
+)
+MATRIX_INITIALIZERS = (*KERNEL_INITIALIZERS, *IDENTITY)
+RECURRENT_INITIALIZERS = (*SEEDED_INITIALIZERS[-1:] * 6, *SEEDED_INITIALIZERS[:-1], *IDENTITY)
+UNSEEDED = frozenset({"Constant", "Identity"})
+"""Initializers that draw nothing."""
 VECTOR_INITIALIZERS: tuple[tuple[str, Config] | None, ...] = (
     None,
     None,
@@ -90,9 +98,14 @@ def given(arguments: Mapping[str, Any]) -> Config:
     return {key: value for key, value in arguments.items() if value is not OMIT}
 
 
+def kernel_arguments(weight: str, draws: ByteDraws, register: Register) -> Config:
+    """Return initializer, regularizer and constraint of a kernel; shrinks towards Glorot alone."""
+    return _weight_arguments(weight, draws, register, KERNEL_INITIALIZERS, MATRIX_CONSTRAINTS)
+
+
 def matrix_arguments(weight: str, draws: ByteDraws, register: Register) -> Config:
-    """Return initializer, regularizer and constraint of a matrix; shrinks towards Glorot alone."""
-    return _weight_arguments(weight, draws, register, SEEDED_INITIALIZERS, MATRIX_CONSTRAINTS)
+    """Return the same for a kernel with two axes, which may be the identity."""
+    return _weight_arguments(weight, draws, register, MATRIX_INITIALIZERS, MATRIX_CONSTRAINTS)
 
 
 def recurrent_arguments(weight: str, draws: ByteDraws, register: Register) -> Config:
@@ -120,7 +133,7 @@ def _weight_arguments(
     initializer = draws.one_of(initializers)
     if initializer is not None:
         name, config = initializer
-        seed = {} if name == "Constant" else {"seed": register.seed()}
+        seed = {} if name in UNSEEDED else {"seed": register.seed()}
         arguments[f"{weight}_initializer"] = {"class_name": name, "config": {**config, **seed}}
     for role, options in (("regularizer", REGULARIZERS), ("constraint", constraints)):
         chosen = draws.one_of(options)

@@ -17,6 +17,7 @@ from saveproof.strategies.arguments import (
     UNITS,
     Form,
     given,
+    kernel_arguments,
     matrix_arguments,
     narrowed,
     recurrent_arguments,
@@ -234,7 +235,7 @@ def _separable(draws: ByteDraws, register: Register, tensor: Input) -> Config:
     return {
         "filters": draws.one_of(UNITS),
         **_depthwise(draws, register, tensor),
-        **matrix_arguments("pointwise", draws, register),
+        **kernel_arguments("pointwise", draws, register),
     }
 
 
@@ -277,7 +278,7 @@ def _window(
 def _kernels(draws: ByteDraws, register: Register, kernel: str) -> Config:
     return {
         "activation": draws.one_of(ACTIVATIONS),
-        **matrix_arguments(kernel, draws, register),
+        **kernel_arguments(kernel, draws, register),
         **_bias(draws, register),
         **_activity(draws),
     }

@@ -48,9 +48,9 @@ class Register:
         self._seeds = 0
 
     def seed(self) -> int:
-        """Return a seed that no other weight or dropout of the case has."""
+        """Return a seed that no other weight or dropout of the case has; the first one is 0."""
         self._seeds += 1
-        return self._seeds
+        return self._seeds - 1
 
     def name(
         self, class_name: str, draws: ByteDraws, *, taken: set[str], non_ascii: bool = False

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from saveproof.strategies.arguments import (
     CONSTRAINTS,
+    MATRIX_INITIALIZERS,
     REGULARIZERS,
-    SEEDED_INITIALIZERS,
     VECTOR_INITIALIZERS,
 )
 from saveproof.strategies.case import Config, Object
@@ -31,7 +31,7 @@ CLASSES: Mapping[str, frozenset[str]] = {
         for one in chosen
         if isinstance(one, Object)
     ),
-    "initializers": _named((*SEEDED_INITIALIZERS, *VECTOR_INITIALIZERS)),
+    "initializers": _named((*MATRIX_INITIALIZERS, *VECTOR_INITIALIZERS)),
     "regularizers": _named(REGULARIZERS),
     "constraints": _named(CONSTRAINTS),
 }

@@ -8,6 +8,7 @@ from saveproof.conformance.checks.check import Check, Outcome, Unjudged
 from saveproof.conformance.checks.conduct import CONDUCT_CHECKS
 from saveproof.conformance.checks.facets import FACET_CHECKS
 from saveproof.conformance.checks.handling import HANDLING_CHECKS
+from saveproof.conformance.checks.initial import INITIAL_CHECKS
 from saveproof.conformance.model_state.contract import Contract, Promise
 from saveproof.conformance.model_state.trace import Trace
 from saveproof.reports.findings import Defect
@@ -15,7 +16,10 @@ from saveproof.reports.records import Verdict
 
 __all__ = ["ALL_CHECKS", "Check", "Judgement", "checks_for", "judge"]
 
-ALL_CHECKS: tuple[Check, ...] = BEHAVIOUR_CHECKS + FACET_CHECKS + HANDLING_CHECKS + CONDUCT_CHECKS
+ALL_CHECKS: tuple[Check, ...] = (
+    *(*BEHAVIOUR_CHECKS, *FACET_CHECKS, *INITIAL_CHECKS),
+    *(*HANDLING_CHECKS, *CONDUCT_CHECKS),
+)
 
 
 @dataclass(frozen=True)

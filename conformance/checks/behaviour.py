@@ -1,6 +1,6 @@
 """Checks of the model's behaviour: outputs, first loss after a load, further training."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from msgspec.structs import replace
@@ -14,7 +14,9 @@ from saveproof.conformance.checks.check import (
     raised_defect,
     vacuous,
 )
-from saveproof.conformance.checks.facets import inventory_defects, untrained
+from saveproof.conformance.checks.facets import untrained
+from saveproof.conformance.checks.metrics import is_loss, with_metric
+from saveproof.conformance.checks.origins import before_updates, with_origin
 from saveproof.conformance.model_state.contract import Exactness, Facet, Promise
 from saveproof.conformance.model_state.snapshot import (
     Snapshot,
@@ -42,15 +44,10 @@ RESUMED = (
     Facet.LEARNING_RATE,
 )
 
-ORIGINS = (
-    *(Facet.SLOTS, Facet.ITERATION, Facet.LEARNING_RATE, Facet.OPTIMIZER, Facet.COMPILE),
-    *(Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.RNG, Facet.RECURRENT, Facet.ARGUMENTS),
+SEE_OUTPUTS = "the loaded model raised an error before its training: see outputs_survive"
+SEE_FIRST_LOSS = (
+    "the loaded model raised an error in its first step: see first_batch_loss_is_identical"
 )
-"""Facets that training uses; the first one that the load lost is the origin of a divergence."""
-
-FORWARD_ORIGINS = (Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.RECURRENT, Facet.ARGUMENTS)
-LOSS_ORIGINS = (Facet.COMPILE, Facet.RNG, *FORWARD_ORIGINS)
-"""The same for outputs, and for a loss, which is computed before the optimizer's update."""
 
 
 def outputs_survive(trace: Trace) -> Outcome:
@@ -66,8 +63,7 @@ def outputs_survive(trace: Trace) -> Outcome:
         return vacuous("training left the weights as they were: fresh ones give equal outputs")
     if not found and original.is_constant:
         return vacuous("the outputs are the same for every row: they depend on no input")
-    origin = _origin(trace, FORWARD_ORIGINS) if found else None
-    return tuple(replace(defect, origin=origin) for defect in found)
+    return tuple(with_origin(trace, defect) for defect in found)
 
 
 def first_batch_loss_is_identical(trace: Trace) -> Outcome:
@@ -79,13 +75,15 @@ def first_batch_loss_is_identical(trace: Trace) -> Outcome:
     if not original.steps:
         return not_applicable("the original raised in its first step")
     if not resumed.steps:
+        if _gave_no_outputs(original, resumed):
+            return not_applicable(SEE_OUTPUTS)
         return (_raised(resumed),)
     found = _firsts(_log_defects(0, original.steps[0], resumed.steps[0], trace.exactness))
     if not found and untrained(trace, Facet.WEIGHTS, Facet.NON_TRAINABLE):
         return vacuous("training left the weights as they were: fresh ones give an equal loss")
     if not found and trace.logs_are_alike:
         return vacuous("every step logs the same, whatever the rows and the weights are")
-    return tuple(_explained(trace, defect, LOSS_ORIGINS) for defect in found)
+    return tuple(_explained(trace, defect) for defect in found)
 
 
 def resume_trajectory_is_identical(trace: Trace) -> Outcome:
@@ -96,11 +94,12 @@ def resume_trajectory_is_identical(trace: Trace) -> Outcome:
     original, resumed = trajectories
     if original.raised is not None:
         return not_applicable("the original itself can't train on")
+    if resumed.raised is not None and not resumed.steps:
+        no_outputs = _gave_no_outputs(original, resumed)
+        return not_applicable(SEE_OUTPUTS if no_outputs else SEE_FIRST_LOSS)
     found = _firsts(trajectory_defects(original, resumed, trace.exactness))
     if found:
-        return tuple(
-            _explained(trace, defect, ORIGINS, steps=not resumed.raised) for defect in found
-        )
+        return tuple(_explained(trace, defect) for defect in found)
     if trace.before is None or same(
         trace.before[Facet.WEIGHTS], original.steps[-1].snapshot[Facet.WEIGHTS]
     ):
@@ -149,22 +148,9 @@ def near(one: np.ndarray, other: np.ndarray, exactness: Exactness) -> bool:
     return bool(np.allclose(b, a, rtol=exactness.rtol, atol=exactness.atol, equal_nan=True))
 
 
-def _origin(trace: Trace, facets: Sequence[Facet]) -> Defect | None:
-    """Return the first state that the load lost, which explains later differences.
-
-    Flags are left out: a nested model's own flag is lost often and does not affect training.
-    """
-    before, loaded = trace.before, trace.loaded
-    if before is None or loaded is None:
-        return None
-    lost = (
-        defect
-        for facet in facets
-        if trace.contract.file_promise(facet)
-        for defect in inventory_defects(trace, facet, before[facet], loaded[facet])
-        if defect.name.rpartition("/")[2] != "trainable"
-    )
-    return next(lost, None)
+def _gave_no_outputs(original: Trajectory, resumed: Trajectory) -> bool:
+    """Return whether the loaded model raised before its training, which outputs alone report."""
+    return bool(original.outputs) and not resumed.outputs
 
 
 def _firsts(defects: Iterator[Defect]) -> tuple[Defect, ...]:
@@ -178,23 +164,24 @@ def _firsts(defects: Iterator[Defect]) -> tuple[Defect, ...]:
     return tuple(firsts.values())
 
 
-def _explained(
-    trace: Trace, defect: Defect, origins: Sequence[Facet], *, steps: bool = False
-) -> Defect:
+def _explained(trace: Trace, defect: Defect) -> Defect:
     """Return the defect with its origin, or without one with the special settings of the case.
 
-    Names of logs depend on compiling alone; with `steps`, the optimizer is among the settings.
+    The optimizer is among the settings where an update can have caused the defect. An exception
+    needs neither: it says itself what is wrong.
     """
-    if defect.kind is DefectKind.LOG_NAMES:
-        return replace(defect, origin=_origin(trace, (Facet.COMPILE,)))
-    if origin := _origin(trace, origins):
-        return replace(defect, origin=origin)
+    if defect.kind is DefectKind.RAISED:
+        return defect
+    explained = with_origin(trace, with_metric(trace, defect))
+    if explained.origin or explained.kind is DefectKind.LOG_NAMES:
+        return explained
     optimizer = trace.case.final_settings.optimizer
+    updated = not (before_updates(explained) or explained.metric)
     averages = optimizer.config.get("use_ema") and not trace.case.trained_since_compile
     return replace(
-        defect,
-        optimizer=optimizer.class_name if steps else "",
-        before_first_average=bool(steps and averages),
+        explained,
+        optimizer=optimizer.class_name if updated else "",
+        before_first_average=bool(updated and averages),
         frozen_since_compile=frozen_since_compile(trace),
     )
 
@@ -227,7 +214,8 @@ def _log_defects(index: int, one: Step, other: Step, exactness: Exactness) -> It
 def _differing_logs(
     expected: Mapping[str, float], found: Mapping[str, float], exactness: Exactness
 ) -> Iterator[str]:
-    for name in dict.fromkeys((*expected, *found)):
+    """Yield the names of logs that differ, losses first: they explain more than a metric."""
+    for name in sorted(dict.fromkeys((*expected, *found)), key=lambda name: not is_loss(name)):
         a, b = expected.get(name), found.get(name)
         if a is None or b is None or not near(np.array(a), np.array(b), exactness):
             yield name

@@ -72,6 +72,7 @@ def raised_defect(raised: Raised, action: str, *, where: str, expected: str) -> 
         action=action,
         probe=str(raised.stage) if str(raised.stage) in set(Probe) else "",
         exception=raised.kind,
+        function=raised.function,
         words=normalized_message(raised.message),
         traceback=raised.traceback,
     )

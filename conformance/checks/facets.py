@@ -1,6 +1,6 @@
 """Checks that one kind of state survives: its inventory before the save and after the load."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from saveproof.conformance.checks.check import (
     Check,
@@ -103,6 +103,7 @@ def facet_check(facet: Facet) -> Check:
         (facet,),
         promise=lambda trace: trace.contract.file_promise(facet),
         find=lambda trace: survives(trace, facet),
+        trains_on=facet is Facet.RNG,  # further training shows which generators are drawn from
     )
 
 
@@ -128,8 +129,32 @@ def inventory_defects(
     """Yield a defect for each difference."""
     if facet in BUILT_LATE and not expected:
         return
+    if facet is Facet.RNG:
+        drawn = _drawn_from(trace)
+        expected, found = _only(expected, drawn), _only(found, drawn)
     for difference in differences(expected, found):
         yield _state_defect(trace, facet, difference)
+
+
+def _drawn_from(trace: Trace) -> frozenset[str]:
+    """Return the generators of the original whose state changed: others draw nothing that counts.
+
+    A recurrent layer without dropout has a generator too, and never draws from it.
+    """
+    steps = () if trace.original is None else trace.original.steps
+    seen = (trace.fresh, trace.before, trace.saved, *(step.snapshot for step in steps))
+    states = [snapshot[Facet.RNG] for snapshot in seen if snapshot is not None]
+    names = {name for inventory in states for name in inventory}
+    changed = {
+        name
+        for name in names
+        if any(not same(_only(states[0], {name}), _only(one, {name})) for one in states[1:])
+    }
+    return frozenset({UNREADABLE, *changed})
+
+
+def _only(inventory: Inventory, names: Set[str]) -> Inventory:
+    return {name: value for name, value in inventory.items() if name in names}
 
 
 def untrained(trace: Trace, *facets: Facet) -> bool:

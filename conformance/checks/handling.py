@@ -14,6 +14,7 @@ from saveproof.conformance.checks.check import (
     vacuous,
 )
 from saveproof.conformance.checks.facets import inventory_defects
+from saveproof.conformance.checks.metrics import with_metric
 from saveproof.conformance.model_state.contract import Facet, Promise
 from saveproof.conformance.model_state.snapshot import Snapshot, Value, equal
 from saveproof.conformance.model_state.trace import Probe, Raised, Trace
@@ -93,7 +94,7 @@ def another_process_loads_the_same(trace: Trace) -> Outcome:
     exactness = trace.exactness
     outputs = output_defects(trace.resumed, other_process.trajectory, exactness)
     onward = next(trajectory_defects(trace.resumed, other_process.trajectory, exactness), None)
-    return (*state, *outputs, *(() if onward is None else (onward,)))
+    return (*state, *outputs, *(() if onward is None else (with_metric(trace, onward),)))
 
 
 def what_must_be_fresh_is_fresh(trace: Trace) -> Outcome:

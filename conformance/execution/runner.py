@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from saveproof.conformance.checks import ALL_CHECKS, Check
+from saveproof.conformance.checks.initial import other_initial_weights
 from saveproof.conformance.execution.probing import conduct
 from saveproof.conformance.execution.stages import Original, Stages, SubjectRaised, stage
 from saveproof.conformance.model_state.snapshot import alike
@@ -179,6 +180,8 @@ def _load(run: _PathRun) -> None:
         with stage(Stage.LOAD):
             loaded = run.stages.load(run.stages.source, compiled=False)
             run.seen["loaded"] = run.stages.look(loaded)
+        if other_initial_weights(run.stages.path.contract, run.seen["fresh"], run.seen["loaded"]):
+            run.seen["anew"] = run.stages.anew()
         if Probe.SECOND_GENERATION in run.question.probes:
             run.seen["second"] = run.stages.second_generation(loaded)
         with stage(Stage.RESUME):

@@ -139,6 +139,16 @@ class Stages:
         """
         return self._bring_up(self._new(), [])
 
+    def anew(self) -> Snapshot:
+        """Return a snapshot of the model, built once more while other seeds are in force.
+
+        Raises:
+            Unsupported: the subject can't build it.
+        """
+        with _unsupported("building"):
+            self._subject.seed(self._case.seed + 4)
+            return self.look(self._subject.build(self._case))
+
     def load(self, source: Source, *, compiled: bool = True) -> Model:
         """Return the loaded model; the case takes the place of the code in force at the save."""
         self._subject.seed(self._case.seed + 2)
@@ -288,4 +298,6 @@ def _unsupported(doing: str) -> Iterator[None]:
 
 def raised_at(stage: Stage, fault: Fault) -> Raised:
     """Return the record of an exception that was raised at the stage."""
-    return Raised(stage, fault.kind, fault.message, fault.traceback, fault.unsupported)
+    return Raised(
+        stage, fault.kind, fault.message, fault.traceback, fault.unsupported, fault.function
+    )

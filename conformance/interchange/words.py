@@ -36,12 +36,15 @@ SLOTS = {
 }
 """Slot names of Keras 2, and those of Keras 3; Keras 2 does not name Nadam's momentum product."""
 
-UNSHARED = frozenset(("axis", "ema_overwrite_frequency", "name"))
+UNSHARED = frozenset(("ema_overwrite_frequency", "name"))
 """Arguments that are not compared between Keras 2 and Keras 3.
 
-An axis may be counted from either end, the frequency has no effect without an average, and each
-version gives its own names to losses, metrics and schedules that the user did not name.
+The frequency has no effect without an average, and each version gives its own names to losses,
+metrics and schedules that the user did not name.
 """
+
+AXIS = "axis"
+"""The argument for an axis, or several, that may be counted from either end."""
 
 SHARED_NAMES_ONLY = (Facet.ARGUMENTS, Facet.COMPILE, Facet.OPTIMIZER, Facet.LEARNING_RATE)
 """Facets in which each version has entries that the other lacks: only common ones are compared."""
@@ -69,7 +72,8 @@ def in_common(expected: Snapshot, found: Snapshot) -> tuple[Snapshot, Snapshot]:
     for facet in SHARED_NAMES_ONLY:
         a, b = expected[facet], found[facet]
         if a and b:
-            one[facet], other[facet] = _known_to(a, b), _known_to(b, a)
+            a, b = _known_to(a, b), _known_to(b, a)
+            one[facet], other[facet] = _with_axes_like(a, b), _with_axes_like(b, a)
     return Snapshot(one, expected.classes), Snapshot(other, found.classes)
 
 
@@ -99,6 +103,23 @@ def _common_logs(
 
 def _known_to(inventory: Inventory, other: Inventory) -> Inventory:
     return {n: value for n, value in inventory.items() if n in other or _ESSENTIAL.search(n)}
+
+
+def _with_axes_like(inventory: Inventory, other: Inventory) -> Inventory:
+    """Return the inventory with axes as lists; where the other counts from the other end, as many.
+
+    The number of axes can be compared without the rank, which no inventory has.
+    """
+    axes = {n: inventory[n] for n in inventory if n.rpartition("/")[2] == AXIS and n in other}
+    return {**inventory, **{n: _axes(value, other[n]) for n, value in axes.items()}}
+
+
+def _axes(value: Value, other: Value) -> Value:
+    own, others = (one if isinstance(one, list) else [one] for one in (value, other))
+    if not all(isinstance(axis, int) for axis in (*own, *others)):
+        return value
+    same_end = len({axis < 0 for axis in (*own, *others)}) == 1
+    return own if same_end else f"{len(own)} of the axes"
 
 
 def _names(snapshot: Snapshot) -> Iterator[tuple[str, Value]]:

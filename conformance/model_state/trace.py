@@ -44,6 +44,7 @@ class Raised:
     """An exception of the subject: its stage, class, message and traceback.
 
     It is `declared` if it is `Unsupported`: the subject can't do what the case asks for.
+    `function` is the framework's innermost function that raised, if one is known.
     """
 
     stage: Stage
@@ -51,6 +52,7 @@ class Raised:
     message: str
     traceback: str
     declared: bool = False
+    function: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,9 @@ class Trace:
 
     Of the original model, `fresh` is the state before training, `before` the one before the save,
     `saved` the one after it, and `logs` has the logs of its training before the save. `loaded` is
-    the loaded model, `second` the model after one more save and load. A field that was not reached
+    the loaded model, `second` the model after one more save and load. `anew` is the same model,
+    built once more from other seeds: it is there only where fresh weights came back that `fresh`
+    does not have. A field that was not reached
     or not asked for is None. `seconds` is the time of all.
     """
 
@@ -143,6 +147,7 @@ class Trace:
     saved: Snapshot | None = None
     loaded: Snapshot | None = None
     second: Snapshot | None = None
+    anew: Snapshot | None = None
     original: Trajectory | None = None
     resumed: Trajectory | None = None
     other_process: OtherProcess | None = None

@@ -150,6 +150,16 @@ _LAYERS = (
     ),
     Mutant(layers.glorot_uniform_forgets_seed, ("arguments_survive",)),
     Mutant(layers.initializers_without_seed, ("arguments_survive", "architecture_survives")),
+    Mutant(
+        layers.identity_forgets_gain,
+        ("fresh_weights_are_those_of_a_new_model", "arguments_survive"),
+        path="config",
+    ),
+    Mutant(
+        layers.seed_zero_taken_for_none,
+        ("fresh_weights_are_those_of_a_new_model", "arguments_survive"),
+        path="json",
+    ),
     Mutant(layers.lost_dtype_policy, ("dtype_policy_survives", "weights_survive")),
     Mutant(layers.mixed_policy_as_float32, ("dtype_policy_survives",)),
     Mutant(layers.last_layer_renamed, ("names_survive",)),

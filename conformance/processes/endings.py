@@ -34,20 +34,40 @@ Not every exception is an `Exception`: torch's `CheckpointException` is none.
 class Fault(msgspec.Struct, frozen=True):
     """An exception of another process; `kind` is `module.Class`.
 
-    It is `unsupported` where the subject says that it can't do what the case asks for.
+    It is `unsupported` where the subject says that it can't do what the case asks for. `function`
+    is the framework's innermost function that raised, empty where none is known.
     """
 
     kind: str = "builtins.Exception"
     message: str = ""
     traceback: str = ""
     unsupported: bool = False
+    function: str = ""
+
+
+OURS = ("saveproof.conformance.", "saveproof.strategies.")
+"""The beginnings of names of modules that call a framework, and are none."""
 
 
 def fault_of(error: BaseException) -> Fault:
-    """Return the exception's class, message and traceback."""
+    """Return the exception's class, message, traceback and function."""
     kind = f"{type(error).__module__}.{type(error).__qualname__}"
     words = "".join(traceback.format_exception(error))[-6000:]
-    return Fault(kind, str(error), words, isinstance(error, Unsupported))
+    return Fault(kind, str(error), words, isinstance(error, Unsupported), _function(error))
+
+
+def _function(error: BaseException) -> str:
+    """Return the innermost function of the package that our code called, as `module.function`.
+
+    What that package calls in turn, such as h5py, raises the same error for many causes. The
+    packages around the module are left out: releases move a module more often than they rename it.
+    """
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    called = [(str(one.f_globals.get("__name__", "")), one.f_code.co_qualname) for one in frames]
+    foreign = [(module, name) for module, name in called if not module.startswith(OURS)]
+    package = foreign[0][0].partition(".")[0] if foreign else ""
+    inside = [(module, name) for module, name in foreign if module.partition(".")[0] == package]
+    return ".".join((inside[-1][0].rpartition(".")[2], inside[-1][1])) if inside else ""
 
 
 class Ending(StrEnum):

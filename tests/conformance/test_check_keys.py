@@ -55,7 +55,7 @@ def test_a_renamed_metric_hides_none_beside_it():
 
     assert keys(parted, "first_batch_loss_is_identical") == {
         "resume: first step log names",
-        "resume: first step loss",
+        "resume: metric share",
     }
 
 

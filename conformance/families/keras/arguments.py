@@ -84,6 +84,7 @@ WEIGHT_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "GlorotUniform": ("seed",),
     "HeNormal": ("seed",),
     "HeUniform": ("seed",),
+    "Identity": ("gain",),
     "L1": ("l1",),
     "L1L2": ("l1", "l2"),
     "L2": ("l2",),

@@ -1,7 +1,7 @@
 """Takes a snapshot of a live model of a module that speaks the Keras API."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
@@ -49,7 +49,7 @@ class Traits:
     """
 
     array: Callable[[Variable], np.ndarray] = lambda variable: np.array(variable.numpy())
-    generators: Callable[[Any], Sequence[Variable]] = lambda _: ()
+    generators: Callable[[Any], Iterable[Variable]] = lambda _: ()
     recurrent: Callable[[Any], Sequence[Variable]] = lambda _: ()
     beside_slots: Callable[[Any], Mapping[str, Variable]] = lambda _: {}
     policy: Callable[[Any], str] = lambda layer: str(
@@ -194,8 +194,15 @@ def _policies(view: View) -> Iterator[tuple[str, Value]]:
         yield address, view.traits.policy(layer)
 
 
+def _widths(model: Model) -> Mapping[str, int | None]:
+    """Return the length of the last axis of each output; nothing of a model without a graph."""
+    shapes = [tuple(one.shape) for one in getattr(model, "outputs", None) or ()]
+    names = getattr(model, "output_names", None) or [f"output_{n}" for n in range(len(shapes))]
+    return dict(zip(names, (shape[-1] for shape in shapes), strict=False))
+
+
 def _compile(view: View) -> Iterator[tuple[str, Value]]:
-    yield from compile_settings(view.traits.compiled(view.model))
+    yield from compile_settings(view.traits.compiled(view.model), _widths(view.model))
     for index, loss in enumerate(leaves(getattr(view.model, "loss", None))):
         yield from flat(view.traits.loss_arguments(loss), f"loss/{index}/")
 
@@ -236,7 +243,7 @@ def _iteration(view: View) -> Iterator[tuple[str, Value]]:
         yield "iterations", view.traits.array(view.optimizer.iterations)
 
 
-def _of_layers(view: View, variables: Callable[[Any], Sequence[Variable]]) -> dict[str, Value]:
+def _of_layers(view: View, variables: Callable[[Any], Iterable[Variable]]) -> dict[str, Value]:
     return {
         f"{address}/{index}": view.traits.array(variable)
         for address, layer in view.layers

@@ -79,6 +79,8 @@ def _prepare(backend: str) -> None:
         )
     os.environ["KERAS_BACKEND"] = backend
     BACKENDS[backend]()
+    # a finding shows the functions of Keras that raised
+    import_module("keras").config.disable_traceback_filtering()
 
 
 def _configure_jax() -> None:

@@ -29,6 +29,7 @@ def make_tensorflow_deterministic() -> None:
     """
     tensorflow = import_module("tensorflow")
     tensorflow.get_logger().setLevel("ERROR")
+    tensorflow.debugging.disable_traceback_filtering()  # a finding shows the functions that raised
     tensorflow.config.threading.set_intra_op_parallelism_threads(1)
     tensorflow.config.threading.set_inter_op_parallelism_threads(1)
     tensorflow.config.experimental.enable_op_determinism()

@@ -1,6 +1,6 @@
 """The subject `tf_keras`: Keras 2 on TensorFlow, with deterministic operations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,11 @@ from saveproof.conformance.families.keras.tensorflow_determinism import (
 BESIDE_SLOTS = {"Nadam": ("_u_product",)}
 """Variables by optimizer class that `variables` leaves out though every step reads them."""
 
-RANDOM = RECURRENT | {"Dropout"}
-"""Layers that draw random numbers, or whose cells do."""
-
 _GENERATORS = (
     "def generators(layer):",
-    '    drawn = getattr(layer, "cell", layer)._random_generator',
-    "    return [drawn._seed if drawn._generator is None else drawn._generator.state]",
+    "    parts = layer._flatten_layers(recursive=True, include_self=True)",
+    '    drawn = [p._random_generator for p in parts if hasattr(p, "_random_generator")]',
+    "    return [one._seed if one._generator is None else one._generator.state for one in drawn]",
 )
 
 
@@ -45,14 +43,17 @@ def tf_keras() -> KerasSubject:
     )
 
 
-def _generators(layer: Any) -> Sequence[Any]:
-    """Return the generator's state; without a generator, the count that seeds the next draw."""
-    kind = type(layer).__name__
-    if kind not in RANDOM:
-        return ()
-    drawn = (layer.cell if kind in RECURRENT else layer)._random_generator
-    state = drawn._seed if drawn._generator is None else drawn._generator.state
-    return () if state is None else (state,)
+def _generators(layer: Any) -> Iterator[Any]:
+    """Yield each generator's state; without a generator, the count that seeds the next draw.
+
+    Without a seed there is no count: the process-wide generator seeds each draw.
+    A recurrent layer that could run on a GPU's kernel draws its masks itself, and not its cell.
+    """
+    for part in layer._flatten_layers(recursive=True, include_self=True):
+        drawn = getattr(part, "_random_generator", None)
+        if drawn is not None:
+            state = drawn._seed if drawn._generator is None else drawn._generator.state
+            yield from () if state is None else (state,)
 
 
 def _recurrent(layer: Any) -> Sequence[Any]:

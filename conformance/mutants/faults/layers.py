@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from saveproof.conformance.mutants.edits import Config, with_extras, with_layers
-from saveproof.conformance.mutants.injection import after, state_read, state_written
+from saveproof.conformance.mutants.injection import after, fault, put, state_read, state_written
 from saveproof.reference_impl import models
 from saveproof.reference_impl.engine.trainer import Trainer
-from saveproof.reference_impl.initializers import GlorotUniform
+from saveproof.reference_impl.initializers import GlorotUniform, Identity, Initializer
 from saveproof.reference_impl.layers import LSTM, BatchNormalization, Dense, Dropout, Layer
 from saveproof.reference_impl.layers.recurrence import Recurrent
 from saveproof.reference_impl.saving.hdf5 import model_h5
@@ -71,6 +71,27 @@ def dense_forgets_regularizers(config: Config) -> Config:
 def glorot_uniform_forgets_seed(config: Config) -> Config:
     """`GlorotUniform.get_config` omits `seed`, in the config of the loaded model too."""
     return _without(config, "seed")
+
+
+@after(Identity, "get_config")
+def identity_forgets_gain(config: Config) -> Config:
+    """`Identity.get_config` omits `gain`, in the config of the loaded model too."""
+    return _without(config, "gain")
+
+
+@fault
+def seed_zero_taken_for_none() -> None:
+    """An initializer whose seed is 0 comes back without a seed."""
+
+    def without_zero(original: Any) -> Any:
+        def from_config(cls: type[Initializer], config: Config) -> Initializer:
+            known = {**config, "seed": config["seed"] or None} if "seed" in config else config
+            rebuilt: Initializer = original.__func__(cls, known)
+            return rebuilt
+
+        return classmethod(from_config)
+
+    put(Initializer, "from_config", without_zero)
 
 
 @state_written

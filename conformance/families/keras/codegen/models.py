@@ -16,7 +16,6 @@ from saveproof.conformance.families.keras.codegen.source import (
     literals,
     one_or_list,
 )
-from saveproof.conformance.families.keras.compile_settings import snake_case
 from saveproof.strategies.case import (
     Architecture,
     Case,
@@ -26,6 +25,7 @@ from saveproof.strategies.case import (
     Kind,
     Object,
 )
+from saveproof.strategies.names import snake_case
 from saveproof.strategies.vocabulary import CLASSES
 
 Tensors = dict[str, str]

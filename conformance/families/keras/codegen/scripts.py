@@ -126,6 +126,16 @@ def _fresh(program: Program) -> Plot:
     return Plot(functions=functions, body=body)
 
 
+def _initial(program: Program) -> Plot:
+    facet = _facet(program)
+    observe = look(program.case, facet, program.defect.difference.where, None)
+    body = [
+        *(*new(program), "expected = look(model)", *history(program)),
+        *(*saved_and_loaded(program), "found = look(loaded)", SAME),
+    ]
+    return Plot(functions=(*builders(program), observe), body=body)
+
+
 def _comparison(
     program: Program, observe: Lines, equal: str, *, alive: bool, facet: Facet | None = None
 ) -> Plot:
@@ -182,5 +192,6 @@ PLOTS: Mapping[DefectKind, Callable[[Program], Plot]] = {
     DefectKind.NOT_REFUSED: raising,
     DefectKind.UNCLEAR_REFUSAL: raising,
     DefectKind.NOT_FRESH: _fresh,
+    DefectKind.INITIAL: _initial,
 }
 """The statements that show a defect, by its kind."""
