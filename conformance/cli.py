@@ -173,6 +173,37 @@ def replay(
 
 
 @app.command()
+@takes(Limits)
+def check(
+    model: Annotated[
+        str,
+        typer.Argument(metavar="FILE.py:FUNCTION", help="Function that returns a compiled model."),
+    ],
+    data: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE.py:FUNCTION",
+            help="Function that returns a batch (x, y) or (x, y, sample_weight); it may take the "
+            "number of the step.",
+        ),
+    ],
+    options: Limits,
+    path: Paths = None,
+    steps: Annotated[
+        int, typer.Option(min=1, help="Training steps before the save, and again after it.")
+    ] = 3,
+) -> None:
+    """Test whether a Keras model of your own comes back and resumes exactly."""
+    from saveproof.conformance.families.keras.own_model import OwnModelSpec
+    from saveproof.conformance.own_check import check_own_model
+
+    spec = OwnModelSpec(model, data, steps)
+    outcome = _or_error(lambda: check_own_model(spec, path or (), options))
+    _echo(outcome.text)
+    raise typer.Exit(FINDINGS if outcome.broken else 0)
+
+
+@app.command()
 def repro(
     case: Annotated[str, typer.Argument(metavar="ID", help="Id of a case, or its beginning.")],
     subject: Annotated[str | None, typer.Option(help="Subject of the finding.")] = None,

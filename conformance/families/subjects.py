@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from saveproof.conformance.families.keras.keras_api import KerasSubject
+from saveproof.conformance.families.keras.own_model import OWN, own_model
 from saveproof.conformance.model_state.subject import Subject, UnusableSubject
 from saveproof.conformance.processes.endings import ENDING
 from saveproof.conformance.processes.foreign.client import foreign_subject
@@ -37,6 +38,9 @@ def resolve(spec: str) -> Subject:
         UnusableSubject: there is no such name, module, attribute or environment; the attribute is
             something else; its module can't be imported, or it can't be made.
     """
+    if spec.startswith(OWN):
+        with answering(spec, "importing the model and its data"):
+            return own_model(spec)
     started = launch(spec)
     if started is not None:
         return foreign_subject(spec, started)

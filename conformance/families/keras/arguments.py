@@ -1,6 +1,7 @@
 """The attributes of a live layer that hold the arguments of its constructor, as plain values."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from inspect import signature
 from types import ModuleType
 from typing import Any
 
@@ -108,6 +109,10 @@ GIVEN = {"seed": "_init_seed"}
 """Attributes for what was given, where Keras 3 has its namesake hold a value drawn for None."""
 
 EVERY_LAYER = ("name", "trainable")
+
+_KEPT = (bool, int, float, str, list, tuple, np.generic, np.ndarray)
+"""Classes of an argument's value that another process can compare."""
+
 WITHOUT_FLAG = frozenset(("InputLayer",))
 """Layers whose config has no `trainable`: they do nothing that could be trained."""
 
@@ -115,16 +120,27 @@ WITHOUT_FLAG = frozenset(("InputLayer",))
 def layer_arguments(module: ModuleType, layer: Any) -> Iterator[tuple[str, Value]]:
     """Yield the layer's arguments: an object's class under its name, its config under `name/key`.
 
-    A layer that the table lacks yields what every layer has.
+    A layer of the framework that the table lacks yields what every layer has. A layer of a user's
+    own yields the arguments of its constructor that are attributes with plain values.
     """
     kind = type(layer).__name__
     own = LAYER_ARGUMENTS.get(kind, ())
+    if type(layer).__module__.partition(".")[0] != module.__name__.partition(".")[0]:
+        own = tuple(_kept(layer))
     for name in ("name", *own) if kind in WITHOUT_FLAG else (*EVERY_LAYER, *own):
         held = getattr(layer, name, None)
         if name in WRAPPED and held is not None:
             yield from ((f"{name}/{own}", value) for own, value in layer_arguments(module, held))
         else:
             yield from _argument(module, name, getattr(layer, RENAMED.get(name, name), held))
+
+
+def _kept(layer: Any) -> Iterator[str]:
+    """Yield the arguments of the constructor that the layer keeps under their names."""
+    for name in signature(type(layer)).parameters:
+        held = getattr(layer, name, None)
+        if name not in EVERY_LAYER and isinstance(held, _KEPT):
+            yield name
 
 
 def _argument(module: ModuleType, name: str, value: Any) -> Iterator[tuple[str, Value]]:
