@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -119,18 +119,25 @@ def interchange(options: InterchangeOptions) -> None:
 @app.command()
 @takes(Limits)
 def replay(
-    case: Annotated[str, typer.Argument(metavar="ID|FILE", help="Id of a case, or a JSON file.")],
     options: Limits,
+    case: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID|FILE]", help="Id of a case, or a JSON file; default: all of the run."
+        ),
+    ] = None,
     subject: Annotated[
         str | None, typer.Option(help="Subject to test; default: the one of the finding.")
     ] = None,
     path: Paths = None,
     run: In = None,
 ) -> None:
-    """Run one case again, with every check."""
+    """Run one case again with every check, or the cases of all findings of a run."""
     from saveproof.conformance import replay as replaying
     from saveproof.reports.records import Verdict
 
+    if case is None:
+        raise typer.Exit(_replay_run(run or [OUT], subject, path or (), options))
     outcome = _or_error(
         lambda: replaying.replay_reference(case, run or [OUT], subject, path or (), options)
     )
@@ -138,6 +145,29 @@ def replay(
     if Verdict.HARNESS_ERROR in outcome.verdicts:
         raise typer.Exit(NOT_FINISHED)
     raise typer.Exit(FINDINGS if outcome.verdicts else 0)
+
+
+def _replay_run(
+    runs: Sequence[Path], subject: str | None, paths: Sequence[str], limits: Limits
+) -> int:
+    """Replay all findings of the runs; print a line for each, and return the exit code."""
+    from saveproof.conformance import replays
+
+    tally = replays.Tally()
+    groups = _or_error(lambda: replays.to_replay(runs, subject, paths))
+    total = sum(len(group.findings) for group in groups)
+    try:
+        for group in groups:
+            _echo(f"{group.subject}: {len(group.findings)} findings")
+            for one in replays.replays(group, limits):
+                tally.add(one)
+                _echo(f"{tally.outcomes.total():4}/{total} {replays.line(one)}")
+    except KeyboardInterrupt:
+        _echo(f"interrupted: {total - tally.outcomes.total()} of {total} were not replayed")
+        return NOT_FINISHED
+    finally:
+        _echo(tally.line)
+    return tally.exit_code
 
 
 @app.command()
@@ -243,6 +273,22 @@ def compare(
     if not comparison.complete:
         raise typer.Exit(NOT_FINISHED)
     raise typer.Exit(FINDINGS if comparison.failures else 0)
+
+
+@app.command()
+def trend(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Folder or event file of a run.")
+    ],
+    format: Annotated[str, typer.Option(help="markdown or html.")] = "markdown",
+) -> None:
+    """Print how verdicts and distinct defects changed over several runs."""
+    from saveproof.reports.store import read
+    from saveproof.reports.trend import TRENDS
+    from saveproof.reports.trend import trend as over_time
+
+    renderer = _chosen(TRENDS, format)
+    typer.echo(renderer(_or_error(lambda: over_time([read(run) for run in runs]))))
 
 
 @app.command()

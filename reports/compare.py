@@ -161,10 +161,10 @@ def compare(old: Run, new: Run) -> Comparison:
             f"expected a subject that both runs tested, found {_listed(old)} in {old.header.run} "
             f"and {_listed(new)} in {new.header.run}; subjects match by name, or by packages"
         )
-    old = _renamed(old, {pair.old.name: pair.new.name for pair in pairs})
+    old = under_names_of(new, old)
     shared_old, shared_new = _shared(old, new), _shared(new, old)
     before, after = matrix(shared_old), matrix(shared_new)
-    changes = _distinct_changes(_defects(before), _defects(after))
+    changes = _distinct_changes(defects(before), defects(after))
     listed = {defect.place for change in changes for defect in change.defects}
     return Comparison(
         old=old.header.run,
@@ -181,6 +181,40 @@ def compare(old: Run, new: Run) -> Comparison:
         dropped=_alone(old, new),
         begun=_alone(new, old),
     )
+
+
+def under_names_of(other: Run, run: Run) -> Run:
+    """Return the run with its subjects under the names that they have in the other run."""
+    pairs = _pairs(run.header.subjects, other.header.subjects)
+    names = {pair.old.name: pair.new.name for pair in pairs}
+    subjects = (replace(s, name=names.get(s.name, s.name)) for s in run.header.subjects)
+    results = (replace(r, subject=names.get(r.subject, r.subject)) for r in run.results)
+    header = replace(run.header, subjects=tuple(subjects))
+    return with_values(run, header=header, results=tuple(results))
+
+
+def cells(figures: Matrix) -> dict[Place, Cell]:
+    """Return the cells by place."""
+    return {
+        (sheet.subject.name, row.path.name, cell.check.name): cell
+        for sheet in figures.sheets
+        for row in sheet.rows
+        for cell in row.cells
+    }
+
+
+def defects(figures: Matrix) -> dict[tuple[Place, str], CellDefect]:
+    """Return by place and key the defects of each cell, of one key the worst."""
+    every = (defect for cell in cells(figures).values() for defect in cell.defects)
+    found = [defect for defect in every if defect.verdict in DEFECTIVE]
+    worst_last = sorted(found, key=lambda d: SEVERITY.index(d.verdict), reverse=True)
+    return {(defect.place, defect.key): defect for defect in worst_last}
+
+
+def cause(defect: CellDefect) -> tuple[str, str]:
+    """Return the subject, and what its defects with one cause have in common."""
+    lost = defect.finding.defect.lost_state
+    return (defect.subject, defect.finding.known or (lost.key if lost else defect.key))
 
 
 def _pairs(old: Sequence[SubjectInfo], new: Sequence[SubjectInfo]) -> tuple[SubjectPair, ...]:
@@ -204,14 +238,6 @@ def _by_packages(infos: Iterable[SubjectInfo]) -> dict[frozenset[str], list[Subj
     return found
 
 
-def _renamed(run: Run, names: Mapping[str, str]) -> Run:
-    """Return the run with its subjects under those names."""
-    subjects = (replace(s, name=names.get(s.name, s.name)) for s in run.header.subjects)
-    results = (replace(r, subject=names.get(r.subject, r.subject)) for r in run.results)
-    header = replace(run.header, subjects=tuple(subjects))
-    return with_values(run, header=header, results=tuple(results))
-
-
 def _shared(run: Run, other: Run) -> Run:
     """Return the run with only the results that the other run has too."""
     slots = {result.slot for result in other.results}
@@ -226,23 +252,6 @@ def _alone(run: Run, other: Run) -> tuple[tuple[str, ...], ...]:
     return tuple(dict.fromkeys(r.slot if r.group in groups else r.group for r in missing))
 
 
-def _cells(figures: Matrix) -> dict[Place, Cell]:
-    return {
-        (sheet.subject.name, row.path.name, cell.check.name): cell
-        for sheet in figures.sheets
-        for row in sheet.rows
-        for cell in row.cells
-    }
-
-
-def _defects(figures: Matrix) -> dict[tuple[Place, str], CellDefect]:
-    """Return by place and key the defects of each cell, of one key the worst."""
-    found = (defect for cell in _cells(figures).values() for defect in cell.defects)
-    defects = [defect for defect in found if defect.verdict in DEFECTIVE]
-    worst_last = sorted(defects, key=lambda d: SEVERITY.index(d.verdict), reverse=True)
-    return {(defect.place, defect.key): defect for defect in worst_last}
-
-
 def _distinct_changes(
     old: Mapping[tuple[Place, str], CellDefect], new: Mapping[tuple[Place, str], CellDefect]
 ) -> tuple[DistinctChange, ...]:
@@ -252,20 +261,14 @@ def _distinct_changes(
     for at, defect in {**old, **new}.items():
         before, after = (run[at].verdict if at in run else None for run in (old, new))
         if before == after:
-            same.setdefault(_cause(defect), []).append(defect.path)
+            same.setdefault(cause(defect), []).append(defect.path)
         else:
-            changes.setdefault((_cause(defect), before, after), []).append(defect)
+            changes.setdefault((cause(defect), before, after), []).append(defect)
     found = (
-        DistinctChange(tuple(defects), before, after, tuple(dict.fromkeys(same.get(cause, ()))))
-        for (cause, before, after), defects in changes.items()
+        DistinctChange(tuple(seen), before, after, tuple(dict.fromkeys(same.get(one, ()))))
+        for (one, before, after), seen in changes.items()
     )
     return tuple(sorted(found, key=lambda one: SEVERITY.index(one.smallest.verdict)))
-
-
-def _cause(defect: CellDefect) -> tuple[str, str]:
-    """Return the subject, and what its defects with one cause have in common."""
-    lost = defect.finding.defect.lost_state
-    return (defect.subject, defect.finding.known or (lost.key if lost else defect.key))
 
 
 def _states(old: Sequence[Result], new: Sequence[Result]) -> Iterator[ChangedState]:
@@ -288,8 +291,8 @@ def _kept(results: Iterable[Result]) -> dict[Place, tuple[int, int]]:
 
 
 def _changed_cells(old: Matrix, new: Matrix) -> Iterator[ChangedCell]:
-    before = _cells(old)
-    for place, cell in _cells(new).items():
+    before = cells(old)
+    for place, cell in cells(new).items():
         if cell.results and place in before and before[place].verdict != cell.verdict:
             yield ChangedCell(place, before[place].verdict, cell.verdict)
 
