@@ -2,9 +2,9 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
@@ -42,6 +42,7 @@ Known = Annotated[
     typer.Option("--known", help="File of known issues, beside the built-in ones."),
 ]
 Command = Callable[..., None]
+R = TypeVar("R")
 
 
 def takes(record: type[msgspec.Struct]) -> Callable[[Command], Command]:
@@ -335,16 +336,16 @@ def report(
         "terminal"
     ),
 ) -> None:
-    """Print the report of a run, or of several runs merged."""
+    """Print the report of a run, or of several runs merged; exit as the run did."""
     from saveproof.reports.matrix import matrix
     from saveproof.reports.merging import merge
     from saveproof.reports.renderers import RENDERERS
     from saveproof.reports.store import read
 
-    renderer = RENDERERS.get(format)
-    if renderer is None:
-        raise typer.BadParameter(f"expected one of {sorted(RENDERERS)}, found {format!r}")
-    typer.echo(_or_error(lambda: renderer(matrix(merge([read(run) for run in runs])))))
+    renderer = _chosen(RENDERERS, format)
+    run = _or_error(lambda: merge([read(run) for run in runs]))
+    typer.echo(renderer(matrix(run)))
+    raise typer.Exit(run.exit_code)
 
 
 @app.command()
@@ -366,13 +367,24 @@ def merge(
 
 
 @app.command()
-def compare(old: Path, new: Path) -> None:
-    """Print what changed from one run to another, as Markdown."""
+def compare(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="Folder or event file of a run.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="A later run, or another release's.")],
+    format: Annotated[
+        str, typer.Option(help="terminal, or markdown: for a pull request.")
+    ] = "terminal",
+) -> None:
+    """Print what changed from one run to another; exit with 1 on new failures."""
     from saveproof.reports.compare import compare as compared
-    from saveproof.reports.compare import comparison_markdown
+    from saveproof.reports.comparison_text import COMPARISONS
     from saveproof.reports.store import read
 
-    typer.echo(_or_error(lambda: comparison_markdown(compared(read(old), read(new)))))
+    renderer = _chosen(COMPARISONS, format)
+    comparison = _or_error(lambda: compared(read(old), read(new)))
+    _echo(renderer(comparison))
+    if not comparison.complete:
+        raise typer.Exit(NOT_FINISHED)
+    raise typer.Exit(FINDINGS if comparison.failures else 0)
 
 
 @app.command()
@@ -386,6 +398,13 @@ def glossary() -> None:
 def main() -> None:
     """Run the command."""
     app()
+
+
+def _chosen(renderers: Mapping[str, R], format: str) -> R:
+    """Return the renderer of that format."""
+    if format not in renderers:
+        raise typer.BadParameter(f"expected one of {sorted(renderers)}, found {format!r}")
+    return renderers[format]
 
 
 def _or_error(ask: Callable[[], Any]) -> Any:

@@ -1,13 +1,72 @@
-"""The comparison of two runs."""
+"""The comparison of two runs: the same subject in two releases, or one subject before and after."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import replace as with_values
 
-from saveproof.reports.markdown import escaped
-from saveproof.reports.matrix import Cell, CellDefect, Matrix, matrix
-from saveproof.reports.records import Place, Verdict
+from msgspec.structs import replace
+
+from saveproof.reports.matrix import DEFECTIVE, Cell, CellDefect, Matrix, matrix
+from saveproof.reports.records import (
+    SEVERITY,
+    UNEXPECTED,
+    PathInfo,
+    Place,
+    Result,
+    SubjectInfo,
+    Verdict,
+)
 from saveproof.reports.store import Run
-from saveproof.reports.wording import SYMBOLS, explained, printable, shown
+
+FARTHER = 10.0
+"""The factor by which the largest difference within a tolerance must change to be listed."""
+
+
+class NothingToCompare(ValueError):
+    """The runs have no subject in common, in any release."""
+
+
+@dataclass(frozen=True)
+class SubjectPair:
+    """A subject of the old run and the same subject of the new run, maybe in another release."""
+
+    old: SubjectInfo
+    new: SubjectInfo
+
+    @property
+    def versions(self) -> tuple[tuple[str, str, str], ...]:
+        """The packages whose versions differ, with the old and the new version."""
+        one, other = self.old.environment, self.new.environment
+        each = ((name, one.get(name, "none"), other.get(name, "none")) for name in one | other)
+        return tuple(package for package in each if package[1] != package[2])
+
+
+@dataclass(frozen=True)
+class DistinctChange:
+    """A distinct defect that is new, gone or another verdict, in every cell where it changed.
+
+    `elsewhere` names the save paths on which both runs have it.
+    """
+
+    defects: tuple[CellDefect, ...]
+    old: Verdict | None
+    new: Verdict | None
+    elsewhere: tuple[str, ...] = ()
+
+    @property
+    def fails(self) -> bool:
+        """Whether it is a failure that the old run did not have."""
+        return self.new in UNEXPECTED and self.old not in UNEXPECTED
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The save paths on which it changed."""
+        return tuple(dict.fromkeys(defect.path for defect in self.defects))
+
+    @property
+    def smallest(self) -> CellDefect:
+        """The defect with the smallest case."""
+        return min(self.defects, key=lambda d: (not d.finding.case_id, len(d.finding.drawing)))
 
 
 @dataclass(frozen=True)
@@ -20,77 +79,169 @@ class ChangedCell:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """The differences between an old and a new run.
+class ChangedState:
+    """State that no promise covers, and that came back in another share of the examples.
 
-    Defects and verdicts are compared only where both runs have results. `dropped` names what only
-    the old run tested, and `begun` what only the new run tested: subject, save path and kind of
-    model, and the check if both runs have other checks there. `versions` has the subject, package,
-    old and new version of each package that changed.
+    `old` and `new` are the examples in which it came back, and those in which a loss would show.
+    """
+
+    subject: str
+    path: str
+    facet: str
+    old: tuple[int, int]
+    new: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ChangedPromise:
+    """A save path's promise of a facet, or its document, that differs; empty: no promise."""
+
+    subject: str
+    path: str
+    facet: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class ChangedDistance:
+    """The largest difference within a tolerance, where it changed by more than `FARTHER`."""
+
+    place: Place
+    old: float
+    new: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The differences between an old and a new run, under the subjects' names in the new run.
+
+    Results are compared only where both runs have them. `dropped` names what only the old run
+    tested, and `begun` what only the new run tested: subject, save path and kind of model, and the
+    check if both runs have other checks there. `cells` are changed verdicts that no listed defect
+    explains.
     """
 
     old: str
     new: str
     complete: bool
-    added: tuple[CellDefect, ...]
-    gone: tuple[CellDefect, ...]
+    subjects: tuple[SubjectPair, ...]
+    added: tuple[DistinctChange, ...]
+    gone: tuple[DistinctChange, ...]
+    changed: tuple[DistinctChange, ...]
+    kept: tuple[ChangedState, ...]
+    cells: tuple[ChangedCell, ...]
+    promises: tuple[ChangedPromise, ...]
+    distances: tuple[ChangedDistance, ...]
     dropped: tuple[tuple[str, ...], ...]
     begun: tuple[tuple[str, ...], ...]
-    changed: tuple[ChangedCell, ...]
-    versions: tuple[tuple[str, str, str, str], ...]
+
+    @property
+    def failures(self) -> tuple[DistinctChange, ...]:
+        """The distinct defects that fail the new run and did not fail the old one."""
+        return tuple(change for change in (*self.added, *self.changed) if change.fails)
 
     @property
     def same(self) -> bool:
         """Whether both runs are complete and have the same results."""
-        differences = (self.added, self.gone, self.dropped, self.begun, self.changed)
-        return self.complete and not any(differences)
+        defects = (self.added, self.gone, self.changed)
+        conforming = (self.kept, self.cells, self.promises, self.distances)
+        return self.complete and not any((*defects, *conforming, self.dropped, self.begun))
 
 
 def compare(old: Run, new: Run) -> Comparison:
-    """Return the differences from the old run to the new."""
-    before, after = matrix(_shared(old, new)), matrix(_shared(new, old))
-    old_defects, new_defects = _defects(before), _defects(after)
+    """Return the differences from the old run to the new.
+
+    Raises:
+        NothingToCompare: no subject of one run is a subject of the other, in any release.
+    """
+    pairs = _pairs(old.header.subjects, new.header.subjects)
+    if not pairs:
+        raise NothingToCompare(
+            f"expected a subject that both runs tested, found {_listed(old)} in {old.header.run} "
+            f"and {_listed(new)} in {new.header.run}; subjects match by name, or by packages"
+        )
+    old = under_names_of(new, old)
+    shared_old, shared_new = _shared(old, new), _shared(new, old)
+    before, after = matrix(shared_old), matrix(shared_new)
+    changes = _distinct_changes(defects(before), defects(after))
+    listed = {defect.place for change in changes for defect in change.defects}
     return Comparison(
         old=old.header.run,
         new=new.header.run,
         complete=old.complete and new.complete,
-        added=tuple(d for key, d in new_defects.items() if key not in old_defects),
-        gone=tuple(d for key, d in old_defects.items() if key not in new_defects),
+        subjects=pairs,
+        added=tuple(change for change in changes if change.old is None),
+        gone=tuple(change for change in changes if change.new is None),
+        changed=tuple(c for c in changes if c.old is not None and c.new is not None),
+        kept=tuple(_states(shared_old.results, shared_new.results)),
+        cells=tuple(c for c in _changed_cells(before, after) if c.place not in listed),
+        promises=tuple(change for pair in pairs for change in _promises(pair)),
+        distances=tuple(_distances(shared_old.results, shared_new.results)),
         dropped=_alone(old, new),
         begun=_alone(new, old),
-        changed=tuple(_changes(_cells(before), _cells(after))),
-        versions=tuple(_versions(before, after)),
     )
 
 
-def comparison_markdown(comparison: Comparison) -> str:
-    """Return the comparison as Markdown: defects first, then verdicts, then versions."""
-    if comparison.same and not comparison.versions:
-        verdict = "no differences"
-    else:
-        verdict = f"{len(comparison.added)} new, {len(comparison.gone)} gone"
-    blocks = [f"# saveproof: {verdict}", escaped(f"From {comparison.old} to {comparison.new}.")]
-    if not comparison.complete:
-        blocks.append("> [!CAUTION]\n> A run is incomplete. A missing result is not a pass.")
-    blocks += _block("New defects", (_line(defect) for defect in comparison.added))
-    blocks += _block("Defects that are gone", (_line(defect) for defect in comparison.gone))
-    blocks += _block("Tested only by the old run", map(" · ".join, comparison.dropped))
-    blocks += _block("Tested only by the new run", map(" · ".join, comparison.begun))
-    blocks += _block(
-        "Changed verdicts",
-        (f"{' · '.join(c.place)}: {shown(c.old)} → {shown(c.new)}" for c in comparison.changed),
-    )
-    blocks += _block(
-        "Changed versions",
-        (f"{subject}: {name} {old} → {new}" for subject, name, old, new in comparison.versions),
-    )
-    return printable("\n\n".join(blocks)) + "\n"
+def under_names_of(other: Run, run: Run) -> Run:
+    """Return the run with its subjects under the names that they have in the other run."""
+    pairs = _pairs(run.header.subjects, other.header.subjects)
+    names = {pair.old.name: pair.new.name for pair in pairs}
+    subjects = (replace(s, name=names.get(s.name, s.name)) for s in run.header.subjects)
+    results = (replace(r, subject=names.get(r.subject, r.subject)) for r in run.results)
+    header = replace(run.header, subjects=tuple(subjects))
+    return with_values(run, header=header, results=tuple(results))
+
+
+def cells(figures: Matrix) -> dict[Place, Cell]:
+    """Return the cells by place."""
+    return {
+        (sheet.subject.name, row.path.name, cell.check.name): cell
+        for sheet in figures.sheets
+        for row in sheet.rows
+        for cell in row.cells
+    }
+
+
+def defects(figures: Matrix) -> dict[tuple[Place, str], CellDefect]:
+    """Return by place and key the defects of each cell, of one key the worst."""
+    every = (defect for cell in cells(figures).values() for defect in cell.defects)
+    found = [defect for defect in every if defect.verdict in DEFECTIVE]
+    worst_last = sorted(found, key=lambda d: SEVERITY.index(d.verdict), reverse=True)
+    return {(defect.place, defect.key): defect for defect in worst_last}
+
+
+def cause(defect: CellDefect) -> tuple[str, str]:
+    """Return the subject, and what its defects with one cause have in common."""
+    lost = defect.finding.defect.lost_state
+    return (defect.subject, defect.finding.known or (lost.key if lost else defect.key))
+
+
+def _pairs(old: Sequence[SubjectInfo], new: Sequence[SubjectInfo]) -> tuple[SubjectPair, ...]:
+    """Return the subjects of one name; of the others, those that alone have their packages."""
+    named = {info.name: info for info in old}
+    pairs = {info.name: SubjectPair(named[info.name], info) for info in new if info.name in named}
+    one = _by_packages(info for info in old if info.name not in pairs)
+    other = _by_packages(info for info in new if info.name not in pairs)
+    for packages in one.keys() & other.keys():
+        if len(one[packages]) == len(other[packages]) == 1:
+            pair = SubjectPair(one[packages][0], other[packages][0])
+            pairs[pair.new.name] = pair
+    return tuple(pairs[info.name] for info in new if info.name in pairs)
+
+
+def _by_packages(infos: Iterable[SubjectInfo]) -> dict[frozenset[str], list[SubjectInfo]]:
+    """Return the subjects by the names of their packages: those of a framework and a backend."""
+    found: dict[frozenset[str], list[SubjectInfo]] = {}
+    for info in infos:
+        found.setdefault(frozenset(info.environment), []).append(info)
+    return found
 
 
 def _shared(run: Run, other: Run) -> Run:
     """Return the run with only the results that the other run has too."""
     slots = {result.slot for result in other.results}
-    return replace(run, results=tuple(r for r in run.results if r.slot in slots))
+    return with_values(run, results=tuple(r for r in run.results if r.slot in slots))
 
 
 def _alone(run: Run, other: Run) -> tuple[tuple[str, ...], ...]:
@@ -101,41 +252,81 @@ def _alone(run: Run, other: Run) -> tuple[tuple[str, ...], ...]:
     return tuple(dict.fromkeys(r.slot if r.group in groups else r.group for r in missing))
 
 
-def _cells(figures: Matrix) -> dict[Place, Cell]:
-    return {
-        (sheet.subject.name, row.path.name, cell.check.name): cell
-        for sheet in figures.sheets
-        for row in sheet.rows
-        for cell in row.cells
-    }
+def _distinct_changes(
+    old: Mapping[tuple[Place, str], CellDefect], new: Mapping[tuple[Place, str], CellDefect]
+) -> tuple[DistinctChange, ...]:
+    """Return the changes of defects, worst first; those with one cause and one change are one."""
+    changes: dict[tuple[object, Verdict | None, Verdict | None], list[CellDefect]] = {}
+    same: dict[object, list[str]] = {}
+    for at, defect in {**old, **new}.items():
+        before, after = (run[at].verdict if at in run else None for run in (old, new))
+        if before == after:
+            same.setdefault(cause(defect), []).append(defect.path)
+        else:
+            changes.setdefault((cause(defect), before, after), []).append(defect)
+    found = (
+        DistinctChange(tuple(seen), before, after, tuple(dict.fromkeys(same.get(one, ()))))
+        for (one, before, after), seen in changes.items()
+    )
+    return tuple(sorted(found, key=lambda one: SEVERITY.index(one.smallest.verdict)))
 
 
-def _defects(figures: Matrix) -> dict[object, CellDefect]:
-    found = (defect for sheet in figures.sheets for same in sheet.defects for defect in same)
-    return {(defect.path, *defect.identity): defect for defect in found}
+def _states(old: Sequence[Result], new: Sequence[Result]) -> Iterator[ChangedState]:
+    before, after = _kept(old), _kept(new)
+    for at in after:
+        one, other = before.get(at, (0, 0)), after[at]
+        if one[1] and other[1] and one[0] * other[1] != other[0] * one[1]:
+            yield ChangedState(*at, one, other)
 
 
-def _changes(old: Mapping[Place, Cell], new: Mapping[Place, Cell]) -> Iterable[ChangedCell]:
-    for place, cell in new.items():
-        if cell.results and old[place].verdict != cell.verdict:
-            yield ChangedCell(place, old[place].verdict, cell.verdict)
+def _kept(results: Iterable[Result]) -> dict[Place, tuple[int, int]]:
+    """Return by subject, path and facet how often state without a promise came back."""
+    found: dict[Place, tuple[int, int]] = {}
+    for result in results:
+        for facet, (came_back, of) in result.kept.items():
+            at = (result.subject, result.path, facet)
+            before = found.get(at, (0, 0))
+            found[at] = (before[0] + came_back, before[1] + of)
+    return found
 
 
-def _versions(old: Matrix, new: Matrix) -> Iterable[tuple[str, str, str, str]]:
-    before = {sheet.subject.name: sheet.subject.environment for sheet in old.sheets}
-    for sheet in new.sheets:
-        earlier = before.get(sheet.subject.name, sheet.subject.environment)
-        for name in sorted(earlier | sheet.subject.environment):
-            one, other = earlier.get(name, "none"), sheet.subject.environment.get(name, "none")
-            if one != other:
-                yield (sheet.subject.name, name, one, other)
+def _changed_cells(old: Matrix, new: Matrix) -> Iterator[ChangedCell]:
+    before = cells(old)
+    for place, cell in cells(new).items():
+        if cell.results and place in before and before[place].verdict != cell.verdict:
+            yield ChangedCell(place, before[place].verdict, cell.verdict)
 
 
-def _line(defect: CellDefect) -> str:
-    place = f"{defect.subject} · {defect.path} · {defect.check.name}"
-    return f"{SYMBOLS[defect.verdict]} {shown(defect.verdict)}: {place}: {explained(defect)}"
+def _promises(pair: SubjectPair) -> Iterator[ChangedPromise]:
+    old = {path.name: path for path in pair.old.paths}
+    for path in pair.new.paths:
+        if path.name in old:
+            before, after = _promised(old[path.name]), _promised(path)
+            for what in before | after:
+                one, other = before.get(what, ""), after.get(what, "")
+                if one != other:
+                    yield ChangedPromise(pair.new.name, path.name, what, one, other)
 
 
-def _block(title: str, lines: Iterable[str]) -> list[str]:
-    items = [f"- {escaped(line)}" for line in lines]
-    return [f"## {title}", "\n".join(items)] if items else []
+def _promised(path: PathInfo) -> dict[str, str]:
+    return {"document": path.document, **path.facets}
+
+
+def _distances(old: Sequence[Result], new: Sequence[Result]) -> Iterator[ChangedDistance]:
+    before, after = _largest(old), _largest(new)
+    for place, other in after.items():
+        one = before.get(place, 0.0)
+        if max(one, other) > FARTHER * min(one, other):
+            yield ChangedDistance(place, one, other)
+
+
+def _largest(results: Iterable[Result]) -> dict[Place, float]:
+    found: dict[Place, float] = {}
+    for result in results:
+        if result.distance is not None:
+            found[result.place] = max(result.distance, found.get(result.place, 0.0))
+    return found
+
+
+def _listed(run: Run) -> str:
+    return ", ".join(subject.name for subject in run.header.subjects)

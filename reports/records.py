@@ -218,7 +218,9 @@ class Result(Record, frozen=True, tag="result"):
     verdict. Each distinct defect of the check has one finding. `seconds` is the time of the save
     path and kind with all their checks. `distance` is the largest absolute difference among the
     examples that passed, if the check compares with a tolerance. `reasons` counts, by verdict, why
-    examples were vacuous or not applicable.
+    examples were vacuous or not applicable. `kept` has the kinds of state that the contract does
+    not mention: in how many examples each came back, and in how many a loss would have shown; only
+    one check's result has it.
     """
 
     subject: str
@@ -232,6 +234,7 @@ class Result(Record, frozen=True, tag="result"):
     seconds: float = 0.0
     distance: float | None = None
     reasons: dict[Verdict, dict[str, int]] = {}
+    kept: dict[str, tuple[int, int]] = {}
 
     @property
     def judged(self) -> int:

@@ -12,7 +12,7 @@ from saveproof.conformance.campaigns.applicability import Applicability, as_erro
 from saveproof.conformance.campaigns.dispatch import confirmed, reports
 from saveproof.conformance.campaigns.known_issues import KnownIssue
 from saveproof.conformance.campaigns.plan import Batch, Examiner, Plan
-from saveproof.conformance.campaigns.process_failures import END_VERDICTS
+from saveproof.conformance.campaigns.process_failures import CARRIER, END_VERDICTS
 from saveproof.conformance.campaigns.progress import Progress
 from saveproof.conformance.campaigns.shrinking import Shown, reduce
 from saveproof.conformance.campaigns.witnesses import Listed, Replays
@@ -59,6 +59,7 @@ class Campaign:
     _tallies: dict[str, Counter[Verdict]] = field(default_factory=dict)
     _promises: dict[str, set[Promise]] = field(default_factory=dict)
     _distances: dict[str, float] = field(default_factory=dict)
+    _kept: Counter[tuple[str, bool]] = field(default_factory=Counter)
     _sightings: dict[tuple[str, str], _Sighting] = field(default_factory=dict)
     _reduced: dict[tuple[str, str], Shown] = field(default_factory=dict)
     _applicability: Applicability = field(default_factory=Applicability)
@@ -95,6 +96,7 @@ class Campaign:
         """Record the report, after each new defect in it was confirmed."""
         self._seconds += report.seconds
         self._applicability.note(report, case, batch)
+        self._kept.update(report.kept.items())
         settled = self._settled(report, case, question, together=together)
         for judgement in self._by_check(settled):
             self._book(judgement, case, batch)
@@ -272,7 +274,15 @@ class Campaign:
             ),
             seconds=round(self._seconds, 3),
             distance=self._distances.get(check),
+            kept=self._kept_counts() if check == CARRIER else {},
         )
+
+    def _kept_counts(self) -> dict[str, tuple[int, int]]:
+        """Return by facet in how many cases it came back, and in how many a loss would show."""
+        facets = dict.fromkeys(facet for facet, _ in self._kept)
+        return {
+            f: (self._kept[f, True], self._kept[f, True] + self._kept[f, False]) for f in facets
+        }
 
 
 def run_together(campaigns: Sequence[Campaign], progress: Progress) -> None:

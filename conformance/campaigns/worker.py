@@ -4,7 +4,7 @@ import gc
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +14,7 @@ import msgspec
 from saveproof.conformance import campaigns, checks, execution, model_state, processes
 from saveproof.conformance.campaigns.process_failures import CARRIER, other_process_failure
 from saveproof.conformance.checks import Check, Judgement, judge
+from saveproof.conformance.checks.facets import unmentioned
 from saveproof.conformance.execution import integrity
 from saveproof.conformance.execution.runner import (
     LoadElsewhere,
@@ -64,12 +65,14 @@ class Report:
     """The judgements of a case on one path; `unsupported` is the reason if there are none.
 
     `fault` is an undeclared exception of the subject's own calls other than saving and loading.
+    `kept` is by facet whether state came back that the contract does not mention.
     """
 
     judgements: tuple[Judgement, ...]
     unsupported: str = ""
     seconds: float = 0.0
     fault: str = ""
+    kept: dict[str, bool] = field(default_factory=dict)
 
 
 Reports = tuple[Report, ...]
@@ -145,7 +148,7 @@ def _report(seen: Trace | Unsupported, checks: Sequence[Check], ended: NoAnswer 
     if ended is not None:
         others = (judgement for judgement in judgements if judgement.check != CARRIER)
         judgements = (other_process_failure(ended), *others)
-    return Report(judgements, seconds=seen.seconds, fault=seen.fault)
+    return Report(judgements, seconds=seen.seconds, fault=seen.fault, kept=unmentioned(seen))
 
 
 def _unsupported_report(unsupported: Unsupported) -> Report:

@@ -123,6 +123,15 @@ def survives(trace: Trace, facet: Facet) -> Outcome:
     return found or _vacuous(trace, facet, before) or ()
 
 
+def unmentioned(trace: Trace) -> dict[str, bool]:
+    """Return whether state came back that the contract does not mention, by facet.
+
+    Facets of which a loss would not show on this case are left out.
+    """
+    outcomes = {f: survives(trace, f) for f in Facet if f not in trace.contract.facets}
+    return {str(f): not one for f, one in outcomes.items() if not isinstance(one, Unjudged)}
+
+
 def inventory_defects(
     trace: Trace, facet: Facet, expected: Inventory, found: Inventory
 ) -> Iterator[Defect]:

@@ -1,10 +1,37 @@
 import msgspec
 import pytest
 
-from saveproof.reports.compare import ChangedCell, compare, comparison_markdown
+from saveproof.reports.compare import (
+    ChangedCell,
+    ChangedDistance,
+    ChangedPromise,
+    ChangedState,
+    NothingToCompare,
+    compare,
+)
+from saveproof.reports.comparison_text import comparison_markdown, comparison_terminal
 from saveproof.reports.records import Verdict
 
 PLACE = ("tf_keras", "h5", "weights_survive")
+
+
+def keys(changes):
+    return [defect.key for change in changes for defect in change.defects]
+
+
+def changed_header(run, *, subject=None, path=None):
+    """Return the run's header with fields of its subject, or of the subject's path, replaced."""
+    (info,) = run.header.subjects
+    paths = tuple(msgspec.structs.replace(one, **(path or {})) for one in info.paths)
+    info = msgspec.structs.replace(info, paths=paths, **(subject or {}))
+    return msgspec.structs.replace(run.header, subjects=(info,))
+
+
+def in_release(run, a_run, version, name):
+    """Return the run as one of a release of its framework, under that name."""
+    header = changed_header(run, subject={"name": name, "environment": {"tf_keras": version}})
+    results = [msgspec.structs.replace(result, subject=name) for result in run.results]
+    return a_run(header=header, results=results)
 
 
 @pytest.fixture
@@ -19,21 +46,21 @@ def test_a_run_is_the_same_as_itself(run):
     assert "no differences" in comparison_markdown(comparison)
 
 
-def test_a_new_defect_is_new_and_changes_its_cell(one_cell, failing):
+def test_a_new_failure_is_a_new_defect(one_cell, failing):
     comparison = compare(one_cell(), failing)
 
-    assert [defect.key for defect in comparison.added] == ["slot:missing"]
-    assert comparison.gone == ()
-    assert comparison.changed == (ChangedCell(PLACE, Verdict.PASS, Verdict.FAIL),)
-    assert "## New defects\n\n- ✗ fail: tf_keras · h5" in comparison_markdown(comparison)
+    assert keys(comparison.added) == keys(comparison.failures) == ["slot:missing"]
+    assert (comparison.gone, comparison.cells) == ((), ())
+    assert "**New failures: 1**\n\n- fail: tf_keras · h5" in comparison_markdown(comparison)
 
 
 def test_a_mended_defect_is_gone(one_cell, failing):
     comparison = compare(failing, one_cell())
 
     assert comparison.added == ()
-    assert [defect.key for defect in comparison.gone] == ["slot:missing"]
-    assert "## Defects that are gone" in comparison_markdown(comparison)
+    assert comparison.failures == ()
+    assert keys(comparison.gone) == ["slot:missing"]
+    assert "<details><summary>Gone: 1</summary>" in comparison_markdown(comparison)
 
 
 def test_another_minimal_case_is_the_same_defect(one_cell, a_finding, failing):
@@ -45,7 +72,7 @@ def test_another_minimal_case_is_the_same_defect(one_cell, a_finding, failing):
 def test_a_second_defect_in_a_failing_cell_is_new(one_cell, a_finding, failing):
     both = one_cell(Verdict.FAIL, findings=(a_finding(), a_finding("slot:value")))
 
-    assert [d.key for d in compare(failing, both).added] == ["slot:value"]
+    assert keys(compare(failing, both).added) == ["slot:value"]
 
 
 def test_a_defect_that_was_not_looked_for_is_not_gone(failing, a_run):
@@ -54,7 +81,7 @@ def test_a_defect_that_was_not_looked_for_is_not_gone(failing, a_run):
     assert comparison.gone == ()
     assert comparison.dropped == (("tf_keras", "h5", "sequential"),)
     assert not comparison.same
-    assert "## Tested only by the old run" in comparison_markdown(comparison)
+    assert "Tested only by the old run" in comparison_markdown(comparison)
 
 
 def test_a_kind_that_was_not_run_any_more_takes_no_defect_with_it(failing, a_run):
@@ -68,10 +95,10 @@ def test_a_kind_that_was_not_run_any_more_takes_no_defect_with_it(failing, a_run
 
     comparison = compare(old, new)
 
-    assert (comparison.gone, comparison.changed) == ((), ())
+    assert (comparison.gone, comparison.cells) == ((), ())
     assert comparison.dropped == (("tf_keras", "h5", "functional"),)
     assert compare(new, old).added == ()
-    assert "## Tested only by the new run" in comparison_markdown(compare(new, old))
+    assert "Tested only by the new run" in comparison_markdown(compare(new, old))
 
 
 def test_a_failure_that_became_a_known_issue_shows(failing, one_cell, a_finding):
@@ -79,19 +106,144 @@ def test_a_failure_that_became_a_known_issue_shows(failing, one_cell, a_finding)
 
     comparison = compare(failing, known)
 
-    assert [d.verdict for d in comparison.added] == [Verdict.KNOWN]
-    assert [d.verdict for d in comparison.gone] == [Verdict.FAIL]
+    (change,) = comparison.changed
+    assert (change.old, change.new) == (Verdict.FAIL, Verdict.KNOWN)
+    assert comparison.failures == ()
+    assert "fail → known" in comparison_markdown(comparison)
+
+
+@pytest.mark.parametrize("before", [Verdict.KNOWN, Verdict.GAP])
+def test_a_listed_defect_or_a_gap_that_fails_now_is_a_new_failure(
+    before, failing, one_cell, a_finding
+):
+    known = "issue 1" if before is Verdict.KNOWN else ""
+    earlier = one_cell(before, findings=(a_finding(known=known),))
+
+    (change,) = compare(earlier, failing).failures
+    assert (change.old, change.new) == (before, Verdict.FAIL)
+    assert f"{before} → fail" in comparison_terminal(compare(earlier, failing))
+
+
+def test_a_failure_without_a_finding_is_a_new_failure(one_cell):
+    """A run may record no more than the verdict."""
+    assert compare(one_cell(), one_cell(Verdict.TIMEOUT)).failures
+
+
+def test_one_defect_on_two_paths_is_one_change(run, a_run):
+    """The slots that tf_keras loses in h5 and keras are one distinct defect."""
+    mended = [
+        msgspec.structs.replace(one, verdict=Verdict.PASS, tally={Verdict.PASS: 40}, findings=())
+        if one.subject == "tf_keras" and one.check == "optimizer_slots_survive"
+        else one
+        for one in run.results
+    ]
+    (change,) = compare(run, a_run(results=mended)).gone
+
+    assert change.paths == ("h5", "keras")
+    both = zip(mended, run.results, strict=True)
+    in_part = a_run(results=[new if new.path == "h5" else old for new, old in both])
+    (half,) = compare(run, in_part).gone
+    assert (half.paths, half.elsewhere) == (("h5",), ("keras",))
+
+
+def test_a_verdict_that_changes_without_a_defect_is_listed(one_cell):
+    comparison = compare(one_cell(), one_cell(Verdict.VACUOUS))
+
+    assert comparison.cells == (ChangedCell(PLACE, Verdict.PASS, Verdict.VACUOUS),)
+    assert comparison.failures == ()
+    assert not comparison.same
+
+
+def test_the_same_subject_in_two_releases_is_compared(one_cell, a_run, failing):
+    old = in_release(failing, a_run, "2.20.0", "tf_keras==2.20.0")
+    comparison = compare(old, one_cell())
+
+    assert keys(comparison.gone) == ["slot:missing"]
+    assert (comparison.dropped, comparison.begun) == ((), ())
+    text = comparison_terminal(comparison)
+    assert "tf_keras==2.20.0 → tf_keras: tf_keras 2.20.0 → 2.21.0" in text
+
+
+def test_another_backend_is_another_subject(one_cell, a_run):
+    run = one_cell()
+    header = changed_header(run, subject={"name": "keras:jax", "environment": {"jax": "1"}})
+    results = [msgspec.structs.replace(result, subject="keras:jax") for result in run.results]
+
+    with pytest.raises(NothingToCompare, match=r"found tf_keras in .* and keras:jax"):
+        compare(run, a_run(header=header, results=results))
+
+
+def test_state_without_a_promise_that_no_longer_comes_back_is_listed(one_cell, a_run):
+    run = one_cell()
+    old, new = (
+        a_run(
+            header=run.header,
+            results=[msgspec.structs.replace(run.results[0], kept={"RNG state": counts})],
+        )
+        for counts in ((9, 10), (0, 10))
+    )
+    comparison = compare(old, new)
+
+    assert comparison.kept == (ChangedState("tf_keras", "h5", "RNG state", (9, 10), (0, 10)),)
+    assert comparison.failures == ()
+    assert "RNG state came back in 9 of 10 examples, now in 0 of 10" in comparison_markdown(
+        comparison
+    )
+
+
+def test_a_promise_that_changes_is_listed(one_cell, a_run):
+    run = one_cell()
+    header = changed_header(run, path={"facets": {"weights": "should"}, "document": "https://new"})
+    listed = compare(run, a_run(header=header, results=run.results)).promises
+
+    assert ChangedPromise("tf_keras", "h5", "weights", "must", "should") in listed
+    assert [one.new for one in listed if one.facet == "document"] == ["https://new"]
+
+
+def test_a_distance_that_grows_tenfold_is_listed(one_cell):
+    near, far = (one_cell(distance=distance) for distance in (1e-7, 2e-6))
+
+    assert compare(near, far).distances == (ChangedDistance(PLACE, 1e-7, 2e-6),)
+    assert compare(near, near).distances == ()
+
+
+def test_the_terminal_text_fits_80_columns(run, a_run):
+    passing = [
+        msgspec.structs.replace(one, verdict=Verdict.PASS, tally={Verdict.PASS: 40}, findings=())
+        for one in run.results
+    ]
+    text = comparison_terminal(compare(run, a_run(results=passing)))
+
+    assert max(map(len, text.splitlines())) <= 80
+    assert "Gone: " in text
+
+
+def test_a_comment_lists_at_most_twenty_lines_of_a_section(run, a_run):
+    comparison = compare(run, a_run(results=run.results[:3]))
+
+    assert "more: `saveproof compare` lists them" in comparison_markdown(comparison)
+
+
+def test_hostile_texts_are_escaped_in_a_comparison(hostile_run, a_run):
+    clean = [
+        msgspec.structs.replace(one, verdict=Verdict.PASS, tally={Verdict.PASS: 1}, findings=())
+        for one in hostile_run.results
+    ]
+    text = comparison_markdown(
+        compare(a_run(header=hostile_run.header, results=clean), hostile_run)
+    )
+
+    assert "<script>" not in text
+    assert "\x1b" not in text
 
 
 def test_versions_that_changed_are_named(one_cell, a_run):
     run = one_cell()
-    subject = msgspec.structs.replace(run.header.subjects[0], environment={"tf_keras": "2.22.0"})
-    header = msgspec.structs.replace(run.header, subjects=(subject,))
-
+    header = changed_header(run, subject={"environment": {"tf_keras": "2.22.0"}})
     comparison = compare(run, a_run(header=header, results=run.results))
 
-    assert comparison.versions == (("tf_keras", "tf_keras", "2.21.0", "2.22.0"),)
-    assert "tf_keras: tf_keras 2.21.0 → 2.22.0" in comparison_markdown(comparison)
+    assert comparison.same
+    assert "tf_keras: tf_keras 2.21.0 → 2.22.0" in comparison_terminal(comparison)
 
 
 def test_a_run_cut_short_is_never_the_same(one_cell, a_run):

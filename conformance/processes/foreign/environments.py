@@ -1,12 +1,18 @@
 """Where a foreign subject runs: another virtual environment, a requirement's own, or a command."""
 
+import os
 import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
 
 from saveproof.conformance.model_state.subject import UnusableSubject
 from saveproof.conformance.processes.framing import FRAMES
@@ -15,23 +21,47 @@ from saveproof.conformance.processes.isolation import Launch
 PACKAGE = "saveproof"
 """The package that another environment borrows from this one; it sees no other."""
 
-NEEDS = ("h5py", "ml_dtypes", "msgspec", "numpy")
+NEEDS = ("h5py", "hypothesis", "ml_dtypes", "msgspec", "numpy", "packaging")
 """Packages that it needs there in addition to the framework."""
 
-REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
-    "keras": ("keras=={version}", "torch"),
-    "keras:jax": ("keras=={version}", "jax"),
-    "keras:tensorflow": ("keras=={version}", "tensorflow-cpu"),
-    "keras:torch": ("keras=={version}", "torch"),
-    "tf_keras": ("tf_keras=={version}", "tensorflow-cpu=={minor}.*"),
+
+class Requirements(NamedTuple):
+    """What pip installs for the releases in a range, in addition to what they declare."""
+
+    releases: str
+    packages: tuple[str, ...]
+
+
+REQUIREMENTS: Mapping[str, tuple[Requirements, ...]] = {
+    "keras": (Requirements(">=3", ("torch",)),),
+    "keras:jax": (
+        Requirements(">=3,<3.4", ("jax<0.5",)),
+        Requirements(">=3.4", ("jax",)),
+    ),
+    "keras:tensorflow": (
+        Requirements(">=3,<3.5", ("tensorflow-cpu==2.16.*",)),
+        Requirements(">=3.5,<3.10", ("tensorflow-cpu==2.18.*",)),
+        Requirements(">=3.10", ("tensorflow-cpu",)),
+    ),
+    "keras:torch": (Requirements(">=3", ("torch",)),),
+    "tf_keras": (Requirements(">=2.14", ()),),
 }
-"""The requirements of a release of a built-in subject; `minor` is its first two parts."""
+"""The requirements of releases of the built-in subjects; the first range with a release counts.
+
+tf_keras declares the TensorFlow of its release. Keras declares no backend, and no `packaging`
+before 3.4, which NEEDS has.
+"""
 
 COMMAND = "exec:"
 SECONDS = 60.0
 """How long another environment's Python may take to list what it lacks."""
+TRIAL = "saveproof.conformance.readiness"
+"""The program that builds, trains, saves and loads a model there."""
+TRIAL_SECONDS = 600.0
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 VENVS = Path("~/.cache/saveproof/venvs")
 _COMPLETE = "complete"
+"""The file that lists the requirements of an environment that has passed its trial."""
 
 
 @cache
@@ -76,9 +106,14 @@ def _served(spec: str, name: str, folder: Path) -> Launch:
     _check(spec, python, shelf)
     return Launch(
         (str(python.absolute()), "-m", "saveproof.conformance.families.server", name, "frames"),
-        (("PYTHONPATH", shelf), ("PYTHONSAFEPATH", "1")),
+        tuple(_borrowing(shelf).items()),
         FRAMES,
     )
+
+
+def _borrowing(shelf: str) -> Mapping[str, str]:
+    """Return the variables with which another Python imports our package."""
+    return {"PYTHONPATH": shelf, "PYTHONSAFEPATH": "1"}
 
 
 def _python(folder: Path) -> Path:
@@ -121,27 +156,85 @@ def _shelf() -> "tempfile.TemporaryDirectory[str]":
 
 
 def _made(spec: str, name: str, version: str) -> Path:
-    """Return the requirement's own environment, made where it is not there yet."""
-    wanted = REQUIREMENTS.get(name)
-    if wanted is None:
+    """Return the requirement's own environment, made where it is not there yet.
+
+    It counts as made once a model was built, trained, saved and loaded in it, and as long as its
+    requirements are today's.
+    """
+    packages = _packages(spec, name, version)
+    folder = VENVS.expanduser() / spec.replace(":", "-")
+    complete, wanted = folder / _COMPLETE, "\n".join(packages)
+    if complete.is_file() and complete.read_text(encoding="utf-8") == wanted:
+        return folder
+    sys.stderr.write(f"saveproof: making {folder} with {', '.join(packages)}\n")
+    _run(spec, sys.executable, "-m", "venv", "--clear", str(folder))
+    _run(spec, str(_python(folder)), "-m", "pip", "install", "--quiet", *packages)
+    _try(spec, name, folder)
+    complete.write_text(wanted, encoding="utf-8")
+    return folder
+
+
+def _packages(spec: str, name: str, version: str) -> tuple[str, ...]:
+    """Return what pip installs for a release of a built-in subject."""
+    ranges = REQUIREMENTS.get(name)
+    if ranges is None:
         raise UnusableSubject(
             f"subject {spec!r}: expected a release of one of {', '.join(REQUIREMENTS)}; others can "
             "be reached in an environment of yours: NAME@/path/to/venv"
         )
-    folder = VENVS.expanduser() / spec.replace(":", "-")
-    if (folder / _COMPLETE).is_file():
-        return folder
-    minor = ".".join(version.split(".")[:2])
-    packages = [one.format(version=version, minor=minor) for one in wanted]
-    sys.stderr.write(f"saveproof: making {folder} with {', '.join(packages)}\n")
-    _run(spec, sys.executable, "-m", "venv", "--clear", str(folder))
-    _run(spec, str(_python(folder)), "-m", "pip", "install", "--quiet", *packages, *NEEDS)
-    (folder / _COMPLETE).touch()
-    return folder
+    try:
+        release = Version(version)
+        fits = [one for one in ranges if release in SpecifierSet(one.releases, prereleases=True)]
+    except InvalidVersion:
+        fits = []
+    if not fits:
+        known = " or ".join(one.releases for one in ranges)
+        raise UnusableSubject(f"subject {spec!r}: expected a release {known}, found {version!r}")
+    return (f"{name.partition(':')[0]}=={version}", *fits[0].packages, *NEEDS)
+
+
+def _try(spec: str, name: str, folder: Path) -> None:
+    """Build, train, save and load a model in a new environment.
+
+    Raises:
+        UnusableSubject: it can't; the message says what failed.
+    """
+    added = _borrowing(_shelf().name)
+    try:
+        done = _finished((str(_python(folder)), "-m", TRIAL, name), TRIAL_SECONDS, added)
+    except subprocess.TimeoutExpired:
+        failed = f"no answer in {TRIAL_SECONDS:g} s"
+    else:
+        failed = (done.stderr.strip() or f"exit code {done.returncode}") if done.returncode else ""
+    if failed:
+        raise UnusableSubject(
+            f"subject {spec!r}: the environment was installed, but its trial failed:\n"
+            f"{_last(failed)}\n"
+            f"Make an environment with other versions yourself, and name it {name}@FOLDER; what "
+            f"was installed is in {folder}"
+        )
 
 
 def _run(spec: str, *command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = _finished(command)
     if done.returncode != 0:
-        last = "\n".join((done.stderr or done.stdout).strip().splitlines()[-5:])
-        raise UnusableSubject(f"subject {spec!r}: `{shlex.join(command)}` failed:\n{last}")
+        failed = _last(done.stderr or done.stdout)
+        raise UnusableSubject(f"subject {spec!r}: `{shlex.join(command)}` failed:\n{failed}")
+
+
+def _finished(
+    command: Sequence[str], seconds: float | None = None, added: Mapping[str, str] = NO_VARIABLES
+) -> "subprocess.CompletedProcess[str]":
+    """Return the command's end, with these variables added to its environment."""
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=seconds,
+        env={**os.environ, **added},
+    )
+
+
+def _last(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-5:])
