@@ -153,7 +153,11 @@ def items(
 def _name(subject: AnySubject) -> str:
     if isinstance(subject, str):
         return subject
-    return f"{subject.__module__}:{subject.__qualname__}" if isinstance(subject, type) else subject.name
+    return (
+        f"{subject.__module__}:{subject.__qualname__}"
+        if isinstance(subject, type)
+        else subject.name
+    )
 
 
 def _described(subject: AnySubject) -> Described:

@@ -53,11 +53,11 @@ def checks() -> str:
 
 
 def doctor(subject: str) -> tuple[str, bool]:
-    """Return one line for each thing that was tried, and whether all of them work."""
+    """Return one line for each thing that was tried, and whether nothing is broken."""
     with Child(examination.TRY, memory=MEMORY) as child:
         seen = examination.doctor(described(subject), partial(examination.asked, child, subject))
-    lines = [f"{'ok ' if ok else 'NO '} {what}  {detail}".rstrip() for what, ok, detail in seen]
-    return "\n".join(lines), all(ok for _, ok, _ in seen)
+    lines = [f"{one.outcome}  {one.what}  {one.detail}".rstrip() for one in seen]
+    return "\n".join(lines), all(one.ok for one in seen)
 
 
 def _format_line(name: str, found: Sequence[Exchange]) -> str:

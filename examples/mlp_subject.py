@@ -3,11 +3,12 @@
 saveproof run examples.mlp_subject:mlp
 """
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from saveproof import DENSE_CHAIN, Case, simple_subject
+from saveproof import Case, simple_subject
 
 RATE, MOMENTUM = 0.05, 0.9
 
@@ -16,7 +17,7 @@ class Network:
     """Dense tanh layers, trained by SGD with momentum on the mean squared error."""
 
     def __init__(self, sizes: list[int], seed: int) -> None:
-        draw, pairs = np.random.default_rng(seed), list(zip(sizes, sizes[1:], strict=False))
+        draw, pairs = np.random.default_rng(seed), list(pairwise(sizes))
         self.weights = [draw.normal(0, 0.5, pair) for pair in pairs]
         self.velocity = [np.zeros(pair) for pair in pairs]
         self.steps = 0

@@ -9,6 +9,9 @@ from saveproof.strategies.case import CaseRecord, Kind
 
 T = TypeVar("T")
 
+Arguments = dict[str, tuple[str, ...]]
+"""Names of optional arguments, by class or event."""
+
 LINEAR = "linear"
 """The activation of a layer without one."""
 
@@ -27,7 +30,7 @@ class Capabilities(CaseRecord, frozen=True):
 
     kinds: tuple[Kind, ...] = tuple(Kind)
     layers: tuple[str, ...] | None = None
-    arguments: dict[str, tuple[str, ...]] = {}
+    arguments: Arguments = {}
     activations: tuple[str, ...] | None = None
     optimizers: tuple[str, ...] | None = None
     schedules: tuple[str, ...] | None = None
@@ -50,7 +53,9 @@ class Capabilities(CaseRecord, frozen=True):
     def joins(self) -> bool:
         """Whether a model of several branches can be joined into few outputs."""
         parts = ("Flatten", "Concatenate")
-        return self.branching and self.max_layers is None and all(has(self.layers, p) for p in parts)
+        return (
+            self.branching and self.max_layers is None and all(has(self.layers, p) for p in parts)
+        )
 
     @property
     def limits_arguments(self) -> bool:

@@ -5,8 +5,8 @@ from typing import get_args
 
 import msgspec
 
-from saveproof.strategies.arguments import ACTIVATIONS, DTYPES, OMIT
 from saveproof.strategies.architectures import HEADS, INPUTS
+from saveproof.strategies.arguments import ACTIVATIONS, DTYPES, OMIT
 from saveproof.strategies.capabilities import LINEAR, Capabilities, has
 from saveproof.strategies.case import AnyEvent, Fit, Kind, TrainOnBatch, tag_of
 from saveproof.strategies.layers import LAYERS

@@ -62,7 +62,7 @@ def _subject(name: str, backend: str) -> KerasSubject:
     )
     return KerasSubject(
         *(name, "keras", traits, KERAS_3, ("keras", backend)),
-        capabilities=Capabilities(not_in_names=NOT_IN_NAMES.get(backend, "")),
+        capabilities=CAPABILITIES.get(backend),
         prepare=partial(_prepare, backend),
         process=GENERATORS.get(backend, Generators)(),
         eager=_loopless if backend == "jax" else always,
@@ -141,7 +141,7 @@ _GENERATORS = (
     "    return [one.state for part in parts for one in part._seed_generators]",
 )
 
-NOT_IN_NAMES = {"torch": "."}
+CAPABILITIES = {"torch": Capabilities(not_in_names=".")}
 """Torch keeps a layer's variables as parameters of a module, whose names have no dots."""
 
 
