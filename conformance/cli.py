@@ -210,11 +210,16 @@ def cases(
 
 
 @app.command()
-def checks() -> None:
+def checks(
+    *,
+    facets: Annotated[bool, typer.Option("--facets", help="List the facets that each needs.")] = (
+        False
+    ),
+) -> None:
     """List the checks and the sentence that each one tests."""
     from saveproof.conformance import listing
 
-    typer.echo(listing.checks())
+    typer.echo(listing.checks(facets=facets))
 
 
 @app.command()

@@ -47,9 +47,10 @@ def formats(names: Sequence[str]) -> str:
     return "\n".join(_format_line(name, found) for name in dict.fromkeys(c.format for c in found))
 
 
-def checks() -> str:
-    """Return one line for each check: its name and its sentence."""
-    return "\n".join(f"{check.name:34} {check.statement}" for check in ALL_CHECKS)
+def checks(*, facets: bool = False) -> str:
+    """Return one line for each check: its name, and its sentence or the facets that it needs."""
+    told = {c.name: ", ".join(c.facets) or "none" if facets else c.statement for c in ALL_CHECKS}
+    return "\n".join(f"{name:34} {text}" for name, text in told.items())
 
 
 def doctor(subject: str) -> tuple[str, bool]:

@@ -80,5 +80,5 @@ mlp = simple_subject(
     train=Network.train,
     predict=lambda model, x: model.activations(x)[-1],
     state=state,
-    paths={"npz": (lambda m, f: np.savez(f, **m.arrays()), load, "weights slots iteration")},
+    paths={"npz": (lambda m, f: np.savez(f, **m.arrays()), load)},
 )

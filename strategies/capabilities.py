@@ -30,7 +30,7 @@ class Capabilities(CaseRecord, frozen=True):
 
     kinds: tuple[Kind, ...] = tuple(Kind)
     layers: tuple[str, ...] | None = None
-    arguments: Arguments = {}
+    arguments: Arguments = msgspec.field(default_factory=dict)
     activations: tuple[str, ...] | None = None
     optimizers: tuple[str, ...] | None = None
     schedules: tuple[str, ...] | None = None

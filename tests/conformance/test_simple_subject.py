@@ -27,7 +27,7 @@ def made(**changes):
         "train": linear_subject.train,
         "predict": linear.compute,
         "state": linear.state,
-        "paths": {"npz": (linear.offered[0].write, linear.offered[0].read, linear_subject.KEPT)},
+        "paths": {"npz": (linear.offered[0].write, linear.offered[0].read)},
         "capabilities": linear.capabilities,
     }
     return saveproof.simple_subject("made", **(functions | changes))
@@ -48,7 +48,7 @@ def test_every_case_of_the_linear_example_is_judged():
 
 
 def test_a_simple_subject_that_loses_a_slot_is_found():
-    lossy = made(paths={"npz": (linear.offered[0].write, forgets_momentum, linear_subject.KEPT)})
+    lossy = made(paths={"npz": (linear.offered[0].write, forgets_momentum)})
 
     run = saveproof.check(lossy, checks=["optimizer_slots_survive"], examples=4)
 
