@@ -31,11 +31,7 @@ LAYOUT = frozenset(
 
 
 def code_lines(text: str) -> int:
-    """Return the lines of a module that are neither empty nor a comment nor a docstring.
-
-    >>> code_lines('"A docstring."\\n\\nx = 1  # one\\n# two\\n')
-    1
-    """
+    """Return the lines of a module that are neither empty nor a comment nor a docstring."""
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
     told = {
         line

@@ -1,13 +1,17 @@
 """The Python API: what `saveproof` itself offers."""
 
+import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import saveproof
 from tests.conformance.faulty import LosesMomentum
 
+ROOT = Path(__file__).parents[2]
 LINEAR = "examples.linear_class:Linear"
 
 
@@ -91,6 +95,26 @@ def test_an_item_that_finds_something_fails_its_test():
 
     with pytest.raises(AssertionError, match="optimizer_slots_survive on npz, sequential: "):
         item.values[0].run()
+
+
+def test_the_tests_that_the_document_shows_pass(tmp_path):
+    text = (ROOT / "docs/add-a-subject.md").read_text(encoding="utf-8")
+    section = text.split("\n## In your own test suite\n")[1].split("\n## ")[0]
+    shown = re.findall(r"^```python\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    file = tmp_path / "test_own.py"
+    file.write_text("from examples.linear_class import Linear as MySubject\n" + "\n".join(shown))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", str(file)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "test_saving[npz-sequential] PASSED" in done.stdout
+    assert "2 passed" in done.stdout
 
 
 def test_check_says_why_a_run_was_refused():

@@ -14,7 +14,7 @@ from tests.conformance.conftest import LINEAR_CASES
 
 class _Stops(Npz):
     def save(self, model, target):
-        breakpoint()  # noqa: T100 - what is tested
+        breakpoint()
         return super().save(model, target)
 
 

@@ -1,11 +1,14 @@
 """Subjects of plain functions: what they record, and that a fault in one is found."""
 
+import re
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import saveproof
+from benchmarks.own_subjects import code_lines
 from examples import linear_subject
 from examples.linear_subject import linear
 from saveproof.conformance.families.simple import InvalidWords, facet
@@ -13,6 +16,9 @@ from saveproof.conformance.model_state.contract import Contract, Facet, Promise
 from saveproof.reports.records import SHOWN_NOTHING, Verdict
 from saveproof.strategies.case import Fit, ResetMetrics
 from saveproof.strategies.data import Rows
+from saveproof.strategies.declared import checked
+
+ROOT = Path(__file__).parents[2]
 
 
 def forgets_momentum(file, _):
@@ -38,6 +44,34 @@ def judged(run, check):
     (result,) = (one for one in run.results if one.check == check)
     shown = Counter(result.tally)
     return sum(n for v, n in shown.items() if v not in SHOWN_NOTHING), sum(shown.values())
+
+
+def shown_in_the_document():
+    """Return the Python blocks of the document on subjects."""
+    text = (ROOT / "docs/add-a-subject.md").read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def test_the_document_shows_the_linear_example_as_it_is():
+    source = (ROOT / "examples/linear_subject.py").read_text(encoding="utf-8")
+
+    assert source.endswith(shown_in_the_document()[0])
+
+
+def test_the_linear_example_takes_at_most_20_lines_of_code():
+    source = (ROOT / "examples/linear_subject.py").read_text(encoding="utf-8")
+
+    assert code_lines(source) <= 20
+    assert code_lines('"A docstring."\n\nx = (\n    1,  # one\n)\n# two\n') == 3
+
+
+def test_the_capabilities_that_the_document_shows_are_valid():
+    (block,) = (one for one in shown_in_the_document() if one.startswith("capabilities = "))
+    names = {"Capabilities": saveproof.Capabilities}
+
+    exec(block, names)
+
+    assert checked(names["capabilities"]).max_layers == 4
 
 
 def test_every_case_of_the_linear_example_is_judged():

@@ -114,7 +114,7 @@ def test_a_subject_without_batches_is_trained_by_fit_alone(case: Case):
     [
         ({"layers": ("Dense", "Attention")}, "capabilities, layers: expected some of Dense, Act"),
         ({"layers": ("LSTM",)}, "expected Dense among them, which ends a model"),
-        ({"layers": "Dense"}, "Expected `array`, got `str`"),
+        ({"layers": "Dense"}, "got `str` - at `$.layers`"),
         ({"optimizers": ()}, "capabilities, optimizers: expected some of SGD, Adam"),
         ({"events": ("evaluate",)}, "expected train_on_batch or fit among them"),
         ({"arguments": {"Densest": ()}}, "found Densest"),
