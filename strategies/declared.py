@@ -25,6 +25,7 @@ NAMES: dict[str, tuple[object, ...]] = {
     "kinds": tuple(Kind),
     "layers": tuple(LAYERS),
     "arguments": (*LAYERS, *OPTIMIZERS, *EVENTS),
+    "without": (*LAYERS, *OPTIMIZERS, *EVENTS),
     "activations": tuple(
         dict.fromkeys((LINEAR, *(n for n in ACTIVATIONS if n is not OMIT), *_HEAD_ACTIVATIONS))
     ),

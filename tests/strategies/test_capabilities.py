@@ -22,11 +22,12 @@ FEW = checked(
         layers=("Dense", "LSTM", "Bidirectional", "Flatten", "Dropout"),
         arguments={
             "Dense": ("activation", "use_bias"),
-            "LSTM": ("stateful",),
+            "LSTM": ("stateful", "unroll"),
             "Adam": ("beta_1",),
             "fit": ("sample_weight",),
             "train_on_batch": (),
         },
+        without={"LSTM": ("unroll",)},
         activations=("tanh", "softmax"),
         optimizers=("Adam",),
         schedules=("CosineDecay",),

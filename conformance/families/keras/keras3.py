@@ -141,8 +141,14 @@ _GENERATORS = (
     "    return [one.state for part in parts for one in part._seed_generators]",
 )
 
-CAPABILITIES = {"torch": Capabilities(not_in_names=".")}
-"""Torch keeps a layer's variables as parameters of a module, whose names have no dots."""
+CAPABILITIES = {
+    "torch": Capabilities(not_in_names=".", without={"LSTM": ("stateful",), "GRU": ("stateful",)})
+}
+"""Torch keeps a layer's variables as parameters of a module, whose names have no dots.
+
+Keras 3.15 assigns the state of a stateful LSTM or GRU in place, and torch then refuses to compute
+the gradient; a stateful SimpleRNN trains.
+"""
 
 
 def _array(variable: Any) -> np.ndarray:
