@@ -22,10 +22,11 @@ class Capabilities(CaseRecord, frozen=True):
     Classes, losses and metrics have the names that cases have, activations too (`linear` for none).
     `arguments` lists by class of layer or optimizer, or by event, the optional arguments that it
     may have; one that it does not list may have all. `without` lists those that it may not have.
-    `events` are those of a history, by their tags in a case. `axes` are the possible numbers of an input's axes, the batch axis left out.
-    A model has at most `max_layers` layers. `branching` is whether a model may have several inputs
-    or outputs, and shared or joined layers; `nesting`, whether a model may be a layer of another.
-    A layer's name has no character of `not_in_names`; those of `non_ascii` kinds may leave ASCII.
+    `events` are those of a history, by their tags in a case. `axes` are the possible numbers of
+    an input's axes, the batch axis left out. A model has at most `max_layers` layers. `branching`
+    is whether a model may have several inputs or outputs, and shared or joined layers; `nesting`,
+    whether a model may be a layer of another. A layer's name has no character of `not_in_names`;
+    those of `non_ascii` kinds may leave ASCII.
     """
 
     kinds: tuple[Kind, ...] = tuple(Kind)
