@@ -16,6 +16,7 @@ from saveproof.conformance.model_state.subject import Subject, Unsupported
 from saveproof.conformance.processes import wire
 from saveproof.conformance.processes.endings import ENDING, NoAnswer, asked_again
 from saveproof.conformance.processes.isolation import Child
+from saveproof.conformance.runs.preflight import had
 from saveproof.strategies import data
 from saveproof.strategies.capabilities import Capabilities, had_of, has
 from saveproof.strategies.case import (
@@ -170,7 +171,7 @@ def doctor(subject: Described, ask: Callable[[str, Case], Attempt]) -> list[Atte
     declared = subject.description.capabilities is not None
     attempts = [
         _judged(ask(what, case), NEVER_EMPTY.intersection(promised), declared=declared)
-        for what, case in Patients(subject.capabilities).every()
+        for what, case in Patients(had(subject)).every()
     ]
     shown = {facet for attempt in attempts for facet in attempt.shown}
     return [

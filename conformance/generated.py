@@ -10,7 +10,7 @@ from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.families.description import described
 from saveproof.conformance.families.keras.codegen.listings import listing_lines
 from saveproof.conformance.families.keras.codegen.paths import NotReproducible, scripted
-from saveproof.conformance.runs.preflight import refuse_unknown
+from saveproof.conformance.runs.preflight import had, refuse_unknown
 from saveproof.conformance.runs.selection import hops
 from saveproof.strategies.capabilities import EVERYTHING
 from saveproof.strategies.case import Case, CompileSettings, Recompile, tag_of
@@ -37,14 +37,14 @@ def generated(subject: str | None, kinds: Sequence[str], *, seed: int, count: in
         UnusableSubject: no subject has that name.
         Unknown: the subject has no such kind of model.
     """
-    had = EVERYTHING if subject is None else described(subject).capabilities
     paths = described(subject or KERAS).paths()
-    refuse_unknown("kind", kinds, set(map(str, had.kinds)))
+    has = EVERYTHING if subject is None else had(described(subject))
+    refuse_unknown("kind", kinds, set(map(str, has.kinds)))
     found: list[Case] = []
-    for kind in had.kinds:
+    for kind in has.kinds:
         if not kinds or kind in kinds:
             through = any(hops(path.contract, kind) for path in paths)
-            drawn = cases(kinds=(kind,), hops=through, capabilities=had)
+            drawn = cases(kinds=(kind,), hops=through, capabilities=has)
             plan = Plan(subject or KERAS, "", str(kind), drawn, examples=count, seed=seed)
             for batch in plan.batches(seconds=None):
                 plan.generate(batch, found.append, Phase.generate)

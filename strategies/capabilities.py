@@ -111,6 +111,22 @@ EVERYTHING = Capabilities()
 """The capabilities of a subject that declares none."""
 
 
+class InvalidCapabilities(ValueError):
+    """Capabilities name what no case has, or leave no case."""
+
+
+def typed(declared: Capabilities) -> Capabilities:
+    """Return the capabilities with lists and texts in the types of the record.
+
+    Raises:
+        InvalidCapabilities: one is of another type.
+    """
+    try:
+        return msgspec.convert(msgspec.to_builtins(declared), Capabilities)
+    except (TypeError, msgspec.ValidationError) as error:
+        raise InvalidCapabilities(f"capabilities: {error}") from error
+
+
 def has(had: Sequence[str] | None, name: str) -> bool:
     """Return whether a subject that has these has that one; None stands for everything."""
     return had is None or name in had

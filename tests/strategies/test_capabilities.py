@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, find, given, settings
 
-from saveproof.strategies.capabilities import EVERYTHING, Capabilities
+from saveproof.strategies.capabilities import EVERYTHING, Capabilities, InvalidCapabilities
 from saveproof.strategies.case import Case, Kind, Object, Recompile, tag_of
 from saveproof.strategies.cases import cases
-from saveproof.strategies.declared import InvalidCapabilities, checked
+from saveproof.strategies.declared import checked
 from saveproof.strategies.settings import name_of
 from saveproof.strategies.validation import validate
 
