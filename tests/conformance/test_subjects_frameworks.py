@@ -124,13 +124,3 @@ except RuntimeError as error:
     )
 
     assert "found Keras on torch in this process" in told
-
-
-@pytest.mark.frameworks
-def test_keras_on_torch_declares_what_torch_can_not_have():
-    """No name has a dot; a stateful LSTM or GRU does not train there."""
-    had = resolve("keras:torch").capabilities
-
-    assert had.not_in_names == "."
-    assert not had.takes("LSTM", "stateful")
-    assert had.takes("SimpleRNN", "stateful")
