@@ -158,6 +158,10 @@ def replay(
     ] = None,
     path: Paths = None,
     run: In = None,
+    *,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Run it in this process: for pdb and print.")
+    ] = False,
 ) -> None:
     """Run one case again, with every check."""
     from saveproof.conformance import replay as replaying
@@ -165,7 +169,9 @@ def replay(
     from saveproof.reports.records import Verdict
 
     outcome = _or_error(
-        lambda: replaying.replay_reference(case, run or [newest(OUT)], subject, path or (), options)
+        lambda: replaying.replay_reference(
+            case, run or [newest(OUT)], subject, path or (), options, debug=debug
+        )
     )
     _echo(outcome.text)
     if Verdict.HARNESS_ERROR in outcome.verdicts:
@@ -310,16 +316,40 @@ def formats(subjects: Subjects) -> None:
 
 
 @app.command()
-def checks() -> None:
+def cases(
+    subject: Annotated[str | None, typer.Option(help="Subject that has what cases use.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="Only this kind of model.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the cases.")] = declared.DEFAULTS.seed,
+    number: Annotated[int, typer.Option("-n", min=1, help="Cases to show of each kind.")] = 5,
+    count: Annotated[
+        int, typer.Option(min=0, help="Count what comes up in so many cases of each kind.")
+    ] = 0,
+) -> None:
+    """Show generated cases, or how often each class, argument and event comes up."""
+    from saveproof.conformance import generated
+
+    several = _or_error(
+        lambda: generated.generated(subject, kind or (), seed=seed, count=count or number)
+    )
+    _echo(generated.table(several) if count else generated.shown(subject, several))
+
+
+@app.command()
+def checks(
+    *,
+    facets: Annotated[bool, typer.Option("--facets", help="List the facets that each needs.")] = (
+        False
+    ),
+) -> None:
     """List the checks and the sentence that each one tests."""
     from saveproof.conformance import listing
 
-    typer.echo(listing.checks())
+    typer.echo(listing.checks(facets=facets))
 
 
 @app.command()
 def doctor(subject: Annotated[str, typer.Argument(metavar="SUBJECT")]) -> None:
-    """Test a subject's adapter with each kind of model and layer."""
+    """Test a subject's adapter with each kind of model, layer, optimizer, loss and event."""
     from saveproof.conformance import listing
 
     text, well = _or_error(lambda: listing.doctor(subject))

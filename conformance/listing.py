@@ -47,17 +47,18 @@ def formats(names: Sequence[str]) -> str:
     return "\n".join(_format_line(name, found) for name in dict.fromkeys(c.format for c in found))
 
 
-def checks() -> str:
-    """Return one line for each check: its name and its sentence."""
-    return "\n".join(f"{check.name:34} {check.statement}" for check in ALL_CHECKS)
+def checks(*, facets: bool = False) -> str:
+    """Return one line for each check: its name, and its sentence or the facets that it needs."""
+    told = {c.name: ", ".join(c.facets) or "none" if facets else c.statement for c in ALL_CHECKS}
+    return "\n".join(f"{name:34} {text}" for name, text in told.items())
 
 
 def doctor(subject: str) -> tuple[str, bool]:
-    """Return one line for each thing that was tried, and whether all of them work."""
+    """Return one line for each thing that was tried, and whether nothing is broken."""
     with Child(examination.TRY, memory=MEMORY) as child:
         seen = examination.doctor(described(subject), partial(examination.asked, child, subject))
-    lines = [f"{'ok ' if ok else 'NO '} {what}  {detail}".rstrip() for what, ok, detail in seen]
-    return "\n".join(lines), all(ok for _, ok, _ in seen)
+    lines = [f"{one.outcome}  {one.what}  {one.detail}".rstrip() for one in seen]
+    return "\n".join(lines), all(one.ok for one in seen)
 
 
 def _format_line(name: str, found: Sequence[Exchange]) -> str:

@@ -3,12 +3,15 @@
 import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from saveproof.conformance.campaigns.dispatch import reports
+from saveproof.conformance.campaigns.in_process import InThisProcess
+from saveproof.conformance.campaigns.plan import Examiner
 from saveproof.conformance.campaigns.process_failures import END_VERDICTS
 from saveproof.conformance.campaigns.worker import EXAMINE, Report, Request
 from saveproof.conformance.checks import ALL_CHECKS
@@ -30,6 +33,10 @@ from saveproof.strategies.validation import validate
 
 class NotBuiltIn(LookupError):
     """A run names a subject that is not built in; only the command line may have it started."""
+
+
+class NotHereToDebug(LookupError):
+    """A debugger can't reach the subject, since it runs in other processes."""
 
 
 class NoSuchCase(LookupError):
@@ -123,21 +130,37 @@ def case_of(finding: Finding) -> Case:
 
 
 def replay(
-    case: Case, subject: str, paths: Sequence[str], limits: Limits
+    case: Case, subject: str, paths: Sequence[str], limits: Limits, *, debug: bool = False
 ) -> Iterator[tuple[str, Report]]:
     """Run the case on each save path with every check and probe; yield the path's name and report.
 
     The paths of a pair of subjects are formats. A process that crashes or hangs is reported as a
-    defect.
+    defect. With `debug`, it is this process, and nothing limits it.
+
+    Raises:
+        NotHereToDebug: the subject is a pair.
     """
     names = _names(subject, paths)
     checks = frozenset(check.name for check in ALL_CHECKS)
-    with Child(EXCHANGE if is_pair(subject) else EXAMINE, memory=limits.memory) as child:
+    with _examiner(subject, limits, debug=debug) as examiner:
         for name in names:
             question = Question(name, checks, frozenset(Probe))
             request = Request(subject, case.through(name, hops=True), (question,), limits.timeout)
-            (report,) = reports(child, request)
+            (report,) = reports(examiner, request)
             yield name, report
+
+
+@contextmanager
+def _examiner(subject: str, limits: Limits, *, debug: bool) -> Iterator[Examiner]:
+    if debug and is_pair(subject):
+        raise NotHereToDebug(
+            f"subject {subject!r}: a pair runs in processes of its own; debug one of its subjects"
+        )
+    if debug:
+        yield InThisProcess(subjects.resolve(subject))
+        return
+    with Child(EXCHANGE if is_pair(subject) else EXAMINE, memory=limits.memory) as child:
+        yield child
 
 
 def _names(subject: str, wanted: Sequence[str]) -> Sequence[str]:
@@ -164,20 +187,23 @@ def replay_reference(
     subject: str | None,
     paths: Sequence[str],
     limits: Limits,
+    *,
+    debug: bool = False,
 ) -> ReplayOutcome:
     """Replay the case of an id or a file, on the given subject and paths or where it was found.
 
     Raises:
         NotBuiltIn: it was found on a subject that is not built in, and no subject is given.
+        NotHereToDebug: see `replay`.
     """
     known = recorded(reference, runs)
     name = subject or built_in(known.subject or "reference", reference)
     seen_on = [known.path] if known.path is not None and subject is None else []
     chosen = list(paths) or seen_on
-    replayed = list(replay(known.case, name, chosen, limits))
+    replayed = list(replay(known.case, name, chosen, limits, debug=debug))
     lines = [drawing(known.case), ""]
     for path, report in replayed:
-        lines += [f"{name} {path}", *_lines(report), ""]
+        lines += [f"{name} {path}", *_lines(report, tracebacks=debug), ""]
     verdicts = (verdict for _, report in replayed for verdict in _verdicts(report))
     return ReplayOutcome("\n".join(lines), frozenset(verdicts))
 
@@ -204,7 +230,7 @@ def built_in(name: str, reference: str) -> str:
     return name
 
 
-def _lines(report: Report) -> Iterator[str]:
+def _lines(report: Report, *, tracebacks: bool) -> Iterator[str]:
     if report.unsupported:
         yield f"  not applicable: {report.unsupported}"
     for judgement in report.judgements:
@@ -216,7 +242,7 @@ def _lines(report: Report) -> Iterator[str]:
             yield f"      at       {defect.where}"
             yield f"      expected {defect.difference.expected}"
             yield f"      found    {defect.difference.found}"
-            if judgement.verdict in END_VERDICTS.values():
+            if tracebacks or judgement.verdict in END_VERDICTS.values():
                 yield from textwrap.indent(defect.traceback, " " * 6).splitlines()
 
 

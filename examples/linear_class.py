@@ -35,7 +35,8 @@ class Npz:
         "https://numpy.org/doc/stable/reference/generated/numpy.savez.html",
         promises(Promise.CODE, Facet.ARCHITECTURE, Facet.DTYPE_POLICY, Facet.TRAINABLE)
         | promises(Promise.CODE, Facet.COMPILE, Facet.OPTIMIZER, Facet.LEARNING_RATE)
-        | promises(Promise.MUST, Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.SLOTS, Facet.ITERATION),
+        | promises(Promise.CODE, Facet.NON_TRAINABLE)
+        | promises(Promise.MUST, Facet.WEIGHTS, Facet.SLOTS, Facet.ITERATION),
     )
 
     def save(self, model: Model, target: Path) -> Path:
@@ -94,12 +95,15 @@ class Linear:
         """Train on batches: momentum 0.9, learning rate 0.01, mean squared error."""
         if not isinstance(event, TrainOnBatch) or rows is None:
             raise Unsupported(f"expected the event TrainOnBatch, found {type(event).__name__}")
-        x, y = rows.inputs[0], rows.targets[0]
+        return [self._step(model, batch) for batch in rows.batches(event.batch_size)]
+
+    def _step(self, model: Model, batch: Rows) -> Mapping[str, float]:
+        x, y = batch.inputs[0], batch.targets[0]
         error = x @ model.kernel - y.reshape(len(x), -1)
         model.momentum = 0.9 * model.momentum - 0.01 * x.T @ error / len(x)
         model.kernel = model.kernel + model.momentum
-        model.steps = model.steps + event.steps
-        return [{"loss": float(np.mean(error**2))}]
+        model.steps = model.steps + 1
+        return {"loss": float(np.mean(error**2))}
 
     def predict(self, model: Model, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the product of the inputs and the kernel."""

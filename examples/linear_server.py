@@ -1,6 +1,6 @@
 """A subject that does not import saveproof: linear regression, served as JSON lines.
 
-saveproof run "exec:python examples/linear_server.py" --kind sequential
+saveproof run "exec:python examples/linear_server.py"
 """
 
 import base64
@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
+Rows = Sequence[Sequence[float]]
 
-MUST = ("weights", "non-trainable state", "optimizer slots", "iteration")
+MUST = ("weights", "optimizer slots", "iteration")
 CODE = (
-    *("architecture", "dtype policy", "trainable flags"),
+    *("architecture", "dtype policy", "trainable flags", "non-trainable state"),
     *("compile settings", "optimizer config", "learning rate"),
 )
 CONTRACT = {
@@ -31,6 +32,21 @@ PATH = {
     "reads": {"linear-json": "must"},
     "contract": CONTRACT,
 }
+
+CAPABILITIES = {
+    "kinds": ["sequential"],
+    "layers": ["Dense"],
+    "arguments": {"Dense": [], "SGD": [], "train_on_batch": []},
+    "optimizers": ["SGD"],
+    "schedules": [],
+    "losses": ["mse"],
+    "metrics": [],
+    "events": ["train_on_batch"],
+    "dtypes": ["float32"],
+    "axes": [1],
+    "max_layers": 1,
+}
+"""What the subject has: generated cases contain nothing else."""
 
 MODELS: dict[int, Json] = {}
 """Models by number; the client refers to a model by its number."""
@@ -64,7 +80,7 @@ def matrix(encoded: Json) -> list[tuple[float, ...]]:
     return [flat[start : start + width] for start in range(0, len(flat), width)]
 
 
-def outputs(model: Json, rows: Sequence[Sequence[float]]) -> list[list[float]]:
+def outputs(model: Json, rows: Rows) -> list[list[float]]:
     """Return the product of the rows and the kernel."""
     n = model["outputs"]
     return [
@@ -81,6 +97,7 @@ def describe(_: Json) -> Json:
         "name": "linear",
         "environment": {"python": version},
         "paths": [PATH],
+        "capabilities": CAPABILITIES,
     }
 
 
@@ -103,6 +120,12 @@ def perform(request: Json) -> list[Json]:
     if event["event"] != "train_on_batch":
         raise Unsupported(f"expected the event train_on_batch, found {event['event']}")
     x, y = matrix(request["rows"]["inputs"][0]), matrix(request["rows"]["targets"][0])
+    size = event["batch_size"]
+    return [step(model, x[at : at + size], y[at : at + size]) for at in range(0, len(x), size)]
+
+
+def step(model: Json, x: Rows, y: Rows) -> Json:
+    """Train on one batch and return its log."""
     errors = [
         [found - wanted for found, wanted in zip(*pair, strict=True)]
         for pair in zip(outputs(model, x), y, strict=True)
@@ -112,9 +135,9 @@ def perform(request: Json) -> list[Json]:
         slope = sum(row[i] * error[j] for row, error in zip(x, errors, strict=True)) / len(x)
         model["momentum"][index] = 0.9 * old - 0.01 * slope
         model["kernel"][index] += model["momentum"][index]
-    model["steps"] += event["steps"]
+    model["steps"] += 1
     squares = [error**2 for row in errors for error in row]
-    return [{"loss": sum(squares) / len(squares)}]
+    return {"loss": sum(squares) / len(squares)}
 
 
 def predict(request: Json) -> list[Json]:

@@ -7,8 +7,6 @@ import numpy as np
 
 from saveproof import DENSE_CHAIN, Case, simple_subject
 
-KEPT = "weights slots iteration"
-
 
 def build(case: Case) -> dict[str, np.ndarray]:
     """Return weights drawn from the case's seed, their momentum, and the number of steps."""
@@ -32,5 +30,5 @@ linear = simple_subject(
     train=train,
     predict=lambda model, x: x @ model["kernel"],
     state=lambda m: {"weights": m["kernel"], "slots": m["momentum"], "iteration": m["steps"]},
-    paths={"npz": (lambda m, f: np.savez(f, **m), lambda f, _: dict(np.load(f)), KEPT)},
+    paths={"npz": (lambda m, f: np.savez(f, **m), lambda f, _: dict(np.load(f)))},
 )

@@ -3,11 +3,12 @@
 saveproof run examples.mlp_subject:mlp
 """
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from saveproof import DENSE_CHAIN, Case, simple_subject
+from saveproof import Case, simple_subject
 
 RATE, MOMENTUM = 0.05, 0.9
 
@@ -16,7 +17,7 @@ class Network:
     """Dense tanh layers, trained by SGD with momentum on the mean squared error."""
 
     def __init__(self, sizes: list[int], seed: int) -> None:
-        draw, pairs = np.random.default_rng(seed), list(zip(sizes, sizes[1:], strict=False))
+        draw, pairs = np.random.default_rng(seed), list(pairwise(sizes))
         self.weights = [draw.normal(0, 0.5, pair) for pair in pairs]
         self.velocity = [np.zeros(pair) for pair in pairs]
         self.steps = 0
@@ -79,5 +80,5 @@ mlp = simple_subject(
     train=Network.train,
     predict=lambda model, x: model.activations(x)[-1],
     state=state,
-    paths={"npz": (lambda m, f: np.savez(f, **m.arrays()), load, "weights slots iteration")},
+    paths={"npz": (lambda m, f: np.savez(f, **m.arrays()), load)},
 )

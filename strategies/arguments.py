@@ -143,7 +143,7 @@ def _weight_arguments(
 
 
 def narrowed(class_name: str, drawn: Config, had: Capabilities, form: Form) -> Config:
-    """Return a layer's drawn arguments, options left at their default included, as a subject has them.
+    """Return a layer's drawn arguments, with those left at their default, as a subject has them.
 
     An activation that it does not have becomes one that it has.
     """

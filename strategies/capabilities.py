@@ -9,6 +9,9 @@ from saveproof.strategies.case import CaseRecord, Kind
 
 T = TypeVar("T")
 
+Arguments = dict[str, tuple[str, ...]]
+"""Names of optional arguments, by class or event."""
+
 LINEAR = "linear"
 """The activation of a layer without one."""
 
@@ -18,16 +21,18 @@ class Capabilities(CaseRecord, frozen=True):
 
     Classes, losses and metrics have the names that cases have, activations too (`linear` for none).
     `arguments` lists by class of layer or optimizer, or by event, the optional arguments that it
-    may have; one that it does not list may have all. `events` are those of a history, by their tags
-    in a case. `axes` are the possible numbers of an input's axes, the batch axis left out.
-    A model has at most `max_layers` layers. `branching` is whether a model may have several inputs
-    or outputs, and shared or joined layers; `nesting`, whether a model may be a layer of another.
-    A layer's name has no character of `not_in_names`; those of `non_ascii` kinds may leave ASCII.
+    may have; one that it does not list may have all. `without` lists those that it may not have.
+    `events` are those of a history, by their tags in a case. `axes` are the possible numbers of
+    an input's axes, the batch axis left out. A model has at most `max_layers` layers. `branching`
+    is whether a model may have several inputs or outputs, and shared or joined layers; `nesting`,
+    whether a model may be a layer of another. A layer's name has no character of `not_in_names`;
+    those of `non_ascii` kinds may leave ASCII.
     """
 
     kinds: tuple[Kind, ...] = tuple(Kind)
     layers: tuple[str, ...] | None = None
-    arguments: dict[str, tuple[str, ...]] = {}
+    arguments: Arguments = msgspec.field(default_factory=dict)
+    without: Arguments = msgspec.field(default_factory=dict)
     activations: tuple[str, ...] | None = None
     optimizers: tuple[str, ...] | None = None
     schedules: tuple[str, ...] | None = None
@@ -50,12 +55,17 @@ class Capabilities(CaseRecord, frozen=True):
     def joins(self) -> bool:
         """Whether a model of several branches can be joined into few outputs."""
         parts = ("Flatten", "Concatenate")
-        return self.branching and self.max_layers is None and all(has(self.layers, p) for p in parts)
+        return (
+            self.branching and self.max_layers is None and all(has(self.layers, p) for p in parts)
+        )
 
     @property
     def limits_arguments(self) -> bool:
         """Whether some layer lacks an argument, an activation or a dtype."""
-        return bool(self.arguments) or (self.activations, self.dtypes) != (None, None)
+        return bool(self.arguments or self.without) or (self.activations, self.dtypes) != (
+            None,
+            None,
+        )
 
     def but(self, **changes: object) -> "Capabilities":
         """Return the capabilities with other values of some fields."""
@@ -63,7 +73,8 @@ class Capabilities(CaseRecord, frozen=True):
 
     def takes(self, owner: str, argument: str) -> bool:
         """Return whether a class or event may have the optional argument."""
-        return argument in self.arguments.get(owner, (argument,))
+        allowed = argument in self.arguments.get(owner, (argument,))
+        return allowed and argument not in self.without.get(owner, ())
 
     def common(self, other: "Capabilities") -> "Capabilities":
         """Return what both have."""
@@ -75,6 +86,10 @@ class Capabilities(CaseRecord, frozen=True):
             arguments={
                 owner: _in_both(self.arguments.get(owner), other.arguments.get(owner)) or ()
                 for owner in owners
+            },
+            without={
+                owner: (*self.without.get(owner, ()), *other.without.get(owner, ()))
+                for owner in (self.without | other.without)
             },
             activations=_in_both(self.activations, other.activations),
             optimizers=_in_both(self.optimizers, other.optimizers),
@@ -94,6 +109,22 @@ class Capabilities(CaseRecord, frozen=True):
 
 EVERYTHING = Capabilities()
 """The capabilities of a subject that declares none."""
+
+
+class InvalidCapabilities(ValueError):
+    """Capabilities name what no case has, or leave no case."""
+
+
+def typed(declared: Capabilities) -> Capabilities:
+    """Return the capabilities with lists and texts in the types of the record.
+
+    Raises:
+        InvalidCapabilities: one is of another type.
+    """
+    try:
+        return msgspec.convert(msgspec.to_builtins(declared), Capabilities)
+    except (TypeError, msgspec.ValidationError) as error:
+        raise InvalidCapabilities(f"capabilities: {error}") from error
 
 
 def has(had: Sequence[str] | None, name: str) -> bool:

@@ -3,11 +3,15 @@
 from collections.abc import Iterable
 from typing import get_args
 
-import msgspec
-
-from saveproof.strategies.arguments import ACTIVATIONS, DTYPES, OMIT
 from saveproof.strategies.architectures import HEADS, INPUTS
-from saveproof.strategies.capabilities import LINEAR, Capabilities, has
+from saveproof.strategies.arguments import ACTIVATIONS, DTYPES, OMIT
+from saveproof.strategies.capabilities import (
+    LINEAR,
+    Capabilities,
+    InvalidCapabilities,
+    has,
+    typed,
+)
 from saveproof.strategies.case import AnyEvent, Fit, Kind, TrainOnBatch, tag_of
 from saveproof.strategies.layers import LAYERS
 from saveproof.strategies.optimizers import OPTIMIZERS, SCHEDULES
@@ -25,6 +29,7 @@ NAMES: dict[str, tuple[object, ...]] = {
     "kinds": tuple(Kind),
     "layers": tuple(LAYERS),
     "arguments": (*LAYERS, *OPTIMIZERS, *EVENTS),
+    "without": (*LAYERS, *OPTIMIZERS, *EVENTS),
     "activations": tuple(
         dict.fromkeys((LINEAR, *(n for n in ACTIVATIONS if n is not OMIT), *_HEAD_ACTIVATIONS))
     ),
@@ -45,20 +50,13 @@ NEVER_EMPTY = ("kinds", "layers", "activations", "optimizers", "losses", "events
 """Fields of which every case has at least one."""
 
 
-class InvalidCapabilities(ValueError):
-    """Capabilities name what no case has, or leave no case."""
-
-
 def checked(declared: Capabilities) -> Capabilities:
     """Return the capabilities, with lists and texts in the types of the record.
 
     Raises:
         InvalidCapabilities: a name is unknown, or no case is left.
     """
-    try:
-        capabilities = msgspec.convert(msgspec.to_builtins(declared), Capabilities)
-    except (TypeError, msgspec.ValidationError) as error:
-        raise InvalidCapabilities(f"capabilities: {error}") from error
+    capabilities = typed(declared)
     for field, known in NAMES.items():
         _refuse(field, getattr(capabilities, field), known)
     if not has(capabilities.layers, "Dense"):

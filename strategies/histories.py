@@ -209,7 +209,7 @@ def _others(state: ModelState) -> Sequence["Deed"]:
 
 def _possible(deeds: Sequence["Deed"], state: ModelState) -> Sequence["Deed"]:
     """Return those whose events the subject has."""
-    if state.had.events is None and not state.had.arguments:
+    if state.had.events is None and not (state.had.arguments or state.had.without):
         return deeds
     return [
         deed for deed in deeds if all(state.has(*needed) for needed in NEEDED_EVENTS.get(deed, ()))

@@ -41,12 +41,15 @@ SEQUENCE_PADDINGS = (OMIT, "same", "causal")
 IMAGE_PADDINGS = (OMIT, "same")
 
 
+NOTHING = Form()
+
+
 @dataclass(frozen=True, slots=True)
 class Maker:
     """How to draw a layer's arguments; whether it has weights; whether it accepts a dtype."""
 
     arguments: Callable[[ByteDraws, Register, Input], Config]
-    form: Form = Form()
+    form: Form = NOTHING
     weighted: bool = False
     typed: bool = True
 
@@ -65,6 +68,11 @@ def config(
     dtype = draws.one_of(DTYPES)
     arguments["dtype"] = dtype if maker.typed else OMIT
     return _of_dtype(_narrowed(class_name, arguments, had))
+
+
+def as_had(class_name: str, arguments: Config, had: Capabilities) -> Config:
+    """Return the arguments of a layer that a subject has."""
+    return given(_narrowed(class_name, arguments, had))
 
 
 def _narrowed(class_name: str, drawn: Config, had: Capabilities) -> Config:

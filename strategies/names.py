@@ -34,6 +34,9 @@ NON_ASCII = (
     "ﬁ lter {kind}",
 )
 
+FILLERS = ("_", "x", "é")
+"""What stands for a character that a subject has in no name: the first that it has."""
+
 ASCII_NAMES = PLAIN + ODD
 ALL_NAMES = PLAIN + ODD + NON_ASCII
 
@@ -43,7 +46,8 @@ class Register:
 
     def __init__(self, *, unfit: str = "") -> None:
         """Start without names and seeds; no name has a character of `unfit`."""
-        self._fitted = dict.fromkeys(map(ord, unfit), "_")
+        self._filler = next(one for one in FILLERS if one not in unfit)
+        self._fitted = dict.fromkeys(map(ord, unfit), self._filler)
         self._counts: Counter[str] = Counter()
         self._seeds = 0
 
@@ -70,7 +74,7 @@ class Register:
             name = pattern.format(
                 kind=kind, upper=class_name.upper(), number=number, down=12 - number
             )
-        return _free(name.translate(self._fitted), taken)
+        return _free(name.translate(self._fitted), taken, self._filler)
 
 
 @cache
@@ -84,10 +88,10 @@ def snake_case(class_name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", separated).lower()
 
 
-def _free(name: str, taken: set[str]) -> str:
+def _free(name: str, taken: set[str], filler: str) -> str:
     free, again = name, 1
     while free in taken:
         again += 1
-        free = f"{name}_{again}"
+        free = f"{name}{filler}{again}"
     taken.add(free)
     return free

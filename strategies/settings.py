@@ -84,7 +84,8 @@ def compile_settings(
     ends = _ends(architecture)
     losses = tuple(draws.one_of(_losses(layer, width, had)) for layer, width in ends)
     metrics = tuple(
-        draws.one_of(_metrics(loss, layer, had)) for loss, (layer, _) in zip(losses, ends, strict=True)
+        draws.one_of(_metrics(loss, layer, had))
+        for loss, (layer, _) in zip(losses, ends, strict=True)
     )
     weights = draws.one_of(LOSS_WEIGHTS)
     return CompileSettings(

@@ -22,8 +22,7 @@ from saveproof.conformance.processes.foreign.protocol import (
 from saveproof.conformance.processes.isolation import Child
 from saveproof.conformance.processes.memory import MEMORY
 from saveproof.conformance.processes.wire import JSON
-from saveproof.strategies.capabilities import EVERYTHING, Capabilities
-from saveproof.strategies.declared import checked
+from saveproof.strategies.capabilities import EVERYTHING, Capabilities, typed
 
 DESCRIBE = "saveproof.conformance.families.description:describe"
 
@@ -126,7 +125,7 @@ def description_of(
     paths = tuple(map(DescribedPath.of, subject.paths()))
     files = {**files, **(subject.files() if isinstance(subject, Located) else {})}
     declared = subject.capabilities if isinstance(subject, Capable) else None
-    had = None if declared is None else checked(declared)
+    had = None if declared is None else typed(declared)
     versions = dict(subject.environment())
     return SubjectDescription(VERSION, subject.name, versions, paths, files, had)
 

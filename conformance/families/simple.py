@@ -37,6 +37,10 @@ DENSE_CHAIN = Capabilities(
 """A chain of dense layers without arguments, trained with SGD on the mean squared error."""
 
 
+RESUMABLE = ("weights", "slots", "iteration")
+"""What a path keeps if its words do not say."""
+
+
 class InvalidWords(ValueError):
     """The words of a contract, or of a state, name no facet."""
 
@@ -138,7 +142,7 @@ def simple_subject(
     train: Train,
     predict: Predicting,
     state: State,
-    paths: Mapping[str, tuple[Save, Load, Kept]],
+    paths: Mapping[str, tuple[Save, Load] | tuple[Save, Load, Kept]],
     capabilities: Capabilities = DENSE_CHAIN,
     document: str = "",
     packages: Sequence[str] = ("numpy",),
@@ -153,9 +157,10 @@ def simple_subject(
         predict: returns the output for inputs `(model, x)`, or a list of outputs.
         state: returns the state of a model by words for facets, such as `weights`, `slots` and
             `iteration`: an array, or arrays by name.
-        paths: by name, `(save, load, keeps)`. `save(model, file)` writes the file, and
-            `load(file, case)` returns the model. `keeps` are words for what the file brings back,
-            a list or one text; the case's code supplies the rest. A `Contract` says it in full.
+        paths: by name, `(save, load)` or `(save, load, keeps)`. `save(model, file)` writes the
+            file, and `load(file, case)` returns the model. `keeps` are words for what the file
+            brings back, a list or one text: by default, the weights, slots and iteration that an
+            exact resume needs. The case's code supplies the rest. A `Contract` says it in full.
         capabilities: what cases may contain; by default a chain of up to three dense layers.
         document: the page that promises what `keeps` says.
         packages: whose versions a report shows.
@@ -165,8 +170,8 @@ def simple_subject(
         InvalidWords: a word names no facet.
     """
     offered = tuple(
-        SimplePath(at, _contract(kept, document), save, load)
-        for at, (save, load, kept) in paths.items()
+        SimplePath(at, _contract(*kept, document=document), save, load)
+        for at, (save, load, *kept) in paths.items()
     )
     return SimpleSubject(
         name, capabilities, tuple(packages), build, train, predict, state, offered, seed
@@ -188,7 +193,7 @@ def facet(word: str) -> Facet:
     return by_word[word]
 
 
-def _contract(kept: Kept, document: str) -> Contract:
+def _contract(kept: Kept = RESUMABLE, *, document: str) -> Contract:
     if isinstance(kept, Contract):
         return kept
     words = kept.split() if isinstance(kept, str) else kept

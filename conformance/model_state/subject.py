@@ -94,8 +94,8 @@ class Capable(Protocol):
     """A subject that says what it has: generated cases keep to it."""
 
     @property
-    def capabilities(self) -> Capabilities:
-        """Return the classes, arguments, events and names that the subject has."""
+    def capabilities(self) -> Capabilities | None:
+        """Return the classes, arguments, events and names that the subject has; None for all."""
 
 
 class Offering(Protocol):

@@ -11,6 +11,8 @@ from saveproof.conformance.runs.header import path_info
 from saveproof.conformance.runs.options import RunOptions
 from saveproof.reports.folders import has_run, unused
 from saveproof.reports.records import SubjectInfo
+from saveproof.strategies.capabilities import Capabilities, InvalidCapabilities
+from saveproof.strategies.declared import checked
 
 
 class Unknown(LookupError):
@@ -119,7 +121,20 @@ def admissible(subject: Described) -> SubjectInfo:
     if not one.paths:
         raise UnusableSubject(f"subject {one.name!r}: expected at least one save path, found none")
     _refuse_twice(f"the save paths of subject {one.name!r}", [p.name for p in one.paths])
+    had(subject)
     return one
+
+
+def had(subject: Described) -> Capabilities:
+    """Return what the subject has.
+
+    Raises:
+        UnusableSubject: its capabilities name what no case has, or leave no case.
+    """
+    try:
+        return checked(subject.capabilities)
+    except InvalidCapabilities as error:
+        raise UnusableSubject(f"subject {subject.name!r}: {error}") from error
 
 
 def info(subject: Described) -> SubjectInfo:

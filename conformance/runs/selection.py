@@ -96,12 +96,12 @@ def _campaign(
         options.seed,
         options.timeout,
         options.seconds,
-        hops=_hops(path.contract, kind),
+        hops=hops(path.contract, kind),
         capabilities=subject.capabilities,
     )
 
 
-def _hops(contract: Contract, kind: Kind) -> bool:
+def hops(contract: Contract, kind: Kind) -> bool:
     """Return whether the path alone restores all that further training needs."""
     kept = contract.file_promise(Facet.COMPILE) and contract.file_promise(Facet.SLOTS)
     return bool(kept) and kind not in contract.refuses

@@ -53,3 +53,9 @@ class Nameless(Linear):
     """It has no name."""
 
     name = None  # type: ignore[assignment]  # likewise
+
+
+class Imagines(Linear):
+    """It says that it has a layer that no case has."""
+
+    capabilities = Linear.capabilities.but(layers=("Dense", "Hologram"))

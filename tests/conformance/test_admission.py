@@ -142,6 +142,36 @@ def test_a_subject_named_twice_is_refused(refused):
     assert f"found {LINEAR} more than once" in refused(subject=[LINEAR, LINEAR])
 
 
+def test_only_kinds_that_the_subject_has_are_run():
+    job = started()
+
+    assert [campaign.kind for campaign in job.campaigns] == ["sequential"]
+    assert job.campaigns[0].capabilities.layers == ("Dense",)
+
+
+def test_a_kind_that_no_subject_has_is_refused():
+    assert "for a kind of model that a subject has" in refusal(kind=["functional"])
+
+
+def test_capabilities_that_name_what_no_case_has_are_refused_before_a_run():
+    text = refusal(subject=["tests.conformance.ill_described:Imagines"])
+
+    assert "capabilities, layers: expected some of Dense" in text
+    assert "found Hologram" in text
+
+
+def test_an_exchange_keeps_to_what_writer_and_reader_have():
+    chosen = validated(InterchangeOptions, {"subject": ["keras:torch", "keras:jax"]})
+    job = interchange_job(chosen, "saveproof interchange")
+
+    assert {campaign.capabilities.not_in_names for campaign in job.campaigns} == {".", ""}
+    assert all(
+        campaign.capabilities.not_in_names == "."
+        for campaign in job.campaigns
+        if "torch" in campaign.subject
+    )
+
+
 def test_a_kind_named_twice_is_run_once():
     once, twice = (started(kind=["sequential"] * times).sets for times in (1, 2))
 

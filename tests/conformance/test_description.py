@@ -169,3 +169,13 @@ def test_the_doctor_goes_on_where_a_layer_ends_the_process(subject):
     assert [line for line in done.output.splitlines() if ended in line] == [
         f"NO  layer GRU  {ended}"
     ]
+
+
+def test_keras_on_torch_declares_what_torch_can_not_have():
+    """No name has a dot; a stateful LSTM or GRU does not train there."""
+    had = described("keras:torch").capabilities
+
+    assert had.not_in_names == "."
+    assert not had.takes("LSTM", "stateful")
+    assert had.takes("SimpleRNN", "stateful")
+    assert described("keras:jax").description.capabilities is None

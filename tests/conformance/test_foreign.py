@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import saveproof
 from saveproof.conformance.doctor import doctor, tried
+from saveproof.conformance.families.description import Described, description_of
 from saveproof.conformance.families.server import Server
 from saveproof.conformance.families.subjects import resolve
 from saveproof.conformance.model_state.contract import Contract, Exactness, Facet, Promise
@@ -235,7 +237,8 @@ def test_this_environment_serves_as_another():
     subject = resolve(f"reference@{sys.prefix}")
 
     assert [path.name for path in subject.paths()] == [p.name for p in resolve("reference").paths()]
-    assert all(finding.ok for finding in doctor(subject, partial(tried, subject))[:5])
+    seen = doctor(Described(subject.name, description_of(subject)), partial(tried, subject))
+    assert all(finding.ok for finding in seen[:5])
 
 
 def test_a_model_that_nobody_holds_is_forgotten(case):
@@ -276,3 +279,18 @@ def test_a_server_that_has_ended_is_not_replaced_by_one_without_the_models():
     for _ in range(2):
         with pytest.raises(ForeignCrash, match="exit code 7"):
             subject.seed(1)
+
+
+def test_a_server_says_what_the_subject_has():
+    had = resolve(LINEAR).capabilities
+
+    assert had is not None
+    assert (had.layers, had.max_layers, had.losses) == (("Dense",), 1, ("mse",))
+    assert resolve(f"reference@{sys.prefix}").capabilities is None
+
+
+def test_every_case_of_the_linear_server_is_judged():
+    run = saveproof.check(LINEAR, checks=["resume_trajectory_is_identical"], examples=10)
+
+    (result,) = run.results
+    assert result.tally == {Verdict.PASS: 10}

@@ -1,12 +1,28 @@
 """Replay: what the command prints of a case that it runs again, and its exit code."""
 
+import os
+
 import pytest
 from hypothesis import find
 from typer.testing import CliRunner
 
+from examples.linear_class import Linear, Npz
 from saveproof.conformance.cli import app
 from saveproof.strategies.case import to_json
 from tests.conformance.conftest import LINEAR_CASES
+
+
+class _Stops(Npz):
+    def save(self, model, target):
+        breakpoint()
+        return super().save(model, target)
+
+
+class StopsInSave(Linear):
+    """It stops in each save."""
+
+    path = _Stops()
+
 
 FAULTY = "tests.conformance.faulty"
 
@@ -33,6 +49,39 @@ def test_replay_ends_as_a_run_does(case, subject, code):
     done = CliRunner().invoke(app, ["replay", case, "--subject", subject])
 
     assert done.exit_code == code
+
+
+def test_debug_runs_the_case_in_this_process(case, monkeypatch):
+    """A breakpoint in the subject is reached, and the command's own input is its input."""
+    reached = []
+    monkeypatch.setattr("sys.breakpointhook", lambda *_: reached.append(os.getpid()))
+    asked = ["replay", case, "--subject", f"{__name__}:StopsInSave", "--debug"]
+
+    done = CliRunner().invoke(app, asked)
+
+    assert done.exit_code == 0
+    assert os.getpid() in reached
+    assert "pass           optimizer_slots_survive" in done.stdout
+    assert "another_process_loads_the_same" not in done.stdout
+
+
+def test_debug_shows_the_traceback_of_what_the_subject_raised(case):
+    asked = ["replay", case, "--subject", f"{FAULTY}:RaisesOnSave"]
+
+    plain = CliRunner().invoke(app, asked)
+    debugged = CliRunner().invoke(app, [*asked, "--debug"])
+
+    assert "in save" not in plain.stdout
+    assert "in save" in debugged.stdout
+
+
+def test_a_pair_has_no_process_to_debug(case):
+    pair = "reference → reference"
+
+    done = CliRunner().invoke(app, ["replay", case, "--subject", pair, "--debug"])
+
+    assert done.exit_code == 2
+    assert "debug one of its subjects" in done.output
 
 
 def test_a_crash_is_told_as_a_finding(case):

@@ -62,7 +62,7 @@ def _subject(name: str, backend: str) -> KerasSubject:
     )
     return KerasSubject(
         *(name, "keras", traits, KERAS_3, ("keras", backend)),
-        capabilities=Capabilities(not_in_names=NOT_IN_NAMES.get(backend, "")),
+        capabilities=CAPABILITIES.get(backend),
         prepare=partial(_prepare, backend),
         process=GENERATORS.get(backend, Generators)(),
         eager=_loopless if backend == "jax" else always,
@@ -143,8 +143,14 @@ _GENERATORS = (
     "    return [one.state for part in parts for one in part._seed_generators]",
 )
 
-NOT_IN_NAMES = {"torch": "."}
-"""Torch keeps a layer's variables as parameters of a module, whose names have no dots."""
+CAPABILITIES = {
+    "torch": Capabilities(not_in_names=".", without={"LSTM": ("stateful",), "GRU": ("stateful",)})
+}
+"""Torch keeps a layer's variables as parameters of a module, whose names have no dots.
+
+Keras 3.15 assigns the state of a stateful LSTM or GRU in place, and torch then refuses to compute
+the gradient; a stateful SimpleRNN trains.
+"""
 
 
 def _array(variable: Any) -> np.ndarray:

@@ -82,7 +82,7 @@ class KerasSubject:
     traits: Traits = KERAS_API
     ways: Sequence[SavePathSpec] = KERAS_2_API
     packages: tuple[str, ...] = ()
-    capabilities: Capabilities = EVERYTHING
+    capabilities: Capabilities | None = None
     prepare: Callable[[], None] = _nothing
     process: Generators = field(default_factory=Generators)
     eager: Callable[[Architecture], bool] = always
@@ -130,7 +130,7 @@ class KerasSubject:
         Raises:
             Unsupported: the module lacks a class that the case names, or can't have a layer's name.
         """
-        check_names(case.architecture, self.capabilities.not_in_names)
+        check_names(case.architecture, (self.capabilities or EVERYTHING).not_in_names)
         with _lacking():
             model = self.run(building(self.as_run(case), built=built)).pop("model")
         return self.noted(model, case)
