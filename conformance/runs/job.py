@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
+from hypothesis.strategies import SearchStrategy
 from msgspec.structs import asdict, replace
 
 from saveproof.conformance.campaigns.plan import Plan
@@ -11,7 +12,7 @@ from saveproof.conformance.checks import ALL_CHECKS, Check
 from saveproof.conformance.runs.header import header
 from saveproof.conformance.runs.options import RunOptions
 from saveproof.reports.records import Header, SubjectInfo
-from saveproof.strategies.case import Kind
+from saveproof.strategies.case import Case, Kind
 from saveproof.strategies.cases import cases
 
 
@@ -92,4 +93,9 @@ def plans(campaigns: Sequence[CampaignSpec]) -> Iterator[Plan]:
     for one in campaigns:
         own: dict[str, Any] = asdict(one)
         own["checks"] = tuple(check for check in ALL_CHECKS if check.name in one.checks)
-        yield Plan(cases=cases(kinds=(Kind(one.kind),), hops=hops), **own)
+        yield Plan(cases=strategy(one.kind, hops=hops), generates_hops=hops, **own)
+
+
+def strategy(kind: str, *, hops: bool) -> SearchStrategy[Case]:
+    """Return the strategy of a campaign's cases."""
+    return cases(kinds=(Kind(kind),), hops=hops)
