@@ -171,7 +171,7 @@ def replay_reference(
         NotBuiltIn: it was found on a subject that is not built in, and no subject is given.
     """
     known = recorded(reference, runs)
-    name = subject or _built_in(known.subject or "reference", reference)
+    name = subject or built_in(known.subject or "reference", reference)
     seen_on = [known.path] if known.path is not None and subject is None else []
     chosen = list(paths) or seen_on
     replayed = list(replay(known.case, name, chosen, limits))
@@ -189,8 +189,12 @@ def _verdicts(report: Report) -> Iterator[Verdict]:
         yield Verdict.HARNESS_ERROR
 
 
-def _built_in(name: str, reference: str) -> str:
-    """Return the name if it is built in: a run may come from anyone, and a subject is code."""
+def built_in(name: str, reference: str) -> str:
+    """Return the name if it is built in: a run may come from anyone, and a subject is code.
+
+    Raises:
+        NotBuiltIn: it is not.
+    """
     pair = Pair.of(name)
     if not {pair.writer, pair.reader or pair.writer} <= subjects.SUBJECTS.keys():
         raise NotBuiltIn(

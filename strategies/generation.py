@@ -148,8 +148,8 @@ class _Search(ExampleDatabase):
         except SkipTest:
             pass
         raise NothingGenerated(
-            "expected the choices of a case that shows the defect, as the installed version of "
-            "Hypothesis encodes them; found others"
+            "expected the choices of the case, found others: they depend on the version of "
+            "Hypothesis, and on the strategies of this version of saveproof"
         )
 
     def fetch(self, key: bytes) -> Iterator[bytes]:

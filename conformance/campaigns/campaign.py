@@ -96,15 +96,30 @@ class Campaign:
             self._reduce_each(worth, self.plan.shrink_seconds)
         self._book_too_few()
 
+    def shrink(self, at: At, sighting: Sighting, seconds: float) -> None:
+        """Go on shrinking a defect that an earlier campaign has found.
+
+        Raises:
+            NothingGenerated: its case does not show it any more, or can't be generated again.
+        """
+        self._tallies[at[0]], self._sightings[at] = Tally(), sighting
+        if self._shows(at)(sighting.smallest.case) is None:
+            raise NothingGenerated(
+                f"expected that case {sighting.smallest.case.id} shows {at[1]!r}, found that it "
+                "does not: test the same version of the subject, or replay the case"
+            )
+        self._reduce(at, time.monotonic() + seconds)
+
     def _book_too_few(self) -> None:
         """Record a harness error for cases that the subject could not do, if they are too many."""
         judged = self._applicability.of_all(self.examined)
         if judged is None:
             return
         for judgement in self._by_check(Report((judged.judgement,))):
-            self._book(judgement, judged.example)
             tally = self._tallies[judgement.check]
-            tally.verdicts = as_errors(tally.verdicts, judged.cases)
+            verdicts = as_errors(tally.verdicts, judged.cases)
+            self._book(judgement, judged.example)
+            tally.verdicts = verdicts
 
     def _by_check(self, report: Report) -> Iterator[Judgement]:
         """Yield the judgements of the plan's checks.
@@ -201,9 +216,28 @@ class Campaign:
         end = time.monotonic() + seconds
         for index, at in enumerate(worth):
             now = time.monotonic()
-            self._reduce(at, now + max(0.0, end - now) / (len(worth) - index))
+            with suppress(
+                NothingGenerated
+            ):  # options of pytest may take away Hypothesis's database
+                self._reduce(at, now + max(0.0, end - now) / (len(worth) - index))
 
     def _reduce(self, at: At, deadline: float) -> None:
+        sighting, shows = self._sightings[at], self._shows(at)
+
+        def keep(shown: Shown) -> None:
+            if sighting.smallest.milder(shown):
+                self._tallies[at[0]].count(shown.verdict)  # no example was so severe
+            if not shown.milder(sighting.smallest):
+                sighting.smallest = shown
+
+        for start in self._shrunk_alike(sighting):
+            if time.monotonic() < deadline and (shown := shows(start.case)):
+                keep(shown._replace(choices=start.choices))
+                break
+        sighting.shrunk = reduce(self.plan, sighting.smallest, shows, keep, deadline=deadline)
+
+    def _shows(self, at: At) -> Callable[[Case], Shown | None]:
+        """Return a function that gives the defect as a case shows it, no milder than it was."""
         (check, key), sighting = at, self._sightings[at]
         question = self._question_on(check, sighting.smallest)
 
@@ -213,18 +247,7 @@ class Campaign:
             seen = (Shown(case, d, verdict, b"") for d, verdict in defects if d.key == key)
             return next((s for s in seen if not s.milder(sighting.smallest)), None)
 
-        def keep(shown: Shown) -> None:
-            if sighting.smallest.milder(shown):
-                self._tallies[check].count(shown.verdict)  # no example was so severe
-            if not shown.milder(sighting.smallest):
-                sighting.smallest = shown
-
-        for start in self._shrunk_alike(sighting):
-            if time.monotonic() < deadline and (shown := shows(start.case)):
-                keep(shown._replace(choices=start.choices))
-                break
-        with suppress(NothingGenerated):  # a plugin of pytest may keep Hypothesis from it
-            sighting.shrunk = reduce(self.plan, sighting.smallest, shows, keep, deadline=deadline)
+        return shows
 
     def _question_on(self, check: str, shown: Shown) -> Question:
         """Return the question that shows the defect again, with no probe that it doesn't need."""

@@ -8,7 +8,7 @@ import pytest
 
 from examples.linear_subject import Linear
 from saveproof.conformance.campaigns.applicability import Applicability, as_errors
-from saveproof.conformance.campaigns.plan import Batch
+from saveproof.conformance.campaigns.plan import Example
 from saveproof.conformance.campaigns.worker import Report
 from saveproof.conformance.execution.adapter import Adapter, Misbehaved
 from saveproof.conformance.model_state.contract import Facet
@@ -60,8 +60,9 @@ def test_a_subject_that_patches_the_judges_is_a_harness_error(subject, patched, 
 def test_outputs_and_losses_that_are_always_the_same_are_never_a_pass(run):
     results = run(f"{BROKEN}:AlwaysTheSame")
 
-    assert results["outputs_survive"].verdict is Verdict.VACUOUS
-    assert results["first_batch_loss_is_identical"].verdict is Verdict.VACUOUS
+    for check in ("outputs_survive", "first_batch_loss_is_identical"):
+        assert results[check].verdict is Verdict.NOT_SHOWN
+        assert set(results[check].reasons) == {Verdict.VACUOUS}
     assert results["weights_survive"].verdict is Verdict.PASS
 
 
@@ -73,16 +74,16 @@ def test_a_check_that_judged_nothing_has_shown_nothing(run):
     assert results["non_trainable_state_survives"].verdict in SHOWN_NOTHING
 
 
-BATCH = Batch(0, 100)
+EXAMPLE = Example(CASE, "0")
 
 
 def silence(*, faults: int = 0, unsupported: int = 0) -> Applicability:
     """Return what was noted of so many cases."""
     noted = Applicability()
     for number in range(faults):
-        noted.note(Report((), fault=f"resume raised ValueError: shape {number}"), CASE, BATCH)
+        noted.note(Report((), fault=f"resume raised ValueError: shape {number}"), EXAMPLE)
     for _ in range(unsupported):
-        noted.note(Report((), unsupported="Dense layers only"), CASE, BATCH)
+        noted.note(Report((), unsupported="Dense layers only"), EXAMPLE)
     return noted
 
 
