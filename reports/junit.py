@@ -18,6 +18,7 @@ OUTCOMES = {
     Verdict.GAP: "skipped",
     Verdict.KNOWN: "skipped",
     Verdict.UNSTABLE: "skipped",
+    Verdict.NOT_SHOWN: "skipped",
     Verdict.VACUOUS: "skipped",
     Verdict.REFUSED: "skipped",
     Verdict.NOT_APPLICABLE: "skipped",

@@ -36,6 +36,7 @@ STYLES: Mapping[Verdict | None, str] = {
     Verdict.GAP: "bold yellow",
     Verdict.KNOWN: "yellow",
     Verdict.UNSTABLE: "cyan",
+    Verdict.NOT_SHOWN: "bold cyan",
     Verdict.VACUOUS: "cyan",
     Verdict.REFUSED: "blue",
     Verdict.NOT_APPLICABLE: "dim",
