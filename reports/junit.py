@@ -18,8 +18,8 @@ OUTCOMES = {
     Verdict.GAP: "skipped",
     Verdict.KNOWN: "skipped",
     Verdict.UNSTABLE: "skipped",
-    Verdict.NOT_SHOWN: "skipped",
     Verdict.VACUOUS: "skipped",
+    Verdict.NOT_SHOWN: "skipped",
     Verdict.REFUSED: "skipped",
     Verdict.NOT_APPLICABLE: "skipped",
 }

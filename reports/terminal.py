@@ -36,9 +36,9 @@ STYLES: Mapping[Verdict | None, str] = {
     Verdict.GAP: "bold yellow",
     Verdict.KNOWN: "yellow",
     Verdict.UNSTABLE: "cyan",
-    Verdict.NOT_SHOWN: "bold cyan",
     Verdict.VACUOUS: "cyan",
     Verdict.REFUSED: "blue",
+    Verdict.NOT_SHOWN: "bold cyan",
     Verdict.NOT_APPLICABLE: "dim",
     None: "bold red",
 }

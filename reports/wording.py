@@ -17,9 +17,9 @@ SYMBOLS: Mapping[Verdict | None, str] = {
     Verdict.GAP: "△",
     Verdict.KNOWN: "K",
     Verdict.UNSTABLE: "U",
-    Verdict.NOT_SHOWN: "N",
     Verdict.VACUOUS: "V",
     Verdict.REFUSED: "R",
+    Verdict.NOT_SHOWN: "N",
     Verdict.NOT_APPLICABLE: "·",
     None: "?",
 }
@@ -35,9 +35,9 @@ MEANINGS: Mapping[Verdict | None, str] = {
     Verdict.GAP: "an exact resume needs it, but no document promises it",
     Verdict.KNOWN: "a failure or gap that is already listed",
     Verdict.UNSTABLE: "repeating the same steps gave a different result",
-    Verdict.NOT_SHOWN: "the contract promises it, but no example could be judged",
     Verdict.VACUOUS: "no example could have failed",
     Verdict.REFUSED: "the subject refused clearly, as the contract allows",
+    Verdict.NOT_SHOWN: "the contract promises it, but no example could be judged",
     Verdict.NOT_APPLICABLE: "the contract does not promise it",
     None: "no result was recorded",
 }
