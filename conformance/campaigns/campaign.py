@@ -13,10 +13,18 @@ from saveproof.conformance.campaigns.known_issues import known_issue
 from saveproof.conformance.campaigns.plan import Examiner, Example, Plan, groups
 from saveproof.conformance.campaigns.process_failures import END_VERDICTS
 from saveproof.conformance.campaigns.progress import Progress
-from saveproof.conformance.campaigns.shrinking import At, Shown, Sighting, in_turn, reduce
+from saveproof.conformance.campaigns.shrinking import (
+    At,
+    Shown,
+    Sighting,
+    in_turn,
+    probes_of,
+    reduce,
+    shrunk_alike,
+)
 from saveproof.conformance.campaigns.tallies import NOT_ASKED, Tally
 from saveproof.conformance.campaigns.worker import Report, Reports, Request
-from saveproof.conformance.checks import ALL_CHECKS, Judgement
+from saveproof.conformance.checks import NEED_DETERMINISM, Judgement
 from saveproof.conformance.execution.runner import Question
 from saveproof.conformance.model_state.trace import Probe
 from saveproof.reports.findings import Defect
@@ -26,9 +34,6 @@ from saveproof.strategies.generation import NothingGenerated
 
 EVERY = dict.fromkeys(Probe, 10) | dict.fromkeys((Probe.SECOND_GENERATION, Probe.UNBUILT), 5)
 """A probe is made on one example in so many, from the first one; twins are for new defects."""
-
-NEED_DETERMINISM = frozenset(check.name for check in ALL_CHECKS if check.needs_determinism)
-"""Checks that need a subject with equal results in equal runs."""
 
 
 @dataclass
@@ -81,7 +86,7 @@ class Campaign:
     def unexpected(self) -> int:
         """The number of distinct defects that make a run fail."""
         return sum(
-            seen.smallest.verdict in UNEXPECTED and not self._known(check, seen.smallest.defect)
+            seen.smallest.verdict in UNEXPECTED and not self._known(check, seen.defect)
             for (check, _), seen in self._sightings.items()
         )
 
@@ -91,7 +96,9 @@ class Campaign:
             if check.name not in self._tallies:
                 tally = self._tallies.setdefault(check.name, Tally())
                 tally.count(Verdict.NOT_APPLICABLE, NOT_ASKED, examples=self.examined)
-        if worth := list(in_turn(self._unknown())):
+        known = {at for at, seen in self._sightings.items() if self._known(at[0], seen.defect)}
+        unknown = {at: seen for at, seen in self._sightings.items() if at not in known}
+        if worth := list(in_turn(unknown)):
             progress.reducing(len(worth), self.plan.path)
             self._reduce_each(worth, self.plan.shrink_seconds)
         self._book_too_few()
@@ -104,10 +111,7 @@ class Campaign:
         """
         self._tallies[at[0]], self._sightings[at] = Tally(), sighting
         if self._shows(at)(sighting.smallest.case) is None:
-            raise NothingGenerated(
-                f"expected that case {sighting.smallest.case.id} shows {at[1]!r}, found that it "
-                "does not: test the same version of the subject, or replay the case"
-            )
+            raise NothingGenerated(f"expected a case that shows {at[1]!r}, found that it does not")
         self._reduce(at, time.monotonic() + seconds)
 
     def _book_too_few(self) -> None:
@@ -203,14 +207,6 @@ class Campaign:
         issues = (known_issue(*place, check, defect) for place in places)
         return next((issue.statement for issue in issues if issue is not None), "")
 
-    def _unknown(self) -> dict[At, Sighting]:
-        """Return the defects that no known issue explains."""
-        return {
-            at: seen
-            for at, seen in self._sightings.items()
-            if not self._known(at[0], seen.smallest.defect)
-        }
-
     def _reduce_each(self, worth: Sequence[At], seconds: float) -> None:
         """Shrink the defects in turn, each in an equal share of the remaining time."""
         end = time.monotonic() + seconds
@@ -230,7 +226,7 @@ class Campaign:
             if not shown.milder(sighting.smallest):
                 sighting.smallest = shown
 
-        for start in self._shrunk_alike(sighting):
+        for start in shrunk_alike(sighting, self._sightings.values()):
             if time.monotonic() < deadline and (shown := shows(start.case)):
                 keep(shown._replace(choices=start.choices))
                 break
@@ -239,7 +235,9 @@ class Campaign:
     def _shows(self, at: At) -> Callable[[Case], Shown | None]:
         """Return a function that gives the defect as a case shows it, no milder than it was."""
         (check, key), sighting = at, self._sightings[at]
-        question = self._question_on(check, sighting.smallest)
+        anything = sighting.smallest.verdict in END_VERDICTS.values()
+        probes = probes_of(self.plan, check, sighting.smallest)
+        question = self._question(probes, *(() if anything else (check,)))
 
         def shows(case: Case) -> Shown | None:
             judgements = self._by_check(self._ask(case, question))
@@ -249,34 +247,13 @@ class Campaign:
 
         return shows
 
-    def _question_on(self, check: str, shown: Shown) -> Question:
-        """Return the question that shows the defect again, with no probe that it doesn't need."""
-        probes = {c.probe for c in self.plan.checks if c.name == check and c.probe}
-        if shown.defect.probe:
-            probes.add(Probe(shown.defect.probe))
-        if check in NEED_DETERMINISM:
-            probes.add(Probe.TWIN)
-        anything = shown.verdict in END_VERDICTS.values()
-        return self._question(probes, *(() if anything else (check,)))
-
-    def _shrunk_alike(self, sighting: Sighting) -> Iterator[Shown]:
-        """Yield the smallest cases of defects with the same root, on which this may show too."""
-        for other in self._sightings.values():
-            if other is not sighting and other.shrunk and other.root == sighting.root:
-                yield other.smallest
-
     def _result(self, check: str) -> Result:
         tally = self._tallies[check]
         return Result(
-            subject=self.plan.subject,
-            path=self.plan.path,
-            kind=self.plan.kind,
-            check=check,
-            promise=tally.promise,
-            verdict=tally.verdict,
-            tally=dict(tally.verdicts),
-            findings=tuple(
-                seen.finding(self.plan, known=self._known(check, seen.smallest.defect))
+            *(self.plan.subject, self.plan.path, self.plan.kind, check),
+            *(tally.promise, tally.verdict, dict(tally.verdicts)),
+            tuple(
+                seen.finding(self.plan, known=self._known(check, seen.defect))
                 for (name, _), seen in self._sightings.items()
                 if name == check
             ),

@@ -2,13 +2,15 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
 
 from saveproof.conformance.campaigns.plan import Plan
+from saveproof.conformance.checks import NEED_DETERMINISM
+from saveproof.conformance.model_state.trace import Probe
 from saveproof.reports.findings import Defect
 from saveproof.reports.records import SEVERITY, Draw, Finding, Verdict
 from saveproof.strategies.case import Case, to_json
@@ -50,9 +52,14 @@ class Sighting:
     shrunk: bool = False
 
     @property
+    def defect(self) -> Defect:
+        """The defect as the smallest case shows it."""
+        return self.smallest.defect
+
+    @property
     def root(self) -> str:
         """The key of the lost state that the defect is or comes from; without one, its own."""
-        return (self.smallest.defect.lost_state or self.smallest.defect).key
+        return (self.defect.lost_state or self.defect).key
 
     def finding(self, plan: Plan, *, known: str) -> Finding:
         """Return the finding for the run's record; `known` is the reason if it is expected."""
@@ -88,6 +95,23 @@ def in_turn(sightings: Mapping[At, Sighting]) -> Iterator[At]:
         chosen[at[0]] += 1
         if chosen[at[0]] <= FINDINGS_A_CHECK:
             yield at
+
+
+def probes_of(plan: Plan, check: str, shown: Shown) -> set[Probe]:
+    """Return the probes that the defect needs to show again."""
+    probes = {c.probe for c in plan.checks if c.name == check and c.probe}
+    if shown.defect.probe:
+        probes.add(Probe(shown.defect.probe))
+    if check in NEED_DETERMINISM:
+        probes.add(Probe.TWIN)
+    return probes
+
+
+def shrunk_alike(sighting: Sighting, others: Iterable[Sighting]) -> Iterator[Shown]:
+    """Yield the smallest cases of defects with the same root, on which this may show too."""
+    for other in others:
+        if other is not sighting and other.shrunk and other.root == sighting.root:
+            yield other.smallest
 
 
 class _OutOfTime(BaseException):

@@ -13,9 +13,20 @@ from saveproof.conformance.model_state.trace import Trace
 from saveproof.reports.findings import Defect
 from saveproof.reports.records import Verdict
 
-__all__ = ["ALL_CHECKS", "Check", "Judgement", "checks_for", "judge", "unjudged"]
+__all__ = [
+    "ALL_CHECKS",
+    "NEED_DETERMINISM",
+    "Check",
+    "Judgement",
+    "checks_for",
+    "judge",
+    "unjudged",
+]
 
 ALL_CHECKS: tuple[Check, ...] = BEHAVIOUR_CHECKS + FACET_CHECKS + HANDLING_CHECKS + CONDUCT_CHECKS
+
+NEED_DETERMINISM = frozenset(check.name for check in ALL_CHECKS if check.needs_determinism)
+"""Checks that need a subject with equal results in equal runs."""
 
 NOT_PROBED = not_applicable("a run makes this probe on some examples only")
 
