@@ -22,6 +22,15 @@ class NeverPredicts(Linear):
         raise KeyError(f"no outputs of {len(inputs)} inputs by {len(model.kernel)} rows")
 
 
+class TrainsOnce(Linear):
+    """Its adapter raises in all training after the first step."""
+
+    def perform(self, model: Model, event: AnyEvent, rows: Rows | None) -> Logs:
+        if model.steps:
+            raise ZeroDivisionError("a second step")
+        return super().perform(model, event, rows)
+
+
 class LogsNothing(Linear):
     """Its training tells nothing."""
 

@@ -24,6 +24,10 @@ BROKEN = "tests.conformance.broken"
     ("subject", "words"),
     [
         ("NeverPredicts", r"raised, saving apart, on 3 of 3 cases; .*builtins\.KeyError"),
+        (
+            "TrainsOnce",
+            r"raised, saving apart, on 3 of 3 cases; .*ZeroDivisionError: a second step",
+        ),
         ("LogsNothing", r"expected a log of TrainOnBatch, found \[\]"),
         ("TellsNothing", "expected something of at least one facet, found nothing"),
         ("TellsOddly", r"optimizer slots: expected values by name, found \(1, 2\)"),
@@ -38,6 +42,16 @@ def test_a_broken_adapter_is_a_harness_error_that_says_why(subject, words, run):
 
     assert result.tally == {Verdict.HARNESS_ERROR: 3}
     assert re.search(words, result.findings[0].defect.message)
+
+
+def test_an_adapter_that_raises_has_its_reason_counted_by_every_check_that_it_silences(run):
+    results = run(f"{BROKEN}:TrainsOnce", examples=3)
+
+    trajectory = results["resume_trajectory_is_identical"]
+    assert trajectory.verdict is Verdict.NOT_SHOWN
+    reasons = trajectory.reasons[Verdict.NOT_APPLICABLE]
+    assert sum(reasons.values()) == trajectory.tally[Verdict.NOT_APPLICABLE] == 3
+    assert all("ZeroDivisionError: a second step" in reason for reason in reasons)
 
 
 @pytest.mark.parametrize(
