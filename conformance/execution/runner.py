@@ -181,8 +181,7 @@ def _load(run: _PathRun) -> None:
             run.seen["loaded"] = run.stages.look(loaded)
         if Probe.SECOND_GENERATION in run.question.probes:
             run.seen["second"] = run.stages.second_generation(loaded)
-        with stage(Stage.RESUME):
-            run.stages.compile(loaded)
+        run.stages.compile_loaded(loaded)
         run.loaded = loaded
 
 

@@ -1,10 +1,11 @@
 """Linear subjects with broken adapters, for tests that none of them is green."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from examples.linear_subject import Linear, Model
+from examples.linear_subject import Linear, Model, Npz
 from saveproof.conformance.checks import facets
 from saveproof.conformance.execution import adapter
 from saveproof.conformance.model_state.contract import Facet
@@ -29,6 +30,22 @@ class TrainsOnce(Linear):
         if model.steps:
             raise ZeroDivisionError("a second step")
         return super().perform(model, event, rows)
+
+
+class _Uncompiled(Npz):
+    contract = replace(
+        Npz.contract,
+        facets={f: p for f, p in Npz.contract.facets.items() if f is not Facet.COMPILE},
+    )
+
+
+class NeverCompiles(Linear):
+    """Its adapter raises whenever it has to compile what came back."""
+
+    path = _Uncompiled()
+
+    def compile(self, model: Model, case: Case) -> None:
+        raise TypeError(f"no way to compile {len(model.kernel)} rows for {case.id}")
 
 
 class LogsNothing(Linear):
