@@ -208,13 +208,14 @@ class Campaign:
         return next((issue.statement for issue in issues if issue is not None), "")
 
     def _reduce_each(self, worth: Sequence[At], seconds: float) -> None:
-        """Shrink the defects in turn, each in an equal share of the remaining time."""
+        """Shrink the defects in turn, each in an equal share of the remaining time.
+
+        Hypothesis can't, if options of pytest take away its database: they stay as they are.
+        """
         end = time.monotonic() + seconds
         for index, at in enumerate(worth):
             now = time.monotonic()
-            with suppress(
-                NothingGenerated
-            ):  # options of pytest may take away Hypothesis's database
+            with suppress(NothingGenerated):
                 self._reduce(at, now + max(0.0, end - now) / (len(worth) - index))
 
     def _reduce(self, at: At, deadline: float) -> None:
