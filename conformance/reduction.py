@@ -84,9 +84,9 @@ def _lines(finding: Finding, sighting: Sighting, place: str) -> Sequence[str]:
     case = sighting.smallest.case
     smaller = "is not smaller" if case.id == finding.case_id else f"is smaller: now case {case.id}"
     ended = (
-        "shrinking ended: no smaller case shows the finding"
+        "shrinking ended: no smaller case was found that shows it"
         if sighting.shrunk
-        else "the time was up: a smaller case may show the finding; pass more --seconds"
+        else "the time was up: a smaller case may show it; pass more --seconds"
     )
     return (
         sighting.smallest.defect.title,

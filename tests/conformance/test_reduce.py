@@ -56,7 +56,7 @@ def test_a_finding_is_shrunk_to_the_end(found, recorded, tmp_path):
     done = reduce(finding.case_id, recorded(found), "--out", str(tmp_path / "case.json"))
 
     assert done.exit_code == 0, done.output
-    assert "shrinking ended: no smaller case shows the finding" in done.output
+    assert "shrinking ended: no smaller case was found that shows it" in done.output
     case = from_json((tmp_path / "case.json").read_bytes())
     assert [layer.class_name for layer in case.architecture.layers] == ["Dense"]
     assert len(case.history.before) == 1
@@ -67,7 +67,7 @@ def test_a_case_that_could_be_smaller_says_so_and_is_printed(found, recorded):
 
     done = reduce(finding.case_id, recorded(found), "--seconds", "0")
 
-    assert "the time was up: a smaller case may show the finding" in done.output
+    assert "the time was up: a smaller case may show it" in done.output
     assert from_json(done.output.splitlines()[-1]).id == finding.case_id
 
 
