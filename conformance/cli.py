@@ -211,6 +211,35 @@ def check(
 
 
 @app.command()
+@takes(Limits)
+def reduce(
+    case: Annotated[str, typer.Argument(metavar="ID", help="Id of a case, or its beginning.")],
+    options: Limits,
+    subject: Annotated[str | None, typer.Option(help="Subject of the finding.")] = None,
+    path: Annotated[str | None, typer.Option(help="Save path of the finding.")] = None,
+    check: Annotated[str | None, typer.Option(help="Check that made the finding.")] = None,
+    seconds: Annotated[float, typer.Option(min=0, help="Time limit for the shrinking.")] = 300.0,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the case; default: it is printed.")
+    ] = None,
+    run: In = None,
+) -> None:
+    """Shrink the case of a finding further."""
+    from saveproof.conformance import reduction
+    from saveproof.conformance.replay import At
+    from saveproof.reports.folders import newest
+
+    at = At(subject, path, check)
+    _echo(
+        _or_error(
+            lambda: reduction.reduce_reference(
+                case, run or [newest(OUT)], at, options, seconds=seconds, out=out
+            )
+        )
+    )
+
+
+@app.command()
 def repro(
     case: Annotated[str, typer.Argument(metavar="ID", help="Id of a case, or its beginning.")],
     subject: Annotated[str | None, typer.Option(help="Subject of the finding.")] = None,

@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from hypothesis import Phase
-
 from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.families.description import described
 from saveproof.conformance.families.keras.codegen.listings import listing_lines
@@ -31,7 +29,7 @@ class Row(NamedTuple):
 
 
 def generated(subject: str | None, kinds: Sequence[str], *, seed: int, count: int) -> list[Case]:
-    """Return so many cases of the seed for each kind, as a run of the subject generates them.
+    """Return so many cases of the seed for each kind, as a run generates them for the first path.
 
     Raises:
         UnusableSubject: no subject has that name.
@@ -45,9 +43,8 @@ def generated(subject: str | None, kinds: Sequence[str], *, seed: int, count: in
         if not kinds or kind in kinds:
             through = any(hops(path.contract, kind) for path in paths)
             drawn = cases(kinds=(kind,), hops=through, capabilities=has)
-            plan = Plan(subject or KERAS, "", str(kind), drawn, examples=count, seed=seed)
-            for batch in plan.batches(seconds=None):
-                plan.generate(batch, found.append, Phase.generate)
+            plan = Plan(subject or KERAS, paths[0].name, str(kind), drawn, seed=seed)
+            found += [plan.example(number).case for number in range(count)]
     return found
 
 

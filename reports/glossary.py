@@ -30,7 +30,7 @@ GLOSSARY: Mapping[str, str] = {
     ),
     "verdict": (
         "The result of one check on one case: pass, fail, gap, refused, crash, timeout, "
-        "memory limit, vacuous, unstable, not applicable, known, or harness error."
+        "memory limit, vacuous, not shown, unstable, not applicable, known, or harness error."
     ),
     "gap": (
         "State that an exact resume needs, that no document promises, and that did not come back."

@@ -20,6 +20,7 @@ OUTCOMES = {
     Verdict.KNOWN: "skipped",
     Verdict.UNSTABLE: "skipped",
     Verdict.VACUOUS: "skipped",
+    Verdict.NOT_SHOWN: "skipped",
     Verdict.REFUSED: "skipped",
     Verdict.NOT_APPLICABLE: "skipped",
     Verdict.NOT_SHOWN: "skipped",

@@ -183,6 +183,19 @@ class Repetition(Part, frozen=True):
     found: str
 
 
+class Draw(Part, frozen=True):
+    """What generates a finding's case again, so that it can be shrunk further.
+
+    `choices` are those of the strategy, as the header's version of Hypothesis encodes them. With
+    `hops`, the strategy gives histories that save and load the model; with `own_hops`, the
+    finding's save path takes part in them.
+    """
+
+    choices: bytes
+    hops: bool = False
+    own_hops: bool = False
+
+
 class Finding(Part, frozen=True):
     """A defect, with the smallest case that shows it.
 
@@ -209,6 +222,8 @@ class Finding(Part, frozen=True):
     """A known issue of other releases that this finding looks like; empty without one."""
     after: tuple[str, ...] = ()
     again: tuple[Repetition, ...] = ()
+    draw: Draw | None = None
+    """None if an earlier version recorded the finding."""
 
 
 class Result(Record, frozen=True, tag="result"):

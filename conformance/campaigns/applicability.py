@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from saveproof.conformance.campaigns.plan import Batch
+from saveproof.conformance.campaigns.plan import Example
 from saveproof.conformance.campaigns.process_failures import CARRIER
 from saveproof.conformance.campaigns.worker import Report
 from saveproof.conformance.checks import Judgement
@@ -12,7 +12,6 @@ from saveproof.conformance.checks.check import normalized_message
 from saveproof.conformance.model_state.contract import Promise
 from saveproof.reports.findings import Defect, DefectKind, Difference
 from saveproof.reports.records import SEVERITY, Verdict
-from saveproof.strategies.case import Case
 
 FEW = 3
 FEW_IN_A_HUNDRED = 5
@@ -26,12 +25,11 @@ _MOST = 3
 
 
 class NothingJudged(NamedTuple):
-    """The judgement of such a campaign, its number of cases, and the main reason's first case."""
+    """The judgement of such a campaign, its number of cases, and the main reason's first one."""
 
     judgement: Judgement
     cases: int
-    case: Case
-    batch: Batch
+    example: Example
 
 
 @dataclass
@@ -39,25 +37,25 @@ class _Reasons:
     """Reasons by their normalized message, the count of each, and its first case."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    firsts: dict[str, tuple[str, Case, Batch]] = field(default_factory=dict)
+    firsts: dict[str, tuple[str, Example]] = field(default_factory=dict)
 
-    def note(self, reason: str, case: Case, batch: Batch) -> None:
+    def note(self, reason: str, example: Example) -> None:
         """Count the reason."""
         self.counts[normalized_message(reason)] += 1
-        self.firsts.setdefault(normalized_message(reason), (reason, case, batch))
+        self.firsts.setdefault(normalized_message(reason), (reason, example))
 
     def nothing_judged(self, name: str, message: str, expected: str) -> NothingJudged:
         """Return the judgement; `message` has a place for the most frequent reasons."""
         most = self.counts.most_common(_MOST)
         reasons = "; ".join(f"{times} times: {self.firsts[words][0]}" for words, times in most)
         ((frequent, _),) = self.counts.most_common(1)
-        reason, case, batch = self.firsts[frequent]
+        reason, example = self.firsts[frequent]
         words = message.format(reasons)
         defect = Defect(
             DefectKind.NOT_JUDGED, Difference("case", expected, reason), name=name, words=words
         )
         judgement = Judgement(CARRIER, Promise.MUST, Verdict.HARNESS_ERROR, (defect,))
-        return NothingJudged(judgement, self.counts.total(), case, batch)
+        return NothingJudged(judgement, self.counts.total(), example)
 
 
 @dataclass
@@ -68,12 +66,12 @@ class Applicability:
     _faults: _Reasons = field(default_factory=_Reasons)
     _declared: int = 0
 
-    def note(self, report: Report, case: Case, batch: Batch) -> None:
+    def note(self, report: Report, example: Example) -> None:
         """Note why the case was not applicable, and an exception of the subject's own calls."""
         if report.unsupported:
-            self._unsupported.note(report.unsupported, case, batch)
+            self._unsupported.note(report.unsupported, example)
         if report.fault:
-            self._faults.note(report.fault, case, batch)
+            self._faults.note(report.fault, example)
         elif report.unsupported:
             self._declared += 1
 

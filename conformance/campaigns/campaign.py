@@ -3,44 +3,39 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from hypothesis import Phase
 from msgspec.structs import replace as with_fields
 
 from saveproof.conformance.campaigns.applicability import Applicability, as_errors
 from saveproof.conformance.campaigns.dispatch import confirmed, reports
 from saveproof.conformance.campaigns.known_issues import KnownIssue
-from saveproof.conformance.campaigns.plan import Batch, Examiner, Plan
+from saveproof.conformance.campaigns.plan import Examiner, Example, Plan, groups
 from saveproof.conformance.campaigns.process_failures import CARRIER, END_VERDICTS
 from saveproof.conformance.campaigns.progress import Progress
-from saveproof.conformance.campaigns.shrinking import Shown, reduce
+from saveproof.conformance.campaigns.shrinking import (
+    At,
+    Shown,
+    Sighting,
+    in_turn,
+    probes_of,
+    reduce,
+    shrunk_alike,
+)
+from saveproof.conformance.campaigns.tallies import NOT_ASKED, Tally
 from saveproof.conformance.campaigns.witnesses import Listed, Replays
 from saveproof.conformance.campaigns.worker import Report, Reports, Request
-from saveproof.conformance.checks import ALL_CHECKS, Judgement
+from saveproof.conformance.checks import NEED_DETERMINISM, Judgement
 from saveproof.conformance.execution.runner import Question
-from saveproof.conformance.model_state.contract import Promise
 from saveproof.conformance.model_state.trace import Probe
 from saveproof.reports.findings import Defect
 from saveproof.reports.records import UNEXPECTED, Result, Verdict, worst
 from saveproof.strategies.case import Case
+from saveproof.strategies.generation import NothingGenerated
 
 EVERY = dict.fromkeys(Probe, 10) | dict.fromkeys((Probe.SECOND_GENERATION, Probe.UNBUILT), 5)
 """A probe is made on one example in so many, from the first one; twins are for new defects."""
-
-FINDINGS_A_CHECK = 5
-"""Distinct defects of a check that are shrunk; more are counted."""
-
-NEED_DETERMINISM = frozenset(check.name for check in ALL_CHECKS if check.needs_determinism)
-"""Checks that need a subject with equal results in equal runs."""
-
-
-@dataclass(frozen=True)
-class _Sighting:
-    """The first case on which a defect had its worst verdict, and the batch that gives it again."""
-
-    first: Shown
-    batch: Batch
 
 
 @dataclass
@@ -56,12 +51,9 @@ class Campaign:
     found: Callable[[Sequence[Result]], None]
     replays: Replays = field(default_factory=Replays)
     examined: int = 0
-    _tallies: dict[str, Counter[Verdict]] = field(default_factory=dict)
-    _promises: dict[str, set[Promise]] = field(default_factory=dict)
-    _distances: dict[str, float] = field(default_factory=dict)
+    _tallies: dict[str, Tally] = field(default_factory=dict)
+    _sightings: dict[At, Sighting] = field(default_factory=dict)
     _kept: Counter[tuple[str, bool]] = field(default_factory=Counter)
-    _sightings: dict[tuple[str, str], _Sighting] = field(default_factory=dict)
-    _reduced: dict[tuple[str, str], Shown] = field(default_factory=dict)
     _applicability: Applicability = field(default_factory=Applicability)
     _listed: Listed = field(init=False)
     _seconds: float = 0.0
@@ -90,34 +82,47 @@ class Campaign:
         plan = self.plan
         return reports(self.examiner, Request(plan.subject, case, questions, plan.timeout))
 
-    def book(
-        self, report: Report, case: Case, batch: Batch, question: Question, *, together: bool
-    ) -> None:
+    def book(self, report: Report, example: Example, question: Question, *, together: bool) -> None:
         """Record the report, after each new defect in it was confirmed."""
         self._seconds += report.seconds
-        self._applicability.note(report, case, batch)
+        self._applicability.note(report, example)
         self._kept.update(report.kept.items())
-        settled = self._settled(report, case, question, together=together)
+        settled = self._settled(report, example.case, question, together=together)
         for judgement in self._by_check(settled):
-            self._book(judgement, case, batch)
+            self._book(judgement, example)
 
     @property
     def unexpected(self) -> int:
         """The number of distinct defects that make a run fail."""
         return sum(
-            shown.verdict in UNEXPECTED and not self._known(check, shown.defect)
-            for (check, _), shown in self._all_shown()
+            seen.smallest.verdict in UNEXPECTED and not self._known(check, seen.defect)
+            for (check, _), seen in self._sightings.items()
         )
 
     def finish(self, progress: Progress) -> None:
         """Note the checks without judgements, shrink new defects, and replay those of witnesses."""
         for check in self.plan.checks:
-            self._tallies.setdefault(check.name, Counter({Verdict.NOT_APPLICABLE: self.examined}))
-        if worth := list(self._worth_reducing()):
+            if check.name not in self._tallies:
+                tally = self._tallies.setdefault(check.name, Tally())
+                tally.count(Verdict.NOT_APPLICABLE, NOT_ASKED, examples=self.examined)
+        known = {at for at, seen in self._sightings.items() if self._known(at[0], seen.defect)}
+        unknown = {at: seen for at, seen in self._sightings.items() if at not in known}
+        if worth := list(in_turn(unknown)):
             progress.reducing(len(worth), self.plan.path)
-            self._reduce_all(worth)
-        self._listed.replay((check, shown.defect) for (check, _), shown in self._all_shown())
+            self._reduce_each(worth, self.plan.shrink_seconds)
+        self._listed.replay((check, seen.defect) for (check, _), seen in self._sightings.items())
         self._book_too_few()
+
+    def shrink(self, at: At, sighting: Sighting, seconds: float) -> None:
+        """Go on shrinking a defect that an earlier campaign has found.
+
+        Raises:
+            NothingGenerated: its case does not show it any more, or can't be generated again.
+        """
+        self._tallies[at[0]], self._sightings[at] = Tally(), sighting
+        if self._shows(at)(sighting.smallest.case) is None:
+            raise NothingGenerated(f"expected a case that shows {at[1]!r}, found that it does not")
+        self._reduce(at, time.monotonic() + seconds)
 
     def _book_too_few(self) -> None:
         """Record a harness error for cases that the subject could not do, if they are too many."""
@@ -125,9 +130,10 @@ class Campaign:
         if judged is None:
             return
         for judgement in self._by_check(Report((judged.judgement,))):
-            tally = as_errors(self._tallies[judgement.check], judged.cases)
-            self._book(judgement, judged.case, judged.batch)
-            self._tallies[judgement.check] = tally
+            tally = self._tallies[judgement.check]
+            verdicts = as_errors(tally.verdicts, judged.cases)
+            self._book(judgement, judged.example)
+            tally.verdicts = verdicts
 
     def _by_check(self, report: Report) -> Iterator[Judgement]:
         """Yield the judgements of the plan's checks.
@@ -181,19 +187,23 @@ class Campaign:
     def _is_worse(self, judgement: Judgement, defect: Defect) -> bool:
         """Return whether the defect is new, or new with so severe a verdict."""
         seen = self._sightings.get((judgement.check, defect.key))
-        return seen is None or worst((judgement.verdict, seen.first.verdict)) != seen.first.verdict
+        if seen is None:
+            return True
+        return worst((judgement.verdict, seen.smallest.verdict)) != seen.smallest.verdict
 
-    def _book(self, judgement: Judgement, case: Case, batch: Batch) -> None:
+    def _book(self, judgement: Judgement, example: Example) -> None:
         check = judgement.check
-        self._promises.setdefault(check, set()).add(judgement.promise)
-        if judgement.distance is not None:
-            self._distances[check] = max(judgement.distance, self._distances.get(check, 0.0))
-        new = [defect for defect in judgement.defects if self._is_worse(judgement, defect)]
-        for defect in new:
-            shown = Shown(case, defect, judgement.verdict)
-            self._sightings[check, defect.key] = _Sighting(shown, batch)
-        self._tallies.setdefault(check, Counter())[self._verdict(judgement)] += 1
-        if new:
+        tally = self._tallies.setdefault(check, Tally())
+        tally.note(judgement)
+        tally.count(self._verdict(judgement), judgement.reason)
+        news = [defect for defect in judgement.defects if self._is_worse(judgement, defect)]
+        for defect in news:
+            choices = self.plan.generator.choices(example.seed)
+            shown = Shown(example.case, defect, judgement.verdict, choices)
+            self._sightings.setdefault((check, defect.key), Sighting(shown)).smallest = shown
+        for key in {defect.key for defect in judgement.defects}:
+            self._sightings[check, key].examples += 1
+        if news:
             self.found(self.results())
 
     def _verdict(self, judgement: Judgement) -> Verdict:
@@ -205,75 +215,58 @@ class Campaign:
         """Return the known issue that explains the defect."""
         return self._listed.issue(check, defect)
 
-    def _reduce_all(self, worth: Sequence[tuple[str, str]]) -> None:
-        """Shrink the failures, then the gaps in a quarter of the time."""
-        gaps = [at for at in worth if self._shown(*at).verdict is Verdict.GAP]
-        self._reduce_each([at for at in worth if at not in gaps], self.plan.shrink_seconds)
-        self._reduce_each(gaps, self.plan.shrink_seconds / 4)
+    def _reduce_each(self, worth: Sequence[At], seconds: float) -> None:
+        """Shrink the defects in turn, each in an equal share of the remaining time.
 
-    def _reduce_each(self, worth: Sequence[tuple[str, str]], seconds: float) -> None:
-        """Shrink the defects in turn, each in an equal share of the remaining time."""
+        Hypothesis can't, if options of pytest take away its database: they stay as they are.
+        """
         end = time.monotonic() + seconds
-        for index, (check, key) in enumerate(worth):
+        for index, at in enumerate(worth):
             now = time.monotonic()
-            self._reduce(check, key, now + max(0.0, end - now) / (len(worth) - index))
+            with suppress(NothingGenerated):
+                self._reduce(at, now + max(0.0, end - now) / (len(worth) - index))
 
-    def _worth_reducing(self) -> Iterator[tuple[str, str]]:
-        reduced: Counter[str] = Counter()
-        for check, key in self._sightings:
-            reduced[check] += 1
-            if reduced[check] <= FINDINGS_A_CHECK and not self._known(
-                check, self._shown(check, key).defect
-            ):
-                yield check, key
+    def _reduce(self, at: At, deadline: float) -> None:
+        sighting, shows = self._sightings[at], self._shows(at)
 
-    def _reduce(self, check: str, key: str, deadline: float) -> None:
-        sighting = self._sightings[check, key]
-        anything = sighting.first.verdict in END_VERDICTS.values()
-        probes = {c.probe for c in self.plan.checks if c.name == check and c.probe}
-        if sighting.first.defect.probe:
-            probes.add(Probe(sighting.first.defect.probe))
-        if check in NEED_DETERMINISM:
-            probes.add(Probe.TWIN)
+        def keep(shown: Shown) -> None:
+            if sighting.smallest.milder(shown):
+                self._tallies[at[0]].count(shown.verdict)  # no example was so severe
+            if not shown.milder(sighting.smallest):
+                sighting.smallest = shown
+
+        for start in shrunk_alike(sighting, self._sightings.values()):
+            if time.monotonic() < deadline and (shown := shows(start.case)):
+                keep(shown._replace(choices=start.choices))
+                break
+        sighting.shrunk = reduce(self.plan, sighting.smallest, shows, keep, deadline=deadline)
+
+    def _shows(self, at: At) -> Callable[[Case], Shown | None]:
+        """Return a function that gives the defect as a case shows it, no milder than it was."""
+        (check, key), sighting = at, self._sightings[at]
+        anything = sighting.smallest.verdict in END_VERDICTS.values()
+        probes = probes_of(self.plan, check, sighting.smallest)
         question = self._question(probes, *(() if anything else (check,)))
 
         def shows(case: Case) -> Shown | None:
             judgements = self._by_check(self._ask(case, question))
             defects = ((d, j.verdict) for j in judgements if j.check == check for d in j.defects)
             seen = (Shown(case, d, verdict) for d, verdict in defects if d.key == key)
-            return next((s for s in seen if not s.milder(self._shown(check, key))), None)
+            return next((s for s in seen if not s.milder(sighting.smallest)), None)
 
-        def keep(shown: Shown) -> None:
-            before = self._shown(check, key)
-            if before.milder(shown):
-                self._tallies[check][shown.verdict] += 1  # no example was so severe
-            if not shown.milder(before):
-                self._reduced[check, key] = shown
-
-        reduce(self.plan, sighting.batch, sighting.first, shows, keep, deadline=deadline)
-
-    def _shown(self, check: str, key: str) -> Shown:
-        """Return the smallest case so far with the defect's worst verdict."""
-        return self._reduced.get((check, key), self._sightings[check, key].first)
-
-    def _all_shown(self) -> Iterator[tuple[tuple[str, str], Shown]]:
-        return ((at, self._shown(*at)) for at in self._sightings)
+        return shows
 
     def _result(self, check: str) -> Result:
-        tally, promises = self._tallies[check], self._promises.get(check, set())
+        tally = self._tallies[check]
         return Result(
-            subject=self.plan.subject,
-            path=self.plan.path,
-            kind=self.plan.kind,
-            check=check,
-            promise=Promise.MUST if Promise.MUST in promises else Promise.SHOULD,
-            verdict=worst(tally),
-            tally=dict(tally),
-            findings=self._listed.findings(
-                check, [shown for (name, _), shown in self._all_shown() if name == check]
+            *(self.plan.subject, self.plan.path, self.plan.kind, check),
+            *(tally.promise, tally.verdict, dict(tally.verdicts)),
+            self._listed.findings(
+                check, [seen for (name, _), seen in self._sightings.items() if name == check]
             ),
             seconds=round(self._seconds, 3),
-            distance=self._distances.get(check),
+            distance=tally.distance,
+            reasons=tally.reasons,
             kept=self._kept_counts() if check == CARRIER else {},
         )
 
@@ -286,30 +279,31 @@ class Campaign:
 
 
 def run_together(campaigns: Sequence[Campaign], progress: Progress) -> None:
-    """Run campaigns that differ in their save paths alone, with one model a case for all."""
+    """Run campaigns that differ in their save paths alone.
+
+    In each round, every campaign examines one case, which few of them share.
+    """
     plan = campaigns[0].plan
+    by_path = {campaign.plan.path: campaign for campaign in campaigns}
     seconds = None if plan.seconds is None else plan.seconds * len(campaigns)
-    for batch in plan.batches(seconds=seconds):
-        plan.generate(batch, _exploring(campaigns, batch, progress), Phase.generate)
+    grouped = groups(tuple(by_path), f"{plan.seed} {plan.kind}")
+    for number, parts in zip(plan.rounds(seconds=seconds), grouped, strict=False):
+        for part in parts:
+            _explore([by_path[path] for path in part], number)
+        progress.case_done(lambda: sum(campaign.unexpected for campaign in campaigns))
     for campaign in campaigns:
         campaign.finish(progress)
 
 
-def _exploring(
-    campaigns: Sequence[Campaign], batch: Batch, progress: Progress
-) -> Callable[[Case], None]:
-    def explore(generated: Case) -> None:
-        for case, several in _by_case(campaigns, generated):
-            first = several[0].examined % len(several)
-            in_turn = [*several[first:], *several[:first]]  # each path is the first at times
-            questions = [campaign.question() for campaign in in_turn]
-            answers = in_turn[0].ask(case, *questions)
-            together = len(several) > 1
-            for campaign, question, report in zip(in_turn, questions, answers, strict=True):
-                campaign.book(report, case, batch, question, together=together)
-        progress.case_done(lambda: sum(campaign.unexpected for campaign in campaigns))
-
-    return explore
+def _explore(campaigns: Sequence[Campaign], number: int) -> None:
+    """Examine one case, which the first campaign generates, in the order of the campaigns."""
+    generated = campaigns[0].plan.example(number)
+    for case, several in _by_case(campaigns, generated.case):
+        questions = [campaign.question() for campaign in several]
+        answers = several[0].ask(case, *questions)
+        for campaign, question, report in zip(several, questions, answers, strict=True):
+            example = Example(case, generated.seed)
+            campaign.book(report, example, question, together=len(several) > 1)
 
 
 def _by_case(

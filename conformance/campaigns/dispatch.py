@@ -20,7 +20,7 @@ from saveproof.reports.records import Verdict
 
 
 def reports(examiner: Examiner, request: Request) -> Reports:
-    """Return a report for each path; for a case that can't be built, the reason.
+    """Return a report for each path.
 
     A process that was ended from outside is asked once more. After no answer on several paths, it
     is asked about each path by itself.
@@ -33,7 +33,7 @@ def reports(examiner: Examiner, request: Request) -> Reports:
         if len(request.questions) > 1:
             return tuple(_one_by_one(examiner, request, error))
         return (Report((process_failure(error),), seconds=time.monotonic() - start),)
-    return tuple(map(_with_reason, wire.decode(answer, Reports)))
+    return wire.decode(answer, Reports)
 
 
 def confirmed(seen: Report, alone: Report) -> Report:
@@ -52,12 +52,6 @@ def confirmed(seen: Report, alone: Report) -> Report:
 def _limit(request: Request) -> float:
     """Return the seconds for an answer: those of the process and of a load in another."""
     return 2 * request.seconds
-
-
-def _with_reason(report: Report) -> Report:
-    if not report.unsupported:
-        return report
-    return replace(report, judgements=(on_carrier(Verdict.NOT_APPLICABLE, report.unsupported),))
 
 
 def _one_by_one(examiner: Examiner, request: Request, error: NoAnswer) -> Iterator[Report]:

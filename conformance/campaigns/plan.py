@@ -1,52 +1,85 @@
-"""Plans of campaigns: the subject, save path and cases, and the batches of examples."""
+"""Plans of campaigns: the subject, save path and cases, and the save paths that share a model."""
 
+import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from functools import cached_property
+from itertools import combinations, count, pairwise
 from typing import NamedTuple, Protocol, TypeVar
 
-from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
 from saveproof.conformance.campaigns.known_issues import KnownIssue, Place, packaged
 from saveproof.conformance.checks import ALL_CHECKS, Check
 from saveproof.conformance.model_state.subject import SavePath
-from saveproof.reports.files import NotWritten
 from saveproof.strategies.case import Case
+from saveproof.strategies.generation import Generator
 
 Named = TypeVar("Named", bound=SavePath)
 
-BATCH = 100
-"""Examples of one seed; a long campaign is many batches, each with a seed of its own."""
-
-SIZE_OF_A_TIMED_BATCH = 10
-
 SIDE_BY_SIDE = 5
-"""Save paths that share a model and a worker; more would leave other workers idle."""
+"""Save paths that share a worker and its models; more would leave other workers idle."""
+
+TOGETHER = 3
+"""Save paths that share one model; with more, each path would see fewer cases of its own."""
+
+PERMUTATIONS = 8
+"""Orders of the save paths among which each round chooses."""
+
+Groups = Sequence[Sequence[str]]
 
 
-class Batch(NamedTuple):
-    """A number of examples of one seed."""
+class Example(NamedTuple):
+    """A case, and the seed that generates it."""
 
-    number: int
-    size: int
+    case: Case
+    seed: str
 
 
 def side_by_side(paths: Sequence[Named]) -> list[Mapping[str, Named]]:
-    """Return the paths by name, in sets that share a model."""
+    """Return the paths by name, in sets that share a worker."""
     starts = range(0, len(paths), SIDE_BY_SIDE)
     return [{path.name: path for path in paths[at : at + SIDE_BY_SIDE]} for at in starts]
+
+
+def groups(names: Sequence[str], seed: str) -> Iterator[Groups]:
+    """Yield for each round the groups of save paths that share a model, in their order.
+
+    Each round takes one of a few random orders: the one in which those pairs share a model, one
+    path before the other, that did so least in earlier rounds.
+    """
+    source = random.Random(seed)
+    met: Counter[tuple[str, str]] = Counter()
+    while True:
+        orders = [source.sample(names, len(names)) for _ in range(PERMUTATIONS)]
+        chosen = min(map(_cut, orders), key=lambda cut: sum(met[pair] for pair in _pairs(cut)))
+        met.update(_pairs(chosen))
+        yield chosen
+
+
+def _cut(names: Sequence[str]) -> Groups:
+    """Return the names in as few groups as possible, of nearly equal sizes."""
+    pieces = -(-len(names) // TOGETHER)
+    ends = [len(names) * piece // pieces for piece in range(pieces + 1)]
+    return [names[start:end] for start, end in pairwise(ends)]
+
+
+def _pairs(groups: Groups) -> Iterator[tuple[str, str]]:
+    for group in groups:
+        yield from combinations(group, 2)
 
 
 @dataclass(frozen=True)
 class Plan:
     """One subject, save path and kind of model to run, and the limits.
 
-    `examples` is the number of cases; with `seconds`, batches are run until the time is up instead.
+    `examples` is the number of cases; with `seconds`, cases are run until the time is up instead.
     `timeout` bounds one example, and once more its load in another process; `shrink_seconds` bounds
     the shrinking of all defects. Of the known `issues`, those of `places` apply; without places,
-    those of the plan's own. With `hops`, a history may save and load the model on the way.
+    those of the plan's own. With `hops`, a history may save and load the model on the way;
+    the cases have such histories if they are shared with a plan that has `hops`.
     """
 
     subject: str
@@ -62,58 +95,37 @@ class Plan:
     places: tuple[Place, ...] = ()
     hops: bool = False
     issues: tuple[KnownIssue, ...] = field(default_factory=packaged)
+    generates_hops: bool = False
+
+    @cached_property
+    def generator(self) -> Generator:
+        """The cases by their seeds."""
+        return Generator(self.cases)
+
+    @property
+    def name(self) -> str:
+        """The beginning of the seeds of the plan's cases; subjects have the same cases."""
+        return f"{self.seed} {self.kind} {self.path}"
 
     def own(self, case: Case) -> Case:
         """Return the generated case for the plan's path."""
         return case.through(self.path, hops=self.hops)
 
-    def batches(self, *, seconds: float | None) -> Iterator[Batch]:
-        """Yield the batches; with `seconds`, one and as many more as they have room for."""
+    def example(self, number: int) -> Example:
+        """Return the generated case of that number."""
+        seed = f"{self.name} {number}"
+        return Example(self.generator.case(seed), seed)
+
+    def rounds(self, *, seconds: float | None) -> Iterator[int]:
+        """Yield the numbers of the cases; with `seconds`, one and as many more as have room."""
         if seconds is None:
-            sizes = [BATCH] * (self.examples // BATCH) + [self.examples % BATCH]
-            yield from (Batch(number, size) for number, size in enumerate(sizes) if size)
+            yield from range(self.examples)
             return
         end = time.monotonic() + seconds
         for number in count():
-            yield Batch(number, SIZE_OF_A_TIMED_BATCH)
+            yield number
             if time.monotonic() >= end:
                 return
-
-    def generate(self, batch: Batch, test: Callable[[Case], None], *phases: Phase) -> None:
-        """Call the test with the batch's cases, always the same; with `Phase.shrink`, shrink.
-
-        Raises:
-            NotWritten: the test could not write its findings to a file.
-        """
-        profile = settings(
-            max_examples=batch.size,
-            phases=phases,
-            database=None,
-            deadline=None,
-            verbosity=Verbosity.quiet,
-            suppress_health_check=list(HealthCheck),
-            report_multiple_bugs=False,
-            print_blob=False,
-        )
-
-        def checked(case: Case) -> None:
-            try:
-                test(case)
-            except NotWritten as error:
-                raise _Unwritten(error) from error
-
-        try:
-            seed(self.seed + batch.number)(profile(given(self.cases)(checked)))()
-        except _Unwritten as unwritten:
-            raise unwritten.error from None
-
-
-class _Unwritten(BaseException):
-    """A file can't be written; no `Exception`, which Hypothesis would take for a finding."""
-
-    def __init__(self, error: NotWritten) -> None:
-        super().__init__(str(error))
-        self.error = error
 
 
 class Examiner(Protocol):

@@ -13,7 +13,7 @@ from saveproof.conformance.campaigns.known_issues import (
     explaining,
 )
 from saveproof.conformance.campaigns.plan import Examiner, Plan
-from saveproof.conformance.campaigns.shrinking import Shown
+from saveproof.conformance.campaigns.shrinking import Shown, Sighting
 from saveproof.conformance.campaigns.worker import Report, Request
 from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.conformance.execution.runner import Question
@@ -123,17 +123,17 @@ class Listed:
                 if self.issue(check, shown.defect) == issue:
                     self._witnessed.setdefault((check, issue.id), shown)
 
-    def findings(self, check: str, every: Iterable[Shown]) -> tuple[Finding, ...]:
+    def findings(self, check: str, every: Iterable[Sighting]) -> tuple[Finding, ...]:
         """Return the check's findings; of a known issue only one, as its witness shows it."""
         found: dict[str, Finding] = {}
-        for shown in every:
-            issue, note = self._explaining(check, shown.defect)
+        for seen in every:
+            issue, note = self._explaining(check, seen.defect)
             if issue is None:
-                found[shown.defect.key] = shown.finding(note=note)
+                found[seen.defect.key] = seen.finding(self.plan, note=note)
                 continue
             witnessed = self._witnessed.get((check, issue.id))
-            smallest = (witnessed or shown).finding(issue=issue, shrunk=witnessed is not None)
-            found.setdefault(f"known issue {issue.id}", smallest)
+            one = seen if witnessed is None else Sighting(witnessed, seen.examples, shrunk=True)
+            found.setdefault(f"known issue {issue.id}", one.finding(self.plan, issue=issue))
         return tuple(found.values())
 
     def _explaining(self, check: str, defect: Defect) -> tuple[KnownIssue | None, str]:

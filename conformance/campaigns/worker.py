@@ -13,7 +13,7 @@ import msgspec
 
 from saveproof.conformance import campaigns, checks, execution, model_state, processes
 from saveproof.conformance.campaigns.process_failures import CARRIER, other_process_failure
-from saveproof.conformance.checks import Check, Judgement, judge
+from saveproof.conformance.checks import Check, Judgement, judge, unjudged
 from saveproof.conformance.checks.facets import unmentioned
 from saveproof.conformance.execution import integrity
 from saveproof.conformance.execution.runner import (
@@ -62,7 +62,7 @@ class Reload(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Report:
-    """The judgements of a case on one path; `unsupported` is the reason if there are none.
+    """The judgements of a case on one path; `unsupported` is why it was not applicable.
 
     `fault` is an undeclared exception of the subject's own calls other than saving and loading.
     `kept` is by facet whether state came back that the contract does not mention.
@@ -106,9 +106,11 @@ def examined(
                 return _built_and_trained(subject, request.case, Path(folder))
             seen = record(subject, request.case, questions, Path(folder), reload=reload)
         except Unsupported as unsupported:
-            return (_unsupported_report(unsupported),) * len(questions)
+            seen = [unsupported] * len(questions)
     return tuple(
-        _report(one, question.judges, ended.get(question.path))
+        _unsupported_report(one, subject, request.case, question)
+        if isinstance(one, Unsupported)
+        else _report(one, question.judges, ended.get(question.path))
         for one, question in zip(seen, questions, strict=True)
     )
 
@@ -140,10 +142,8 @@ def _reloaded(
     return wire.decode(answer, OtherProcess)
 
 
-def _report(seen: Trace | Unsupported, checks: Sequence[Check], ended: NoAnswer | None) -> Report:
+def _report(seen: Trace, checks: Sequence[Check], ended: NoAnswer | None) -> Report:
     """Return the judgements, first that of the other process's end, if it ended."""
-    if isinstance(seen, Unsupported):
-        return _unsupported_report(seen)
     judgements = tuple(judge(seen, checks))
     if ended is not None:
         others = (judgement for judgement in judgements if judgement.check != CARRIER)
@@ -151,9 +151,15 @@ def _report(seen: Trace | Unsupported, checks: Sequence[Check], ended: NoAnswer 
     return Report(judgements, seconds=seen.seconds, fault=seen.fault, kept=unmentioned(seen))
 
 
-def _unsupported_report(unsupported: Unsupported) -> Report:
+def _unsupported_report(
+    unsupported: Unsupported, subject: Subject, case: Case, question: Question
+) -> Report:
+    """Return that the case applies to no check that the contract asks for."""
     reason = str(unsupported) or "Unsupported, without a reason"
-    return Report((), reason, fault="" if unsupported.declared else reason)
+    path = path_of(subject, question.path)
+    untried = Trace(case, path.name, path.contract, question.probes, path.in_memory)
+    judgements = tuple(unjudged(untried, reason, question.judges))
+    return Report(judgements, reason, fault="" if unsupported.declared else reason)
 
 
 def reload(message: bytes) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from saveproof.conformance.checks.behaviour import BEHAVIOUR_CHECKS
-from saveproof.conformance.checks.check import Check, Outcome, Unjudged
+from saveproof.conformance.checks.check import Check, Outcome, Unjudged, not_applicable
 from saveproof.conformance.checks.conduct import CONDUCT_CHECKS
 from saveproof.conformance.checks.facets import FACET_CHECKS
 from saveproof.conformance.checks.handling import HANDLING_CHECKS
@@ -14,12 +14,25 @@ from saveproof.conformance.model_state.trace import Trace
 from saveproof.reports.findings import Defect
 from saveproof.reports.records import Verdict
 
-__all__ = ["ALL_CHECKS", "Check", "Judgement", "checks_for", "judge"]
+__all__ = [
+    "ALL_CHECKS",
+    "NEED_DETERMINISM",
+    "Check",
+    "Judgement",
+    "checks_for",
+    "judge",
+    "unjudged",
+]
 
 ALL_CHECKS: tuple[Check, ...] = (
     *(*BEHAVIOUR_CHECKS, *FACET_CHECKS, *INITIAL_CHECKS),
     *(*HANDLING_CHECKS, *CONDUCT_CHECKS),
 )
+
+NEED_DETERMINISM = frozenset(check.name for check in ALL_CHECKS if check.needs_determinism)
+"""Checks that need a subject with equal results in equal runs."""
+
+NOT_PROBED = not_applicable("a run makes this probe on some examples only")
 
 
 @dataclass(frozen=True)
@@ -40,12 +53,29 @@ def checks_for(contract: Contract) -> tuple[Check, ...]:
 
 
 def judge(trace: Trace, checks: Sequence[Check] = ALL_CHECKS) -> Iterator[Judgement]:
-    """Yield the judgement of each check that applies to the trace."""
+    """Yield the judgement of each check that the contract asks for on the trace."""
+    for check, promise in _asked(trace, checks):
+        if check.probe is not None and check.probe not in trace.probes:
+            yield _judgement(trace, check, promise, NOT_PROBED)
+        else:
+            yield _judgement(trace, check, promise, check.find(trace))
+
+
+def unjudged(trace: Trace, reason: str, checks: Sequence[Check]) -> Iterator[Judgement]:
+    """Yield a judgement of each check that the contract asks for on a case that could not run."""
+    for check, promise in _asked(trace, checks):
+        yield _judgement(trace, check, promise, not_applicable(reason))
+
+
+def _asked(trace: Trace, checks: Sequence[Check]) -> Iterator[tuple[Check, Promise]]:
+    """Yield the checks that the contract asks for, with its promise.
+
+    Of a model that it has refused, it asks for the refusal alone.
+    """
     for check in checks:
         promise = check.promise(trace)
-        if promise is None or (check.probe is not None and check.probe not in trace.probes):
-            continue
-        yield _judgement(trace, check, promise, check.find(trace))
+        if promise is not None and (check.of_refusals or not trace.is_refused):
+            yield check, promise
 
 
 def _judgement(trace: Trace, check: Check, promise: Promise, seen: Outcome) -> Judgement:

@@ -57,7 +57,7 @@ def outputs_survive(trace: Trace) -> Outcome:
         return trajectories
     original, resumed = trajectories
     if not original.outputs:
-        return not_applicable("the original itself gives no outputs")
+        return not_applicable(f"the original itself gives no outputs{_why(original)}")
     found = tuple(output_defects(original, resumed, trace.exactness))
     if not found and untrained(trace, Facet.WEIGHTS, Facet.NON_TRAINABLE):
         return vacuous("training left the weights as they were: fresh ones give equal outputs")
@@ -73,7 +73,7 @@ def first_batch_loss_is_identical(trace: Trace) -> Outcome:
         return trajectories
     original, resumed = trajectories
     if not original.steps:
-        return not_applicable("the original raised in its first step")
+        return not_applicable(f"the original itself can't train on{_why(original)}")
     if not resumed.steps:
         if _gave_no_outputs(original, resumed):
             return not_applicable(SEE_OUTPUTS)
@@ -93,7 +93,7 @@ def resume_trajectory_is_identical(trace: Trace) -> Outcome:
         return trajectories
     original, resumed = trajectories
     if original.raised is not None:
-        return not_applicable("the original itself can't train on")
+        return not_applicable(f"the original itself can't train on{_why(original)}")
     if resumed.raised is not None and not resumed.steps:
         no_outputs = _gave_no_outputs(original, resumed)
         return not_applicable(SEE_OUTPUTS if no_outputs else SEE_FIRST_LOSS)
@@ -190,6 +190,11 @@ def _trajectories(trace: Trace) -> tuple[Trajectory, Trajectory] | Unjudged:
     if trace.original is None or trace.resumed is None:
         return not_applicable("there is no loaded model to compare")
     return trace.original, trace.resumed
+
+
+def _why(original: Trajectory) -> str:
+    raised = original.raised
+    return f": {raised.kind}: {raised.message}" if raised is not None else ""
 
 
 def _raised(trajectory: Trajectory) -> Defect:

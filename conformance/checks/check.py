@@ -28,10 +28,12 @@ Outcome = Iterable[Defect] | Unjudged
 class Check:
     """One statement that must hold wherever a contract promises what it needs.
 
-    `promise` returns the contract's promise of the statement on a trace, None where there is none.
+    `promise` returns the contract's promise of the statement on a trace, None where there is none;
+    it looks at nothing that has run, as it is asked about cases that could not run, too.
     `probe` is the probe that the trace must have. A check that `needs_determinism` is judged only
     where the subject gives equal results twice. A check that `trains_on` needs the training after
-    the load, the others only the outputs.
+    the load, the others only the outputs. Checks `of_refusals` are asked for on models that the
+    contract has refused, too.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Check:
     probe: Probe | None = None
     needs_determinism: bool = False
     trains_on: bool = False
+    of_refusals: bool = False
 
 
 def vacuous(reason: str) -> Unjudged:
@@ -50,7 +53,7 @@ def vacuous(reason: str) -> Unjudged:
 
 
 def not_applicable(reason: str) -> Unjudged:
-    """Return the outcome where the trace lacks what the check compares."""
+    """Return the outcome where the trace lacks what the check compares, though it is promised."""
     return Unjudged(Verdict.NOT_APPLICABLE, reason)
 
 

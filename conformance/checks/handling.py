@@ -38,25 +38,16 @@ _OF_STEPS = frozenset({Facet.SLOTS, Facet.ITERATION})
 
 def round_trip_completes(trace: Trace) -> Outcome:
     """Report an exception of a save or a load that the contract says succeeds."""
-    if trace.contract.refuses.get(trace.case.architecture.kind):
-        return not_applicable("the contract has this kind of model refused")
-    if trace.raised is None:
-        return ()
-    return (_unexpected(trace.raised),)
+    return () if trace.raised is None else (_unexpected(trace.raised),)
 
 
 def refusal_says_why(trace: Trace) -> Outcome:
     """Require a clear refusal where the contract excludes the model."""
-    about = trace.contract.refuses.get(trace.case.architecture.kind)
-    if about is None:
-        return not_applicable("the contract refuses no such model")
-    return _refusal(trace.raised, about)
+    return _refusal(trace.raised, trace.contract.refuses[trace.case.architecture.kind])
 
 
 def unbuilt_model_is_refused(trace: Trace) -> Outcome:
     """Require a clear refusal of a model without weights."""
-    if trace.case.architecture.kind is not Kind.SUBCLASSED:
-        return not_applicable("only a subclassed model can be without weights")
     return _refusal(trace.unbuilt, "the model has no weights yet")
 
 
@@ -102,15 +93,16 @@ def what_must_be_fresh_is_fresh(trace: Trace) -> Outcome:
     fresh, before, loaded = trace.fresh, trace.before, trace.loaded
     if fresh is None or before is None or loaded is None:
         return not_applicable("there is no loaded model to compare")
-    facets = [f for f, promise in trace.contract.facets.items() if promise is Promise.FRESH]
-    if not facets:
-        return not_applicable("the contract says of no facet that it must be fresh")
-    moved = [f for f in facets if list(_kept(fresh, before, before, f))]
+    moved = [f for f in _fresh(trace) if list(_kept(fresh, before, before, f))]
     if not trace.case.trained_since_compile:
         moved = [f for f in moved if f not in _OF_STEPS]
     if not moved:
         return vacuous("training moved nothing that must be fresh")
     return tuple(defect for facet in moved for defect in _kept(fresh, before, loaded, facet))
+
+
+def _fresh(trace: Trace) -> list[Facet]:
+    return [f for f, promise in trace.contract.facets.items() if promise is Promise.FRESH]
 
 
 def _kept(fresh: Snapshot, before: Snapshot, found: Snapshot, facet: Facet) -> Iterator[Defect]:
@@ -174,7 +166,18 @@ def _always(trace: Trace) -> Promise:  # noqa: ARG001 - each check has a functio
     return Promise.MUST
 
 
+def _refuses(trace: Trace) -> Promise | None:
+    return Promise.MUST if trace.is_refused else None
+
+
+def _has_fresh_state(trace: Trace) -> Promise | None:
+    return Promise.MUST if _fresh(trace) else None
+
+
 def _refuses_unbuilt(trace: Trace) -> Promise | None:
+    """Return the promise for subclassed models, the only ones that can be without weights."""
+    if trace.case.architecture.kind is not Kind.SUBCLASSED:
+        return None
     if trace.contract.refuses_unbuilt:
         return Promise.MUST
     return Promise.SHOULD if trace.contract.file_promise(Facet.WEIGHTS) else None
@@ -200,8 +203,9 @@ HANDLING_CHECKS = (
         "refusal_says_why",
         "A model that the contract excludes is refused, with an error that says why.",
         (),
-        promise=_always,
+        promise=_refuses,
         find=refusal_says_why,
+        of_refusals=True,
     ),
     Check(
         "unbuilt_model_is_refused",
@@ -210,6 +214,7 @@ HANDLING_CHECKS = (
         promise=_refuses_unbuilt,
         find=unbuilt_model_is_refused,
         probe=Probe.UNBUILT,
+        of_refusals=True,
     ),
     Check(
         "saving_changes_nothing",
@@ -222,7 +227,7 @@ HANDLING_CHECKS = (
         "what_must_be_fresh_is_fresh",
         "State that the path does not save comes back fresh, not trained.",
         (),
-        promise=_always,
+        promise=_has_fresh_state,
         find=what_must_be_fresh_is_fresh,
     ),
     Check(

@@ -184,8 +184,7 @@ def _load(run: _PathRun) -> None:
             run.seen["anew"] = run.stages.anew()
         if Probe.SECOND_GENERATION in run.question.probes:
             run.seen["second"] = run.stages.second_generation(loaded)
-        with stage(Stage.RESUME):
-            run.stages.compile(loaded)
+        run.stages.compile_loaded(loaded)
         run.loaded = loaded
 
 

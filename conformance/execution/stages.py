@@ -257,6 +257,22 @@ class Stages:
             for event in late:
                 self._subject.perform(model, event, None)
 
+    def compile_loaded(self, model: Model) -> None:
+        """Compile what came back; an exception tells of the load only if a new model compiles.
+
+        Raises:
+            SubjectRaised: the subject raised on what came back alone.
+            Unsupported: it raises on a new model, too.
+        """
+        try:
+            with stage(Stage.RESUME):
+                self.compile(model)
+        except SubjectRaised:
+            new = self._new()
+            with _unsupported("compiling"):
+                self.compile(new)
+            raise
+
     def _target(self) -> Path:
         self._files += 1
         return self.folder / f"{OWN}{self._files}"

@@ -19,7 +19,7 @@ from saveproof.conformance.execution.runner import Question, path_of
 from saveproof.conformance.execution.stages import Stages, SubjectRaised, stage
 from saveproof.conformance.families import subjects
 from saveproof.conformance.interchange.dialects import another_model
-from saveproof.conformance.interchange.judging import CHECKS, judged
+from saveproof.conformance.interchange.judging import CHECKS, judged, untried
 from saveproof.conformance.interchange.pairs import Exchange, Pair, exchange_of
 from saveproof.conformance.interchange.perturbed import SIZE, SIZE_HALF, TURNS, PerturbedSubject
 from saveproof.conformance.interchange.words import comparable, in_common, trajectories_in_common
@@ -99,19 +99,19 @@ def _timed(request: Request, question: Question) -> Report:
 
 def _report(request: Request, question: Question) -> Report:
     at = _exchange(request.subject, question.path)
+    checks = [check for check in CHECKS if check.name in question.checks]
     if why := another_model(request.case, at):
-        return Report((), why)
+        return Report(tuple(untried(request.case, why, checks, at)), why)
     written = _written(at, request.case)
     seen = ReaderOutcome()
     if not written.unsupported and written.raised is None:
         seen = _read_by(at, request, written)
     unsupported = written.unsupported or seen.unsupported
     if unsupported:
-        return Report((), unsupported)
+        return Report(tuple(untried(request.case, unsupported, checks, at)), unsupported)
     trace = _trace(at, request.case, written, seen)
     if Probe.TWIN in question.probes and _diverged(trace):
         trace = replace(trace, steady=_steady(at, request, written, seen))
-    checks = [check for check in CHECKS if check.name in question.checks]
     return Report(tuple(judged(trace, checks, at)))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from saveproof.conformance.checks import ALL_CHECKS, Check, Judgement, judge
+from saveproof.conformance.checks import ALL_CHECKS, Check, Judgement, judge, unjudged
 from saveproof.conformance.checks.behaviour import BEHAVIOUR_CHECKS
 from saveproof.conformance.checks.facets import FACET_CHECKS
 from saveproof.conformance.interchange.dialects import other_losses, other_steps
@@ -12,6 +12,7 @@ from saveproof.conformance.model_state.contract import Promise
 from saveproof.conformance.model_state.snapshot import distance
 from saveproof.conformance.model_state.trace import Trace, Trajectory
 from saveproof.reports.records import Verdict
+from saveproof.strategies.case import Case
 
 COMPLETES = "round_trip_completes"
 CHECKS: tuple[Check, ...] = (
@@ -42,6 +43,13 @@ def judged(trace: Trace, checks: Sequence[Check], at: Exchange) -> Iterator[Judg
             continue
         for judgement in judge(trace, [check]):
             yield _weakened(_completed(trace, judgement, across=at.across), at.claim)
+
+
+def untried(case: Case, reason: str, checks: Sequence[Check], at: Exchange) -> Iterator[Judgement]:
+    """Yield a judgement of each check that the contract asks for on a case that is no exchange."""
+    trace = Trace(case, at.format, at.contract, frozenset())
+    for judgement in unjudged(trace, reason, checks):
+        yield _weakened(judgement, at.claim)
 
 
 def _completed(trace: Trace, judgement: Judgement, *, across: bool) -> Judgement:

@@ -172,6 +172,11 @@ class Trace:
         return f"{raised.stage} raised {raised.kind}: {raised.message}"
 
     @property
+    def is_refused(self) -> bool:
+        """Whether the contract has the case's kind of model refused."""
+        return self.case.architecture.kind in self.contract.refuses
+
+    @property
     def logs_are_alike(self) -> bool:
         """Whether the original's logs are the same for all rows, or empty."""
         steps = () if self.original is None else self.original.steps

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
+from hypothesis.strategies import SearchStrategy
 from msgspec.structs import asdict
 
 from saveproof.conformance.campaigns.known_issues import KnownIssue, Place
 from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.strategies.capabilities import EVERYTHING, Capabilities
-from saveproof.strategies.case import Kind
+from saveproof.strategies.case import Case, Kind
 from saveproof.strategies.cases import cases
 
 
@@ -74,5 +75,10 @@ def plans(campaigns: Sequence[CampaignSpec], issues: tuple[KnownIssue, ...]) -> 
         own: dict[str, Any] = asdict(one)
         had = own.pop("capabilities")
         own["checks"] = tuple(check for check in ALL_CHECKS if check.name in one.checks)
-        generated = cases(kinds=(Kind(one.kind),), hops=hops, capabilities=had)
-        yield Plan(cases=generated, issues=issues, **own)
+        generated = strategy(one.kind, hops=hops, capabilities=had)
+        yield Plan(cases=generated, issues=issues, generates_hops=hops, **own)
+
+
+def strategy(kind: str, *, hops: bool, capabilities: Capabilities) -> SearchStrategy[Case]:
+    """Return the strategy of a campaign's cases."""
+    return cases(kinds=(Kind(kind),), hops=hops, capabilities=capabilities)

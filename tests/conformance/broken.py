@@ -1,10 +1,11 @@
 """Linear subjects with broken adapters, for tests that none of them is green."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from examples.linear_class import Linear, Model
+from examples.linear_class import Linear, Model, Npz
 from saveproof.conformance.checks import facets
 from saveproof.conformance.execution import adapter
 from saveproof.conformance.model_state.contract import Facet
@@ -20,6 +21,31 @@ class NeverPredicts(Linear):
 
     def predict(self, model: Model, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         raise KeyError(f"no outputs of {len(inputs)} inputs by {len(model.kernel)} rows")
+
+
+class TrainsOnce(Linear):
+    """Its adapter raises in all training after the first step."""
+
+    def perform(self, model: Model, event: AnyEvent, rows: Rows | None) -> Logs:
+        if model.steps:
+            raise ZeroDivisionError("a second step")
+        return super().perform(model, event, rows)
+
+
+class _Uncompiled(Npz):
+    contract = replace(
+        Npz.contract,
+        facets={f: p for f, p in Npz.contract.facets.items() if f is not Facet.COMPILE},
+    )
+
+
+class NeverCompiles(Linear):
+    """Its adapter raises whenever it has to compile what came back."""
+
+    path = _Uncompiled()
+
+    def compile(self, model: Model, case: Case) -> None:
+        raise TypeError(f"no way to compile {len(model.kernel)} rows for {case.id}")
 
 
 class LogsNothing(Linear):

@@ -8,7 +8,7 @@ import pytest
 
 from examples.linear_class import Linear
 from saveproof.conformance.campaigns.applicability import Applicability, as_errors
-from saveproof.conformance.campaigns.plan import Batch
+from saveproof.conformance.campaigns.plan import Example
 from saveproof.conformance.campaigns.worker import Report
 from saveproof.conformance.execution.adapter import Adapter, Misbehaved
 from saveproof.conformance.model_state.contract import Facet
@@ -24,6 +24,8 @@ BROKEN = "tests.conformance.broken"
     ("subject", "words"),
     [
         ("NeverPredicts", r"raised, saving apart, on 3 of 3 cases; .*builtins\.KeyError"),
+        ("TrainsOnce", r"saving apart, on 3 of 3 cases; .*ZeroDivisionError: a second step"),
+        ("NeverCompiles", "none of 3 cases was applicable; .*compiling raised TypeError: no way"),
         ("LogsNothing", r"expected a log of TrainOnBatch, found \[\]"),
         ("TellsNothing", "expected something of at least one facet, found nothing"),
         ("TellsOddly", r"optimizer slots: expected values by name, found \(1, 2\)"),
@@ -38,6 +40,16 @@ def test_a_broken_adapter_is_a_harness_error_that_says_why(subject, words, run):
 
     assert result.tally == {Verdict.HARNESS_ERROR: 3}
     assert re.search(words, result.findings[0].defect.message)
+
+
+def test_an_adapter_that_raises_has_its_reason_counted_by_every_check_that_it_silences(run):
+    results = run(f"{BROKEN}:TrainsOnce", examples=3)
+
+    trajectory = results["resume_trajectory_is_identical"]
+    assert trajectory.verdict is Verdict.NOT_SHOWN
+    reasons = trajectory.reasons[Verdict.NOT_APPLICABLE]
+    assert sum(reasons.values()) == trajectory.tally[Verdict.NOT_APPLICABLE] == 3
+    assert all("ZeroDivisionError: a second step" in reason for reason in reasons)
 
 
 @pytest.mark.parametrize(
@@ -60,8 +72,9 @@ def test_a_subject_that_patches_the_judges_is_a_harness_error(subject, patched, 
 def test_outputs_and_losses_that_are_always_the_same_are_never_a_pass(run):
     results = run(f"{BROKEN}:AlwaysTheSame")
 
-    assert results["outputs_survive"].verdict is Verdict.VACUOUS
-    assert results["first_batch_loss_is_identical"].verdict is Verdict.VACUOUS
+    for check in ("outputs_survive", "first_batch_loss_is_identical"):
+        assert results[check].verdict is Verdict.NOT_SHOWN
+        assert set(results[check].reasons) == {Verdict.VACUOUS}
     assert results["weights_survive"].verdict is Verdict.PASS
 
 
@@ -73,16 +86,16 @@ def test_a_check_that_judged_nothing_has_shown_nothing(run):
     assert results["non_trainable_state_survives"].verdict in SHOWN_NOTHING
 
 
-BATCH = Batch(0, 100)
+EXAMPLE = Example(CASE, "0")
 
 
 def silence(*, faults: int = 0, unsupported: int = 0) -> Applicability:
     """Return what was noted of so many cases."""
     noted = Applicability()
     for number in range(faults):
-        noted.note(Report((), fault=f"resume raised ValueError: shape {number}"), CASE, BATCH)
+        noted.note(Report((), fault=f"resume raised ValueError: shape {number}"), EXAMPLE)
     for _ in range(unsupported):
-        noted.note(Report((), unsupported="Dense layers only"), CASE, BATCH)
+        noted.note(Report((), unsupported="Dense layers only"), EXAMPLE)
     return noted
 
 

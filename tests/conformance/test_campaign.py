@@ -106,7 +106,9 @@ def test_end_of_another_process_is_told_of_it_and_hides_nothing(
     assert finding.defect.key == f"{verdict}: another process: {words}"
     assert finding.defect.where == "another process"
     assert results["weights_survive"].tally == {Verdict.PASS: 1}
-    assert results["another_process_loads_the_same"].verdict is Verdict.NOT_APPLICABLE
+    elsewhere = results["another_process_loads_the_same"]
+    assert elsewhere.verdict is Verdict.NOT_SHOWN
+    assert elsewhere.reasons == {Verdict.NOT_APPLICABLE: {"no other process loaded the source": 1}}
 
 
 def test_crash_is_told_where_another_check_alone_was_asked_for():
@@ -205,10 +207,14 @@ def test_a_campaign_in_which_nothing_was_applicable_is_a_harness_error_with_its_
     result = results["round_trip_completes"]
     assert result.tally == {Verdict.HARNESS_ERROR: 3}
     assert "building raised AttributeError: no layers in Case" in result.findings[0].defect.message
-    assert results["weights_survive"].tally == {Verdict.NOT_APPLICABLE: 3}
+    weights = results["weights_survive"]
+    assert weights.tally == {Verdict.NOT_APPLICABLE: 3}
+    assert weights.verdict is Verdict.NOT_SHOWN
+    (reason,) = weights.reasons[Verdict.NOT_APPLICABLE]
+    assert reason.startswith("building raised AttributeError: no layers in Case")
 
 
 def test_a_campaign_of_any_time_at_all_examines_a_case():
     plan = Plan("reference", "h5", "sequential", LINEAR_CASES)
 
-    assert [batch.number for batch in plan.batches(seconds=1e-9)] == [0]
+    assert list(plan.rounds(seconds=1e-9)) == [0]

@@ -7,6 +7,12 @@ import pytest
 from saveproof.conformance.campaigns.campaign import Campaign
 from saveproof.conformance.campaigns.known_issues import KnownIssue, ListedFinding
 from saveproof.conformance.campaigns.plan import Plan
+from saveproof.conformance.campaigns.shrinking import (
+    FINDINGS_A_CHECK,
+    Shown,
+    Sighting,
+    in_turn,
+)
 from saveproof.conformance.campaigns.worker import Report, Request, examine
 from saveproof.conformance.checks import ALL_CHECKS, Judgement
 from saveproof.conformance.model_state.contract import Facet, Promise
@@ -16,7 +22,8 @@ from saveproof.conformance.processes.endings import Ending, NoAnswer
 from saveproof.reports.records import Result, Verdict
 from saveproof.strategies.case import to_json
 from tests.conformance.conftest import LINEAR_CASES
-from tests.conformance.defects import state
+from tests.conformance.defects import log, state
+from tests.conformance.test_checks import CASE
 
 FAULTY = "tests.conformance.faulty"
 EVERY_CHECK = [check.name for check in ALL_CHECKS]
@@ -129,6 +136,64 @@ def test_a_defect_is_as_grave_as_it_was_ever_seen(examiner):
     assert {Verdict.GAP, Verdict.FAIL} <= result.tally.keys()
     assert result.verdict is Verdict.FAIL
     assert result.findings[0].verdict is Verdict.FAIL
+
+
+def sighting(verdict, defect):
+    return Sighting(Shown(CASE, defect, verdict, b""))
+
+
+def test_one_defect_of_each_root_is_shrunk_first_and_failures_before_gaps():
+    slot, rng = state(Facet.SLOTS, "momentum"), state(Facet.RNG, "seed")
+    sightings = {
+        ("rng_state_survives", "a"): sighting(Verdict.GAP, rng),
+        ("optimizer_slots_survive", "b"): sighting(Verdict.FAIL, slot),
+        ("resume_trajectory_is_identical", "c"): sighting(Verdict.FAIL, log(origin=slot)),
+        ("first_batch_loss_is_identical", "d"): sighting(Verdict.FAIL, log()),
+    }
+
+    assert [key for _, key in in_turn(sightings)] == ["b", "d", "a", "c"]
+
+
+def test_many_defects_of_a_check_are_shrunk_by_root_first_and_no_more_than_a_few():
+    repeats = {("w", f"repeat {n}"): sighting(Verdict.FAIL, log(origin=SLOT)) for n in range(9)}
+    other = {("w", "another root"): sighting(Verdict.FAIL, log())}
+
+    chosen = [key for _, key in in_turn({**repeats, **other})]
+
+    assert chosen[:2] == ["repeat 0", "another root"]
+    assert len(chosen) == FINDINGS_A_CHECK
+
+
+SLOT = state(Facet.SLOTS, "momentum")
+
+
+def test_only_a_case_that_was_shrunk_to_the_end_is_the_smallest(run):
+    (finding,) = run(f"{FAULTY}:LosesMomentum")["optimizer_slots_survive"].findings
+
+    assert finding.shrunk
+    assert finding.draw is not None
+
+
+def test_a_case_that_was_not_shrunk_for_lack_of_time_says_so():
+    slots = tuple(check for check in ALL_CHECKS if check.name == "optimizer_slots_survive")
+    plan = Plan(
+        *(f"{FAULTY}:LosesMomentum", "npz", "sequential", LINEAR_CASES, slots),
+        examples=12,
+        shrink_seconds=0.0,
+    )
+    (result,) = Campaign(plan, Noting(), lambda _: None).run()
+
+    (finding,) = result.findings
+    assert not finding.shrunk
+    assert finding.examples == result.tally[Verdict.FAIL] > 1
+
+
+def test_a_gap_has_its_share_of_the_time():
+    """It is shrunk to the end, as a failure is."""
+    (finding,) = _of_gaps(_Gaps()).findings
+
+    assert finding.verdict is Verdict.GAP
+    assert finding.shrunk
 
 
 KERNEL = ListedFinding(

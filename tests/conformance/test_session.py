@@ -6,10 +6,10 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import Phase
 from msgspec.structs import replace
 
-from saveproof.conformance.campaigns.plan import Batch, Plan
+from saveproof.conformance.campaigns.campaign import Campaign
+from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.runs.item_failures import failure
 from saveproof.conformance.runs.session import Conformance
 from saveproof.conformance.runs.suite.campaigns import outcome
@@ -18,6 +18,7 @@ from saveproof.reports.files import Claim, NotWritten
 from saveproof.reports.records import SHOWN_NOTHING, Finding, Policy, Result, Verdict
 from tests.conformance.conftest import LINEAR_CASES
 from tests.conformance.defects import state
+from tests.conformance.test_reduction import Noting
 
 
 def test_the_suite_can_be_a_plugin_beside_conftest_files():
@@ -294,15 +295,14 @@ def test_a_result_that_cannot_be_kept_ends_the_session():
 
 
 def test_what_cannot_be_written_comes_out_of_a_campaign_as_it_is():
-    """Hypothesis would take it for a finding of its own, and run the case again."""
-    plan = Plan("s", "p", "sequential", LINEAR_CASES)
-    cases = []
+    """A new defect is written at once."""
+    plan = Plan("tests.conformance.faulty:LosesMomentum", "npz", "sequential", LINEAR_CASES)
 
-    def test(case):
-        cases.append(case)
+    def unwritten(_):
         raise NotWritten("no room")
 
+    campaign = Campaign(plan, Noting(), unwritten)
     with pytest.raises(NotWritten, match="no room"):
-        plan.generate(Batch(0, 3), test, Phase.generate)
+        campaign.run()
 
-    assert len(cases) == 1
+    assert campaign.examined == 1

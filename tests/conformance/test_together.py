@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+import pytest
+from hypothesis import strategies as st
+
 from saveproof.conformance.campaigns.campaign import Campaign, run_together
 from saveproof.conformance.campaigns.dispatch import confirmed
 from saveproof.conformance.campaigns.plan import Plan
@@ -15,6 +18,7 @@ from saveproof.conformance.processes.isolation import Child
 from saveproof.reports.records import Verdict
 from saveproof.strategies.case import Hop, Kind
 from saveproof.strategies.cases import cases
+from saveproof.strategies.generation import Generator
 from tests.conformance import faulty
 from tests.conformance.conftest import LINEAR_CASES
 
@@ -111,10 +115,17 @@ def test_a_model_is_brought_up_once_for_all_paths():
     assert faulty.Counting.built == 7
 
 
-def test_paths_side_by_side_have_the_results_that_each_has_alone():
+@pytest.mark.parametrize("seed", range(6))
+def test_paths_side_by_side_have_the_results_that_each_has_alone(seed):
+    """On the same case: each of its examples is the one case of that seed."""
     paths = ("h5", "config", "weights_in_memory", "keras")
-    generated = cases(kinds=(Kind.SEQUENTIAL, Kind.SUBCLASSED), hops=True)
-    given = {"examiner": InThisProcess(), "generated": generated, "hops": True}
+    generated = Generator(cases(kinds=(Kind.SEQUENTIAL, Kind.SUBCLASSED), hops=True))
+    given = {
+        "examiner": InThisProcess(),
+        "generated": st.just(generated.case(str(seed))),
+        "examples": 2,
+        "hops": True,
+    }
     together = results_of("reference", *paths, **given)
     alone = {}
     for path in paths:
