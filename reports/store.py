@@ -84,6 +84,14 @@ class Run:
         """The results with at least one case whose verdict fails the run."""
         return tuple(one for one in self.results if UNEXPECTED & one.tally.keys())
 
+    @property
+    def examined(self) -> dict[tuple[str, str, str], int]:
+        """The number of examples by subject, save path and kind of model."""
+        cases: dict[tuple[str, str, str], int] = {}
+        for one in self.results:
+            cases[one.group] = max(cases.get(one.group, 0), sum(one.tally.values()))
+        return cases
+
 
 class _Peek(msgspec.Struct):
     record: str = ""

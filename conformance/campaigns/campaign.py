@@ -13,7 +13,6 @@ from saveproof.conformance.campaigns.dispatch import confirmed, reports
 from saveproof.conformance.campaigns.known_issues import known_issue
 from saveproof.conformance.campaigns.plan import Batch, Examiner, Plan
 from saveproof.conformance.campaigns.process_failures import END_VERDICTS
-from saveproof.conformance.campaigns.progress import Progress
 from saveproof.conformance.campaigns.shrinking import Shown, reduce
 from saveproof.conformance.campaigns.worker import Report, Reports, Request
 from saveproof.conformance.checks import ALL_CHECKS, Judgement
@@ -21,7 +20,7 @@ from saveproof.conformance.execution.runner import Question
 from saveproof.conformance.model_state.contract import Promise
 from saveproof.conformance.model_state.trace import Probe
 from saveproof.reports.findings import Defect
-from saveproof.reports.records import UNEXPECTED, Result, Verdict, worst
+from saveproof.reports.records import SHOWN_NOTHING, UNEXPECTED, Result, Verdict, worst
 from saveproof.strategies.case import Case
 
 EVERY = dict.fromkeys(Probe, 10) | dict.fromkeys((Probe.SECOND_GENERATION, Probe.UNBUILT), 5)
@@ -64,7 +63,7 @@ class Campaign:
 
     def run(self) -> tuple[Result, ...]:
         """Run the plan and return a result for each check."""
-        run_together([self], Progress(self.plan.path, self.plan.examples, lambda _: None))
+        run_together([self], lambda: None)
         return self.results()
 
     def results(self) -> tuple[Result, ...]:
@@ -94,20 +93,24 @@ class Campaign:
             self._book(judgement, case, batch)
 
     @property
-    def unexpected(self) -> int:
-        """The number of distinct defects that make a run fail."""
-        return sum(
-            shown.verdict in UNEXPECTED and not self._known(check, shown.defect)
-            for (check, _), shown in self._all_shown()
+    def unexpected(self) -> frozenset[str]:
+        """The distinct defects that make a run fail, by check and key."""
+        return frozenset(
+            f"{check}: {key}"
+            for (check, key), shown in self._all_shown()
+            if shown.verdict in UNEXPECTED and not self._known(check, shown.defect)
         )
 
-    def finish(self, progress: Progress) -> None:
+    @property
+    def judged(self) -> int:
+        """The number of cases that some check could judge."""
+        return max(map(_judged, self._tallies.values()), default=0)
+
+    def finish(self) -> None:
         """Note the checks without judgements, and shrink the defects."""
         for check in self.plan.checks:
             self._tallies.setdefault(check.name, Counter({Verdict.NOT_APPLICABLE: self.examined}))
-        if worth := list(self._worth_reducing()):
-            progress.reducing(len(worth), self.plan.path)
-            self._reduce_all(worth)
+        self._reduce_all(list(self._worth_reducing()))
         self._book_too_few()
 
     def _book_too_few(self) -> None:
@@ -272,18 +275,30 @@ class Campaign:
         )
 
 
-def run_together(campaigns: Sequence[Campaign], progress: Progress) -> None:
-    """Run campaigns that differ in their save paths alone, with one model a case for all."""
+def run_together(campaigns: Sequence[Campaign], examined: Callable[[], None]) -> None:
+    """Run campaigns that differ in their save paths alone, with one model a case for all.
+
+    `examined` is called after each case.
+    """
     plan = campaigns[0].plan
     seconds = None if plan.seconds is None else plan.seconds * len(campaigns)
     for batch in plan.batches(seconds=seconds):
-        plan.generate(batch, _exploring(campaigns, batch, progress), Phase.generate)
+        explore(campaigns, batch, examined)
     for campaign in campaigns:
-        campaign.finish(progress)
+        campaign.finish()
+
+
+def explore(campaigns: Sequence[Campaign], batch: Batch, examined: Callable[[], None]) -> None:
+    """Examine the cases of one batch."""
+    campaigns[0].plan.generate(batch, _exploring(campaigns, batch, examined), Phase.generate)
+
+
+def _judged(tally: Counter[Verdict]) -> int:
+    return sum(number for verdict, number in tally.items() if verdict not in SHOWN_NOTHING)
 
 
 def _exploring(
-    campaigns: Sequence[Campaign], batch: Batch, progress: Progress
+    campaigns: Sequence[Campaign], batch: Batch, examined: Callable[[], None]
 ) -> Callable[[Case], None]:
     def explore(generated: Case) -> None:
         for case, several in _by_case(campaigns, generated):
@@ -294,7 +309,7 @@ def _exploring(
             together = len(several) > 1
             for campaign, question, report in zip(in_turn, questions, answers, strict=True):
                 campaign.book(report, case, batch, question, together=together)
-        progress.case_done(lambda: sum(campaign.unexpected for campaign in campaigns))
+        examined()
 
     return explore
 

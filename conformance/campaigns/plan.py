@@ -65,10 +65,13 @@ class Plan:
         """Return the generated case for the plan's path."""
         return case.through(self.path, hops=self.hops)
 
-    def batches(self, *, seconds: float | None) -> Iterator[Batch]:
-        """Yield the batches; with `seconds`, one and as many more as they have room for."""
+    def batches(self, *, seconds: float | None, most: int = BATCH) -> Iterator[Batch]:
+        """Yield the batches, each of at most so many examples.
+
+        With `seconds`, yield one and as many more as they have room for.
+        """
         if seconds is None:
-            sizes = [BATCH] * (self.examples // BATCH) + [self.examples % BATCH]
+            sizes = [most] * (self.examples // most) + [self.examples % most]
             yield from (Batch(number, size) for number, size in enumerate(sizes) if size)
             return
         end = time.monotonic() + seconds

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from saveproof.conformance.runs.item_failures import failure
-from saveproof.conformance.runs.local_campaigns import summary
-from saveproof.conformance.runs.session import CAMPAIGN, RESULTS, Conformance
+from saveproof.conformance.runs.session import RESULTS, Conformance
 from saveproof.conformance.runs.work import CampaignSet, CampaignSpec
 from saveproof.reports.gate import fails
 from saveproof.reports.records import SHOWN_NOTHING, Policy, Result
@@ -56,7 +55,6 @@ class CampaignItem(pytest.Item):
         """Run the campaign unless it ran together with another; fail with its findings."""
         at = self.parent
         results = at.session_.results(at.campaigns, self.spec)
-        self.user_properties.append((CAMPAIGN, summary(self.spec, results)))
         self.user_properties.append((RESULTS, len(results)))
         job = at.session_.job
         outcome(results, job.out, job.header.policy)
