@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from saveproof.conformance.runs import github
 from saveproof.conformance.runs.header import with_example_count
 from saveproof.conformance.runs.job import Job
 from saveproof.conformance.runs.local_campaigns import LocalCampaigns
@@ -210,7 +211,7 @@ class Conformance:
         return len(found) < sum(self._recorded.values())
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print the matrix."""
+        """Print the matrix, and what GitHub reads."""
         if self._unwritten:
             terminalreporter.write_line(f"saveproof: {self._unwritten}")
         elif self._begun and not self.is_worker:
@@ -218,6 +219,8 @@ class Conformance:
             terminalreporter.write_line("")
             terminalreporter.write(terminal(figures, color=terminalreporter.hasmarkup))
             terminalreporter.write_line(f"report: {self.out / FILES['html']}")
+            for line in github.told(figures):
+                terminalreporter.write_line(line)
 
 
 class Shares(LoadScopeScheduling):  # type: ignore[misc]  # shipped without types
