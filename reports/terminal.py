@@ -39,6 +39,7 @@ STYLES: Mapping[Verdict | None, str] = {
     Verdict.UNSTABLE: "cyan",
     Verdict.VACUOUS: "cyan",
     Verdict.REFUSED: "blue",
+    Verdict.NOT_SHOWN: "bold cyan",
     Verdict.NOT_APPLICABLE: "dim",
     None: "bold red",
 }

@@ -19,6 +19,7 @@ SYMBOLS: Mapping[Verdict | None, str] = {
     Verdict.UNSTABLE: "U",
     Verdict.VACUOUS: "V",
     Verdict.REFUSED: "R",
+    Verdict.NOT_SHOWN: "N",
     Verdict.NOT_APPLICABLE: "·",
     None: "?",
 }
@@ -36,6 +37,7 @@ MEANINGS: Mapping[Verdict | None, str] = {
     Verdict.UNSTABLE: "repeating the same steps gave a different result",
     Verdict.VACUOUS: "no example could have failed",
     Verdict.REFUSED: "the subject refused clearly, as the contract allows",
+    Verdict.NOT_SHOWN: "the contract promises it, but no example could be judged",
     Verdict.NOT_APPLICABLE: "the contract does not promise it",
     None: "no result was recorded",
 }

@@ -11,7 +11,7 @@ from msgspec.structs import replace as with_fields
 from saveproof.conformance.campaigns.applicability import Applicability, as_errors
 from saveproof.conformance.campaigns.dispatch import confirmed, reports
 from saveproof.conformance.campaigns.known_issues import known_issue
-from saveproof.conformance.campaigns.plan import Batch, Examiner, Plan
+from saveproof.conformance.campaigns.plan import BATCH, Batch, Examiner, Plan
 from saveproof.conformance.campaigns.process_failures import END_VERDICTS
 from saveproof.conformance.campaigns.shrinking import Shown, reduce
 from saveproof.conformance.campaigns.worker import Report, Reports, Request
@@ -280,17 +280,21 @@ def run_together(campaigns: Sequence[Campaign], examined: Callable[[], None]) ->
 
     `examined` is called after each case.
     """
-    plan = campaigns[0].plan
-    seconds = None if plan.seconds is None else plan.seconds * len(campaigns)
-    for batch in plan.batches(seconds=seconds):
-        explore(campaigns, batch, examined)
+    for _ in exploring(campaigns, examined):
+        pass
     for campaign in campaigns:
         campaign.finish()
 
 
-def explore(campaigns: Sequence[Campaign], batch: Batch, examined: Callable[[], None]) -> None:
-    """Examine the cases of one batch."""
-    campaigns[0].plan.generate(batch, _exploring(campaigns, batch, examined), Phase.generate)
+def exploring(
+    campaigns: Sequence[Campaign], examined: Callable[[], None], *, most: int = BATCH
+) -> Iterator[int]:
+    """Examine the cases, at most so many at a time; yield their number after each time."""
+    plan = campaigns[0].plan
+    seconds = None if plan.seconds is None else plan.seconds * len(campaigns)
+    for batch in plan.batches(seconds=seconds, most=most):
+        plan.generate(batch, _exploring(campaigns, batch, examined), Phase.generate)
+        yield batch.size
 
 
 def _judged(tally: Counter[Verdict]) -> int:

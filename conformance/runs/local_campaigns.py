@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from saveproof.conformance.campaigns.campaign import Campaign, run_together
-from saveproof.conformance.campaigns.plan import SIZE_OF_A_TIMED_BATCH
 from saveproof.conformance.processes.isolation import Child
 from saveproof.conformance.runs.job import Job
 from saveproof.conformance.runs.parts import balanced
@@ -70,8 +69,7 @@ class LocalCampaigns:
         groups = [(one, specs) for one in sets for specs in self._groups(one)]
         for one, specs in groups:
             running = self._campaigns(one, specs)
-            batches = running[0].plan.batches(seconds=None, most=SIZE_OF_A_TIMED_BATCH)
-            begun.append((specs, Turn(one, running, batches)))
+            begun.append((specs, Turn(one, running)))
         try:
             in_turns([turn for _, turn in begun], end, self._child_of, self._reporter.examined)
         finally:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
-from saveproof.conformance.campaigns.campaign import Campaign, explore
-from saveproof.conformance.campaigns.plan import Batch, Examiner
+from saveproof.conformance.campaigns.campaign import Campaign, exploring
+from saveproof.conformance.campaigns.plan import SIZE_OF_A_TIMED_BATCH, Examiner
 from saveproof.conformance.runs.work import CampaignSet
 
 FIRST = 2
@@ -19,13 +19,12 @@ GAPS = 0.25
 """A campaign shrinks gaps for this part of its time for shrinking, after the failures."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Turn:
-    """Campaigns that share cases, their set, and the batches that they have not tried yet."""
+    """Campaigns that share cases, and their set."""
 
     of: CampaignSet
     campaigns: Sequence[Campaign]
-    batches: Iterator[Batch]
 
     def examined_by(self, examiner: Examiner) -> None:
         """Ask this process from now on."""
@@ -49,12 +48,21 @@ def in_turns(
     """
     now = time.monotonic()
     until = now + EXPLORING * (end - now)
-    waiting = list(turns)
+
+    def examined_in_time() -> None:
+        examined()
+        if time.monotonic() >= until:
+            raise _TimeIsUp
+
+    waiting = {
+        turn: exploring(turn.campaigns, examined_in_time, most=SIZE_OF_A_TIMED_BATCH)
+        for turn in turns
+    }
     for number in count():
         for turn in list(waiting):
             turn.examined_by(examiner_of(turn.of))
-            if not _try(turn, FIRST * 2**number, until, examined):
-                waiting.remove(turn)
+            if not _examine(waiting[turn], FIRST * 2**number):
+                del waiting[turn]
             if number and time.monotonic() >= until:
                 break
         if not waiting or time.monotonic() >= until:
@@ -62,24 +70,16 @@ def in_turns(
     _finish(turns, end, examiner_of, examined)
 
 
-def _try(turn: Turn, cases: int, until: float, examined: Callable[[], None]) -> bool:
-    """Try so many cases, or at least one if the time is up; return whether there may be more."""
-
-    def examined_in_time() -> None:
-        examined()
-        if time.monotonic() >= until:
-            raise _TimeIsUp
-
-    tried = 0
-    while tried < cases:
-        batch = next(turn.batches, None)
-        if batch is None:
-            return False
-        try:
-            explore(turn.campaigns, batch, examined_in_time)
-        except _TimeIsUp:
-            return False
-        tried += batch.size
+def _examine(exploring: Iterator[int], cases: int) -> bool:
+    """Examine so many cases, fewer if the time is up; return whether there may be more."""
+    try:
+        while cases > 0:
+            examined = next(exploring, None)
+            if examined is None:
+                return False
+            cases -= examined
+    except _TimeIsUp:
+        return False
     return True
 
 
