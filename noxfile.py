@@ -46,7 +46,7 @@ def frameworks(session: nox.Session) -> None:
 def conformance(session: nox.Session) -> None:
     """Test every save path of the reference, and write a report."""
     session.install("-e", ".")
-    session.run("saveproof", "run", "reference", *session.posargs)
+    session.run("saveproof", "run", "reference", "--force", *session.posargs)
 
 
 @nox.session
@@ -54,7 +54,8 @@ def subjects(session: nox.Session) -> None:
     """Test every save path of tf_keras, and of Keras 3 on each backend."""
     session.install("-e", ".", *FRAMEWORKS)
     names = ["tf_keras", "keras:tensorflow", "keras:jax", "keras:torch"]
-    session.run("saveproof", "run", *names, "--out", "saveproof-subjects", *session.posargs)
+    out = ("--force", "--out", "saveproof-subjects")
+    session.run("saveproof", "run", *names, *out, *session.posargs)
 
 
 @nox.session
@@ -62,7 +63,7 @@ def interchange(session: nox.Session) -> None:
     """Test whether the reference, tf_keras and Keras 3 can read each other's files."""
     session.install("-e", ".", *FRAMEWORKS)
     names = ["reference", "tf_keras", "keras:torch"]
-    session.run("saveproof", "interchange", *names, *session.posargs)
+    session.run("saveproof", "interchange", *names, "--force", *session.posargs)
 
 
 @nox.session
@@ -70,7 +71,7 @@ def tf215(session: nox.Session) -> None:
     """Test the reference beside TensorFlow and tf_keras 2.15, and exchange files with them."""
     session.install("-e", ".", *GROUPS["test"], *TF215)
     session.run("pytest", "-n", "auto", "-m", "not frameworks", "tests/reference_impl")
-    out = ("--out", "saveproof-tf215")
+    out = ("--force", "--out", "saveproof-tf215")
     session.run("saveproof", "interchange", "reference", "tf_keras", *out, *session.posargs)
 
 
@@ -86,7 +87,7 @@ def mutants(session: nox.Session) -> None:
 def soak(session: nox.Session) -> None:
     """Run 10,000 generated cases on the reference, to look for false alarms."""
     session.install("-e", ".")
-    out = ("--out", "saveproof-soak")
+    out = ("--force", "--out", "saveproof-soak")
     session.run("saveproof", "run", "reference", "--examples", "240", *out, *session.posargs)
 
 

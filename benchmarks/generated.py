@@ -6,7 +6,6 @@ from hypothesis.strategies import SearchStrategy
 
 from saveproof.conformance.campaigns.campaign import Campaign, run_together
 from saveproof.conformance.campaigns.plan import Examiner, Plan
-from saveproof.conformance.campaigns.progress import Progress
 from saveproof.conformance.checks import ALL_CHECKS, Check
 from saveproof.reports.records import Verdict
 from saveproof.strategies.case import Case
@@ -47,7 +46,7 @@ def examine_many(
         )
         for path in paths
     ]
-    run_together(campaigns, Progress(subject, examples, lambda _: None))
+    run_together(campaigns, lambda: None)
     return {campaign.plan.path: _seconds(campaign) for campaign in campaigns}
 
 

@@ -17,12 +17,15 @@ from saveproof.reports.exit_codes import FINDINGS, NOT_FINISHED
 SHORT = {"workers": "-n"}
 """Options that have another name on the command line."""
 
+
+COMPLETED = frozenset({"subject", "path", "check", "require", "kind"})
+"""Options whose values a shell can complete."""
+
 app = typer.Typer(
     help="Property-based tests for saving, loading and resuming models.",
     epilog="Exit codes: 0: nothing unexpected; 1: findings; 2: not finished, or a usage error. "
     "Words: saveproof glossary.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -90,15 +93,27 @@ def _options_of(
 def _parameter(option: declared.Option) -> inspect.Parameter:
     """Return the option as a parameter that Typer understands."""
     kind: Any = list[option.type] if option.many else option.type  # type: ignore[name-defined]
-    shown: Any = typer.Option(SHORT.get(option.name, f"--{option.flag}"), help=option.help)
+    texts: Any = {"help": option.help, "autocompletion": _completion(option.name)}
+    shown: Any = typer.Option(SHORT.get(option.name, f"--{option.flag}"), **texts)
     if option.name == "subject":
-        shown = typer.Argument(metavar="SUBJECT", help=option.help, show_default=False)
+        shown = typer.Argument(metavar="SUBJECT", show_default=False, **texts)
     return inspect.Parameter(
         option.name,
         inspect.Parameter.KEYWORD_ONLY,
         default=option.default,
         annotation=Annotated[kind, shown],
     )
+
+
+def _completion(option: str) -> Callable[[str], list[str]] | None:
+    """Return what completes the values of the option, if a shell can."""
+
+    def complete(incomplete: str) -> list[str]:
+        from saveproof.conformance.completion import completed
+
+        return completed(option, incomplete)
+
+    return complete if option in COMPLETED else None
 
 
 def _version(wanted: bool | None) -> None:  # noqa: FBT001 - typer passes what was given
@@ -420,9 +435,9 @@ def merge(
     """Merge the shards of a run, or several runs, into one run with its report."""
     from saveproof.conformance.runs import merging
 
-    run = _or_error(lambda: merging.merged(runs, out, force=force))
-    typer.echo(run.text, nl=False)
-    raise typer.Exit(run.exit_code)
+    merged = _or_error(lambda: merging.merged(runs, out, force=force))
+    typer.echo(merged.text, nl=False)
+    raise typer.Exit(merged.exit_code)
 
 
 @app.command()

@@ -16,6 +16,7 @@ from saveproof.reports.wording import (
     places,
     printable,
     promised,
+    shares,
     tallied,
     totals,
 )
@@ -34,6 +35,7 @@ def html(matrix: Matrix) -> str:
             "symbols": SYMBOLS,
             "glossary": GLOSSARY,
             "incomplete": INCOMPLETE,
+            "shares": shares(matrix),
             "meanings": MEANINGS,
             "promised": promised,
             "tallied": tallied,

@@ -15,6 +15,7 @@ from saveproof.reports.wording import (
     kinds_by_path,
     places,
     printable,
+    shares,
     shown,
     totals,
 )
@@ -32,6 +33,7 @@ def markdown(matrix: Matrix) -> str:
     exchanges = grid(matrix)
     parts += _exchanges(exchanges) if exchanges else []
     parts += [_table(sheet) for sheet in unpaired(matrix)]
+    parts += ["  \n".join(map(escaped, shares(matrix)))] if shares(matrix) else []
     parts.append(_legend(matrix))
     left = LIMIT
     for section in sections(matrix):

@@ -109,7 +109,8 @@ class Matrix:
     """The figures of a run. `groups` has checks by group name, in the order of the cells.
 
     `defects` is the number of distinct defects by verdict, over all subjects; `examples` is the
-    number of verdicts on examples, over all checks. `gate` says whether the run passes.
+    number of verdicts on examples, over all checks. `examined` is the number of examples by
+    subject, save path and kind of model. `gate` says whether the run passes.
     """
 
     header: Header
@@ -120,6 +121,7 @@ class Matrix:
     sheets: tuple[Sheet, ...]
     defects: Mapping[Verdict, int]
     examples: int
+    examined: Mapping[tuple[str, str, str], int]
     gate: Gate
 
     @property
@@ -163,6 +165,7 @@ def matrix(run: Run) -> Matrix:
         sheets=sheets,
         defects=_ordered(defects),
         examples=sum(sum(result.tally.values()) for result in run.results),
+        examined=run.examined,
         gate=gate(run),
     )
 

@@ -8,7 +8,7 @@ from typing import TypeVar, get_args
 import msgspec
 
 from saveproof.reports.files import append_line, write, writing
-from saveproof.reports.records import UNEXPECTED, Footer, Header, Line, Result, Verdict, Witness
+from saveproof.reports.records import UNEXPECTED, Footer, Header, Line, Result, Witness
 from saveproof.reports.upgrade import READABLE, upgraded
 
 L = TypeVar("L", Result, Witness)
@@ -85,12 +85,12 @@ class Run:
         return tuple(one for one in self.results if UNEXPECTED & one.tally.keys())
 
     @property
-    def exit_code(self) -> int:
-        """The exit code of the run: 2 if it is incomplete or has a harness error, 1 on failures."""
-        verdicts = {verdict for one in self.unexpected for verdict in one.tally}
-        if not self.complete or Verdict.HARNESS_ERROR in verdicts:
-            return 2
-        return 1 if self.unexpected else 0
+    def examined(self) -> dict[tuple[str, str, str], int]:
+        """The number of examples by subject, save path and kind of model."""
+        cases: dict[tuple[str, str, str], int] = {}
+        for one in self.results:
+            cases[one.group] = max(cases.get(one.group, 0), sum(one.tally.values()))
+        return cases
 
 
 class _Peek(msgspec.Struct):

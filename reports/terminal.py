@@ -22,6 +22,7 @@ from saveproof.reports.wording import (
     SYMBOLS,
     places,
     printable,
+    shares,
     shown,
     totals,
 )
@@ -74,6 +75,7 @@ def _parts(matrix: Matrix, width: int) -> Iterable[RenderableType]:
         yield from _exchanges(exchanges)
     if unpaired(matrix):
         yield from _sheets(matrix, numbers, width)
+    yield from (Text(printable(line), "dim") for line in shares(matrix))
     yield _legend(matrix)
     for section in sections(matrix):
         yield from _section(section, matrix.sources)

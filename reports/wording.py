@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from saveproof.reports.causes import Cause
-from saveproof.reports.matrix import Cell, CellDefect
+from saveproof.reports.matrix import Cell, CellDefect, Matrix
 from saveproof.reports.records import PathInfo, Verdict
 
 SYMBOLS: Mapping[Verdict | None, str] = {
@@ -90,6 +90,22 @@ def explained(defect: CellDefect) -> str:
     """Return the defect's title, with the reason if it is known."""
     known = f" (known: {defect.finding.known})" if defect.finding.known else ""
     return defect.finding.defect.title + known
+
+
+def shares(matrix: Matrix) -> list[str]:
+    """Return how many examples each save path got, for a run with a time limit; else nothing."""
+    if matrix.header.max_time is None:
+        return []
+    by_path: dict[tuple[str, str], list[str]] = {}
+    for (subject, path, kind), number in matrix.examined.items():
+        by_path.setdefault((subject, path), []).append(f"{number} {kind}")
+    same: dict[tuple[str, str], list[str]] = {}
+    for (subject, path), counts in by_path.items():
+        same.setdefault((subject, ", ".join(counts)), []).append(path)
+    lines = [
+        f"{subject}: {counts}: {', '.join(paths)}" for (subject, counts), paths in same.items()
+    ]
+    return [f"Examples in {matrix.header.max_time:g} s:", *lines]
 
 
 def places(cause: Cause) -> str:

@@ -13,7 +13,6 @@ from saveproof.conformance.campaigns.dispatch import confirmed, reports
 from saveproof.conformance.campaigns.known_issues import KnownIssue
 from saveproof.conformance.campaigns.plan import Examiner, Example, Plan, groups
 from saveproof.conformance.campaigns.process_failures import CARRIER, END_VERDICTS
-from saveproof.conformance.campaigns.progress import Progress
 from saveproof.conformance.campaigns.shrinking import (
     At,
     Shown,
@@ -59,11 +58,11 @@ class Campaign:
     _seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        self._listed = Listed(self.plan, self.examiner, self.replays)
+        self._listed = Listed(self.plan, self.replays)
 
     def run(self) -> tuple[Result, ...]:
         """Run the plan and return a result for each check."""
-        run_together([self], Progress(self.plan.path, self.plan.examples, lambda _: None))
+        run_together([self], lambda: None)
         return self.results()
 
     def results(self) -> tuple[Result, ...]:
@@ -92,14 +91,20 @@ class Campaign:
             self._book(judgement, example)
 
     @property
-    def unexpected(self) -> int:
-        """The number of distinct defects that make a run fail."""
-        return sum(
-            seen.smallest.verdict in UNEXPECTED and not self._known(check, seen.defect)
-            for (check, _), seen in self._sightings.items()
+    def unexpected(self) -> frozenset[str]:
+        """The distinct defects that make a run fail, by check and key."""
+        return frozenset(
+            f"{check}: {key}"
+            for (check, key), seen in self._sightings.items()
+            if seen.smallest.verdict in UNEXPECTED and not self._known(check, seen.defect)
         )
 
-    def finish(self, progress: Progress) -> None:
+    @property
+    def judged(self) -> int:
+        """The number of cases that some check could judge."""
+        return max((tally.judged for tally in self._tallies.values()), default=0)
+
+    def finish(self) -> None:
         """Note the checks without judgements, shrink new defects, and replay those of witnesses."""
         for check in self.plan.checks:
             if check.name not in self._tallies:
@@ -107,10 +112,9 @@ class Campaign:
                 tally.count(Verdict.NOT_APPLICABLE, NOT_ASKED, examples=self.examined)
         known = {at for at, seen in self._sightings.items() if self._known(at[0], seen.defect)}
         unknown = {at: seen for at, seen in self._sightings.items() if at not in known}
-        if worth := list(in_turn(unknown)):
-            progress.reducing(len(worth), self.plan.path)
-            self._reduce_each(worth, self.plan.shrink_seconds)
-        self._listed.replay((check, seen.defect) for (check, _), seen in self._sightings.items())
+        self._reduce_each(list(in_turn(unknown)), self.plan.shrink_seconds)
+        found = ((check, seen.defect) for (check, _), seen in self._sightings.items())
+        self._listed.replay(self.examiner, found)
         self._book_too_few()
 
     def shrink(self, at: At, sighting: Sighting, seconds: float) -> None:
@@ -278,10 +282,21 @@ class Campaign:
         }
 
 
-def run_together(campaigns: Sequence[Campaign], progress: Progress) -> None:
-    """Run campaigns that differ in their save paths alone.
+def run_together(campaigns: Sequence[Campaign], examined: Callable[[], None]) -> None:
+    """Run campaigns that differ in their save paths alone, with one model a case for all.
 
-    In each round, every campaign examines one case, which few of them share.
+    `examined` is called after each case.
+    """
+    for _ in exploring(campaigns, examined):
+        pass
+    for campaign in campaigns:
+        campaign.finish()
+
+
+def exploring(campaigns: Sequence[Campaign], examined: Callable[[], None]) -> Iterator[int]:
+    """Examine the cases; yield the number of each round, in which every campaign has one case.
+
+    Few campaigns share a case.
     """
     plan = campaigns[0].plan
     by_path = {campaign.plan.path: campaign for campaign in campaigns}
@@ -290,9 +305,8 @@ def run_together(campaigns: Sequence[Campaign], progress: Progress) -> None:
     for number, parts in zip(plan.rounds(seconds=seconds), grouped, strict=False):
         for part in parts:
             _explore([by_path[path] for path in part], number)
-        progress.case_done(lambda: sum(campaign.unexpected for campaign in campaigns))
-    for campaign in campaigns:
-        campaign.finish(progress)
+        examined()
+        yield number
 
 
 def _explore(campaigns: Sequence[Campaign], number: int) -> None:

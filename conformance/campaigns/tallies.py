@@ -41,6 +41,11 @@ class Tally:
             self.distance = max(judgement.distance, self.distance or 0.0)
 
     @property
+    def judged(self) -> int:
+        """The number of examples that could have failed."""
+        return sum(n for verdict, n in self.verdicts.items() if verdict not in SHOWN_NOTHING)
+
+    @property
     def verdict(self) -> Verdict:
         """The worst verdict; not shown where something is promised and no example could fail."""
         found = worst(self.verdicts)

@@ -106,7 +106,6 @@ class Listed:
     """The known issues among the defects of one campaign, and what their witnesses show."""
 
     plan: Plan
-    examiner: Examiner
     replays: Replays
     _witnessed: dict[tuple[str, str], Shown] = field(default_factory=dict)
 
@@ -114,12 +113,12 @@ class Listed:
         """Return the known issue that explains the defect."""
         return self._explaining(check, defect)[0]
 
-    def replay(self, defects: Iterable[tuple[str, Defect]]) -> None:
+    def replay(self, examiner: Examiner, defects: Iterable[tuple[str, Defect]]) -> None:
         """Replay the witnesses of the issues that explain the defects, each with its check."""
         known = (self.issue(*one) for one in defects)
         plan = self.plan
         for issue in {issue.id: issue for issue in known if issue is not None}.values():
-            for check, shown in self.replays.shown(self.examiner, plan.subject, plan.path, issue):
+            for check, shown in self.replays.shown(examiner, plan.subject, plan.path, issue):
                 if self.issue(check, shown.defect) == issue:
                     self._witnessed.setdefault((check, issue.id), shown)
 

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from saveproof.conformance.checks import Check
 from saveproof.conformance.families import environment
 from saveproof.conformance.model_state.contract import Contract
-from saveproof.reports.records import CheckInfo, Header, PathInfo, Result, SubjectInfo
+from saveproof.reports.records import CheckInfo, Header, PathInfo, SubjectInfo
+from saveproof.reports.store import Run
 
 
 def header(
@@ -33,16 +34,12 @@ def header(
     )
 
 
-def with_example_count(header: Header, results: Iterable[Result]) -> Header:
+def with_example_count(run: Run) -> Header:
     """Return the header of a timed run with the smallest number of cases of any path and kind.
 
     A run with a time limit knows its number of cases only at its end.
     """
-    cases: dict[tuple[str, str, str], int] = {}
-    for result in results:
-        examined = sum(result.tally.values())
-        cases[result.group] = max(cases.get(result.group, 0), examined)
-    return replace(header, examples=min(cases.values(), default=0))
+    return replace(run.header, examples=min(run.examined.values(), default=0))
 
 
 def now() -> str:

@@ -16,7 +16,7 @@ def run_here(subject: Subject, job: Job) -> Run:
     Raises:
         Claimed, NotWritten: the job's folder is in use, or can't be written.
     """
-    campaigns = LocalCampaigns(job, lambda _: None, InThisProcess(subject))
+    campaigns = LocalCampaigns(job, here=InThisProcess(subject))
     campaigns.choose(campaign.item for campaign in job.campaigns)
     folder = RunFolder(Path(job.out), FILES)
     folder.begin(job.header)

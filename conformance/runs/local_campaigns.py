@@ -1,38 +1,42 @@
 """Runs the campaigns of this process, one child at a time, and appends each result at once."""
 
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from saveproof.conformance.campaigns.campaign import Campaign, run_together
 from saveproof.conformance.campaigns.plan import Examiner
-from saveproof.conformance.campaigns.process_failures import CARRIER
-from saveproof.conformance.campaigns.progress import Progress
 from saveproof.conformance.campaigns.witnesses import Replays
 from saveproof.conformance.campaigns.worker import EXAMINE
 from saveproof.conformance.processes.isolation import Child
 from saveproof.conformance.runs.job import Job
+from saveproof.conformance.runs.parts import balanced
+from saveproof.conformance.runs.progress import Reporter
+from saveproof.conformance.runs.turns import Turn, in_turns
 from saveproof.conformance.runs.work import CampaignSet, CampaignSpec, WitnessSpec, plans
 from saveproof.reports import store
-from saveproof.reports.records import Result, Witness, WitnessStatus
+from saveproof.reports.records import Result, Witness
 
 
 @dataclass
 class LocalCampaigns:
-    """The campaigns of a job that one process runs; `tell` prints a line of progress.
+    """The campaigns of a job that one process runs, of as many as there are `workers`.
 
     With `here`, cases are examined by that instead of a child process.
     """
 
     job: Job
-    tell: Callable[[str], None]
+    workers: int = 1
     here: Examiner | None = None
     _chosen: frozenset[str] = frozenset()
     _results: dict[CampaignSpec, tuple[Result, ...]] = field(default_factory=dict)
     _child: tuple[tuple[str, str], Child] | None = None
     _replays: Replays = field(default_factory=Replays)
+    _reporter: Reporter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._reporter = Reporter(Path(self.job.out), _worker())
 
     def choose(self, items: Iterable[str]) -> None:
         """Restrict the campaigns to those of the named items."""
@@ -41,12 +45,17 @@ class LocalCampaigns:
     def results(self, of: CampaignSet, wanted: CampaignSpec) -> tuple[Result, ...]:
         """Return a campaign's results; run it and those that share its cases if needed.
 
+        With a time limit, all campaigns of the worker's part of the job run in turns.
+
         Raises:
             NotWritten: a result can't be written.
         """
-        if wanted not in self._results:
-            together = [one for one in of.campaigns if one.item in self._chosen]
-            self._run(of, together if of.together else [wanted])
+        if wanted in self._results:
+            return self._results[wanted]
+        if self.job.end is not None:
+            self._run_in_turns(self.job.end, share(self.job, of, self.workers))
+        else:
+            self._run(of, next(group for group in self._groups(of) if wanted in group))
         return self._results[wanted]
 
     def witnesses(self, spec: WitnessSpec) -> tuple[Witness, ...]:
@@ -78,17 +87,45 @@ class LocalCampaigns:
         self._child = None
 
     def _run(self, of: CampaignSet, specs: Sequence[CampaignSpec]) -> None:
-        examiner = self.here or self._child_of(of.procedure, of.owner)
-        issues = tuple(one for one in self.job.issues if not one.has_expired(self.job.today))
-        running = [Campaign(p, examiner, self._keep, self._replays) for p in plans(specs, issues)]
-        total = None if specs[0].seconds else specs[0].examples
+        running = self._campaigns(of, specs)
         try:
-            run_together(running, Progress(_described(specs), total, self.tell))
+            run_together(running, self._reporter.examined)
         finally:
-            for campaign in running:
-                self._keep(campaign.results())
+            self._end(specs, running)
+
+    def _run_in_turns(self, end: float, sets: Iterable[CampaignSet]) -> None:
+        """Run what is chosen of the sets, in turns."""
+        begun: list[tuple[Sequence[CampaignSpec], Turn]] = []
+        groups = [(one, specs) for one in sets for specs in self._groups(one)]
+        for one, specs in groups:
+            running = self._campaigns(one, specs)
+            begun.append((specs, Turn(one, running)))
+        try:
+            in_turns([turn for _, turn in begun], end, self._examiner_of, self._reporter.examined)
+        finally:
+            for own, turn in begun:
+                self._end(own, turn.campaigns)
+
+    def _groups(self, of: CampaignSet) -> list[list[CampaignSpec]]:
+        """Return the chosen campaigns of the set, those that share cases in one list."""
+        chosen = [one for one in of.campaigns if one.item in self._chosen]
+        return [chosen] if of.together and chosen else [[one] for one in chosen]
+
+    def _campaigns(self, of: CampaignSet, specs: Sequence[CampaignSpec]) -> list[Campaign]:
+        issues = tuple(one for one in self.job.issues if not one.has_expired(self.job.today))
+        asked = self._examiner_of(of)
+        running = [Campaign(p, asked, self._keep, self._replays) for p in plans(specs, issues)]
+        self._reporter.add(running)
+        return running
+
+    def _end(self, specs: Sequence[CampaignSpec], running: Sequence[Campaign]) -> None:
         for spec, campaign in zip(specs, running, strict=True):
             self._results[spec] = campaign.results()
+            self._keep(self._results[spec])
+        self._reporter.examined(last=True)
+
+    def _examiner_of(self, of: CampaignSet) -> Examiner:
+        return self.here or self._child_of(of.procedure, of.owner)
 
     def _child_of(self, procedure: str, owner: str) -> Child:
         """Return the child process of a set's owner; end that of an earlier one."""
@@ -103,26 +140,13 @@ class LocalCampaigns:
             self._append(result)
 
     def _append(self, line: Result | Witness) -> None:
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-        store.append(store.shard(Path(self.job.out), worker), line)
+        store.append(store.shard(Path(self.job.out), _worker()), line)
 
 
-def summary(spec: CampaignSpec, results: Sequence[Result]) -> str:
-    """Return one line on a finished campaign: cases by verdict, and findings not yet known."""
-    said = next((r for r in results if r.check == CARRIER), results[0])
-    unknown = Counter(r.verdict for r in results for finding in r.findings if not finding.known)
-    words = [f"{cases} {verdict}" for verdict, cases in said.tally.items()]
-    words += [f"{findings} found: {verdict}" for verdict, findings in unknown.items()]
-    return f"{spec.name}: {', '.join(words)}"
+def share(job: Job, of: CampaignSet, workers: int) -> tuple[CampaignSet, ...]:
+    """Return the sets that one worker runs in turns, with this one among them."""
+    return next(part for part in balanced(job.sets, workers) if of in part)
 
 
-def summary_of_witnesses(spec: WitnessSpec, seen: Sequence[Witness]) -> str:
-    """Return one line on the witnesses of a subject: known issues by status."""
-    counts = Counter(one.status for one in seen)
-    words = (f"{counts[status]} {status}" for status in WitnessStatus if counts[status])
-    return f"{spec.subject} known issues: {', '.join(words)}"
-
-
-def _described(specs: Sequence[CampaignSpec]) -> str:
-    first = specs[0]
-    return f"{first.subject}, {first.kind} models through {', '.join(s.path for s in specs)}"
+def _worker() -> str:
+    return os.environ.get("PYTEST_XDIST_WORKER", "main")

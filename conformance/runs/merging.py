@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from saveproof.conformance.runs import github
 from saveproof.conformance.runs.preflight import refuse_out, refuse_run
 from saveproof.conformance.runs.run_folder import FILES, render
 from saveproof.reports import store
@@ -37,5 +38,6 @@ def merged(sources: Sequence[Path], out: Path, *, force: bool) -> Merged:
     finally:
         claim.release()
     figures = matrix(run)
-    report = f"{terminal(figures)}report: {out.absolute() / FILES['html']}\n"
-    return Merged(report, figures.gate.exit_code)
+    lines = [f"report: {out.absolute() / FILES['html']}", *github.told(figures)]
+    text = terminal(figures) + "".join(f"{line}\n" for line in lines)
+    return Merged(text, figures.gate.exit_code)

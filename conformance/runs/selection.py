@@ -59,6 +59,8 @@ def _job(
     out = run_folder(options)
     refuse_unknown("save path", options.path, {p.name for s in infos for p in s.paths})
     sets = [each for subject in subjects for each in _sets(subject, options)]
+    if options.max_time:
+        sets.sort(key=_most_telling_first)
     if not sets:
         raise Unknown(
             "the options select no check on any save path for a kind of model that a subject has"
@@ -81,6 +83,12 @@ def _sets(subject: Described, options: SuiteOptions) -> Iterator[CampaignSet]:
             campaigns = tuple(campaign for campaign in every if campaign.checks)
             if campaigns:
                 yield CampaignSet(EXAMINE, subject.name, campaigns, together=True)
+
+
+def _most_telling_first(of: CampaignSet) -> int:
+    """Return a number that is the smaller, the more of the paths promise training state."""
+    paths = {path.name: path.contract for path in described(of.owner).paths()}
+    return -sum(paths[one.path].file_promise(Facet.SLOTS) is not None for one in of.campaigns)
 
 
 def _campaign(

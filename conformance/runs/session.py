@@ -11,9 +11,12 @@ import msgspec
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from saveproof.conformance.runs import github
 from saveproof.conformance.runs.header import with_example_count
 from saveproof.conformance.runs.job import Job
 from saveproof.conformance.runs.local_campaigns import LocalCampaigns
+from saveproof.conformance.runs.monitor import Monitor
+from saveproof.conformance.runs.parts import balanced
 from saveproof.conformance.runs.plugin import JOB
 from saveproof.conformance.runs.run_folder import FILES, RunFolder
 from saveproof.conformance.runs.work import CampaignSet, CampaignSpec, WitnessSpec
@@ -26,8 +29,8 @@ from saveproof.reports.terminal import terminal
 
 L = TypeVar("L", Result, Witness)
 
-CAMPAIGN, RESULTS = "saveproof campaign", "saveproof results"
-"""Properties of a finished item's report: a summary of its lines in the file, and their number."""
+RESULTS = "saveproof results"
+"""Property of a finished item's report: the number of its lines in the run's file."""
 
 
 @dataclass(eq=False)
@@ -39,7 +42,7 @@ class Conformance:
     _folder: RunFolder = field(init=False)
     _items: tuple[str, ...] = field(init=False)
     _campaigns: LocalCampaigns = field(init=False)
-    _wanted: int = 0
+    _monitor: Monitor | None = None
     _unfinished: set[str] = field(default_factory=set)
     _recorded: dict[str, int] = field(default_factory=dict)
     _begun: bool = False
@@ -50,7 +53,7 @@ class Conformance:
         self._folder = RunFolder(self.out, FILES)
         items = [campaign.item for campaign in self.job.campaigns]
         self._items = (*items, *(witness.item for witness in self.job.witnesses))
-        self._campaigns = LocalCampaigns(self.job, self._tell)
+        self._campaigns = LocalCampaigns(self.job)
 
     @classmethod
     def of(cls, config: pytest.Config) -> Optional["Conformance"]:
@@ -71,6 +74,7 @@ class Conformance:
     def pytest_configure(self, config: pytest.Config) -> None:
         """Keep pytest's configuration."""
         self.config = config
+        self._campaigns.workers = getattr(config, "workerinput", {}).get("workercount", 1)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -83,7 +87,11 @@ class Conformance:
         if config.getoption("dist") not in ("load", "loadgroup"):
             return None
         config.option.loadscopereorder = False  # a change of subject starts a new child process
-        return LoadScopeScheduling(config, log)
+        return (
+            LoadScopeScheduling(config, log)
+            if self.job.end is None
+            else Shares(self.job, config, log)
+        )
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Register the items to run, unless pytest only collects or the collection failed."""
@@ -107,12 +115,23 @@ class Conformance:
         wanted = {item for item in ids if item.endswith(self._items)} if self._items else set()
         if self.is_worker or self._begun or (self._items and not wanted):
             return
-        self._unfinished, self._wanted = wanted, len(wanted)
+        self._unfinished = wanted
         try:
             self._folder.begin(self.job.header)
         except (Claimed, NotWritten) as error:
             raise pytest.UsageError(f"saveproof: {error}") from error
         self._begun = True
+        campaigns = [
+            one for one in self.job.campaigns if any(id.endswith(one.item) for id in wanted)
+        ]
+        self._monitor = Monitor(self.out, campaigns, self.job.end)
+        self._monitor.start()
+
+    def _show_no_more(self) -> None:
+        """End the display of progress, so that other text can be printed."""
+        if self._monitor is not None:
+            self._monitor.stop()
+        self._monitor = None
 
     def results(self, of: CampaignSet, wanted: CampaignSpec) -> tuple[Result, ...]:
         """Return a campaign's results; end the session if they can't be written."""
@@ -128,6 +147,7 @@ class Conformance:
                 self._folder.join()
             return run()
         except (Claimed, NotWritten) as error:
+            self._show_no_more()
             self._tell(f"saveproof: {error}")
             pytest.exit(f"saveproof: {error}", returncode=pytest.ExitCode.INTERRUPTED)
 
@@ -139,22 +159,22 @@ class Conformance:
             sys.stderr.flush()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Register a finished campaign and print its summary, except in workers."""
+        """Register a finished campaign, except in workers."""
         properties: dict[str, Any] = dict(report.user_properties)
-        if self.is_worker or report.when != "call" or CAMPAIGN not in properties:
+        if self.is_worker or report.when != "call" or RESULTS not in properties:
             return
         self._unfinished.discard(report.nodeid)
         self._recorded[report.nodeid] = properties[RESULTS]
-        self._tell(f"[{len(self._recorded)}/{self._wanted}] {properties[CAMPAIGN]}")
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """Suppress pytest's progress letter for a campaign, which prints a line of its own."""
-        if report.when == "call" and CAMPAIGN in dict(report.user_properties):
+        """Suppress pytest's progress letter for a campaign: the run shows its progress itself."""
+        if report.when == "call" and RESULTS in dict(report.user_properties):
             return report.outcome, "", report.outcome.upper()
         return None
 
     def pytest_keyboard_interrupt(self) -> None:
         """Mark the run as interrupted."""
+        self._show_no_more()
         self._interrupted = True
 
     @pytest.hookimpl(optionalhook=True)
@@ -169,6 +189,7 @@ class Conformance:
         the run is not complete or can't be written, or has a harness error, which is no finding
         about the subject.
         """
+        self._show_no_more()
         self._campaigns.close()
         if not self._begun:
             self._folder.release()
@@ -187,12 +208,12 @@ class Conformance:
 
     def _finish(self) -> store.Run:
         """Write the run's file, which is complete if every registered campaign finished."""
-        run = store.read(self.out)
-        found = run.results
-        header = self.job.header
+        so_far = store.read(self.out)
         return self._folder.finish(
-            with_example_count(header, found) if self.job.timed else header,
-            interrupted=self._interrupted or bool(self._unfinished) or self._lacks_any(run),
+            with_example_count(so_far) if self.job.timed else so_far.header,
+            interrupted=(
+                self._interrupted or bool(self._unfinished) or self._lacks_any(so_far)
+            ),
         )
 
     def _lacks_any(self, run: store.Run) -> bool:
@@ -200,7 +221,7 @@ class Conformance:
         return len(run.results) + len(run.witnesses) < sum(self._recorded.values())
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print the matrix."""
+        """Print the matrix, and what GitHub reads."""
         if self._unwritten:
             terminalreporter.write_line(f"saveproof: {self._unwritten}")
         elif self._begun and not self.is_worker:
@@ -208,3 +229,18 @@ class Conformance:
             terminalreporter.write_line("")
             terminalreporter.write(terminal(figures, color=terminalreporter.hasmarkup))
             terminalreporter.write_line(f"report: {self.out / FILES['html']}")
+            for line in github.told(figures):
+                terminalreporter.write_line(line)
+
+
+class Shares(LoadScopeScheduling):  # type: ignore[misc]  # shipped without types
+    """Gives each worker a part of the job, whose campaigns it runs in turns."""
+
+    def __init__(self, job: Job, config: pytest.Config, log: Any) -> None:
+        super().__init__(config, log)
+        parts = enumerate(balanced(job.sets, self.numnodes))
+        self._shares = {c.item: n for n, sets in parts for one in sets for c in one.campaigns}
+
+    def _split_scope(self, nodeid: str) -> str:
+        """Return the number of the part that the item is in."""
+        return next(str(n) for item, n in self._shares.items() if nodeid.endswith(item))

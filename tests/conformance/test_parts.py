@@ -102,7 +102,7 @@ def test_shards_of_different_runs_are_not_merged(shards, tmp_path):
     assert "expected shards of one run" in done.output
 
 
-def test_a_merge_replaces_a_run_only_by_force(shards, tmp_path):
+def test_a_merge_replaces_a_run_only_by_force(shards):
     before = (shards[1] / "run.jsonl").read_bytes()
 
     refused = invoke("merge", *shards, "--out", shards[1])

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from saveproof.conformance.campaigns.campaign import Campaign, run_together
 from saveproof.conformance.campaigns.dispatch import confirmed
 from saveproof.conformance.campaigns.plan import Plan
-from saveproof.conformance.campaigns.progress import Progress
 from saveproof.conformance.campaigns.worker import EXAMINE, Report, Reports, Request, examine
 from saveproof.conformance.checks import Judgement
 from saveproof.conformance.model_state.contract import Promise
@@ -94,7 +93,7 @@ def results_of(subject, *paths, examiner, generated=LINEAR_CASES, examples=12, h
         )
         for path in paths
     ]
-    run_together(campaigns, Progress("", examples, lambda _: None))
+    run_together(campaigns, lambda: None)
     return {(r.path, r.check): r for campaign in campaigns for r in campaign.results()}
 
 

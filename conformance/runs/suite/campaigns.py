@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from saveproof.conformance.runs.item_failures import failure
-from saveproof.conformance.runs.local_campaigns import summary, summary_of_witnesses
-from saveproof.conformance.runs.session import CAMPAIGN, RESULTS, Conformance
+from saveproof.conformance.runs.session import RESULTS, Conformance
 from saveproof.conformance.runs.work import CampaignSet, CampaignSpec, WitnessSpec
 from saveproof.reports.gate import fails
 from saveproof.reports.records import SHOWN_NOTHING, Policy, Result, WitnessStatus
@@ -61,7 +60,6 @@ class WitnessItem(pytest.Item):
         """Replay the witnesses; fail with what is to be changed in the list of known issues."""
         at = self.parent
         seen = at.session_.witnesses(at.spec)
-        self.user_properties.append((CAMPAIGN, summary_of_witnesses(at.spec, seen)))
         self.user_properties.append((RESULTS, len(seen)))
         if wrong := [one.detail for one in seen if one.status is not WitnessStatus.STILL_FAILS]:
             pytest.fail("\n".join(wrong), pytrace=False)
@@ -97,7 +95,6 @@ class CampaignItem(pytest.Item):
         """Run the campaign unless it ran together with another; fail with its findings."""
         at = self.parent
         results = at.session_.results(at.campaigns, self.spec)
-        self.user_properties.append((CAMPAIGN, summary(self.spec, results)))
         self.user_properties.append((RESULTS, len(results)))
         job = at.session_.job
         outcome(results, job.out, job.header.policy)
