@@ -15,10 +15,11 @@ import yaml
 ROOT = Path(__file__).parents[1]
 MUTANT = "saveproof.conformance.mutants.faults.weights:lost_weights"
 OPTIONS = "--examples 2 --path h5 --kind sequential --kind functional"
+MAIN = "from saveproof.conformance.cli import main; main()"
 STUBS = {
     "python": f'[ "$1 $2" = "-m pip" ] && echo "$@" >> installed || exec {sys.executable} "$@"',
     "gh": 'echo "$@" >> comments; [ "$4" != --edit-last ]',
-    "saveproof": f'exec {sys.executable} -m saveproof.conformance.cli "$@"',
+    "saveproof": f"exec {sys.executable} -c '{MAIN}' \"$@\"",
 }
 """Programs of the runner: pip and gh note what they are asked for; no comment is there to edit."""
 
@@ -103,8 +104,10 @@ class Runner:
         given = {name: filled(str(text), context) for name, text in step.get("with", {}).items()}
         match step["uses"].partition("@")[0]:
             case "actions/upload-artifact":
+                source = self.workspace / given["path"]
+                assert source.is_dir(), self.printed
                 target = self.workspace / "artifacts" / given["name"]
-                shutil.copytree(self.workspace / given["path"], target, dirs_exist_ok=True)
+                shutil.copytree(source, target, dirs_exist_ok=True)
             case "actions/download-artifact":
                 for artifact in (self.workspace / "artifacts").glob(given["pattern"]):
                     target = self.workspace / given["path"] / artifact.name
