@@ -411,6 +411,7 @@ def report(
     ),
 ) -> None:
     """Print the report of a run, or of several runs merged; exit as the run did."""
+    from saveproof.reports.gate import gate
     from saveproof.reports.matrix import matrix
     from saveproof.reports.merging import merge
     from saveproof.reports.renderers import RENDERERS
@@ -419,7 +420,7 @@ def report(
     renderer = _chosen(RENDERERS, format)
     run = _or_error(lambda: merge([read(run) for run in runs]))
     typer.echo(renderer(matrix(run)))
-    raise typer.Exit(run.exit_code)
+    raise typer.Exit(gate(run).exit_code)
 
 
 @app.command()
