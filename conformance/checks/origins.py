@@ -91,6 +91,8 @@ def _decisive(defect: Defect) -> Sequence[Facet]:
         return OUTPUTS
     if defect.kind in _NAMES:
         return (Facet.COMPILE,)
+    if defect.kind is DefectKind.INITIAL:
+        return (Facet.ARGUMENTS,)
     if defect.kind is DefectKind.LOG:
         return LOGS if before_updates(defect) else (*LOGS, *OPTIMIZER)
     return TRAINED.get(Facet(defect.facet), ()) if defect.facet else ()
@@ -99,6 +101,8 @@ def _decisive(defect: Defect) -> Sequence[Facet]:
 def _decides(trace: Trace, lost: Defect, defect: Defect) -> bool:
     """Return whether this entry of a facet decides the quantity which differs."""
     where = lost.difference.where
+    if defect.kind is DefectKind.INITIAL:
+        return _initializes(where, defect.difference.where)
     if lost.facet == Facet.TRAINABLE:
         return _is_of_layer(trace, where)
     if lost.facet == Facet.COMPILE:
@@ -109,6 +113,13 @@ def _decides(trace: Trace, lost: Defect, defect: Defect) -> bool:
     idle += [_IN_UPDATES] if before_updates(defect) else []
     idle += [_IN_TRAINING] if defect.kind in _OUTPUT else []
     return not any(pattern.search(where) for pattern in idle)
+
+
+def _initializes(argument: str, weight: str) -> bool:
+    """Return whether the argument is of the initializer of the weight, such as `dense/0 kernel`."""
+    layer, _, numbered = weight.rpartition("/")
+    name = numbered.partition(" ")[2].removesuffix("_kernel")
+    return argument.startswith(f"{layer}/") and f"/{name}_initializer/" in f"{argument}/"
 
 
 def _is_of_layer(trace: Trace, where: str) -> bool:

@@ -69,7 +69,7 @@ SCHEDULED = Object(
 )
 PLACES = {
     Facet.ARCHITECTURE: "layers/0/config/name",
-    Facet.ARGUMENTS: "first/kernel_initializer/seed",
+    Facet.ARGUMENTS: "first/kernel_initializer/GlorotUniform/seed",
     Facet.SHARING: "first/call 1",
     Facet.NAMES: "layers",
     Facet.WEIGHTS: "first/0 kernel",

@@ -24,6 +24,10 @@ _LOSS_ARGUMENTS = (
     "The config of Huber leaves out `delta`, so the loaded loss has the default 1.0 "
     f"({_WHERE}#loss-arguments)."
 )
+_IDENTITY_GAIN = (
+    "The config of the initializer Identity leaves out `gain`, so the initializer that comes back "
+    f"has the default 1.0 ({_WHERE}#identity-gain)."
+)
 _HDF5_TRAINING = (
     "A compiled model loaded from legacy HDF5 raises an error in its first training step "
     f"({_WHERE}#hdf5-training)."
@@ -68,6 +72,22 @@ _LOST_DELTA = (
     ("resume_trajectory_is_identical", Like(origin=_DELTA)),
 )
 
+_GAIN = state(
+    Facet.ARGUMENTS,
+    frozenset(
+        f"{inner}{weight}_initializer/Identity/gain"
+        for inner in ("", "forward_layer/", "backward_layer/")
+        for weight in ("kernel", "recurrent", "embeddings")
+    ),
+)
+_LOST_GAIN = (
+    ("arguments_survive", _GAIN),
+    (
+        "fresh_weights_match_a_new_model",
+        Like(kind=DefectKind.INITIAL, facet=Facet.WEIGHTS, origin=_GAIN),
+    ),
+)
+
 _UNKNOWN = raised("resume", "Unknown variable: …", circumstances="", origin=None)
 _NO_LIST = raised("resume", Begins("Argument … must be a list of tensors corresponding "))
 _UNSAVEABLE = raised("load", "Could not deserialize … because it is not a KerasSaveable subclass")
@@ -96,6 +116,7 @@ def _issue(path: str, check: str, defect: Like, statement: str, releases: str = 
 
 KERAS_3: tuple[KnownIssue, ...] = (
     *(_issue(path, *flag, _NESTED_FLAG) for path in _CONFIGS for flag in _FLAGS),
+    *(_issue(path, *lost, _IDENTITY_GAIN, "<=3.15.1") for path in _CONFIGS for lost in _LOST_GAIN),
     *(_issue("keras", *lost, _FROZEN) for lost in _LOST_OPTIMIZER),
     *(
         _issue(path, *lost, _LOSS_ARGUMENTS, "<=3.15.1")
