@@ -107,6 +107,7 @@ _TRAINING = (
         ("compile_settings_survive", "first_batch_loss_is_identical"),
     ),
     Mutant(training.lost_metrics, ("compile_settings_survive",)),
+    Mutant(training.every_accuracy_binary, ("compile_settings_survive",)),
     Mutant(
         training.lost_arguments_of_losses,
         ("compile_settings_survive", "first_batch_loss_is_identical"),

@@ -230,4 +230,4 @@ def test_an_exception_is_known_by_the_function_of_the_package_that_was_called():
     of_json = ours["function_of"](reference_impl.models.model_from_json, "{")
     of_name = ours["function_of"](reference_impl.initializers.get, "no such name")
 
-    assert (of_json, of_name) == ("json_text.json_value", "catalogue._made")
+    assert (of_json, of_name) == ("json_text.json_value", "catalogue.Catalogue._made")
