@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from saveproof.conformance.checks.facets import inventory_defects
 from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.model_state.snapshot import equal
 from saveproof.conformance.model_state.trace import Trace
 from saveproof.reports.findings import Defect, DefectKind
 
@@ -105,6 +106,8 @@ def _decides(trace: Trace, lost: Defect, defect: Defect) -> bool:
         return _initializes(where, defect.difference.where)
     if lost.facet == Facet.TRAINABLE:
         return _is_of_layer(trace, where)
+    if lost.facet == Facet.SLOTS and defect.facet != Facet.SLOTS:
+        return _is_used(trace, where)
     if lost.facet == Facet.COMPILE:
         return defect.kind in _NAMES or bool(defect.metric) == bool(_IN_METRICS.match(where))
     if lost.facet not in _CONFIGS:
@@ -120,6 +123,16 @@ def _initializes(argument: str, weight: str) -> bool:
     layer, _, numbered = weight.rpartition("/")
     name = numbered.partition(" ")[2].removesuffix("_kernel")
     return argument.startswith(f"{layer}/") and f"/{name}_initializer/" in f"{argument}/"
+
+
+def _is_used(trace: Trace, slot: str) -> bool:
+    """Return whether further training changes the slot: it does not where a variable is frozen."""
+    steps = () if trace.original is None else trace.original.steps
+    slots = [step.snapshot[Facet.SLOTS] for step in steps]
+    kept = {} if trace.before is None else trace.before[Facet.SLOTS]
+    if not slots or slot not in kept:
+        return True
+    return any(slot not in after or not equal(kept[slot], after[slot]) for after in slots)
 
 
 def _is_of_layer(trace: Trace, where: str) -> bool:

@@ -80,6 +80,34 @@ def test_a_lost_optimizer_explains_the_weights_after_a_step():
     ]
 
 
+def test_a_slot_that_no_step_changes_explains_nothing():
+    """It is the slot of a frozen variable."""
+    used = {"0 m": np.array([1.0]), "1 m": np.array([1.0])}
+    after = Snapshot({**snapshot(20).facets, Facet.SLOTS: {**used, "1 m": np.array([3.0])}})
+    original = Trajectory(GOOD.original.outputs, (Step("TrainOnBatch", ({"loss": 2},), after),))
+    found = Snapshot({**snapshot(7).facets, Facet.SLOTS: after[Facet.SLOTS]})
+    resumed = Trajectory(GOOD.original.outputs, (Step("TrainOnBatch", ({"loss": 2},), found),))
+
+    def losing_slot(name):
+        lost = {**used, name: np.array([0.0])}
+        return replace(losing(resumed, SLOTS=(used, lost)), original=original)
+
+    assert origins(losing_slot("0 m"), RESUME) == [None]
+    assert origins(losing_slot("1 m"), RESUME) == [(Facet.SLOTS, "1 m")]
+
+
+def test_the_totals_of_a_metric_that_was_reset_are_not_lost():
+    """The loaded model has no totals before its first batch, which begins with zeros."""
+    totals, reset = ({"0 mae/0": np.array(value)} for value in (3.0, 0.0))
+
+    def verdict(kept):
+        trace = losing(GOOD.resumed, METRICS=(kept, {}))
+        return judged(trace, "metric_state_survives").verdict
+
+    assert verdict(totals) is Verdict.FAIL
+    assert verdict(reset) is not Verdict.FAIL
+
+
 def test_a_lost_metric_explains_no_loss():
     lost = ({"metrics/0": "mae", "loss/0": "mse"}, {"metrics/0": "mse", "loss/0": "mse"})
 
