@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Set
 
+import numpy as np
+
 from saveproof.conformance.checks.check import (
     Check,
     Outcome,
@@ -141,6 +143,8 @@ def inventory_defects(
     if facet is Facet.RNG:
         drawn = _drawn_from(trace)
         expected, found = _only(expected, drawn), _only(found, drawn)
+    if facet is Facet.METRICS:
+        expected, found = _counted(expected, found), _counted(found, expected)
     for difference in differences(expected, found):
         yield _state_defect(trace, facet, difference)
 
@@ -160,6 +164,14 @@ def _drawn_from(trace: Trace) -> frozenset[str]:
         if any(not same(_only(states[0], {name}), _only(one, {name})) for one in states[1:])
     }
     return frozenset({UNREADABLE, *changed})
+
+
+def _counted(totals: Inventory, other: Inventory) -> Inventory:
+    """Return the totals without zeros that the other model lacks: its metric will begin with them.
+
+    A metric that was reset before the save has nothing to lose.
+    """
+    return {name: total for name, total in totals.items() if name in other or np.any(total)}
 
 
 def _only(inventory: Inventory, names: Set[str]) -> Inventory:

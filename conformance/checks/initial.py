@@ -7,6 +7,7 @@ where the config and the live layer forget it alike.
 from collections.abc import Iterator
 
 from saveproof.conformance.checks.check import Check, Outcome, not_applicable, vacuous
+from saveproof.conformance.checks.origins import with_origin
 from saveproof.conformance.checks.places import place
 from saveproof.conformance.model_state.contract import STATE, Contract, Facet, Promise
 from saveproof.conformance.model_state.snapshot import Snapshot, Value, differences
@@ -16,7 +17,7 @@ from saveproof.reports.findings import Defect, DefectKind, Difference
 NONE_DETERMINED = "the arguments of the layers determine no initial weight: each build draws others"
 
 
-def fresh_weights_are_those_of_a_new_model(trace: Trace) -> Outcome:
+def fresh_weights_match_a_new_model(trace: Trace) -> Outcome:
     """Compare the fresh weights that came back with a new model's, where all new models agree.
 
     A weight that is drawn without a seed of its own differs from build to build, and shows nothing.
@@ -55,9 +56,10 @@ def _differing(one: Snapshot, other: Snapshot) -> Iterator[tuple[Facet, Differen
 
 def _defect(trace: Trace, facet: Facet, difference: Difference) -> Defect:
     entry = place(trace, facet, difference.where)
-    return Defect(
+    defect = Defect(
         DefectKind.INITIAL, difference, facet=facet, classes=entry.classes, name=entry.name
     )
+    return with_origin(trace, defect)
 
 
 def _promise(contract: Contract) -> Promise | None:
@@ -68,11 +70,11 @@ def _promise(contract: Contract) -> Promise | None:
 
 INITIAL_CHECKS = (
     Check(
-        "fresh_weights_are_those_of_a_new_model",
+        "fresh_weights_match_a_new_model",
         "A model that comes back with fresh weights has those of a new model, where the arguments "
         "of its initializers determine them.",
         (Facet.ARGUMENTS,),
         promise=lambda trace: _promise(trace.contract),
-        find=fresh_weights_are_those_of_a_new_model,
+        find=fresh_weights_match_a_new_model,
     ),
 )

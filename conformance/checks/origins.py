@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from saveproof.conformance.checks.facets import inventory_defects
 from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.model_state.snapshot import equal
 from saveproof.conformance.model_state.trace import Trace
 from saveproof.reports.findings import Defect, DefectKind
 
@@ -91,6 +92,8 @@ def _decisive(defect: Defect) -> Sequence[Facet]:
         return OUTPUTS
     if defect.kind in _NAMES:
         return (Facet.COMPILE,)
+    if defect.kind is DefectKind.INITIAL:
+        return (Facet.ARGUMENTS,)
     if defect.kind is DefectKind.LOG:
         return LOGS if before_updates(defect) else (*LOGS, *OPTIMIZER)
     return TRAINED.get(Facet(defect.facet), ()) if defect.facet else ()
@@ -99,8 +102,12 @@ def _decisive(defect: Defect) -> Sequence[Facet]:
 def _decides(trace: Trace, lost: Defect, defect: Defect) -> bool:
     """Return whether this entry of a facet decides the quantity which differs."""
     where = lost.difference.where
+    if defect.kind is DefectKind.INITIAL:
+        return _initializes(where, defect.difference.where)
     if lost.facet == Facet.TRAINABLE:
         return _is_of_layer(trace, where)
+    if lost.facet == Facet.SLOTS and defect.facet != Facet.SLOTS:
+        return _is_used(trace, where)
     if lost.facet == Facet.COMPILE:
         return defect.kind in _NAMES or bool(defect.metric) == bool(_IN_METRICS.match(where))
     if lost.facet not in _CONFIGS:
@@ -109,6 +116,23 @@ def _decides(trace: Trace, lost: Defect, defect: Defect) -> bool:
     idle += [_IN_UPDATES] if before_updates(defect) else []
     idle += [_IN_TRAINING] if defect.kind in _OUTPUT else []
     return not any(pattern.search(where) for pattern in idle)
+
+
+def _initializes(argument: str, weight: str) -> bool:
+    """Return whether the argument is of the initializer of the weight, such as `dense/0 kernel`."""
+    layer, _, numbered = weight.rpartition("/")
+    name = numbered.partition(" ")[2].removesuffix("_kernel")
+    return argument.startswith(f"{layer}/") and f"/{name}_initializer/" in f"{argument}/"
+
+
+def _is_used(trace: Trace, slot: str) -> bool:
+    """Return whether further training changes the slot: it does not where a variable is frozen."""
+    steps = () if trace.original is None else trace.original.steps
+    slots = [step.snapshot[Facet.SLOTS] for step in steps]
+    kept = {} if trace.before is None else trace.before[Facet.SLOTS]
+    if not slots or slot not in kept:
+        return True
+    return any(slot not in after or not equal(kept[slot], after[slot]) for after in slots)
 
 
 def _is_of_layer(trace: Trace, where: str) -> bool:

@@ -20,6 +20,7 @@ _ESSENTIAL = re.compile(r"(?:^|/)class_name$|^(?:loss|metrics|weighted_metrics)/
 SYNONYMS = {
     "depthwise_kernel": "kernel",
     "Model": "Functional",
+    "IdentityInitializer": "Identity",
     "OrthogonalInitializer": "Orthogonal",
     "keras_3_hard_sigmoid": "hard_sigmoid",
     "swish": "silu",

@@ -107,6 +107,7 @@ _TRAINING = (
         ("compile_settings_survive", "first_batch_loss_is_identical"),
     ),
     Mutant(training.lost_metrics, ("compile_settings_survive",)),
+    Mutant(training.every_accuracy_binary, ("compile_settings_survive",)),
     Mutant(
         training.lost_arguments_of_losses,
         ("compile_settings_survive", "first_batch_loss_is_identical"),
@@ -152,12 +153,12 @@ _LAYERS = (
     Mutant(layers.initializers_without_seed, ("arguments_survive", "architecture_survives")),
     Mutant(
         layers.identity_forgets_gain,
-        ("fresh_weights_are_those_of_a_new_model", "arguments_survive"),
+        ("fresh_weights_match_a_new_model", "arguments_survive"),
         path="config",
     ),
     Mutant(
         layers.seed_zero_taken_for_none,
-        ("fresh_weights_are_those_of_a_new_model", "arguments_survive"),
+        ("fresh_weights_match_a_new_model", "arguments_survive"),
         path="json",
     ),
     Mutant(layers.lost_dtype_policy, ("dtype_policy_survives", "weights_survive")),

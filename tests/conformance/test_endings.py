@@ -10,6 +10,7 @@ import pytest
 from hypothesis import find
 
 from examples.linear_class import Linear, Model, Npz
+from saveproof import reference_impl
 from saveproof.conformance.campaigns.dispatch import reports
 from saveproof.conformance.campaigns.worker import EXAMINE, Report, Request
 from saveproof.conformance.checks import ALL_CHECKS
@@ -22,6 +23,7 @@ from saveproof.conformance.processes.endings import (
     NoAnswer,
     asked_again,
     crash,
+    fault_of,
     raised,
 )
 from saveproof.conformance.processes.isolation import Child
@@ -208,3 +210,24 @@ def test_one_end_from_outside_is_no_crash(errors, asked, verdicts):
 
     assert examiner.asked == asked
     assert [judgement.verdict for judgement in report.judgements] == verdicts
+
+
+CALLING = """
+def function_of(call, *given):
+    try:
+        call(*given)
+    except Exception as error:
+        return fault_of(error).function
+"""
+
+
+def test_an_exception_is_known_by_the_function_of_the_package_that_was_called():
+    """What that package calls raises the same error for many causes: JSON here, h5py for Keras."""
+
+    ours = {"__name__": "saveproof.conformance.families.keras.keras_api", "fault_of": fault_of}
+    exec(CALLING, ours)
+
+    of_json = ours["function_of"](reference_impl.models.model_from_json, "{")
+    of_name = ours["function_of"](reference_impl.initializers.get, "no such name")
+
+    assert (of_json, of_name) == ("json_text.json_value", "catalogue.Catalogue._made")

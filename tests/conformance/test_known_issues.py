@@ -19,7 +19,7 @@ from saveproof.conformance.model_state.contract import Facet
 from saveproof.reports.findings import DefectKind
 from saveproof.strategies.case import from_json, to_json
 from saveproof.strategies.validation import validate
-from tests.conformance.defects import log, output, raised, state, trained_state
+from tests.conformance.defects import log, of_kind, output, raised, state, trained_state
 
 ROOT = Path(__file__).parents[2]
 SMALL = 1000
@@ -206,7 +206,25 @@ NESTED = state(Facet.TRAINABLE, place="Sequential/")
 RENAMED = state(Facet.COMPILE, change="unexpected", place="name")
 AXIS = state(Facet.ARGUMENTS, place="LayerNormalization/axis")
 
+
+def initializer(argument):
+    """Return an argument of a kernel's initializer that was lost."""
+    return replace(state(Facet.ARGUMENTS), name=f"kernel_initializer/{argument}")
+
+
+def initial(**fields):
+    """Return an initial weight that is not a new model's."""
+    return of_kind(DefectKind.INITIAL, facet=Facet.WEIGHTS, name="kernel", **fields)
+
+
+GAIN = initializer("Identity/gain")
+INITIAL = "fresh_weights_match_a_new_model"
+
 OF_KERAS_3 = (
+    ("keras", "arguments_survive", GAIN, "identity-gain"),
+    ("config", INITIAL, initial(origin=GAIN), "identity-gain"),
+    ("config", INITIAL, initial(), None),
+    ("keras", "arguments_survive", initializer("Orthogonal/gain"), None),
     ("keras", "compile_settings_survive", DELTA, "loss-arguments"),
     ("h5", FIRST_LOSS, log(origin=DELTA), "loss-arguments"),
     ("keras", TRAJECTORY, log(step=2, origin=DELTA), "loss-arguments"),

@@ -69,7 +69,7 @@ SCHEDULED = Object(
 )
 PLACES = {
     Facet.ARCHITECTURE: "layers/0/config/name",
-    Facet.ARGUMENTS: "first/kernel_initializer/seed",
+    Facet.ARGUMENTS: "first/kernel_initializer/GlorotUniform/seed",
     Facet.SHARING: "first/call 1",
     Facet.NAMES: "layers",
     Facet.WEIGHTS: "first/0 kernel",
@@ -471,6 +471,18 @@ def test_the_unbuilt_model_that_save_weights_accepts_is_confirmed():
     )
 
     repro.confirm(text, subject="tf_keras")
+
+
+@pytest.mark.frameworks
+def test_the_gain_that_keras_3_loses_is_confirmed():
+    identity = {"class_name": "Identity", "config": {"gain": 3.0}}
+    case = case_of(chain(Kind.SEQUENTIAL, dense("first", kernel_initializer=identity)))
+    initial = of_kind(DefectKind.INITIAL, "first/0 kernel", facet=Facet.WEIGHTS)
+    check = "fresh_weights_match_a_new_model"
+
+    text = script_of(case, initial, subject="keras:torch", path="config", check=check)
+
+    repro.confirm(text, subject="keras:torch")
 
 
 @pytest.mark.frameworks

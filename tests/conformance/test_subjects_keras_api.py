@@ -59,8 +59,8 @@ def test_arguments_of_the_case_are_on_the_live_layers(subject, model):
     assert told["both/activation"] == "tanh"
     assert told["both/trainable"] is False
     assert told["both/kernel_initializer"] == "RandomNormal"
-    assert told["both/kernel_initializer/stddev"] == 0.4
-    assert told["both/kernel_regularizer/l2"] == pytest.approx(0.02)
+    assert told["both/kernel_initializer/RandomNormal/stddev"] == 0.4
+    assert told["both/kernel_regularizer/L2/l2"] == pytest.approx(0.02)
     assert told["both/bias_constraint"] == "NonNeg"
     assert told["norm/momentum"] == 0.7
     assert told["lstm/stateful"] is True

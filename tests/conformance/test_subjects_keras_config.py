@@ -115,3 +115,81 @@ def test_arguments_of_a_loss_are_told():
 
 def test_a_model_that_was_not_compiled_has_no_settings():
     assert dict(compile_settings(None)) == dict(compile_settings({})) == {}
+
+
+def metric_of(metric, outputs, loss="mse"):
+    """Return the one metric of a compiled model, as its settings have it."""
+    config = {"loss": loss, "metrics": [metric]}
+    return dict(compile_settings(config, outputs))["metrics/0"]
+
+
+@pytest.mark.parametrize(
+    ("loss", "width", "kind"),
+    [
+        ("binary_crossentropy", 1, "binary_accuracy"),
+        ("categorical_crossentropy", 3, "categorical_accuracy"),
+        ("sparse_categorical_crossentropy", 3, "sparse_categorical_accuracy"),
+    ],
+)
+def test_accuracy_is_the_kind_that_keras_chooses_by_loss_and_output(loss, width, kind):
+    assert metric_of("accuracy", {"out": width}, loss) == kind
+    assert metric_of("acc", {"out": width}, loss) == kind
+    assert metric_of(kind, {"out": width}, loss) == kind
+
+
+@pytest.mark.parametrize("other", ["binary_accuracy", "sparse_categorical_accuracy"])
+def test_kinds_of_accuracy_differ(other):
+    expected, found = (metric_of(m, {"out": 3}) for m in ("categorical_accuracy", other))
+
+    assert expected != found
+
+
+def test_the_kind_that_a_wrapped_function_names_is_compared():
+    wrapped = {
+        "class_name": "MeanMetricWrapper",
+        "config": {"fn": "binary_accuracy", "name": "acc"},
+    }
+
+    assert metric_of(wrapped, {"out": 3}) == "binary_accuracy" != metric_of("acc", {"out": 3})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy"),
+        ("binary_crossentropy", "categorical_crossentropy"),
+    ],
+)
+def test_identifiers_of_related_metrics_differ(one, other):
+    assert metric_of(one, {"out": 3}) != metric_of(other, {"out": 3})
+
+
+def test_a_class_and_a_function_of_one_metric_read_alike():
+    top = {"class_name": "TopKCategoricalAccuracy", "config": {"k": 2}}
+
+    assert metric_of(top, {"out": 3}) == metric_of("top_k_categorical_accuracy", {"out": 3})
+
+
+def test_each_output_has_a_kind_of_its_own_however_metrics_are_nested():
+    outputs = {"a": 1, "b": 3}
+    losses = ["binary_crossentropy", "sparse_categorical_crossentropy"]
+    nested = [
+        {"loss": losses, "metrics": [["accuracy"], ["mae", "accuracy"]]},
+        {"loss": losses, "metrics": {"a": ["accuracy"], "b": ["mae", "accuracy"]}},
+    ]
+
+    for config in nested:
+        settings = dict(compile_settings(config, outputs))
+        assert settings["metrics/0"] == "binary_accuracy"
+        assert settings["metrics/2"] == "sparse_categorical_accuracy"
+
+
+def test_kinds_have_the_general_name_where_outputs_are_unknown():
+    """A subclassed model has no graph: whether a name stands for a kind is then unknown."""
+    assert metric_of("accuracy", {}) == metric_of("binary_accuracy", {}) == "accuracy"
+
+
+def test_a_loss_keeps_its_kind_where_outputs_are_unknown():
+    settings = dict(compile_settings({"loss": "binary_crossentropy"}, {}))
+
+    assert settings["loss/0"] == "binary_crossentropy"

@@ -118,7 +118,7 @@ WITHOUT_FLAG = frozenset(("InputLayer",))
 
 
 def layer_arguments(module: ModuleType, layer: Any) -> Iterator[tuple[str, Value]]:
-    """Yield the layer's arguments: an object's class under its name, its config under `name/key`.
+    """Yield the layer's arguments: an object's class as `name`, its own as `name/Class/argument`.
 
     A layer of the framework that the table lacks yields what every layer has. A layer of a user's
     own yields the arguments of its constructor that are attributes with plain values.
@@ -152,7 +152,7 @@ def _argument(module: ModuleType, name: str, value: Any) -> Iterator[tuple[str, 
         for own in WEIGHT_ARGUMENTS.get(kind, ()):
             held = getattr(value, GIVEN.get(own, own), getattr(value, own, None))
             number = held is None or isinstance(held, str | int | float | Sequence)
-            yield f"{name}/{own}", plain(held if number else np.asarray(held))
+            yield f"{name}/{kind}/{own}", plain(held if number else np.asarray(held))
     else:
         yield name, plain(value)
 

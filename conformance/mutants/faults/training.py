@@ -26,6 +26,22 @@ def lost_metrics(state: ModelState) -> ModelState:
 
 
 @state_written
+def every_accuracy_binary(state: ModelState) -> ModelState:
+    """The metric `accuracy` is written as binary accuracy, whatever it stands for."""
+    if state.training is None:
+        return state
+    return with_training(state, metrics=_binary(state.training["metrics"]))
+
+
+def _binary(metrics: Any) -> Any:
+    if isinstance(metrics, list | tuple):
+        return [_binary(one) for one in metrics]
+    if isinstance(metrics, Mapping) and metrics["config"].get("name") == "accuracy":
+        return {**metrics, "config": {**metrics["config"], "fn": "binary_accuracy"}}
+    return metrics
+
+
+@state_written
 def lost_arguments_of_losses(state: ModelState) -> ModelState:
     """Losses are written without their arguments."""
     if state.training is None:

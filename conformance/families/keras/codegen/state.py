@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from saveproof.conformance.families.keras.arguments import RENAMED, WRAPPED
+from saveproof.conformance.families.keras.arguments import GIVEN, RENAMED, WRAPPED
 from saveproof.conformance.families.keras.codegen.models import (
     NAMESPACES,
     RECURRENT,
@@ -117,7 +117,9 @@ def _argument(model: str, rest: str) -> str:
     if name.endswith("activation"):
         return _text(f"keras.activations.serialize({value})")
     if more:
-        return _text(f"{model}.{identifier(name)}.get_config(){_keyed(more.split('/'))}")
+        held, own = f"{model}.{identifier(name)}", more.rpartition("/")[2]
+        given = f"getattr({held}, {literal(own)}, None)"
+        return _text(f"getattr({held}, {literal(GIVEN[own])}, {given})" if own in GIVEN else given)
     return f"type({value}).__name__" if name.endswith(tuple(NAMESPACES)) else _text(value)
 
 
