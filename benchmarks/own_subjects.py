@@ -1,7 +1,8 @@
-"""The example subjects: their lines of code, and the share of generated cases that is judged.
+r"""The example subjects: their lines of code, and the share of generated cases that is judged.
 
 python -m benchmarks.own_subjects
-python -m benchmarks.own_subjects keras:torch --path weights_in_memory --check weights_survive
+python -m benchmarks.own_subjects keras:torch --path weights_in_memory --check weights_survive \
+    --examples 40
 """
 
 import ast
@@ -49,9 +50,12 @@ def code_lines(text: str) -> int:
     return len(used - told)
 
 
-def judged(subject: str, *, path: str = "", check: str = CHECK) -> tuple[int, int]:
-    """Return on how many cases of a default run the check was judged, and how many there were."""
-    run = saveproof.check(subject, paths=[path] if path else [], checks=[check])
+def judged(
+    subject: str, *, path: str = "", check: str = CHECK, examples: str = "30"
+) -> tuple[int, int]:
+    """Return on how many cases the check was judged, and how many there were."""
+    paths = [path] if path else []
+    run = saveproof.check(subject, paths=paths, checks=[check], examples=int(examples))
     tallies = [result.tally for result in run.results if result.check == check]
     shown = sum(n for tally in tallies for v, n in tally.items() if v not in SHOWN_NOTHING)
     return shown, sum(n for tally in tallies for n in tally.values())

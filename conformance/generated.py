@@ -20,7 +20,7 @@ KERAS = "keras"
 """The subject whose programs show a case where none is named."""
 
 
-class Row(NamedTuple):
+class Frequency(NamedTuple):
     """A thing that comes up in cases: its group, its name, and the number of cases that have it."""
 
     group: str
@@ -69,10 +69,10 @@ def table(several: Sequence[Case]) -> str:
     return "\n".join(lines)
 
 
-def frequencies(several: Sequence[Case]) -> list[Row]:
+def frequencies(several: Sequence[Case]) -> list[Frequency]:
     """Return what comes up in the cases, by group, often ones first."""
     return [
-        Row(group, name, times)
+        Frequency(group, name, times)
         for group, names in _GROUPS.items()
         for name, times in Counter(
             name for case in several for name in dict.fromkeys(names(case))
@@ -80,7 +80,7 @@ def frequencies(several: Sequence[Case]) -> list[Row]:
     ]
 
 
-def _grouped(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
+def _grouped(rows: Sequence[Frequency]) -> Iterator[tuple[str, list[Frequency]]]:
     for group in _GROUPS:
         if found := [row for row in rows if row.group == group]:
             yield group, found
