@@ -40,10 +40,7 @@ In = Annotated[
     list[Path] | None,
     typer.Option("--run", metavar="RUN", help=f"Run to search; default: the newest {OUT} here."),
 ]
-Known = Annotated[
-    list[Path] | None,
-    typer.Option("--known", help="File of known issues, beside the built-in ones."),
-]
+Known = Annotated[list[Path] | None, typer.Option(help="File of known issues of your own.")]
 Command = Callable[..., None]
 R = TypeVar("R")
 
@@ -302,37 +299,28 @@ def known_check(
     from saveproof.conformance import listing
 
     named = subjects or listing.installed()
-    replayed = _or_error(lambda: issues.checked(named, known or (), options))
-    as_listed = True
-    while witness := _or_error(lambda: next(replayed, None)):
-        _echo(issues.line(witness))
-        as_listed &= issues.is_as_listed(witness)
-    raise typer.Exit(0 if as_listed else FINDINGS)
+    well = _or_error(lambda: issues.checked(named, known or (), options, _echo))
+    raise typer.Exit(0 if well else FINDINGS)
 
 
 @known.command("add")
 def known_add(
     case: Annotated[str, typer.Argument(metavar="ID", help="Id of a case, or its beginning.")],
     reason: Annotated[str, typer.Option(help="What is lost, in a sentence.")],
-    link: Annotated[str, typer.Option(help="Page or issue that has more.")] = "",
-    releases: Annotated[
-        str, typer.Option(help="Releases that have it, such as '>=3.4,<3.16'; default: from this.")
-    ] = "",
-    file: Annotated[
-        Path, typer.Option(help="File to add to; pass it to runs with --known.")
-    ] = Path("saveproof-known.toml"),
+    link: Annotated[str, typer.Option(help="Page that has more.")] = "",
+    releases: Annotated[str, typer.Option(help="Such as '>=3.4,<3.16'; default: from now.")] = "",
+    file: Annotated[Path, typer.Option(help="File to add to.")] = Path("saveproof-known.toml"),
     subject: Annotated[str | None, typer.Option(help="Subject of the finding.")] = None,
     path: Annotated[str | None, typer.Option(help="Save path of the finding.")] = None,
-    check: Annotated[str | None, typer.Option(help="List only what this check found.")] = None,
+    check: Annotated[str | None, typer.Option(help="Add only what this check found.")] = None,
     run: In = None,
 ) -> None:
     """Add the findings of a case to a file of known issues."""
     from saveproof.conformance import known as issues
     from saveproof.conformance.replay import At
 
-    at, runs = At(subject, path, check), run or [OUT]
-    words = {"reason": reason, "link": link, "releases": releases}
-    _echo(_or_error(lambda: issues.added(case, runs, at, **words, file=file)))
+    at, entry = At(subject, path, check), issues.Words(reason, link, releases)
+    _echo(_or_error(lambda: issues.added(case, run or [OUT], at, entry, file)))
 
 
 @app.command()

@@ -2,10 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from saveproof.conformance.campaigns.known_issues import (
     KnownIssue,
@@ -47,49 +47,50 @@ def listed(files: Sequence[Path]) -> str:
     return "\n\n".join(map(_described, known_issues(files, beside=packaged())))
 
 
-def checked(subjects: Iterable[str], files: Sequence[Path], limits: Limits) -> Iterator[Witness]:
+def checked(
+    subjects: Iterable[str],
+    files: Sequence[Path],
+    limits: Limits,
+    tell: Callable[[str], None],
+) -> bool:
     """Replay the witnesses of the subjects' known issues, on all of their save paths.
+
+    Each is told in a line: status, issue, place, and what to change. Returns whether all still
+    fail as listed.
 
     Raises:
         InvalidKnownIssue: a file can't be read.
         UnusableSubject: a subject can't be used.
     """
     issues = known_issues(files, beside=packaged())
-    replays = Replays(limits.timeout)
+    replays, as_listed = Replays(limits.timeout), True
     for subject in subjects:
         with Child(EXAMINE, memory=limits.memory) as child:
             for issue in applicable(issues, subject, described(subject).environment()):
                 for path in issue.paths:
-                    yield replays.witness(
+                    seen = replays.witness(
                         child, subject, path, issue, issues=issues, today=date.today()
                     )
+                    tell(_line(seen))
+                    as_listed &= seen.status is WitnessStatus.STILL_FAILS
+    return as_listed
 
 
-def line(witness: Witness) -> str:
-    """Return the line of a replayed witness: status, issue, place, and what to change."""
-    place = f"{witness.status:16} {witness.issue}  {witness.subject} {witness.path}"
-    return f"{place}\n  {witness.detail}" if witness.detail else place
+class Words(NamedTuple):
+    """What only the user can say of an issue.
+
+    Without `releases`, it is one of the release that was tested and of later ones.
+    """
+
+    reason: str
+    link: str = ""
+    releases: str = ""
 
 
-def is_as_listed(witness: Witness) -> bool:
-    """Return whether the witness shows its issue as the list has it."""
-    return witness.status is WitnessStatus.STILL_FAILS
-
-
-def added(
-    reference: str,
-    runs: Sequence[Path],
-    at: At,
-    *,
-    reason: str,
-    link: str = "",
-    releases: str = "",
-    file: Path,
-) -> str:
+def added(reference: str, runs: Sequence[Path], at: At, words: Words, file: Path) -> str:
     """Add an entry for the findings of a case to the file, and return the entry.
 
     They are those of the save path on which the case of this id was found, at the given place.
-    Without `releases`, the entry is of the release that was tested and later ones.
 
     Raises:
         NoSuchCase: the runs have no such finding.
@@ -112,11 +113,16 @@ def added(
     taken = {issue.id for issue in (*packaged(), *read_issues(before, str(file)))}
     (info,) = (one for one in run.header.subjects if one.name == result.subject)
     every = [r for r in run.results if At(result.subject, result.path, at.check).includes(r)]
-    entry = _entry(_id(reason, taken), info, result, _same(finding, every), reason, link, releases)
+    entry = _entry(_id(words.reason, taken), info, result.path, _same(finding, every), words)
     text = "\n".join([before, entry] if before else [entry])
     read_issues(text, str(file))
     write(file, text.encode())
     return entry
+
+
+def _line(witness: Witness) -> str:
+    place = f"{witness.status:16} {witness.issue}  {witness.subject} {witness.path}"
+    return f"{place}\n  {witness.detail}" if witness.detail else place
 
 
 def _described(issue: KnownIssue) -> str:
@@ -155,38 +161,35 @@ def _id(reason: str, taken: Iterable[str]) -> str:
 def _entry(
     name: str,
     info: SubjectInfo,
-    result: Result,
+    path: str,
     findings: Mapping[str, Sequence[Finding]],
-    reason: str,
-    link: str,
-    releases: str,
+    words: Words,
 ) -> str:
-    subject = result.subject.partition("==")[0].partition("@")[0]
+    """Return the text of an entry for the findings, which share a case, by check."""
+    subject = info.name.partition("==")[0].partition("@")[0]
     framework = subject.partition(":")[0]
     package = framework if framework in info.environment else next(iter(info.environment), "")
-    spec = releases or (f">={info.environment[package]}" if package else "")
     patterns = {
         _toml({"check": check, **fields_of(one.defect)}): one
         for check, several in findings.items()
         for one in several
     }
     witness = to_json(case_of(next(iter(patterns.values())))).decode()
-    lines = {
+    values = {
         "id": name,
         "subject": subject,
         "package": package if package != framework else "",
-        "paths": [result.path],
-        "releases": spec,
-        "reason": reason,
-        "link": link,
+        "paths": [path],
+        "releases": words.releases or (f">={info.environment[package]}" if package else ""),
+        "reason": words.reason,
+        "link": words.link,
     }
-    texts = [
-        f"{key} = {_toml(value)}" for key, value in lines.items() if value or key == "releases"
-    ]
-    wanted = "".join(f"  {pattern},\n" for pattern in patterns)
+    lines = [f"{key} = {_toml(value)}" for key, value in values.items() if value]
+    lines += [] if values["releases"] else ['releases = ""']
+    listed = "".join(f"  {pattern},\n" for pattern in patterns)
     literal = _toml(witness) if "'" in witness else f"'{witness}'"
     return "\n".join(
-        ["[[issue]]", *texts, f"findings = [\n{wanted}]", f"witnesses = [{literal}]", ""]
+        ["[[issue]]", *lines, f"findings = [\n{listed}]", f"witnesses = [{literal}]", ""]
     )
 
 

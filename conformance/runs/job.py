@@ -122,4 +122,4 @@ def _witnesses(sets: Sequence[CampaignSet], issues: Sequence[KnownIssue]) -> Ite
             or any(path == at and issue.may_show(one.kind, one.checks) for at, one in tested)
         )
         if wanted:
-            yield WitnessSpec(subject, wanted, max(one.timeout for _, one in tested))
+            yield WitnessSpec(subject, wanted)

@@ -32,10 +32,12 @@ class LocalCampaigns:
     _chosen: frozenset[str] = frozenset()
     _results: dict[CampaignSpec, tuple[Result, ...]] = field(default_factory=dict)
     _child: tuple[tuple[str, str], Child] | None = None
-    _replays: Replays = field(default_factory=Replays)
+    _replays: Replays = field(init=False)
     _reporter: Reporter = field(init=False)
 
     def __post_init__(self) -> None:
+        limits = [one.timeout for one in self.job.campaigns]
+        self._replays = Replays(max(limits, default=Replays.timeout))
         self._reporter = Reporter(Path(self.job.out), _worker())
 
     def choose(self, items: Iterable[str]) -> None:

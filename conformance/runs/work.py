@@ -60,7 +60,6 @@ class WitnessSpec(msgspec.Struct, frozen=True):
 
     subject: str
     wanted: tuple[tuple[str, str], ...]
-    timeout: float
 
     @property
     def item(self) -> str:
