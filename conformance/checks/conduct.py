@@ -51,7 +51,10 @@ def source_stands_alone(trace: Trace) -> Outcome:
 
 
 def loads_are_independent(trace: Trace) -> Outcome:
-    """Compare a second load's model with the first's, which was trained since."""
+    """Compare a second load's model with the first's, which was trained since.
+
+    Without promised state, it must be another model, and nothing else.
+    """
     seen = trace.conduct
     if seen is None or trace.loaded is None:
         return NOT_LOOKED_AT
@@ -62,7 +65,7 @@ def loads_are_independent(trace: Trace) -> Outcome:
         return (Defect(DefectKind.SAME_MODEL, difference),)
     facets = _brought_back(trace)
     found = tuple(_of_another("again", trace.loaded, seen.again, facets))
-    if not found and not _moved(trace.loaded, _last(trace), facets):
+    if _state(trace) and not found and not _moved(trace.loaded, _last(trace), facets):
         return vacuous("the first model is unchanged since its load: a second name of it is equal")
     return found
 
@@ -111,7 +114,11 @@ def _brought_back(trace: Trace) -> tuple[Facet, ...]:
     before, loaded = trace.before, trace.loaded
     if before is None or loaded is None:
         return ()
-    return tuple(f for f in STATE if trace.contract.file_promise(f) and same(before[f], loaded[f]))
+    return tuple(f for f in _state(trace) if same(before[f], loaded[f]))
+
+
+def _state(trace: Trace) -> tuple[Facet, ...]:
+    return tuple(facet for facet in STATE if trace.contract.file_promise(facet))
 
 
 def _moved(one: Snapshot, other: Snapshot | None, facets: tuple[Facet, ...]) -> bool:
@@ -138,6 +145,11 @@ def _raised(seen: Conduct, action: str) -> Iterator[Defect]:
 
 def _of_files(trace: Trace) -> Promise | None:
     return None if trace.in_memory else Promise.MUST
+
+
+def _of_state(trace: Trace) -> Promise | None:
+    """Return no promise where no state comes back: the first file and the last are then alike."""
+    return _of_files(trace) if _state(trace) else None
 
 
 def _of_generators(trace: Trace) -> Promise | None:
@@ -184,7 +196,7 @@ CONDUCT_CHECKS = (
         "save_over_another_replaces_it",
         "After a save over an earlier file, a load gives the model saved last.",
         (),
-        promise=_of_files,
+        promise=_of_state,
         find=save_over_another_replaces_it,
         probe=Probe.CONDUCT,
         trains_on=True,

@@ -14,11 +14,12 @@ from saveproof.conformance.processes.isolation import Child
 from saveproof.conformance.runs.header import header
 from saveproof.conformance.runs.job import strategy
 from saveproof.reports import store
-from saveproof.reports.records import Result
+from saveproof.reports.records import PathInfo, Result, SubjectInfo
 from saveproof.strategies.case import from_json
 
 SUBJECT = MUTANTS["lost_slots"].spec
 SLOTS = tuple(check for check in ALL_CHECKS if check.name == "optimizer_slots_survive")
+INFO = SubjectInfo(SUBJECT, {}, (PathInfo("h5", "", {}),))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def recorded(tmp_path):
 
     def recorded(result: Result) -> str:
         folder = tmp_path / "run"
-        store.begin(folder, header((), SLOTS, command="", seed=0, examples=4))
+        store.begin(folder, header((INFO,), SLOTS, command="", seed=0, examples=4))
         store.append(store.shard(folder, "main"), result)
         return str(folder)
 
