@@ -15,7 +15,7 @@ from saveproof.conformance.checks.check import (
 )
 from saveproof.conformance.checks.facets import inventory_defects
 from saveproof.conformance.model_state.contract import Facet, Promise
-from saveproof.conformance.model_state.snapshot import Snapshot, Value, equal
+from saveproof.conformance.model_state.snapshot import LIVE, Snapshot, Value, equal
 from saveproof.conformance.model_state.trace import Probe, Raised, Trace
 from saveproof.reports.findings import Defect, DefectKind, Difference
 from saveproof.reports.records import Verdict
@@ -66,7 +66,9 @@ def saving_changes_nothing(trace: Trace) -> Outcome:
     if not any(trace.before.facets.values()):
         return vacuous(NOTHING_SEEN)
     found = _snapshot_defects(trace, trace.before, trace.saved, tuple(Facet))
-    return found if trace.spoiled is None else (*found, _spoiled(trace.spoiled))
+    live = inventory_defects(trace, LIVE, trace.before.live, trace.saved.live)
+    raised = () if trace.spoiled is None else (_spoiled(trace.spoiled),)
+    return (*found, *live, *raised)
 
 
 def _spoiled(raised: Raised) -> Defect:
