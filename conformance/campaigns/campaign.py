@@ -4,19 +4,25 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from hypothesis import Phase
-from msgspec.structs import replace as with_fields
 
 from saveproof.conformance.campaigns.applicability import Applicability, as_errors
-from saveproof.conformance.campaigns.dispatch import confirmed, reports
+from saveproof.conformance.campaigns.confirmation import (
+    NEED_DETERMINISM,
+    Confirmation,
+    Defects,
+    asked,
+)
+from saveproof.conformance.campaigns.dispatch import reports
 from saveproof.conformance.campaigns.known_issues import known_issue
 from saveproof.conformance.campaigns.plan import Batch, Examiner, Plan
 from saveproof.conformance.campaigns.process_failures import END_VERDICTS
 from saveproof.conformance.campaigns.progress import Progress
 from saveproof.conformance.campaigns.shrinking import Shown, reduce
 from saveproof.conformance.campaigns.worker import Report, Reports, Request
-from saveproof.conformance.checks import ALL_CHECKS, Judgement
+from saveproof.conformance.checks import Judgement
 from saveproof.conformance.execution.runner import Question
 from saveproof.conformance.model_state.contract import Promise
 from saveproof.conformance.model_state.trace import Probe
@@ -29,9 +35,6 @@ EVERY = dict.fromkeys(Probe, 10) | dict.fromkeys((Probe.SECOND_GENERATION, Probe
 
 FINDINGS_A_CHECK = 5
 """Distinct defects of a check that are shrunk; more are counted."""
-
-NEED_DETERMINISM = frozenset(check.name for check in ALL_CHECKS if check.needs_determinism)
-"""Checks that need a subject with equal results in equal runs."""
 
 
 @dataclass(frozen=True)
@@ -83,14 +86,17 @@ class Campaign:
         plan = self.plan
         return reports(self.examiner, Request(plan.subject, case, questions, plan.timeout))
 
-    def book(
-        self, report: Report, case: Case, batch: Batch, question: Question, *, together: bool
-    ) -> None:
-        """Record the report, after each new defect in it was confirmed."""
+    def ask_again(self, case: Case, *questions: Question) -> Reports:
+        """Return the report on the case on each path, in time of this campaign."""
+        answers = self.ask(case, *questions)
+        self._seconds += sum(report.seconds for report in answers)
+        return answers
+
+    def book(self, report: Report, case: Case, batch: Batch) -> None:
+        """Record the report, in which each new defect is confirmed."""
         self._seconds += report.seconds
         self._applicability.note(report, case, batch)
-        settled = self._settled(report, case, question, together=together)
-        for judgement in self._by_check(settled):
+        for judgement in self._by_check(report):
             self._book(judgement, case, batch)
 
     @property
@@ -135,60 +141,41 @@ class Campaign:
                 silent = (check for check in wanted if check not in heard)
                 yield from (replace(judgement, check=check) for check in silent)
 
-    def _settled(self, report: Report, case: Case, question: Question, *, together: bool) -> Report:
-        """Return the report, confirmed on this path alone where it has a new defect.
-
-        Another path may have caused a new defect; and where a check needs determinism, a twin must
-        give equal results.
-        """
-        new = self._new_defects(report)
-        doubted = bool(new & NEED_DETERMINISM) and Probe.TWIN not in question.probes
-        if not doubted and not (new and together):
-            return report
-        twin = {Probe.TWIN} if doubted else set()
-        alone = with_fields(question, probes=question.probes | twin)
-        again = confirmed(report, self._ask(case, alone))
-        return self._settled(again, case, alone, together=False)
-
     def _question(self, probes: Set[Probe], *checks: str) -> Question:
         wanted = checks or (check.name for check in self.plan.checks)
         return Question(self.plan.path, frozenset(wanted), frozenset(probes))
 
-    def _ask(self, case: Case, question: Question) -> Report:
-        (report,) = self.ask(case, question)
-        self._seconds += report.seconds
-        return report
-
-    def _new_defects(self, report: Report) -> Set[str]:
-        """Return the checks with a defect that is not known, and new with so severe a verdict."""
+    def new_defects(self, report: Report) -> Defects:
+        """Return the defects that are not known, and new with so severe a verdict."""
         return {
-            judgement.check
+            (judgement.check, defect.key): defect
             for judgement in report.judgements
             if judgement.verdict not in END_VERDICTS.values()
             for defect in judgement.defects
-            if self._is_worse(judgement, defect) and not self._known(judgement.check, defect)
+            if self._is_worse(judgement.check, defect, judgement.verdict)
+            and not self._known(judgement.check, defect)
         }
 
-    def _is_worse(self, judgement: Judgement, defect: Defect) -> bool:
+    def _is_worse(self, check: str, defect: Defect, verdict: Verdict) -> bool:
         """Return whether the defect is new, or new with so severe a verdict."""
-        seen = self._sightings.get((judgement.check, defect.key))
-        return seen is None or worst((judgement.verdict, seen.first.verdict)) != seen.first.verdict
+        seen = self._sightings.get((check, defect.key))
+        return seen is None or worst((verdict, seen.first.verdict)) != seen.first.verdict
 
     def _book(self, judgement: Judgement, case: Case, batch: Batch) -> None:
         check = judgement.check
         self._promises.setdefault(check, set()).add(judgement.promise)
         if judgement.distance is not None:
             self._distances[check] = max(judgement.distance, self._distances.get(check, 0.0))
-        new = [defect for defect in judgement.defects if self._is_worse(judgement, defect)]
-        for defect in new:
-            shown = Shown(case, defect, judgement.verdict)
+        new = [one for one in judgement.sightings if self._is_worse(check, one[0], one[1])]
+        for defect, verdict, evidence in new:
+            shown = Shown(case, defect, verdict, evidence)
             self._sightings[check, defect.key] = _Sighting(shown, batch)
         self._tallies.setdefault(check, Counter())[self._verdict(judgement)] += 1
         if new:
             self.found(self.results())
 
     def _verdict(self, judgement: Judgement) -> Verdict:
-        """Return known where every defect is a known issue."""
+        """Return known where every defect is a known issue, and unstable where none counts."""
         known = [self._known(judgement.check, defect) for defect in judgement.defects]
         return Verdict.KNOWN if known and all(known) else judgement.verdict
 
@@ -214,10 +201,11 @@ class Campaign:
     def _worth_reducing(self) -> Iterator[tuple[str, str]]:
         reduced: Counter[str] = Counter()
         for check, key in self._sightings:
+            shown = self._shown(check, key)
+            if shown.verdict is Verdict.UNSTABLE:
+                continue
             reduced[check] += 1
-            if reduced[check] <= FINDINGS_A_CHECK and not self._known(
-                check, self._shown(check, key).defect
-            ):
+            if reduced[check] <= FINDINGS_A_CHECK and not self._known(check, shown.defect):
                 yield check, key
 
     def _reduce(self, check: str, key: str, deadline: float) -> None:
@@ -231,7 +219,8 @@ class Campaign:
         question = self._question(probes, *(() if anything else (check,)))
 
         def shows(case: Case) -> Shown | None:
-            judgements = self._by_check(self._ask(case, question))
+            ask = partial(self.ask_again, case)
+            judgements = self._by_check(asked(ask, question, sighting.first.defect))
             defects = ((d, j.verdict) for j in judgements if j.check == check for d in j.defects)
             seen = (Shown(case, d, verdict) for d, verdict in defects if d.key == key)
             return next((s for s in seen if not s.milder(self._shown(check, key))), None)
@@ -276,24 +265,26 @@ def run_together(campaigns: Sequence[Campaign], progress: Progress) -> None:
     """Run campaigns that differ in their save paths alone, with one model a case for all."""
     plan = campaigns[0].plan
     seconds = None if plan.seconds is None else plan.seconds * len(campaigns)
+    confirmation = Confirmation()
     for batch in plan.batches(seconds=seconds):
-        plan.generate(batch, _exploring(campaigns, batch, progress), Phase.generate)
+        explore = _exploring(campaigns, batch, progress, confirmation)
+        plan.generate(batch, explore, Phase.generate)
     for campaign in campaigns:
         campaign.finish(progress)
 
 
 def _exploring(
-    campaigns: Sequence[Campaign], batch: Batch, progress: Progress
+    campaigns: Sequence[Campaign], batch: Batch, progress: Progress, confirmation: Confirmation
 ) -> Callable[[Case], None]:
     def explore(generated: Case) -> None:
         for case, several in _by_case(campaigns, generated):
             first = several[0].examined % len(several)
             in_turn = [*several[first:], *several[:first]]  # each path is the first at times
             questions = [campaign.question() for campaign in in_turn]
-            answers = in_turn[0].ask(case, *questions)
-            together = len(several) > 1
-            for campaign, question, report in zip(in_turn, questions, answers, strict=True):
-                campaign.book(report, case, batch, question, together=together)
+            seen = in_turn[0].ask(case, *questions)
+            answers = confirmation.confirmed(case, in_turn, questions, seen)
+            for campaign, report in zip(in_turn, answers, strict=True):
+                campaign.book(report, case, batch)
         progress.case_done(lambda: sum(campaign.unexpected for campaign in campaigns))
 
     return explore

@@ -9,6 +9,7 @@ import msgspec
 from hypothesis import Phase
 
 from saveproof.conformance.campaigns.plan import Batch, Plan
+from saveproof.conformance.checks import Unrepeated
 from saveproof.reports.findings import Defect
 from saveproof.reports.records import SEVERITY, Finding, Verdict
 from saveproof.strategies.case import Case, to_json
@@ -16,7 +17,7 @@ from saveproof.strategies.drawing import drawing
 
 
 class Shown(NamedTuple):
-    """A case, with its defect and verdict.
+    """A case, with its defect and verdict, and the evidence of an unstable one.
 
     One defect may break a document's promise on one case and be a gap on another, where the check
     depends on state that no document promises.
@@ -25,6 +26,7 @@ class Shown(NamedTuple):
     case: Case
     defect: Defect
     verdict: Verdict
+    evidence: Unrepeated | None = None
 
     def finding(self, *, known: str) -> Finding:
         """Return the finding for the run's record; `known` is the reason if it is expected."""
@@ -35,6 +37,8 @@ class Shown(NamedTuple):
             drawing=drawing(self.case),
             known=known,
             verdict=self.verdict,
+            after=self.evidence.after if self.evidence else (),
+            again=self.evidence.again if self.evidence else (),
         )
 
     def milder(self, other: "Shown") -> bool:

@@ -29,6 +29,9 @@ UNCLEAR = frozenset(
 
 _FEWEST_WORDS = 4
 
+CHANGES_NOTHING = "saving_changes_nothing"
+"""The check that a save leaves the live model as it was."""
+
 NOTHING_SEEN = "the subject shows nothing of what would be compared"
 
 _OF_STEPS = frozenset({Facet.SLOTS, Facet.ITERATION})
@@ -213,7 +216,7 @@ HANDLING_CHECKS = (
         probe=Probe.UNBUILT,
     ),
     Check(
-        "saving_changes_nothing",
+        CHANGES_NOTHING,
         "A save leaves the live model unchanged in every facet, and able to train.",
         (),
         promise=_always,

@@ -10,7 +10,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from saveproof.conformance.families.keras.arguments import WITHOUT_FLAG, flat, layer_arguments, plain
+from saveproof.conformance.families.keras.arguments import (
+    WITHOUT_FLAG,
+    flat,
+    layer_arguments,
+    plain,
+)
 from saveproof.conformance.families.keras.compile_settings import compile_settings, leaves
 from saveproof.conformance.families.keras.layer_graph import calls, canonical
 from saveproof.conformance.model_state.contract import Facet

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from saveproof.conformance.checks.handling import CHANGES_NOTHING
 from saveproof.conformance.families.keras.codegen.models import building_call, written_class
 from saveproof.conformance.families.keras.codegen.paths import (
     loading,
@@ -25,7 +26,6 @@ from saveproof.conformance.model_state.contract import Facet
 from saveproof.reports.findings import Defect
 from saveproof.strategies.case import Case, Hop, Kind
 
-CHANGES_NOTHING = "saving_changes_nothing"
 SECOND = "second_generation_equals_first"
 ELSEWHERE = "another_process_loads_the_same"
 UNBUILT = "unbuilt_model_is_refused"

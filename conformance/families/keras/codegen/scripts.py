@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+from saveproof.conformance.checks.handling import CHANGES_NOTHING
 from saveproof.conformance.families.keras.codegen.exceptions import raising
 from saveproof.conformance.families.keras.codegen.paths import (
     NotReproducible,
@@ -10,7 +11,6 @@ from saveproof.conformance.families.keras.codegen.paths import (
     training_ready,
 )
 from saveproof.conformance.families.keras.codegen.program import (
-    CHANGES_NOTHING,
     ELSEWHERE,
     SECOND,
     Plot,
