@@ -135,8 +135,8 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     this defect.
 
     Where a save spoils what other paths do with the same model, `order` has the save paths in the
-    order of their saves, `name` is the path that suffers, `origin` its defect, and `check` the
-    check that found it.
+    order of their saves, `name` is the path that suffers, `origin` its defect, `check` the check
+    that found it, and `facet` the kinds of state that are lost together.
     """
 
     kind: DefectKind
@@ -216,9 +216,8 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     @property
     def suffering(self) -> str:
-        """What a spoilt path shows: one loss takes many entries of a facet, as the case has it."""
-        lost = self.origin.lost_state if self.origin else None
-        return lost.facet if lost else self.origin.key if self.origin else ""
+        """What a path loses that suffers: the kinds of state, or the key of what it shows."""
+        return self.facet or (self.origin.key if self.origin else "")
 
     @property
     def place(self) -> str:

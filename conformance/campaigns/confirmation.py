@@ -12,7 +12,14 @@ from saveproof.conformance.campaigns.worker import Report, Reports
 from saveproof.conformance.checks import ALL_CHECKS, Judgement, Unrepeated, found_text
 from saveproof.conformance.checks.handling import CHANGES_NOTHING
 from saveproof.conformance.execution.runner import Question
-from saveproof.conformance.model_state.contract import Promise
+from saveproof.conformance.model_state.contract import (
+    RESUME_ONLY,
+    STATE,
+    STRUCTURE,
+    TRAINING,
+    Facet,
+    Promise,
+)
 from saveproof.conformance.model_state.trace import Probe
 from saveproof.reports.findings import Defect, DefectKind
 from saveproof.reports.records import Repetition, Verdict, worst
@@ -22,6 +29,14 @@ NEED_DETERMINISM = frozenset(check.name for check in ALL_CHECKS if check.needs_d
 """Checks that need a subject with equal results in equal runs."""
 
 SEEN_ONCE = "the subject does not repeat itself: a defect was seen once, and not again"
+
+LOST_TOGETHER: Mapping[str, frozenset[Facet]] = {
+    "structure": frozenset(STRUCTURE),
+    "state": frozenset(STATE),
+    "training": frozenset(TRAINING),
+    "resume": frozenset(RESUME_ONLY),
+}
+"""Facets that one loss takes together; which of them shows depends on the case."""
 
 DefectId = tuple[str, str]
 """The check and the key of a defect."""
@@ -93,10 +108,10 @@ class Confirmation:
 
     A new defect that a path shows alone counts. One that shows only in the order in which several
     paths saved the model counts for the path that spoils the model. One that shows in neither is
-    unstable. `_orders` has the shortest order of each defect by path, check and key.
+    unstable. `_orders` has the shortest order by the path that suffers and what it loses.
     """
 
-    _orders: dict[tuple[str, str, str], tuple[str, ...]] = field(default_factory=dict)
+    _orders: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
     def confirmed(
         self,
@@ -135,7 +150,7 @@ class Confirmation:
         if not example.together:
             return _unrepeated(alone, seen, gone, tried, ()), ()
         spoils = list(self._known_spoils(example, gone))
-        missing = {at: gone[at] for at in gone if not self._is_known(example, at)}
+        missing = {at: one for at, one in gone.items() if not self._known_order(example, one)}
         if missing:
             again = example.in_same_order()
             shown = {at for at in missing if _is_same(missing[at], _sighted(again).get(at))}
@@ -145,16 +160,17 @@ class Confirmation:
             alone = _unrepeated(alone, seen, rest, tried, example.paths[: example.at])
         return alone, spoils
 
-    def _is_known(self, example: _Example, at: DefectId) -> bool:
-        order = self._orders.get((example.question.path, *at))
-        return order is not None and _contains(example.paths, order)
+    def _known_order(self, example: _Example, defect: Defect) -> tuple[str, ...]:
+        """Return the confirmed order that shows the defect, if the example has it; else nothing."""
+        order = self._orders.get((example.question.path, _lost(defect) or defect.key), ())
+        return order if order and _contains(example.paths, order) else ()
 
     def _known_spoils(self, example: _Example, gone: Defects) -> Iterator[Defect]:
         """Yield one defect for each confirmed order in which the path has been spoilt before."""
         by_order: dict[tuple[str, ...], dict[DefectId, Defect]] = {}
-        for at in filter(lambda at: self._is_known(example, at), gone):
-            order = self._orders[(example.question.path, *at)]
-            by_order.setdefault(order, {})[at] = gone[at]
+        for at, defect in gone.items():
+            if order := self._known_order(example, defect):
+                by_order.setdefault(order, {})[at] = defect
         for order, defects in by_order.items():
             yield _spoiled(order, example.question.path, *_root(defects))
 
@@ -169,8 +185,8 @@ class Confirmation:
             found = _sighted(report)
             yield _spoiled(shortest.paths, example.question.path, root, found.get(root, defect))
             for at in [at for at in left if at in found or at == root]:
-                self._orders[(example.question.path, *at)] = shortest.paths
-                del left[at]
+                one = left.pop(at)
+                self._orders[example.question.path, _lost(one) or one.key] = shortest.paths
 
 
 def asked(ask: Ask, question: Question, defect: Defect) -> Report:
@@ -236,12 +252,19 @@ def _spoiled(order: tuple[str, ...], suffers: str, at: DefectId, origin: Defect)
     return Defect(
         DefectKind.SPOILED,
         origin.difference,
+        facet=_lost(origin),
         name=suffers,
         probe=origin.probe,
         origin=origin,
         order=order,
         check=at[0],
     )
+
+
+def _lost(defect: Defect) -> str:
+    """Return what is lost together with the state that the defect lost; empty without any."""
+    lost = defect.lost_state.facet if defect.lost_state else ""
+    return next((name for name, facets in LOST_TOGETHER.items() if lost in facets), lost)
 
 
 def _root(defects: Defects) -> tuple[DefectId, Defect]:

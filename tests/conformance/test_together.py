@@ -5,9 +5,7 @@ from dataclasses import replace
 from saveproof.conformance.campaigns.campaign import Campaign, run_together
 from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.campaigns.progress import Progress
-from saveproof.conformance.campaigns.worker import EXAMINE, Report, Reports, Request, examine
-from saveproof.conformance.checks import Judgement
-from saveproof.conformance.model_state.contract import Promise
+from saveproof.conformance.campaigns.worker import EXAMINE, Reports, Request, examine
 from saveproof.conformance.processes import wire
 from saveproof.conformance.processes.endings import Ending, NoAnswer
 from saveproof.conformance.processes.isolation import Child
