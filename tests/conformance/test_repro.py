@@ -212,7 +212,7 @@ def spoiled(*, order=("h5", "keras")):
 
 
 def test_a_save_that_spoils_a_later_one_is_a_script_of_at_most_25_lines():
-    case = case_of(chain(Kind.SEQUENTIAL, dense("only")), STEP)
+    case = case_of(chain(Kind.FUNCTIONAL, dense("only")), STEP)
 
     text = script_of(
         case, spoiled(), subject="keras:torch", path="h5", check="saving_changes_nothing"
