@@ -9,11 +9,12 @@ from pathlib import Path
 
 import msgspec
 
+from saveproof.conformance.campaigns.confirmation import asked
 from saveproof.conformance.campaigns.dispatch import reports
 from saveproof.conformance.campaigns.in_process import InThisProcess
 from saveproof.conformance.campaigns.plan import Examiner
 from saveproof.conformance.campaigns.process_failures import END_VERDICTS
-from saveproof.conformance.campaigns.worker import EXAMINE, Report, Request
+from saveproof.conformance.campaigns.worker import EXAMINE, Report, Reports, Request
 from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.conformance.execution.runner import Question, path_of
 from saveproof.conformance.families import subjects
@@ -51,6 +52,7 @@ class Recorded:
     subject: str | None = None
     path: str | None = None
     check: str | None = None
+    finding: Finding | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def recorded(reference: str, runs: Sequence[Path]) -> Recorded:
         validate(case)
         return Recorded(case)
     result, finding = found(reference, runs)
-    return Recorded(case_of(finding), result.subject, result.path, result.check)
+    return Recorded(case_of(finding), result.subject, result.path, result.check, finding)
 
 
 def found(reference: str, runs: Sequence[Path], at: At = ANYWHERE) -> tuple[Result, Finding]:
@@ -163,6 +165,26 @@ def _examiner(subject: str, limits: Limits, *, debug: bool) -> Iterator[Examiner
         yield child
 
 
+def replay_in_order(
+    case: Case, subject: str, path: str, finding: Finding, limits: Limits
+) -> tuple[str, Report]:
+    """Ask the paths of a finding in their order, on one model; return the order and the report.
+
+    The report is of the path of the finding, with every check and probe.
+    """
+    every = frozenset(check.name for check in ALL_CHECKS)
+    question = Question(path, every, frozenset(Probe))
+
+    def ask(*questions: Question) -> Reports:
+        return reports(child, Request(subject, case, questions, limits.timeout))
+
+    with Child(EXAMINE, memory=limits.memory) as child:
+        if finding.defect.order:
+            return finding.defect.sequence, asked(ask, question, finding.defect)
+        before = [Question(name, frozenset()) for name in finding.after]
+        return ", then ".join((*finding.after, path)), ask(*before, question)[-1]
+
+
 def _names(subject: str, wanted: Sequence[str]) -> Sequence[str]:
     """Return the wanted save paths or formats, or all of them if none is named."""
     if is_pair(subject):
@@ -200,12 +222,20 @@ def replay_reference(
     name = subject or built_in(known.subject or "reference", reference)
     seen_on = [known.path] if known.path is not None and subject is None else []
     chosen = list(paths) or seen_on
-    replayed = list(replay(known.case, name, chosen, limits, debug=debug))
+    if known.finding and known.path and not paths and not subject and _is_ordered(known.finding):
+        replayed = [replay_in_order(known.case, name, known.path, known.finding, limits)]
+    else:
+        replayed = list(replay(known.case, name, chosen, limits, debug=debug))
     lines = [drawing(known.case), ""]
     for path, report in replayed:
         lines += [f"{name} {path}", *_lines(report, tracebacks=debug), ""]
     verdicts = (verdict for _, report in replayed for verdict in _verdicts(report))
     return ReplayOutcome("\n".join(lines), frozenset(verdicts))
+
+
+def _is_ordered(finding: Finding) -> bool:
+    """Return whether several paths must save the model for the finding to show."""
+    return bool(finding.defect.order or finding.after)
 
 
 def _verdicts(report: Report) -> Iterator[Verdict]:

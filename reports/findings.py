@@ -100,6 +100,7 @@ class DefectKind(StrEnum):
         "{d.action}: {d.facet}",
         "a later load returned {d.facet} of a different model",
     )
+    SPOILED = ("spoiled", "{d.sequence}: {d.suffering}", "{d.sequence}: {d.consequence}")
     ENDED = ("ended", "{d.name}: {d.words:.80}", "{d.words}")
     NOT_JUDGED = ("not judged", "{d.name}", "{d.words}")
     UNEXPLAINED = ("unexplained", "unexplained", "{d.name}, and the run recorded no finding")
@@ -140,6 +141,10 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     `words` is the error message without the parts that vary from case to case. `lost` is true
     where every change of the entry counts as one defect. `origin` is the lost state that caused
     this defect.
+
+    Where a save spoils what other paths do with the same model, `order` has the save paths in the
+    order of their saves, `name` is the path that suffers, `origin` its defect, `check` the check
+    that found it, and `facet` the kinds of state that are lost together.
     """
 
     kind: DefectKind
@@ -161,11 +166,14 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     frozen_since_compile: bool = False
     origin: "Defect | None" = None
     traceback: str = ""
+    order: tuple[str, ...] = ()
+    check: str = ""
 
     @property
     def key(self) -> str:
         """The defect's identity: the same on every case, model and layer that shows it."""
-        comes_from = f", from {self.origin.key}" if self.origin else ""
+        follows = self.origin and self.kind is not DefectKind.SPOILED
+        comes_from = f", from {self.origin.key}" if self.origin and follows else ""
         return self.kind.key.format(d=self) + self.circumstances + comes_from
 
     @property
@@ -176,6 +184,8 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     @property
     def title(self) -> str:
         """A line on the defect that holds for every case with this key."""
+        if self.kind is DefectKind.SPOILED and self.origin:
+            return f"{self.sequence}: {self.origin.title}"
         if self.kind is DefectKind.STATE:
             place = f" ({self.place})" if self.place else ""
             return f"{self.facet}{place}: {CHANGES.get(self.how, self.how)}{self.circumstances}"
@@ -195,6 +205,29 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     def lost_state(self) -> "Defect | None":
         """The lost state that this defect is, or that caused it; None without one."""
         return self.origin or (self if self.kind is DefectKind.STATE else None)
+
+    @property
+    def sequence(self) -> str:
+        """The save paths in the order of their saves, and the one that suffers if not the last."""
+        suffers = "" if self.order[-1:] == (self.name,) else f": {self.name}"
+        return ", then ".join(self.order) + suffers
+
+    @property
+    def spoiler(self) -> str:
+        """The path that spoils: the last before the path that suffers, or else the next one."""
+        at = self.order.index(self.name) if self.name in self.order else 0
+        others = self.order[:at][-1:] or self.order[at + 1 : at + 2]
+        return others[0] if others else ""
+
+    @property
+    def consequence(self) -> str:
+        """The message of the defect that a spoilt path shows."""
+        return self.origin.message if self.origin else ""
+
+    @property
+    def suffering(self) -> str:
+        """What a path loses that suffers: the kinds of state, or the key of what it shows."""
+        return self.facet or (self.origin.key if self.origin else "")
 
     @property
     def place(self) -> str:

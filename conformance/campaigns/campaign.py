@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-
-from msgspec.structs import replace as with_fields
+from functools import partial
 
 from saveproof.conformance.campaigns.applicability import Applicability, as_errors
-from saveproof.conformance.campaigns.dispatch import confirmed, reports
+from saveproof.conformance.campaigns.confirmation import Confirmation, Defects, asked
+from saveproof.conformance.campaigns.dispatch import reports
 from saveproof.conformance.campaigns.known_issues import KnownIssue
 from saveproof.conformance.campaigns.plan import Examiner, Example, Plan, groups
 from saveproof.conformance.campaigns.process_failures import CARRIER, END_VERDICTS
@@ -25,7 +25,7 @@ from saveproof.conformance.campaigns.shrinking import (
 from saveproof.conformance.campaigns.tallies import NOT_ASKED, Tally
 from saveproof.conformance.campaigns.witnesses import Listed, Replays
 from saveproof.conformance.campaigns.worker import Report, Reports, Request
-from saveproof.conformance.checks import NEED_DETERMINISM, Judgement
+from saveproof.conformance.checks import Judgement
 from saveproof.conformance.execution.runner import Question
 from saveproof.conformance.model_state.trace import Probe
 from saveproof.reports.findings import Defect
@@ -81,13 +81,18 @@ class Campaign:
         plan = self.plan
         return reports(self.examiner, Request(plan.subject, case, questions, plan.timeout))
 
-    def book(self, report: Report, example: Example, question: Question, *, together: bool) -> None:
-        """Record the report, after each new defect in it was confirmed."""
+    def ask_again(self, case: Case, *questions: Question) -> Reports:
+        """Return the report on the case on each path, in time of this campaign."""
+        answers = self.ask(case, *questions)
+        self._seconds += sum(report.seconds for report in answers)
+        return answers
+
+    def book(self, report: Report, example: Example) -> None:
+        """Record the report, in which each new defect is confirmed."""
         self._seconds += report.seconds
         self._applicability.note(report, example)
         self._kept.update(report.kept.items())
-        settled = self._settled(report, example.case, question, together=together)
-        for judgement in self._by_check(settled):
+        for judgement in self._by_check(report):
             self._book(judgement, example)
 
     @property
@@ -154,64 +159,44 @@ class Campaign:
                 silent = (check for check in wanted if check not in heard)
                 yield from (replace(judgement, check=check) for check in silent)
 
-    def _settled(self, report: Report, case: Case, question: Question, *, together: bool) -> Report:
-        """Return the report, confirmed on this path alone where it has a new defect.
-
-        Another path may have caused a new defect; and where a check needs determinism, a twin must
-        give equal results.
-        """
-        new = self._new_defects(report)
-        doubted = bool(new & NEED_DETERMINISM) and Probe.TWIN not in question.probes
-        if not doubted and not (new and together):
-            return report
-        twin = {Probe.TWIN} if doubted else set()
-        alone = with_fields(question, probes=question.probes | twin)
-        again = confirmed(report, self._ask(case, alone))
-        return self._settled(again, case, alone, together=False)
-
     def _question(self, probes: Set[Probe], *checks: str) -> Question:
         wanted = checks or (check.name for check in self.plan.checks)
         return Question(self.plan.path, frozenset(wanted), frozenset(probes))
 
-    def _ask(self, case: Case, question: Question) -> Report:
-        (report,) = self.ask(case, question)
-        self._seconds += report.seconds
-        return report
-
-    def _new_defects(self, report: Report) -> Set[str]:
-        """Return the checks with a defect that is not known, and new with so severe a verdict."""
+    def new_defects(self, report: Report) -> Defects:
+        """Return the defects that are not known, and new with so severe a verdict."""
         return {
-            judgement.check
+            (judgement.check, defect.key): defect
             for judgement in report.judgements
             if judgement.verdict not in END_VERDICTS.values()
             for defect in judgement.defects
-            if self._is_worse(judgement, defect) and not self._known(judgement.check, defect)
+            if self._is_worse(judgement.check, defect, judgement.verdict)
+            and not self._known(judgement.check, defect)
         }
 
-    def _is_worse(self, judgement: Judgement, defect: Defect) -> bool:
+    def _is_worse(self, check: str, defect: Defect, verdict: Verdict) -> bool:
         """Return whether the defect is new, or new with so severe a verdict."""
-        seen = self._sightings.get((judgement.check, defect.key))
-        if seen is None:
-            return True
-        return worst((judgement.verdict, seen.smallest.verdict)) != seen.smallest.verdict
+        seen = self._sightings.get((check, defect.key))
+        return seen is None or worst((verdict, seen.smallest.verdict)) != seen.smallest.verdict
 
     def _book(self, judgement: Judgement, example: Example) -> None:
         check = judgement.check
         tally = self._tallies.setdefault(check, Tally())
         tally.note(judgement)
         tally.count(self._verdict(judgement), judgement.reason)
-        news = [defect for defect in judgement.defects if self._is_worse(judgement, defect)]
-        for defect in news:
+        seen = list(judgement.sightings)
+        news = [one for one in seen if self._is_worse(check, one[0], one[1])]
+        for defect, verdict, evidence in news:
             choices = self.plan.generator.choices(example.seed)
-            shown = Shown(example.case, defect, judgement.verdict, choices)
+            shown = Shown(example.case, defect, verdict, choices, evidence)
             self._sightings.setdefault((check, defect.key), Sighting(shown)).smallest = shown
-        for key in {defect.key for defect in judgement.defects}:
+        for key in {defect.key for defect, _, _ in seen}:
             self._sightings[check, key].examples += 1
         if news:
             self.found(self.results())
 
     def _verdict(self, judgement: Judgement) -> Verdict:
-        """Return known where every defect is a known issue."""
+        """Return known where every defect is a known issue, and unstable where none counts."""
         known = [self._known(judgement.check, defect) for defect in judgement.defects]
         return Verdict.KNOWN if known and all(known) else judgement.verdict
 
@@ -253,7 +238,8 @@ class Campaign:
         question = self._question(probes, *(() if anything else (check,)))
 
         def shows(case: Case) -> Shown | None:
-            judgements = self._by_check(self._ask(case, question))
+            ask = partial(self.ask_again, case)
+            judgements = self._by_check(asked(ask, question, sighting.defect))
             defects = ((d, j.verdict) for j in judgements if j.check == check for d in j.defects)
             seen = (Shown(case, d, verdict) for d, verdict in defects if d.key == key)
             return next((s for s in seen if not s.milder(sighting.smallest)), None)
@@ -302,22 +288,23 @@ def exploring(campaigns: Sequence[Campaign], examined: Callable[[], None]) -> It
     by_path = {campaign.plan.path: campaign for campaign in campaigns}
     seconds = None if plan.seconds is None else plan.seconds * len(campaigns)
     grouped = groups(tuple(by_path), f"{plan.seed} {plan.kind}")
+    confirmation = Confirmation()
     for number, parts in zip(plan.rounds(seconds=seconds), grouped, strict=False):
         for part in parts:
-            _explore([by_path[path] for path in part], number)
+            _explore([by_path[path] for path in part], number, confirmation)
         examined()
         yield number
 
 
-def _explore(campaigns: Sequence[Campaign], number: int) -> None:
+def _explore(campaigns: Sequence[Campaign], number: int, confirmation: Confirmation) -> None:
     """Examine one case, which the first campaign generates, in the order of the campaigns."""
     generated = campaigns[0].plan.example(number)
     for case, several in _by_case(campaigns, generated.case):
         questions = [campaign.question() for campaign in several]
-        answers = several[0].ask(case, *questions)
-        for campaign, question, report in zip(several, questions, answers, strict=True):
-            example = Example(case, generated.seed)
-            campaign.book(report, example, question, together=len(several) > 1)
+        seen = several[0].ask(case, *questions)
+        answers = confirmation.confirmed(case, several, questions, seen)
+        for campaign, report in zip(several, answers, strict=True):
+            campaign.book(report, Example(case, generated.seed))
 
 
 def _by_case(

@@ -1,8 +1,9 @@
 """Requests to a child process, and the reports where it gives no answer."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 from msgspec.structs import replace as with_fields
 
@@ -10,13 +11,16 @@ from saveproof.conformance.campaigns.plan import Examiner
 from saveproof.conformance.campaigns.process_failures import (
     CARRIER,
     END_VERDICTS,
+    ended_in_order,
     on_carrier,
     process_failure,
 )
 from saveproof.conformance.campaigns.worker import Report, Reports, Request
+from saveproof.conformance.checks import Judgement, Unrepeated
+from saveproof.conformance.execution.runner import Question
 from saveproof.conformance.processes import wire
 from saveproof.conformance.processes.endings import Ending, NoAnswer, asked_again
-from saveproof.reports.records import Verdict
+from saveproof.reports.records import Repetition, Verdict
 
 
 def reports(examiner: Examiner, request: Request) -> Reports:
@@ -36,26 +40,13 @@ def reports(examiner: Examiner, request: Request) -> Reports:
     return wire.decode(answer, Reports)
 
 
-def confirmed(seen: Report, alone: Report) -> Report:
-    """Return the report on the path by itself; a defect that does not show again is unstable."""
-    shown = {j.check for j in seen.judgements if j.defects or j.verdict is Verdict.UNSTABLE}
-    reason = "the subject does not repeat itself: a defect was seen once, and not again"
-    judgements = tuple(
-        replace(judgement, verdict=Verdict.UNSTABLE, reason=reason)
-        if judgement.check in shown and judgement.verdict is Verdict.PASS
-        else judgement
-        for judgement in alone.judgements
-    )
-    return replace(alone, judgements=judgements)
-
-
 def _limit(request: Request) -> float:
     """Return the seconds for an answer: those of the process and of a load in another."""
     return 2 * request.seconds
 
 
 def _one_by_one(examiner: Examiner, request: Request, error: NoAnswer) -> Iterator[Report]:
-    """Yield reports on each path alone; an end that shows on none of them is unstable on all.
+    """Yield reports on each path alone; an end that none shows alone is looked for in its order.
 
     A model that hangs again in its building and training, without a path, is not tried on each.
     If the paths one by one take half of the time, all together may need all of it without a hang.
@@ -74,12 +65,66 @@ def _one_by_one(examiner: Examiner, request: Request, error: NoAnswer) -> Iterat
     if slow or ended.intersection(END_VERDICTS.values()):
         yield from alone
         return
-    names = ", ".join(question.path for question in request.questions)
-    once = on_carrier(Verdict.UNSTABLE, f"once, through {names} in turn: {error}")
-    for report in alone:
-        kept = [j for j in report.judgements if j.check != CARRIER or j.defects]
-        reported = any(judgement.check == CARRIER for judgement in kept)
-        yield replace(report, judgements=tuple(kept) if reported else (*kept, once))
+    again = _ended(examiner, request)
+    if again is None:
+        yield from (_once(report, request, error) for report in alone)
+        return
+    paths, last = _shortest_that_ends(examiner, request, again)
+    crash = ended_in_order(last, paths)
+    for question, report in zip(request.questions, alone, strict=True):
+        spoils = question.path == crash.defects[0].spoiler
+        yield _with_carrier(report, crash) if spoils else report
+
+
+def _ended(examiner: Examiner, request: Request) -> NoAnswer | None:
+    """Return how the process ends that is asked this; None if it answers."""
+    try:
+        examiner.call(wire.encode(request), seconds=_limit(request))
+    except NoAnswer as error:
+        return error
+    return None
+
+
+def _shortest_that_ends(
+    examiner: Examiner, request: Request, error: NoAnswer
+) -> tuple[tuple[str, ...], NoAnswer]:
+    """Return the shortest order of paths that ends the process, and how it ends."""
+    for size in range(2, len(request.questions)):
+        for questions in combinations(request.questions, size):
+            ended = _ended(examiner, with_fields(request, questions=questions))
+            if ended is not None:
+                return _paths(questions), ended
+    return _paths(request.questions), error
+
+
+def _paths(questions: Sequence[Question]) -> tuple[str, ...]:
+    return tuple(question.path for question in questions)
+
+
+def _once(report: Report, request: Request, error: NoAnswer) -> Report:
+    """Return the report with the end that the same questions did not give again."""
+    names = ", then ".join(_paths(request.questions))
+    answered = "an answer"
+    repetitions = (
+        Repetition("each path alone, with a new model", answered),
+        Repetition(f"{names}, with a new model", answered),
+    )
+    (defect,) = process_failure(error).defects
+    once = replace(
+        on_carrier(Verdict.UNSTABLE, f"once, through {names}: {error}"),
+        unrepeated=(Unrepeated(defect, repetitions),),
+    )
+    return report if _reported(report) else _with_carrier(report, once)
+
+
+def _reported(report: Report) -> bool:
+    return any(j.check == CARRIER and j.defects for j in report.judgements)
+
+
+def _with_carrier(report: Report, judgement: Judgement) -> Report:
+    """Return the report with that judgement of the entire case."""
+    others = (one for one in report.judgements if one.check != CARRIER)
+    return replace(report, judgements=(*others, judgement))
 
 
 def _hung_without_a_path(examiner: Examiner, request: Request) -> Reports:

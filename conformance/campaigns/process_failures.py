@@ -1,5 +1,7 @@
 """The judgement of a case whose process ended or gave no answer."""
 
+from dataclasses import replace
+
 from saveproof.conformance.checks import Judgement
 from saveproof.conformance.model_state.contract import Promise
 from saveproof.conformance.model_state.trace import Probe
@@ -33,6 +35,22 @@ def process_failure(error: NoAnswer) -> Judgement:
 def other_process_failure(error: NoAnswer) -> Judgement:
     """Return the judgement of a case whose other process, which loads the source, ended."""
     return _ended(error, Probe.ANOTHER_PROCESS, f"{Probe.ANOTHER_PROCESS}: ")
+
+
+def ended_in_order(error: NoAnswer, order: tuple[str, ...]) -> Judgement:
+    """Return the judgement of a case whose process ends only if these paths save one model."""
+    alone = process_failure(error)
+    (origin,) = alone.defects
+    spoiled = Defect(
+        DefectKind.SPOILED,
+        origin.difference,
+        name=order[-1],
+        origin=origin,
+        order=order,
+        check=alone.check,
+        traceback=origin.traceback,
+    )
+    return replace(alone, defects=(spoiled,))
 
 
 def _ended(error: NoAnswer, where: str, before: str = "") -> Judgement:

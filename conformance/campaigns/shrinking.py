@@ -11,7 +11,7 @@ import msgspec
 from saveproof.conformance.campaigns.known_issues import KnownIssue
 from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.campaigns.process_failures import END_VERDICTS
-from saveproof.conformance.checks import NEED_DETERMINISM
+from saveproof.conformance.checks import NEED_DETERMINISM, Unrepeated
 from saveproof.conformance.model_state.trace import Probe
 from saveproof.reports.findings import Defect
 from saveproof.reports.records import SEVERITY, Draw, Finding, Verdict
@@ -28,6 +28,8 @@ At = tuple[str, str]
 class Shown(NamedTuple):
     """A case, with its defect and verdict, and the choices that generate it.
 
+    `evidence` is that of an unstable defect.
+
     One defect may break a document's promise on one case and be a gap on another, where the check
     depends on state that no document promises.
     """
@@ -36,6 +38,7 @@ class Shown(NamedTuple):
     defect: Defect
     verdict: Verdict
     choices: bytes = b""
+    evidence: Unrepeated | None = None
 
     @property
     def ended(self) -> bool:
@@ -82,6 +85,8 @@ class Sighting:
             examples=self.examples,
             shrunk=self.shrunk,
             note=note,
+            after=shown.evidence.after if shown.evidence else (),
+            again=shown.evidence.again if shown.evidence else (),
             draw=Draw(shown.choices, hops=plan.generates_hops, own_hops=plan.hops),
         )
 
@@ -89,9 +94,12 @@ class Sighting:
 def in_turn(sightings: Mapping[At, Sighting]) -> Iterator[At]:
     """Yield the defects to shrink, in order: first one of each root, failures before gaps.
 
+    An unstable defect can't be shrunk.
+
     Of a check with many defects, the last ones in this order are left out.
     """
-    by_verdict = sorted(sightings, key=lambda at: sightings[at].smallest.verdict is Verdict.GAP)
+    repeating = [at for at, seen in sightings.items() if seen.smallest.evidence is None]
+    by_verdict = sorted(repeating, key=lambda at: sightings[at].smallest.verdict is Verdict.GAP)
     roots: set[str] = set()
     repeats: list[At] = []
     firsts: list[At] = []

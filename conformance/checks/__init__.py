@@ -1,7 +1,9 @@
 """The checks, and the judgement of a trace by them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from msgspec import structs
 
 from saveproof.conformance.checks.behaviour import BEHAVIOUR_CHECKS
 from saveproof.conformance.checks.check import Check, Outcome, Unjudged, not_applicable
@@ -11,15 +13,17 @@ from saveproof.conformance.checks.handling import HANDLING_CHECKS
 from saveproof.conformance.checks.initial import INITIAL_CHECKS
 from saveproof.conformance.model_state.contract import Contract, Promise
 from saveproof.conformance.model_state.trace import Trace
-from saveproof.reports.findings import Defect
-from saveproof.reports.records import Verdict
+from saveproof.reports.findings import Defect, Difference
+from saveproof.reports.records import Repetition, Verdict
 
 __all__ = [
     "ALL_CHECKS",
     "NEED_DETERMINISM",
     "Check",
     "Judgement",
+    "Unrepeated",
     "checks_for",
+    "found_text",
     "judge",
     "unjudged",
 ]
@@ -35,9 +39,33 @@ NEED_DETERMINISM = frozenset(check.name for check in ALL_CHECKS if check.needs_d
 NOT_PROBED = not_applicable("a run makes this probe on some examples only")
 
 
+TWIN = "the model built, trained and saved once more"
+"""How a twin repeats an example."""
+
+
+@dataclass(frozen=True)
+class Unrepeated:
+    """A defect that the same program did not show again, and what its repetitions gave.
+
+    `after` are the save paths that had saved the model first, in order.
+    """
+
+    defect: Defect
+    again: tuple[Repetition, ...]
+    after: tuple[str, ...] = ()
+
+    def repeated(self, how: str) -> "Unrepeated":
+        """Return it with another description of how it was repeated."""
+        return replace(self, again=tuple(structs.replace(one, how=how) for one in self.again))
+
+
 @dataclass(frozen=True)
 class Judgement:
-    """One check's verdict on one trace; `distance` is the greatest difference."""
+    """One check's verdict on one trace; `distance` is the greatest difference.
+
+    `unrepeated` are the defects that did not show again, and so do not count; where there is no
+    other, the verdict is unstable.
+    """
 
     check: str
     promise: Promise
@@ -45,6 +73,18 @@ class Judgement:
     defects: tuple[Defect, ...] = ()
     reason: str = ""
     distance: float | None = None
+    unrepeated: tuple[Unrepeated, ...] = ()
+
+    @property
+    def sightings(self) -> Iterator[tuple[Defect, Verdict, Unrepeated | None]]:
+        """The defects with their verdicts, and the evidence of those that did not show again."""
+        yield from ((defect, self.verdict, None) for defect in self.defects)
+        yield from ((one.defect, Verdict.UNSTABLE, one) for one in self.unrepeated)
+
+
+def found_text(difference: Difference) -> str:
+    """Return where two runs of one program differ, with both values."""
+    return f"{difference.where}: {difference.expected}, then {difference.found}"
 
 
 def checks_for(contract: Contract) -> tuple[Check, ...]:
@@ -84,8 +124,10 @@ def _judgement(trace: Trace, check: Check, promise: Promise, seen: Outcome) -> J
     defects = tuple(seen)
     if not defects:
         return Judgement(check.name, promise, Verdict.PASS)
-    if check.needs_determinism and not trace.steady:
+    if check.needs_determinism and trace.twin is not None:
         reason = "the subject does not repeat itself on this case"
-        return Judgement(check.name, promise, Verdict.UNSTABLE, reason=reason)
+        again = (Repetition(TWIN, found_text(trace.twin)),)
+        unrepeated = tuple(Unrepeated(defect, again) for defect in defects)
+        return Judgement(check.name, promise, Verdict.UNSTABLE, (), reason, unrepeated=unrepeated)
     verdict = Verdict.GAP if promise is Promise.SHOULD else Verdict.FAIL
     return Judgement(check.name, promise, verdict, defects)

@@ -135,7 +135,7 @@ def unmentioned(trace: Trace) -> dict[str, bool]:
 
 
 def inventory_defects(
-    trace: Trace, facet: Facet, expected: Inventory, found: Inventory
+    trace: Trace, facet: str, expected: Inventory, found: Inventory
 ) -> Iterator[Defect]:
     """Yield a defect for each difference."""
     if facet in BUILT_LATE and not expected:
@@ -202,7 +202,7 @@ def _vacuous(trace: Trace, facet: Facet, before: Inventory) -> Unjudged | None:
     return None
 
 
-def _state_defect(trace: Trace, facet: Facet, difference: Difference) -> Defect:
+def _state_defect(trace: Trace, facet: str, difference: Difference) -> Defect:
     """Return the defect; any change of a metric or slot counts as its loss."""
     entry = place(trace, facet, difference.where)
     return Defect(

@@ -16,7 +16,7 @@ from saveproof.conformance.checks.check import (
 from saveproof.conformance.checks.facets import inventory_defects
 from saveproof.conformance.checks.metrics import with_metric
 from saveproof.conformance.model_state.contract import Facet, Promise
-from saveproof.conformance.model_state.snapshot import Snapshot, Value, equal
+from saveproof.conformance.model_state.snapshot import LIVE, Snapshot, Value, equal
 from saveproof.conformance.model_state.trace import Probe, Raised, Trace
 from saveproof.reports.findings import Defect, DefectKind, Difference
 from saveproof.reports.records import Verdict
@@ -29,6 +29,9 @@ UNCLEAR = frozenset(
 """Exceptions that show a failure inside the code, not a refusal."""
 
 _FEWEST_WORDS = 4
+
+CHANGES_NOTHING = "saving_changes_nothing"
+"""The check that a save leaves the live model as it was."""
 
 NOTHING_SEEN = "the subject shows nothing of what would be compared"
 
@@ -58,7 +61,9 @@ def saving_changes_nothing(trace: Trace) -> Outcome:
     if not any(trace.before.facets.values()):
         return vacuous(NOTHING_SEEN)
     found = _snapshot_defects(trace, trace.before, trace.saved, tuple(Facet))
-    return found if trace.spoiled is None else (*found, _spoiled(trace.spoiled))
+    live = inventory_defects(trace, LIVE, trace.before.live, trace.saved.live)
+    raised = () if trace.spoiled is None else (_spoiled(trace.spoiled),)
+    return (*found, *live, *raised)
 
 
 def _spoiled(raised: Raised) -> Defect:
@@ -217,7 +222,7 @@ HANDLING_CHECKS = (
         of_refusals=True,
     ),
     Check(
-        "saving_changes_nothing",
+        CHANGES_NOTHING,
         "A save leaves the live model unchanged in every facet, and able to train.",
         (),
         promise=_always,

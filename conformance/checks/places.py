@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.model_state.snapshot import LIVE
 from saveproof.conformance.model_state.trace import Trace
 
 OF_LAYERS = frozenset(
@@ -28,7 +29,7 @@ class Place(NamedTuple):
     name: str
 
 
-def place(trace: Trace, facet: Facet, entry: str) -> Place:
+def place(trace: Trace, facet: str, entry: str) -> Place:
     """Return the place of an entry, the same for every case: no layer's name, no position.
 
     A layer without a class, from the case or the subject, leaves no part in it.
@@ -37,11 +38,11 @@ def place(trace: Trace, facet: Facet, entry: str) -> Place:
         return Place((), "")
     if facet in (Facet.COMPILE, Facet.OPTIMIZER):
         return Place((), entry.rpartition("/")[2])
-    if facet not in OF_LAYERS:
+    if facet not in OF_LAYERS and facet != LIVE:
         words = words_of(entry)
         return Place((), "/".join(words[-1:] if facet in BY_LAST_PART else words))
     classes, rest = _of_layer(trace, entry)
-    if not classes:
+    if not classes and facet != LIVE:
         rest = "" if facet in LAYERS_ALONE else rest.rpartition("/")[2]
     return Place(classes, "/".join(words_of(rest)))
 

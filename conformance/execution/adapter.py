@@ -5,8 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from saveproof.conformance.model_state.contract import Facet
-from saveproof.conformance.model_state.snapshot import Inventory, Snapshot, Value
+from saveproof.conformance.model_state.snapshot import LIVE, Inventory, Snapshot, Value
 from saveproof.conformance.model_state.subject import Drawing, Logs, Model, Subject
 from saveproof.strategies.case import AnyEvent, Case, Fit, TrainOnBatch, from_json, to_json
 from saveproof.strategies.data import Rows
@@ -78,7 +77,8 @@ class Adapter:
             raise Misbehaved(f"snapshot: expected a Snapshot, found {type(answer).__name__}")
         plain = _SCALARS if closely else _PLAIN
         facets = {f: _inventory(f, answer.facets[f], plain) for f in answer.facets}
-        seen = Snapshot(facets, {str(name): str(answer.classes[name]) for name in answer.classes})
+        classes = {str(name): str(answer.classes[name]) for name in answer.classes}
+        seen = Snapshot(facets, classes, _inventory(LIVE, answer.live, plain))
         if not any(seen.facets.values()):
             raise Misbehaved("snapshot: expected something of at least one facet, found nothing")
         return seen
@@ -144,7 +144,7 @@ def _elements(answer: object) -> Iterable[object]:
     return answer
 
 
-def _inventory(facet: Facet, answer: object, plain: Set[type]) -> Inventory:
+def _inventory(facet: str, answer: object, plain: Set[type]) -> Inventory:
     if not isinstance(answer, dict | Mapping):
         raise Misbehaved(f"snapshot: {facet}: expected values by name, found {answer!r}")
     if plain >= set(map(type, answer.values())):
@@ -161,7 +161,7 @@ def _is_plain(value: Value) -> bool:
     return type(value) is list and set(map(type, value)) <= _SCALARS
 
 
-def _value(value: Value, facet: Facet, name: str) -> Value:
+def _value(value: Value, facet: str, name: str) -> Value:
     """Return the value in the form of a message; a NumPy scalar is an array without axes."""
     if isinstance(value, np.ndarray | np.generic):
         if not value.dtype.hasobject:
@@ -178,6 +178,6 @@ def _value(value: Value, facet: Facet, name: str) -> Value:
     )
 
 
-def _element(value: Value, facet: Facet, name: str) -> Value:
+def _element(value: Value, facet: str, name: str) -> Value:
     inner = _value(value, facet, name)
     return inner.tolist() if isinstance(inner, np.ndarray) else inner

@@ -216,7 +216,7 @@ def _probe(run: _PathRun, case: Case, reload: LoadElsewhere | None) -> None:
         if Probe.UNBUILT in probes and case.architecture.kind is Kind.SUBCLASSED:
             run.seen["unbuilt"] = run.stages.save_unbuilt()
         if Probe.TWIN in probes and _diverged(run.seen):
-            run.seen["steady"] = run.stages.twin_agrees(
+            run.seen["twin"] = run.stages.twin(
                 run.seen["original"], trains_on=run.question.trains_on
             )
     if Probe.CONDUCT in probes and not run.stages.path.in_memory:

@@ -14,8 +14,15 @@ from saveproof.conformance.execution.adapter import Adapter, Misbehaved, handed,
 from saveproof.conformance.execution.surroundings import generators
 from saveproof.conformance.model_state.snapshot import Inventory, Snapshot
 from saveproof.conformance.model_state.subject import Model, SavePath, Source, Subject, Unsupported
-from saveproof.conformance.model_state.trace import Raised, Stage, Step, Trajectory, same_trajectory
+from saveproof.conformance.model_state.trace import (
+    Raised,
+    Stage,
+    Step,
+    Trajectory,
+    trajectory_difference,
+)
 from saveproof.conformance.processes.endings import ENDING, Fault, fault_of
+from saveproof.reports.findings import Difference
 from saveproof.strategies import data
 from saveproof.strategies.case import AnyEvent, Case, Hop, TrainOnBatch
 from saveproof.strategies.data import Rows
@@ -174,11 +181,12 @@ class Stages:
             return Trajectory(outputs, tuple(steps), error.raised)
         return Trajectory(outputs, tuple(steps))
 
-    def twin_agrees(self, trajectory: Trajectory, *, trains_on: bool) -> bool:
-        """Build, train and save a twin; return whether its trajectory is the original's."""
+    def twin(self, trajectory: Trajectory, *, trains_on: bool) -> Difference | None:
+        """Build, train and save a twin; return where its trajectory first differs, if it does."""
         twin = self.brought_up()
         self._save(twin)
-        return same_trajectory(trajectory, self.continue_training(twin, trains_on=trains_on))
+        own = self.continue_training(twin, trains_on=trains_on)
+        return trajectory_difference(trajectory, own)
 
     def spoiled(self) -> Raised | None:
         """Return the exception of a twin in training that only a save before it causes.

@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -32,11 +32,12 @@ from saveproof.conformance.model_state.trace import (
     Stage,
     Trace,
     Trajectory,
-    same_trajectory,
+    trajectory_difference,
 )
 from saveproof.conformance.processes import wire
 from saveproof.conformance.processes.endings import NoAnswer, asked_again
 from saveproof.conformance.processes.isolation import Child
+from saveproof.reports.findings import Defect, Difference
 from saveproof.strategies.case import Case
 
 EXCHANGE = "saveproof.conformance.interchange.exchange:exchange"
@@ -111,7 +112,7 @@ def _report(request: Request, question: Question) -> Report:
         return Report(tuple(untried(request.case, unsupported, checks, at)), unsupported)
     trace = _trace(at, request.case, written, seen)
     if Probe.TWIN in question.probes and _diverged(trace):
-        trace = replace(trace, steady=_steady(at, request, written, seen))
+        trace = replace(trace, twin=_twin(at, request, written, seen))
     return Report(tuple(judged(trace, checks, at)))
 
 
@@ -245,11 +246,18 @@ def _diverged(trace: Trace) -> bool:
 
 
 def _differ(near: Exactness, one: Trajectory, other: Trajectory) -> bool:
-    return any((*output_defects(one, other, near), *trajectory_defects(one, other, near)))
+    return any(_defects(near, one, other))
 
 
-def _steady(at: Exchange, request: Request, written: WriterOutcome, read: ReaderOutcome) -> bool:
-    """Return whether a divergence of writer and reader says something about the file.
+def _defects(near: Exactness, one: Trajectory, other: Trajectory) -> Iterator[Defect]:
+    yield from output_defects(one, other, near)
+    yield from trajectory_defects(one, other, near)
+
+
+def _twin(
+    at: Exchange, request: Request, written: WriterOutcome, read: ReaderOutcome
+) -> Difference | None:
+    """Return why a divergence of writer and reader says nothing about the file; None if it does.
 
     It does not if one implementation diverges when it repeats the case, or if a reader of another
     implementation diverges when the last bits of its data change.
@@ -257,21 +265,16 @@ def _steady(at: Exchange, request: Request, written: WriterOutcome, read: Reader
     if not at.across:
         with tempfile.TemporaryDirectory(prefix="saveproof-") as folder:
             twin = _write(at, request.case, Path(folder))
-        trajectories = (written.original, twin.original)
-        return (
-            trajectories[0] is not None
-            and trajectories[1] is not None
-            and same_trajectory(trajectories[0], trajectories[1])
-        )
+        if written.original is None or twin.original is None:
+            return Difference("training", "a model that trains", "none")
+        return trajectory_difference(written.original, twin.original)
     near = at.contract.exactness.of(request.case)
-    again = (_read_by(at, request, written, turn=turn).resumed for turn in TURNS)
-    return not any(_differ_in_common(near, read.resumed, trajectory) for trajectory in again)
-
-
-def _differ_in_common(near: Exactness, one: Trajectory | None, other: Trajectory | None) -> bool:
-    return (
-        one is not None and other is not None and _differ(near, *trajectories_in_common(one, other))
-    )
+    for turn in TURNS:
+        again = _read_by(at, request, written, turn=turn).resumed
+        if read.resumed is not None and again is not None:
+            for defect in _defects(near, *trajectories_in_common(read.resumed, again)):
+                return defect.difference
+    return None
 
 
 @cache

@@ -28,6 +28,7 @@ AMPLIFIES = (
     "the case amplifies rounding errors: the reader's own training diverges when its data change "
     "by 1e-6"
 )
+NUDGED = "the reader's own training, with data changed by 1e-6"
 
 
 def judged(trace: Trace, checks: Sequence[Check], at: Exchange) -> Iterator[Judgement]:
@@ -54,7 +55,8 @@ def untried(case: Case, reason: str, checks: Sequence[Check], at: Exchange) -> I
 
 def _completed(trace: Trace, judgement: Judgement, *, across: bool) -> Judgement:
     if judgement.verdict is Verdict.UNSTABLE and across:
-        return replace(judgement, reason=AMPLIFIES)
+        nudged = tuple(one.repeated(NUDGED) for one in judgement.unrepeated)
+        return replace(judgement, reason=AMPLIFIES, unrepeated=nudged)
     if judgement.verdict is Verdict.PASS:
         return replace(judgement, distance=_distance(trace, judgement.check))
     return judgement

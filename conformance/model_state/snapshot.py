@@ -16,6 +16,9 @@ Inventory = Mapping[str, Value]
 """One facet's state by name, in the subject's own order."""
 
 
+LIVE = "live model"
+"""The name of the inventory of all that a save could change in a live model."""
+
 UNREADABLE = "can't be read"
 """The name of an entry that gives the reason why the rest of an inventory is missing."""
 
@@ -26,11 +29,14 @@ class Snapshot:
 
     The name of an entry begins with its layer's name, or with the names of all layers around it:
     `block/dense/0 kernel`. If these are not the names in the case, `classes` may give each class
-    by such a name: `{"block": "Sequential", "block/dense": "Dense"}`.
+    by such a name: `{"block": "Sequential", "block/dense": "Dense"}`. `live` may have what belongs
+    to no facet and a save could change, such as the compile config that the next save writes; it is
+    compared only before and after a save of the same model.
     """
 
     facets: Mapping[Facet, Inventory]
     classes: Mapping[str, str] = field(default_factory=dict)
+    live: Inventory = field(default_factory=dict)
 
     def __getitem__(self, facet: Facet) -> Inventory:
         """Return the facet's inventory; empty where the subject can't observe it."""
@@ -54,7 +60,7 @@ def same(expected: Inventory, found: Inventory) -> bool:
 
 
 def alike(one: Snapshot, other: Snapshot) -> bool:
-    """Return whether two snapshots are equal in every facet."""
+    """Return whether two snapshots are equal in every facet; `live` may differ."""
     return one.facets.keys() == other.facets.keys() and all(
         same(one[facet], other[facet]) for facet in one.facets
     )

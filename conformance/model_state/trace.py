@@ -1,17 +1,18 @@
 """Traces: the record of one case on one save path."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+from msgspec.structs import replace
 
 from saveproof.conformance.model_state.contract import Contract, Exactness, Facet
 from saveproof.conformance.model_state.snapshot import (
+    Inventory,
     Snapshot,
-    equal_arrays,
+    differences,
     is_constant,
-    same,
 )
 from saveproof.reports.findings import Difference
 from saveproof.strategies.case import Case
@@ -156,8 +157,8 @@ class Trace:
     unbuilt: Raised | None = None
     spoiled: Raised | None = None
     """The exception of training after a save, where training without the save raises none."""
-    steady: bool = True
-    """False where a twin, a second model built, trained and saved alike, gave other values.
+    twin: Difference | None = None
+    """Where a twin, a second model built, trained and saved alike, first differs from the original.
 
     The twin is built only where the probe was asked for and a trajectory differs.
     """
@@ -193,18 +194,40 @@ class Trace:
 
 def same_trajectory(one: Trajectory, other: Trajectory) -> bool:
     """Return whether two trajectories are equal to the last bit, exceptions included."""
+    return trajectory_difference(one, other) is None
+
+
+def trajectory_difference(one: Trajectory, other: Trajectory) -> Difference | None:
+    """Return the first difference of two trajectories; None where they are equal to the last bit.
+
+    Exceptions are compared by whether there is one.
+    """
+    return next(_trajectory_differences(one, other), None)
+
+
+def _trajectory_differences(one: Trajectory, other: Trajectory) -> Iterator[Difference]:
+    yield from differences(_by_index(one.outputs), _by_index(other.outputs))
+    for number, (a, b) in enumerate(zip(one.steps, other.steps, strict=False), 1):
+        for difference in _step_differences(a, b):
+            yield replace(difference, where=f"step {number}: {difference.where}")
     if (one.raised is None) != (other.raised is None) or len(one.steps) != len(other.steps):
-        return False
-    return equal_arrays(one.outputs, other.outputs) and all(
-        _same_logs(a, b) and not _differ(a.snapshot, b.snapshot)
-        for a, b in zip(one.steps, other.steps, strict=True)
-    )
+        yield Difference("training", _end(one), _end(other))
 
 
-def _same_logs(one: Step, other: Step) -> bool:
-    return len(one.logs) == len(other.logs) and all(map(same, one.logs, other.logs))
+def _end(of: Trajectory) -> str:
+    raised = "no exception" if of.raised is None else f"{of.raised.kind}: {of.raised.message}"
+    return f"{len(of.steps)} steps, {raised}"
 
 
-def _differ(one: Snapshot, other: Snapshot) -> bool:
-    facets = (Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.SLOTS)
-    return not all(same(one[facet], other[facet]) for facet in facets)
+def _by_index(outputs: Sequence[np.ndarray]) -> Inventory:
+    return {f"output {index}": output for index, output in enumerate(outputs)}
+
+
+def _step_differences(one: Step, other: Step) -> Iterator[Difference]:
+    yield from differences(_by_log(one), _by_log(other))
+    for facet in (Facet.WEIGHTS, Facet.NON_TRAINABLE, Facet.SLOTS):
+        yield from differences(one.snapshot[facet], other.snapshot[facet])
+
+
+def _by_log(step: Step) -> Inventory:
+    return {f"log {n}: {name}": log[name] for n, log in enumerate(step.logs, 1) for name in log}

@@ -22,7 +22,8 @@ SEQUENTIAL, FUNCTIONAL, SUBCLASSED = Kind.SEQUENTIAL, Kind.FUNCTIONAL, Kind.SUBC
 class Mutant:
     """A fault, the checks that must kill it, and the save path and kind of model that show it.
 
-    `examples` is the number of cases to run; `timeout` is the time limit of a case, in seconds.
+    A fault that needs a second path has it in `beside`: both save the same model. `examples` is the
+    number of cases to run; `timeout` is the time limit of a case, in seconds.
     """
 
     seed: Fault
@@ -31,6 +32,12 @@ class Mutant:
     kind: Kind = SEQUENTIAL
     examples: int = 30
     timeout: float = 120.0
+    beside: str = ""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The save paths that save the same model."""
+        return (self.path, self.beside) if self.beside else (self.path,)
 
     @property
     def name(self) -> str:
@@ -205,6 +212,8 @@ _HANDLING = (
     Mutant(handling.saving_clears_slots, ("saving_changes_nothing",)),
     Mutant(handling.saving_weights_thaws, ("saving_changes_nothing",), path="weights_h5"),
     Mutant(handling.saving_weights_rounds, ("saving_changes_nothing",), path="weights_h5"),
+    Mutant(handling.saving_spoils_later_saves, ("saving_changes_nothing",), beside="keras"),
+    Mutant(handling.saving_stops_training, ("saving_changes_nothing",)),
     Mutant(handling.refused_by_key, ("refusal_says_why",), kind=SUBCLASSED),
     Mutant(
         handling.unbuilt_model_accepted,

@@ -64,27 +64,35 @@ def kill(mutants: Sequence[Mutant], *, examples: int | None = None) -> list[Kill
 
 def mutants_job(mutants: Sequence[Mutant], out: Path, examples: int | None = None) -> Job:
     """Return the job: the reference on each path and kind with as many cases, then each mutant."""
-    own = [_campaign(mutant, examples) for mutant in mutants]
-    smallest_first = sorted(own, key=lambda one: one.examples)
+    own = [_campaigns(mutant, examples) for mutant in mutants]
+    every = [campaign for several in own for campaign in several]
+    smallest_first = sorted(every, key=lambda one: one.examples)
     controls = {
         _ground(c): replace(c, subject=REFERENCE, timeout=DEFAULTS.timeout) for c in smallest_first
     }
     reference = info(described(REFERENCE))
-    infos = (replace(reference, name=name) for name in (REFERENCE, *(c.subject for c in own)))
-    sets = (CampaignSet(EXAMINE, one.subject, (one,)) for one in (*controls.values(), *own))
+    infos = (
+        replace(reference, name=name)
+        for name in (REFERENCE, *(several[0].subject for several in own))
+    )
+    alone = ((control,) for control in controls.values())
+    sets = (CampaignSet(EXAMINE, several[0].subject, several) for several in (*alone, *own))
     return job(DEFAULTS, out, runner.command(), infos, ALL_CHECKS, sets)
 
 
-def _campaign(mutant: Mutant, examples: int | None) -> CampaignSpec:
-    return CampaignSpec(
-        mutant.spec,
-        mutant.path,
-        str(mutant.kind),
-        tuple(check.name for check in ALL_CHECKS),
-        examples or mutant.examples,
-        DEFAULTS.seed,
-        mutant.timeout,
-        shrink_seconds=0.0,
+def _campaigns(mutant: Mutant, examples: int | None) -> tuple[CampaignSpec, ...]:
+    return tuple(
+        CampaignSpec(
+            mutant.spec,
+            path,
+            str(mutant.kind),
+            tuple(check.name for check in ALL_CHECKS),
+            examples or mutant.examples,
+            DEFAULTS.seed,
+            mutant.timeout,
+            shrink_seconds=0.0,
+        )
+        for path in mutant.paths
     )
 
 

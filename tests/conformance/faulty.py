@@ -132,6 +132,30 @@ class Entangled(Linear):
         return [_named(_Marks(), "marks"), _named(_Minds(), "minds")]
 
 
+class EntangledAmongOthers(Linear):
+    """As Entangled, between paths that have no part in it."""
+
+    def paths(self) -> list[Npz]:
+        others = [_named(Npz(), name) for name in ("idle", "other")]
+        return [others[0], _named(_Marks(), "marks"), others[1], _named(_Minds(), "minds")]
+
+
+class _Flickers(Npz):
+    def save(self, model: Model, target: Path) -> Path:
+        Flickering.saves += 1
+        shift = 1.0 * (Flickering.saves == 1)
+        return super().save(Model(model.kernel + shift, model.momentum, model.steps), target)
+
+
+class Flickering(Linear):
+    """Its second path writes another kernel in the first save of the process, and never again."""
+
+    saves = 0
+
+    def paths(self) -> list[Npz]:
+        return [_named(Npz(), "one"), _named(_Flickers(), "two")]
+
+
 class Counting(Linear):
     """It counts the models that it builds."""
 

@@ -19,6 +19,7 @@ from saveproof.conformance.model_state.trace import (
     Trace,
     Trajectory,
 )
+from saveproof.reports.findings import Difference
 from saveproof.reports.records import Verdict
 from saveproof.strategies.case import (
     Architecture,
@@ -150,9 +151,16 @@ def test_difference_in_behaviour_names_the_first_place(resumed, check, where):
 
 
 def test_subject_that_does_not_repeat_itself_is_unstable():
-    found = verdicts(replace(GOOD, resumed=trajectory(2, 4), steady=False))
+    """Its judgement keeps what differed, and with which values."""
+    twin = Difference("step 1: weights: kernel", "3", "4")
+    judged = judge(replace(GOOD, resumed=trajectory(2, 4), twin=twin))
+    found = {judgement.check: judgement for judgement in judged}
 
-    assert found["resume_trajectory_is_identical"] is Verdict.UNSTABLE
+    trajectory_check = found["resume_trajectory_is_identical"]
+    (unrepeated,) = trajectory_check.unrepeated
+    assert trajectory_check.verdict is Verdict.UNSTABLE
+    assert not trajectory_check.defects
+    assert unrepeated.again[0].found == "step 1: weights: kernel: 3, then 4"
 
 
 def test_save_that_changes_the_model_fails():

@@ -11,8 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from saveproof.conformance.campaigns.campaign import Campaign
+from saveproof.conformance.campaigns.campaign import Campaign, run_together
 from saveproof.conformance.campaigns.plan import Plan
+from saveproof.conformance.campaigns.progress import Progress
 from saveproof.conformance.campaigns.worker import EXAMINE
 from saveproof.conformance.mutants import MUTANTS, Mutant
 from saveproof.conformance.processes.isolation import Child
@@ -38,14 +39,19 @@ Found = Sequence[tuple[str, str, str]]
 
 def findings_of(mutant: Mutant) -> Found:
     """Return what a campaign finds, unreduced."""
-    plan = Plan(
-        *(mutant.spec, mutant.path, str(mutant.kind), cases(kinds=(mutant.kind,))),
-        examples=mutant.examples,
-        timeout=mutant.timeout,
-        shrink_seconds=0.0,
-    )
+    plans = [
+        Plan(
+            *(mutant.spec, path, str(mutant.kind), cases(kinds=(mutant.kind,))),
+            examples=mutant.examples,
+            timeout=mutant.timeout,
+            shrink_seconds=0.0,
+        )
+        for path in mutant.paths
+    ]
     with Child(EXAMINE, memory=MEMORY) as child:
-        results = Campaign(plan, child, lambda _: None).run()
+        campaigns = [Campaign(plan, child, lambda _: None) for plan in plans]
+        run_together(campaigns, Progress("", mutant.examples, lambda _: None))
+    results = (result for campaign in campaigns for result in campaign.results())
     return [found(r.check, f.defect) for r in results for f in r.findings]
 
 

@@ -6,11 +6,8 @@ import pytest
 from hypothesis import strategies as st
 
 from saveproof.conformance.campaigns.campaign import Campaign, run_together
-from saveproof.conformance.campaigns.dispatch import confirmed
 from saveproof.conformance.campaigns.plan import Plan
-from saveproof.conformance.campaigns.worker import EXAMINE, Report, Reports, Request, examine
-from saveproof.conformance.checks import Judgement
-from saveproof.conformance.model_state.contract import Promise
+from saveproof.conformance.campaigns.worker import EXAMINE, Reports, Request, examine
 from saveproof.conformance.processes import wire
 from saveproof.conformance.processes.endings import Ending, NoAnswer
 from saveproof.conformance.processes.isolation import Child
@@ -78,14 +75,16 @@ class Hasty:
         return self.child.call(request, seconds=0.5)
 
 
-def results_of(subject, *paths, examiner, generated=LINEAR_CASES, examples=12, hops=False):
+def results_of(
+    subject, *paths, examiner, generated=LINEAR_CASES, examples=12, hops=False, shrink_seconds=0.0
+):
     """Run the paths' campaigns side by side; return the results by path and check."""
     campaigns = [
         Campaign(
             Plan(
                 *(subject, path, "sequential", generated),
                 examples=examples,
-                shrink_seconds=0.0,
+                shrink_seconds=shrink_seconds,
                 hops=hops,
             ),
             examiner,
@@ -150,10 +149,13 @@ def test_paths_that_are_slow_together_are_not_unstable():
     assert examiner.asked == [2, 0, 1, 1]
 
 
-def test_a_hang_together_that_no_path_repeats_alone_is_told_as_unstable():
+def test_a_hang_that_needs_two_paths_is_a_time_out_of_the_one_that_spoils():
     results = results_of(f"{FAULTY}:Counting", "one", "two", examiner=Slow(each=1.0), examples=1)
 
-    assert results["two", "round_trip_completes"].tally == {Verdict.UNSTABLE: 1}
+    (finding,) = results["one", "round_trip_completes"].findings
+    assert finding.verdict is Verdict.TIMEOUT
+    assert finding.defect.order == ("one", "two")
+    assert results["two", "round_trip_completes"].tally == {Verdict.PASS: 1}
     assert results["two", "weights_survive"].tally == {Verdict.PASS: 1}
 
 
@@ -193,21 +195,113 @@ def test_a_crash_is_booked_on_the_path_that_crashes():
     assert results["sound", "round_trip_completes"].tally[Verdict.PASS] > 0
 
 
-def test_a_crash_that_no_path_repeats_alone_is_told_as_unstable():
-    results = results_of(f"{FAULTY}:Counting", "one", "two", examiner=Nervous(), examples=3)
+def test_a_crash_that_needs_two_paths_is_a_crash_of_the_one_that_spoils():
+    results = results_of(f"{FAULTY}:Counting", "one", "two", examiner=Nervous(), examples=2)
+
+    (finding,) = results["one", "round_trip_completes"].findings
+    assert finding.verdict is Verdict.CRASH
+    assert finding.defect.title.startswith("one, then two: the process ended with SIGSEGV")
+    assert results["one", "weights_survive"].tally[Verdict.PASS] > 0
+
+
+def test_a_crash_in_a_group_is_reduced_to_the_shortest_order():
+    class Allergic(InThisProcess):
+        def call(self, request, *, seconds):
+            paths = [question.path for question in wire.decode(request, Request).questions]
+            if {"one", "three"} <= set(paths):
+                raise NoAnswer(Ending.CRASHED, "the process ended with SIGSEGV")
+            return super().call(request, seconds=seconds)
+
+    paths = ("one", "two", "three")
+    results = results_of(f"{FAULTY}:Counting", *paths, examiner=Allergic(), examples=1)
+
+    (finding,) = results["one", "round_trip_completes"].findings
+    assert finding.defect.order == ("one", "three")
+    assert not results["two", "round_trip_completes"].findings
+
+
+def test_a_crash_that_the_same_order_does_not_repeat_is_unstable_with_its_evidence():
+    class CrashesOnce(InThisProcess):
+        crashed = False
+
+        def call(self, request, *, seconds):
+            if not self.crashed:
+                self.crashed = True
+                raise NoAnswer(Ending.CRASHED, "the process ended with SIGSEGV")
+            return super().call(request, seconds=seconds)
+
+    results = results_of(f"{FAULTY}:Counting", "one", "two", examiner=CrashesOnce(), examples=1)
 
     for path in ("one", "two"):
-        assert results[path, "round_trip_completes"].tally == {Verdict.UNSTABLE: 3}
-        assert results[path, "weights_survive"].tally[Verdict.PASS] > 0
+        (finding,) = results[path, "round_trip_completes"].findings
+        assert results[path, "round_trip_completes"].tally == {Verdict.UNSTABLE: 1}
+        assert finding.verdict is Verdict.UNSTABLE
+        assert finding.defect.message == "the process ended with SIGSEGV"
+        assert [one.found for one in finding.again] == ["an answer", "an answer"]
+        assert finding.again[1].how.startswith("one, then two")
 
 
-def test_a_defect_that_a_path_does_not_show_alone_is_told_as_unstable():
+def test_a_save_that_spoils_a_later_one_is_a_finding_of_the_path_that_spoils():
+    """The sufferer, which shows nothing alone, has no finding, and nothing is unstable."""
     results = results_of(f"{FAULTY}:Entangled", "marks", "minds", examiner=InThisProcess())
 
-    slots = results["minds", "optimizer_slots_survive"].tally
+    (finding,) = results["marks", "saving_changes_nothing"].findings
+    assert finding.verdict is Verdict.FAIL
+    assert finding.defect.title == "marks, then minds: optimizer slots (momentum): lost"
+    assert finding.defect.order == ("marks", "minds")
+    assert finding.defect.check == "optimizer_slots_survive"
     assert not found(results, "minds")
-    assert slots[Verdict.UNSTABLE] > 0
-    assert Verdict.FAIL not in slots
+    assert Verdict.UNSTABLE not in results["minds", "optimizer_slots_survive"].tally
+
+
+def test_a_spoiling_save_is_reduced_to_the_shortest_order():
+    paths = ("idle", "marks", "other", "minds")
+    results = results_of(f"{FAULTY}:EntangledAmongOthers", *paths, examiner=InThisProcess())
+
+    (finding,) = results["marks", "saving_changes_nothing"].findings
+    assert finding.defect.order == ("marks", "minds")
+    assert not found(results, "idle")
+    assert not found(results, "other")
+
+
+def test_a_spoiling_save_is_shrunk_in_its_order():
+    results = results_of(
+        *(f"{FAULTY}:Entangled", "marks", "minds"), examiner=InThisProcess(), shrink_seconds=20.0
+    )
+
+    (finding,) = results["marks", "saving_changes_nothing"].findings
+    assert len(finding.case["history"]["before"]) == 1
+
+
+def test_a_confirmed_order_is_not_looked_for_again():
+    class Counted(InThisProcess):
+        orders = 0
+
+        def call(self, request, *, seconds):
+            self.orders += len(wire.decode(request, Request).questions) > 1
+            return super().call(request, seconds=seconds)
+
+    examiner = Counted()
+    results_of(f"{FAULTY}:Entangled", "marks", "minds", examiner=examiner, examples=20)
+
+    assert examiner.orders <= 22
+
+
+def test_what_truly_differs_between_equal_runs_is_unstable_with_its_evidence():
+    """Both values, the case, and what the repetitions gave are in the finding."""
+    faulty.Flickering.saves = 0
+    results = results_of(f"{FAULTY}:Flickering", "one", "two", examiner=InThisProcess(), examples=3)
+
+    (finding,) = results["two", "weights_survive"].findings
+    assert finding.verdict is Verdict.UNSTABLE
+    assert finding.after == ("one",)
+    assert finding.defect.difference.expected != finding.defect.difference.found
+    assert finding.case["architecture"]["layers"]
+    assert [(one.how.partition(",")[0], one.found) for one in finding.again] == [
+        ("two alone", "pass"),
+        ("one", "pass"),
+    ]
+    assert results["two", "weights_survive"].tally == {Verdict.UNSTABLE: 1, Verdict.PASS: 2}
 
 
 def test_a_hop_goes_through_the_path_that_the_case_is_examined_through():
@@ -246,11 +340,11 @@ def test_a_subject_that_does_not_repeat_itself_fails_on_no_path():
         assert results[path, "weights_survive"].verdict is Verdict.PASS
 
 
-def test_what_a_path_shows_alone_is_told_where_a_crash_was_not_repeated():
-    results = results_of(f"{FAULTY}:RaisesBeside", "faulty", "sound", examiner=Nervous())
+def test_a_crash_in_the_order_does_not_hide_what_a_path_shows_alone():
+    results = results_of(f"{FAULTY}:RaisesBeside", "sound", "faulty", examiner=Nervous())
 
-    assert found(results, "faulty") == {"round_trip_completes": Verdict.FAIL}
-    assert Verdict.UNSTABLE in results["sound", "round_trip_completes"].tally
+    assert results["faulty", "round_trip_completes"].verdict is Verdict.FAIL
+    assert Verdict.CRASH in results["sound", "round_trip_completes"].tally
 
 
 def test_a_model_that_a_failed_save_has_broken_is_that_paths_fault_alone():
@@ -272,13 +366,4 @@ def test_each_path_is_the_first_to_save_at_times():
     results = results_of(f"{FAULTY}:Rescued", "marks", "needs", examiner=InThisProcess())
 
     assert found(results, "needs")["optimizer_slots_survive"] is Verdict.FAIL
-    assert not found(results, "marks")
-
-
-def test_what_did_not_show_again_stays_unstable_however_often_it_is_asked_for():
-    once = Judgement("weights_survive", Promise.MUST, Verdict.UNSTABLE)
-    passing = Judgement("weights_survive", Promise.MUST, Verdict.PASS)
-
-    (judgement,) = confirmed(Report((once,)), Report((passing,))).judgements
-
-    assert judgement.verdict is Verdict.UNSTABLE
+    assert set(found(results, "marks")) <= {"saving_changes_nothing"}

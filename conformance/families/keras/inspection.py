@@ -1,15 +1,21 @@
 """Takes a snapshot of a live model of a module that speaks the Keras API."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from saveproof.conformance.families.keras.arguments import WITHOUT_FLAG, flat, layer_arguments
+from saveproof.conformance.families.keras.arguments import (
+    WITHOUT_FLAG,
+    flat,
+    layer_arguments,
+    plain,
+)
 from saveproof.conformance.families.keras.compile_settings import compile_settings, leaves
 from saveproof.conformance.families.keras.layer_graph import calls, canonical
 from saveproof.conformance.model_state.contract import Facet
@@ -37,6 +43,13 @@ GRAPHS = frozenset(("Functional", "Model", "Sequential"))
 
 ENVELOPE = frozenset(("build_config", "module", "registered_name", "shared_object_id"))
 """Keys of a config that say how to write it down; they vary between formats."""
+
+
+COMPILE_CONFIG, CONFIG = "compile config", "config"
+"""The first part of live entries that hold a part of a config."""
+
+LIVE_FLAGS = ("built", "stop_training", "jit_compile", "run_eagerly")
+"""Attributes of a live model that no facet holds."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +87,26 @@ class View:
     model: Model
 
     @cached_property
+    def own_config(self) -> Mapping[str, Any]:
+        """The model's config, in the model's own words."""
+        if type(self.model).__name__ in GRAPHS:
+            return cast("Mapping[str, Any]", self.model.get_config())
+        layers = [
+            {"class_name": type(one).__name__, "config": one.get_config()}
+            for one in self.model.layers
+        ]
+        return {"name": self.model.name, "layers": layers}
+
+    @cached_property
     def config(self) -> Mapping[str, Any]:
         """The model's config, the same for the same graph."""
-        return _config(self.model)
+        is_graph = type(self.model).__name__ in GRAPHS
+        return canonical(self.own_config) if is_graph else self.own_config
+
+    @cached_property
+    def compiled(self) -> Mapping[str, Any] | None:
+        """The compile config; None of a model not compiled."""
+        return self.traits.compiled(self.model)
 
     @cached_property
     def layers(self) -> Sequence[tuple[str, Any]]:
@@ -90,12 +120,13 @@ class View:
 
 
 def snapshot(module: ModuleType, traits: Traits, model: Model) -> Snapshot:
-    """Return an inventory of every facet, arrays copied.
+    """Return an inventory of every facet, arrays copied, and the live one.
 
     An exception of the model ends an inventory, as its last entry, `UNREADABLE`.
     """
     view = View(module, traits, model)
-    return Snapshot({facet: _read(inventory, view) for facet, inventory in INVENTORIES.items()})
+    facets = {facet: _read(inventory, view) for facet, inventory in INVENTORIES.items()}
+    return Snapshot(facets, live=_read(_live, view))
 
 
 def _read(inventory: Callable[[View], Any], view: View) -> Inventory:
@@ -116,15 +147,6 @@ def _walk(module: ModuleType, model: Model, prefix: str) -> Iterator[tuple[str, 
         yield address, layer
         if isinstance(layer, module.Model):
             yield from _walk(module, layer, f"{address}/")
-
-
-def _config(model: Model) -> Mapping[str, Any]:
-    if type(model).__name__ in GRAPHS:
-        return canonical(model.get_config())
-    layers = [
-        {"class_name": type(one).__name__, "config": one.get_config()} for one in model.layers
-    ]
-    return {"name": model.name, "layers": layers}
 
 
 def _architecture(view: View) -> Iterator[tuple[str, Value]]:
@@ -202,7 +224,7 @@ def _widths(model: Model) -> Mapping[str, int | None]:
 
 
 def _compile(view: View) -> Iterator[tuple[str, Value]]:
-    yield from compile_settings(view.traits.compiled(view.model), _widths(view.model))
+    yield from compile_settings(view.compiled, _widths(view.model))
     for index, loss in enumerate(leaves(getattr(view.model, "loss", None))):
         yield from flat(view.traits.loss_arguments(loss), f"loss/{index}/")
 
@@ -256,6 +278,27 @@ def _metrics(view: View) -> Iterator[tuple[str, Value]]:
     for place, metric in enumerate(view.model.metrics):
         for index, variable in enumerate(metric.variables):
             yield f"{place} {metric.name}/{index}", view.traits.array(variable)
+
+
+def _live(view: View) -> Iterator[tuple[str, Value]]:
+    """Yield what a save could reach and no facet holds; each config entry as its JSON text."""
+    for key, value in (view.compiled or {}).items():
+        yield f"{COMPILE_CONFIG}/{key}", _json(value)
+    for key, value in view.own_config.items():
+        if key != "layers":
+            yield f"{CONFIG}/{key}", _json(value)
+    for index, layer in enumerate(view.own_config["layers"]):
+        yield f"{CONFIG}/layers/{index}", _json(layer)
+    if view.optimizer is not None:
+        yield "optimizer/id", id(view.optimizer)
+    for name in LIVE_FLAGS:
+        yield name, plain(getattr(view.model, name, None))
+    for address, layer in view.layers:
+        yield f"{address}/built", plain(getattr(layer, "built", None))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, default=plain)
 
 
 INVENTORIES: Mapping[Facet, Callable[[View], Any]] = {

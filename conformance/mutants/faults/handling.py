@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 
@@ -75,6 +75,42 @@ def saving_clears_slots(model: Trainer) -> None:
     if model.optimizer is not None:
         for slot in model.optimizer.variables[1:]:
             slot.assign(np.zeros(slot.shape))
+
+
+@model_saved
+def saving_stops_training(model: Trainer) -> None:
+    """Saving sets the live model's `stop_training`, which belongs to no facet."""
+    model.stop_training = True
+
+
+@fault
+def saving_spoils_later_saves() -> None:
+    """A whole model that was saved before in another format is written without its slots."""
+    formats: WeakKeyDictionary[Trainer, str] = WeakKeyDictionary()
+
+    def forgetful(save_model: Callable[..., None]) -> Callable[..., None]:
+        def saved(model: Trainer, target: Any, **options: Any) -> None:
+            first = formats.setdefault(model, Path(target).suffix)
+            spoilt.append(first != Path(target).suffix)
+            save_model(model, target, **options)
+            spoilt.clear()
+
+        return saved
+
+    def without_slots(model_state: Callable[..., ModelState]) -> Callable[..., ModelState]:
+        def stated(model: Trainer, **options: Any) -> ModelState:
+            state = model_state(model, **options)
+            if not any(spoilt) or not state.optimizer:
+                return state
+            return replace(
+                state, optimizer=(state.optimizer[0], *map(_zeroed, state.optimizer[1:]))
+            )
+
+        return stated
+
+    spoilt: list[bool] = []
+    put(model_files, "save_model", forgetful)
+    put(capture, "model_state", without_slots)
 
 
 @weights_saved

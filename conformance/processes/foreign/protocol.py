@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from saveproof.conformance.model_state.contract import Contract, Facet, Promise
-from saveproof.conformance.model_state.snapshot import Snapshot, Value
+from saveproof.conformance.model_state.snapshot import LIVE, Snapshot, Value
 from saveproof.conformance.model_state.subject import Exchanged, Model, SavePath, Source
 from saveproof.conformance.processes.wire import ProtocolError
 from saveproof.strategies.capabilities import Capabilities
@@ -42,7 +42,7 @@ CLASSES = "classes"
 """The key in a message's snapshot that is no facet: classes of layers by name."""
 
 Pairs = dict[str, list[tuple[str, Value]] | dict[str, str]]
-"""A snapshot in a message: by facet, pairs of a name and a value, in order; and `CLASSES`."""
+"""A snapshot in a message: by facet and for `LIVE`, pairs of a name and a value, and `CLASSES`."""
 
 
 class NotHere(RuntimeError):
@@ -101,7 +101,8 @@ class SubjectDescription(msgspec.Struct, frozen=True):
 def pairs(snapshot: Snapshot) -> Pairs:
     """Return the snapshot in the form of a message."""
     facets: Pairs = {str(f): list(inventory.items()) for f, inventory in snapshot.facets.items()}
-    return facets | ({CLASSES: dict(snapshot.classes)} if snapshot.classes else {})
+    live: Pairs = {LIVE: list(snapshot.live.items())} if snapshot.live else {}
+    return facets | live | ({CLASSES: dict(snapshot.classes)} if snapshot.classes else {})
 
 
 def snapshot_of(pairs: Pairs) -> Snapshot:
@@ -110,8 +111,8 @@ def snapshot_of(pairs: Pairs) -> Snapshot:
     Raises:
         ProtocolError: a facet is unknown.
     """
-    unknown = sorted(set(pairs) - {CLASSES, *Facet})
+    unknown = sorted(set(pairs) - {CLASSES, LIVE, *Facet})
     if unknown:
         raise ProtocolError(f"facet: expected one of {sorted(Facet)}, found {unknown[0]!r}")
-    facets = {Facet(name): dict(pairs[name]) for name in pairs if name != CLASSES}
-    return Snapshot(facets, dict(pairs.get(CLASSES, {})))
+    facets = {Facet(name): dict(pairs[name]) for name in pairs if name not in (CLASSES, LIVE)}
+    return Snapshot(facets, dict(pairs.get(CLASSES, {})), dict(pairs.get(LIVE, {})))

@@ -78,10 +78,8 @@ def building_call(
 
 def compiling(model: str, settings: CompileSettings) -> Iterator[str]:
     """Yield the compile call."""
-    arguments: dict[str, Expression] = {
-        "optimizer": _optimizer(settings.optimizer),
-        "loss": one_or_list([_named("losses", loss) for loss in settings.losses]),
-    }
+    losses = one_or_list([_named("losses", loss) for loss in settings.losses])
+    arguments: dict[str, Expression] = {}
     if any(settings.metrics):
         metrics = [tuple(_named("metrics", one) for one in each) for each in settings.metrics]
         single = len(settings.losses) == 1
@@ -90,7 +88,8 @@ def compiling(model: str, settings: CompileSettings) -> Iterator[str]:
         arguments["loss_weights"] = literal(list(settings.loss_weights))
     if settings.run_eagerly:
         arguments["run_eagerly"] = "True"
-    yield from lines("", CallExpression(f"{model}.compile", keywords=arguments))
+    call = CallExpression(f"{model}.compile", (_optimizer(settings.optimizer), losses), arguments)
+    yield from lines("", call)
 
 
 def layer_at(model: str, names: Sequence[str]) -> str:

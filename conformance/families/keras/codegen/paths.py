@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from msgspec.structs import replace
 
 from saveproof.conformance.families.keras.codegen.models import compiling
+from saveproof.conformance.families.keras.codegen.source import renamed
 from saveproof.conformance.families.keras.codegen.training import batch_lines, event_source
 from saveproof.conformance.families.keras.keras_api import KerasSubject
 from saveproof.conformance.families.keras.keras_path import SavePathSpec
@@ -47,8 +48,20 @@ def way_of(subject: KerasSubject, path: str) -> SavePathSpec:
 def saving(way: SavePathSpec) -> Iterator[str]:
     """Yield what saves `model`, in a new folder."""
     if not way.in_memory:
-        yield f'file = tempfile.mkdtemp() + "/model{way.extension}"'
+        yield f"file = {_target(way)}"
     yield from way.save
+
+
+def saving_aside(way: SavePathSpec) -> Iterator[str]:
+    """Yield what saves `model` in a new folder, from where nothing is loaded."""
+    if way.in_memory or len(way.save) > 1:
+        yield from saving(way)
+    else:
+        yield renamed(way.save[0], "file", _target(way))
+
+
+def _target(way: SavePathSpec) -> str:
+    return f'tempfile.mkdtemp() + "/model{way.extension}"'
 
 
 def loading(way: SavePathSpec, case: Case, code: Iterable[str]) -> Iterator[str]:

@@ -1,12 +1,14 @@
 """Programs: where a finding was made, and the parts that the scripts of all findings share."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from saveproof.conformance.checks.handling import CHANGES_NOTHING
 from saveproof.conformance.families.keras.codegen.models import building_call, written_class
 from saveproof.conformance.families.keras.codegen.paths import (
     loading,
     saving,
+    saving_aside,
     training_ready,
     way_of,
 )
@@ -25,7 +27,6 @@ from saveproof.conformance.model_state.contract import Facet
 from saveproof.reports.findings import Defect
 from saveproof.strategies.case import Case, Hop, Kind
 
-CHANGES_NOTHING = "saving_changes_nothing"
 SECOND = "second_generation_equals_first"
 ELSEWHERE = "another_process_loads_the_same"
 UNBUILT = "unbuilt_model_is_refused"
@@ -51,13 +52,17 @@ class Plot:
 
 @dataclass(frozen=True)
 class Program:
-    """Where the finding was made: case, subject, save path and check."""
+    """Where the finding was made: case, subject, save path and check.
+
+    `before` are the save paths that save the model first.
+    """
 
     case: Case
     subject: KerasSubject
     path: str
     check: str
     defect: Defect
+    before: tuple[str, ...] = ()
 
     @property
     def way(self) -> SavePathSpec:
@@ -115,7 +120,9 @@ def outputs_lines(program: Program) -> Iterator[str]:
 
 
 def saved_and_loaded(program: Program) -> Iterator[str]:
-    """Yield the save of `model` and the load of `loaded`."""
+    """Yield the save of `model` and the load of `loaded`, after the saves of other paths."""
+    for path in program.before:
+        yield from saving_aside(way_of(program.subject, path))
     yield from saving(program.way)
     yield from loaded(program, program.path)
 
@@ -130,7 +137,7 @@ def loaded(program: Program, path: str) -> Iterator[str]:
 def again(program: Program) -> Iterator[str]:
     """Yield the save of what was loaded, and the load of that."""
     yield "model = loaded"
-    yield from saved_and_loaded(program)
+    yield from saved_and_loaded(replace(program, before=()))
 
 
 def elsewhere_function(program: Program, then: Iterable[str], *, alive: bool) -> Lines:

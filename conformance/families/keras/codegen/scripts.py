@@ -1,7 +1,10 @@
 """Plots: what a script does for each kind of finding, and what it compares in the end."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 
+from saveproof.conformance.checks.handling import CHANGES_NOTHING
 from saveproof.conformance.families.keras.codegen.exceptions import raising
 from saveproof.conformance.families.keras.codegen.paths import (
     NotReproducible,
@@ -10,7 +13,6 @@ from saveproof.conformance.families.keras.codegen.paths import (
     training_ready,
 )
 from saveproof.conformance.families.keras.codegen.program import (
-    CHANGES_NOTHING,
     ELSEWHERE,
     SECOND,
     Plot,
@@ -27,9 +29,10 @@ from saveproof.conformance.families.keras.codegen.program import (
     saved_and_loaded,
     train_on,
 )
-from saveproof.conformance.families.keras.codegen.source import Lines, indented, literal
-from saveproof.conformance.families.keras.codegen.state import MISSING, look
+from saveproof.conformance.families.keras.codegen.source import Lines, indented, literal, renamed
+from saveproof.conformance.families.keras.codegen.state import MISSING, look, look_alive
 from saveproof.conformance.model_state.contract import Facet
+from saveproof.conformance.model_state.snapshot import LIVE
 from saveproof.conformance.model_state.trace import Stage
 from saveproof.reports.findings import Change, Defect, DefectKind
 from saveproof.strategies.case import Case
@@ -56,10 +59,31 @@ def plot(case: Case, subject: str, path: str, check: str, defect: Defect) -> Plo
     """
     known = scripted(subject)
     program = Program(known.as_run(case), known, path, check, defect)
+    if defect.kind is DefectKind.SPOILED:
+        program = _spoilt(program)
+        defect = program.defect
     unknown = defect.kind is DefectKind.RAISED and defect.action not in set(Stage)
     if unknown or defect.kind not in PLOTS:
         raise _not_reproducible(defect)
     return PLOTS[defect.kind](program)
+
+
+def _spoilt(program: Program) -> Program:
+    """Return the program of the path that suffers, after the saves of those before it.
+
+    Raises:
+        NotReproducible: it suffers from a path that saves after it.
+    """
+    spoiled = program.defect
+    if spoiled.origin is None or spoiled.order[-1:] != (spoiled.name,):
+        raise _not_reproducible(spoiled)
+    return replace(
+        program,
+        path=spoiled.name,
+        check=spoiled.check,
+        defect=spoiled.origin,
+        before=spoiled.order[:-1],
+    )
 
 
 def _not_reproducible(defect: Defect) -> NotReproducible:
@@ -76,11 +100,20 @@ def _facet(program: Program) -> Facet:
 
 
 def _state(program: Program) -> Plot:
+    if program.defect.facet == LIVE:
+        return _live(program)
     facet, difference = _facet(program), program.defect.difference
     counted = facet is Facet.SLOTS and difference.change in MISSING
     arrays = facet in ARRAYS and difference.change is not Change.ORDER and not counted
     observe = look(program.case, facet, difference.where, difference.change)
     return _comparison(program, observe, SAME if arrays else PLAIN, alive=False, facet=facet)
+
+
+def _live(program: Program) -> Plot:
+    observe = look_alive(program.defect.difference.where)
+    if observe is None:
+        raise _not_reproducible(program.defect)
+    return _comparison(program, observe, PLAIN, alive=False)
 
 
 def _outputs(program: Program) -> Plot:
@@ -140,36 +173,50 @@ def _comparison(
     program: Program, observe: Lines, equal: str, *, alive: bool, facet: Facet | None = None
 ) -> Plot:
     """Return the plot that compares what `observe` gives of two models; `alive` ones train on."""
-    name = observe[0].partition("(")[0].removeprefix("def ")
     other_process = program.check == ELSEWHERE
-    functions = [*builders(program), *generators_function(program, facet), observe]
+    name = _name(observe)
+    functions = [*builders(program), *generators_function(program, facet)]
+    seen_of = f"{name}({{}})".format
+    if len(observe) == 2 and not other_process:
+        expression = observe[1].strip().removeprefix("return ")
+        seen_of = partial(renamed, expression, "model")
+    else:
+        functions.append(observe)
     if other_process:
         functions.append(elsewhere_function(program, [f"return {name}(loaded)"], alive=alive))
     return Plot(
         functions=tuple(functions),
-        body=[*brought_up(program), *_observed(program, name, alive=alive), equal],
+        body=[*brought_up(program), *_observed(program, seen_of, alive=alive), equal],
         alive=alive,
         parallel=other_process,
     )
 
 
-def _observed(program: Program, name: str, *, alive: bool) -> Iterator[str]:
-    """Yield the save and the load, and the observations `expected` and `found`."""
+def _name(function: Lines) -> str:
+    return function[0].partition("(")[0].removeprefix("def ")
+
+
+def _observed(program: Program, seen_of: Callable[[str], str], *, alive: bool) -> Iterator[str]:
+    """Yield the save and the load, and the observations `expected` and `found`.
+
+    `seen_of` returns the expression of what is compared, by the name of the model.
+    """
     save = [*saving(program.way)]
     both = [*saved_and_loaded(program)]
     if alive:
         both += training_ready(program.way, program.case)
+    of_model, of_loaded = seen_of("model"), seen_of("loaded")
     if program.check == CHANGES_NOTHING:
-        yield from (f"expected = {name}(model)", *save, f"found = {name}(model)")
+        yield from (f"expected = {of_model}", *save, f"found = {of_model}")
     elif program.check == SECOND:
-        yield from (*both, f"expected = {name}(loaded)", *again(program))
-        yield f"found = {name}(loaded)"
+        yield from (*both, f"expected = {of_loaded}", *again(program))
+        yield f"found = {of_loaded}"
     elif program.check == ELSEWHERE:
-        yield from (*both, f"expected = {name}(loaded)", *pooled("found"))
+        yield from (*both, f"expected = {of_loaded}", *pooled("found"))
     elif alive:
-        yield from (*both, f"expected = {name}(model)", f"found = {name}(loaded)")
+        yield from (*both, f"expected = {of_model}", f"found = {of_loaded}")
     else:
-        yield from (f"expected = {name}(model)", *both, f"found = {name}(loaded)")
+        yield from (f"expected = {of_model}", *both, f"found = {of_loaded}")
 
 
 def _near(program: Program) -> str:

@@ -9,12 +9,14 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from textwrap import wrap
+from tokenize import generate_tokens
 from typing import Any, TypeAlias
 
 from saveproof.strategies.case import InvalidCase
 
-WIDTH = 88
+WIDTH = 120
 """Columns of an unindented line; two levels of indentation more make 96."""
 
 Lines = list[str]
@@ -137,10 +139,22 @@ def index(number: str) -> str:
     return str(int(number))
 
 
+def renamed(expression: str, old: str, new: str) -> str:
+    """Return the expression, on one line, with another name in place of a variable's."""
+    found, before = [], ""
+    for token in generate_tokens(StringIO(expression).readline):
+        if token.string == old and before != ".":
+            found.append(token.start[1])
+        before = token.string
+    for start in reversed(found):
+        expression = expression[:start] + new + expression[start + len(old) :]
+    return expression
+
+
 def docstring(*paragraphs: str) -> str:
-    """Return a docstring, on one line if it fits; nothing in the text can end it."""
+    """Return a docstring; nothing in the text can end it."""
     text = "\n\n".join("\n".join(wrap(_words(one), WIDTH)) for one in paragraphs)
-    return f'"""{text}"""' if "\n" not in text else f'"""{text}\n"""'
+    return f'"""{text}"""'
 
 
 def _words(text: str) -> str:

@@ -15,7 +15,12 @@ from saveproof.conformance.families.keras.codegen.source import (
     index,
     literal,
 )
-from saveproof.conformance.families.keras.inspection import NO_SLOTS
+from saveproof.conformance.families.keras.inspection import (
+    COMPILE_CONFIG,
+    CONFIG,
+    LIVE_FLAGS,
+    NO_SLOTS,
+)
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.reports.findings import Change
 from saveproof.strategies.case import Architecture, Case, Kind
@@ -54,6 +59,21 @@ def look(case: Case, facet: Facet, where: str, change: Change | None) -> Lines:
         "    except (AttributeError, IndexError, KeyError, TypeError, ValueError):",
         '        return "missing"',
     ]
+
+
+def look_alive(where: str) -> Lines | None:
+    """Return the function `look(model)` that gives a live entry; None if no source reads it."""
+    head, _, rest = where.partition("/")
+    if head in _CONFIGS and rest:
+        expression = f"({_CONFIGS[head]} or {{}}).get({literal(rest.partition('/')[0])})"
+        return ["def look(model):", f"    return {_text(expression)}"]
+    if head in LIVE_FLAGS and not rest:
+        return ["def look(model):", f"    return model.{head}"]
+    return None
+
+
+_CONFIGS = {COMPILE_CONFIG: "model.get_compile_config()", CONFIG: "model.get_config()"}
+"""The expression of a live config, by the first part of its entries."""
 
 
 def _before(facet: Facet) -> Lines:
