@@ -13,7 +13,6 @@ import pytest
 
 from saveproof.conformance.campaigns.campaign import Campaign, run_together
 from saveproof.conformance.campaigns.plan import Plan
-from saveproof.conformance.campaigns.progress import Progress
 from saveproof.conformance.campaigns.worker import EXAMINE
 from saveproof.conformance.mutants import MUTANTS, Mutant
 from saveproof.conformance.processes.isolation import Child
@@ -50,7 +49,7 @@ def findings_of(mutant: Mutant) -> Found:
     ]
     with Child(EXAMINE, memory=MEMORY) as child:
         campaigns = [Campaign(plan, child, lambda _: None) for plan in plans]
-        run_together(campaigns, Progress("", mutant.examples, lambda _: None))
+        run_together(campaigns, lambda: None)
     results = (result for campaign in campaigns for result in campaign.results())
     return [found(r.check, f.defect) for r in results for f in r.findings]
 
