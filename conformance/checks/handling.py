@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+from msgspec.structs import replace
 
 from saveproof.conformance.checks.behaviour import output_defects, trajectory_defects
 from saveproof.conformance.checks.check import (
@@ -17,7 +18,7 @@ from saveproof.conformance.checks.facets import inventory_defects
 from saveproof.conformance.model_state.contract import Facet, Promise
 from saveproof.conformance.model_state.snapshot import Snapshot, Value, equal
 from saveproof.conformance.model_state.trace import Probe, Raised, Trace
-from saveproof.reports.findings import Defect, DefectKind, Difference
+from saveproof.reports.findings import Defect, DefectKind, Difference, plain
 from saveproof.reports.records import Verdict
 from saveproof.strategies.case import Kind
 
@@ -65,7 +66,8 @@ def saving_changes_nothing(trace: Trace) -> Outcome:
         return not_applicable("the model was not saved")
     if not any(trace.before.facets.values()):
         return vacuous(NOTHING_SEEN)
-    found = _snapshot_defects(trace, trace.before, trace.saved, tuple(Facet))
+    changed = _snapshot_defects(trace, trace.before, trace.saved, tuple(Facet))
+    found = tuple(replace(defect, action="saved") for defect in changed)
     return found if trace.spoiled is None else (*found, _spoiled(trace.spoiled))
 
 
@@ -153,7 +155,7 @@ def _refusal(raised: Raised | None, about: str) -> Outcome:
     if raised is None:
         return (Defect(DefectKind.NOT_REFUSED, Difference("refusal", expected, "none")),)
     if raised.kind in UNCLEAR or len(raised.message.split()) < _FEWEST_WORDS:
-        difference = Difference("refusal", expected, f"{raised.kind}: {raised.message}")
+        difference = Difference("refusal", expected, f"{plain(raised.kind)}: {raised.message}")
         return (
             Defect(
                 DefectKind.UNCLEAR_REFUSAL,
