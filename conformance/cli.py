@@ -216,11 +216,14 @@ def report(
     from saveproof.reports.merging import merge
     from saveproof.reports.renderers import RENDERERS
     from saveproof.reports.store import read
+    from saveproof.reports.terminal import columns, terminal
 
     renderer = RENDERERS.get(format)
     if renderer is None:
         raise typer.BadParameter(f"expected one of {sorted(RENDERERS)}, found {format!r}")
-    typer.echo(_or_error(lambda: renderer(matrix(merge([read(run) for run in runs])))))
+    figures = _or_error(lambda: matrix(merge([read(run) for run in runs])))
+    shown = terminal(figures, width=columns()) if format == "terminal" else renderer(figures)
+    typer.echo(shown)
 
 
 @app.command()
@@ -234,8 +237,24 @@ def compare(old: Path, new: Path) -> None:
 
 
 @app.command()
+def explain(
+    code: Annotated[
+        str | None, typer.Argument(metavar="[CODE|ID]", help="Code, or id of a distinct defect.")
+    ] = None,
+    run: In = None,
+    format: Annotated[str, typer.Option(help="text, or markdown: all codes as a page.")] = "text",
+) -> None:
+    """Explain a code of a report, or a distinct defect of a run; without one, list the codes."""
+    from saveproof.conformance import listing
+
+    if format not in listing.EXPLAINED:
+        raise typer.BadParameter(f"expected one of {listing.EXPLAINED}, found {format!r}")
+    _echo(_or_error(lambda: listing.explain(code, run or [OUT], format=format)))
+
+
+@app.command()
 def glossary() -> None:
-    """Explain the ten words that commands and reports use."""
+    """Explain the words that commands and reports use."""
     from saveproof.reports import glossary as words
 
     typer.echo(words.glossary())

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from saveproof.reports.causes import CellDefect
 from saveproof.reports.markdown import escaped
-from saveproof.reports.matrix import Cell, CellDefect, Matrix, matrix
+from saveproof.reports.matrix import Cell, Matrix, matrix
 from saveproof.reports.records import Place, Verdict
 from saveproof.reports.store import Run
 from saveproof.reports.wording import SYMBOLS, explained, printable, shown

@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from saveproof.reports.records import CheckInfo, Footer, Header, PathInfo, SubjectInfo
-from saveproof.reports.store import Run, RunError, latest
+from saveproof.reports.store import Run, RunError, last_witnesses, latest
 
 Named = TypeVar("Named", SubjectInfo, CheckInfo, PathInfo)
 
@@ -28,7 +28,8 @@ def merge(runs: Sequence[Run]) -> Run:
         return runs[0]
     results = latest(result for run in runs for result in run.results)
     sources = tuple(dict.fromkeys(source for run in runs for source in run.sources))
-    return Run(_header(runs), results, _footer(runs, len(results)), sources)
+    witnesses = last_witnesses(witness for run in runs for witness in run.witnesses)
+    return Run(_header(runs), results, _footer(runs, len(results)), sources, witnesses)
 
 
 def _header(runs: Sequence[Run]) -> Header:

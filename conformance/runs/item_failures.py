@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from saveproof.reports.codes import code
 from saveproof.reports.commands import commands
 from saveproof.reports.records import Finding, Result
+from saveproof.reports.wording import case_shown
 
 
 def failure(result: Result, out: Path) -> str:
@@ -17,7 +19,9 @@ def failure(result: Result, out: Path) -> str:
 def _finding_text(finding: Finding, again: Sequence[str]) -> str:
     defect = finding.defect
     expected, found = defect.difference.expected, defect.difference.found
-    difference = f"  expected {expected}\n  found    {found}\n\n{finding.drawing}\n"
+    difference = f"  expected {expected}\n  found    {found}\n"
+    shown = f"{case_shown(finding)}:\n\n{finding.drawing}\n"
+    title = f"{code(defect)}: {defect.title}"
     return "\n".join(
-        [defect.message, f"  at       {defect.where}", difference, *again, defect.traceback]
+        [title, f"  at       {defect.where}", difference, shown, *again, defect.traceback]
     )

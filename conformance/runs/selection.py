@@ -33,7 +33,8 @@ def suite_job(options: SuiteOptions, command: str) -> Job:
     if not sets:
         raise Unknown("the options select no check on any save path")
     wanted = (_wanted_info(info, options) for info in infos)
-    return job(options, command, wanted, ALL_CHECKS, sets)
+    checks = [check for check in ALL_CHECKS if not options.check or check.name in options.check]
+    return job(options, command, wanted, checks, sets)
 
 
 def _sets(subject: Described, options: SuiteOptions) -> Iterator[CampaignSet]:

@@ -20,7 +20,7 @@ from saveproof.reports import store
 from saveproof.reports.files import Claimed, NotWritten
 from saveproof.reports.matrix import matrix
 from saveproof.reports.records import Result, Verdict
-from saveproof.reports.terminal import terminal
+from saveproof.reports.terminal import columns, terminal
 
 FILES = {
     "html": "report.html",
@@ -200,5 +200,6 @@ class Conformance:
         elif self._begun and not self.is_worker:
             figures = matrix(store.read(self.out))
             terminalreporter.write_line("")
-            terminalreporter.write(terminal(figures, color=terminalreporter.hasmarkup))
+            color = terminalreporter.hasmarkup
+            terminalreporter.write(terminal(figures, width=columns(), color=color))
             terminalreporter.write_line(f"report: {self.out / FILES['html']}")
