@@ -244,7 +244,7 @@ def explain(
     run: In = None,
     format: Annotated[str, typer.Option(help="text, or markdown: all codes as a page.")] = "text",
 ) -> None:
-    """Explain a code of a report, or a distinct defect of a run; without one, list the codes."""
+    """Explain a code of a report, or list all codes."""
     from saveproof.conformance import listing
 
     if format not in listing.EXPLAINED:
