@@ -399,16 +399,18 @@ def report(
     ),
 ) -> None:
     """Print the report of a run, or of several runs merged; exit as the run did."""
-    from saveproof.reports.gate import gate
     from saveproof.reports.matrix import matrix
     from saveproof.reports.merging import merge
     from saveproof.reports.renderers import RENDERERS
     from saveproof.reports.store import read
+    from saveproof.reports.terminal import columns, terminal
 
     renderer = _chosen(RENDERERS, format)
     run = _or_error(lambda: merge([read(run) for run in runs]))
-    typer.echo(renderer(matrix(run)))
-    raise typer.Exit(gate(run).exit_code)
+    figures = matrix(run)
+    text = terminal(figures, width=columns()) if format == "terminal" else renderer(figures)
+    typer.echo(text)
+    raise typer.Exit(figures.gate.exit_code)
 
 
 @app.command()
@@ -451,8 +453,25 @@ def compare(
 
 
 @app.command()
+def explain(
+    code: Annotated[
+        str | None, typer.Argument(metavar="[CODE|ID]", help="Code, or id of a distinct defect.")
+    ] = None,
+    run: In = None,
+    format: Annotated[str, typer.Option(help="text, or markdown: all codes as a page.")] = "text",
+) -> None:
+    """Explain a code of a report, or list all codes."""
+    from saveproof.conformance import listing
+    from saveproof.reports.folders import newest
+
+    if format not in listing.EXPLAINED:
+        raise typer.BadParameter(f"expected one of {listing.EXPLAINED}, found {format!r}")
+    _echo(_or_error(lambda: listing.explain(code, run or [newest(OUT)], format=format)))
+
+
+@app.command()
 def glossary() -> None:
-    """Explain the ten words that commands and reports use."""
+    """Explain the words that commands and reports use."""
     from saveproof.reports import glossary as words
 
     typer.echo(words.glossary())

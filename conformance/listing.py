@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from saveproof.conformance import doctor as examination
 from saveproof.conformance.checks import ALL_CHECKS
@@ -13,6 +14,14 @@ from saveproof.conformance.model_state.contract import Promise
 from saveproof.conformance.model_state.subject import SavePath
 from saveproof.conformance.processes.isolation import Child
 from saveproof.conformance.processes.memory import MEMORY
+from saveproof.reports import explanations
+from saveproof.reports.commands import CASE_ID
+from saveproof.reports.matrix import matrix
+from saveproof.reports.merging import merge
+from saveproof.reports.store import read
+
+EXPLAINED = ("text", "markdown")
+"""Formats of explanations."""
 
 
 def subjects() -> str:
@@ -51,6 +60,24 @@ def checks(*, facets: bool = False) -> str:
     """Return one line for each check: its name, and its sentence or the facets that it needs."""
     told = {c.name: ", ".join(c.facets) or "none" if facets else c.statement for c in ALL_CHECKS}
     return "\n".join(f"{name:34} {text}" for name, text in told.items())
+
+
+def explain(code: str | None, runs: Sequence[Path], *, format: str = EXPLAINED[0]) -> str:
+    """Return what a code, or the distinct defect of an id, means; without one, list the codes.
+
+    Raises:
+        UnknownCode: there is no such code, and the runs have no distinct defect of that id.
+        RunError: the file of a run can't be read.
+    """
+    statements = {check.name: check.statement for check in ALL_CHECKS}
+    if code is None:
+        text = explanations.markdown(statements) if format == "markdown" else explanations.listed()
+        return text.rstrip("\n")
+    if CASE_ID.fullmatch(code):
+        figures = matrix(merge([read(run) for run in runs]))
+        cause = explanations.distinct_defect(figures, code)
+        return explanations.explained_cause(cause, statements)
+    return explanations.explained(code, statements)
 
 
 def doctor(subject: str) -> tuple[str, bool]:

@@ -5,7 +5,7 @@ https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 
 from collections.abc import Iterator
 
-from saveproof.reports.causes import Cause, sections
+from saveproof.reports.causes import Cause
 from saveproof.reports.commands import commands
 from saveproof.reports.gate import failing
 from saveproof.reports.matrix import Matrix
@@ -34,20 +34,19 @@ def _reasons(matrix: Matrix) -> Iterator[str]:
 
 def _defects(matrix: Matrix) -> Iterator[str]:
     errors = failing(matrix.header.policy) | {Verdict.HARNESS_ERROR}
-    causes = [cause for section in sections(matrix) for cause in section.causes]
-    for cause in sorted(causes, key=lambda cause: cause.verdict not in errors):
+    for cause in sorted(matrix.causes, key=lambda cause: cause.verdict not in errors):
         level = "error" if cause.verdict in errors else "warning"
-        title = f"saveproof: {shown(cause.verdict)}: {cause.title}"
+        title = f"saveproof: {shown(cause.verdict)}: {cause.code}: {cause.title}"
         yield _command(level, title, "\n".join(_lines(cause, matrix)))
 
 
 def _lines(cause: Cause, matrix: Matrix) -> Iterator[str]:
-    smallest = cause.smallest
-    difference = smallest.finding.defect.difference
+    lead = cause.lead
+    difference = lead.finding.defect.difference
     yield places(cause)
     if difference.expected or difference.found:
         yield f"expected {difference.expected}, found {difference.found}"
-    yield from commands(smallest.finding, smallest.place, matrix.sources)[:1]
+    yield from commands(lead.finding, lead.place, matrix.sources)[:1]
 
 
 def _command(level: str, title: str, message: str) -> str:

@@ -1,4 +1,4 @@
-"""The commands that a report shows: replay a finding's case, and print it as a script."""
+"""The commands that a report shows: replay a finding's case, print it as a script, shrink it."""
 
 import re
 import shlex
@@ -24,11 +24,23 @@ def commands(finding: Finding, place: Place, sources: Sequence[str]) -> Sequence
     """
     if not CASE_ID.fullmatch(finding.case_id):
         return ()
-    subject, path, check = place
-    at = ["--subject", subject, "--path", path]
-    runs = [word for source in sources for word in ("--run", source)]
-    replay = ["saveproof", "replay", finding.case_id, *at, *runs]
-    repro = ["saveproof", "repro", finding.case_id, *at, "--check", check, *runs]
-    scripted = subject in SCRIPTED and finding.verdict not in UNSCRIPTED
-    again = (replay, repro) if scripted else (replay,)
-    return tuple(map(shlex.join, again))
+    again = ["saveproof", "replay", finding.case_id, *_at(place[:2]), *_runs(sources)]
+    repro = ["saveproof", "repro", finding.case_id, *_at(place), *_runs(sources)]
+    scripted = place[0] in SCRIPTED and finding.verdict not in UNSCRIPTED
+    return tuple(map(shlex.join, (again, repro) if scripted else (again,)))
+
+
+def reduction(finding: Finding, place: Place, sources: Sequence[str]) -> str:
+    """Return the shell command that goes on shrinking; empty if the case is the smallest."""
+    if finding.shrunk or not CASE_ID.fullmatch(finding.case_id):
+        return ""
+    return shlex.join(["saveproof", "reduce", finding.case_id, *_at(place), *_runs(sources)])
+
+
+def _at(place: Sequence[str]) -> Sequence[str]:
+    options = ("--subject", "--path", "--check")
+    return [word for pair in zip(options, place, strict=False) for word in pair]
+
+
+def _runs(sources: Sequence[str]) -> Sequence[str]:
+    return [word for source in sources for word in ("--run", source)]

@@ -6,7 +6,8 @@ from dataclasses import replace as with_values
 
 from msgspec.structs import replace
 
-from saveproof.reports.matrix import DEFECTIVE, Cell, CellDefect, Matrix, matrix
+from saveproof.reports.causes import CellDefect, cause_of
+from saveproof.reports.matrix import DEFECTIVE, Cell, Matrix, matrix
 from saveproof.reports.records import (
     SEVERITY,
     UNEXPECTED,
@@ -211,12 +212,6 @@ def defects(figures: Matrix) -> dict[tuple[Place, str], CellDefect]:
     return {(defect.place, defect.key): defect for defect in worst_last}
 
 
-def cause(defect: CellDefect) -> tuple[str, str]:
-    """Return the subject, and what its defects with one cause have in common."""
-    lost = defect.finding.defect.lost_state
-    return (defect.subject, defect.finding.known or (lost.key if lost else defect.key))
-
-
 def _pairs(old: Sequence[SubjectInfo], new: Sequence[SubjectInfo]) -> tuple[SubjectPair, ...]:
     """Return the subjects of one name; of the others, those that alone have their packages."""
     named = {info.name: info for info in old}
@@ -261,9 +256,11 @@ def _distinct_changes(
     for at, defect in {**old, **new}.items():
         before, after = (run[at].verdict if at in run else None for run in (old, new))
         if before == after:
-            same.setdefault(cause(defect), []).append(defect.path)
+            same.setdefault((defect.subject, cause_of(defect)), []).append(defect.path)
         else:
-            changes.setdefault((cause(defect), before, after), []).append(defect)
+            changes.setdefault(((defect.subject, cause_of(defect)), before, after), []).append(
+                defect
+            )
     found = (
         DistinctChange(tuple(seen), before, after, tuple(dict.fromkeys(same.get(one, ()))))
         for (one, before, after), seen in changes.items()

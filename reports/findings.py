@@ -17,16 +17,43 @@ class Change(StrEnum):
     VALUE = "value"
 
 
-CHANGES: Mapping[str, str] = {
-    Change.VALUE: "another value",
+CHANGES: Mapping[Change | None, str] = {
+    Change.MISSING: "missing",
+    Change.UNEXPECTED: "unexpected",
     Change.SHAPE: "another shape",
     Change.DTYPE: "another dtype",
     Change.ORDER: "another order",
 }
-"""Phrases for changes that the value alone does not explain."""
+"""Phrases for changes that the expected and the found value alone do not explain."""
+
+ANOTHER_VALUE = "another value"
+"""The phrase for values that a title does not show."""
 
 LOST = "lost"
 """The one word for every change of an entry, where all its changes are one defect."""
+
+
+LONGEST = 200
+"""Values with more characters than this are shown with the finding, but not in its title."""
+
+
+def plain(exception: str) -> str:
+    """Return an exception's class as programs name it: built-in ones without their module."""
+    return exception.removeprefix("builtins.")
+
+
+class Element(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The element of a value that differs most, or the first one of text, as short text.
+
+    `index` is its place in the value, empty for a single number. Of `size` elements, `differing`
+    differ.
+    """
+
+    expected: str
+    found: str
+    index: str = ""
+    differing: int = 1
+    size: int = 1
 
 
 class Difference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -42,46 +69,60 @@ class Difference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     change: Change | None = None
     distance: float | None = None
     magnitude: float | None = None
+    element: Element | None = None
+
+    @property
+    def values(self) -> tuple[str, str]:
+        """The expected and the found value in one line each: those of the differing element."""
+        one = self.element
+        texts = (one.expected, one.found) if one else (self.expected, self.found)
+        expected, found = (" ".join(text.split()) for text in texts)
+        return expected, found
 
 
 class DefectKind(StrEnum):
     """The kinds of defect, each with the templates of its key and its message.
 
-    Every key and every message of a report comes from these templates.
+    Every key and every message of a report comes from these templates. `{d.values}` is the
+    expected and the found value of the case.
     """
 
-    STATE = ("state", "{d.facet}: {d.entry}", "{d.facet}: {d.where} ({d.difference.change})")
-    OUTPUT = ("output", "outputs: value", "{d.where} differs")
-    OUTPUT_COUNT = ("outputs", "outputs: count", "different number of outputs")
-    LOG = ("log", "resume: {d.log}", "{d.name} differs in step {d.step}")
-    LOG_COUNT = ("logs", "resume: {d.when} logs", "different number of logs in step {d.step}")
+    STATE = ("state", "{d.facet}: {d.entry}", "{d.facet}{d.bracket} {d.since}{d.values}")
+    OUTPUT = ("output", "outputs: value", "{d.where}{d.values}")
+    OUTPUT_COUNT = ("outputs", "outputs: count", "number of outputs{d.values}")
+    LOG = ("log", "resume: {d.log}", "{d.name} at step {d.step}{d.values}")
+    LOG_COUNT = ("logs", "resume: {d.when} logs", "number of logs at step {d.step}{d.values}")
     LOG_NAMES = (
         "log names",
         "resume: {d.when} log names",
-        "only one of the models logs {d.name} in step {d.step}",
+        "{d.name} at step {d.step}, which only one of the models logs{d.values}",
     )
     TRAINED_STATE = (
         "trained state",
         "resume: {d.when} {d.facet}",
-        "different {d.facet} after step {d.step}",
+        "{d.facet} after step {d.step}{d.bracket}{d.values}",
     )
     RAISED = (
         "exception",
         "{d.action}: raised {d.exception}: {d.words}{d.raised_in}",
-        "{d.actor} raised {d.exception}",
+        "{d.actor} raised {d.error}",
     )
-    NO_TRAINING = ("no training", "resume: missing", "the loaded model did not train")
-    NOT_REFUSED = ("not refused", "refusal: missing", "a model that must be refused was accepted")
+    NO_TRAINING = ("no training", "resume: missing", "the loaded model did not train{d.values}")
+    NOT_REFUSED = (
+        "not refused",
+        "refusal: missing",
+        "a model that must be refused was accepted{d.values}",
+    )
     UNCLEAR_REFUSAL = (
         "unclear refusal",
         "refusal: unclear {d.exception}",
-        "the refusal does not say why",
+        "the refusal does not say why{d.values}",
     )
-    NOT_FRESH = ("not fresh", "fresh: {d.facet}", "{d.facet} came back, expected fresh")
+    NOT_FRESH = ("not fresh", "fresh: {d.facet}", "{d.facet}{d.bracket}{d.values}")
     INITIAL = (
         "initial",
         "initial {d.facet}: {d.place}",
-        "initial {d.facet} ({d.place}): not the value in a new model",
+        "initial {d.facet}{d.bracket} unlike a new model's{d.values}",
     )
     LITTER = ("litter", "save: litter", "a save left {d.where} beside its target")
     OPEN_FILE = ("open file", "open file", "{d.where} was left open")
@@ -90,15 +131,19 @@ class DefectKind(StrEnum):
         "over: remnants",
         "a save over an earlier file left data of the earlier file in {d.where}",
     )
-    SETTING = ("setting", "{d.action}: {d.name}", "a {d.action} changed {d.where}")
-    SURROUNDINGS = ("surroundings", "{d.action}: {d.entry}", "a {d.action} changed {d.where}")
+    SETTING = ("setting", "{d.action}: {d.name}", "a {d.action} changed {d.where}{d.values}")
+    SURROUNDINGS = (
+        "surroundings",
+        "{d.action}: {d.entry}",
+        "a {d.action} changed {d.where}{d.values}",
+    )
     DRAW = ("draw", "save: drew from {d.name}", "a save drew random numbers from {d.name}")
     LINK = ("link", "link: {d.name}", "{d.where} is {d.difference.found}")
     SAME_MODEL = ("same model", "again: the same model", "a second load returned the first model")
     OTHER_MODEL = (
         "other model",
         "{d.action}: {d.facet}",
-        "a later load returned {d.facet} of a different model",
+        "a later load returned {d.facet} of a different model{d.bracket}{d.values}",
     )
     SPOILED = ("spoiled", "{d.sequence}: {d.suffering}", "{d.sequence}: {d.consequence}")
     ENDED = ("ended", "{d.name}: {d.words:.80}", "{d.words}")
@@ -115,9 +160,6 @@ class DefectKind(StrEnum):
     key: str
     message: str
 
-
-MEASURED = frozenset({DefectKind.OUTPUT, DefectKind.LOG, DefectKind.TRAINED_STATE})
-"""Kinds whose title includes the distance."""
 
 ACTORS: Mapping[str, str] = {
     "resume": "the loaded model",
@@ -138,9 +180,9 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     `action` is the action during which the defect showed, and `probe` the probe that shows it.
     `function` is the innermost function of the framework that raised the exception, as
     `module.function`: two causes may raise the same error.
-    `words` is the error message without the parts that vary from case to case. `lost` is true
-    where every change of the entry counts as one defect. `origin` is the lost state that caused
-    this defect.
+    `words` is the error message without the parts that vary from case to case, and `said` its line
+    that says what went wrong, as the case shows it. `lost` is true where every change of the entry
+    counts as one defect. `origin` is the lost state that caused this defect.
 
     Where a save spoils what other paths do with the same model, `order` has the save paths in the
     order of their saves, `name` is the path that suffers, `origin` its defect, `check` the check
@@ -161,6 +203,7 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     function: str = ""
     words: str = ""
     metric: str = ""
+    said: str = ""
     optimizer: str = ""
     before_first_average: bool = False
     frozen_since_compile: bool = False
@@ -178,20 +221,46 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     @property
     def message(self) -> str:
-        """A line on the defect in the minimal case."""
+        """A line on what the case showed: what was expected, and what was found."""
         return self.kind.message.format(d=self)
 
     @property
     def title(self) -> str:
-        """A line on the defect that holds for every case with this key."""
+        """The message, with the circumstances and the lost state that explain it."""
         if self.kind is DefectKind.SPOILED and self.origin:
             return f"{self.sequence}: {self.origin.title}"
-        if self.kind is DefectKind.STATE:
-            place = f" ({self.place})" if self.place else ""
-            return f"{self.facet}{place}: {CHANGES.get(self.how, self.how)}{self.circumstances}"
-        words = f": {self.words}" if self.kind is DefectKind.RAISED else ""
-        end = f", from {self.origin.title}" if self.origin else self._measure
-        return self.message + words + self.circumstances + end
+        lost = self.origin and f", after the load lost {self.origin.facet}{self.origin.bracket}"
+        circumstances = self.circumstances and f",{self.circumstances}"
+        return self.message + circumstances + (lost or "")
+
+    @property
+    def values(self) -> str:
+        """The end of a message: the expected and the found value, if they are short."""
+        change = CHANGES.get(self.difference.change, "")
+        expected, found = self.difference.values
+        if not (expected or found):
+            return f": {change or ANOTHER_VALUE}" if self.difference.change else ""
+        if max(len(expected), len(found)) > LONGEST:
+            return f": {change or ANOTHER_VALUE}"
+        place = self.difference.element and self.difference.element.index
+        at = f" {place}" if place else ""
+        return f"{at}: {change and f'{change}: '}expected {expected}, got {found}"
+
+    @property
+    def bracket(self) -> str:
+        """The place of the difference in brackets; empty if there is none."""
+        place = self.place if self.kind is DefectKind.STATE else self.difference.where
+        return f" ({place})" if place else ""
+
+    @property
+    def since(self) -> str:
+        """What an entry of a snapshot differs after: the save of the live model, or a load."""
+        return "after the save" if self.action else "after the load"
+
+    @property
+    def error(self) -> str:
+        """The exception, as a traceback ends."""
+        return f"{plain(self.exception)}: {self.said or self.words}"
 
     @property
     def where(self) -> str:
@@ -277,11 +346,3 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
             + (" before its first average" if self.before_first_average else "")
             + (" after freezing without compile" if self.frozen_since_compile else "")
         )
-
-    @property
-    def _measure(self) -> str:
-        """The size of the difference in the minimal case."""
-        distance, magnitude = self.difference.distance, self.difference.magnitude
-        if self.kind not in MEASURED or not distance or magnitude is None:
-            return ""
-        return f" by up to {distance:.2g} (expected values up to {magnitude:.2g})"

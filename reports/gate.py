@@ -35,12 +35,14 @@ class Gate:
 
     `failing` counts the results by the verdicts that make the run fail. `missing` says what the run
     lacks to be complete, and `unmet` which requirement is not met and why, a sentence each.
+    `outdated` are the witnesses that no longer show what the list of known issues says.
     """
 
     exit_code: int
     failing: Mapping[Verdict, int]
     missing: tuple[str, ...]
     unmet: tuple[str, ...]
+    outdated: tuple[Witness, ...] = ()
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -61,8 +63,10 @@ def gate(run: Run) -> Gate:
     unmet = tuple(_unmet(run, policy.require))
     missing = tuple(_missing(run.header.shard)) if not run.complete else ()
     errors = any(Verdict.HARNESS_ERROR in _verdicts(one) for one in run.results)
-    code = FINDINGS if counted or unmet else NOTHING_UNEXPECTED
-    return Gate(NOT_FINISHED if errors or not run.complete else code, counted, missing, unmet)
+    outdated = tuple(one for one in run.witnesses if one.status is not WitnessStatus.STILL_FAILS)
+    code = FINDINGS if counted or unmet or outdated else NOTHING_UNEXPECTED
+    code = NOT_FINISHED if errors or not run.complete else code
+    return Gate(code, counted, missing, unmet, outdated)
 
 
 def failing(policy: Policy) -> frozenset[Verdict]:
@@ -89,9 +93,6 @@ def _missing(shard: Shard | None) -> Iterator[str]:
 def _unmet(run: Run, required: Sequence[Requirement]) -> Iterator[str]:
     for one in required:
         yield from (f"required {one.text} is not met: {why}" for why in _why_not(run, one))
-    for witness in run.witnesses:
-        if witness.status is not WitnessStatus.STILL_FAILS:
-            yield _changed(witness)
 
 
 def _why_not(run: Run, required: Requirement) -> Iterator[str]:
@@ -121,12 +122,6 @@ def _told(result: Result) -> str:
     if result.verdict in SHOWN_NOTHING:
         return f"{result.verdict}, no example could have failed"
     return f"{result.verdict} in {result.tally[result.verdict]} of {result.judged} judged examples"
-
-
-def _changed(witness: Witness) -> str:
-    at = f"{witness.subject} {witness.path}"
-    detail = f": {witness.detail}" if witness.detail else ""
-    return f"known issue {witness.issue} on {at}: {witness.status}{detail}"
 
 
 def _results(number: int) -> str:

@@ -1,4 +1,4 @@
-"""The ten words that reports, commands and documents use."""
+"""The words that reports, commands and documents use."""
 
 from collections.abc import Mapping
 from textwrap import fill
@@ -31,6 +31,10 @@ GLOSSARY: Mapping[str, str] = {
     "verdict": (
         "The result of one check on one case: pass, fail, gap, refused, crash, timeout, "
         "memory limit, vacuous, not shown, unstable, not applicable, known, or harness error."
+    ),
+    "distinct defect": (
+        "All findings of one framework that have one cause, on any save path and by any check. "
+        "It has a code, such as SP-OPTIMIZER-SLOT-LOST, and a short id."
     ),
     "gap": (
         "State that an exact resume needs, that no document promises, and that did not come back."

@@ -2,33 +2,53 @@
 
 import msgspec
 
-from saveproof.reports.causes import sections
-from saveproof.reports.commands import commands
+from saveproof.reports.codes import code
+from saveproof.reports.commands import commands, reduction
 from saveproof.reports.glossary import GLOSSARY
 from saveproof.reports.interchange import grid, measured
 from saveproof.reports.matrix import DEFECTIVE, Cell, Matrix
-from saveproof.reports.records import PathInfo
+from saveproof.reports.records import PathInfo, Verdict
 from saveproof.reports.rendering import rendered
+from saveproof.reports.summary import (
+    MOST_REASONS,
+    models,
+    replayed,
+    sections,
+    tested,
+    verdict,
+    why,
+)
 from saveproof.reports.wording import (
+    FIGURES,
     INCOMPLETE,
     MEANINGS,
     SYMBOLS,
+    case_shown,
+    figure,
     places,
     printable,
     promised,
+    share,
     shares,
     tallied,
     totals,
+    unjudged,
 )
 from saveproof.reports.wording import shown as word
 
 
 def html(matrix: Matrix) -> str:
-    """Return the page: headline, causes, a matrix for each subject, and details of each cell."""
+    """Return the page: verdict, distinct defects, a matrix for each subject, and each cell."""
     page = rendered(
         "report.html.j2",
         {
             "matrix": matrix,
+            "verdict": verdict(matrix),
+            "models": models(matrix),
+            "tested": tested,
+            "why": why,
+            "most_reasons": MOST_REASONS,
+            "replayed": replayed,
             "sections": sections(matrix),
             "grid": grid(matrix),
             "measured": measured,
@@ -38,7 +58,13 @@ def html(matrix: Matrix) -> str:
             "shares": shares(matrix),
             "meanings": MEANINGS,
             "promised": promised,
+            "seen": {c.verdict for s in matrix.sheets for row in s.rows for c in row.cells},
+            "figures_mean": FIGURES,
+            "figure": figure,
             "tallied": tallied,
+            "unjudged": unjudged,
+            "share": share,
+            "case_shown": case_shown,
             "places": places,
             "totals": totals,
             "word": word,
@@ -46,7 +72,9 @@ def html(matrix: Matrix) -> str:
             "has_defects": _has_defects,
             "contract": _contract,
             "case_json": _case_json,
+            "code": code,
             "commands": commands,
+            "reduction": reduction,
         },
     )
     return printable(page)
@@ -63,7 +91,8 @@ def _anchors(matrix: Matrix) -> dict[tuple[str, str, str], str]:
 
 
 def _has_defects(cell: Cell) -> bool:
-    return cell.verdict in DEFECTIVE or any(defect.verdict in DEFECTIVE for defect in cell.defects)
+    worth = DEFECTIVE | {Verdict.UNSTABLE}
+    return cell.verdict in worth or any(defect.verdict in worth for defect in cell.defects)
 
 
 def _contract(path: PathInfo) -> dict[str, list[str]]:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from saveproof.reports.matrix import DEFECTIVE, Matrix, Row, Sheet
-from saveproof.reports.records import SEVERITY, Verdict, worst
+from saveproof.reports.records import SEVERITY, SHOWN_NOTHING, Verdict, worst
 
-SHOWN_NOTHING = frozenset({Verdict.VACUOUS, Verdict.NOT_APPLICABLE, Verdict.REFUSED})
+COUNTS_LAST = SHOWN_NOTHING | {Verdict.REFUSED}
 """Verdicts of a check that do not count if the pair's other checks have shown something."""
 
 
@@ -23,15 +23,16 @@ class Lost:
 class ExchangeResult:
     """The result of one format, writer and reader: the worst verdict over checks and kinds.
 
-    `examples` is the number of cases. `distances` are the largest absolute differences among the
-    cases that passed, by check. `anchor` is the id of the pair's section in the HTML report.
+    `judged` is the number of cases that could have failed. `distances` are the largest absolute
+    differences among the cases that passed, by check. `anchor` is the id of the pair's section in
+    the HTML report.
     """
 
     writer: str
     reader: str
     format: str
     verdict: Verdict | None
-    examples: int
+    judged: int
     distances: Mapping[str, float]
     lost: tuple[Lost, ...]
     anchor: str
@@ -98,7 +99,7 @@ def _exchange(number: int, sheet: Sheet, row: Row) -> ExchangeResult:
         reader=sheet.subject.reader,
         format=row.path.name,
         verdict=_verdict(cell.verdict for cell in row.cells if cell.results),
-        examples=max((cell.examples for cell in row.cells), default=0),
+        judged=max((cell.judged for cell in row.cells), default=0),
         distances=_distances(row),
         lost=_lost(row),
         anchor=f"sheet-{number}",
@@ -107,7 +108,7 @@ def _exchange(number: int, sheet: Sheet, row: Row) -> ExchangeResult:
 
 def _verdict(verdicts: Iterable[Verdict | None]) -> Verdict | None:
     seen = [verdict for verdict in verdicts if verdict is not None]
-    judged = [verdict for verdict in seen if verdict not in SHOWN_NOTHING]
+    judged = [verdict for verdict in seen if verdict not in COUNTS_LAST]
     return worst(judged or seen) if seen else None
 
 

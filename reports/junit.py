@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from saveproof.reports.commands import commands
+from saveproof.reports.codes import code
+from saveproof.reports.commands import commands, reduction
 from saveproof.reports.gate import failing
 from saveproof.reports.matrix import Matrix, Sheet
-from saveproof.reports.records import UNEXPECTED, Finding, Place, Result, Verdict
-from saveproof.reports.wording import INCOMPLETE, MEANINGS, printable
+from saveproof.reports.records import SHOWN_NOTHING, UNEXPECTED, Finding, Place, Result, Verdict
+from saveproof.reports.summary import headline, why
+from saveproof.reports.wording import INCOMPLETE, MEANINGS, case_shown, printable
 
 OUTCOMES = {
     Verdict.FAIL: "failure",
@@ -35,7 +37,7 @@ def junit(matrix: Matrix) -> str:
     The checks of a save path and kind of model share their examples, so each gets an equal part
     of their time.
     """
-    root = ET.Element("testsuites", name="saveproof")
+    root = ET.Element("testsuites", name=f"saveproof: {headline(matrix)}")
     for sheet in matrix.sheets:
         root.append(_suite(sheet, matrix))
     if not matrix.complete:
@@ -55,8 +57,14 @@ def _suite(sheet: Sheet, matrix: Matrix) -> ET.Element:
     suite = ET.Element("testsuite", name=printable(sheet.subject.name))
     suite.set("timestamp", printable(matrix.header.started))
     properties = ET.SubElement(suite, "properties")
-    for name, version in sheet.subject.environment.items():
-        ET.SubElement(properties, "property", name=printable(name), value=printable(version))
+    files = {f"file of {module}": file for module, file in sheet.subject.files.items()}
+    for name, value in (sheet.subject.environment | files).items():
+        ET.SubElement(properties, "property", name=printable(name), value=printable(value))
+    for cause in matrix.causes:
+        if sheet.subject.name in cause.places:
+            text = f"{cause.code}: {cause.title}"
+            name = f"distinct defect {cause.id}"
+            ET.SubElement(properties, "property", name=name, value=printable(text))
     checks = Counter(result.group for result in results)
     times = [result.seconds / checks[result.group] for result in results]
     for result, seconds in zip(results, times, strict=True):
@@ -76,8 +84,10 @@ def _test_case(result: Result, seconds: float, matrix: Matrix) -> ET.Element:
         chosen = result.verdict in failing(matrix.header.policy) - UNEXPECTED
         name = "failure" if chosen else OUTCOMES[result.verdict]
         outcome = ET.SubElement(case, name, type=str(result.verdict))
-        messages = "; ".join(finding.defect.message for finding in result.findings)
-        outcome.set("message", printable(messages or MEANINGS[result.verdict]))
+        titles = "; ".join(finding.defect.title for finding in result.findings)
+        reasons = why(result.reasons.get(result.verdict, {}))
+        message = titles or reasons or MEANINGS[result.verdict]
+        outcome.set("message", printable(f"{_judged(result)}: {message}"))
         texts = (
             _finding_text(finding, result.place, matrix.sources) for finding in result.findings
         )
@@ -85,15 +95,26 @@ def _test_case(result: Result, seconds: float, matrix: Matrix) -> ET.Element:
     return case
 
 
+def _judged(result: Result) -> str:
+    """Return how many examples were judged, and how many of these have the result's verdict."""
+    if result.verdict in SHOWN_NOTHING or not result.judged:
+        return f"{result.judged} of {result.examined} examples judged"
+    found = result.tally.get(result.verdict, 0)
+    return f"{found} of {result.judged} judged examples {result.verdict}"
+
+
 def _finding_text(finding: Finding, place: Place, sources: Sequence[str]) -> str:
     defect = finding.defect
     expected, found = defect.difference.expected, defect.difference.found
-    lines = [defect.message]
+    lines = [f"{code(defect)}: {defect.title}", finding.note]
     if finding.known:
-        lines.append(f"known: {finding.known}")
+        lines.append(f"known: {finding.known} {finding.link}".rstrip())
     if expected or found:
         lines += [f"at {defect.where}", f"expected {expected}", f"found {found}"]
-    lines += [finding.drawing, defect.traceback, *commands(finding, place, sources)]
+    lines += [f"{one.how}: {one.found}" for one in finding.again]
+    lines += [f"{case_shown(finding)}:", finding.drawing] if finding.drawing else []
+    lines += [defect.traceback, *commands(finding, place, sources)]
+    lines.append(reduction(finding, place, sources))
     return "\n".join(line for line in lines if line)
 
 

@@ -2,23 +2,39 @@
 
 import re
 from collections.abc import Sequence
+from urllib.parse import quote
 
-from saveproof.reports.causes import Cause, Section, sections
-from saveproof.reports.commands import commands
+from saveproof.reports.causes import Cause, CellDefect
+from saveproof.reports.commands import commands, reduction
 from saveproof.reports.interchange import ExchangeResult, Grid, grid, measured, unpaired
-from saveproof.reports.matrix import Cell, CellDefect, Matrix, Sheet
-from saveproof.reports.records import ENDS, Verdict
+from saveproof.reports.matrix import Matrix, Sheet
+from saveproof.reports.summary import (
+    MOST_REASONS,
+    Section,
+    headline,
+    replayed,
+    sections,
+    tested,
+    why,
+)
 from saveproof.reports.wording import (
+    FIGURES,
     INCOMPLETE,
     MEANINGS,
     SYMBOLS,
+    case_shown,
+    figure,
     kinds_by_path,
     places,
     printable,
+    share,
     shares,
     shown,
     totals,
 )
+
+SAFE = "/:#?&=%+,;@~"
+"""Characters of an address that need no escape inside a link."""
 
 LIMIT = 50
 """Maximum number of causes in the report: GitHub cuts a job's summary at 1 MiB."""
@@ -28,17 +44,18 @@ MARKS = re.compile(r"[\\`*{}\[\]<>|#~$@&]|(?<!\w)_|_(?!\w)")
 
 
 def markdown(matrix: Matrix) -> str:
-    """Return a table of all exchanges, a table for each subject (rows are checks), and causes."""
-    parts = [f"# saveproof: {escaped(matrix.headline)}", *_banner(matrix), _origin(matrix)]
+    """Return what was tested and the verdict, distinct defects, then a table for each subject."""
+    parts = [f"# saveproof: {escaped(headline(matrix))}", *_banner(matrix), _tested(matrix)]
     exchanges = grid(matrix)
     parts += _exchanges(exchanges) if exchanges else []
-    parts += [_table(sheet) for sheet in unpaired(matrix)]
+    parts += _witnesses(matrix)
     parts += ["  \n".join(map(escaped, shares(matrix)))] if shares(matrix) else []
-    parts.append(_legend(matrix))
     left = LIMIT
     for section in sections(matrix):
         parts += _section(section, matrix.sources, left)
         left = max(0, left - len(section.causes))
+    parts += [_table(sheet) for sheet in unpaired(matrix)]
+    parts += [_legend(matrix), _origin(matrix)]
     return printable("\n\n".join(parts)) + "\n"
 
 
@@ -62,30 +79,55 @@ def _banner(matrix: Matrix) -> list[str]:
     return ["> [!CAUTION]\n" + "\n".join(f"> {line}" for line in lines)] if lines else []
 
 
+def _tested(matrix: Matrix) -> str:
+    """Return a line for each subject: its versions, and the files that it was imported from."""
+    lines = []
+    for sheet in matrix.sheets:
+        files = "".join(f"; {name} from {file}" for name, file in sheet.subject.files.items())
+        lines.append(escaped(f"{sheet.subject.name}: {tested(sheet.subject)}{files}"))
+    if matrix.models.reasons:
+        lines.append(escaped(f"Not judged: {why(matrix.models.reasons, most=MOST_REASONS)}"))
+    return "\n".join(f"- {line}" for line in lines)
+
+
 def _origin(matrix: Matrix) -> str:
     header = matrix.header
     environment = ", ".join(f"{name} {version}" for name, version in header.environment.items())
     return escaped(
-        f"saveproof {header.saveproof}, {matrix.examples} results, seed {header.seed}, "
+        f"saveproof {header.saveproof}, seed {header.seed}, "
         f"{header.examples} examples for each save path and kind of model; {environment}; "
         f"started {header.started}"
     )
 
 
+def _witnesses(matrix: Matrix) -> list[str]:
+    if not matrix.witnesses:
+        return []
+    lines = [
+        escaped(f"{one.issue} ({one.subject}, {one.path}) {one.status}: {one.reason} {one.detail}")
+        + _page(one.link)
+        for one in matrix.gate.outdated
+    ]
+    return ["\n".join([escaped(replayed(matrix.witnesses)), "", *(f"- {line}" for line in lines)])]
+
+
+def _page(link: str) -> str:
+    """Return a link to the page of a known issue, or its place as text; empty without one."""
+    if not link.startswith("https://"):
+        return f" {escaped(link)}".rstrip()
+    return f" [{escaped(link)}](<{quote(link, safe=SAFE)}>)"
+
+
 def _table(sheet: Sheet) -> str:
-    versions = ", ".join(f"{name} {v}" for name, v in sheet.subject.environment.items())
     names = [escaped(row.path.name) for row in sheet.rows]
     lines = [
         f"## {escaped(sheet.subject.name)}",
-        "",
-        escaped(versions),
-        *(f"- {escaped(module)}: {escaped(file)}" for module, file in sheet.subject.files.items()),
         "",
         f"| check | {' | '.join(names)} |",
         f"|:--|{':-:|' * len(names)}",
     ]
     for cells in zip(*(row.cells for row in sheet.rows), strict=True):
-        verdicts = " | ".join(_figure(cell) for cell in cells)
+        verdicts = " | ".join(figure(cell) for cell in cells)
         lines.append(f"| {escaped(cells[0].check.name)} | {verdicts} |")
     return "\n".join(lines)
 
@@ -102,23 +144,17 @@ def _exchanges(grid: Grid) -> list[str]:
 def _exchange(one: ExchangeResult | None) -> str:
     if one is None:
         return ""
-    return f"{SYMBOLS[one.verdict]} {one.examples} {measured(one.distance)}".strip()
-
-
-def _figure(cell: Cell) -> str:
-    symbol = SYMBOLS[cell.verdict]
-    if cell.verdict in {Verdict.FAIL, Verdict.GAP, *ENDS}:
-        return f"**{symbol}** {cell.tally.get(cell.verdict, 0)}/{cell.examples}"
-    return symbol
+    return f"{SYMBOLS[one.verdict]} {one.judged} {measured(one.distance)}".strip()
 
 
 def _legend(matrix: Matrix) -> str:
     seen = {cell.verdict for sheet in matrix.sheets for row in sheet.rows for cell in row.cells}
-    return "  \n".join(
+    lines = [
         f"{symbol} {shown(verdict)}: {MEANINGS[verdict]}"
         for verdict, symbol in SYMBOLS.items()
         if verdict in seen
-    )
+    ]
+    return "  \n".join([FIGURES, *lines])
 
 
 def _section(section: Section, sources: Sequence[str], limit: int) -> list[str]:
@@ -131,13 +167,15 @@ def _section(section: Section, sources: Sequence[str], limit: int) -> list[str]:
 
 
 def _cause(cause: Cause, sources: Sequence[str]) -> str:
-    title = escaped(f"{SYMBOLS[cause.verdict]} {shown(cause.verdict)}: {cause.title}")
+    title = escaped(f"{SYMBOLS[cause.verdict]} {cause.title} ({cause.code} {cause.id})")
     where = escaped(f"{places(cause)}; {totals(cause)}")
+    link = cause.lead.finding.link
     return "\n\n".join(
         [
             f"<details><summary>{title}<br>{where}</summary>",
+            *([_page(link).strip()] if link else []),
             "\n".join(_line(same) for same in cause.defects),
-            *_evidence(cause.smallest, sources),
+            *_evidence(cause.lead, sources),
             "</details>",
         ]
     )
@@ -145,20 +183,23 @@ def _cause(cause: Cause, sources: Sequence[str]) -> str:
 
 def _line(same: Sequence[CellDefect]) -> str:
     first, paths = same[0], {defect.path: defect.kinds for defect in same}
-    seen = first.finding.defect
-    line = f"{first.check.name}: {seen.title}; {kinds_by_path(paths)}; key: {seen.key}"
-    return f"- {escaped(line)}"
+    counts = ", ".join(f"{share(defect)} judged on {defect.path}" for defect in same)
+    line = f"{first.check.name}: {first.title}; {kinds_by_path(paths)}: {counts}"
+    return f"- {escaped(line)}; key: {escaped(first.key)}"
 
 
 def _evidence(defect: CellDefect, sources: Sequence[str]) -> list[str]:
     finding, seen = defect.finding, defect.finding.defect
-    parts = [fenced(finding.drawing)] if finding.drawing else []
+    parts = [f"{case_shown(finding)}:", fenced(finding.drawing)] if finding.drawing else []
     expected, found = seen.difference.expected, seen.difference.found
     if expected or found:
         parts.append(fenced(f"at       {seen.where}\nexpected {expected}\nfound    {found}"))
+    if finding.again:
+        parts.append(fenced("\n".join(f"{one.how}: {one.found}" for one in finding.again)))
     if seen.traceback:
         parts.append(fenced(seen.traceback))
     if finding.case_id:
-        lines = commands(finding, defect.place, sources)
-        parts.append(fenced("\n".join(lines), language="sh"))
+        lines = [*commands(finding, defect.place, sources)]
+        more = reduction(finding, defect.place, sources)
+        parts.append(fenced("\n".join([*lines, more] if more else lines), language="sh"))
     return parts

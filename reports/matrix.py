@@ -4,21 +4,23 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from saveproof.reports.causes import Cause, CellDefect, causes, root
 from saveproof.reports.exit_codes import NOTHING_UNEXPECTED
 from saveproof.reports.findings import Defect, DefectKind, Difference
 from saveproof.reports.gate import Gate, gate
 from saveproof.reports.records import (
     SEVERITY,
+    SHOWN_NOTHING,
     UNEXPECTED,
     CheckInfo,
     Finding,
     Footer,
     Header,
     PathInfo,
-    Place,
     Result,
     SubjectInfo,
     Verdict,
+    Witness,
     worst,
 )
 from saveproof.reports.store import Run
@@ -31,51 +33,31 @@ BEHAVIOUR, STATE, SAVING_AND_LOADING = "Behaviour", "State", "Saving and loading
 
 
 @dataclass(frozen=True)
-class CellDefect:
-    """A defect in a cell: the finding with the smallest case, and the kinds of model that have it.
-
-    `verdict` is 'known' where a known issue explains the finding.
-    """
-
-    subject: str
-    path: str
-    check: CheckInfo
-    verdict: Verdict
-    kinds: tuple[str, ...]
-    finding: Finding
-    key: str
-    title: str
-
-    @property
-    def place(self) -> Place:
-        """The subject, save path and check."""
-        return (self.subject, self.path, self.check.name)
-
-    @property
-    def identity(self) -> tuple[str, str, Verdict, str]:
-        """The subject, check, verdict and key: equal for one defect on several save paths."""
-        return (self.subject, self.check.name, self.verdict, self.key)
-
-
-@dataclass(frozen=True)
 class Cell:
     """One check on one save path, over all kinds of model; `verdict` is None without a result.
 
-    `tally` is the number of examples by verdict. `unpromised` names the facets that the check
-    needs and the contract does not promise.
+    `tally` is the number of examples by verdict, and `reasons` counts, by verdict, why examples
+    could not be judged. `unpromised` names the facets that the check needs and the contract does
+    not promise.
     """
 
     check: CheckInfo
     results: tuple[Result, ...]
     verdict: Verdict | None
     tally: Mapping[Verdict, int]
+    reasons: Mapping[Verdict, Mapping[str, int]]
     defects: tuple[CellDefect, ...]
     unpromised: tuple[str, ...]
 
     @property
-    def examples(self) -> int:
-        """The number of examples."""
-        return sum(self.tally.values())
+    def judged(self) -> int:
+        """The number of examples that could have failed."""
+        return sum(result.judged for result in self.results)
+
+    @property
+    def found(self) -> int:
+        """The number of examples with the cell's verdict."""
+        return 0 if self.verdict is None else self.tally.get(self.verdict, 0)
 
 
 @dataclass(frozen=True)
@@ -84,6 +66,10 @@ class Row:
 
     path: PathInfo
     cells: tuple[Cell, ...]
+
+    def at(self, check: str) -> Cell:
+        """Return the cell of the check."""
+        return next(cell for cell in self.cells if cell.check.name == check)
 
     @property
     def figures(self) -> Mapping[Verdict, int]:
@@ -105,12 +91,25 @@ class Sheet:
 
 
 @dataclass(frozen=True)
+class Models:
+    """How many models the run generated, and how many of them any check could judge.
+
+    The results of a save path and kind of model share their models. `reasons` counts why the
+    others could not be judged.
+    """
+
+    generated: int
+    judged: int
+    reasons: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class Matrix:
     """The figures of a run. `groups` has checks by group name, in the order of the cells.
 
-    `defects` is the number of distinct defects by verdict, over all subjects; `examples` is the
-    number of verdicts on examples, over all checks. `examined` is the number of examples by
-    subject, save path and kind of model. `gate` says whether the run passes.
+    `causes` are the distinct defects and the unstable results, the worst first, and `defects` is
+    the number of distinct defects by verdict. `examined` is the number of examples by subject, save
+    path and kind of model. `gate` says whether the run passes.
     """
 
     header: Header
@@ -119,35 +118,22 @@ class Matrix:
     complete: bool
     groups: Mapping[str, tuple[CheckInfo, ...]]
     sheets: tuple[Sheet, ...]
+    causes: tuple[Cause, ...]
     defects: Mapping[Verdict, int]
-    examples: int
     examined: Mapping[tuple[str, str, str], int]
     gate: Gate
-
-    @property
-    def headline(self) -> str:
-        """The result of the run in one line."""
-        counts = [f"{n} {PLURALS[v][n != 1]}" for v, n in self.defects.items()]
-        unmet = len(self.gate.unmet)
-        counts += [f"{unmet} requirement{'s' * (unmet != 1)} not met"] if unmet else []
-        found = ", ".join(counts) if counts else "nothing unexpected"
-        return found if self.complete else f"incomplete: {found} so far"
+    witnesses: tuple[Witness, ...]
+    models: Models
 
     @property
     def clean(self) -> bool:
-        """Whether the run is complete, and nothing makes it fail."""
-        return self.gate.exit_code == NOTHING_UNEXPECTED
+        """Whether the run is complete, judged a model, and nothing makes it fail."""
+        return self.gate.exit_code == NOTHING_UNEXPECTED and self.models.judged > 0
 
-
-PLURALS: Mapping[Verdict, tuple[str, str]] = {
-    Verdict.FAIL: ("failure", "failures"),
-    Verdict.CRASH: ("crash", "crashes"),
-    Verdict.TIMEOUT: ("timeout", "timeouts"),
-    Verdict.MEMORY: ("memory limit", "memory limits"),
-    Verdict.HARNESS_ERROR: ("harness error", "harness errors"),
-    Verdict.GAP: ("gap", "gaps"),
-    Verdict.KNOWN: ("known issue", "known issues"),
-}
+    @property
+    def cells(self) -> Mapping[Verdict, int]:
+        """The number of cells by verdict, over all subjects."""
+        return _figures(cell for sheet in self.sheets for row in sheet.rows for cell in row.cells)
 
 
 def matrix(run: Run) -> Matrix:
@@ -155,7 +141,9 @@ def matrix(run: Run) -> Matrix:
     groups = _groups(run.header.checks)
     checks = [check for group in groups.values() for check in group]
     sheets = tuple(_sheet(subject, checks, run.results) for subject in run.header.subjects)
-    defects = Counter(places[0].verdict for sheet in sheets for places in sheet.defects)
+    every = [d for sheet in sheets for row in sheet.rows for c in row.cells for d in c.defects]
+    found = causes(d for d in every if d.verdict in DEFECTIVE | {Verdict.UNSTABLE})
+    defects = Counter(cause.verdict for cause in found if cause.verdict in DEFECTIVE)
     return Matrix(
         header=run.header,
         footer=run.footer,
@@ -163,10 +151,28 @@ def matrix(run: Run) -> Matrix:
         complete=run.complete,
         groups=groups,
         sheets=sheets,
+        causes=found,
         defects=_ordered(defects),
-        examples=sum(sum(result.tally.values()) for result in run.results),
         examined=run.examined,
         gate=gate(run),
+        witnesses=run.witnesses,
+        models=_models(run.results),
+    )
+
+
+def _models(results: Iterable[Result]) -> Models:
+    groups: dict[object, list[Result]] = {}
+    for result in results:
+        groups.setdefault(result.group, []).append(result)
+    reasons: Counter[str] = Counter()
+    for same in groups.values():
+        most = max(same, key=lambda result: result.judged)
+        for counts in most.reasons.values():
+            reasons.update(counts)
+    return Models(
+        generated=sum(max(result.examined for result in same) for same in groups.values()),
+        judged=sum(max(result.judged for result in same) for same in groups.values()),
+        reasons=dict(reasons.most_common()),
     )
 
 
@@ -187,7 +193,10 @@ def _sheet(subject: SubjectInfo, checks: Sequence[CheckInfo], results: Iterable[
     rows = tuple(
         Row(
             path,
-            tuple(_cell(path, check, found.get((path.name, check.name), ())) for check in checks),
+            tuple(
+                _cell(subject, path, check, found.get((path.name, check.name), ()))
+                for check in checks
+            ),
         )
         for path in subject.paths
     )
@@ -213,24 +222,43 @@ def _distinct(defects: Iterable[CellDefect]) -> tuple[tuple[CellDefect, ...], ..
     return tuple(tuple(same) for same in worst_first)
 
 
-def _cell(path: PathInfo, check: CheckInfo, results: Sequence[Result]) -> Cell:
+def _cell(
+    subject: SubjectInfo, path: PathInfo, check: CheckInfo, results: Sequence[Result]
+) -> Cell:
     tally: Counter[Verdict] = Counter()
+    reasons: dict[Verdict, Counter[str]] = {}
     for result in results:
         tally.update(result.tally)
+        for verdict, counts in result.reasons.items():
+            reasons.setdefault(verdict, Counter()).update(counts)
     nothing = {None, "fresh", "code"} if len(check.facets) == 1 else {None, "fresh"}
     unpromised = tuple(f for f in check.facets if path.facets.get(f) in nothing)
     absent = Verdict.NOT_APPLICABLE if unpromised else None
     return Cell(
         check=check,
         results=tuple(results),
-        verdict=worst(result.verdict for result in results) if results else absent,
+        verdict=_verdict(results, promised=bool(check.facets) and not unpromised)
+        if results
+        else absent,
         tally=_ordered(tally),
-        defects=_defects(check, results),
+        reasons={verdict: dict(counts.most_common()) for verdict, counts in reasons.items()},
+        defects=_defects(subject, path, check, results),
         unpromised=unpromised,
     )
 
 
-def _defects(check: CheckInfo, results: Sequence[Result]) -> tuple[CellDefect, ...]:
+def _verdict(results: Sequence[Result], *, promised: bool) -> Verdict:
+    """Return the worst verdict; 'not shown' for a promise without any judged example."""
+    verdict = worst(result.verdict for result in results)
+    judged = any(result.judged for result in results)
+    unearned = verdict not in SHOWN_NOTHING | UNEXPECTED and not judged
+    unexplained = verdict is Verdict.NOT_APPLICABLE and not any(r.reasons for r in results)
+    return Verdict.NOT_SHOWN if unearned or (promised and unexplained) else verdict
+
+
+def _defects(
+    subject: SubjectInfo, path: PathInfo, check: CheckInfo, results: Sequence[Result]
+) -> tuple[CellDefect, ...]:
     same: dict[tuple[Verdict, str], list[tuple[Result, Finding]]] = {}
     for result in results:
         for finding in result.findings or _unexplained(result):
@@ -238,17 +266,31 @@ def _defects(check: CheckInfo, results: Sequence[Result]) -> tuple[CellDefect, .
             same.setdefault((verdict, finding.defect.key), []).append((result, finding))
     return tuple(
         CellDefect(
-            subject=seen[0][0].subject,
-            path=seen[0][0].path,
+            subject=subject.name,
+            family=subject.family,
+            path=path.name,
             check=check,
             verdict=verdict,
             kinds=tuple(dict.fromkeys(result.kind for result, _ in seen)),
-            finding=(smallest := min((f for _, f in seen), key=lambda f: len(f.drawing))),
+            finding=(smallest := min((f for _, f in seen), key=_size)),
             key=key,
-            title=smallest.defect.title,
+            title=_title(smallest, path),
+            root=root(smallest.defect, path, smallest.after),
+            examples=sum(finding.examples for _, finding in seen),
+            judged=sum(result.judged for result, _ in seen),
         )
         for (verdict, key), seen in same.items()
     )
+
+
+def _size(finding: Finding) -> tuple[bool, int]:
+    return (not finding.shrunk, len(finding.drawing))
+
+
+def _title(finding: Finding, path: PathInfo) -> str:
+    """Return the finding's title, after the save paths whose saves it needs, in order."""
+    before = f"{', then '.join((*finding.after, path.name))}: " if finding.after else ""
+    return before + finding.defect.title
 
 
 def _unexplained(result: Result) -> tuple[Finding, ...]:

@@ -1,5 +1,6 @@
 """Records of a run: header, results, footer, as one JSON line each (schema version 3)."""
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
@@ -13,6 +14,15 @@ SCHEMA = 3
 
 Place = tuple[str, str, str]
 """Subject, save path, check."""
+
+
+BACKENDS = (":jax", ":tensorflow", ":torch")
+
+
+def family(subject: str) -> str:
+    """Return the framework of a subject's name: `keras` for `keras:jax` and `keras==3.8.0`."""
+    name = re.split("==|@", subject, maxsplit=1)[0]
+    return name.removesuffix(next((end for end in BACKENDS if name.endswith(end)), ""))
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="record"):
@@ -97,6 +107,12 @@ class SubjectInfo(Part, frozen=True):
     writer: str = ""
     reader: str = ""
     files: dict[str, str] = {}
+
+    @property
+    def family(self) -> str:
+        """The framework: the name without backend, version or environment; a pair has two."""
+        names = (self.writer, self.reader) if self.writer else (self.name,)
+        return " and ".join(dict.fromkeys(map(family, names)))
 
 
 class CheckInfo(Part, frozen=True):
@@ -250,6 +266,11 @@ class Result(Record, frozen=True, tag="result"):
     distance: float | None = None
     reasons: dict[Verdict, dict[str, int]] = {}
     kept: dict[str, tuple[int, int]] = {}
+
+    @property
+    def examined(self) -> int:
+        """The number of examples."""
+        return sum(self.tally.values())
 
     @property
     def judged(self) -> int:

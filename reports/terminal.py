@@ -1,27 +1,38 @@
-"""The terminal report: a table for each subject, then the defects by cause."""
+"""The terminal report: a table for each subject, then the distinct defects."""
 
 import io
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 
-from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from saveproof.reports.causes import Cause, Section, sections
-from saveproof.reports.commands import commands
+from saveproof.reports.causes import Cause, CellDefect
+from saveproof.reports.commands import commands, reduction
 from saveproof.reports.findings import Defect
 from saveproof.reports.interchange import ExchangeResult, Grid, grid, measured, unpaired
-from saveproof.reports.matrix import Cell, Matrix, Sheet
-from saveproof.reports.records import UNEXPECTED, CheckInfo, Verdict
+from saveproof.reports.matrix import Cell, Matrix, Row, Sheet
+from saveproof.reports.records import UNEXPECTED, Verdict
+from saveproof.reports.summary import (
+    MOST_REASONS,
+    Section,
+    headline,
+    replayed,
+    sections,
+    tested,
+    why,
+)
 from saveproof.reports.wording import (
     INCOMPLETE,
     MEANINGS,
     SYMBOLS,
+    case_shown,
     places,
     printable,
+    share,
     shares,
     shown,
     totals,
@@ -44,11 +55,19 @@ STYLES: Mapping[Verdict | None, str] = {
     None: "bold red",
 }
 
-NAME_WIDTH = 20
-"""Columns for the name of a save path and a space."""
+NARROWEST, WIDEST = 60, 100
+"""Columns of the report at least and at most; longer lines are hard to read."""
+
+IN_FULL = UNEXPECTED | {Verdict.UNSTABLE}
+"""Verdicts whose evidence the report shows; others take a few lines each."""
 
 
-def terminal(matrix: Matrix, *, width: int = 100, color: bool = False) -> str:
+def columns() -> int:
+    """Return the columns of the terminal that the report is for: at most 100, at least 60."""
+    return min(WIDEST, max(NARROWEST, shutil.get_terminal_size((WIDEST, 24)).columns))
+
+
+def terminal(matrix: Matrix, *, width: int = WIDEST, color: bool = False) -> str:
     """Return the report as text of `width` columns, with ANSI colours if wanted."""
     stream = io.StringIO()
     console = Console(
@@ -66,35 +85,20 @@ def terminal(matrix: Matrix, *, width: int = 100, color: bool = False) -> str:
 
 
 def _parts(matrix: Matrix, width: int) -> Iterable[RenderableType]:
-    numbers = {
-        check.name: number
-        for number, check in enumerate((c for g in matrix.groups.values() for c in g), 1)
-    }
     exchanges = grid(matrix)
     if exchanges is not None:
-        yield from _exchanges(exchanges)
-    if unpaired(matrix):
-        yield from _sheets(matrix, numbers, width)
+        yield _exchanges(exchanges)
+    for sheet in unpaired(matrix):
+        yield from _sheet(sheet, matrix, width)
     yield from (Text(printable(line), "dim") for line in shares(matrix))
     yield _legend(matrix)
     for section in sections(matrix):
         yield from _section(section, matrix.sources)
     yield Rule(style="dim")
-    yield _conclusion(matrix)
+    yield from _conclusion(matrix)
 
 
-def _sheets(matrix: Matrix, numbers: Mapping[str, int], width: int) -> Iterable[RenderableType]:
-    for sheet in unpaired(matrix):
-        versions = "  ".join(f"{name} {v}" for name, v in sheet.subject.environment.items())
-        name = Text(printable(f"{sheet.subject.name}  "), style="bold")
-        yield name.append(printable(versions), "dim")
-        for module, file in sheet.subject.files.items():
-            yield Text(printable(f"  {module}: {file}"), style="dim")
-        yield from (_table(sheet, groups, numbers) for groups in _panels(matrix, width))
-    yield _checks(matrix, numbers)
-
-
-def _exchanges(grid: Grid) -> Iterable[RenderableType]:
+def _exchanges(grid: Grid) -> RenderableType:
     """Return a table with a row for each format and writer, and a column for each reader."""
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
     for name in ("format", "written by", *grid.readers):
@@ -102,57 +106,52 @@ def _exchanges(grid: Grid) -> Iterable[RenderableType]:
     for name, writer in grid.rows:
         cells = [_exchange(grid.at(name, writer, reader)) for reader in grid.readers]
         table.add_row(Text(printable(name)), Text(printable(writer)), *cells)
-    yield Padding(table, (0, 0, 1, 0))
+    return Padding(table, (0, 0, 1, 0))
 
 
 def _exchange(one: ExchangeResult | None) -> Text:
     if one is None:
         return Text("")
     text = Text(SYMBOLS[one.verdict], STYLES[one.verdict])
-    return text.append(f" {one.examples} {measured(one.distance)}".rstrip(), "default")
+    return text.append(f" {one.judged} {measured(one.distance)}".rstrip(), "default")
 
 
-def _panels(matrix: Matrix, width: int) -> list[list[Sequence[CheckInfo]]]:
-    """Return the groups of checks for each table: all in one table if they fit the width."""
-    groups: list[Sequence[CheckInfo]] = list(matrix.groups.values())
-    checks = sum(len(group) for group in groups)
-    if NAME_WIDTH + 3 * checks + 2 * len(groups) <= width:
-        return [groups]
-    return [[group] for group in groups]
+def _sheet(sheet: Sheet, matrix: Matrix, width: int) -> Iterable[RenderableType]:
+    """Yield a subject's tables: a row for each check, and a column for each save path."""
+    name = Text(printable(f"{sheet.subject.name}  "), style="bold")
+    yield name.append(printable(tested(sheet.subject)), "dim")
+    for module, file in sheet.subject.files.items():
+        yield Text(printable(f"  {module}: {file}"), style="dim", overflow="fold")
+    names = max((len(check.name) for group in matrix.groups.values() for check in group), default=0)
+    for rows in _chunks(sheet.rows, width - names - 4):
+        yield Text()
+        for n, row in enumerate(rows):
+            bars = Text(" " * (names + 3) + "│  " * n, "dim")
+            yield bars.append(printable(row.path.name), "not dim")
+        for group, checks in matrix.groups.items():
+            yield Text(printable(group), "bold")
+            for check in checks:
+                line = Text(printable(f"  {check.name}".ljust(names + 3)))
+                for row in rows:
+                    line.append_text(_mark(row.at(check.name))).append("  ")
+                yield line
+    yield Text()
 
 
-def _table(
-    sheet: Sheet, groups: Sequence[Sequence[CheckInfo]], numbers: Mapping[str, int]
-) -> RenderableType:
-    table = Table(box=None, padding=(0, 0, 0, 1), header_style="dim")
-    table.add_column("save path", no_wrap=True, min_width=NAME_WIDTH - 1)
-    for group in groups:
-        table.add_column("│", style="dim")
-        for check in group:
-            table.add_column(f"{numbers[check.name]:2}", justify="right", width=2)
-    for row in sheet.rows:
-        verdicts = {cell.check.name: cell for cell in row.cells}
-        marks = []
-        for group in groups:
-            marks += [Text("│"), *(_mark(verdicts[check.name]) for check in group)]
-        table.add_row(Text(printable(row.path.name)), *marks)
-    return Padding(table, (0, 0, 1, 0))
+def _chunks(rows: Sequence[Row], width: int) -> Iterable[Sequence[Row]]:
+    """Yield the save paths of each table: as many as fit, with their names one below another."""
+    chunk: list[Row] = []
+    for row in rows:
+        if chunk and 3 * len(chunk) + len(row.path.name) > width:
+            yield chunk
+            chunk = []
+        chunk.append(row)
+    if chunk:
+        yield chunk
 
 
 def _mark(cell: Cell) -> Text:
     return Text(SYMBOLS[cell.verdict], style=STYLES[cell.verdict])
-
-
-def _checks(matrix: Matrix, numbers: Mapping[str, int]) -> RenderableType:
-    parts: list[RenderableType] = []
-    for name, group in matrix.groups.items():
-        parts += [Text(name, style="bold"), _names(group, numbers)]
-    return Group(*parts)
-
-
-def _names(checks: Sequence[CheckInfo], numbers: Mapping[str, int]) -> RenderableType:
-    names = [Text(printable(f"{numbers[check.name]:2} {check.name}")) for check in checks]
-    return Padding(Columns(names, padding=(0, 2), column_first=True), (0, 0, 0, 1))
 
 
 def _legend(matrix: Matrix) -> RenderableType:
@@ -160,48 +159,64 @@ def _legend(matrix: Matrix) -> RenderableType:
     table = Table.grid(padding=(0, 1))
     for verdict, symbol in SYMBOLS.items():
         if verdict in seen:
-            table.add_row(Text(symbol, STYLES[verdict]), shown(verdict), MEANINGS[verdict])
-    return Padding(table, (1, 0))
+            word = Text(shown(verdict), no_wrap=True)
+            table.add_row(Text(symbol, STYLES[verdict]), word, MEANINGS[verdict])
+    return Padding(table, (0, 0, 1, 0))
 
 
 def _section(section: Section, sources: Sequence[str]) -> Iterable[RenderableType]:
-    """Return the section's causes: unexpected ones in full, others in short."""
+    """Yield the section's causes: unexpected ones in full, others in short."""
     yield Rule(style="dim")
-    yield Text(f"{section.title}  ", "bold").append(section.meaning, "not bold dim")
+    yield Text(section.title, "bold")
+    yield Text(section.meaning, "dim")
     for cause in section.causes:
         yield Text()
-        in_full = cause.verdict in UNEXPECTED
+        in_full = cause.verdict in IN_FULL
         yield _in_full(cause) if in_full else _in_short(cause)
-        smallest = cause.smallest
-        lines = commands(smallest.finding, smallest.place, sources)
-        yield Group(*map(_command, lines if in_full else lines[:1]))
+        lead = cause.lead
+        lines = commands(lead.finding, lead.place, sources)
+        more = reduction(lead.finding, lead.place, sources)
+        shown_lines = [*lines, more] if more else lines
+        yield Group(*map(_command, shown_lines if in_full else lines[:1]))
 
 
 def _in_short(cause: Cause) -> RenderableType:
-    lines = [_title(cause), Text(printable(f"{places(cause)}; {totals(cause)}"), "dim")]
-    return _hanging(cause, lines)
+    where = (f"{places(cause)}; {totals(cause)}", _example(cause.lead))
+    return _hanging(cause, [_title(cause), *(Text(printable(text), "dim") for text in where)])
 
 
 def _in_full(cause: Cause) -> RenderableType:
-    check, finding = cause.smallest.check, cause.smallest.finding
+    check, finding = cause.lead.check, cause.lead.finding
     defect = finding.defect
     lines: list[RenderableType] = [
         _title(cause),
-        Text(printable(f"{shown(cause.verdict)} on {places(cause)}")),
+        Text(printable(f"{shown(cause.verdict)} on {places(cause)}; {totals(cause)}")),
+        Text(printable(_example(cause.lead))),
         Text(printable(f"{check.name}: {check.statement}")),
         Text(printable(f"key: {defect.key}"), "dim"),
     ]
     if defect.difference.expected or defect.difference.found:
         lines.append(_difference(defect))
+    for one in finding.again:
+        lines.append(Text(printable(f"{one.how}: {one.found}")))
     if finding.drawing:
-        lines.append(Padding(Text(printable(finding.drawing)), (1, 0, 1, 2)))
+        lines.append(Text(f"{case_shown(finding)}:"))
+        lines.append(Padding(Text(printable(finding.drawing)), (0, 0, 1, 2)))
     if defect.traceback:
         lines.append(Padding(Text(printable(defect.traceback), "dim"), (0, 0, 1, 2)))
     return _hanging(cause, lines)
 
 
 def _title(cause: Cause) -> Text:
-    return Text(printable(cause.title), "bold")
+    text = Text(printable(cause.title), "bold")
+    return text.append(printable(f"  {cause.code} {cause.id}"), "not bold dim")
+
+
+def _example(defect: CellDefect) -> str:
+    """Return the place of the shown example, and how many examples there showed the defect."""
+    place = f"{share(defect)} judged examples on {defect.path}, {defect.check.name}"
+    known = defect.finding.link
+    return f"{place}; {known}" if known else place
 
 
 def _command(text: str) -> Text:
@@ -219,13 +234,23 @@ def _difference(defect: Defect) -> RenderableType:
     table = Table.grid(padding=(0, 1))
     expected, found = defect.difference.expected, defect.difference.found
     for name, text in (("at", defect.where), ("expected", expected), ("found", found)):
-        table.add_row(Text(name, "dim"), Text(printable(text)))
+        table.add_row(Text(name, "dim", no_wrap=True), Text(printable(text), overflow="fold"))
     return table
 
 
-def _conclusion(matrix: Matrix) -> RenderableType:
-    style = "bold green" if matrix.clean else "bold red"
-    lines = [Text(printable(reason), "red") for reason in matrix.gate.reasons]
+def _conclusion(matrix: Matrix) -> Iterable[RenderableType]:
+    """Yield what was tested, the witnesses, why models were not judged, and the headline."""
+    for sheet in matrix.sheets:
+        yield Text(printable(f"{sheet.subject.name}: {tested(sheet.subject)}"), "dim")
+    if matrix.witnesses:
+        yield Text(printable(replayed(matrix.witnesses)))
+    for one in matrix.gate.outdated:
+        place = f"{one.issue} ({one.subject}, {one.path}) {one.status}: {one.reason}"
+        yield Text(printable("  " + "; ".join(filter(None, (place, one.detail, one.link)))))
+    if matrix.models.reasons:
+        reasons = why(matrix.models.reasons, most=MOST_REASONS)
+        yield Text(printable(f"not judged: {reasons}"), "dim")
     if not matrix.complete:
-        lines.append(Text(INCOMPLETE, "red"))
-    return Group(Text(matrix.headline, style), *lines)
+        yield Text(INCOMPLETE, "red")
+    yield from (Text(printable(reason), "red") for reason in matrix.gate.reasons)
+    yield Text(printable(headline(matrix)), "bold green" if matrix.clean else "bold red")

@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from saveproof.reports.compare import cause, cells, defects, under_names_of
+from saveproof.reports.compare import cells, defects, under_names_of
 from saveproof.reports.markdown import escaped
-from saveproof.reports.matrix import DEFECTIVE, Cell, CellDefect, Matrix, matrix
+from saveproof.reports.causes import CellDefect, cause_of
+from saveproof.reports.matrix import DEFECTIVE, Cell, Matrix, matrix
 from saveproof.reports.records import (
     SEVERITY,
     SHOWN_NOTHING,
@@ -169,7 +170,7 @@ def _defect_rows(figures: Sequence[Matrix]) -> tuple[TrendRow, ...]:
     for one in figures:
         causes: dict[object, list[CellDefect]] = {}
         for defect in defects(one).values():
-            causes.setdefault(cause(defect), []).append(defect)
+            causes.setdefault((defect.subject, cause_of(defect)), []).append(defect)
         by_run.append(causes)
     tested = [{place for place, cell in cells(one).items() if cell.results} for one in figures]
     rows = []
@@ -206,7 +207,7 @@ def _column(run: Run, figures: Matrix, found: Sequence[Verdict | None]) -> Trend
         versions=tuple(_versions(sheet.subject) for sheet in figures.sheets),
         defects={verdict: counts[verdict] for verdict in SEVERITY if counts[verdict]},
         judged=sum(result.judged for result in run.results),
-        examples=figures.examples,
+        examples=sum(result.examined for result in run.results),
     )
 
 

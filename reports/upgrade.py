@@ -1,6 +1,7 @@
 """Converts lines of earlier schema versions to the current one.
 
-Findings of version 1 were text. Version 2 lacks only fields that have defaults.
+Findings of version 1 were text. Before version 3, the number of examples that showed a finding is
+not known, which 0 stands for.
 """
 
 from typing import Any
@@ -28,9 +29,11 @@ def upgraded(line: Any) -> Any:
 
 
 def _finding(old: Any) -> Any:
-    if not isinstance(old, dict) or "key" not in old:
+    if not isinstance(old, dict):
         return old
-    rest = dict(old)
+    rest = {"examples": 0} | old
+    if "key" not in old:
+        return rest
     defect = {
         "kind": DefectKind.RECORDED,
         "difference": {name: rest.pop(name, "") for name in ("where", "expected", "found")},

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from saveproof.reports.causes import Cause
-from saveproof.reports.matrix import Cell, CellDefect, Matrix
-from saveproof.reports.records import PathInfo, Verdict
+from saveproof.reports.causes import Cause, CellDefect
+from saveproof.reports.matrix import Cell, Matrix
+from saveproof.reports.records import SHOWN_NOTHING, Finding, PathInfo, Verdict
+from saveproof.reports.summary import counted, why
 
 SYMBOLS: Mapping[Verdict | None, str] = {
     Verdict.PASS: "✓",
@@ -26,7 +27,7 @@ SYMBOLS: Mapping[Verdict | None, str] = {
 """One narrow character for each verdict; None is for a missing result."""
 
 MEANINGS: Mapping[Verdict | None, str] = {
-    Verdict.PASS: "no example failed",
+    Verdict.PASS: "every judged example held, and could have failed",
     Verdict.FAIL: "a documented promise is broken",
     Verdict.CRASH: "the process died",
     Verdict.TIMEOUT: "no answer within the time limit",
@@ -35,12 +36,18 @@ MEANINGS: Mapping[Verdict | None, str] = {
     Verdict.GAP: "an exact resume needs it, but no document promises it",
     Verdict.KNOWN: "a failure or gap that is already listed",
     Verdict.UNSTABLE: "repeating the same steps gave a different result",
-    Verdict.VACUOUS: "no example could have failed",
+    Verdict.VACUOUS: "examples ran, but none could have failed",
     Verdict.REFUSED: "the subject refused clearly, as the contract allows",
     Verdict.NOT_SHOWN: "the contract promises it, but no example could be judged",
     Verdict.NOT_APPLICABLE: "the contract does not promise it",
     None: "no result was recorded",
 }
+
+HELD = frozenset({Verdict.PASS, Verdict.REFUSED})
+"""Verdicts of a cell in which nothing was found."""
+
+FIGURES = "✓ 21: all 21 examples that could have failed held; △ 3/21: 3 of these 21 did not."
+"""What the figures in a cell mean."""
 
 INCOMPLETE = "This run is incomplete. A missing result is not a pass."
 
@@ -50,6 +57,9 @@ PROMISES: Mapping[str, str] = {
     "fresh": "must not come back: fresh state in its place",
     "code": "comes from the model's code",
 }
+
+SMALLEST = "The smallest case that shows it"
+CUT_SHORT = "A case that shows it; shrinking was cut short, and saveproof reduce goes on"
 
 UNPRINTABLE = re.compile(
     "[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
@@ -72,13 +82,38 @@ def promised(facet: str, path: PathInfo) -> str:
     return PROMISES.get(promise, promise)
 
 
+def figure(cell: Cell) -> str:
+    """Return the cell's symbol and figures: examples that held, or found of judged ones."""
+    symbol = SYMBOLS[cell.verdict]
+    if not cell.judged or cell.verdict in SHOWN_NOTHING:
+        return symbol
+    of = "" if cell.verdict in HELD else f"/{cell.judged}"
+    return f"{symbol} {cell.found}{of}"
+
+
 def tallied(cell: Cell) -> str:
-    """Return the number of the cell's examples by verdict, or the reason why it has none."""
+    """Return the number of judged examples, of examples by verdict, and the reasons for others."""
     if cell.tally:
-        return ", ".join(f"{count} {verdict}" for verdict, count in cell.tally.items())
+        judged = ", ".join(f"{n} {v}" for v, n in cell.tally.items() if v not in SHOWN_NOTHING)
+        others = (unjudged(v, n, cell.reasons.get(v, {})) for v, n in cell.tally.items())
+        return "; ".join(
+            [f"{cell.judged} judged" + (f": {judged}" if judged else ""), *filter(None, others)]
+        )
     if cell.unpromised:
         return f"not promised: {', '.join(cell.unpromised)}"
     return "not applicable" if cell.results else MEANINGS[None]
+
+
+def unjudged(verdict: Verdict, number: int, reasons: Mapping[str, int]) -> str:
+    """Return a number of examples that could not be judged, with the reasons; '' for others."""
+    if verdict not in SHOWN_NOTHING:
+        return ""
+    return f"{number} {verdict}" + (f" ({why(reasons)})" if reasons else "")
+
+
+def share(defect: CellDefect) -> str:
+    """Return how many of the judged examples showed the defect; early runs did not count them."""
+    return f"{defect.examples or 'some'} of {defect.judged}"
 
 
 def shown(verdict: Verdict | None) -> str:
@@ -125,4 +160,9 @@ def totals(cause: Cause) -> str:
     """Return the check of a cause, or the number of its checks, and the number of findings."""
     checks = cause.checks
     named = checks[0] if len(checks) == 1 else f"{len(checks)} checks"
-    return f"{named}, {cause.findings} finding{'' if cause.findings == 1 else 's'}"
+    return f"{named}, {counted(cause.findings, 'finding', 'findings')}"
+
+
+def case_shown(finding: Finding) -> str:
+    """Return what the shown case is: the smallest, or one whose shrinking was cut short."""
+    return SMALLEST if finding.shrunk else CUT_SHORT

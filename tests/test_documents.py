@@ -222,3 +222,11 @@ def test_a_changelog_fragment_is_one_sentence(fragment: Path):
     assert fragment.name.split(".")[1] in {"added", "changed", "fixed", "removed"}
     assert text.count("\n") == 1
     assert re.fullmatch(r"[A-Z`].*\.", text.strip())
+
+
+def test_the_page_of_codes_is_what_the_command_prints():
+    done = CliRunner().invoke(app, ["explain", "--format", "markdown"])
+
+    assert done.output == (ROOT / "docs/codes.md").read_text(encoding="utf-8"), (
+        "run saveproof explain --format markdown > docs/codes.md"
+    )

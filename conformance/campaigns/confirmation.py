@@ -207,21 +207,27 @@ def asked(ask: Ask, question: Question, defect: Defect) -> Report:
         checks=frozenset({defect.check}),
         probes=question.probes.union(own) - {Probe.TWIN},
     )
-    order = [
-        suffering if path == defect.name else _save_only(with_fields(question, path=path))
-        for path in defect.order
-    ]
-    answers = ask(*order)
     if defect.origin.kind is DefectKind.ENDED:
-        return answers[defect.order.index(defect.spoiler)]
-    found = _sighted(answers[defect.order.index(defect.name)])
+        order = [_save_only(with_fields(question, path=path)) for path in defect.order]
+        return ask(*order)[defect.order.index(defect.spoiler)]
+    return spoiling(ask, suffering, defect.order)
+
+
+def spoiling(ask: Ask, suffering: Question, order: Sequence[str]) -> Report:
+    """Return the report on the path that spoils: what the path that suffers shows in the order.
+
+    It holds only the defects that the path that suffers does not show alone.
+    """
+    answers = ask(*(suffering if p == suffering.path else Question(p, frozenset()) for p in order))
+    found = _sighted(answers[order.index(suffering.path)])
     if found:
         (alone,) = ask(suffering)
         found = {at: found[at] for at in found if at not in _sighted(alone)}
-    spoils = [_spoiled(defect.order, defect.name, at, one) for at, one in found.items()]
+    spoils = [_spoiled(tuple(order), suffering.path, at, one) for at, one in found.items()]
     passed = Report((Judgement(CHANGES_NOTHING, Promise.MUST, Verdict.PASS),))
-    spoiling = with_fields(question, path=defect.spoiler, checks=frozenset({CHANGES_NOTHING}))
-    return with_spoils(passed, spoiling, spoils)
+    spoilers = {one.spoiler for one in spoils}
+    asking = (Question(path, frozenset({CHANGES_NOTHING})) for path in spoilers)
+    return next((with_spoils(passed, one, spoils) for one in asking), passed)
 
 
 def with_spoils(report: Report, question: Question, spoils: Iterable[Defect]) -> Report:

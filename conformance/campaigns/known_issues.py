@@ -25,17 +25,18 @@ FOLDER = Path(__file__).parents[1] / "known_issues"
 ANY = "*"
 """A wanted value that ends so stands for every text that begins as it does."""
 
-_MEASURED = frozenset({"difference", "traceback", "step", "event"})
+_MEASURED = frozenset({"difference", "traceback", "step", "event", "said", "check"})
 """Fields of a defect that differ from case to case."""
 
 _FIELDS: Mapping[str, Any] = {
     field.name: None if field.default is msgspec.NODEFAULT else field.default
     for field in msgspec.structs.fields(Defect)
     if field.name not in _MEASURED | {"classes", "lost"}
-} | {"owner": "", "how": "", "when": ANY}
+} | {"owner": "", "how": "", "when": ANY, "function": ANY}
 """What a finding is matched by, with the value of a field that an entry leaves out.
 
-`owner` stands for `classes`, and `how` for `lost` and the change.
+`owner` stands for `classes`, and `how` for `lost` and the change. Releases name the `function`
+that raises differently.
 """
 
 _CHECKS = frozenset(check.name for check in ALL_CHECKS)
@@ -275,9 +276,12 @@ def _texts(value: Any) -> tuple[str, ...]:
 def _fits(value: object, wanted: object) -> bool:
     """Return whether the value is the wanted one, or one of a list.
 
-    A table stands for a defect with these fields; those that it leaves out must be empty.
+    A table stands for a defect with these fields; those that it leaves out must be empty. A list
+    for a field that is a list itself, an order of save paths, is that order.
     """
-    if isinstance(wanted, list | tuple):
+    if isinstance(value, tuple):
+        return wanted == ANY or value == tuple(wanted)
+    if isinstance(wanted, list):
         return any(_fits(value, one) for one in wanted)
     if isinstance(wanted, dict):
         return isinstance(value, Defect) and all(

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
+from msgspec.structs import replace as with_fields
+
+from saveproof.conformance.campaigns.confirmation import spoiling
 from saveproof.conformance.campaigns.dispatch import reports
 from saveproof.conformance.campaigns.known_issues import (
     KnownIssue,
@@ -14,12 +17,12 @@ from saveproof.conformance.campaigns.known_issues import (
 )
 from saveproof.conformance.campaigns.plan import Examiner, Plan
 from saveproof.conformance.campaigns.shrinking import Shown, Sighting
-from saveproof.conformance.campaigns.worker import Report, Request
+from saveproof.conformance.campaigns.worker import Report, Reports, Request
 from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.conformance.execution.runner import Question
 from saveproof.conformance.families.description import described
 from saveproof.conformance.model_state.trace import Probe
-from saveproof.reports.findings import Defect
+from saveproof.reports.findings import Defect, DefectKind
 from saveproof.reports.records import SHOWN_NOTHING, Finding, Witness, WitnessStatus
 from saveproof.strategies.case import Case, InvalidCase, from_json
 from saveproof.strategies.validation import validate
@@ -59,9 +62,23 @@ class Replays:
             self._made[at] = tuple(
                 Replay(case, report)
                 for case in map(_case, issue.witnesses)
-                for report in reports(examiner, Request(subject, case, (question,), self.timeout))
+                for report in self._reports(examiner, subject, case, question, issue)
             )
         return self._made[at]
+
+    def _reports(
+        self, examiner: Examiner, subject: str, case: Case, question: Question, issue: KnownIssue
+    ) -> Iterator[Report]:
+        """Yield the report on the path alone, and those on the orders in which it spoils another."""
+
+        def ask(*questions: Question) -> Reports:
+            return reports(examiner, Request(subject, case, questions, self.timeout))
+
+        yield from ask(question)
+        for finding in issue.findings_on(question.path):
+            if finding.fields.get("kind") == DefectKind.SPOILED:
+                suffering = with_fields(question, path=finding.fields["name"])
+                yield spoiling(ask, suffering, finding.fields["order"])
 
     def shown(
         self, examiner: Examiner, subject: str, path: str, issue: KnownIssue

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from saveproof.conformance.model_state.contract import Facet, Promise
 from saveproof.conformance.model_state.trace import Probe, Raised, Trace
-from saveproof.reports.findings import Defect, DefectKind, Difference
+from saveproof.reports.findings import Defect, DefectKind, Difference, plain
 from saveproof.reports.records import Verdict
 
+_PRINTED = re.compile(r"\[[\[\]\s\d.,e+-]{30,}\]")
 _TRACED = re.compile(r"^\s*\w+(?:Error|Exception): (.*)$", re.MULTILINE)
 
 
@@ -58,25 +59,40 @@ def not_applicable(reason: str) -> Unjudged:
 
 
 def normalized_message(message: str) -> str:
-    """Return the start of an error message, without the parts that vary from case to case.
+    """Return the start of an error message, without the parts that vary from case to case."""
+    return re.sub(r"""<.*|['"`].*?['"`]|\S*\d\S*""", "…", _innermost(message)).split("\n")[0][:80]
 
-    TensorFlow puts `in user code:` and tracebacks before it where a graph was traced.
+
+def _innermost(message: str) -> str:
+    """Return the message without the tracebacks that TensorFlow puts before it.
+
+    They follow `in user code:` where a graph was traced.
     """
-    innermost = _TRACED.findall(message)[-1:] if message.startswith("in user code:") else []
-    words = innermost[0] if innermost else message
-    return re.sub(r"""<.*|['"`].*?['"`]|\S*\d\S*""", "…", words).split("\n")[0][:80]
+    found = _TRACED.findall(message)[-1:] if message.startswith("in user code:") else []
+    return found[0] if found else message
+
+
+def _said(message: str) -> str:
+    """Return the first line of an error message, with the next one if it ends in a colon.
+
+    The numbers of printed arrays are left out, which would hide the words after them.
+    """
+    words = _PRINTED.sub("[…]", _innermost(message))
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    return " ".join(lines[: 2 if lines and lines[0].endswith(":") else 1])
 
 
 def raised_defect(raised: Raised, action: str, *, where: str, expected: str) -> Defect:
     """Return the defect for an exception, with the `expected` outcome of the action."""
     return Defect(
         DefectKind.RAISED,
-        Difference(where, expected, f"{raised.kind}: {raised.message}"),
+        Difference(where, expected, f"{plain(raised.kind)}: {raised.message}"),
         action=action,
         probe=str(raised.stage) if str(raised.stage) in set(Probe) else "",
         exception=raised.kind,
         function=raised.function,
         words=normalized_message(raised.message),
+        said=_said(raised.message),
         traceback=raised.traceback,
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+from msgspec.structs import replace
 
 from saveproof.conformance.checks.behaviour import output_defects, trajectory_defects
 from saveproof.conformance.checks.check import (
@@ -18,7 +19,7 @@ from saveproof.conformance.checks.metrics import with_metric
 from saveproof.conformance.model_state.contract import Facet, Promise
 from saveproof.conformance.model_state.snapshot import LIVE, Snapshot, Value, equal
 from saveproof.conformance.model_state.trace import Probe, Raised, Trace
-from saveproof.reports.findings import Defect, DefectKind, Difference
+from saveproof.reports.findings import Defect, DefectKind, Difference, plain
 from saveproof.reports.records import Verdict
 from saveproof.strategies.case import Kind
 
@@ -60,10 +61,12 @@ def saving_changes_nothing(trace: Trace) -> Outcome:
         return not_applicable("the model was not saved")
     if not any(trace.before.facets.values()):
         return vacuous(NOTHING_SEEN)
-    found = _snapshot_defects(trace, trace.before, trace.saved, tuple(Facet))
-    live = inventory_defects(trace, LIVE, trace.before.live, trace.saved.live)
-    raised = () if trace.spoiled is None else (_spoiled(trace.spoiled),)
-    return (*found, *live, *raised)
+    found = (
+        *_snapshot_defects(trace, trace.before, trace.saved, tuple(Facet)),
+        *inventory_defects(trace, LIVE, trace.before.live, trace.saved.live),
+    )
+    changed = tuple(replace(defect, action="saved") for defect in found)
+    return changed if trace.spoiled is None else (*changed, _spoiled(trace.spoiled))
 
 
 def _spoiled(raised: Raised) -> Defect:
@@ -151,7 +154,7 @@ def _refusal(raised: Raised | None, about: str) -> Outcome:
     if raised is None:
         return (Defect(DefectKind.NOT_REFUSED, Difference("refusal", expected, "none")),)
     if raised.kind in UNCLEAR or len(raised.message.split()) < _FEWEST_WORDS:
-        difference = Difference("refusal", expected, f"{raised.kind}: {raised.message}")
+        difference = Difference("refusal", expected, f"{plain(raised.kind)}: {raised.message}")
         return (
             Defect(
                 DefectKind.UNCLEAR_REFUSAL,

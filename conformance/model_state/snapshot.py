@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from saveproof.conformance.model_state.contract import Facet
-from saveproof.reports.findings import Change, Difference
+from saveproof.reports.findings import Change, Difference, Element
 
 Value = Any
 """A NumPy array (copied out of the model), or a JSON value."""
@@ -107,7 +107,52 @@ def value_difference(where: str, expected: Value, found: Value) -> Difference:
     """Return the difference of two values, with its size if both are finite numbers."""
     distance, magnitude = _measured(expected, found)
     texts = (shown(expected), shown(found))
-    return Difference(where, *texts, Change.VALUE, distance, magnitude)
+    element = _element(expected, found)
+    return Difference(where, *texts, Change.VALUE, distance, magnitude, element)
+
+
+def _element(expected: Value, found: Value) -> Element | None:
+    """Return the element of an array that differs most, or the first different one of JSON."""
+    if isinstance(expected, np.ndarray) and isinstance(found, np.ndarray):
+        return _array_element(expected, found)
+    place, a, b = _first_apart(expected, found)
+    return Element(*_texts(a, b), place)
+
+
+def _array_element(expected: np.ndarray, found: np.ndarray) -> Element | None:
+    if expected.shape != found.shape:
+        return None
+    apart = (expected != found) & ((expected == expected) | (found == found))
+    if not apart.any():  # equal numbers of different bytes: a zero's sign, a NaN's payload
+        return None
+    a, b = _numbers(expected), _numbers(found)
+    gap = apart if a is None or b is None else np.abs(a - b)
+    index = np.unravel_index(int(np.argmax(gap)), gap.shape)
+    texts = _texts(expected[index].item(), found[index].item())
+    place = f"[{', '.join(map(str, index))}]" if index else ""
+    return Element(*texts, place, int(apart.sum()), int(apart.size))
+
+
+def _first_apart(a: Value, b: Value, place: str = "") -> tuple[str, Value, Value]:
+    """Return the place and both values of the first difference in two JSON values."""
+    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
+        keys: Sequence[Any] = tuple(a)
+    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        keys = range(len(a))
+    else:
+        return place, a, b
+    key = next((key for key in keys if not equal(a[key], b[key])), None)
+    return (place, a, b) if key is None else _first_apart(a[key], b[key], f"{place}[{key!r}]")
+
+
+def _texts(a: Value, b: Value) -> tuple[str, str]:
+    """Return both values; floats with as many digits as tell them apart, at least five."""
+    if isinstance(a, float) and isinstance(b, float):
+        for digits in range(5, 17):
+            texts = (f"{a:.{digits}g}", f"{b:.{digits}g}")
+            if texts[0] != texts[1]:
+                return texts
+    return shown(a), shown(b)
 
 
 def _measured(expected: Value, found: Value) -> tuple[float | None, float | None]:

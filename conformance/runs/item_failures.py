@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from saveproof.reports.codes import code
 from saveproof.reports.commands import commands
 from saveproof.reports.gate import failing
 from saveproof.reports.records import Finding, Policy, Result, Verdict
+from saveproof.reports.wording import case_shown
 
 
 def failure(result: Result, out: Path, policy: Policy) -> str:
@@ -18,11 +20,13 @@ def failure(result: Result, out: Path, policy: Policy) -> str:
 def _finding_text(finding: Finding, again: Sequence[str]) -> str:
     defect = finding.defect
     expected, found = defect.difference.expected, defect.difference.found
-    difference = f"  expected {expected}\n  found    {found}\n\n{finding.drawing}\n"
+    difference = f"  expected {expected}\n  found    {found}\n"
+    shown = f"{case_shown(finding)}:\n\n{finding.drawing}\n"
+    title = f"{code(defect)}: {defect.title}"
     return "\n".join(
         [
-            *([defect.message, f"  {finding.note}"] if finding.note else [defect.message]),
+            *([title, f"  {finding.note}"] if finding.note else [title]),
             f"  at       {defect.where}",
-            *(difference, *again, defect.traceback),
+            *(difference, shown, *again, defect.traceback),
         ]
     )

@@ -25,7 +25,7 @@ from saveproof.reports.files import Claimed, NotWritten
 from saveproof.reports.gate import gate
 from saveproof.reports.matrix import matrix
 from saveproof.reports.records import Result, Witness
-from saveproof.reports.terminal import terminal
+from saveproof.reports.terminal import columns, terminal
 
 L = TypeVar("L", Result, Witness)
 
@@ -211,9 +211,7 @@ class Conformance:
         so_far = store.read(self.out)
         return self._folder.finish(
             with_example_count(so_far) if self.job.timed else so_far.header,
-            interrupted=(
-                self._interrupted or bool(self._unfinished) or self._lacks_any(so_far)
-            ),
+            interrupted=(self._interrupted or bool(self._unfinished) or self._lacks_any(so_far)),
         )
 
     def _lacks_any(self, run: store.Run) -> bool:
@@ -227,7 +225,8 @@ class Conformance:
         elif self._begun and not self.is_worker:
             figures = matrix(store.read(self.out))
             terminalreporter.write_line("")
-            terminalreporter.write(terminal(figures, color=terminalreporter.hasmarkup))
+            color = terminalreporter.hasmarkup
+            terminalreporter.write(terminal(figures, width=columns(), color=color))
             terminalreporter.write_line(f"report: {self.out / FILES['html']}")
             for line in github.told(figures):
                 terminalreporter.write_line(line)

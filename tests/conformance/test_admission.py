@@ -176,3 +176,10 @@ def test_a_kind_named_twice_is_run_once():
     once, twice = (started(kind=["sequential"] * times).sets for times in (1, 2))
 
     assert once == twice
+
+
+def test_a_run_lists_only_the_checks_that_were_selected():
+    """A report would show the others as missing results."""
+    chosen = started(check=["weights_survive"])
+
+    assert [check.name for check in chosen.header.checks] == ["weights_survive"]

@@ -8,6 +8,7 @@ from msgspec.structs import replace as replace_fields
 from saveproof.conformance.checks import judge
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.snapshot import Snapshot
+from saveproof.conformance.checks.check import raised_defect
 from saveproof.conformance.model_state.trace import Raised, Stage, Trace
 from saveproof.reports.records import Verdict
 from saveproof.strategies.case import CompileSettings, Object, Recompile
@@ -154,3 +155,21 @@ def test_a_loss_that_differs_is_named_before_a_metric_that_follows_from_it():
     )
 
     assert keys(parted, "first_batch_loss_is_identical") == {"resume: first step loss"}
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("no axis 3\nof 2", "no axis 3"),
+        ("A total of 2 objects failed:\n  dense: no kernel\n  gru: no bias",
+         "A total of 2 objects failed: dense: no kernel"),
+        ("Unknown variable: <k, value=[[ 0.46 -0.37 -0.19]\n [ 0.43 -0.83  0.54]]>. Recreate it.",
+         "Unknown variable: <k, value=[…]>. Recreate it."),
+        ('in user code:\n\n    File "a.py"\n\n    ValueError: real words', "real words"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_a_title_has_the_words_of_an_error_that_matter(message, said):
+    error = Raised(Stage.LOAD, "builtins.ValueError", message, "")
+
+    assert raised_defect(error, "load", where="load", expected="a model").said == said

@@ -11,6 +11,7 @@ from saveproof.conformance.model_state.snapshot import (
     same,
     value_difference,
 )
+from saveproof.reports.findings import Element
 
 ONE = {"kernel": np.ones((2, 3), np.float32), "bias": np.zeros(3, np.float32)}
 
@@ -80,3 +81,25 @@ def test_a_difference_of_finite_numbers_says_how_great_it_is(expected, found, me
     difference = value_difference("x", expected, found)
 
     assert (difference.distance, difference.magnitude) == pytest.approx(measure)
+
+
+@pytest.mark.parametrize(
+    ("expected", "found", "element"),
+    [
+        (1.1, 1.0922, Element("1.1", "1.0922")),
+        (1.00000001, 1.00000002, Element("1.00000001", "1.00000002")),
+        (1, 2, Element("1", "2")),
+        (np.array(7), np.array(4), Element("7", "4")),
+        (np.array([[1.0, 8.0], [0.0, 2.0]]), np.array([[1.5, 8.0], [0.0, 4.0]]),
+         Element("2", "4", "[1, 1]", 2, 4)),
+        (np.array([True, True]), np.array([True, False]), Element("True", "False", "[1]", 1, 2)),
+        (np.array([1.0, 2.0]), np.array([np.nan, 2.0]), Element("1", "nan", "[0]", 1, 2)),
+        (np.array([0.0]), np.array([-0.0]), None),
+        (np.ones(1), np.ones(2), None),
+        ({"a": [1, {"b": "x"}]}, {"a": [1, {"b": "y"}]}, Element("'x'", "'y'", "['a'][1]['b']")),
+        ({"a": 1}, {"b": 1}, Element("{'a': 1}", "{'b': 1}")),
+        (None, 0.5, Element("None", "0.5")),
+    ],
+)  # fmt: skip
+def test_a_difference_shows_the_element_that_differs_most(expected, found, element):
+    assert value_difference("x", expected, found).element == element

@@ -1,6 +1,6 @@
 import pytest
 
-from saveproof.reports.commands import commands
+from saveproof.reports.commands import commands, reduction
 from saveproof.reports.records import Verdict
 
 PLACE = ("keras:torch", "b path ü", "weights_survive")
@@ -45,3 +45,14 @@ def test_findings_that_share_a_case_have_commands_of_their_own(figures):
 
     scripts = {commands(d.finding, d.place, figures.sources)[1] for d in of_case}
     assert len(scripts) == len(of_case) > 1
+
+
+def test_only_a_case_that_was_not_shrunk_to_the_end_can_be_shrunk_further(a_finding):
+    more = reduction(a_finding(), PLACE, ["my run"])
+
+    assert more == (
+        "saveproof reduce 9f2c41d07ab3e615 --subject keras:torch --path 'b path ü' "
+        "--check weights_survive --run 'my run'"
+    )
+    assert reduction(a_finding(shrunk=True), PLACE, ["my run"]) == ""
+    assert reduction(a_finding(case_id="-h"), PLACE, ["my run"]) == ""

@@ -80,7 +80,7 @@ def test_an_exchange_is_as_bad_as_its_worst_check(exchanges):
     one = found.at("h5", "a", "b")
     assert one is not None
     assert one.verdict is Verdict.FAIL
-    assert one.examples == 60
+    assert one.judged == 60
     assert one.distance == 4e-7
     assert one.lost == (Lost(Verdict.FAIL, SLOTS.name, "optimizer slots: momentum lost"),)
 

@@ -73,3 +73,20 @@ def test_hostile_text_is_well_formed_xml(hostile):
     case = ET.fromstring(junit(hostile)).find("testsuite/testcase")
 
     assert case.get("name").startswith("<script>alert('x')</script> & \"größe\"")
+
+
+def test_a_suite_names_its_distinct_defects_and_the_files_of_its_subject(figures):
+    root = ET.fromstring(junit(figures))
+
+    suite = root.find("testsuite[@name='tf_keras']")
+    names = [one.get("name") for one in suite.findall("properties/property")]
+    of_subject = [cause.id for cause in figures.causes if "tf_keras" in cause.places]
+    assert [name.split()[-1] for name in names if name.startswith("distinct")] == of_subject
+    assert root.get("name").startswith("saveproof: 8 distinct defects: 3 documented promises")
+
+
+def test_a_result_says_how_many_of_the_judged_examples_failed(figures):
+    root = ET.fromstring(junit(figures))
+
+    message = root.find("testsuite/testcase/failure").get("message")
+    assert message.startswith("17 of 40 judged examples fail: ")

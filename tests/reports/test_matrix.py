@@ -1,4 +1,7 @@
+from dataclasses import replace as dataclass_replace
+
 import pytest
+from msgspec.structs import replace
 
 from saveproof.reports.matrix import BEHAVIOUR, SAVING_AND_LOADING, STATE, matrix
 from saveproof.reports.records import Verdict
@@ -37,7 +40,7 @@ def test_kinds_are_merged_into_the_worst_verdict_and_one_tally(figures):
     assert slots.verdict == Verdict.FAIL
     assert [r.verdict for r in slots.results] == [Verdict.PASS, Verdict.FAIL, Verdict.REFUSED]
     assert slots.tally == {Verdict.FAIL: 12, Verdict.PASS: 68, Verdict.REFUSED: 40}
-    assert slots.examples == 120
+    assert (slots.judged, slots.found) == (120, 12)
 
 
 def test_a_refusal_of_one_kind_does_not_hide_that_the_others_pass(figures):
@@ -115,10 +118,57 @@ def test_a_run_cut_short_is_never_clean(a_run, one_cell):
     figures = matrix(a_run(header=run.header, results=run.results, cut=True))
 
     assert not figures.clean
-    assert figures.headline == "incomplete: nothing unexpected so far"
 
 
-def test_the_headline_counts_defects_by_verdict(figures):
-    assert figures.headline == (
-        "3 failures, 1 crash, 1 timeout, 1 harness error, 2 gaps, 1 known issue"
-    )
+def test_a_run_without_a_judged_model_is_not_clean(one_cell):
+    assert not matrix(one_cell(Verdict.VACUOUS, seen=40)).clean
+
+
+def test_a_pass_without_a_judged_example_is_not_shown(one_cell):
+    (result,) = one_cell().results
+    hollow = replace(result, tally={Verdict.VACUOUS: 40})
+
+    figures = matrix(dataclass_replace(one_cell(), results=(hollow,)))
+
+    assert cell(figures, "tf_keras", "h5", "weights_survive").verdict is Verdict.NOT_SHOWN
+
+
+@pytest.mark.parametrize(
+    ("reasons", "verdict"),
+    [({}, Verdict.NOT_SHOWN), ({"refused by contract": 40}, Verdict.NOT_APPLICABLE)],
+)
+def test_a_promise_is_not_applicable_only_with_a_reason(one_cell, reasons, verdict):
+    counted = {Verdict.NOT_APPLICABLE: reasons} if reasons else {}
+
+    figures = matrix(one_cell(Verdict.NOT_APPLICABLE, reasons=counted))
+
+    assert cell(figures, "tf_keras", "h5", "weights_survive").verdict is verdict
+
+
+def test_models_are_counted_once_for_all_checks(a_run, a_result):
+    """A save path and kind of model share their models; the check that judged most counts."""
+    reasons = {Verdict.NOT_APPLICABLE: {"no such layer": 10}}
+    results = (
+        a_result("tf_keras", "h5", "functional", "weights_survive", Verdict.NOT_APPLICABLE,
+                 seen=10, reasons=reasons),
+        a_result("tf_keras", "h5", "functional", "names_survive", Verdict.VACUOUS, seen=30),
+        a_result("tf_keras", "keras", "functional", "names_survive"),
+    )  # fmt: skip
+
+    models = matrix(a_run(results=results)).models
+
+    assert (models.judged, models.generated) == (70, 80)
+    assert models.reasons == {"no such layer": 10}
+
+
+def test_reasons_of_all_kinds_of_model_are_added_up(a_run, a_result):
+    results = tuple(
+        a_result("tf_keras", "h5", kind, "weights_survive", Verdict.VACUOUS, seen=n,
+                 reasons={Verdict.VACUOUS: {"nothing is frozen": n}})
+        for kind, n in (("functional", 3), ("sequential", 4))
+    )  # fmt: skip
+
+    weights = cell(matrix(a_run(results=results)), "tf_keras", "h5", "weights_survive")
+
+    assert weights.reasons == {Verdict.VACUOUS: {"nothing is frozen": 7}}
+    assert weights.judged == 73

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from saveproof.reports.merging import DifferentRuns, merge
-from saveproof.reports.records import Verdict
+from saveproof.reports.records import Verdict, Witness, WitnessStatus
 
 
 @pytest.fixture
@@ -94,3 +94,14 @@ def test_a_check_with_two_sentences_is_not_merged(one_cell, a_run):
 
     with pytest.raises(DifferentRuns, match="two runs describe 'weights_survive' differently"):
         merge([run, a_run(header=other, results=run.results)])
+
+
+def test_the_witnesses_of_all_runs_are_kept_and_the_last_result_counts(a_run):
+    def showed(status, issue="keras-1"):
+        return Witness(issue, "keras:torch", "h5", status, "No slots.")
+
+    fails, mended = WitnessStatus.STILL_FAILS, WitnessStatus.MENDED
+    first = replace(a_run(), witnesses=(showed(fails), showed(fails, "keras-2")))
+    second = replace(a_run(), witnesses=(showed(mended),))
+
+    assert merge([first, second]).witnesses == (showed(mended), showed(fails, "keras-2"))

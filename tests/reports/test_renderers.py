@@ -62,3 +62,10 @@ def test_json_holds_the_figures(figures):
         "tf_keras",
         "keras:jax",
     ]
+
+
+def test_json_holds_the_distinct_defects_with_code_and_id(figures):
+    decoded = json.loads(RENDERERS["json"](figures))
+
+    assert [cause["id"] for cause in decoded["causes"]] == [c.id for c in figures.causes]
+    assert {cause["code"] for cause in decoded["causes"]} == {"SP-RECORDED-AS-TEXT"}
