@@ -52,7 +52,6 @@ class Recorded:
     subject: str | None = None
     path: str | None = None
     check: str | None = None
-    finding: Finding | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def recorded(reference: str, runs: Sequence[Path]) -> Recorded:
         validate(case)
         return Recorded(case)
     result, finding = found(reference, runs)
-    return Recorded(case_of(finding), result.subject, result.path, result.check, finding)
+    return Recorded(case_of(finding), result.subject, result.path, result.check)
 
 
 def found(reference: str, runs: Sequence[Path], at: At = ANYWHERE) -> tuple[Result, Finding]:
@@ -222,15 +221,28 @@ def replay_reference(
     name = subject or built_in(known.subject or "reference", reference)
     seen_on = [known.path] if known.path is not None and subject is None else []
     chosen = list(paths) or seen_on
-    if known.finding and known.path and not paths and not subject and _is_ordered(known.finding):
-        replayed = [replay_in_order(known.case, name, known.path, known.finding, limits)]
-    else:
-        replayed = list(replay(known.case, name, chosen, limits, debug=debug))
+    replayed = list(replay(known.case, name, chosen, limits, debug=debug))
+    if known.path is not None:
+        replayed += _ordered(known.case, name, chosen, runs, limits)
     lines = [drawing(known.case), ""]
     for path, report in replayed:
         lines += [f"{name} {path}", *_lines(report, tracebacks=debug), ""]
     verdicts = (verdict for _, report in replayed for verdict in _verdicts(report))
     return ReplayOutcome("\n".join(lines), frozenset(verdicts))
+
+
+def _ordered(
+    case: Case, subject: str, paths: Sequence[str], runs: Sequence[Path], limits: Limits
+) -> Iterator[tuple[str, Report]]:
+    """Replay the findings of the case on these paths, or on any, that need several paths' saves."""
+    found = {
+        (result.path, finding.defect.order or finding.after): finding
+        for result, finding in _findings(runs)
+        if finding.case_id == case.id and _is_ordered(finding)
+        if not paths or result.path in paths
+    }
+    for (path, _), finding in found.items():
+        yield replay_in_order(case, subject, path, finding, limits)
 
 
 def _is_ordered(finding: Finding) -> bool:

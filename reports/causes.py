@@ -150,7 +150,7 @@ def _lost(lost: Defect, path: PathInfo) -> tuple[str, ...]:
 
 
 def cause_of(defect: CellDefect) -> tuple[str, ...]:
-    """Return the framework and the root; findings of one known issue have one, whatever they are."""
+    """Return the framework and the root, which is the reason of a known issue."""
     if defect.verdict is Verdict.KNOWN:
         return (defect.family, Verdict.KNOWN, defect.finding.known)
     unstable = (Verdict.UNSTABLE,) if defect.verdict is Verdict.UNSTABLE else ()

@@ -93,7 +93,8 @@ CODES: Mapping[DefectKind, str | ByField] = {
 def code(defect: Defect) -> str:
     """Return the defect's code: that of the lost state that caused it, if there is one.
 
-    An exception and a save that spoils keep their own code, and state that a save changed has one code for all facets.
+    An exception and a save that spoils another keep their own code. State that a save changed has
+    one code for all facets.
     """
     own = defect.kind in {DefectKind.RAISED, DefectKind.SPOILED}
     if defect.origin is not None and not own:

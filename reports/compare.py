@@ -254,13 +254,12 @@ def _distinct_changes(
     changes: dict[tuple[object, Verdict | None, Verdict | None], list[CellDefect]] = {}
     same: dict[object, list[str]] = {}
     for at, defect in {**old, **new}.items():
+        cause = (defect.subject, cause_of(defect))
         before, after = (run[at].verdict if at in run else None for run in (old, new))
         if before == after:
-            same.setdefault((defect.subject, cause_of(defect)), []).append(defect.path)
+            same.setdefault(cause, []).append(defect.path)
         else:
-            changes.setdefault(((defect.subject, cause_of(defect)), before, after), []).append(
-                defect
-            )
+            changes.setdefault((cause, before, after), []).append(defect)
     found = (
         DistinctChange(tuple(seen), before, after, tuple(dict.fromkeys(same.get(one, ()))))
         for (one, before, after), seen in changes.items()

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from saveproof.reports.causes import CellDefect, cause_of
 from saveproof.reports.compare import cells, defects, under_names_of
 from saveproof.reports.markdown import escaped
-from saveproof.reports.causes import CellDefect, cause_of
 from saveproof.reports.matrix import DEFECTIVE, Cell, Matrix, matrix
 from saveproof.reports.records import (
     SEVERITY,

@@ -280,7 +280,7 @@ def _fits(value: object, wanted: object) -> bool:
     for a field that is a list itself, an order of save paths, is that order.
     """
     if isinstance(value, tuple):
-        return wanted == ANY or value == tuple(wanted)
+        return wanted == ANY or (isinstance(wanted, list | tuple) and value == tuple(wanted))
     if isinstance(wanted, list):
         return any(_fits(value, one) for one in wanted)
     if isinstance(wanted, dict):

@@ -69,7 +69,7 @@ class Replays:
     def _reports(
         self, examiner: Examiner, subject: str, case: Case, question: Question, issue: KnownIssue
     ) -> Iterator[Report]:
-        """Yield the report on the path alone, and those on the orders in which it spoils another."""
+        """Yield the report on the path alone, and on each order in which it spoils another."""
 
         def ask(*questions: Question) -> Reports:
             return reports(examiner, Request(subject, case, questions, self.timeout))

@@ -6,9 +6,9 @@ import pytest
 from msgspec.structs import replace as replace_fields
 
 from saveproof.conformance.checks import judge
+from saveproof.conformance.checks.check import raised_defect
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.snapshot import Snapshot
-from saveproof.conformance.checks.check import raised_defect
 from saveproof.conformance.model_state.trace import Raised, Stage, Trace
 from saveproof.reports.records import Verdict
 from saveproof.strategies.case import CompileSettings, Object, Recompile

@@ -8,8 +8,13 @@ from typer.testing import CliRunner
 
 from examples.linear_class import Linear, Npz
 from saveproof.conformance.cli import app
+from saveproof.conformance.replay import replay_in_order
+from saveproof.conformance.runs.options import Limits
+from saveproof.reports.findings import DefectKind
+from saveproof.reports.records import Finding, Verdict
 from saveproof.strategies.case import to_json
 from tests.conformance.conftest import LINEAR_CASES
+from tests.conformance.defects import of_kind, state
 
 
 class _Stops(Npz):
@@ -89,3 +94,22 @@ def test_a_crash_is_told_as_a_finding(case):
 
     assert "crash          round_trip_completes" in done.stdout
     assert "exit code 7" in done.stdout
+
+
+def test_a_save_that_spoils_a_later_one_is_replayed_in_its_order():
+    case = find(LINEAR_CASES, lambda case: case.trained_since_compile)
+    origin = state("optimizer slots", "momentum", "missing", place="momentum")
+    check = "optimizer_slots_survive"
+    order = ("marks", "minds")
+    spoiled = of_kind(DefectKind.SPOILED, name="minds", order=order, origin=origin, check=check)
+    finding = Finding(spoiled, case_id=case.id, case={}, drawing="")
+
+    sequence, report = replay_in_order(
+        case, "tests.conformance.faulty:Entangled", "marks", finding, Limits()
+    )
+
+    (judgement,) = report.judgements
+    assert sequence == "marks, then minds"
+    assert judgement.check == "saving_changes_nothing"
+    assert judgement.verdict is Verdict.FAIL
+    assert judgement.defects[0].title.startswith("marks, then minds: optimizer slots")
