@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, find, given, settings
+from hypothesis import HealthCheck, Phase, find, given, settings
 
 from saveproof.strategies.capabilities import EVERYTHING, Capabilities, InvalidCapabilities
 from saveproof.strategies.case import Case, Kind, Object, Recompile, tag_of
@@ -86,7 +86,13 @@ def test_what_the_subject_has_does_come_up(wanted: Callable[[Case], bool]):
     find(
         cases(kinds=FEW.kinds, capabilities=FEW),
         wanted,
-        settings=settings(max_examples=3000, database=None),
+        settings=settings(
+            max_examples=3000,
+            phases=[Phase.generate],
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
     )
 
 
