@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from saveproof.conformance.campaigns.known_issues import (
     FOLDER,
