@@ -16,7 +16,7 @@ def test_the_minimal_case_is_drawn_in_seven_lines():
     assert drawing(from_json(MINIMAL.read_bytes())).splitlines() == [
         "sequential model 'model'",
         "  input: Input(shape=(4,))",
-        "  dense: Dense(units=3, kernel_initializer=GlorotUniform(seed=1)) → (3,)",
+        "  dense: Dense(units=3, kernel_initializer=GlorotUniform(seed=0)) → (3,)",
         "compile: SGD(learning_rate=0.05), loss mean_squared_error",
         "before the save: train_on_batch(steps=1, batch_size=2)",
         "after the load: train_on_batch(steps=2, batch_size=2)",
