@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from saveproof.reports.compare import (
+from saveproof.reports.comparison import (
     ChangedCell,
     ChangedDistance,
     ChangedPromise,

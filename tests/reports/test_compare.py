@@ -1,13 +1,12 @@
 import msgspec
 import pytest
 
-from saveproof.reports.compare import (
+from saveproof.reports.compare import NothingToCompare, compare
+from saveproof.reports.comparison import (
     ChangedCell,
     ChangedDistance,
     ChangedPromise,
     ChangedState,
-    NothingToCompare,
-    compare,
 )
 from saveproof.reports.comparison_text import comparison_markdown, comparison_terminal
 from saveproof.reports.records import Verdict
