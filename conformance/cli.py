@@ -1,25 +1,16 @@
 """The `saveproof` command. Each command imports its own modules, which keeps `--help` fast."""
 
-import functools
-import inspect
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 import typer
 from msgspec.structs import replace
 
-from saveproof.conformance.runs import options as declared
+from saveproof.conformance.command_options import echo as _echo
+from saveproof.conformance.command_options import latest_run, takes
+from saveproof.conformance.command_options import or_error as _or_error
 from saveproof.conformance.runs.options import InterchangeOptions, Limits, SuiteOptions
 from saveproof.reports.exit_codes import FINDINGS, NOT_FINISHED
-
-SHORT = {"workers": "-n"}
-"""Options that have another name on the command line."""
-
-
-COMPLETED = frozenset({"subject", "path", "check", "require", "kind"})
-"""Options whose values a shell can complete."""
 
 app = typer.Typer(
     help="Property-based tests for saving, loading and resuming models.",
@@ -30,9 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-HERE = Path()
-
-OUT = declared.DEFAULTS.folder
+OUT = SuiteOptions.folder
 
 Subjects = Annotated[list[str], typer.Argument(metavar="SUBJECT...")]
 Paths = Annotated[list[str] | None, typer.Option("--path", help="Test only this save path.")]
@@ -40,75 +29,6 @@ In = Annotated[
     list[Path] | None,
     typer.Option("--run", metavar="RUN", help=f"Run to search; default: the newest {OUT} here."),
 ]
-Command = Callable[..., None]
-
-
-def takes(record: type[msgspec.Struct]) -> Callable[[Command], Command]:
-    """Add the record's fields to a command's options; it receives the record as `options`.
-
-    An option that is not given has the value of `[tool.saveproof]`, or else its default.
-    """
-
-    def decorate(command: Command) -> Command:
-        own = inspect.signature(command, eval_str=True).parameters.values()
-        named = {option.name: option for option in declared.options(record)}
-
-        @functools.wraps(command)
-        def parsed(ctx: typer.Context, **given: Any) -> None:
-            chosen = {name: given.pop(name) for name in named}
-            chosen = {name: value for name, value in chosen.items() if _is_given(ctx, name)}
-            command(**given, options=_or_error(lambda: _options_of(record, ctx, chosen)))
-
-        context = inspect.Parameter(
-            "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
-        )
-        others = [parameter for parameter in own if parameter.name != "options"]
-        parameters = [context, *others, *map(_parameter, named.values())]
-        parsed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        return parsed
-
-    return decorate
-
-
-def _is_given(ctx: typer.Context, name: str) -> bool:
-    source = ctx.get_parameter_source(name)
-    return source is not None and source.name != "DEFAULT"
-
-
-def _options_of(
-    record: type[msgspec.Struct], ctx: typer.Context, given: dict[str, Any]
-) -> msgspec.Struct:
-    """Return the options of the command line and, unless isolated, of `pyproject.toml`."""
-    from saveproof.conformance.runs.configuration import configured
-
-    isolated = ctx.find_root().params.get("isolated")
-    return declared.validated(record, {**({} if isolated else configured(record, HERE)), **given})
-
-
-def _parameter(option: declared.Option) -> inspect.Parameter:
-    """Return the option as a parameter that Typer understands."""
-    kind: Any = list[option.type] if option.many else option.type  # type: ignore[name-defined]
-    texts: Any = {"help": option.help, "autocompletion": _completion(option.name)}
-    shown: Any = typer.Option(SHORT.get(option.name, f"--{option.flag}"), **texts)
-    if option.name == "subject":
-        shown = typer.Argument(metavar="SUBJECT", show_default=False, **texts)
-    return inspect.Parameter(
-        option.name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=option.default,
-        annotation=Annotated[kind, shown],
-    )
-
-
-def _completion(option: str) -> Callable[[str], list[str]] | None:
-    """Return what completes the values of the option, if a shell can."""
-
-    def complete(incomplete: str) -> list[str]:
-        from saveproof.conformance.completion import completed
-
-        return completed(option, incomplete)
-
-    return complete if option in COMPLETED else None
 
 
 def _version(wanted: bool | None) -> None:  # noqa: FBT001 - typer passes what was given
@@ -171,11 +91,12 @@ def replay(
 ) -> None:
     """Run one case again, with every check."""
     from saveproof.conformance import replay as replaying
-    from saveproof.reports.folders import newest
     from saveproof.reports.records import Verdict
 
     outcome = _or_error(
-        lambda: replaying.replay_reference(case, run or [newest(OUT)], subject, path or (), options)
+        lambda: replaying.replay_reference(
+            case, run or [_or_error(latest_run)], subject, path or (), options
+        )
     )
     _echo(outcome.text)
     if Verdict.HARNESS_ERROR in outcome.verdicts:
@@ -197,13 +118,14 @@ def repro(
     """Print a stand-alone script that reproduces a finding."""
     from saveproof.conformance import repro as reproduction
     from saveproof.conformance.replay import At
-    from saveproof.reports.folders import newest
 
     if format not in reproduction.FORMATS:
         raise typer.BadParameter(f"expected one of {reproduction.FORMATS}, found {format!r}")
     at = At(subject, path, check)
     typer.echo(
-        _or_error(lambda: reproduction.confirmed(case, run or [newest(OUT)], at, format=format))
+        _or_error(
+            lambda: reproduction.confirmed(case, run or [_or_error(latest_run)], at, format=format)
+        )
     )
 
 
@@ -309,19 +231,3 @@ def glossary() -> None:
 def main() -> None:
     """Run the command."""
     app()
-
-
-def _or_error(ask: Callable[[], Any]) -> Any:
-    """Return the answer; print the message of a user's mistake and exit with code 2."""
-    try:
-        return ask()
-    except (LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
-        _echo(f"saveproof: {error}", err=True)
-        raise typer.Exit(NOT_FINISHED) from error
-
-
-def _echo(text: str, *, err: bool = False) -> None:
-    """Print text from a file or a subject, with its control characters replaced."""
-    from saveproof.reports.wording import printable
-
-    typer.echo(printable(text), err=err)

@@ -104,7 +104,8 @@ class Campaign:
     @property
     def judged(self) -> int:
         """The number of cases that some check could judge."""
-        return max(map(_judged, self._tallies.values()), default=0)
+        nothing = (sum(tally[v] for v in SHOWN_NOTHING) for tally in self._tallies.values())
+        return self.examined - min(nothing, default=self.examined)
 
     def finish(self) -> None:
         """Note the checks without judgements, and shrink the defects."""
@@ -276,10 +277,7 @@ class Campaign:
 
 
 def run_together(campaigns: Sequence[Campaign], examined: Callable[[], None]) -> None:
-    """Run campaigns that differ in their save paths alone, with one model a case for all.
-
-    `examined` is called after each case.
-    """
+    """Run campaigns that differ in their save paths alone; call `examined` after each case."""
     for _ in exploring(campaigns, examined):
         pass
     for campaign in campaigns:
@@ -295,10 +293,6 @@ def exploring(
     for batch in plan.batches(seconds=seconds, most=most):
         plan.generate(batch, _exploring(campaigns, batch, examined), Phase.generate)
         yield batch.size
-
-
-def _judged(tally: Counter[Verdict]) -> int:
-    return sum(number for verdict, number in tally.items() if verdict not in SHOWN_NOTHING)
 
 
 def _exploring(
