@@ -1,6 +1,6 @@
 """The options of commands, made of records, and the errors of a user as one line.
 
-What completes a value is imported when a shell asks, which keeps `--help` fast.
+What a value needs is imported when it is asked for, which keeps `--help` fast.
 """
 
 import functools
@@ -13,10 +13,8 @@ import msgspec
 import typer
 
 from saveproof.conformance.runs import options as declared
-from saveproof.conformance.runs.configuration import configured
 from saveproof.conformance.runs.options import SuiteOptions
 from saveproof.reports.exit_codes import NOT_FINISHED
-from saveproof.reports.folders import newest
 
 Command = Callable[..., None]
 
@@ -64,6 +62,8 @@ def _options_of(
     record: type[msgspec.Struct], ctx: typer.Context, given: dict[str, Any]
 ) -> msgspec.Struct:
     """Return the options of the command line and, unless isolated, of `pyproject.toml`."""
+    from saveproof.conformance.runs.configuration import configured
+
     isolated = ctx.find_root().params.get("isolated")
     return declared.validated(record, {**({} if isolated else configured(record, Path())), **given})
 
@@ -96,6 +96,9 @@ def _completion(option: str) -> Callable[[str], list[str]] | None:
 
 def latest_run() -> Path:
     """Return the folder of the newest run that was not given one on the command line."""
+    from saveproof.conformance.runs.configuration import configured
+    from saveproof.reports.folders import newest
+
     return newest(configured(SuiteOptions, Path()).get("out", SuiteOptions.folder))
 
 

@@ -28,7 +28,6 @@ EVERY = dict.fromkeys(Probe, 10) | dict.fromkeys((Probe.SECOND_GENERATION, Probe
 
 FINDINGS_A_CHECK = 5
 """Distinct defects of a check that are shrunk; more are counted."""
-
 NEED_DETERMINISM = frozenset(check.name for check in ALL_CHECKS if check.needs_determinism)
 """Checks that need a subject with equal results in equal runs."""
 
@@ -104,8 +103,8 @@ class Campaign:
     @property
     def judged(self) -> int:
         """The number of cases that some check could judge."""
-        nothing = (sum(tally[v] for v in SHOWN_NOTHING) for tally in self._tallies.values())
-        return self.examined - min(nothing, default=self.examined)
+        counts = (t.total() - sum(t[v] for v in SHOWN_NOTHING) for t in self._tallies.values())
+        return max(counts, default=0)
 
     def finish(self) -> None:
         """Note the checks without judgements, and shrink the defects."""

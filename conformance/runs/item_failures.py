@@ -5,7 +5,8 @@ from pathlib import Path
 
 from saveproof.reports.commands import commands
 from saveproof.reports.gate import failing
-from saveproof.reports.records import Finding, Policy, Result, Verdict
+from saveproof.reports.policy import Policy
+from saveproof.reports.records import Finding, Result, Verdict
 
 
 def failure(result: Result, out: Path, policy: Policy) -> str:

@@ -10,7 +10,8 @@ from saveproof.conformance.runs.item_failures import failure
 from saveproof.conformance.runs.session import RESULTS, Conformance
 from saveproof.conformance.runs.work import CampaignSet, CampaignSpec
 from saveproof.reports.gate import fails
-from saveproof.reports.records import SHOWN_NOTHING, Policy, Result
+from saveproof.reports.policy import Policy
+from saveproof.reports.records import SHOWN_NOTHING, Result
 
 
 class Suite(pytest.File):
