@@ -11,7 +11,7 @@ from saveproof.conformance.families.description import Described, described
 from saveproof.conformance.model_state.contract import Contract, Facet
 from saveproof.conformance.processes.foreign.protocol import DescribedPath
 from saveproof.conformance.runs.job import Job, job
-from saveproof.conformance.runs.options import SuiteOptions
+from saveproof.conformance.runs.options import InvalidOption, SuiteOptions
 from saveproof.conformance.runs.preflight import Unknown, admitted, refuse_unknown, run_folder
 from saveproof.conformance.runs.work import CampaignSet, CampaignSpec
 from saveproof.reports.records import SubjectInfo
@@ -25,10 +25,13 @@ def suite_job(options: SuiteOptions, command: str) -> Job:
         Unknown: a name is not known.
         HasRun, NotAFolder: see `preflight.run_folder`.
         NoSuchPart: see `parts.part`.
+        InvalidOption: both time limits are given.
         NotInstalled, SameName, UnusableSubject: see `preflight.admitted`.
     """
     refuse_unknown("check", options.check, {check.name for check in ALL_CHECKS})
     refuse_unknown("kind", options.kind, set(map(str, Kind)))
+    if options.seconds and options.max_time:
+        raise InvalidOption("max-time, seconds: expected one of them, found both; leave one out")
     out = run_folder(options)
     infos = admitted(options.subject)
     refuse_unknown("save path", options.path, {p.name for s in infos for p in s.paths})
