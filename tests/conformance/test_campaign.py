@@ -7,7 +7,7 @@ import pytest
 from hypothesis import find, given, settings
 from msgspec.structs import replace
 
-from saveproof.conformance.campaigns.campaign import Campaign
+from saveproof.conformance.campaigns.campaign import Campaign, exploring
 from saveproof.conformance.campaigns.dispatch import reports
 from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.campaigns.worker import EXAMINE, Request
@@ -235,6 +235,6 @@ def test_a_campaign_whose_cases_the_subject_cannot_do_has_judged_none():
 
     with Child(EXAMINE) as child:
         campaign = Campaign(plan, child, lambda _: None)
-        campaign.run()
+        list(exploring([campaign], lambda: None))
 
     assert (campaign.examined, campaign.judged) == (2, 0)
