@@ -1,25 +1,17 @@
 """The `saveproof` command. Each command imports its own modules, which keeps `--help` fast."""
 
-import functools
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
-import msgspec
 import typer
 from msgspec.structs import replace
 
-from saveproof.conformance.runs import options as declared
-from saveproof.conformance.runs.options import InterchangeOptions, Limits, SuiteOptions
+from saveproof.conformance.command_options import echo as _echo
+from saveproof.conformance.command_options import latest_run, takes
+from saveproof.conformance.command_options import or_error as _or_error
+from saveproof.conformance.runs.options import DEFAULTS, InterchangeOptions, Limits, SuiteOptions
 from saveproof.reports.exit_codes import FINDINGS, NOT_FINISHED
-
-SHORT = {"workers": "-n"}
-"""Options that have another name on the command line."""
-
-
-COMPLETED = frozenset({"subject", "path", "check", "require", "kind"})
-"""Options whose values a shell can complete."""
 
 app = typer.Typer(
     help="Property-based tests for saving, loading and resuming models.",
@@ -30,9 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-HERE = Path()
-
-OUT = declared.DEFAULTS.folder
+OUT = SuiteOptions.folder
 
 Subjects = Annotated[list[str], typer.Argument(metavar="SUBJECT...")]
 Paths = Annotated[list[str] | None, typer.Option("--path", help="Test only this save path.")]
@@ -41,76 +31,7 @@ In = Annotated[
     typer.Option("--run", metavar="RUN", help=f"Run to search; default: the newest {OUT} here."),
 ]
 Known = Annotated[list[Path] | None, typer.Option(help="File of known issues of your own.")]
-Command = Callable[..., None]
 R = TypeVar("R")
-
-
-def takes(record: type[msgspec.Struct]) -> Callable[[Command], Command]:
-    """Add the record's fields to a command's options; it receives the record as `options`.
-
-    An option that is not given has the value of `[tool.saveproof]`, or else its default.
-    """
-
-    def decorate(command: Command) -> Command:
-        own = inspect.signature(command, eval_str=True).parameters.values()
-        named = {option.name: option for option in declared.options(record)}
-
-        @functools.wraps(command)
-        def parsed(ctx: typer.Context, **given: Any) -> None:
-            chosen = {name: given.pop(name) for name in named}
-            chosen = {name: value for name, value in chosen.items() if _is_given(ctx, name)}
-            command(**given, options=_or_error(lambda: _options_of(record, ctx, chosen)))
-
-        context = inspect.Parameter(
-            "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
-        )
-        others = [parameter for parameter in own if parameter.name != "options"]
-        parameters = [context, *others, *map(_parameter, named.values())]
-        parsed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        return parsed
-
-    return decorate
-
-
-def _is_given(ctx: typer.Context, name: str) -> bool:
-    source = ctx.get_parameter_source(name)
-    return source is not None and source.name != "DEFAULT"
-
-
-def _options_of(
-    record: type[msgspec.Struct], ctx: typer.Context, given: dict[str, Any]
-) -> msgspec.Struct:
-    """Return the options of the command line and, unless isolated, of `pyproject.toml`."""
-    from saveproof.conformance.runs.configuration import configured
-
-    isolated = ctx.find_root().params.get("isolated")
-    return declared.validated(record, {**({} if isolated else configured(record, HERE)), **given})
-
-
-def _parameter(option: declared.Option) -> inspect.Parameter:
-    """Return the option as a parameter that Typer understands."""
-    kind: Any = list[option.type] if option.many else option.type  # type: ignore[name-defined]
-    texts: Any = {"help": option.help, "autocompletion": _completion(option.name)}
-    shown: Any = typer.Option(SHORT.get(option.name, f"--{option.flag}"), **texts)
-    if option.name == "subject":
-        shown = typer.Argument(metavar="SUBJECT", show_default=False, **texts)
-    return inspect.Parameter(
-        option.name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=option.default,
-        annotation=Annotated[kind, shown],
-    )
-
-
-def _completion(option: str) -> Callable[[str], list[str]] | None:
-    """Return what completes the values of the option, if a shell can."""
-
-    def complete(incomplete: str) -> list[str]:
-        from saveproof.conformance.completion import completed
-
-        return completed(option, incomplete)
-
-    return complete if option in COMPLETED else None
 
 
 def _version(wanted: bool | None) -> None:  # noqa: FBT001 - typer passes what was given
@@ -177,12 +98,11 @@ def replay(
 ) -> None:
     """Run one case again, with every check."""
     from saveproof.conformance import replay as replaying
-    from saveproof.reports.folders import newest
     from saveproof.reports.records import Verdict
 
     outcome = _or_error(
         lambda: replaying.replay_reference(
-            case, run or [newest(OUT)], subject, path or (), options, debug=debug
+            case, run or [_or_error(latest_run)], subject, path or (), options, debug=debug
         )
     )
     _echo(outcome.text)
@@ -239,13 +159,12 @@ def reduce(
     """Shrink the case of a finding further."""
     from saveproof.conformance import reduction
     from saveproof.conformance.replay import At
-    from saveproof.reports.folders import newest
 
     at = At(subject, path, check)
     _echo(
         _or_error(
             lambda: reduction.reduce_reference(
-                case, run or [newest(OUT)], at, options, seconds=seconds, out=out
+                case, run or [_or_error(latest_run)], at, options, seconds=seconds, out=out
             )
         )
     )
@@ -265,13 +184,14 @@ def repro(
     """Print a stand-alone script that reproduces a finding."""
     from saveproof.conformance import repro as reproduction
     from saveproof.conformance.replay import At
-    from saveproof.reports.folders import newest
 
     if format not in reproduction.FORMATS:
         raise typer.BadParameter(f"expected one of {reproduction.FORMATS}, found {format!r}")
     at = At(subject, path, check)
     typer.echo(
-        _or_error(lambda: reproduction.confirmed(case, run or [newest(OUT)], at, format=format))
+        _or_error(
+            lambda: reproduction.confirmed(case, run or [_or_error(latest_run)], at, format=format)
+        )
     )
 
 
@@ -320,7 +240,7 @@ def known_add(
     from saveproof.conformance.replay import At
 
     at, entry = At(subject, path, check), issues.Words(reason, link, releases)
-    _echo(_or_error(lambda: issues.added(case, run or [OUT], at, entry, file)))
+    _echo(_or_error(lambda: issues.added(case, run or [_or_error(latest_run)], at, entry, file)))
 
 
 @app.command()
@@ -351,7 +271,7 @@ def formats(subjects: Subjects) -> None:
 def cases(
     subject: Annotated[str | None, typer.Option(help="Subject that has what cases use.")] = None,
     kind: Annotated[list[str] | None, typer.Option(help="Only this kind of model.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the cases.")] = declared.DEFAULTS.seed,
+    seed: Annotated[int, typer.Option(help="Seed of the cases.")] = DEFAULTS.seed,
     number: Annotated[int, typer.Option("-n", min=1, help="Cases to show of each kind.")] = 5,
     count: Annotated[
         int, typer.Option(min=0, help="Count what comes up in so many cases of each kind.")
@@ -462,11 +382,10 @@ def explain(
 ) -> None:
     """Explain a code of a report, or list all codes."""
     from saveproof.conformance import listing
-    from saveproof.reports.folders import newest
 
     if format not in listing.EXPLAINED:
         raise typer.BadParameter(f"expected one of {listing.EXPLAINED}, found {format!r}")
-    _echo(_or_error(lambda: listing.explain(code, run or [newest(OUT)], format=format)))
+    _echo(_or_error(lambda: listing.explain(code, run or [_or_error(latest_run)], format=format)))
 
 
 @app.command()
@@ -487,19 +406,3 @@ def _chosen(renderers: Mapping[str, R], format: str) -> R:
     if format not in renderers:
         raise typer.BadParameter(f"expected one of {sorted(renderers)}, found {format!r}")
     return renderers[format]
-
-
-def _or_error(ask: Callable[[], Any]) -> Any:
-    """Return the answer; print the message of a user's mistake and exit with code 2."""
-    try:
-        return ask()
-    except (LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
-        _echo(f"saveproof: {error}", err=True)
-        raise typer.Exit(NOT_FINISHED) from error
-
-
-def _echo(text: str, *, err: bool = False) -> None:
-    """Print text from a file or a subject, with its control characters replaced."""
-    from saveproof.reports.wording import printable
-
-    typer.echo(printable(text), err=err)

@@ -5,18 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from saveproof.reports.exit_codes import FINDINGS, NOT_FINISHED, NOTHING_UNEXPECTED
-from saveproof.reports.records import (
-    ENDS,
-    SHOWN_NOTHING,
-    FailOn,
-    Policy,
-    Requirement,
-    Result,
-    Shard,
-    Verdict,
-    Witness,
-    WitnessStatus,
-)
+from saveproof.reports.policy import FailOn, Policy, Requirement, Shard
+from saveproof.reports.records import ENDS, SHOWN_NOTHING, Result, Verdict, Witness, WitnessStatus
 from saveproof.reports.store import Run
 
 VERDICTS: Mapping[FailOn, frozenset[Verdict]] = {

@@ -5,15 +5,8 @@ from typing import TypeVar
 
 import msgspec
 
-from saveproof.reports.records import (
-    CheckInfo,
-    Footer,
-    Header,
-    PathInfo,
-    Policy,
-    Shard,
-    SubjectInfo,
-)
+from saveproof.reports.policy import Policy, Shard
+from saveproof.reports.records import CheckInfo, Footer, Header, PathInfo, SubjectInfo
 from saveproof.reports.store import Run, RunError, last_witnesses, latest
 
 Named = TypeVar("Named", SubjectInfo, CheckInfo, PathInfo)

@@ -47,6 +47,7 @@ IMPORTED_BY_NAME = {
 
 IMPORTED_WITHIN = {
     "conformance/cli.py": "help comes at once: each command imports what it needs",
+    "conformance/command_options.py": "help comes at once: an option imports what its value needs",
 }
 """Where a function imports what is no framework."""
 

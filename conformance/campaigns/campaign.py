@@ -269,10 +269,7 @@ class Campaign:
 
 
 def run_together(campaigns: Sequence[Campaign], examined: Callable[[], None]) -> None:
-    """Run campaigns that differ in their save paths alone, with one model a case for all.
-
-    `examined` is called after each case.
-    """
+    """Run campaigns that differ in their save paths alone; call `examined` after each case."""
     for _ in exploring(campaigns, examined):
         pass
     for campaign in campaigns:

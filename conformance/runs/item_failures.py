@@ -6,7 +6,8 @@ from pathlib import Path
 from saveproof.reports.codes import code
 from saveproof.reports.commands import commands
 from saveproof.reports.gate import failing
-from saveproof.reports.records import Finding, Policy, Result, Verdict
+from saveproof.reports.policy import Policy
+from saveproof.reports.records import Finding, Result, Verdict
 from saveproof.reports.wording import case_shown
 
 

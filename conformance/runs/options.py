@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from saveproof.conformance.processes.memory import MEMORY
-from saveproof.reports.records import FailOn
+from saveproof.reports.policy import FailOn
 
 R = TypeVar("R", bound=msgspec.Struct)
 

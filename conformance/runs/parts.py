@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from saveproof.conformance.runs.work import CampaignSet
-from saveproof.reports.records import Shard
+from saveproof.reports.policy import Shard
 
 
 class NoSuchPart(ValueError):

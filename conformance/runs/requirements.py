@@ -6,7 +6,7 @@ from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.conformance.runs.options import RunOptions
 from saveproof.conformance.runs.preflight import Unknown, refuse_unknown
 from saveproof.conformance.runs.work import CampaignSet, CampaignSpec
-from saveproof.reports.records import Policy, Requirement
+from saveproof.reports.policy import Policy, Requirement
 
 
 def policy(options: RunOptions, sets: Iterable[CampaignSet]) -> Policy:

@@ -11,7 +11,7 @@ from saveproof.conformance.families.description import Described, described
 from saveproof.conformance.model_state.contract import Contract, Facet
 from saveproof.conformance.processes.foreign.protocol import DescribedPath
 from saveproof.conformance.runs.job import Job, job
-from saveproof.conformance.runs.options import SuiteOptions
+from saveproof.conformance.runs.options import InvalidOption, SuiteOptions
 from saveproof.conformance.runs.preflight import (
     Unknown,
     admissible,
@@ -31,6 +31,7 @@ def suite_job(options: SuiteOptions, command: str) -> Job:
         Unknown: a name is not known.
         HasRun, NotAFolder: see `preflight.run_folder`.
         NoSuchPart: see `parts.part`.
+        InvalidOption: both time limits are given.
         NotInstalled, SameName, UnusableSubject: see `preflight.admitted`.
     """
     _refuse(options)
@@ -51,6 +52,8 @@ def job_of(subject: Described, options: SuiteOptions, command: str) -> Job:
 def _refuse(options: SuiteOptions) -> None:
     refuse_unknown("check", options.check, {check.name for check in ALL_CHECKS})
     refuse_unknown("kind", options.kind, set(map(str, Kind)))
+    if options.seconds and options.max_time:
+        raise InvalidOption("max-time, seconds: expected one of them, found both; leave one out")
 
 
 def _job(

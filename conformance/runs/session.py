@@ -233,12 +233,18 @@ class Conformance:
 
 
 class Shares(LoadScopeScheduling):  # type: ignore[misc]  # shipped without types
-    """Gives each worker a part of the job, whose campaigns it runs in turns."""
+    """Gives each worker a part of the job, whose campaigns it runs in turns.
+
+    The witnesses of a subject go with its first campaign.
+    """
 
     def __init__(self, job: Job, config: pytest.Config, log: Any) -> None:
         super().__init__(config, log)
         parts = enumerate(balanced(job.sets, self.numnodes))
-        self._shares = {c.item: n for n, sets in parts for one in sets for c in one.campaigns}
+        owned = [(n, one) for n, sets in parts for one in sets]
+        owners = {one.owner: n for n, one in reversed(owned)}
+        witnesses = {one.item: owners.get(one.subject, 0) for one in job.witnesses}
+        self._shares = witnesses | {c.item: n for n, one in owned for c in one.campaigns}
 
     def _split_scope(self, nodeid: str) -> str:
         """Return the number of the part that the item is in."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import find, given, settings
 from msgspec.structs import replace
 
-from saveproof.conformance.campaigns.campaign import Campaign
+from saveproof.conformance.campaigns.campaign import Campaign, exploring
 from saveproof.conformance.campaigns.dispatch import reports
 from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.campaigns.worker import EXAMINE, Request
@@ -17,10 +17,13 @@ from saveproof.conformance.families import subjects
 from saveproof.conformance.model_state.trace import Probe
 from saveproof.conformance.processes.isolation import Child
 from saveproof.reports.records import Verdict
+from saveproof.strategies.case import Kind
+from saveproof.strategies.cases import cases
 from tests.conformance.conftest import LINEAR_CASES
 from tests.conformance.test_reduction import Noting
 
 FAULTY = "tests.conformance.faulty"
+LAYERS = cases(kinds=(Kind.SUBCLASSED,), layers=("Flatten",))
 EVERY_CHECK = [check.name for check in ALL_CHECKS]
 
 
@@ -218,3 +221,26 @@ def test_a_campaign_of_any_time_at_all_examines_a_case():
     plan = Plan("reference", "h5", "sequential", LINEAR_CASES)
 
     assert list(plan.rounds(seconds=1e-9)) == [0]
+
+
+def test_a_campaign_counts_what_it_judged_and_its_distinct_defects():
+    plan = Plan(
+        f"{FAULTY}:LosesMomentum", "npz", "sequential", LINEAR_CASES, examples=3, shrink_seconds=0.0
+    )
+
+    with Child(EXAMINE) as child:
+        campaign = Campaign(plan, child, lambda _: None)
+        campaign.run()
+
+    assert campaign.judged == 3
+    assert {one.partition(":")[0] for one in campaign.unexpected} >= {"optimizer_slots_survive"}
+
+
+def test_a_campaign_whose_cases_the_subject_cannot_do_has_judged_none():
+    plan = Plan("examples.linear_subject:Linear", "npz", "subclassed", LAYERS, examples=2)
+
+    with Child(EXAMINE) as child:
+        campaign = Campaign(plan, child, lambda _: None)
+        list(exploring([campaign], lambda: None))
+
+    assert (campaign.examined, campaign.judged) == (2, 0)

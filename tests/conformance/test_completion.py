@@ -6,7 +6,8 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from saveproof.conformance.cli import COMPLETED, app
+from saveproof.conformance.cli import app
+from saveproof.conformance.command_options import COMPLETED
 from saveproof.conformance.completion import NAMES, completed
 from tests.test_architecture import FRAMEWORKS, ROOT
 

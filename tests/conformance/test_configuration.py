@@ -13,7 +13,7 @@ from saveproof.conformance.runs.options import (
     validated,
 )
 from saveproof.reports import store
-from saveproof.reports.records import FailOn
+from saveproof.reports.policy import FailOn
 from tests.conformance.test_plugin import python
 
 EVERY = """

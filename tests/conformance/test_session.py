@@ -15,7 +15,8 @@ from saveproof.conformance.runs.session import Conformance
 from saveproof.conformance.runs.suite.campaigns import outcome
 from saveproof.reports import store
 from saveproof.reports.files import Claim, NotWritten
-from saveproof.reports.records import SHOWN_NOTHING, Finding, Policy, Result, Verdict
+from saveproof.reports.policy import Policy
+from saveproof.reports.records import SHOWN_NOTHING, Finding, Result, Verdict
 from tests.conformance.conftest import LINEAR_CASES
 from tests.conformance.defects import state
 from tests.conformance.test_reduction import Noting

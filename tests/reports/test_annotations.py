@@ -7,7 +7,8 @@ import msgspec
 from saveproof.reports.annotations import MOST, annotations
 from saveproof.reports.causes import sections
 from saveproof.reports.matrix import matrix
-from saveproof.reports.records import FailOn, Policy, Requirement, Verdict
+from saveproof.reports.policy import FailOn, Policy, Requirement
+from saveproof.reports.records import Verdict
 
 COMMAND = re.compile(r"::(error|warning) title=([^:,]*)::(.*)")
 

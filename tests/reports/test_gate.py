@@ -6,15 +6,8 @@ import pytest
 from saveproof.reports.gate import gate
 from saveproof.reports.junit import junit
 from saveproof.reports.matrix import matrix
-from saveproof.reports.records import (
-    FailOn,
-    Policy,
-    Requirement,
-    Shard,
-    Verdict,
-    Witness,
-    WitnessStatus,
-)
+from saveproof.reports.policy import FailOn, Policy, Requirement, Shard
+from saveproof.reports.records import Verdict, Witness, WitnessStatus
 from saveproof.reports.renderers import RENDERERS
 
 

@@ -10,7 +10,8 @@ from saveproof.conformance.runs.item_failures import failure
 from saveproof.conformance.runs.session import RESULTS, Conformance
 from saveproof.conformance.runs.work import CampaignSet, CampaignSpec, WitnessSpec
 from saveproof.reports.gate import fails
-from saveproof.reports.records import SHOWN_NOTHING, Policy, Result, WitnessStatus
+from saveproof.reports.policy import Policy
+from saveproof.reports.records import SHOWN_NOTHING, Result, WitnessStatus
 
 
 class Suite(pytest.File):
