@@ -1,15 +1,17 @@
 """The `saveproof` command. Each command imports its own modules, which keeps `--help` fast."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 from msgspec.structs import replace
 
+from saveproof.conformance.command_options import In, latest_run, takes
 from saveproof.conformance.command_options import echo as _echo
-from saveproof.conformance.command_options import latest_run, takes
 from saveproof.conformance.command_options import or_error as _or_error
+from saveproof.conformance.known_commands import known
+from saveproof.conformance.report_commands import reports
 from saveproof.conformance.runs.options import DEFAULTS, InterchangeOptions, Limits, SuiteOptions
 from saveproof.reports.exit_codes import FINDINGS, NOT_FINISHED
 
@@ -22,16 +24,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-OUT = SuiteOptions.folder
-
 Subjects = Annotated[list[str], typer.Argument(metavar="SUBJECT...")]
 Paths = Annotated[list[str] | None, typer.Option("--path", help="Test only this save path.")]
-In = Annotated[
-    list[Path] | None,
-    typer.Option("--run", metavar="RUN", help=f"Run to search; default: the newest {OUT} here."),
-]
-Known = Annotated[list[Path] | None, typer.Option(help="File of known issues of your own.")]
-R = TypeVar("R")
 
 
 def _version(wanted: bool | None) -> None:  # noqa: FBT001 - typer passes what was given
@@ -84,8 +78,13 @@ def interchange(options: InterchangeOptions) -> None:
 @app.command()
 @takes(Limits)
 def replay(
-    case: Annotated[str, typer.Argument(metavar="ID|FILE", help="Id of a case, or a JSON file.")],
     options: Limits,
+    case: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID|FILE]", help="Id of a case, or a JSON file; default: all of the run."
+        ),
+    ] = None,
     subject: Annotated[
         str | None, typer.Option(help="Subject to test; default: the one of the finding.")
     ] = None,
@@ -96,19 +95,43 @@ def replay(
         bool, typer.Option("--debug", help="Run it in this process: for pdb and print.")
     ] = False,
 ) -> None:
-    """Run one case again, with every check."""
+    """Run one case again with every check, or the cases of all findings of a run."""
     from saveproof.conformance import replay as replaying
     from saveproof.reports.records import Verdict
 
+    runs = run or [_or_error(latest_run)]
+    if case is None:
+        raise typer.Exit(_replay_run(runs, subject, path or (), options))
     outcome = _or_error(
-        lambda: replaying.replay_reference(
-            case, run or [_or_error(latest_run)], subject, path or (), options, debug=debug
-        )
+        lambda: replaying.replay_reference(case, runs, subject, path or (), options, debug=debug)
     )
     _echo(outcome.text)
     if Verdict.HARNESS_ERROR in outcome.verdicts:
         raise typer.Exit(NOT_FINISHED)
     raise typer.Exit(FINDINGS if outcome.verdicts else 0)
+
+
+def _replay_run(
+    runs: Sequence[Path], subject: str | None, paths: Sequence[str], limits: Limits
+) -> int:
+    """Replay all findings of the runs; print a line for each, and return the exit code."""
+    from saveproof.conformance import replays
+
+    tally = replays.OutcomeCounts()
+    groups = _or_error(lambda: replays.to_replay(runs, subject, paths))
+    total = sum(len(group.findings) for group in groups)
+    try:
+        for group in groups:
+            _echo(f"{group.subject}: {len(group.findings)} findings")
+            for one in replays.replays(group, limits):
+                tally.add(one)
+                _echo(f"{tally.outcomes.total():4}/{total} {replays.line(one)}")
+    except KeyboardInterrupt:
+        _echo(f"interrupted: {total - tally.outcomes.total()} of {total} were not replayed")
+        return NOT_FINISHED
+    finally:
+        _echo(tally.line)
+    return tally.exit_code
 
 
 @app.command()
@@ -195,54 +218,6 @@ def repro(
     )
 
 
-known = typer.Typer(help="List, check and add known issues.", no_args_is_help=True)
-app.add_typer(known, name="known")
-
-
-@known.command("list")
-def known_list(known: Known = None) -> None:
-    """List the known issues."""
-    from saveproof.conformance import known as issues
-
-    _echo(_or_error(lambda: issues.listed(known or ())))
-
-
-@known.command("check")
-@takes(Limits)
-def known_check(
-    options: Limits,
-    subjects: Annotated[list[str] | None, typer.Argument(metavar="[SUBJECT...]")] = None,
-    known: Known = None,
-) -> None:
-    """Replay the witness of each known issue; by default on all installed subjects."""
-    from saveproof.conformance import known as issues
-    from saveproof.conformance import listing
-
-    named = subjects or listing.installed()
-    well = _or_error(lambda: issues.checked(named, known or (), options, _echo))
-    raise typer.Exit(0 if well else FINDINGS)
-
-
-@known.command("add")
-def known_add(
-    case: Annotated[str, typer.Argument(metavar="ID", help="Id of a case, or its beginning.")],
-    reason: Annotated[str, typer.Option(help="What is lost, in a sentence.")],
-    link: Annotated[str, typer.Option(help="Page that has more.")] = "",
-    releases: Annotated[str, typer.Option(help="Such as '>=3.4,<3.16'; default: from now.")] = "",
-    file: Annotated[Path, typer.Option(help="File to add to.")] = Path("saveproof-known.toml"),
-    subject: Annotated[str | None, typer.Option(help="Subject of the finding.")] = None,
-    path: Annotated[str | None, typer.Option(help="Save path of the finding.")] = None,
-    check: Annotated[str | None, typer.Option(help="Add only what this check found.")] = None,
-    run: In = None,
-) -> None:
-    """Add the findings of a case to a file of known issues."""
-    from saveproof.conformance import known as issues
-    from saveproof.conformance.replay import At
-
-    at, entry = At(subject, path, check), issues.Words(reason, link, releases)
-    _echo(_or_error(lambda: issues.added(case, run or [_or_error(latest_run)], at, entry, file)))
-
-
 @app.command()
 def subjects() -> None:
     """List the built-in subjects and their installed versions."""
@@ -309,100 +284,10 @@ def doctor(subject: Annotated[str, typer.Argument(metavar="SUBJECT")]) -> None:
     raise typer.Exit(0 if well else FINDINGS)
 
 
-@app.command()
-def report(
-    runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Folder or event file of a run.")
-    ],
-    format: Annotated[str, typer.Option(help="html, markdown, junit, terminal, badge or json.")] = (
-        "terminal"
-    ),
-) -> None:
-    """Print the report of a run, or of several runs merged; exit as the run did."""
-    from saveproof.reports.matrix import matrix
-    from saveproof.reports.merging import merge
-    from saveproof.reports.renderers import RENDERERS
-    from saveproof.reports.store import read
-    from saveproof.reports.terminal import columns, terminal
-
-    renderer = _chosen(RENDERERS, format)
-    run = _or_error(lambda: merge([read(run) for run in runs]))
-    figures = matrix(run)
-    text = terminal(figures, width=columns()) if format == "terminal" else renderer(figures)
-    typer.echo(text)
-    raise typer.Exit(figures.gate.exit_code)
-
-
-@app.command()
-def merge(
-    runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Folder or event file of a run.")
-    ],
-    out: Annotated[Path, typer.Option(help="Folder for the merged run and its report.")],
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace the run that the folder has.")
-    ] = False,
-) -> None:
-    """Merge the shards of a run, or several runs, into one run with its report."""
-    from saveproof.conformance.runs import merging
-
-    merged = _or_error(lambda: merging.merged(runs, out, force=force))
-    typer.echo(merged.text, nl=False)
-    raise typer.Exit(merged.exit_code)
-
-
-@app.command()
-def compare(
-    old: Annotated[Path, typer.Argument(metavar="OLD", help="Folder or event file of a run.")],
-    new: Annotated[Path, typer.Argument(metavar="NEW", help="A later run, or another release's.")],
-    format: Annotated[
-        str, typer.Option(help="terminal, or markdown: for a pull request.")
-    ] = "terminal",
-) -> None:
-    """Print what changed from one run to another; exit with 1 on new failures."""
-    from saveproof.reports.compare import compare as compared
-    from saveproof.reports.comparison_text import COMPARISONS
-    from saveproof.reports.store import read
-
-    renderer = _chosen(COMPARISONS, format)
-    comparison = _or_error(lambda: compared(read(old), read(new)))
-    _echo(renderer(comparison))
-    if not comparison.complete:
-        raise typer.Exit(NOT_FINISHED)
-    raise typer.Exit(FINDINGS if comparison.failures else 0)
-
-
-@app.command()
-def explain(
-    code: Annotated[
-        str | None, typer.Argument(metavar="[CODE|ID]", help="Code, or id of a distinct defect.")
-    ] = None,
-    run: In = None,
-    format: Annotated[str, typer.Option(help="text, or markdown: all codes as a page.")] = "text",
-) -> None:
-    """Explain a code of a report, or list all codes."""
-    from saveproof.conformance import listing
-
-    if format not in listing.EXPLAINED:
-        raise typer.BadParameter(f"expected one of {listing.EXPLAINED}, found {format!r}")
-    _echo(_or_error(lambda: listing.explain(code, run or [_or_error(latest_run)], format=format)))
-
-
-@app.command()
-def glossary() -> None:
-    """Explain the words that commands and reports use."""
-    from saveproof.reports import glossary as words
-
-    typer.echo(words.glossary())
+app.add_typer(known, name="known")
+app.add_typer(reports)
 
 
 def main() -> None:
     """Run the command."""
     app()
-
-
-def _chosen(renderers: Mapping[str, R], format: str) -> R:
-    """Return the renderer of that format."""
-    if format not in renderers:
-        raise typer.BadParameter(f"expected one of {sorted(renderers)}, found {format!r}")
-    return renderers[format]

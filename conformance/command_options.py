@@ -18,6 +18,15 @@ from saveproof.reports.exit_codes import NOT_FINISHED
 
 Command = Callable[..., None]
 
+In = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--run",
+        metavar="RUN",
+        help=f"Run to search; default: the newest {SuiteOptions.folder} here.",
+    ),
+]
+
 SHORT = {"workers": "-n"}
 """Options that have another name on the command line."""
 

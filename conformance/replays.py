@@ -36,7 +36,7 @@ class NothingToReplay(LookupError):
     """The run has no finding that the subject and the save paths could show."""
 
 
-class Outcome(StrEnum):
+class ReplayResult(StrEnum):
     """What a replay of a finding showed."""
 
     FIXED = "FIXED"
@@ -58,7 +58,7 @@ class Replayed:
 
     result: Result
     finding: Finding
-    outcome: Outcome
+    outcome: ReplayResult
     detail: str = ""
     expected: bool = True
 
@@ -72,10 +72,10 @@ class SubjectFindings:
 
 
 @dataclass
-class Tally:
+class OutcomeCounts:
     """Counts outcomes; `exit_code` is 2 on errors, 1 if a finding is not as expected."""
 
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    outcomes: Counter[ReplayResult] = field(default_factory=Counter)
     unexpected: int = 0
 
     def add(self, one: Replayed) -> None:
@@ -86,12 +86,12 @@ class Tally:
     @property
     def line(self) -> str:
         """The counts in one line."""
-        return ", ".join(f"{self.outcomes[one]} {one}" for one in Outcome)
+        return ", ".join(f"{self.outcomes[one]} {one}" for one in ReplayResult)
 
     @property
     def exit_code(self) -> int:
         """The exit code of the command."""
-        return 2 if self.outcomes[Outcome.ERROR] else int(self.unexpected > 0)
+        return 2 if self.outcomes[ReplayResult.ERROR] else int(self.unexpected > 0)
 
 
 def to_replay(
@@ -145,22 +145,22 @@ def replays(group: SubjectFindings, limits: Limits) -> Iterator[Replayed]:
 def replayed(result: Result, finding: Finding, report: Report | str) -> Replayed:
     """Return what the report on the finding's case says of the finding; a text is an error."""
     if isinstance(report, str):
-        return Replayed(result, finding, Outcome.ERROR, report, expected=False)
+        return Replayed(result, finding, ReplayResult.ERROR, report, expected=False)
     relevant = [one for one in report.judgements if _speaks_of(one, finding, result.check)]
     same = [one for one in relevant if _shows(one, finding)]
     if same:
         now = same[0].verdict
         detail = f"now {now}" if finding.verdict not in (None, now) else ""
         expected = bool(finding.known) or now not in UNEXPECTED
-        return Replayed(result, finding, Outcome.STILL_FAILS, detail, expected)
+        return Replayed(result, finding, ReplayResult.STILL_FAILS, detail, expected)
     if error := _error(report, relevant):
-        return Replayed(result, finding, Outcome.ERROR, error, expected=False)
+        return Replayed(result, finding, ReplayResult.ERROR, error, expected=False)
     other = next((one for one in relevant if one.defects or one.verdict is Verdict.UNSTABLE), None)
     if other is not None:
         title = other.defects[0].title if other.defects else other.reason
         detail = f"{other.verdict}: {title}"
-        return Replayed(result, finding, Outcome.DIFFERENT, detail, expected=False)
-    return Replayed(result, finding, Outcome.FIXED)
+        return Replayed(result, finding, ReplayResult.DIFFERENT, detail, expected=False)
+    return Replayed(result, finding, ReplayResult.FIXED)
 
 
 def line(one: Replayed) -> str:

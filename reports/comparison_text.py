@@ -21,7 +21,7 @@ LIMIT = 20
 
 
 @dataclass(frozen=True)
-class Part:
+class ComparisonPart:
     """A section of the text: its title with a count, and its lines; `folded` in Markdown."""
 
     title: str
@@ -91,22 +91,22 @@ def _subject(pair: SubjectPair) -> str:
     return f"{names}: {versions or 'the same versions'}"
 
 
-def _parts(comparison: Comparison) -> list[Part]:
+def _parts(comparison: Comparison) -> list[ComparisonPart]:
     failures = comparison.failures
     rest = [one for one in (*comparison.added, *comparison.changed) if one not in failures]
     added = [one for one in rest if one.old is None]
     changed = [one for one in rest if one.old is not None]
     parts = (
-        Part("New failures", tuple(map(_change, failures)), folded=False),
-        Part("New gaps and known issues", tuple(map(_change, added))),
-        Part("Gone", tuple(map(_change, comparison.gone))),
-        Part("Same defect, another verdict", tuple(map(_change, changed))),
-        Part("State that no promise covers", tuple(map(_state, comparison.kept))),
-        Part("Other changed verdicts", tuple(map(_cell, comparison.cells))),
-        Part("Changed promises", tuple(map(_promise, comparison.promises))),
-        Part("Changed distances", tuple(map(_distance, comparison.distances))),
-        Part("Tested only by the old run", tuple(map(" · ".join, comparison.dropped))),
-        Part("Tested only by the new run", tuple(map(" · ".join, comparison.begun))),
+        ComparisonPart("New failures", tuple(map(_change, failures)), folded=False),
+        ComparisonPart("New gaps and known issues", tuple(map(_change, added))),
+        ComparisonPart("Gone", tuple(map(_change, comparison.gone))),
+        ComparisonPart("Same defect, another verdict", tuple(map(_change, changed))),
+        ComparisonPart("State that no promise covers", tuple(map(_state, comparison.kept))),
+        ComparisonPart("Other changed verdicts", tuple(map(_cell, comparison.cells))),
+        ComparisonPart("Changed promises", tuple(map(_promise, comparison.promises))),
+        ComparisonPart("Changed distances", tuple(map(_distance, comparison.distances))),
+        ComparisonPart("Tested only by the old run", tuple(map(" · ".join, comparison.dropped))),
+        ComparisonPart("Tested only by the new run", tuple(map(" · ".join, comparison.begun))),
     )
     return [part for part in parts if part.lines]
 

@@ -120,7 +120,7 @@ class Matrix:
     sheets: tuple[Sheet, ...]
     causes: tuple[Cause, ...]
     defects: Mapping[Verdict, int]
-    examined: Mapping[tuple[str, str, str], int]
+    examined: tuple[tuple[str, str, str, int], ...]
     gate: Gate
     witnesses: tuple[Witness, ...]
     models: Models
@@ -153,7 +153,7 @@ def matrix(run: Run) -> Matrix:
         sheets=sheets,
         causes=found,
         defects=_ordered(defects),
-        examined=run.examined,
+        examined=tuple((*group, number) for group, number in run.examined.items()),
         gate=gate(run),
         witnesses=run.witnesses,
         models=_models(run.results),

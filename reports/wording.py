@@ -132,7 +132,7 @@ def shares(matrix: Matrix) -> list[str]:
     if matrix.header.max_time is None:
         return []
     by_path: dict[tuple[str, str], list[str]] = {}
-    for (subject, path, kind), number in matrix.examined.items():
+    for subject, path, kind, number in matrix.examined:
         by_path.setdefault((subject, path), []).append(f"{number} {kind}")
     same: dict[tuple[str, str], list[str]] = {}
     for (subject, path), counts in by_path.items():

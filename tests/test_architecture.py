@@ -40,6 +40,7 @@ TOO_LONG = frozenset(
 IMPORTERS = frozenset({"__import__", "exec_module", "import_module", "run_module", "run_path"})
 IMPORTED_BY_NAME = {
     "conformance/families/keras/keras_api.py": "a subject says which module has its framework",
+    "conformance/families/keras/own_files.py": "a user names the file of their own model",
     "conformance/families/subjects.py": "a subject is named on the command line, anyone's",
     "conformance/processes/serving.py": "a child process is told which function it runs",
 }

@@ -14,7 +14,7 @@ from saveproof.conformance.cli import app
 from saveproof.conformance.families.description import described
 from saveproof.conformance.model_state.contract import Promise
 from saveproof.conformance.replay import replay
-from saveproof.conformance.replays import Outcome, Replayed, Tally, line, replayed
+from saveproof.conformance.replays import OutcomeCounts, Replayed, ReplayResult, line, replayed
 from saveproof.conformance.runs.header import header
 from saveproof.conformance.runs.options import Limits
 from saveproof.conformance.runs.preflight import info
@@ -57,18 +57,22 @@ ENDED = Defect(DefectKind.ENDED, Difference("process", "an answer", "exit 7"), n
 @pytest.mark.parametrize(
     ("report", "outcome", "expected"),
     [
-        (judged(Verdict.PASS), Outcome.FIXED, True),
-        (judged(Verdict.FAIL, LOST), Outcome.STILL_FAILS, False),
-        (judged(Verdict.GAP, LOST), Outcome.STILL_FAILS, True),
-        (judged(Verdict.FAIL, OTHER), Outcome.DIFFERENT, False),
-        (judged(Verdict.UNSTABLE), Outcome.DIFFERENT, False),
-        (judged(Verdict.CRASH, ENDED, check="round_trip_completes"), Outcome.DIFFERENT, False),
-        (judged(Verdict.VACUOUS), Outcome.ERROR, False),
-        (judged(Verdict.NOT_APPLICABLE), Outcome.ERROR, False),
-        (judged(Verdict.HARNESS_ERROR, ENDED, check="round_trip_completes"), Outcome.ERROR, False),
-        (judged(Verdict.PASS, check="weights_survive"), Outcome.ERROR, False),
-        (Report((), "no such layer"), Outcome.ERROR, False),
-        ("no save path", Outcome.ERROR, False),
+        (judged(Verdict.PASS), ReplayResult.FIXED, True),
+        (judged(Verdict.FAIL, LOST), ReplayResult.STILL_FAILS, False),
+        (judged(Verdict.GAP, LOST), ReplayResult.STILL_FAILS, True),
+        (judged(Verdict.FAIL, OTHER), ReplayResult.DIFFERENT, False),
+        (judged(Verdict.UNSTABLE), ReplayResult.DIFFERENT, False),
+        (judged(Verdict.CRASH, ENDED, check="round_trip_completes"), ReplayResult.DIFFERENT, False),
+        (judged(Verdict.VACUOUS), ReplayResult.ERROR, False),
+        (judged(Verdict.NOT_APPLICABLE), ReplayResult.ERROR, False),
+        (
+            judged(Verdict.HARNESS_ERROR, ENDED, check="round_trip_completes"),
+            ReplayResult.ERROR,
+            False,
+        ),
+        (judged(Verdict.PASS, check="weights_survive"), ReplayResult.ERROR, False),
+        (Report((), "no such layer"), ReplayResult.ERROR, False),
+        ("no save path", ReplayResult.ERROR, False),
     ],
 )
 def test_a_finding_is_fixed_only_if_its_check_was_judged_and_found_nothing(
@@ -84,7 +88,7 @@ def test_a_known_issue_that_still_fails_is_expected():
     finding = a_finding(known="issue 1")
     one = replayed(a_result(finding), finding, judged(Verdict.FAIL, LOST))
 
-    assert (one.outcome, one.expected) == (Outcome.STILL_FAILS, True)
+    assert (one.outcome, one.expected) == (ReplayResult.STILL_FAILS, True)
     assert "known: issue 1" in line(one)
 
 
@@ -92,7 +96,7 @@ def test_a_crash_is_the_same_crash_on_whichever_check_the_run_reported_it():
     finding = a_finding(ENDED, verdict=Verdict.CRASH)
     report = judged(Verdict.CRASH, ENDED, check="round_trip_completes")
 
-    assert replayed(a_result(finding), finding, report).outcome is Outcome.STILL_FAILS
+    assert replayed(a_result(finding), finding, report).outcome is ReplayResult.STILL_FAILS
 
 
 def test_a_gap_that_is_a_failure_now_says_so():
@@ -104,14 +108,14 @@ def test_a_gap_that_is_a_failure_now_says_so():
 @pytest.mark.parametrize(
     ("outcomes", "code"),
     [
-        ([(Outcome.FIXED, True), (Outcome.STILL_FAILS, True)], 0),
-        ([(Outcome.FIXED, True), (Outcome.STILL_FAILS, False)], 1),
-        ([(Outcome.DIFFERENT, False)], 1),
-        ([(Outcome.STILL_FAILS, False), (Outcome.ERROR, False)], 2),
+        ([(ReplayResult.FIXED, True), (ReplayResult.STILL_FAILS, True)], 0),
+        ([(ReplayResult.FIXED, True), (ReplayResult.STILL_FAILS, False)], 1),
+        ([(ReplayResult.DIFFERENT, False)], 1),
+        ([(ReplayResult.STILL_FAILS, False), (ReplayResult.ERROR, False)], 2),
     ],
 )
 def test_the_exit_code_is_of_the_worst_outcome(outcomes, code):
-    tally = Tally()
+    tally = OutcomeCounts()
     for outcome, expected in outcomes:
         tally.add(Replayed(a_result(a_finding()), a_finding(), outcome, expected=expected))
 

@@ -5,10 +5,10 @@ import re
 import msgspec
 
 from saveproof.reports.annotations import MOST, annotations
-from saveproof.reports.causes import sections
 from saveproof.reports.matrix import matrix
 from saveproof.reports.policy import FailOn, Policy, Requirement
 from saveproof.reports.records import Verdict
+from saveproof.reports.summary import sections
 
 COMMAND = re.compile(r"::(error|warning) title=([^:,]*)::(.*)")
 

@@ -3,7 +3,8 @@ import json
 import pytest
 from msgspec.structs import replace
 
-from saveproof.reports.compare import compare, comparison_markdown
+from saveproof.reports.compare import compare
+from saveproof.reports.comparison_text import comparison_markdown
 from saveproof.reports.matrix import matrix
 from saveproof.reports.renderers import RENDERERS
 

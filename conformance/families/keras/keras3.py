@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,7 @@ def _subject(name: str, backend: str) -> KerasSubject:
         process=GENERATORS.get(backend, Generators)(),
         eager=_loopless if backend == "jax" else always,
         dialect=Dialect(backend, _GENERATORS, *SETTLING[backend]),
+        restart_names=_restart_names,
     )
 
 
@@ -151,6 +153,11 @@ CAPABILITIES = {
 Keras 3.15 assigns the state of a stateful LSTM or GRU in place, and torch then refuses to compute
 the gradient; a stateful SimpleRNN trains.
 """
+
+
+def _restart_names(_: ModuleType) -> None:
+    state = import_module("keras.src.backend.common.global_state")
+    state.set_global_attribute("object_name_uids", None)
 
 
 def _array(variable: Any) -> np.ndarray:

@@ -75,6 +75,7 @@ class KerasSubject:
     module is imported; `process` has the process-wide generators. A model whose architecture
     `eager` rejects never runs eagerly. Each operation on a model is source that
     `codegen` writes and `run` runs; `dialect` has the source that depends on the module.
+    `restart_names` has it number layers without a name from the beginning.
     """
 
     name: str
@@ -87,6 +88,7 @@ class KerasSubject:
     process: Generators = field(default_factory=Generators)
     eager: Callable[[Architecture], bool] = always
     dialect: Dialect = PLAIN
+    restart_names: Callable[[ModuleType], None] = lambda keras: keras.backend.reset_uids()
     _cases: WeakKeyDictionary[Model, Case] = field(default_factory=WeakKeyDictionary)
 
     @cached_property

@@ -5,13 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
 from inspect import signature
 from itertools import chain
 from os import environ
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -21,6 +18,14 @@ from saveproof.conformance.families.keras.codegen.models import RECURRENT
 from saveproof.conformance.families.keras.keras3 import keras_jax, keras_tensorflow, keras_torch
 from saveproof.conformance.families.keras.keras_api import KerasSubject
 from saveproof.conformance.families.keras.keras_path import KerasPath, SavePathSpec
+from saveproof.conformance.families.keras.own_case import (
+    Batch,
+    arrays,
+    batch_of,
+    history_case,
+    leaves,
+)
+from saveproof.conformance.families.keras.own_files import function_of
 from saveproof.conformance.families.keras.tf_keras import tf_keras
 from saveproof.conformance.model_state.contract import Contract
 from saveproof.conformance.model_state.snapshot import Snapshot, equal_arrays
@@ -33,15 +38,9 @@ from saveproof.conformance.model_state.subject import (
 )
 from saveproof.strategies.case import (
     AnyEvent,
-    Architecture,
-    Call,
     Case,
-    CompileSettings,
-    Input,
     Kind,
     Layer,
-    Object,
-    TrainingHistory,
     TrainOnBatch,
 )
 from saveproof.strategies.data import Rows, rows
@@ -54,9 +53,6 @@ BACKENDS: Mapping[str, Callable[[], KerasSubject]] = {
     "tensorflow": keras_tensorflow,
     "torch": keras_torch,
 }
-
-_STANDS_FOR = Layer("Dense", {"name": "end", "units": 1})
-"""The one layer of the case that has a call: rows need it, and the user's batches replace them."""
 
 
 class OwnModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,17 +78,8 @@ def own_model(spec: str) -> "OwnModel":
         UnusableSubject: a file or function is not there, or it returns something else.
     """
     wanted = msgspec.json.decode(spec.removeprefix(OWN), type=OwnModelSpec)
-    build, batch = _function(wanted.model), _function(wanted.data)
+    build, batch = function_of(wanted.model), function_of(wanted.data)
     return OwnModel(wanted, build, batch, _family())
-
-
-@dataclass(frozen=True)
-class Batch:
-    """A batch as `train_on_batch` takes it."""
-
-    x: Any
-    y: Any
-    sample_weight: Any = None
 
 
 @dataclass(eq=False)
@@ -186,7 +173,7 @@ class OwnModel:
         return self._outputs(model)
 
     def _outputs(self, model: Model) -> list[np.ndarray]:
-        return list(_leaves(model.predict_on_batch(self.batches[0].x)))
+        return list(leaves(model.predict_onbatch_of(self.batches[0].x)))
 
     def snapshot(self, model: Model) -> Snapshot:
         """Return all observable state of the model."""
@@ -208,7 +195,7 @@ class OwnModel:
             UnusableSubject: the function returns something else, or other batches the second time.
         """
         one, other = self._drawn(), self._drawn()
-        if not equal_arrays(*(tuple(map(np.asarray, _arrays(b))) for b in (one, other))):
+        if not equal_arrays(*(tuple(map(np.asarray, arrays(b))) for b in (one, other))):
             raise UnusableSubject(
                 f"{self.spec.data}: expected the same batches in every process, found others the "
                 "second time: take the number of the step as an argument, and seed what is random"
@@ -218,7 +205,7 @@ class OwnModel:
     def _drawn(self) -> list[Batch]:
         self.seed(0)
         takes_step = bool(signature(self.data).parameters)
-        return [_batch(self.spec.data, self.data(*[n][:takes_step])) for n in range(self._count)]
+        return [batch_of(self.spec.data, self.data(*[n][:takes_step])) for n in range(self._count)]
 
     @property
     def _count(self) -> int:
@@ -229,11 +216,7 @@ class OwnModel:
 
         The model is built several times in one process; each is to have the names of the first.
         """
-        if self.family.dialect.backend:
-            state = import_module("keras.src.backend.common.global_state")
-            state.set_global_attribute("object_name_uids", None)
-        else:
-            self.family.keras.backend.reset_uids()
+        self.family.restart_names(self.family.keras)
 
     @cached_property
     def _steps(self) -> Mapping[bytes, int]:
@@ -248,7 +231,9 @@ class OwnModel:
         self.seed(1)
         model = self.new()
         optimizer = type(model.optimizer).__name__
-        return _case(tuple(self._layers(model)), self._kind(model), optimizer, self.spec.steps)
+        return history_case(
+            tuple(self._layers(model)), self._kind(model), optimizer, self.spec.steps
+        )
 
     def _kind(self, model: Model) -> Kind:
         """Return the kind of model; one with a config of its own is as good as a functional one."""
@@ -319,78 +304,8 @@ class OwnPath:
             return self.subject.family.run(lines, custom=objects, **names).pop("loaded")
 
 
-def _case(layers: tuple[Layer, ...], kind: Kind, optimizer: str, steps: int) -> Case:
-    given = (Input("given", (4,)),)
-    calls = (Call(_STANDS_FOR.name, ("given",), "out"),)
-    architecture = Architecture(kind, "own", given, (_STANDS_FOR, *layers), calls, ("out",))
-    events = (TrainOnBatch(steps, 1),)
-    settings = CompileSettings(Object(optimizer), ("mse",))
-    return Case(architecture, settings, TrainingHistory(events, events), seed=0)
-
-
 def _layer_class(subject: OwnModel) -> Any:
     return subject.family.keras.layers.Layer
-
-
-def _batch(name: str, returned: Any) -> Batch:
-    if not isinstance(returned, tuple) or len(returned) not in (2, 3):
-        raise UnusableSubject(
-            f"{name}: expected (x, y) or (x, y, sample_weight), found {type(returned).__name__}"
-        )
-    return Batch(*returned)
-
-
-def _arrays(batches: Sequence[Batch]) -> Iterator[Any]:
-    for batch in batches:
-        for part in (batch.x, batch.y, batch.sample_weight):
-            yield from _leaves(part)
-
-
-def _leaves(value: Any) -> Iterator[np.ndarray]:
-    """Yield the arrays in nested lists, tuples and dictionaries, by the order of keys."""
-    if isinstance(value, Mapping):
-        for key in sorted(value):
-            yield from _leaves(value[key])
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _leaves(inner)
-    elif value is not None:
-        yield np.asarray(value)
-
-
-def _function(place: str) -> Callable[..., Any]:
-    """Return the function of `FILE.py:FUNCTION`; its folder is on the import path."""
-    file, _, name = place.rpartition(":")
-    source = Path(file).resolve()
-    if not name or not source.is_file():
-        raise UnusableSubject(f"{place}: expected FILE.py:FUNCTION, found no file {file!r}")
-    module = _module(source)
-    function = getattr(module, name, None)
-    if not callable(function):
-        raise UnusableSubject(f"{place}: {source.name} has no function {name!r}")
-    found: Callable[..., Any] = function
-    return found
-
-
-def _module(source: Path) -> ModuleType:
-    """Return the file as a module, imported once; it imports its neighbours as a script does."""
-    loaded = sys.modules.get(source.stem)
-    if loaded is not None and getattr(loaded, "__file__", None) == str(source):
-        return loaded
-    if loaded is not None:
-        raise UnusableSubject(
-            f"{source}: another module is called {source.stem!r} ({loaded.__file__}); "
-            "give the file another name"
-        )
-    if str(source.parent) not in sys.path:
-        sys.path.insert(0, str(source.parent))
-    spec = spec_from_file_location(source.stem, source)
-    if spec is None or spec.loader is None:
-        raise UnusableSubject(f"{source}: expected a Python file")
-    module = module_from_spec(spec)
-    sys.modules[source.stem] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def _family() -> KerasSubject:
