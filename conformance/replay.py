@@ -9,11 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from saveproof.conformance.campaigns.confirmation import asked
 from saveproof.conformance.campaigns.dispatch import reports
 from saveproof.conformance.campaigns.in_process import InThisProcess
 from saveproof.conformance.campaigns.plan import Examiner
 from saveproof.conformance.campaigns.process_failures import END_VERDICTS
+from saveproof.conformance.campaigns.spoiling import asked
 from saveproof.conformance.campaigns.worker import EXAMINE, Report, Reports, Request
 from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.conformance.execution.runner import Question, path_of

@@ -1,4 +1,7 @@
-"""Defects as typed records; their keys and titles are derived from the fields."""
+"""Defects as typed records; their keys and titles are derived from the fields.
+
+Long because a defect is one record: its kinds, their templates, and what is derived stand together.
+"""
 
 from collections.abc import Mapping
 from enum import StrEnum

@@ -24,6 +24,7 @@ LONGEST = 300
 TOO_LONG = frozenset(
     {
         "reference_impl/initializers.py",
+        "reports/findings.py",
         "strategies/case.py",
         "strategies/layers.py",
         "tests/conformance/test_repro.py",

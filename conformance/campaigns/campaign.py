@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from saveproof.conformance.campaigns.applicability import Applicability, as_errors
-from saveproof.conformance.campaigns.confirmation import Confirmation, Defects, asked
+from saveproof.conformance.campaigns.confirmation import Confirmation
 from saveproof.conformance.campaigns.dispatch import reports
 from saveproof.conformance.campaigns.known_issues import KnownIssue
 from saveproof.conformance.campaigns.plan import Examiner, Example, Plan, groups
@@ -22,6 +22,7 @@ from saveproof.conformance.campaigns.shrinking import (
     reduce,
     shrunk_alike,
 )
+from saveproof.conformance.campaigns.spoiling import Defects, asked
 from saveproof.conformance.campaigns.tallies import NOT_ASKED, Tally
 from saveproof.conformance.campaigns.witnesses import Listed, Replays
 from saveproof.conformance.campaigns.worker import Report, Reports, Request

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from msgspec.structs import replace as with_fields
 
-from saveproof.conformance.campaigns.confirmation import spoiling
 from saveproof.conformance.campaigns.dispatch import reports
 from saveproof.conformance.campaigns.known_issues import (
     KnownIssue,
@@ -17,6 +16,7 @@ from saveproof.conformance.campaigns.known_issues import (
 )
 from saveproof.conformance.campaigns.plan import Examiner, Plan
 from saveproof.conformance.campaigns.shrinking import Shown, Sighting
+from saveproof.conformance.campaigns.spoiling import spoiling
 from saveproof.conformance.campaigns.worker import Report, Reports, Request
 from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.conformance.execution.runner import Question

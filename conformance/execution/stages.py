@@ -239,11 +239,7 @@ class Stages:
     def _after(self) -> Iterator[tuple[AnyEvent, Rows | None]]:
         start = len(self._case.history.before)
         for index, event in enumerate(self._case.history.after, start):
-            rows = data.rows(self._case, index)
-            if isinstance(event, TrainOnBatch) and rows is not None:
-                yield from _single_steps(event, rows)
-            else:
-                yield event, rows
+            yield from _single_steps(event, data.rows(self._case, index))
 
     def _save(self, model: Model) -> Source:
         return self._save_at(model, self._target())
@@ -286,7 +282,10 @@ class Stages:
         return self.folder / f"{OWN}{self._files}"
 
 
-def _single_steps(event: TrainOnBatch, rows: Rows) -> Iterator[tuple[AnyEvent, Rows]]:
+def _single_steps(event: AnyEvent, rows: Rows | None) -> Iterator[tuple[AnyEvent, Rows | None]]:
+    if not isinstance(event, TrainOnBatch) or rows is None:
+        yield event, rows
+        return
     step = msgspec.structs.replace(event, steps=1)
     yield from ((step, batch) for batch in rows.batches(event.batch_size))
 

@@ -80,7 +80,7 @@ def test_a_percent_sign_is_escaped_before_what_escaping_adds(one_cell, a_finding
 
     ((_, title, _),) = parsed(matrix(one_cell(Verdict.FAIL, findings=(finding,))))
 
-    assert title == "saveproof%3A fail%3A 100%25%2C or%3A all%0Aof it"
+    assert title == "saveproof%3A fail%3A SP-RECORDED-AS-TEXT%3A 100%25%2C or%3A all%0Aof it"
 
 
 def test_a_run_without_defects_has_none(one_cell):

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from types import ModuleType
 from typing import Any, cast
 
@@ -297,8 +297,7 @@ def _live(view: View) -> Iterator[tuple[str, Value]]:
         yield f"{address}/built", plain(getattr(layer, "built", None))
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, default=plain)
+_json = partial(json.dumps, default=plain)
 
 
 INVENTORIES: Mapping[Facet, Callable[[View], Any]] = {
