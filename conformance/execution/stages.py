@@ -71,13 +71,11 @@ class Stages:
     """
 
     def __init__(self, subject: Subject, path: SavePath, case: Case, folder: Path) -> None:
-        self._subject = Adapter(subject)
-        self._paths = subject.paths
+        self._subject, self._paths = Adapter(subject), subject.paths
         self.path = path
         self._case = case
         self.folder = folder
-        self._files = 0
-        self._first = folder
+        self._files, self._first = 0, folder
         self.source: Source = None
 
     def original(self) -> Original:

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from saveproof.conformance.checks import ALL_CHECKS, unjudged
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.snapshot import UNREADABLE, Snapshot
-from saveproof.conformance.model_state.trace import Trace
+from saveproof.conformance.model_state.trace import Probe, Trace
 from saveproof.reports.records import Verdict
-from tests.conformance.test_checks import GOOD, trajectory, verdicts
+from tests.conformance.test_checks import CASE, EVERYTHING, GOOD, NOTHING, trajectory, verdicts
 
 
 def with_inventory(facet: Facet, inventory, *, of: tuple[str, ...]) -> Trace:
@@ -51,3 +52,13 @@ def test_logs_that_are_always_the_same_are_vacuous():
     found = verdicts(replace(GOOD, original=trajectory(2, 2), resumed=trajectory(2, 2)))
 
     assert found["first_batch_loss_is_identical"] is Verdict.VACUOUS
+
+
+def test_a_case_that_could_not_run_counts_for_each_check_that_the_contract_asks_for():
+    untried = Trace(CASE, "h5", EVERYTHING, frozenset(Probe))
+
+    found = list(unjudged(untried, "Dense layers only", ALL_CHECKS))
+
+    assert {judgement.check for judgement in found} == set(verdicts(GOOD))
+    assert {(j.verdict, j.reason) for j in found} == {(Verdict.NOT_APPLICABLE, "Dense layers only")}
+    assert not list(unjudged(replace(untried, contract=NOTHING), "x", ALL_CHECKS[:3]))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from saveproof.conformance.checks import ALL_CHECKS, checks_for, judge, unjudged
+from saveproof.conformance.checks import ALL_CHECKS, checks_for, judge
 from saveproof.conformance.checks.facets import FACET_CHECKS
 from saveproof.conformance.model_state.contract import Contract, Facet, Promise, promises
 from saveproof.conformance.model_state.snapshot import Snapshot
@@ -323,13 +323,3 @@ def test_a_probe_that_was_not_made_is_not_applicable_with_its_reason():
     assert elsewhere.verdict is Verdict.NOT_APPLICABLE
     assert elsewhere.reason == "a run makes this probe on some examples only"
     assert found["weights_survive"].verdict is Verdict.PASS
-
-
-def test_a_case_that_could_not_run_counts_for_each_check_that_the_contract_asks_for():
-    untried = Trace(CASE, "h5", EVERYTHING, frozenset(Probe))
-
-    found = list(unjudged(untried, "Dense layers only", ALL_CHECKS))
-
-    assert {judgement.check for judgement in found} == set(verdicts(GOOD))
-    assert {(j.verdict, j.reason) for j in found} == {(Verdict.NOT_APPLICABLE, "Dense layers only")}
-    assert not list(unjudged(replace(untried, contract=NOTHING), "x", ALL_CHECKS[:3]))

@@ -324,13 +324,3 @@ def test_the_command_prints_the_grid(tmp_path):
     assert done.exit_code == 0, done.output
     assert "written by" in done.output
     assert "exact" in done.output
-
-
-def test_the_kernel_of_a_depthwise_convolution_has_one_name():
-    """Keras 3 calls it `kernel`, Keras 2 `depthwise_kernel`."""
-    named = [
-        Snapshot({Facet.WEIGHTS: {f"conv/0 {name}": [1.0]}, Facet.NAMES: {"conv/0": name}})
-        for name in ("kernel", "depthwise_kernel")
-    ]
-
-    assert comparable(named[0]) == comparable(named[1])

@@ -8,7 +8,9 @@ from msgspec.structs import replace
 from saveproof.conformance.families.keras.keras_api import KerasSubject
 from saveproof.conformance.interchange.dialects import another_model, other_losses, other_steps
 from saveproof.conformance.interchange.pairs import KERAS_2, KERAS_3, Pair, exchange_of
+from saveproof.conformance.interchange.words import comparable
 from saveproof.conformance.model_state.contract import Facet, Promise
+from saveproof.conformance.model_state.snapshot import Snapshot
 from saveproof.strategies.case import Call, Case, Layer, Object, from_json
 from tests.conformance.test_foreign import ROOT
 
@@ -139,3 +141,13 @@ def test_a_pair_knows_what_its_sides_speak(monkeypatch):
 
     assert (alike.dialects_differ, alike.squares_occurrences) == (False, (True, False))
     assert (across.dialects, across.squares_occurrences) == ((KERAS_2, KERAS_3), (False, True))
+
+
+def test_the_kernel_of_a_depthwise_convolution_has_one_name():
+    """Keras 3 calls it `kernel`, Keras 2 `depthwise_kernel`."""
+    named = [
+        Snapshot({Facet.WEIGHTS: {f"conv/0 {name}": [1.0]}, Facet.NAMES: {"conv/0": name}})
+        for name in ("kernel", "depthwise_kernel")
+    ]
+
+    assert comparable(named[0]) == comparable(named[1])

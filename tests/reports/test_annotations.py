@@ -28,7 +28,7 @@ def test_a_failure_is_an_error_with_its_places_values_and_command(one_cell, a_fi
     ((level, title, message),) = parsed(matrix(run))
 
     assert level == "error"
-    assert title.startswith("saveproof%3A fail%3A dense_10/kernel's slot 'vhat' is missing")
+    assert title.startswith("saveproof%3A fail%3A SP-RECORDED-AS-TEXT%3A dense_10")
     lines = message.split("%0A")
     assert lines[0].startswith("tf_keras: h5")
     assert lines[1] == "expected 7 entries, found 5 entries"

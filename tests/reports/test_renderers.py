@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace as with_values
 
 import pytest
 from msgspec.structs import replace
@@ -41,8 +42,10 @@ def test_the_files_of_a_subject_stand_beside_its_versions(name, a_run, run):
     assert text.count("/somewhere/init.py") == 1
 
 
-def test_no_control_character_gets_through_a_comparison(hostile_run, run):
-    text = comparison_markdown(compare(run, hostile_run))
+def test_no_control_character_gets_through_a_comparison(hostile_run):
+    fewer = with_values(hostile_run, results=hostile_run.results[:1])
+
+    text = comparison_markdown(compare(fewer, hostile_run))
 
     assert not {"\x1b", "\x00", "\x9b", "\u202e"} & set(text)
 

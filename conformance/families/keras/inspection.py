@@ -299,7 +299,6 @@ def _live(view: View) -> Iterator[tuple[str, Value]]:
 
 _json = partial(json.dumps, default=plain)
 
-
 INVENTORIES: Mapping[Facet, Callable[[View], Any]] = {
     Facet.ARCHITECTURE: _architecture,
     Facet.ARGUMENTS: _arguments,
