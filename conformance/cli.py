@@ -95,7 +95,7 @@ def replay(
         bool, typer.Option("--debug", help="Run it in this process: for pdb and print.")
     ] = False,
 ) -> None:
-    """Run one case again with every check, or the cases of all findings of a run."""
+    """Run one case again, or the cases of all findings of a run."""
     from saveproof.conformance import replay as replaying
     from saveproof.reports.records import Verdict
 
@@ -155,7 +155,7 @@ def check(
         int, typer.Option(min=1, help="Training steps before the save, and again after it.")
     ] = 3,
 ) -> None:
-    """Test whether a Keras model of your own comes back and resumes exactly."""
+    """Test whether a Keras model of yours resumes exactly."""
     from saveproof.conformance.families.keras.own_model import OwnModelSpec
     from saveproof.conformance.own_check import check_own_model
 
@@ -252,7 +252,7 @@ def cases(
         int, typer.Option(min=0, help="Count what comes up in so many cases of each kind.")
     ] = 0,
 ) -> None:
-    """Show generated cases, or how often each class, argument and event comes up."""
+    """Show generated cases, or how often things come up."""
     from saveproof.conformance import generated
 
     several = _or_error(
@@ -276,7 +276,7 @@ def checks(
 
 @app.command()
 def doctor(subject: Annotated[str, typer.Argument(metavar="SUBJECT")]) -> None:
-    """Test a subject's adapter with each kind of model, layer, optimizer, loss and event."""
+    """Test a subject's adapter with each thing that it has."""
     from saveproof.conformance import listing
 
     text, well = _or_error(lambda: listing.doctor(subject))

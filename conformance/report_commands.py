@@ -26,7 +26,7 @@ def report(
         "terminal"
     ),
 ) -> None:
-    """Print the report of a run, or of several runs merged; exit as the run did."""
+    """Print the report of a run; exit as the run did."""
     from saveproof.reports.matrix import matrix
     from saveproof.reports.merging import merge
     from saveproof.reports.renderers import RENDERERS
@@ -51,7 +51,7 @@ def merge(
         bool, typer.Option("--force", help="Replace the run that the folder has.")
     ] = False,
 ) -> None:
-    """Merge the shards of a run, or several runs, into one run with its report."""
+    """Merge the shards of a run, or several runs."""
     from saveproof.conformance.runs import merging
 
     merged = or_error(lambda: merging.merged(runs, out, force=force))
@@ -67,7 +67,7 @@ def compare(
         str, typer.Option(help="terminal, or markdown: for a pull request.")
     ] = "terminal",
 ) -> None:
-    """Print what changed from one run to another; exit with 1 on new failures."""
+    """Print what changed between two runs."""
     from saveproof.reports.compare import compare as compared
     from saveproof.reports.comparison_text import COMPARISONS
     from saveproof.reports.store import read
@@ -87,7 +87,7 @@ def trend(
     ],
     format: Annotated[str, typer.Option(help="markdown or html.")] = "markdown",
 ) -> None:
-    """Print how verdicts and distinct defects changed over several runs."""
+    """Print how results changed over several runs."""
     from saveproof.reports.store import read
     from saveproof.reports.trend import TRENDS
     from saveproof.reports.trend import trend as over_time

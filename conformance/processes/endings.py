@@ -4,6 +4,7 @@ import signal
 import traceback
 from collections.abc import Callable
 from enum import StrEnum
+from types import FrameType
 from typing import TypeVar
 
 import msgspec
@@ -63,11 +64,17 @@ def _function(error: BaseException) -> str:
     packages around the module are left out: releases move a module more often than they rename it.
     """
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    called = [(str(one.f_globals.get("__name__", "")), one.f_code.co_qualname) for one in frames]
+    called = [(_module(one), one.f_code.co_qualname) for one in frames]
     foreign = [(module, name) for module, name in called if not module.startswith(OURS)]
     package = foreign[0][0].partition(".")[0] if foreign else ""
     inside = [(module, name) for module, name in foreign if module.partition(".")[0] == package]
     return ".".join((inside[-1][0].rpartition(".")[2], inside[-1][1])) if inside else ""
+
+
+def _module(frame: FrameType) -> str:
+    """Return the name of the frame's module, also of the one that runs as a program."""
+    spec = frame.f_globals.get("__spec__")
+    return str(spec.name if spec else frame.f_globals.get("__name__", ""))
 
 
 class Ending(StrEnum):

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from saveproof.conformance.model_state.contract import Facet
-from saveproof.reports.findings import DefectKind
+from saveproof.reports.findings import Change, Defect, DefectKind, Difference
 from tests.conformance.defects import log, of_kind, output, raised, state, trained_state
 
 
@@ -138,7 +138,23 @@ def initial(**fields):
 GAIN = initializer("Identity/gain")
 INITIAL = "fresh_weights_match_a_new_model"
 
+SPOILED = Defect(
+    DefectKind.SPOILED,
+    Difference("learning_rate", "0.05", "0.001", Change.VALUE),
+    facet="training",
+    name="keras",
+    origin=state(Facet.LEARNING_RATE, place="learning_rate"),
+    order=("h5", "keras"),
+    check="learning_rate_survives",
+)
+LIVE_OPTIMIZER = replace(
+    state("live model", change="missing", place="compile config/optimizer"), action="saved"
+)
+
 OF_KERAS_3 = (
+    ("h5", "saving_changes_nothing", SPOILED, "hdf5-spoils"),
+    ("h5", "saving_changes_nothing", replace(SPOILED, order=("h5", "json", "keras")), None),
+    ("h5", "saving_changes_nothing", LIVE_OPTIMIZER, "hdf5-spoils"),
     ("keras", "arguments_survive", GAIN, "identity-gain"),
     ("config", INITIAL, initial(origin=GAIN), "identity-gain"),
     ("config", INITIAL, initial(), None),

@@ -18,12 +18,13 @@ from tests.conformance.test_plugin import python
 
 EVERY = """
 [tool.saveproof]
-subject = ["examples.linear_subject:Linear"]
+subject = ["examples.linear_class:Linear"]
 path = ["npz"]
 kind = ["sequential"]
 check = ["weights_survive"]
 examples = 2
 seed = 5
+known = ["listed.toml"]
 timeout = 60
 memory = 4.5
 workers = 0
@@ -105,7 +106,7 @@ def test_a_wrong_table_is_refused_with_its_file_key_and_what_was_expected(text, 
 
 ROW = """
 [tool.saveproof]
-subject = ["examples.linear_subject:Linear"]
+subject = ["examples.linear_class:Linear"]
 kind = ["sequential"]
 check = ["weights_survive"]
 examples = 1
@@ -126,7 +127,7 @@ def test_a_run_takes_its_subjects_from_the_table_and_the_command_line_wins(here)
 
     run = store.read(here / "saveproof-report")
     assert done.exit_code == 0, done.output
-    assert [subject.name for subject in run.header.subjects] == ["examples.linear_subject:Linear"]
+    assert [subject.name for subject in run.header.subjects] == ["examples.linear_class:Linear"]
     assert (run.header.seed, run.header.examples) == (4, 1)
     assert [check.name for check in run.header.checks] == ["weights_survive"]
 

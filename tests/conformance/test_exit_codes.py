@@ -13,7 +13,7 @@ from saveproof.conformance.runs.progress import Reporter
 from saveproof.reports.records import Verdict
 from tests.test_architecture import ROOT
 
-FAULTY, SOUND = "tests.conformance.faulty", "examples.linear_subject:Linear"
+FAULTY, SOUND = "tests.conformance.faulty", "examples.linear_class:Linear"
 GATED = "tests.conformance.gated:ForgetsWithoutPromise"
 SUBJECTS = {
     "": SOUND,

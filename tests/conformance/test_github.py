@@ -26,7 +26,9 @@ def test_a_run_annotates_its_defects_and_appends_its_report_to_the_summary(run, 
 
     assert done.exit_code == 1
     assert sum(line.startswith("::error title=") for line in done.stdout.splitlines()) == 1
-    assert summary.read_text().startswith("before\n# saveproof: 1 failure")
+    assert summary.read_text().startswith(
+        "before\n# saveproof: 1 distinct defect: 1 documented promise broken"
+    )
 
 
 def test_a_summary_that_cannot_be_written_is_told_and_changes_nothing(run, tmp_path):

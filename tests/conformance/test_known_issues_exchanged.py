@@ -37,4 +37,4 @@ def test_what_a_reader_is_known_to_lose_is_known_in_an_exchange(tmp_path):
     assert [(one.subject, one.status) for one in run.witnesses] == [
         (reader, WitnessStatus.STILL_FAILS)
     ]
-    assert "known issues: 1 still fails" in done.stderr
+    assert "Witnesses of known issues, replayed first: 1 still fails." in done.stdout

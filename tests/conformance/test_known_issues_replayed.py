@@ -30,7 +30,7 @@ from saveproof.strategies.case import (
     to_json,
 )
 
-LINEAR = "examples.linear_subject:Linear"
+LINEAR = "examples.linear_class:Linear"
 FAULTY = "tests.conformance.faulty:LosesMomentum"
 DYING = "tests.conformance.faulty:DiesOnLoad"
 BATCH = TrainOnBatch(1, 2)
@@ -199,7 +199,7 @@ def test_a_failure_that_a_file_lists_is_known_and_shown_with_its_witness(listed,
     (result,) = run.results
     (finding,) = result.findings
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{FAULTY} known issues: 1 still fails" in done.stderr
+    assert "Witnesses of known issues, replayed first: 1 still fails." in done.stdout
     assert [one.status for one in run.witnesses] == [WitnessStatus.STILL_FAILS]
     assert Verdict.KNOWN in result.tally
     assert Verdict.FAIL not in result.tally

@@ -29,7 +29,7 @@ def test_every_option_begins_with_the_name_of_the_project():
 
     plugin.pytest_addoption(parser)
 
-    fields = {option.name for option in options(SuiteOptions)} - {"workers"}
+    fields = {option.flag for option in options(SuiteOptions)} - {"workers"}
     assert parser.options == {f"--saveproof-{name}" for name in fields}
 
 

@@ -14,7 +14,7 @@ from saveproof.conformance.runs.options import DEFAULTS
 from saveproof.conformance.runs.preflight import HasRun, NotAFolder, run_folder
 from saveproof.reports import store
 
-LINEAR = "examples.linear_subject:Linear"
+LINEAR = "examples.linear_class:Linear"
 SMALL = ("--kind", "sequential", "--check", "weights_survive", "--examples", "1", "-n", "0")
 
 

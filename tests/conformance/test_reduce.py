@@ -12,9 +12,10 @@ from saveproof.conformance.cli import app
 from saveproof.conformance.mutants import MUTANTS
 from saveproof.conformance.processes.isolation import Child
 from saveproof.conformance.runs.header import header
-from saveproof.conformance.runs.job import strategy
+from saveproof.conformance.runs.work import strategy
 from saveproof.reports import store
 from saveproof.reports.records import PathInfo, Result, SubjectInfo
+from saveproof.strategies.capabilities import EVERYTHING
 from saveproof.strategies.case import from_json
 
 SUBJECT = MUTANTS["lost_slots"].spec
@@ -25,7 +26,7 @@ INFO = SubjectInfo(SUBJECT, {}, (PathInfo("h5", "", {}),))
 @pytest.fixture(scope="module")
 def found() -> Result:
     """A finding that was not shrunk."""
-    cases = strategy("sequential", hops=False)
+    cases = strategy("sequential", hops=False, capabilities=EVERYTHING)
     plan = Plan(SUBJECT, "h5", "sequential", cases, SLOTS, examples=4, shrink_seconds=0.0)
     with Child(EXAMINE) as child:
         (result,) = Campaign(plan, child, lambda _: None).run()

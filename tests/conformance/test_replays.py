@@ -25,7 +25,7 @@ from saveproof.strategies.case import to_json
 from tests.conformance.conftest import LINEAR_CASES
 
 FAULTY = "tests.conformance.faulty"
-LINEAR = "examples.linear_subject:Linear"
+LINEAR = "examples.linear_class:Linear"
 CASE = find(LINEAR_CASES, lambda _: True)
 LOST = Defect(
     DefectKind.STATE,

@@ -118,7 +118,7 @@ def test_a_campaign_that_is_deselected_is_not_run(tmp_path):
 
 
 def test_a_run_of_so_many_seconds_says_how_many_cases_it_came_to(tmp_path):
-    suite("--saveproof-seconds", "0.1", "--saveproof-out", str(tmp_path), folder=tmp_path)
+    suite("--saveproof-seconds", "2", "--saveproof-out", str(tmp_path), folder=tmp_path)
 
     run = store.read(tmp_path)
     most = max(sum(result.tally.values()) for result in run.results)
@@ -177,8 +177,8 @@ def test_a_run_that_lacks_a_result_that_was_kept_is_incomplete():
     one = Result("s", "p", "sequential", "weights_survive", "must", Verdict.PASS, {Verdict.PASS: 1})
     other = replace(one, path="q")
 
-    assert plugin._lacks_any((one,))
-    assert not plugin._lacks_any((one, other))
+    assert plugin._lacks_any(SimpleNamespace(results=(one,), witnesses=()))
+    assert not plugin._lacks_any(SimpleNamespace(results=(one, other), witnesses=()))
 
 
 @pytest.mark.parametrize("option", ["--collect-only", "-m=nothing"])
@@ -238,7 +238,7 @@ def report_of(*properties):
 
 def test_a_campaign_that_was_not_run_to_its_end_makes_the_run_incomplete():
     """Whatever results of it there are."""
-    plugin = Conformance(SimpleNamespace(out="my run", campaigns=()))
+    plugin = Conformance(SimpleNamespace(out="my run", campaigns=(), witnesses=()))
     plugin.config = SimpleNamespace()
     plugin._unfinished = {"an item"}
     plugin._tell = lambda _: None
@@ -273,7 +273,7 @@ def test_a_folder_without_room_is_told_in_a_line_and_is_no_finding(tmp_path):
 
 
 def test_a_result_that_cannot_be_kept_ends_the_session():
-    plugin = Conformance(SimpleNamespace(out="my run", campaigns=()))
+    plugin = Conformance(SimpleNamespace(out="my run", campaigns=(), witnesses=()))
     plugin.config = SimpleNamespace()
     told = []
     plugin._tell = told.append

@@ -106,6 +106,11 @@ def found(results, path):
     return {check: r.verdict for (at, check), r in results.items() if at == path and r.findings}
 
 
+def of_any(results, check):
+    """Return the findings of a check on any path; the order of the paths is drawn."""
+    return [finding for (_, name), r in results.items() if name == check for finding in r.findings]
+
+
 def test_a_model_is_brought_up_once_for_all_paths():
     faulty.Counting.built = 0
     results_of(f"{FAULTY}:Counting", "one", "two", "three", examiner=InThisProcess(), examples=7)
@@ -152,11 +157,13 @@ def test_paths_that_are_slow_together_are_not_unstable():
 def test_a_hang_that_needs_two_paths_is_a_time_out_of_the_one_that_spoils():
     results = results_of(f"{FAULTY}:Counting", "one", "two", examiner=Slow(each=1.0), examples=1)
 
-    (finding,) = results["one", "round_trip_completes"].findings
+    (finding,) = of_any(results, "round_trip_completes")
+    spoils, suffers = finding.defect.order
+    assert {spoils, suffers} == {"one", "two"}
     assert finding.verdict is Verdict.TIMEOUT
-    assert finding.defect.order == ("one", "two")
-    assert results["two", "round_trip_completes"].tally == {Verdict.PASS: 1}
-    assert results["two", "weights_survive"].tally == {Verdict.PASS: 1}
+    assert finding in results[spoils, "round_trip_completes"].findings
+    assert results[suffers, "round_trip_completes"].tally == {Verdict.PASS: 1}
+    assert results[suffers, "weights_survive"].tally == {Verdict.PASS: 1}
 
 
 def test_a_hang_while_the_model_is_brought_up_is_not_asked_for_on_each_path():
@@ -215,9 +222,9 @@ def test_a_crash_in_a_group_is_reduced_to_the_shortest_order():
     paths = ("one", "two", "three")
     results = results_of(f"{FAULTY}:Counting", *paths, examiner=Allergic(), examples=1)
 
-    (finding,) = results["one", "round_trip_completes"].findings
-    assert finding.defect.order == ("one", "three")
-    assert not results["two", "round_trip_completes"].findings
+    (finding,) = of_any(results, "round_trip_completes")
+    assert set(finding.defect.order) == {"one", "three"}
+    assert finding in results[finding.defect.order[0], "round_trip_completes"].findings
 
 
 def test_a_crash_that_the_same_order_does_not_repeat_is_unstable_with_its_evidence():
@@ -238,7 +245,7 @@ def test_a_crash_that_the_same_order_does_not_repeat_is_unstable_with_its_eviden
         assert finding.verdict is Verdict.UNSTABLE
         assert finding.defect.message == "the process ended with SIGSEGV"
         assert [one.found for one in finding.again] == ["an answer", "an answer"]
-        assert finding.again[1].how.startswith("one, then two")
+        assert ", then " in finding.again[1].how
 
 
 def test_a_hop_goes_through_the_path_that_the_case_is_examined_through():

@@ -98,7 +98,7 @@ def test_cases_that_one_campaign_does_not_need_go_to_others(run):
 def test_shrinking_has_the_rest_of_the_time(run):
     campaigns, _ = run(30, 30, end=40.0)
 
-    assert sum(one.shrunk for one in campaigns) * (1 + module.GAPS) <= 20.0
+    assert sum(one.shrunk for one in campaigns) <= 20.0
     assert all(0 < one.shrunk < 60 for one in campaigns)
 
 
@@ -117,7 +117,7 @@ def test_a_run_ends_in_its_time_and_says_how_many_examples_each_got(workers, tmp
     assert done.exit_code == 0, done.output
     assert run.complete
     assert run.header.max_time == 8
-    assert len(run.examined) == 9
+    assert len(run.examined) == 3
     assert 1 <= run.header.examples == min(run.examined.values()) < 100000
     for name in ("terminal", "markdown", "html"):
         text = RENDERERS[name](matrix(run))
