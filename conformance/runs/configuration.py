@@ -29,8 +29,8 @@ class InvalidConfiguration(ValueError):
 def configured(record: type[msgspec.Struct], folder: Path) -> Mapping[str, Any]:
     """Return the options of the record that the nearest table sets, by field name.
 
-    The table is searched for in the folder and in those above it. A folder's name in it is relative
-    to its file.
+    The table is searched for in the folder and in those above it. The name of a file or a folder in it
+    is relative to its own file.
 
     Raises:
         InvalidConfiguration: the table has an unknown key, or a value out of its bounds.
@@ -65,10 +65,7 @@ def _chosen(
     of_runs = _valid(SuiteOptions, f"{file}: [tool.saveproof]", runs, INTERCHANGE)
     of_exchanges = _valid(InterchangeOptions, f"{file}: [tool.saveproof.{INTERCHANGE}]", exchanges)
     chosen = of_exchanges if issubclass(record, InterchangeOptions) else of_runs
-    placed = {
-        name: file.parent / value if isinstance(value, Path) else value
-        for name, value in chosen.items()
-    }
+    placed = {name: _placed(value, file.parent) for name, value in chosen.items()}
     return {name: value for name, value in placed.items() if name in record.__struct_fields__}
 
 
@@ -94,4 +91,13 @@ def _value(option: Option, given: object) -> object:
     number = isinstance(given, int) and not isinstance(given, bool)
     if option.type is str and number and not option.many:
         return str(given)
+    if option.type is Path and isinstance(given, list):
+        return [Path(one) if isinstance(one, str) else one for one in given]
     return Path(given) if option.type is Path and isinstance(given, str) else given
+
+
+def _placed(value: Any, folder: Path) -> Any:
+    """Return the value with files and folders relative to that folder."""
+    if isinstance(value, list):
+        return [_placed(one, folder) for one in value]
+    return folder / value if isinstance(value, Path) else value

@@ -80,8 +80,10 @@ def test_a_save_after_which_the_model_can_not_train_is_told(tmp_path):
 
     assert found.verdict is Verdict.FAIL
     assert [defect.key for defect in found.defects] == [
-        "saved: raised builtins.RuntimeError: its optimizer was released in "
-        "test_recording.Spoiled.perform"
+        (
+            "saved: raised builtins.RuntimeError: its optimizer was released in "
+            "test_recording.Spoiled.perform"
+        )
     ]
 
 
