@@ -29,8 +29,8 @@ class InvalidConfiguration(ValueError):
 def configured(record: type[msgspec.Struct], folder: Path) -> Mapping[str, Any]:
     """Return the options of the record that the nearest table sets, by field name.
 
-    The table is searched for in the folder and in those above it. The name of a file or a folder in it
-    is relative to its own file.
+    The table is searched for in the folder and in those above it. The name of a file or a folder
+    in it is relative to its own file.
 
     Raises:
         InvalidConfiguration: the table has an unknown key, or a value out of its bounds.
