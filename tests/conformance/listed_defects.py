@@ -148,7 +148,7 @@ SPOILED = Defect(
     check="learning_rate_survives",
 )
 LIVE_OPTIMIZER = replace(
-    state("live model", change="missing", place="compile config/optimizer"), action="saved"
+    state("live model", change="missing"), name="compile config/optimizer", action="saved"
 )
 
 OF_KERAS_3 = (

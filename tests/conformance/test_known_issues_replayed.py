@@ -127,7 +127,7 @@ OTHER = '  { check = "weights_survive", kind = "state", facet = "weights", name 
 @pytest.mark.parametrize(
     ("changes", "found"),
     [
-        ([('name = "momentum"', 'name = "velocity"')], "optimizer slots (momentum): lost"),
+        ([('name = "momentum"', 'name = "velocity"')], "optimizer slots (momentum) after the load"),
         ([(FAULTY, DYING)], "exit code 7"),
         ([("findings = [\n", f"findings = [\n{OTHER}")], "no defect there"),
     ],

@@ -556,7 +556,7 @@ def test_a_finding_is_printed_as_an_issue_to_paste(tmp_path, monkeypatch):
     assert title.startswith(
         "# tf_keras, savedmodel: weights after the load: expected &#96;&#96;&#96; "
     )
-    assert f"```python\n{script}```\n" in text
+    assert f"````python\n{script}````\n" in text
     assert "Expected:\n\n````text\n```\n# expected\n````\n" in text
     assert "Found:\n\n```text\n[[0.5]]\n```\n" in text
     assert "Documented at https://keras.io/2/api/models/" in text
