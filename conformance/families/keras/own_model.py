@@ -173,7 +173,7 @@ class OwnModel:
         return self._outputs(model)
 
     def _outputs(self, model: Model) -> list[np.ndarray]:
-        return list(leaves(model.predict_onbatch_of(self.batches[0].x)))
+        return list(leaves(model.predict_on_batch(self.batches[0].x)))
 
     def snapshot(self, model: Model) -> Snapshot:
         """Return all observable state of the model."""
