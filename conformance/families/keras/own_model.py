@@ -128,7 +128,7 @@ class OwnModel:
         Raises:
             UnusableSubject: the function returns no compiled model of the framework.
         """
-        self._number_from_one()
+        self.number_from_one()
         model = self.function()
         if not isinstance(model, self.family.keras.Model):
             raise UnusableSubject(
@@ -211,7 +211,7 @@ class OwnModel:
     def _count(self) -> int:
         return 2 * self.spec.steps
 
-    def _number_from_one(self) -> None:
+    def number_from_one(self) -> None:
         """Have the framework number layers without a name from the beginning.
 
         The model is built several times in one process; each is to have the names of the first.
@@ -293,6 +293,7 @@ class OwnPath:
 
     def load(self, source: Source, case: Case) -> Model:
         """Return the loaded model; where code is needed, the user's function builds it first."""
+        self.subject.number_from_one()
         names: dict[str, Any] = dict(source) if self.in_memory else {"file": str(source)}
         if self.way.code:
             names["loaded"] = self.subject.new()
