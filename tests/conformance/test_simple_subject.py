@@ -107,8 +107,8 @@ def test_a_contract_in_full_takes_the_place_of_words():
 
 
 def test_a_word_that_names_no_facet_is_refused():
-    with pytest.raises(InvalidWords, match="found 'wheights'"):
-        facet("wheights")
+    with pytest.raises(InvalidWords, match="found 'weightz'"):
+        facet("weightz")
 
 
 def test_a_fit_logs_the_mean_loss_of_each_epoch():
