@@ -87,7 +87,7 @@ def test_without_a_table_nothing_is_set(table):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("example-count = 3", r"pyproject.toml: \[tool.saveproof\] example-count: expected one of \['check'"),
+        ("cases = 3", r"pyproject.toml: \[tool.saveproof\] cases: expected one of \['check'"),
         ("fail_on = []", r"fail_on: expected one of .*'fail-on'"),
         ("examples = 0", r"\] examples: expected a number above 0, found 0"),
         ("path = 'npz'", r"\] path: expected a list of names, found npz"),
@@ -141,7 +141,7 @@ def test_an_isolated_run_takes_nothing_from_the_table(here):
 
 
 def test_a_wrong_table_is_one_line_and_exit_code_2(here):
-    (here / "pyproject.toml").write_text("[tool.saveproof]\nexample-count = 3\n")
+    (here / "pyproject.toml").write_text("[tool.saveproof]\ncases = 3\n")
 
     done = CliRunner().invoke(app, ["run", "reference"])
 
