@@ -10,7 +10,7 @@ import msgspec
 from saveproof.conformance.campaigns import worker
 from saveproof.conformance.campaigns.dispatch import reports
 from saveproof.conformance.campaigns.worker import Report, Request
-from saveproof.conformance.checks import ALL_CHECKS, Judgement
+from saveproof.conformance.checks import EVERY_CHECK, Judgement
 from saveproof.conformance.execution.runner import Question
 from saveproof.conformance.families.keras.own_model import OwnModel, OwnModelSpec, own_model
 from saveproof.conformance.model_state.subject import UnusableSubject
@@ -75,7 +75,7 @@ def check_own_model(spec: OwnModelSpec, paths: Sequence[str], limits: Limits) ->
         lines = [f"{spec.model} ({versions})"]
         verdicts: set[Verdict] = set()
         for path in paths or facts.paths:
-            question = Question(path, frozenset(check.name for check in ALL_CHECKS), PROBES)
+            question = Question(path, EVERY_CHECK, PROBES)
             request = Request(spec.subject, facts.case, (question,), limits.timeout)
             (report,) = reports(examiner, request)
             lines += ["", *_told(path, report)]

@@ -6,17 +6,14 @@ from pathlib import Path
 from saveproof.conformance.campaigns.campaign import Campaign
 from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.campaigns.shrinking import Shown, Sighting
-from saveproof.conformance.campaigns.worker import EXAMINE
-from saveproof.conformance.families.description import described
-from saveproof.conformance.interchange.exchange import EXCHANGE
-from saveproof.conformance.interchange.pairs import Pair, is_pair
+from saveproof.conformance.interchange.exchange import procedure_of
+from saveproof.conformance.interchange.selection import capabilities_of
 from saveproof.conformance.processes.isolation import Child
 from saveproof.conformance.replay import At, built_in, case_of, found
 from saveproof.conformance.runs.options import Limits
 from saveproof.conformance.runs.work import strategy
 from saveproof.reports.files import write
 from saveproof.reports.records import Finding, Result
-from saveproof.strategies.capabilities import Capabilities
 from saveproof.strategies.case import to_json
 from saveproof.strategies.drawing import drawing
 
@@ -66,7 +63,7 @@ def shrunk(
             f"case {finding.case_id}: expected the choices that generate it, found none in the "
             "run; repeat the run with this version of saveproof"
         )
-    cases = strategy(result.kind, hops=draw.hops, capabilities=_capabilities(subject))
+    cases = strategy(result.kind, hops=draw.hops, capabilities=capabilities_of(subject))
     plan = Plan(
         *(subject, result.path, result.kind, cases),
         timeout=limits.timeout,
@@ -76,17 +73,10 @@ def shrunk(
     verdict = finding.verdict or result.verdict
     shown = Shown(case_of(finding), finding.defect, verdict, draw.choices)
     sighting = Sighting(shown, finding.examples)
-    with Child(EXCHANGE if is_pair(subject) else EXAMINE, memory=limits.memory) as child:
+    with Child(procedure_of(subject), memory=limits.memory) as child:
         campaign = Campaign(plan, child, lambda _: None)
         campaign.shrink((result.check, finding.defect.key), sighting, seconds)
     return sighting
-
-
-def _capabilities(subject: str) -> Capabilities:
-    """Return what a subject has, or what both subjects of a pair have."""
-    pair = Pair.of(subject)
-    has = described(pair.writer).capabilities
-    return has.common(described(pair.reader).capabilities) if pair.reader else has
 
 
 def _lines(finding: Finding, sighting: Sighting, place: str) -> Sequence[str]:

@@ -15,11 +15,11 @@ from saveproof.conformance.campaigns.plan import Examiner
 from saveproof.conformance.campaigns.process_failures import END_VERDICTS
 from saveproof.conformance.campaigns.spoiling import asked
 from saveproof.conformance.campaigns.worker import EXAMINE, Report, Reports, Request
-from saveproof.conformance.checks import ALL_CHECKS
+from saveproof.conformance.checks import EVERY_CHECK
 from saveproof.conformance.execution.runner import Question, path_of
 from saveproof.conformance.families import subjects
 from saveproof.conformance.families.description import described
-from saveproof.conformance.interchange.exchange import EXCHANGE
+from saveproof.conformance.interchange.exchange import procedure_of
 from saveproof.conformance.interchange.pairs import Pair, exchange_of, exchanges, is_pair
 from saveproof.conformance.model_state.trace import Probe
 from saveproof.conformance.processes.isolation import Child
@@ -142,10 +142,9 @@ def replay(
         NotHereToDebug: the subject is a pair.
     """
     names = _names(subject, paths)
-    checks = frozenset(check.name for check in ALL_CHECKS)
     with _examiner(subject, limits, debug=debug) as examiner:
         for name in names:
-            question = Question(name, checks, frozenset(Probe))
+            question = Question(name, EVERY_CHECK, frozenset(Probe))
             request = Request(subject, case.through(name, hops=True), (question,), limits.timeout)
             (report,) = reports(examiner, request)
             yield name, report
@@ -160,7 +159,7 @@ def _examiner(subject: str, limits: Limits, *, debug: bool) -> Iterator[Examiner
     if debug:
         yield InThisProcess(subjects.resolve(subject))
         return
-    with Child(EXCHANGE if is_pair(subject) else EXAMINE, memory=limits.memory) as child:
+    with Child(procedure_of(subject), memory=limits.memory) as child:
         yield child
 
 
@@ -171,8 +170,7 @@ def replay_in_order(
 
     The report is of the path of the finding, with every check and probe.
     """
-    every = frozenset(check.name for check in ALL_CHECKS)
-    question = Question(path, every, frozenset(Probe))
+    question = Question(path, EVERY_CHECK, frozenset(Probe))
 
     def ask(*questions: Question) -> Reports:
         return reports(child, Request(subject, case, questions, limits.timeout))

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from saveproof.conformance.campaigns.dispatch import reports
 from saveproof.conformance.campaigns.process_failures import CARRIER, END_VERDICTS
-from saveproof.conformance.campaigns.worker import EXAMINE, Report, Request
-from saveproof.conformance.checks import ALL_CHECKS, Judgement
+from saveproof.conformance.campaigns.worker import Report, Request
+from saveproof.conformance.checks import EVERY_CHECK, Judgement
 from saveproof.conformance.execution.runner import Question
 from saveproof.conformance.families.description import described
-from saveproof.conformance.interchange.exchange import EXCHANGE
+from saveproof.conformance.interchange.exchange import procedure_of
 from saveproof.conformance.interchange.pairs import is_pair
 from saveproof.conformance.model_state.trace import Probe
 from saveproof.conformance.processes.isolation import Child
@@ -134,7 +134,7 @@ def replays(group: SubjectFindings, limits: Limits) -> Iterator[Replayed]:
     """
     subject = group.subject
     seen: dict[tuple[str, str, tuple[str, ...]], Report | str] = {}
-    with Child(EXCHANGE if is_pair(subject) else EXAMINE, memory=limits.memory) as child:
+    with Child(procedure_of(subject), memory=limits.memory) as child:
         for result, finding in group.findings:
             at = (finding.case_id, result.path, finding.after)
             if at not in seen:
@@ -192,9 +192,8 @@ def _report(
         case = case_of(finding).through(result.path, hops=True)
     except InvalidCase as error:
         return f"the run has no valid case: {error}"
-    checks = frozenset(check.name for check in ALL_CHECKS)
     before = [Question(path, frozenset()) for path in finding.after]
-    question = Question(result.path, checks, frozenset(Probe))
+    question = Question(result.path, EVERY_CHECK, frozenset(Probe))
     request = Request(subject, case, (*before, question), limits.timeout)
     return reports(child, request)[-1]
 

@@ -235,7 +235,7 @@ class Campaign:
         """Return a function that gives the defect as a case shows it, no milder than it was."""
         (check, key), sighting = at, self._sightings[at]
         anything = sighting.smallest.verdict in END_VERDICTS.values()
-        probes = probes_of(self.plan, check, sighting.smallest)
+        probes = probes_of(check, sighting.smallest)
         question = self._question(probes, *(() if anything else (check,)))
 
         def shows(case: Case) -> Shown | None:

@@ -11,7 +11,7 @@ import msgspec
 from saveproof.conformance.campaigns.known_issues import KnownIssue
 from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.campaigns.process_failures import END_VERDICTS
-from saveproof.conformance.checks import NEED_DETERMINISM, Unrepeated
+from saveproof.conformance.checks import NEED_DETERMINISM, Unrepeated, probes_for
 from saveproof.conformance.model_state.trace import Probe
 from saveproof.reports.findings import Defect
 from saveproof.reports.records import SEVERITY, Draw, Finding, Verdict
@@ -114,9 +114,9 @@ def in_turn(sightings: Mapping[At, Sighting]) -> Iterator[At]:
             yield at
 
 
-def probes_of(plan: Plan, check: str, shown: Shown) -> set[Probe]:
+def probes_of(check: str, shown: Shown) -> set[Probe]:
     """Return the probes that the defect needs to show again."""
-    probes = {c.probe for c in plan.checks if c.name == check and c.probe}
+    probes = set(probes_for({check}))
     if shown.defect.probe:
         probes.add(Probe(shown.defect.probe))
     if check in NEED_DETERMINISM:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from msgspec.structs import replace as with_fields
 
 from saveproof.conformance.campaigns.worker import Report, Reports
-from saveproof.conformance.checks import ALL_CHECKS, Judgement
+from saveproof.conformance.checks import Judgement, probes_for
 from saveproof.conformance.checks.handling import CHANGES_NOTHING
 from saveproof.conformance.execution.runner import Question
 from saveproof.conformance.model_state.contract import (
@@ -46,12 +46,11 @@ def asked(ask: Ask, question: Question, defect: Defect) -> Report:
     if defect.kind is not DefectKind.SPOILED or not defect.origin:
         (report,) = ask(question)
         return report
-    own = {check.probe for check in ALL_CHECKS if check.name == defect.check and check.probe}
     suffering = with_fields(
         question,
         path=defect.name,
         checks=frozenset({defect.check}),
-        probes=question.probes.union(own) - {Probe.TWIN},
+        probes=question.probes.union(probes_for({defect.check})) - {Probe.TWIN},
     )
     if defect.origin.kind is DefectKind.ENDED:
         order = [save_only(with_fields(question, path=path)) for path in defect.order]

@@ -18,7 +18,7 @@ from saveproof.conformance.campaigns.plan import Examiner, Plan
 from saveproof.conformance.campaigns.shrinking import Shown, Sighting
 from saveproof.conformance.campaigns.spoiling import spoiling
 from saveproof.conformance.campaigns.worker import Report, Reports, Request
-from saveproof.conformance.checks import ALL_CHECKS
+from saveproof.conformance.checks import EVERY_CHECK, probes_for
 from saveproof.conformance.execution.runner import Question
 from saveproof.conformance.families.description import described
 from saveproof.conformance.model_state.trace import Probe
@@ -58,7 +58,7 @@ class Replays:
         """
         at = (subject, path, issue.id)
         if at not in self._made:
-            question = Question(path, _EVERY_CHECK, _probes(issue))
+            question = Question(path, EVERY_CHECK, _probes(issue))
             self._made[at] = tuple(
                 Replay(case, report)
                 for case in map(_case, issue.witnesses)
@@ -158,8 +158,6 @@ class Listed:
         return explaining(places, check, defect, plan.issues)
 
 
-_EVERY_CHECK = frozenset(check.name for check in ALL_CHECKS)
-
 _Seen = tuple[WitnessStatus, str]
 """A status and its detail."""
 
@@ -174,9 +172,8 @@ def applicable(
 
 def _probes(issue: KnownIssue) -> frozenset[Probe]:
     checks = {check for finding in issue.findings for check in finding.checks}
-    made = {check.probe for check in ALL_CHECKS if check.name in checks and check.probe}
     named = {finding.fields.get("probe") for finding in issue.findings}
-    return frozenset(made | {probe for probe in Probe if str(probe) in named})
+    return probes_for(checks) | frozenset(probe for probe in Probe if str(probe) in named)
 
 
 def _case(witness: str) -> Case:

@@ -1,6 +1,6 @@
 """The checks, and the judgement of a trace by them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from msgspec import structs
@@ -12,12 +12,13 @@ from saveproof.conformance.checks.facets import FACET_CHECKS
 from saveproof.conformance.checks.handling import HANDLING_CHECKS
 from saveproof.conformance.checks.initial import INITIAL_CHECKS
 from saveproof.conformance.model_state.contract import Contract, Promise
-from saveproof.conformance.model_state.trace import Trace
+from saveproof.conformance.model_state.trace import Probe, Trace
 from saveproof.reports.findings import Defect, Difference
 from saveproof.reports.records import Repetition, Verdict
 
 __all__ = [
     "ALL_CHECKS",
+    "EVERY_CHECK",
     "NEED_DETERMINISM",
     "Check",
     "Judgement",
@@ -25,6 +26,7 @@ __all__ = [
     "checks_for",
     "found_text",
     "judge",
+    "probes_for",
     "unjudged",
 ]
 
@@ -32,6 +34,9 @@ ALL_CHECKS: tuple[Check, ...] = (
     *(*BEHAVIOUR_CHECKS, *FACET_CHECKS, *INITIAL_CHECKS),
     *(*HANDLING_CHECKS, *CONDUCT_CHECKS),
 )
+
+EVERY_CHECK = frozenset(check.name for check in ALL_CHECKS)
+"""The names of all checks."""
 
 NEED_DETERMINISM = frozenset(check.name for check in ALL_CHECKS if check.needs_determinism)
 """Checks that need a subject with equal results in equal runs."""
@@ -90,6 +95,11 @@ def found_text(difference: Difference) -> str:
 def checks_for(contract: Contract) -> tuple[Check, ...]:
     """Return the checks that apply to some case under the contract."""
     return tuple(c for c in ALL_CHECKS if contract.speaks_of(c.facets))
+
+
+def probes_for(names: Collection[str]) -> frozenset[Probe]:
+    """Return the probes that the checks of these names need."""
+    return frozenset(check.probe for check in ALL_CHECKS if check.name in names and check.probe)
 
 
 def judge(trace: Trace, checks: Sequence[Check] = ALL_CHECKS) -> Iterator[Judgement]:

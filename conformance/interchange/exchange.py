@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from saveproof.conformance import interchange
-from saveproof.conformance.campaigns.worker import JUDGES, Report, Request
+from saveproof.conformance.campaigns.worker import EXAMINE, JUDGES, Report, Request
 from saveproof.conformance.checks.behaviour import output_defects, trajectory_defects
 from saveproof.conformance.execution import integrity
 from saveproof.conformance.execution.runner import Question, path_of
@@ -20,7 +20,7 @@ from saveproof.conformance.execution.stages import Stages, SubjectRaised, stage
 from saveproof.conformance.families import subjects
 from saveproof.conformance.interchange.dialects import another_model
 from saveproof.conformance.interchange.judging import CHECKS, judged, untried
-from saveproof.conformance.interchange.pairs import Exchange, Pair, exchange_of
+from saveproof.conformance.interchange.pairs import Exchange, Pair, exchange_of, is_pair
 from saveproof.conformance.interchange.perturbed import SIZE, SIZE_HALF, TURNS, PerturbedSubject
 from saveproof.conformance.interchange.words import comparable, in_common, trajectories_in_common
 from saveproof.conformance.model_state.contract import Exactness
@@ -45,6 +45,11 @@ READ = "saveproof.conformance.interchange.exchange:read"
 
 KEPT = 256
 """Number of saved models that a writer's process keeps for other readers of the format."""
+
+
+def procedure_of(subject: str) -> str:
+    """Return what a child process runs for a subject, or for a pair of subjects."""
+    return EXCHANGE if is_pair(subject) else EXAMINE
 
 
 @dataclass(frozen=True)

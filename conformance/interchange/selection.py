@@ -13,6 +13,7 @@ from saveproof.conformance.runs.options import InterchangeOptions
 from saveproof.conformance.runs.preflight import admitted, refuse_unknown, run_folder
 from saveproof.conformance.runs.work import CampaignSet, CampaignSpec
 from saveproof.reports.records import SubjectInfo
+from saveproof.strategies.capabilities import Capabilities
 from saveproof.strategies.case import Kind
 
 
@@ -78,10 +79,15 @@ def _campaign(at: Exchange, kind: Kind, options: InterchangeOptions) -> Campaign
         options.timeout,
         shrink_seconds=options.shrink,
         places=at.places,
-        capabilities=described(at.pair.writer).capabilities.common(
-            described(at.pair.reader).capabilities
-        ),
+        capabilities=capabilities_of(at.pair.name),
     )
+
+
+def capabilities_of(subject: str) -> Capabilities:
+    """Return what a subject has, or what both subjects of a pair have."""
+    pair = Pair.of(subject)
+    has = described(pair.writer).capabilities
+    return has.common(described(pair.reader).capabilities) if pair.reader else has
 
 
 def _pair_info(pair: Pair, found: Sequence[Exchange]) -> SubjectInfo:
