@@ -160,6 +160,7 @@ def test_capabilities_that_name_what_no_case_has_are_refused_before_a_run():
     assert "found Hologram" in text
 
 
+@pytest.mark.frameworks
 def test_an_exchange_keeps_to_what_writer_and_reader_have():
     chosen = validated(InterchangeOptions, {"subject": ["keras:torch", "keras:jax"]})
     job = interchange_job(chosen, "saveproof interchange")
