@@ -7,9 +7,12 @@ from saveproof.reference_impl import schedules
 from saveproof.reference_impl.catalogue import Catalogue, Config
 from saveproof.reference_impl.custom_objects import CustomObjects
 from saveproof.reference_impl.optimizers import legacy
+from saveproof.reference_impl.optimizers.adafactor import Adafactor
 from saveproof.reference_impl.optimizers.adagrad import Adadelta, Adagrad, RMSprop
 from saveproof.reference_impl.optimizers.adam import Adam, Adamax, AdamW
+from saveproof.reference_impl.optimizers.ftrl import Ftrl
 from saveproof.reference_impl.optimizers.legacy.optimizer import OLD_ARGUMENTS, LegacyOptimizer
+from saveproof.reference_impl.optimizers.lion import Lion
 from saveproof.reference_impl.optimizers.nadam import Nadam
 from saveproof.reference_impl.optimizers.optimizer import (
     MissingGradientsError,
@@ -23,11 +26,14 @@ __all__ = [
     "OPTIMIZERS",
     "SGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
     "Adamax",
+    "Ftrl",
     "LegacyOptimizer",
+    "Lion",
     "MissingGradientsError",
     "Nadam",
     "Optimizer",
@@ -53,6 +59,9 @@ OPTIMIZERS: Catalogue[Optimizer] = Catalogue(
         "Nadam": Nadam,
         "Adagrad": Adagrad,
         "Adadelta": Adadelta,
+        "Lion": Lion,
+        "Adafactor": Adafactor,
+        "Ftrl": Ftrl,
     },
 )
 

@@ -134,14 +134,30 @@ class Optimizer(LearningRate, ABC):
         """Update one variable and its slots from its gradient."""
 
     def slot(
-        self, variable: Variable, name: str, *, initial_value: npt.ArrayLike | None = None
+        self,
+        variable: Variable,
+        name: str,
+        *,
+        initial_value: npt.ArrayLike | None = None,
+        shape: tuple[int, ...] | None = None,
     ) -> Variable:
-        """Add a slot of the variable's shape and dtype, zeros by default, and return it."""
-        value = np.zeros_like(variable.value)
+        """Add a slot of the variable's dtype and shape, zeros by default, and return it."""
+        value = np.zeros(variable.shape if shape is None else shape, variable.dtype)
         if initial_value is not None:
             value[...] = initial_value
-        made = Variable(value, name=f"{self.name}/{name}/{variable.name}", trainable=False)
+        made = self._named_slot(variable, name, value)
         self.variables.append(made)
+        return made
+
+    def placeholder(self, variable: Variable, name: str) -> Variable:
+        """Return a constant in place of a slot that the variable does not need.
+
+        It keeps the place in the slot's list in checkpoints; `variables` does not contain it.
+        """
+        return self._named_slot(variable, name, np.zeros((), np.int32))
+
+    def _named_slot(self, variable: Variable, name: str, value: np.ndarray) -> Variable:
+        made = Variable(value, name=f"{self.name}/{name}/{variable.name}", trainable=False)
         self.slots.setdefault(name, []).append(made)
         return made
 

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 
 from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.optimizers import legacy
+from saveproof.reference_impl.optimizers.adafactor import Adafactor
 from saveproof.reference_impl.optimizers.adagrad import Adadelta, Adagrad, RMSprop
 from saveproof.reference_impl.optimizers.adam import Adam, Adamax
+from saveproof.reference_impl.optimizers.ftrl import Ftrl
 from saveproof.reference_impl.optimizers.legacy.optimizer import LegacyOptimizer
+from saveproof.reference_impl.optimizers.lion import Lion
 from saveproof.reference_impl.optimizers.nadam import Nadam
 from saveproof.reference_impl.optimizers.optimizer import AVERAGE, Optimizer
 from saveproof.reference_impl.optimizers.sgd import SGD
@@ -24,16 +27,16 @@ class SlotNames:
 
     Attributes:
         lists: tf_keras's attribute for each slot, in order.
-        optional: slots that exist only with some options.
-        legacy_class: the optimizer of the same name before TensorFlow 2.11.
+        legacy_class: the optimizer of the same name before TensorFlow 2.11, if `legacy` has it.
         legacy: our name for each of its slots.
+        optional: slots that exist only with some options.
         differs: how the legacy formula differs, so that its state cannot be used here.
         alike_with: the legacy slot whose presence means that the formulas agree after all.
     """
 
     lists: Mapping[str, str]
-    legacy_class: Callable[[], LegacyOptimizer]
-    legacy: Mapping[str, str]
+    legacy_class: Callable[[], LegacyOptimizer] | None = None
+    legacy: Mapping[str, str] = field(default_factory=dict)
     optional: frozenset[str] = field(default=frozenset())
     differs: str = ""
     alike_with: str = ""
@@ -84,6 +87,9 @@ SLOT_NAMES: Mapping[type[Optimizer], SlotNames] = {
         legacy.Adadelta,
         {"accum_grad": "accumulated_grad", "accum_var": "accumulated_delta_var"},
     ),
+    Lion: SlotNames({"m": "momentums"}),
+    Adafactor: SlotNames({"r": "_r", "c": "_c", "v": "_v"}),
+    Ftrl: SlotNames({"accumulator": "_accumulators", "linear": "_linears"}),
 }
 
 

@@ -90,6 +90,9 @@ OPTIMIZERS = {
     "nadam": lambda module: module.Nadam(0.01),
     "adagrad": lambda module: module.Adagrad(0.1),
     "adadelta": lambda module: module.Adadelta(0.5),
+    "lion": lambda module: module.Lion(0.001),
+    "adafactor": lambda module: module.Adafactor(0.05),
+    "ftrl": lambda module: module.Ftrl(0.05, l1_regularization_strength=0.01),
     "scheduled": lambda module: module.Adam(module.schedules.ExponentialDecay(0.1, 2, 0.5)),
 }
 

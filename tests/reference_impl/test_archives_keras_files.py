@@ -109,6 +109,9 @@ OPTIMIZERS = {
     "adagrad": ("Adagrad", {"learning_rate": 0.1, "initial_accumulator_value": 0.3}),
     "adadelta": ("Adadelta", {"learning_rate": 0.5, "global_clipnorm": 1.0}),
     "nadam": ("Nadam", {"learning_rate": 0.01}),
+    "lion": ("Lion", {"learning_rate": 0.001}),
+    "adafactor": ("Adafactor", {"learning_rate": 0.05}),
+    "ftrl": ("Ftrl", {"learning_rate": 0.05, "l2_regularization_strength": 0.1}),
     "scheduled": ("SGD", {"learning_rate": None}),
 }
 

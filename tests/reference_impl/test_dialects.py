@@ -126,6 +126,10 @@ OPTIMIZERS = {
     "nadam average": lambda: optimizers.Nadam(0.01, use_ema=True),
     "adagrad": lambda: optimizers.Adagrad(0.1),
     "adadelta": lambda: optimizers.Adadelta(0.5),
+    "lion": lambda: optimizers.Lion(0.01),
+    "adafactor": lambda: optimizers.Adafactor(0.05),
+    "adafactor average": lambda: optimizers.Adafactor(0.05, use_ema=True),
+    "ftrl": lambda: optimizers.Ftrl(0.05),
 }
 
 

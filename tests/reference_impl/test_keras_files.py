@@ -151,6 +151,9 @@ OPTIMIZERS = {
     "adamax": ("Adamax", {"learning_rate": 0.02}),
     "adagrad": ("Adagrad", {"learning_rate": 0.1, "initial_accumulator_value": 0.3}),
     "adadelta": ("Adadelta", {"learning_rate": 0.5, "global_clipnorm": 1.0}),
+    "lion": ("Lion", {"learning_rate": 0.001}),
+    "adafactor": ("Adafactor", {"learning_rate": 0.05}),
+    "ftrl": ("Ftrl", {"learning_rate": 0.05, "l1_regularization_strength": 0.01}),
 }
 
 

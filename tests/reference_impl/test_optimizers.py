@@ -67,6 +67,46 @@ WORKED = {
     "adadelta": (optimizers.Adadelta(0.5, rho=0.75, epsilon=3.0), [2.0], 1 - math.sqrt(3) / 2),
     # u = |g|, m / (1 - beta_1) = g: the first step is the rate
     "adamax": (optimizers.Adamax(0.25, epsilon=0.0), [-7.0], 1.25),
+    # m = 1, 0.5, 0.4375; signs of 0.5 m + 0.5 g: +, 0, +
+    "lion": (optimizers.Lion(0.25, beta_1=0.5, beta_2=0.75), [4.0, -1.0, -0.25], 0.5),
+    # v = 9, then 0.5 * 9 + 0.5 * 7 = 8; steps of |w| rate u with u = 1, then sqrt(7) / sqrt(8)
+    "adafactor": (
+        optimizers.Adafactor(0.25, beta_2_decay=-1.0),
+        [3.0, math.sqrt(7)],
+        0.75 * (1 - 0.25 * math.sqrt(7 / 8)),
+    ),
+    # t = 1 and u = 1 of at most 0.5: steps of max(2, |w|) min(rate, 1) u / 2
+    "adafactor, clipped": (
+        optimizers.Adafactor(3.0, epsilon_2=2.0, clip_threshold=0.5),
+        [7.0],
+        1 - 2 * 1 * 0.5,
+    ),
+    # n = 1 + 3, z = sqrt(3) - (2 - 1) / 0.5, w = -z / (2 / 0.5)
+    "ftrl": (
+        optimizers.Ftrl(0.5, initial_accumulator_value=1.0),
+        [math.sqrt(3)],
+        (2 - math.sqrt(3)) / 4,
+    ),
+    # |z| = 2 - sqrt(3) is 0.018 more than l1; 2 / 0.5 + 2 (0.5 + 2 / (2 * 0.5)) = 9
+    "ftrl, regularized": (
+        optimizers.Ftrl(
+            0.5,
+            initial_accumulator_value=1.0,
+            l1_regularization_strength=0.25,
+            l2_regularization_strength=0.5,
+            beta=2.0,
+        ),
+        [math.sqrt(3)],
+        (2 - math.sqrt(3) - 0.25) / 9,
+    ),
+    # the gradient is sqrt(3) + 2 * 0.25 * 1 in z, and sqrt(3) in n
+    "ftrl, shrunk": (
+        optimizers.Ftrl(
+            0.5, initial_accumulator_value=1.0, l2_shrinkage_regularization_strength=0.25
+        ),
+        [math.sqrt(3)],
+        (2 - math.sqrt(3) - 0.5) / 4,
+    ),
 }
 
 
@@ -75,6 +115,22 @@ def test_a_worked_number_comes_out(name):
     optimizer, gradients, expected = WORKED[name]
 
     assert after_steps(optimizer, gradients) == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+def test_adafactor_keeps_a_matrix_as_the_product_of_its_means():
+    """Means 2.5 and 12.5 of the rows of g^2 and 5 and 10 of its columns, over their mean 7.5."""
+    g = np.array([[1.0, 2.0], [3.0, 4.0]])
+    v = np.outer([2.5, 12.5], [5.0, 10.0]) / 7.5
+    u = g / np.sqrt(v)
+    w = Variable(np.zeros((2, 2)), name="w:0")
+    adafactor = optimizers.Adafactor(0.25, epsilon_2=1.0)
+    adafactor.apply_gradients([(g, w)])
+
+    values = [slot.value for slot in adafactor.variables[1:]]
+    for found, expected in zip(values, ([2.5, 12.5], [5.0, 10.0], v), strict=True):
+        np.testing.assert_allclose(found, expected)
+    # RMS(u) is sqrt(0.96), which is below the threshold of 1
+    np.testing.assert_allclose(w.value, -0.25 * u)
 
 
 def test_adam_is_algorithm_1_of_its_paper():
@@ -154,9 +210,11 @@ def test_weights_and_slots_keep_shape_and_dtype(name, dtype):
 
     for variable in variables:
         slots = [v for v in optimizer.variables if v.name.endswith(variable.name)]
+        means = {"r": variable.shape[:-1], "c": variable.shape[1:]}  # Adafactor's
         for held in (variable, *slots):
             assert isinstance(held.value, np.ndarray)
-            assert (held.shape, held.dtype) == (variable.shape, np.dtype(dtype))
+            shape = means.get((held.name.split("/") * 2)[1], variable.shape)
+            assert (held.shape, held.dtype) == (shape, np.dtype(dtype))
     assert optimizer.iterations.value == np.int64(3)
     assert optimizer.iterations.dtype == np.int64
 
@@ -182,6 +240,9 @@ SLOTS = {
     "Adadelta": [
         f"{slot}/{v}" for v in "ab" for slot in ("accumulated_grad", "accumulated_delta_var")
     ],
+    "Lion": ["m/a", "m/b"],
+    "Adafactor": ["v/a", "v/b"],
+    "Ftrl": ["accumulator/a", "linear/a", "accumulator/b", "linear/b"],
 }
 
 
@@ -358,3 +419,17 @@ def test_arguments_of_a_legacy_optimizer_out_of_range_are_refused(options):
 def test_arguments_that_contradict_are_refused(options):
     with pytest.raises(ValueError, match="SGD: expected"):
         optimizers.SGD(**options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (optimizers.Lion, {"beta_1": 0.0}),
+        (optimizers.Ftrl, {"learning_rate_power": 0.5}),
+        (optimizers.Ftrl, {"initial_accumulator_value": -1.0}),
+        (optimizers.Ftrl, {"l1_regularization_strength": -1.0}),
+    ],
+)
+def test_an_argument_out_of_range_is_refused_by_name(kind, options):
+    with pytest.raises(ValueError, match=f"{kind.__name__}: expected {next(iter(options))}"):
+        kind(**options)

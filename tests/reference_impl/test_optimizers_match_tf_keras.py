@@ -10,7 +10,7 @@ from saveproof.reference_impl.numerics.autodiff import Variable
 
 pytestmark = pytest.mark.frameworks
 
-SHAPES = {"dense/kernel:0": (5, 3), "dense/bias:0": (3,), "scale:0": ()}
+SHAPES = {"dense/kernel:0": (5, 3), "dense/bias:0": (3,), "scale:0": (), "conv/kernel:0": (2, 3, 4)}
 STEPS = 12
 SHARED = {"learning_rate": 0.01}
 
@@ -29,7 +29,27 @@ VARIANTS: dict[str, tuple[dict[str, object], ...]] = {
     "Nadam": ({}, {"beta_1": 0.5, "beta_2": 0.9}),
     "Adagrad": ({}, {"initial_accumulator_value": 0.5, "epsilon": 1e-2}),
     "Adadelta": ({}, {"rho": 0.5, "epsilon": 1e-2}),
+    "Lion": ({}, {"beta_1": 0.5, "beta_2": 0.9}),
+    "Adafactor": (
+        {},
+        {"learning_rate": 2.0},
+        {"relative_step": False, "clip_threshold": 0.1, "epsilon_2": 1.0},
+        {"beta_2_decay": -0.5, "epsilon_1": 1e-3},
+    ),
+    "Ftrl": (
+        {},
+        {"learning_rate_power": -0.25, "initial_accumulator_value": 0.0, "beta": 0.5},
+        {"l1_regularization_strength": 0.3, "l2_regularization_strength": 0.2},
+        {"l2_shrinkage_regularization_strength": 0.4},
+    ),
 }
+OF_DTYPES: dict[str, dict[str, object]] = {
+    "SGD": {"momentum": 0.9},
+    "Lion": {},
+    "Adafactor": {"epsilon_1": 1e-3},
+    "Ftrl": {"l1_regularization_strength": 0.1, "beta": 0.5},
+}
+"""Arguments for variables of any dtype; those of other optimizers are an epsilon of 1e-3."""
 OPTIONS: tuple[dict[str, object], ...] = (
     {"weight_decay": 0.05},
     {"clipnorm": 0.5},
@@ -106,8 +126,10 @@ def test_twelve_steps_give_the_weights_and_slots_of_tf_keras(case, tf_keras):
     theirs = getattr(tf_keras.optimizers, name)(**{**SHARED, **arguments})
     our_variables, their_variables = run_reference(ours), run_tf_keras(theirs)
 
-    assert_same(our_variables, their_variables)
-    assert_same(ours.variables, theirs.variables)
+    # Ftrl divides a difference of nearly equal powers by the rate, which enlarges rounding errors.
+    tolerance = 2e-5 if name == "Ftrl" else 2e-6
+    assert_same(our_variables, their_variables, tolerance=tolerance)
+    assert_same(ours.variables, theirs.variables, tolerance=tolerance)
     assert ours.get_config() == theirs.get_config()
 
 
@@ -126,11 +148,8 @@ def test_default_configurations_are_those_of_tf_keras(name, tf_keras):
 @pytest.mark.parametrize("dtype", ["float64", "float16"])
 @pytest.mark.parametrize("name", VARIANTS)
 def test_variables_of_another_dtype_move_as_in_tf_keras(name, dtype, tf_keras):
-    ours = (
-        getattr(optimizers, name)(learning_rate=0.01, epsilon=1e-3)
-        if name != "SGD"
-        else (optimizers.SGD(0.01, momentum=0.9))
-    )
+    arguments = OF_DTYPES.get(name, {"epsilon": 1e-3})
+    ours = getattr(optimizers, name)(**SHARED, **arguments)
     theirs = getattr(tf_keras.optimizers, name).from_config(ours.get_config())
 
     tolerance = {"float64": 1e-12, "float16": 4e-3}[dtype]

@@ -62,6 +62,9 @@ OPTIMIZERS = {
     "nadam": lambda: keras.optimizers.Nadam(0.01),
     "rmsprop": lambda: keras.optimizers.RMSprop(0.01, momentum=0.9, centered=True),
     "average": lambda: keras.optimizers.SGD(0.1, momentum=0.9, use_ema=True),
+    "lion": lambda: keras.optimizers.Lion(0.001),
+    "adafactor": lambda: keras.optimizers.Adafactor(0.05),
+    "ftrl": lambda: keras.optimizers.Ftrl(0.05),
     "schedule": lambda: keras.optimizers.SGD(
         keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
     ),

@@ -79,7 +79,8 @@ def _of_legacy(
     """Return the match with an optimizer that was saved before TensorFlow 2.11."""
     slots = {slot.name for slot in node.slots}
     names = slot_names(optimizer)
-    legacy = optimizer if names is None else names.legacy_class()
+    made = None if names is None else names.legacy_class
+    legacy = optimizer if made is None else made()
     if not isinstance(legacy, LegacyOptimizer) or not legacy.is_of_class(singles.keys(), slots):
         return _left(optimizer, singles.keys() | slots)
     _check_legacy(optimizer, slots)
@@ -212,7 +213,20 @@ def _paired_slots(node: Node, optimizer: Optimizer) -> Pairs:
             f"{len(expected)} slots {_counted(expected)}, found {len(found)} {_counted(found)} in "
             "the checkpoint: it was saved with other options, or trained other variables"
         )
-    return list(zip(optimizer.variables[1:], saved, strict=True))
+    pairs = list(zip(optimizer.variables[1:], saved, strict=True))
+    return pairs + _paired_placeholders(node, optimizer)
+
+
+def _paired_placeholders(node: Node, optimizer: Optimizer) -> Pairs:
+    """Match the constants that keep a place in a slot's list."""
+    variables = set(optimizer.variables)
+    return [
+        (slot, saved)
+        for name, slots in slot_lists(optimizer).items()
+        for place, slot in enumerate(slots)
+        if slot not in variables
+        and (saved := node.children[name].children.get(str(place))) is not None
+    ]
 
 
 def _counted(lists: Sequence[str | None]) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """Matching of an optimizer's state to weights, by the positions, names or shapes in the file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from saveproof.reference_impl.engine.flags import held
@@ -79,11 +79,15 @@ def _choices(
     groups = [list(group) for _, group in groupby(every, key=owner.__getitem__)]
     found: dict[tuple[int, ...], Weights] = {}
     for layout in layouts_of(optimizer) if every else ():
-        slots = [(of, variable.name) for variable, of in _listed(layout, optimizer, every).items()]
-        of_weights = _shapes_of_weights([of for of, _ in slots], shapes)
-        likely = [each for each in (trains, every) if _shapes(each) == of_weights]
+        whole = _listed(layout, optimizer, every)
+        slots = [(of, variable.name) for variable, of in whole.items()]
+        likely = [
+            each for each in (trains, every) if _shapes(_listed(layout, optimizer, each)) == shapes
+        ]
         for weights in (
-            _named(slots, names) or likely[:1] or _of_some_layers(of_weights, groups, trains)
+            _named(slots, names)
+            or likely[:1]
+            or _of_some_layers(_shapes_of_weights(whole, shapes), groups, trains)
         ):
             if _shapes(_listed(layout, optimizer, weights)) == shapes:
                 found[tuple(map(id, weights))] = weights
@@ -113,11 +117,15 @@ def _named(slots: Sequence[tuple[Variable | None, str]], names: Sequence[str]) -
     return [each_once(named)] if named and known else []
 
 
-def _shapes_of_weights(owners: Sequence[Variable | None], shapes: Shapes) -> Shapes:
+def _shapes_of_weights(held: Mapping[Variable, Variable | None], shapes: Shapes) -> Shapes:
     """Return the shapes of the weights in a list, taken from the first slot of each.
 
-    `owners` are the weights of the list's slots, None for variables that are not slots.
+    `held` are the variables of the list for all weights. The result is empty if some slots have
+    another shape than their weights, as Adafactor's.
     """
+    if any(of is not None and of.shape != slot.shape for slot, of in held.items()):
+        return []
+    owners = list(held.values())
     first: dict[Variable, int] = {}
     for place, owner in enumerate(owners):
         if owner is not None:

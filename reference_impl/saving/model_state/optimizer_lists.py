@@ -11,7 +11,14 @@ import numpy as np
 
 from saveproof.reference_impl.loading import LoadError
 from saveproof.reference_impl.numerics.autodiff import Variable
-from saveproof.reference_impl.optimizers import SGD, LegacyOptimizer, Nadam, Optimizer, legacy
+from saveproof.reference_impl.optimizers import (
+    SGD,
+    Adafactor,
+    LegacyOptimizer,
+    Nadam,
+    Optimizer,
+    legacy,
+)
 from saveproof.reference_impl.optimizers.optimizer import AVERAGE
 from saveproof.reference_impl.saving.dialects.dialect import Dialect
 from saveproof.reference_impl.state import Array, NamedArray
@@ -35,7 +42,7 @@ class Layout:
         release: of Keras or TensorFlow.
         parts: of the list, in order. "rate" is omitted if there is a schedule; "product" is that of
             Nadam's momenta; "slots" are in the order of `Optimizer.build_slots`; "used slots" are
-            the same, but empty for SGD without momentum.
+            the same with placeholders, but empty for SGD without momentum.
         classes: the optimizer classes with this layout.
         start: the value of a variable that the list omits.
         unused: a slot that is listed even if the optimizer's options do not use it, and its shape;
@@ -80,7 +87,7 @@ def listed(layout: Layout, optimizer: Optimizer) -> dict[Variable, Variable | No
         "product": product,
         "averages": averages,
         "slots": slots,
-        "used slots": [] if isinstance(optimizer, SGD) and not optimizer.momentum else slots,
+        "used slots": _used(optimizer, slots),
     }
     name, shape = layout.unused or ("", None)
     unused = [
@@ -92,6 +99,14 @@ def listed(layout: Layout, optimizer: Optimizer) -> dict[Variable, Variable | No
     owners = {slot: of for group in groups for slot, of in zip(group, weights, strict=True)}
     variables = [variable for part in layout.parts for variable in parts[part]]
     return {variable: owners.get(variable) for variable in (*variables, *unused)}
+
+
+def _used(optimizer: Optimizer, slots: Sequence[Variable]) -> Sequence[Variable]:
+    """Return the slots that Keras 3 lists: with Adafactor's placeholders, weight by weight."""
+    if isinstance(optimizer, Adafactor):
+        groups = [group for name, group in optimizer.slots.items() if name != AVERAGE]
+        return [slot for of_weight in zip(*groups, strict=True) for slot in of_weight]
+    return [] if isinstance(optimizer, SGD) and not optimizer.momentum else slots
 
 
 def _product(optimizer: Optimizer) -> list[Variable]:
