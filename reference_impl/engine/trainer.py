@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from saveproof.reference_impl import optimizers
-from saveproof.reference_impl.callbacks import Callback, CallbackList, History, callback_list
 from saveproof.reference_impl.custom_objects import active_custom_objects
 from saveproof.reference_impl.engine.batches import (
     Rows,
@@ -15,6 +14,12 @@ from saveproof.reference_impl.engine.batches import (
     rows_of,
     tensor_of,
     weighted_by_class,
+)
+from saveproof.reference_impl.engine.callbacks import (
+    Callback,
+    CallbackList,
+    History,
+    callback_list,
 )
 from saveproof.reference_impl.engine.compiled import Arguments, Compiled, structure_of
 from saveproof.reference_impl.engine.errors import UncompiledModel
