@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from saveproof.reference_impl.callbacks.monitored import monitored, rises
 from saveproof.reference_impl.engine.callbacks import Callback, Logs
 
 _LOGGER = logging.getLogger(__name__)
@@ -43,8 +44,6 @@ class ModelCheckpoint(Callback):
         *,
         initial_value_threshold: float | None = None,
     ) -> None:
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(f"ModelCheckpoint: expected mode auto, min or max, found {mode!r}")
         if save_freq != "epoch" and not isinstance(save_freq, int):
             raise ValueError(f"ModelCheckpoint: expected 'epoch' or a number, found {save_freq!r}")
         self.filepath = str(filepath)
@@ -53,8 +52,8 @@ class ModelCheckpoint(Callback):
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
         self.save_freq = save_freq
-        rises = monitor.startswith("fmeasure") or "acc" in monitor
-        self._rises = mode == "max" or (mode == "auto" and rises)
+        by_name = monitor.startswith("fmeasure") or "acc" in monitor
+        self._rises = rises(mode, by_name=by_name, who="ModelCheckpoint")
         worst = -np.inf if self._rises else np.inf
         self.best: float = worst if initial_value_threshold is None else initial_value_threshold
         self._batches = 0
@@ -117,15 +116,8 @@ class ModelCheckpoint(Callback):
             )
 
     def _improved(self, logs: Logs) -> bool:
-        if self.monitor not in logs:
-            _LOGGER.warning(
-                "ModelCheckpoint: expected a log %r to find the best model, found %s; not saved",
-                self.monitor,
-                sorted(logs),
-            )
-            return False
-        value = float(logs[self.monitor])
-        if not (value > self.best if self._rises else value < self.best):
+        value = monitored(logs, self.monitor, who="ModelCheckpoint", otherwise="not saved")
+        if value is None or not (value > self.best if self._rises else value < self.best):
             return False
         self.best = value
         return True

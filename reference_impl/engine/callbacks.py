@@ -1,10 +1,19 @@
 """Callbacks: hooks into `fit` and `evaluate`, and those that `fit` itself adds."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-Logs = Mapping[str, Any]
+Logs = MutableMapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a training is: the epoch, counted from 0, and the number of its batches done."""
+
+    epoch: int
+    batches: int = 0
 
 
 class Callback:

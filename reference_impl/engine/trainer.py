@@ -1,6 +1,7 @@
 """Trainer: a layer with `compile`, `fit`, `evaluate` and `predict`."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from saveproof.reference_impl import optimizers
@@ -19,6 +20,7 @@ from saveproof.reference_impl.engine.callbacks import (
     Callback,
     CallbackList,
     History,
+    Progress,
     callback_list,
 )
 from saveproof.reference_impl.engine.compiled import Arguments, Compiled, structure_of
@@ -50,6 +52,8 @@ class Trainer(Layer):
     called_on: Nested = None
     """Symbolic tensors for the inputs of a subclassed model's first call."""
     stop_training = False
+    resumed: Progress | None = None
+    """Where `fit` begins instead of `initial_epoch`: set by a callback as training begins."""
 
     def compile(
         self,
@@ -191,12 +195,16 @@ class Trainer(Layer):
         history, epochs = History(), positive("epochs", epochs)
         params = {"epochs": epochs, "validation": validation is not None}
         hooks = callback_list(self, callbacks, history, verbose=verbose, params=params)
-        self.stop_training = False
+        self.stop_training, self.resumed = False, None
         with held(compiled.flags):
             hooks.call("on_train_begin")
-            for epoch in range(initial_epoch, epochs):
+            begin = self._beginning(Progress(initial_epoch))
+            for epoch in range(begin.epoch, epochs):
                 hooks.call("on_epoch_begin", epoch)
-                logs = self._train_epoch(rows, batch_size, hooks, shuffle=shuffle)
+                done = begin.batches if epoch == begin.epoch else 0
+                logs = self._train_epoch(rows, batch_size, hooks, shuffle=shuffle, done=done)
+                if not logs and done:
+                    continue
                 if not logs:
                     break
                 if validation is not None:
@@ -244,12 +252,19 @@ class Trainer(Layer):
         given = batches(rows, batch_size_of(rows, batch_size))
         return joined([self(batch.x, training=False) for batch in given])
 
+    def _beginning(self, given: Progress) -> Progress:
+        """Return where a callback said that training begins, by default as given."""
+        return given if self.resumed is None else self.resumed
+
     def _train_epoch(
-        self, rows: Data, batch_size: int, hooks: CallbackList, *, shuffle: bool
+        self, rows: Data, batch_size: int, hooks: CallbackList, *, shuffle: bool, done: int
     ) -> dict[str, Any]:
-        self.reset_metrics()
+        """Return the logs of the epoch; those of the batches done are in the metrics already."""
+        if not done:
+            self.reset_metrics()
         logs: dict[str, Any] = {}
-        for number, batch in enumerate(batches(rows, batch_size, shuffle=shuffle)):
+        left = islice(enumerate(batches(rows, batch_size, shuffle=shuffle)), done, None)
+        for number, batch in left:
             hooks.call("on_train_batch_begin", number)
             logs = self._train_step(batch)
             hooks.call("on_train_batch_end", number, logs)
