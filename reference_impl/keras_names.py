@@ -27,7 +27,7 @@ ZeroPadding2D ZeroPadding3D
 """
 
 _OTHERS = """
-Lamb LossScaleOptimizer LossScaleOptimizerV3 Muon TFOptimizer
+Lamb Muon TFOptimizer
 BinaryFocalCrossentropy CTC CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy Circle
 Dice Tversky AUC BinaryIoU ConcordanceCorrelation F1Score FBetaScore FalseNegatives FalsePositives
 IoU MeanIoU MeanRelativeError MeanTensor OneHotIoU OneHotMeanIoU PearsonCorrelation

@@ -40,7 +40,7 @@ from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.metrics import Metric
 from saveproof.reference_impl.nest import Nested, leaves, map_leaves
 from saveproof.reference_impl.numerics.autodiff import Tape, Tensor
-from saveproof.reference_impl.optimizers import Optimizer
+from saveproof.reference_impl.optimizers import LossScaleOptimizer, Optimizer
 from saveproof.reference_impl.plain import plain
 
 
@@ -66,12 +66,16 @@ class Trainer(Layer):
     ) -> None:
         """Set the optimizer, and the loss, loss weight and metrics of each output.
 
-        The first step creates the optimizer's slots. `run_eagerly` is stored without effect.
+        The first step creates the optimizer's slots. `run_eagerly` is stored without effect. With
+        the policy mixed_float16 the optimizer gets a loss scale, unless it has one, as in tf_keras.
         """
         check_steps(self, OF_TRAINING)
         given = Arguments(*plain((loss, metrics, weighted_metrics, loss_weights, run_eagerly)))
         known = active_custom_objects()
-        self.compiled = Compiled(optimizers.get(optimizer, custom_objects=known), given)
+        made = optimizers.get(optimizer, custom_objects=known)
+        if self.dtype_policy == "mixed_float16" and made.updating is made:
+            made = LossScaleOptimizer(made)
+        self.compiled = Compiled(made, given)
         self.compiled.flags = flags_of(self)
         self.compiled.keys = None if self.graph is None else self.graph.output_keys
 
@@ -287,9 +291,7 @@ class Trainer(Layer):
             predictions = list(leaves(self(batch.x, training=True)))
             targets, weights = self._targets_of(batch, predictions)
             loss = compiled.loss_of(targets, predictions, weights, self.losses)
-        variables = self.trainable_weights
-        gradients = tape.gradients(loss, variables)
-        compiled.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        compiled.optimizer.minimize(loss, self.trainable_weights, tape)
         compiled.update_metrics(targets, predictions, weights)
         return self._logs()
 

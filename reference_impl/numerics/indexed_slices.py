@@ -53,3 +53,14 @@ def added(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     gathered.rows = np.concatenate([one.rows, other.rows])
     gathered.indices = np.concatenate([one.indices, other.indices])
     return gathered
+
+
+def scaled_by(gradient: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """Return the gradient times a number in its dtype, with gathered rows if it has them."""
+    number = factor.astype(gradient.dtype)
+    product = np.asarray(gradient * number)
+    if not isinstance(gradient, Gathered) or gradient.rows is None:
+        return product
+    gathered = product.view(Gathered)
+    gathered.rows, gathered.indices = gradient.rows * number, gradient.indices
+    return gathered

@@ -202,8 +202,10 @@ class Tape:
     def __exit__(self, *_: object) -> None:
         _ACTIVE.reset(self._token)
 
-    def gradients(self, target: Tensor, sources: Sequence[Tensor]) -> list[np.ndarray | None]:
-        """Return the gradient of the sum of `target` for each source, in its shape and dtype.
+    def gradients(
+        self, target: Tensor, sources: Sequence[Tensor], *, scale: float = 1
+    ) -> list[np.ndarray | None]:
+        """Return the gradient of `scale` times the sum of `target` for each source, in its dtype.
 
         The gradient is None if the target does not depend on the source, and a `Gathered` if the
         target depends on it only through gathered rows. Arrays are in C order.
@@ -214,7 +216,7 @@ class Tape:
             if not reached.isdisjoint(map(id, record[1])):
                 reached.add(id(record[0]))
                 relevant.append(record)
-        found: dict[int, np.ndarray] = {id(target): np.ones_like(target.value)}
+        found: dict[int, np.ndarray] = {id(target): np.full_like(target.value, scale)}
         for out, inputs, pullback in reversed(relevant):
             g_out = found.get(id(out))
             if g_out is None:

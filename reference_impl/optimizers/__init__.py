@@ -1,26 +1,36 @@
-"""Optimizers by their Keras names, and their serialization."""
+"""`keras.optimizers`: optimizers, and their serialization."""
 
 from collections.abc import Mapping
 from typing import Any, cast
 
 from saveproof.reference_impl import schedules
-from saveproof.reference_impl.catalogue import Catalogue, Config
+from saveproof.reference_impl.catalogue import Config
 from saveproof.reference_impl.custom_objects import CustomObjects
 from saveproof.reference_impl.optimizers import legacy
 from saveproof.reference_impl.optimizers.adafactor import Adafactor
 from saveproof.reference_impl.optimizers.adagrad import Adadelta, Adagrad, RMSprop
 from saveproof.reference_impl.optimizers.adam import Adam, Adamax, AdamW
 from saveproof.reference_impl.optimizers.ftrl import Ftrl
-from saveproof.reference_impl.optimizers.legacy.optimizer import OLD_ARGUMENTS, LegacyOptimizer
+from saveproof.reference_impl.optimizers.legacy.optimizer import LegacyOptimizer
 from saveproof.reference_impl.optimizers.lion import Lion
+from saveproof.reference_impl.optimizers.loss_scale import (
+    LOSS_SCALE,
+    LossScaleOptimizer,
+    serialize_loss_scale,
+)
+from saveproof.reference_impl.optimizers.missing_gradients import MissingGradientsError
 from saveproof.reference_impl.optimizers.nadam import Nadam
 from saveproof.reference_impl.optimizers.optimizer import (
-    MissingGradientsError,
     Optimizer,
     OptimizerStateError,
     UnknownVariableError,
 )
 from saveproof.reference_impl.optimizers.sgd import SGD
+from saveproof.reference_impl.optimizers.updating import (
+    OPTIMIZERS,
+    deserialize_updating,
+    serialize_updating,
+)
 
 __all__ = [
     "OPTIMIZERS",
@@ -34,6 +44,7 @@ __all__ = [
     "Ftrl",
     "LegacyOptimizer",
     "Lion",
+    "LossScaleOptimizer",
     "MissingGradientsError",
     "Nadam",
     "Optimizer",
@@ -46,30 +57,6 @@ __all__ = [
     "schedules",
     "serialize",
 ]
-
-OPTIMIZERS: Catalogue[Optimizer] = Catalogue(
-    kind="optimizer",
-    module="keras.optimizers",
-    entries={
-        "SGD": SGD,
-        "RMSprop": RMSprop,
-        "Adam": Adam,
-        "AdamW": AdamW,
-        "Adamax": Adamax,
-        "Nadam": Nadam,
-        "Adagrad": Adagrad,
-        "Adadelta": Adadelta,
-        "Lion": Lion,
-        "Adafactor": Adafactor,
-        "Ftrl": Ftrl,
-    },
-)
-
-# Arguments of Keras 3, with the values that have no effect.
-_FOREIGN_KEYS: Mapping[str, tuple[object, ...]] = {
-    "loss_scale_factor": (None,),
-    "gradient_accumulation_steps": (None,),
-}
 
 
 def get(
@@ -92,30 +79,16 @@ def get(
 def deserialize(
     entry: str | Mapping[str, Any], *, custom_objects: CustomObjects | None = None
 ) -> Optimizer:
-    """Return an unbuilt optimizer from its entry.
-
-    An entry with an argument that only optimizers before TensorFlow 2.11 have gives one of
-    `legacy`. Keys of other dialects are dropped if they have no effect, otherwise rejected.
-    """
-    catalogue: Catalogue[Any] = OPTIMIZERS
-    if isinstance(entry, Mapping) and isinstance(entry.get("config"), Mapping):
-        config = entry["config"]
-        if set(config) & set(OLD_ARGUMENTS):
-            catalogue = legacy.LEGACY_OPTIMIZERS
-        kept = {k: v for k, v in config.items() if v not in _FOREIGN_KEYS.get(k, ())}
-        entry = {**entry, "config": kept}
-    return cast("Optimizer", catalogue.deserialize(entry, custom_objects=custom_objects))
+    """Return an unbuilt optimizer from its entry, by `deserialize_updating` or `LOSS_SCALE`."""
+    if isinstance(entry, Mapping):
+        name = str(entry.get("registered_name") or entry.get("class_name"))
+        if name.rpartition(">")[2] in LOSS_SCALE.entries:
+            return cast("Optimizer", LOSS_SCALE.deserialize(entry, custom_objects=custom_objects))
+    return deserialize_updating(entry, custom_objects=custom_objects)
 
 
 def serialize(optimizer: Optimizer, *, use_legacy_format: bool = False) -> Config:
-    """Return the serialized entry of an optimizer.
-
-    In HDF5 files the class is `Custom>Adam`; `Adam` means the legacy optimizer.
-    """
-    catalogue: Catalogue[Any] = OPTIMIZERS
-    if isinstance(optimizer, LegacyOptimizer):
-        catalogue = legacy.LEGACY_OPTIMIZERS
-    entry: Config = catalogue.serialize(optimizer, use_legacy_format=use_legacy_format)
-    if use_legacy_format and type(optimizer) in OPTIMIZERS.entries.values():
-        entry["class_name"] = f"Custom>{entry['class_name']}"
-    return entry
+    """Return the serialized entry of an optimizer, in HDF5's form on request."""
+    if isinstance(optimizer, LossScaleOptimizer):
+        return serialize_loss_scale(optimizer, use_legacy_format=use_legacy_format)
+    return serialize_updating(optimizer, use_legacy_format=use_legacy_format)

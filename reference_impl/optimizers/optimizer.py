@@ -1,6 +1,5 @@
 """Optimizer: the base class, with everything except the update formulas."""
 
-import logging
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,22 +13,17 @@ from saveproof.reference_impl import schedules
 from saveproof.reference_impl.custom_objects import CustomObjects
 from saveproof.reference_impl.fields import Form, argument, attribute, configurable
 from saveproof.reference_impl.loading import at
-from saveproof.reference_impl.numerics.autodiff import Variable
+from saveproof.reference_impl.numerics.autodiff import Tape, Tensor, Variable
 from saveproof.reference_impl.optimizers.clipping import (
     clipped_by_global_norm,
     clipped_by_norm,
     clipped_by_value,
 )
 from saveproof.reference_impl.optimizers.learning_rate import RATE, LearningRate, as_cast
-
-_LOGGER = logging.getLogger(__name__)
+from saveproof.reference_impl.optimizers.missing_gradients import present
 
 AVERAGE = "average"
 """The slot of a variable's moving average."""
-
-
-class MissingGradientsError(ValueError):
-    """None of the variables has a gradient."""
 
 
 class UnknownVariableError(KeyError):
@@ -100,6 +94,11 @@ class Optimizer(LearningRate, ABC):
             raise ValueError(
                 f"{self.name}: expected ema_momentum in [0, 1], found {self.ema_momentum!r}"
             )
+
+    @property
+    def updating(self) -> "Optimizer":
+        """The optimizer that updates the weights: this one, unless it wraps another."""
+        return self
 
     @property
     def extra_state(self) -> dict[str, Variable]:
@@ -180,6 +179,11 @@ class Optimizer(LearningRate, ABC):
                 f"that the optimizer was built with; build it with all trainable variables first"
             ) from None
 
+    def minimize(self, loss: Tensor, var_list: Sequence[Variable], tape: Tape) -> None:
+        """Take one step along the gradients of a loss that the tape has recorded."""
+        gradients = tape.gradients(loss, var_list)
+        self.apply_gradients(zip(gradients, var_list, strict=True))
+
     def apply_gradients(
         self, grads_and_vars: Iterable[tuple[np.ndarray | None, Variable]]
     ) -> Variable:
@@ -193,7 +197,7 @@ class Optimizer(LearningRate, ABC):
         if not pairs:
             return self.iterations
         self.build([variable for _, variable in pairs])
-        gradients, variables = _present(pairs)
+        gradients, variables = present(pairs)
         gradients = [np.asarray(gradient) for gradient in self._clipped(gradients)]
         if self.weight_decay is not None:
             self._decay_weights(variables)
@@ -297,18 +301,3 @@ class Optimizer(LearningRate, ABC):
             average.value = np.asarray(momentum * average.value + rest * variable.value)
             if overwrite:
                 variable.assign(average.value)
-
-
-def _present(
-    pairs: Sequence[tuple[np.ndarray | None, Variable]],
-) -> tuple[list[np.ndarray], list[Variable]]:
-    """Return the existing gradients and their variables; log a warning that names the others."""
-    present = [(g, v) for g, v in pairs if g is not None]
-    missing = [v.name for g, v in pairs if g is None]
-    if not present:
-        raise MissingGradientsError(f"no gradient for any variable: {missing}")
-    if missing:
-        _LOGGER.warning(
-            "Gradients do not exist for variables %s when minimizing the loss.", missing
-        )
-    return [g for g, _ in present], [v for _, v in present]

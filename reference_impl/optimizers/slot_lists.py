@@ -95,7 +95,7 @@ SLOT_NAMES: Mapping[type[Optimizer], SlotNames] = {
 
 def slot_names(optimizer: Optimizer) -> SlotNames | None:
     """Return the slot names of the optimizer's class; None for a user's class."""
-    found = [SLOT_NAMES[kind] for kind in type(optimizer).__mro__ if kind in SLOT_NAMES]
+    found = [SLOT_NAMES[kind] for kind in type(optimizer.updating).__mro__ if kind in SLOT_NAMES]
     return found[0] if found else None
 
 

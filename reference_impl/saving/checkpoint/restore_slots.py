@@ -13,6 +13,7 @@ from saveproof.reference_impl.numerics.autodiff import Variable
 from saveproof.reference_impl.optimizers import LegacyOptimizer, Optimizer
 from saveproof.reference_impl.optimizers.slot_lists import AVERAGES, slot_lists, slot_names
 from saveproof.reference_impl.saving.checkpoint.object_graph import Node
+from saveproof.reference_impl.saving.checkpoint.trackable import LOSS_SCALE, loss_scale_of
 from saveproof.reference_impl.saving.model_state.optimizer_lists import OptimizerMismatch
 
 Pairs = list[tuple[Variable, Node]]
@@ -140,8 +141,11 @@ def _of_today(
         return _left(optimizer, lists | others)
     rate = "_learning_rate" if optimizer.schedule is None else "_current_learning_rate"
     own = {"_iterations": optimizer.iterations, rate: optimizer.learning_rate}
-    own |= optimizer.extra_state if optimizer.built else {}
+    own |= optimizer.updating.extra_state if optimizer.built else {}
     match = OptimizerMatch([(own[name], singles[name]) for name in own if name in singles])
+    scale = node.children.get(LOSS_SCALE, Node()).children
+    state = loss_scale_of(optimizer)
+    match.pairs += [(state[name], scale[name]) for name in state if name in scale]
     if optimizer.built and lists:
         _check_optimized(optimizer, optimized)
         match.pairs += _paired_slots(node, optimizer)
@@ -158,7 +162,7 @@ def has_no_step(node: Node, read: Callable[[str], np.ndarray]) -> bool:
 
 
 def _is_slot_list(name: str, child: Node) -> bool:
-    return name != "_variables" and bool(child.children)
+    return name not in ("_variables", LOSS_SCALE) and bool(child.children)
 
 
 def _same_class(optimizer: Optimizer, lists: Set[str], others: Set[str]) -> bool:
@@ -168,7 +172,7 @@ def _same_class(optimizer: Optimizer, lists: Set[str], others: Set[str]) -> bool
         return True
     possible = {*names.lists.values(), AVERAGES}
     required = {name for slot, name in names.lists.items() if slot not in names.optional}
-    return required <= lists <= possible and others == set(optimizer.extra_state)
+    return required <= lists <= possible and others == set(optimizer.updating.extra_state)
 
 
 def _left(optimizer: Optimizer, found: Set[str]) -> OptimizerMatch:

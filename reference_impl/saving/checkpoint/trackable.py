@@ -12,7 +12,7 @@ from saveproof.reference_impl.engine.trainer import Trainer
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.recurrence import Recurrent
 from saveproof.reference_impl.numerics.autodiff import Variable
-from saveproof.reference_impl.optimizers import LegacyOptimizer, Optimizer
+from saveproof.reference_impl.optimizers import LegacyOptimizer, LossScaleOptimizer, Optimizer
 from saveproof.reference_impl.optimizers.slot_lists import slot_lists
 from saveproof.reference_impl.saving.checkpoint.object_graph import Node, Slot
 from saveproof.reference_impl.saving.errors import UnwritableName
@@ -22,6 +22,9 @@ Held = Any
 
 View = Callable[[Held], Mapping[str, Held]]
 """Returns an object's children by name: those that TensorFlow saves, or the extra state."""
+
+LOSS_SCALE = "loss_scale"
+"""The name of the state of a LossScaleOptimizer, whose other state is that of the inner one."""
 
 METRICS = "metrics"
 """The name of the metrics' state in the extra state of a model."""
@@ -158,8 +161,14 @@ def _of_optimizer(optimizer: Optimizer) -> dict[str, Held]:
         rate: optimizer.learning_rate,
         **slot_lists(optimizer),
         # These are created with the slots, as in tf_keras.
-        **(optimizer.extra_state if optimizer.built else {}),
+        **(optimizer.updating.extra_state if optimizer.built else {}),
+        **({LOSS_SCALE: state} if (state := loss_scale_of(optimizer)) else {}),
     }
+
+
+def loss_scale_of(optimizer: Optimizer) -> Mapping[str, Variable]:
+    """Return the state of the optimizer's loss scale, if it has one."""
+    return optimizer.scale_state if isinstance(optimizer, LossScaleOptimizer) else {}
 
 
 def tree_of(root: Held, *, view: View = children) -> Node:

@@ -7,9 +7,15 @@ from saveproof.reference_impl import losses, metrics, optimizers
 from saveproof.reference_impl.custom_objects import active_custom_objects
 from saveproof.reference_impl.engine.compiled import Compiled
 from saveproof.reference_impl.nest import map_leaves
+from saveproof.reference_impl.optimizers import LossScaleOptimizer, Optimizer
 from saveproof.reference_impl.saving.dialects.dialect import Dialect
 
 Entry = dict[str, Any]
+
+
+class UnwritableOptimizer(ValueError):
+    """The dialect has no such optimizer."""
+
 
 _UNKNOWN_TO_KERAS_3: Mapping[str, tuple[Any, ...]] = {
     "fn": (...,),
@@ -43,7 +49,7 @@ def compile_config(compiled: Compiled, dialect: Dialect, *, with_module: bool = 
 
     optimizer: Any = optimizers.serialize(compiled.optimizer)
     if dialect is Dialect.KERAS:
-        optimizer = _keras_3(optimizer)
+        optimizer = _keras_3_optimizer(compiled.optimizer, optimizer)
     settings = {
         "loss": map_leaves(loss, arguments.loss),
         "metrics": map_leaves(metric, arguments.metrics),
@@ -62,6 +68,30 @@ def _long_name(loss: str) -> str:
     if loss in active_custom_objects():
         return loss
     return str(getattr(losses.get(loss), "__name__", loss))
+
+
+def _keras_3_optimizer(optimizer: Optimizer, entry: Any) -> Any:
+    """Return an optimizer's entry in Keras 3's form.
+
+    Raises:
+        UnwritableOptimizer: if Keras 3 has none like it.
+    """
+    if not isinstance(optimizer, LossScaleOptimizer):
+        return _keras_3(entry)
+    if not optimizer.dynamic:
+        raise UnwritableOptimizer(
+            "LossScaleOptimizer: expected dynamic=True, since Keras 3 has no fixed scale, found "
+            f"a scale of {optimizer.initial_scale}; save with dialect='tf_keras'"
+        )
+    config = {key: value for key, value in entry["config"].items() if key != "dynamic"}
+    inner = optimizer.updating
+    config["inner_optimizer"] = _keras_3_optimizer(inner, optimizers.serialize(inner))
+    return {
+        "module": "keras.optimizers",
+        "class_name": type(optimizer).__name__,
+        "config": config,
+        "registered_name": None,
+    }
 
 
 def _keras_3(entry: Any) -> Any:

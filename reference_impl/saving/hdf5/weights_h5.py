@@ -130,4 +130,5 @@ def optimizer_in(tree: WeightsTree) -> tuple[NamedArray, ...] | None:
 def class_of(optimizer: Optimizer) -> str:
     """Return the registered name of the optimizer's class, or its own name."""
     legacy = "legacy." if isinstance(optimizer, LegacyOptimizer) else ""
-    return f"{legacy}{registered_name(type(optimizer))}"
+    of = "" if optimizer.updating is optimizer else f" of {class_of(optimizer.updating)}"
+    return f"{legacy}{registered_name(type(optimizer))}{of}"

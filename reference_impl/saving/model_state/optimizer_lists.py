@@ -15,6 +15,7 @@ from saveproof.reference_impl.optimizers import (
     SGD,
     Adafactor,
     LegacyOptimizer,
+    LossScaleOptimizer,
     Nadam,
     Optimizer,
     legacy,
@@ -26,6 +27,9 @@ from saveproof.reference_impl.state import Array, NamedArray
 RATE = "learning_rate"
 SLOT = "slot/"
 """The extras' name of a variable that a dialect's list omits: this and a number."""
+
+UNUSED = "unused"
+"""The name of a variable that a dialect lists and no optimizer uses."""
 
 ADVICE = "load without it by load_model(compile=False)"
 
@@ -40,9 +44,10 @@ class Layout:
 
     Attributes:
         release: of Keras or TensorFlow.
-        parts: of the list, in order. "rate" is omitted if there is a schedule; "product" is that of
-            Nadam's momenta; "slots" are in the order of `Optimizer.build_slots`; "used slots" are
-            the same with placeholders, but empty for SGD without momentum.
+        parts: of the list, in order. "loss scale" is that of a LossScaleOptimizer; "rate" is
+            omitted if there is a schedule; "product" is that of Nadam's momenta; "slots" are in the
+            order of `Optimizer.build_slots`; "used slots" are the same with placeholders, but empty
+            for SGD without momentum.
         classes: the optimizer classes with this layout.
         start: the value of a variable that the list omits.
         unused: a slot that is listed even if the optimizer's options do not use it, and its shape;
@@ -57,8 +62,12 @@ class Layout:
 
 
 TF_KERAS = Layout("tf_keras since TensorFlow 2.11", ("iteration", "averages", "slots"))
-KERAS_3 = Layout("Keras 3", ("iteration", "rate", "averages", "used slots", "product"))
-KERAS_3_0 = Layout("Keras 3.0 to 3.4", ("iteration", "rate", "averages", "product", "used slots"))
+KERAS_3 = Layout(
+    "Keras 3", ("loss scale", "iteration", "rate", "averages", "used slots", "product")
+)
+KERAS_3_0 = Layout(
+    "Keras 3.0 to 3.4", ("loss scale", "iteration", "rate", "averages", "product", "used slots")
+)
 TENSORFLOW_2 = Layout("TensorFlow 2.0 to 2.10", ("iteration", "product", "slots"))
 KERAS_2 = (
     Layout("Keras 2", ("slots",), (legacy.RMSprop, legacy.Adagrad, legacy.Adadelta)),
@@ -82,6 +91,7 @@ def listed(layout: Layout, optimizer: Optimizer) -> dict[Variable, Variable | No
     apart = {optimizer.iterations, *averages, *product}
     slots = [variable for variable in optimizer.variables if variable not in apart]
     parts = {
+        "loss scale": _loss_scale(optimizer),
         "iteration": [optimizer.iterations],
         "rate": [] if optimizer.schedule is not None else [optimizer.learning_rate],
         "product": product,
@@ -101,12 +111,28 @@ def listed(layout: Layout, optimizer: Optimizer) -> dict[Variable, Variable | No
     return {variable: owners.get(variable) for variable in (*variables, *unused)}
 
 
+def _loss_scale(optimizer: Optimizer) -> Sequence[Variable]:
+    """Return what Keras 3's LossScaleOptimizer lists before its inner optimizer.
+
+    It has an iteration and a rate that it never uses; the counter and scale come with the slots.
+    """
+    if not isinstance(optimizer, LossScaleOptimizer) or not optimizer.dynamic:
+        return []
+    unused = [Variable(np.zeros((), dtype), name=UNUSED) for dtype in (np.int32, np.float32)]
+    state = [optimizer.scale_state[name] for name in ("good_steps", "current_loss_scale")]
+    return [*unused, *(state if optimizer.built else [])]
+
+
 def _used(optimizer: Optimizer, slots: Sequence[Variable]) -> Sequence[Variable]:
-    """Return the slots that Keras 3 lists: with Adafactor's placeholders, weight by weight."""
+    """Return the slots that Keras 3 lists: with Adafactor's placeholders, weight by weight.
+
+    Inside a LossScaleOptimizer it lists neither them nor Nadam's product.
+    """
     if isinstance(optimizer, Adafactor):
         groups = [group for name, group in optimizer.slots.items() if name != AVERAGE]
         return [slot for of_weight in zip(*groups, strict=True) for slot in of_weight]
-    return [] if isinstance(optimizer, SGD) and not optimizer.momentum else slots
+    updating = optimizer.updating
+    return [] if isinstance(updating, SGD) and not updating.momentum else slots
 
 
 def _product(optimizer: Optimizer) -> list[Variable]:
@@ -170,9 +196,13 @@ def values_by_variable(
             f"{where}: expected state of shapes {expected}, found {shapes}; {ADVICE}"
         )
     first, *others = found.values()
-    if not outside and any(list(values) != list(first) for values in others):
+    if not outside and any(_used_in(values) != _used_in(first) for values in others):
         raise OptimizerMismatch(
             f"{where}: expected state that matches one layout, found shapes {shapes}, which match "
             f"{list(found)} with different values; {ADVICE}"
         )
     return first
+
+
+def _used_in(values: Mapping[Variable, NamedArray]) -> list[Variable]:
+    return [variable for variable in values if variable.name != UNUSED]

@@ -18,7 +18,7 @@ from saveproof.reference_impl.loading import MalformedEntry, at
 from saveproof.reference_impl.metrics import Metric
 from saveproof.reference_impl.nest import leaves
 from saveproof.reference_impl.numerics.autodiff import Variable
-from saveproof.reference_impl.optimizers import LegacyOptimizer, Optimizer
+from saveproof.reference_impl.optimizers import LegacyOptimizer, LossScaleOptimizer, Optimizer
 from saveproof.reference_impl.optimizers.legacy.optimizer import ITERATION
 from saveproof.reference_impl.saving.model_state.assignments import (
     Assignments,
@@ -175,7 +175,8 @@ def training_changes(model: Trainer, arrays: Sequence[NamedArray], extras: Extra
         for one in leaves([arguments.metrics, arguments.weighted_metrics])
         if isinstance(one, Metric)
     ]
-    with undone_if_raised(compiled, compiled.optimizer, *given):
+    optimizer = compiled.optimizer
+    with undone_if_raised(compiled, optimizer, optimizer.updating, *given):
         return _changes(model, compiled, arrays, extras)
 
 
@@ -206,6 +207,7 @@ def _listed_values(
         return {}
     _check_age(optimizer, arrays)
     singles = 1 if optimizer.schedule is not None else 2
+    singles += 2 if isinstance(optimizer, LossScaleOptimizer) else 0
     names, shapes = [array.name for array in arrays], [array.held.shape for array in arrays]
     slots = len(arrays) > singles or any(shapes)
     if extras.optimized:

@@ -1,0 +1,5 @@
+"""`keras.mixed_precision`."""
+
+from saveproof.reference_impl.optimizers import LossScaleOptimizer
+
+__all__ = ["LossScaleOptimizer"]
