@@ -8,6 +8,7 @@ import numpy as np
 
 from saveproof.reference_impl.configuration import check_stated
 from saveproof.reference_impl.fields import Form, argument, attribute, configurable
+from saveproof.reference_impl.layers.added_losses import loss_tensors
 from saveproof.reference_impl.layers.call_context import CallFrame, calling, current_frame
 from saveproof.reference_impl.layers.call_signature import by_name, positions, takes_training
 from saveproof.reference_impl.layers.input_shape import InputShape
@@ -183,9 +184,9 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
 
     @property
     def losses(self) -> list[Tensor]:
-        """The regularization losses: of each regularized weight, then of activities.
+        """The regularization losses of each weight, then those of activities and of `add_loss`.
 
-        Activity losses are those of the last call of this layer from outside any layer.
+        The latter are those of the last call of this layer from outside any layer.
         """
         of_weights = [
             variable.regularizer(variable)
@@ -194,6 +195,11 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
             if variable.regularizer is not None
         ]
         return [*of_weights, *self._activity]
+
+    def add_loss(self, losses: Nested) -> None:
+        """Add scalar losses, within `call`, to those that training minimizes; see `losses`."""
+        frame = current_frame()
+        frame.activity.extend(loss_tensors(losses, frame, where=f"layer {self.name!r}"))
 
     def check_config(self) -> None:
         """Check that the configuration stores all constructor arguments."""

@@ -12,7 +12,8 @@ from saveproof.reference_impl.numerics.autodiff import Tensor
 class CallFrame:
     """One running call: the names of the enclosing layers, and the training flag, None if not set.
 
-    `activity` collects the activity regularization of all layers called within the outermost one.
+    `activity` collects the activity regularization, and the losses that were added, of all layers
+    called within the outermost one.
     """
 
     scope: tuple[str, ...] = ()

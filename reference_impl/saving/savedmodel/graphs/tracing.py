@@ -44,9 +44,21 @@ class Drawing:
         return Drawing(f"{self.function.name}_{name}_{len(self.function.inner)}")
 
     def call(self, model: Layer, inputs: Nested, *, training: bool = False) -> Nested:
-        """Draw a model's call on symbols and return the symbols of its outputs."""
-        with traced_by(self), calling(CallFrame((model.name,), training)):
-            return model.call(inputs, **training_argument(model, training=training))
+        """Draw a model's call on symbols and return the symbols of its outputs.
+
+        Raises:
+            UntraceableOperation: if the call adds losses, which a model loaded without its code
+                would train without.
+        """
+        frame = CallFrame((model.name,), training)
+        with traced_by(self), calling(frame):
+            outputs = model.call(inputs, **training_argument(model, training=training))
+        if frame.activity:
+            raise UntraceableOperation(
+                f"model {model.name!r}: its call adds {len(frame.activity)} losses (add_loss), "
+                "which a SavedModel cannot keep; save it in another format"
+            )
+        return outputs
 
     def applied(
         self, primitive: Any, inputs: tuple[Operand, ...], args: tuple[object, ...]
