@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from functools import cached_property
 from itertools import chain
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -192,6 +192,18 @@ class SetLearningRate(Event, frozen=True, tag="set_learning_rate"):
     value: float
 
 
+class SetWeights(Event, frozen=True, tag="set_weights"):
+    """Write numbers into the first elements of a weight, through `get_weights` and `set_weights`.
+
+    `layer` is an address, `weight` a place in the layer's `get_weights`; a smaller weight takes as
+    many of the numbers as it has elements. JSON has no number for `"nan"` and `"inf"`.
+    """
+
+    layer: str
+    weight: int
+    values: tuple[float | Literal["nan", "inf", "-inf"], ...]
+
+
 class Recompile(Event, frozen=True, tag="recompile"):
     """Call `compile` again: the optimizer is new, the weights stay."""
 
@@ -222,6 +234,7 @@ AnyEvent = (
     | Predict
     | SetTrainable
     | SetLearningRate
+    | SetWeights
     | Recompile
     | ResetMetrics
     | ResetStates
