@@ -28,6 +28,7 @@ from saveproof.strategies.case import (
     TrainOnBatch,
     tag_of,
 )
+from saveproof.strategies.targets import Target, target_of
 
 ELEMENTS = 64 * 1024 // 4 + 1
 """More elements than 64 KiB have in float32."""
@@ -143,9 +144,13 @@ def _long_training(case: Case) -> Case | None:
 
 
 def _non_finite(case: Case) -> Case | None:
-    """Train once with a NaN, which spreads to slots and metrics, and end with infinities too."""
+    """Train once with a NaN, which spreads to slots and metrics, and end with infinities too.
+
+    No loss is of two classes: torch raises where that takes what is no probability.
+    """
     place, address = _last_training(case), _float32_layer(case.architecture)
-    if place is None or address is None:
+    binary = any(target_of(loss) is Target.BINARY for loss in case.final_settings.losses)
+    if place is None or address is None or binary:
         return None
     diverged = _with_events(
         case, place, SetWeights(address, 0, NON_FINITE[:1]), case.history.before[place]

@@ -135,12 +135,12 @@ class Plan:
 
     def example(self, number: int) -> Example:
         """Return the generated case of that number; a plain one if no case can have its extreme."""
-        seed, extreme = f"{self.name} {number}", self._extreme(number)
+        seed, extreme = f"{self.name} {number}", self.extreme(number)
         with suppress(NothingGenerated):
             return Example(self.generator(extreme).case(seed), seed, extreme)
         return Example(self.generator().case(seed), seed)
 
-    def _extreme(self, number: int) -> str:
+    def extreme(self, number: int) -> str:
         """Return the name of the extreme of the case of that number; each has its turn."""
         turn, plain = divmod(number, BETWEEN_EXTREMES + 1)
         if plain < BETWEEN_EXTREMES or not self.extremes:
