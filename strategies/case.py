@@ -12,6 +12,9 @@ from typing import Any, Literal
 
 import msgspec
 
+Number = float | Literal["nan", "inf", "-inf"]
+"""A number that a case writes into a weight: JSON has none for the last three."""
+
 Config = dict[str, Any]
 """Keyword arguments of a Keras object: JSON values only (lists, never tuples)."""
 
@@ -196,12 +199,12 @@ class SetWeights(Event, frozen=True, tag="set_weights"):
     """Write numbers into the first elements of a weight, through `get_weights` and `set_weights`.
 
     `layer` is an address, `weight` a place in the layer's `get_weights`; a smaller weight takes as
-    many of the numbers as it has elements. JSON has no number for `"nan"` and `"inf"`.
+    many of the numbers as it has elements.
     """
 
     layer: str
     weight: int
-    values: tuple[float | Literal["nan", "inf", "-inf"], ...]
+    values: tuple[Number, ...]
 
 
 class Recompile(Event, frozen=True, tag="recompile"):

@@ -22,6 +22,7 @@ from saveproof.strategies.case import (
     Input,
     Kind,
     Layer,
+    Number,
     Recompile,
     SetTrainable,
     SetWeights,
@@ -48,7 +49,7 @@ MODEL_NAME = "модель_e\u0301_ﬁ"
 https://unicode.org/reports/tr15/
 """
 
-NON_FINITE = ("nan", "inf", "-inf")
+NON_FINITE: tuple[Number, ...] = ("nan", "inf", "-inf")
 SUBNORMAL = (1e-40, -1e-45, -0.0)
 """Numbers below the smallest normal one of float32, 1.2e-38, and the zero that has a sign."""
 

@@ -22,6 +22,7 @@ from saveproof.conformance.model_state.contract import Exactness, Facet, Promise
 from saveproof.conformance.model_state.snapshot import (
     Inventory,
     Snapshot,
+    Value,
     differences,
     equal,
     equal_arrays,
@@ -116,12 +117,14 @@ def resume_trajectory_is_identical(trace: Trace) -> Outcome:
 
 def _moves(before: Inventory, after: Inventory) -> bool:
     """Return whether some element of an array has become another finite number."""
-    return any(
-        bool((np.isfinite(value) & (value != before[name])).any())
-        if isinstance(value, np.ndarray) and np.shape(before.get(name)) == value.shape
-        else not equal(value, before.get(name))
-        for name, value in after.items()
-    )
+    return any(_is_moved(before.get(name), value) for name, value in after.items())
+
+
+def _is_moved(before: Value, after: Value) -> bool:
+    comparable = isinstance(before, np.ndarray) and isinstance(after, np.ndarray)
+    if not comparable or before.shape != after.shape:
+        return not equal(before, after)
+    return bool((np.isfinite(after) & (after != before)).any())
 
 
 def trajectory_defects(
