@@ -265,7 +265,7 @@ _EXTREMES = (
     Mutant(extremes.non_finite_weights_as_zero, ("weights_survive",)),
     Mutant(extremes.infinity_as_the_largest_number, ("weights_survive",), path="weights_h5"),
     Mutant(extremes.subnormals_flushed, ("weights_survive",), path="keras"),
-    Mutant(extremes.names_normalized, ("names_survive",)),
+    Mutant(extremes.names_in_latin_1, ("round_trip_completes",), path="keras"),
     Mutant(extremes.name_of_model_in_ascii, ("names_survive",), kind=FUNCTIONAL),
 )
 

@@ -1,20 +1,19 @@
 """Faults that begin at a size, a count, a number or a name that few models have."""
 
-import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from saveproof.conformance.mutants.edits import (
-    Config,
-    edited_weights,
-    with_iteration,
-    with_layers,
-    with_weights,
+from saveproof.conformance.mutants.edits import edited_weights, with_iteration, with_weights
+from saveproof.conformance.mutants.injection import (
+    instead,
+    model_saved,
+    state_written,
+    weights_written,
 )
-from saveproof.conformance.mutants.injection import instead, state_written, weights_written
+from saveproof.reference_impl.engine.trainer import Trainer
 from saveproof.reference_impl.saving.checkpoint import bundle_writer
 from saveproof.reference_impl.saving.hdf5.writer_parts import GroupWriter
 from saveproof.reference_impl.state import ModelState, WeightsState
@@ -89,18 +88,11 @@ def subnormals_flushed(original: Callable[..., None]) -> Callable[..., None]:
     return dataset
 
 
-@state_written
-def names_normalized(state: ModelState) -> ModelState:
-    """The names of layers are written in Unicode's normal form C."""
-
-    def normalize(entry: Config) -> None:
-        entry["config"]["name"] = _normalized(entry["config"]["name"])
-
-    weights = replace(
-        state.weights,
-        layers=tuple(replace(one, layer=_normalized(one.layer)) for one in state.weights.layers),
-    )
-    return replace(with_layers(state, normalize), weights=weights)
+@model_saved
+def names_in_latin_1(model: Trainer) -> None:
+    """Saving encodes the names of layers in Latin-1, and raises where that has no such letter."""
+    for layer in model.flatten_layers():
+        layer.name.encode("latin-1")
 
 
 @state_written
@@ -110,7 +102,3 @@ def name_of_model_in_ascii(state: ModelState) -> ModelState:
     plain = config["name"].encode("ascii", "ignore").decode()
     entry = {**state.architecture, "config": {**config, "name": plain or "model"}}
     return replace(state, architecture=entry)
-
-
-def _normalized(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
