@@ -24,7 +24,6 @@ from saveproof.strategies.case import (
     ResetStates,
     SetLearningRate,
     SetTrainable,
-    SetWeights,
     TrainingHistory,
 )
 from tests.conformance.keras_cases import ARCHITECTURE, CASE, INNER, SETTINGS, STEPS
@@ -191,21 +190,6 @@ def test_the_learning_rate_can_be_set(subject, model):
     performed(subject, model, STEPS, SetLearningRate(0.125))
 
     assert subject.snapshot(model)[Facet.LEARNING_RATE]["learning_rate"] == 0.125
-
-
-def test_numbers_that_are_none_can_be_written_into_a_weight(subject, model):
-    names = ("nan", "inf", "-inf", 1e-40, -0.0)
-    performed(subject, model, STEPS, SetWeights("embedding", 0, names))
-
-    first = subject.snapshot(model)[Facet.WEIGHTS]["embedding/0 embeddings"].ravel()[:5]
-    assert first.tobytes() == np.array(list(map(float, names)), np.float32).tobytes()
-
-
-def test_a_small_weight_takes_the_first_of_the_numbers(subject, model):
-    performed(subject, model, STEPS, SetWeights("nested/deep", 1, (0.5,) * 99))
-
-    bias = subject.snapshot(model)[Facet.WEIGHTS]["nested/deep/1 bias"]
-    assert set(bias.ravel().tolist()) == {0.5}
 
 
 def test_recompiling_starts_the_optimizer_anew(subject, model):
