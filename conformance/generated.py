@@ -14,6 +14,7 @@ from saveproof.strategies.capabilities import EVERYTHING
 from saveproof.strategies.case import Case, CompileSettings, Recompile, tag_of
 from saveproof.strategies.cases import cases
 from saveproof.strategies.drawing import drawing
+from saveproof.strategies.extremes import extremes
 from saveproof.strategies.settings import name_of
 
 KERAS = "keras"
@@ -43,7 +44,11 @@ def generated(subject: str | None, kinds: Sequence[str], *, seed: int, count: in
         if not kinds or kind in kinds:
             through = any(hops(path.contract, kind) for path in paths)
             drawn = cases(kinds=(kind,), hops=through, capabilities=has)
-            plan = Plan(subject or KERAS, paths[0].name, str(kind), drawn, seed=seed)
+            plan = Plan(
+                *(subject or KERAS, paths[0].name, str(kind), drawn),
+                seed=seed,
+                extremes=extremes(kind, has),
+            )
             found += [plan.example(number).case for number in range(count)]
     return found
 

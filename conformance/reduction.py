@@ -14,8 +14,9 @@ from saveproof.conformance.runs.options import Limits
 from saveproof.conformance.runs.work import strategy
 from saveproof.reports.files import write
 from saveproof.reports.records import Finding, Result
-from saveproof.strategies.case import to_json
+from saveproof.strategies.case import Kind, to_json
 from saveproof.strategies.drawing import drawing
+from saveproof.strategies.extremes import extremes
 
 
 class NotDrawn(LookupError):
@@ -63,15 +64,17 @@ def shrunk(
             f"case {finding.case_id}: expected the choices that generate it, found none in the "
             "run; repeat the run with this version of saveproof"
         )
-    cases = strategy(result.kind, hops=draw.hops, capabilities=capabilities_of(subject))
+    has = capabilities_of(subject)
+    cases = strategy(result.kind, hops=draw.hops, capabilities=has)
     plan = Plan(
         *(subject, result.path, result.kind, cases),
         timeout=limits.timeout,
         hops=draw.own_hops,
         generates_hops=draw.hops,
+        extremes=extremes(Kind(result.kind), has),
     )
     verdict = finding.verdict or result.verdict
-    shown = Shown(case_of(finding), finding.defect, verdict, draw.choices)
+    shown = Shown(case_of(finding), finding.defect, verdict, draw.choices, extreme=draw.extreme)
     sighting = Sighting(shown, finding.examples)
     with Child(procedure_of(subject), memory=limits.memory) as child:
         campaign = Campaign(plan, child, lambda _: None)

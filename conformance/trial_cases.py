@@ -23,6 +23,7 @@ from saveproof.strategies.case import (
     ResetStates,
     SetLearningRate,
     SetTrainable,
+    SetWeights,
     TrainingHistory,
     TrainOnBatch,
     tag_of,
@@ -137,6 +138,7 @@ class TrialCases:
         yield Predict(ROWS, ROWS)
         yield SetTrainable("tried", value=False)
         yield SetLearningRate(0.02)
+        yield SetWeights("tried", 0, (0.5, "inf"))
         yield Recompile(self._settings(self._optimizer(OPTIMIZERS[0]), LOSSES[0]))
         yield ResetMetrics()
         yield ResetStates()

@@ -158,12 +158,14 @@ class Draw(Part, frozen=True):
 
     `choices` are those of the strategy, as the header's version of Hypothesis encodes them. With
     `hops`, the strategy gives histories that save and load the model; with `own_hops`, the
-    finding's save path takes part in them.
+    finding's save path takes part in them. `extreme` is the name of the extreme that the generated
+    case was given, such as a large array.
     """
 
     choices: bytes
     hops: bool = False
     own_hops: bool = False
+    extreme: str = ""
 
 
 class Finding(Part, frozen=True):
@@ -205,7 +207,8 @@ class Result(Record, frozen=True, tag="result"):
     examples that passed, if the check compares with a tolerance. `reasons` counts, by verdict, why
     examples were vacuous or not applicable. `kept` has the kinds of state that the contract does
     not mention: in how many examples each came back, and in how many a loss would have shown; only
-    one check's result has it.
+    one check's result has it. `extremes` has by name the number of examples with an extreme, such
+    as a large array, that could be built and trained; only that result has it, too.
     """
 
     subject: str
@@ -220,6 +223,7 @@ class Result(Record, frozen=True, tag="result"):
     distance: float | None = None
     reasons: dict[Verdict, dict[str, int]] = {}
     kept: dict[str, tuple[int, int]] = {}
+    extremes: dict[str, int] = {}
 
     @property
     def examined(self) -> int:

@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from functools import cached_property
 from itertools import chain
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+
+Number = float | Literal["nan", "inf", "-inf"]
+"""A number that a case writes into a weight: JSON has none for the last three."""
 
 Config = dict[str, Any]
 """Keyword arguments of a Keras object: JSON values only (lists, never tuples)."""
@@ -192,6 +195,18 @@ class SetLearningRate(Event, frozen=True, tag="set_learning_rate"):
     value: float
 
 
+class SetWeights(Event, frozen=True, tag="set_weights"):
+    """Write numbers into the first elements of a weight, through `get_weights` and `set_weights`.
+
+    `layer` is an address, `weight` a place in the layer's `get_weights`; a smaller weight takes as
+    many of the numbers as it has elements.
+    """
+
+    layer: str
+    weight: int
+    values: tuple[Number, ...]
+
+
 class Recompile(Event, frozen=True, tag="recompile"):
     """Call `compile` again: the optimizer is new, the weights stay."""
 
@@ -222,6 +237,7 @@ AnyEvent = (
     | Predict
     | SetTrainable
     | SetLearningRate
+    | SetWeights
     | Recompile
     | ResetMetrics
     | ResetStates

@@ -18,6 +18,7 @@ from saveproof.strategies.case import (
     Predict,
     Recompile,
     SetTrainable,
+    SetWeights,
     TrainOnBatch,
 )
 from saveproof.strategies.shapes import RULES, tensor_shapes
@@ -66,6 +67,11 @@ def validate(case: Case) -> None:
     events = (*case.history.before, *case.history.after)
     if not any(isinstance(event, Fit | TrainOnBatch) for event in case.history.before):
         raise MisfitEvent("history.before: expected at least one fit or train_on_batch")
+    if not case.history.after:
+        raise MisfitEvent(
+            "history.after: expected at least one event, found none; add training, without which "
+            "no check of behaviour could judge the case"
+        )
     for index, event in enumerate(events):
         _check_event(event, case.architecture, f"event {index}")
 
@@ -187,7 +193,12 @@ def _check_event(event: AnyEvent, architecture: Architecture, where: str) -> Non
                 )
     if isinstance(event, Recompile):
         _check_settings(event.settings, len(architecture.outputs), f"{where}, settings")
-    if isinstance(event, SetTrainable):
+    if isinstance(event, SetWeights) and (event.weight < 0 or not event.values):
+        raise MisfitEvent(
+            f"{where}: expected the place of a weight from 0 on, and values; found {event.weight} "
+            f"and {list(event.values)}"
+        )
+    if isinstance(event, SetTrainable | SetWeights):
         _check_address(event.layer, architecture, where)
 
 

@@ -54,6 +54,7 @@ class Campaign:
     _tallies: dict[str, Tally] = field(default_factory=dict)
     _sightings: dict[At, Sighting] = field(default_factory=dict)
     _kept: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    _extremes: Counter[str] = field(default_factory=Counter)
     _applicability: Applicability = field(default_factory=Applicability)
     _listed: Listed = field(init=False)
     _seconds: float = 0.0
@@ -93,6 +94,8 @@ class Campaign:
         self._seconds += report.seconds
         self._applicability.note(report, example)
         self._kept.update(report.kept.items())
+        if example.extreme and not report.unsupported:
+            self._extremes[example.extreme] += 1
         for judgement in self._by_check(report):
             self._book(judgement, example)
 
@@ -188,8 +191,8 @@ class Campaign:
         seen = list(judgement.sightings)
         news = [one for one in seen if self._is_worse(check, one[0], one[1])]
         for defect, verdict, evidence in news:
-            choices = self.plan.generator.choices(example.seed)
-            shown = Shown(example.case, defect, verdict, choices, evidence)
+            choices = self.plan.generator(example.extreme).choices(example.seed)
+            shown = Shown(example.case, defect, verdict, choices, evidence, example.extreme)
             self._sightings.setdefault((check, defect.key), Sighting(shown)).smallest = shown
         for key in {defect.key for defect, _, _ in seen}:
             self._sightings[check, key].examples += 1
@@ -227,7 +230,7 @@ class Campaign:
 
         for start in shrunk_alike(sighting, self._sightings.values()):
             if time.monotonic() < deadline and (shown := shows(start.case)):
-                keep(shown._replace(choices=start.choices))
+                keep(shown._replace(choices=start.choices, extreme=start.extreme))
                 break
         sighting.shrunk = reduce(self.plan, sighting.smallest, shows, keep, deadline=deadline)
 
@@ -259,6 +262,7 @@ class Campaign:
             distance=tally.distance,
             reasons=tally.reasons,
             kept=self._kept_counts() if check == CARRIER else {},
+            extremes=dict(self._extremes) if check == CARRIER else {},
         )
 
     def _kept_counts(self) -> dict[str, tuple[int, int]]:
@@ -302,7 +306,7 @@ def _explore(campaigns: Sequence[Campaign], number: int, confirmation: Confirmat
         seen = several[0].ask(case, *questions)
         answers = confirmation.confirmed(case, several, questions, seen)
         for campaign, report in zip(several, answers, strict=True):
-            campaign.book(report, Example(case, generated.seed))
+            campaign.book(report, generated._replace(case=case))
 
 
 def _by_case(

@@ -4,6 +4,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations, count, pairwise
@@ -15,7 +16,8 @@ from saveproof.conformance.campaigns.known_issues import KnownIssue, Place, pack
 from saveproof.conformance.checks import ALL_CHECKS, Check
 from saveproof.conformance.model_state.subject import SavePath
 from saveproof.strategies.case import Case
-from saveproof.strategies.generation import Generator
+from saveproof.strategies.extremes import Extreme, changed
+from saveproof.strategies.generation import Generator, NothingGenerated
 
 Named = TypeVar("Named", bound=SavePath)
 
@@ -28,14 +30,21 @@ TOGETHER = 3
 PERMUTATIONS = 8
 """Orders of the save paths among which each round chooses."""
 
+PLAIN = ""
+"""The name of a case that was not changed to have an extreme."""
+
+BETWEEN_EXTREMES = 5
+"""Plain cases before each extreme one: 30 examples have five extreme ones."""
+
 Groups = Sequence[Sequence[str]]
 
 
 class Example(NamedTuple):
-    """A case, and the seed that generates it."""
+    """A case, the seed that generates it, and the name of the extreme that it was given."""
 
     case: Case
     seed: str
+    extreme: str = PLAIN
 
 
 def side_by_side(paths: Sequence[Named]) -> list[Mapping[str, Named]]:
@@ -79,7 +88,8 @@ class Plan:
     `timeout` bounds one example, and once more its load in another process; `shrink_seconds` bounds
     the shrinking of all defects. Of the known `issues`, those of `places` apply; without places,
     those of the plan's own. With `hops`, a history may save and load the model on the way;
-    the cases have such histories if they are shared with a plan that has `hops`.
+    the cases have such histories if they are shared with a plan that has `hops`. Every sixth case
+    has one of the `extremes`, in turn, whatever the path: paths share cases.
     """
 
     subject: str
@@ -96,11 +106,23 @@ class Plan:
     hops: bool = False
     issues: tuple[KnownIssue, ...] = field(default_factory=packaged)
     generates_hops: bool = False
+    extremes: tuple[Extreme, ...] = ()
 
     @cached_property
-    def generator(self) -> Generator:
-        """The cases by their seeds."""
-        return Generator(self.cases)
+    def _generators(self) -> Mapping[str, Generator]:
+        extreme = {one.name: Generator(changed(self.cases, one)) for one in self.extremes}
+        return {PLAIN: Generator(self.cases), **extreme}
+
+    def generator(self, extreme: str = PLAIN) -> Generator:
+        """Return the cases by their seeds, all with the extreme of that name.
+
+        Raises:
+            NothingGenerated: the plan has no such extreme.
+        """
+        if extreme not in self._generators:
+            names = sorted(one.name for one in self.extremes)
+            raise NothingGenerated(f"expected an extreme of {names}, found {extreme!r}")
+        return self._generators[extreme]
 
     @property
     def name(self) -> str:
@@ -112,9 +134,19 @@ class Plan:
         return case.through(self.path, hops=self.hops)
 
     def example(self, number: int) -> Example:
-        """Return the generated case of that number."""
-        seed = f"{self.name} {number}"
-        return Example(self.generator.case(seed), seed)
+        """Return the generated case of that number; a plain one if no case can have its extreme."""
+        seed, extreme = f"{self.name} {number}", self.extreme(number)
+        with suppress(NothingGenerated):
+            return Example(self.generator(extreme).case(seed), seed, extreme)
+        return Example(self.generator().case(seed), seed)
+
+    def extreme(self, number: int) -> str:
+        """Return the name of the extreme of the case of that number; each has its turn."""
+        turn, plain = divmod(number, BETWEEN_EXTREMES + 1)
+        if plain < BETWEEN_EXTREMES or not self.extremes:
+            return PLAIN
+        first = random.Random(f"{self.seed} {self.kind}").randrange(len(self.extremes))
+        return self.extremes[(first + turn) % len(self.extremes)].name
 
     def rounds(self, *, seconds: float | None) -> Iterator[int]:
         """Yield the numbers of the cases; with `seconds`, one and as many more as have room."""

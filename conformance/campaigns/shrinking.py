@@ -3,13 +3,14 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
 
 from saveproof.conformance.campaigns.known_issues import KnownIssue
-from saveproof.conformance.campaigns.plan import Plan
+from saveproof.conformance.campaigns.plan import PLAIN, Plan
 from saveproof.conformance.campaigns.process_failures import END_VERDICTS
 from saveproof.conformance.checks import NEED_DETERMINISM, Unrepeated, probes_for
 from saveproof.conformance.model_state.trace import Probe
@@ -17,6 +18,7 @@ from saveproof.reports.findings import Defect
 from saveproof.reports.records import SEVERITY, Draw, Finding, Verdict
 from saveproof.strategies.case import Case, to_json
 from saveproof.strategies.drawing import drawing
+from saveproof.strategies.generation import NothingGenerated
 
 FINDINGS_A_CHECK = 5
 """Distinct defects of a check that are shrunk; more are counted."""
@@ -28,7 +30,8 @@ At = tuple[str, str]
 class Shown(NamedTuple):
     """A case, with its defect and verdict, and the choices that generate it.
 
-    `evidence` is that of an unstable defect.
+    `evidence` is that of an unstable defect, `extreme` the name of the extreme that was given to
+    the case that the choices generate.
 
     One defect may break a document's promise on one case and be a gap on another, where the check
     depends on state that no document promises.
@@ -39,6 +42,7 @@ class Shown(NamedTuple):
     verdict: Verdict
     choices: bytes = b""
     evidence: Unrepeated | None = None
+    extreme: str = PLAIN
 
     @property
     def ended(self) -> bool:
@@ -87,7 +91,12 @@ class Sighting:
             note=note,
             after=shown.evidence.after if shown.evidence else (),
             again=shown.evidence.again if shown.evidence else (),
-            draw=Draw(shown.choices, hops=plan.generates_hops, own_hops=plan.hops),
+            draw=Draw(
+                shown.choices,
+                hops=plan.generates_hops,
+                own_hops=plan.hops,
+                extreme=shown.extreme,
+            ),
         )
 
 
@@ -145,31 +154,68 @@ def reduce(
 ) -> bool:
     """Shrink the case that shows a defect; return whether shrinking ended by itself.
 
+    Of a case that was given an extreme, the plain case is tried first.
+
     `shows` returns the defect as a case shows it, if it does, without the choices; `keep` is called
     with each smaller case, so that an interrupt loses none. `deadline` is of `time.monotonic`.
 
     Raises:
         NothingGenerated: the choices are not those of the case.
     """
-    seen: dict[str, Shown | None] = {}
-
-    def shown_by(generated: Case) -> bool:
-        case = plan.own(generated)
-        if not seen:
-            seen[case.id] = start if case.id == start.case.id else None
-        if case.id not in seen:
-            if time.monotonic() > deadline:
-                raise _OutOfTime
-            seen[case.id] = shows(case)
-        return seen[case.id] is not None
-
-    def smaller(generated: Case, choices: bytes) -> None:
-        shown = seen[plan.own(generated).id]
-        if shown is not None:
-            keep(shown._replace(choices=choices))
-
+    reduction = _Reduction(plan, start, shows, keep, deadline)
     try:
-        plan.generator.shrink(start.choices, shown_by, smaller)
+        if start.extreme != PLAIN:
+            with suppress(NothingGenerated):
+                reduction.shrink(PLAIN)
+                return True
+        reduction.shrink(start.extreme)
     except _OutOfTime:
         return False
     return True
+
+
+@dataclass
+class _Reduction:
+    """What `reduce` is given, and what it has seen so far, by the ids of cases."""
+
+    plan: Plan
+    start: Shown
+    shows: Callable[[Case], Shown | None]
+    keep: Callable[[Shown], None]
+    deadline: float
+
+    def __post_init__(self) -> None:
+        self._seen: dict[str, Shown | None] = {self.start.case.id: self.start}
+
+    def shrink(self, extreme: str) -> None:
+        """Shrink among the cases of the extreme, from the one that the start's choices give.
+
+        Raises:
+            NothingGenerated: that does not show the defect, or is not the start, which has to be.
+            _OutOfTime: the time is up.
+        """
+        asked: list[str] = []
+
+        def shown_by(generated: Case) -> bool:
+            is_first = not asked
+            asked.append(generated.id)
+            if is_first and extreme == self.start.extreme:
+                return self.plan.own(generated) == self.start.case
+            shown = self._shown(self.plan.own(generated))
+            if shown is not None and is_first:
+                smaller(generated, self.start.choices)
+            return shown is not None
+
+        def smaller(generated: Case, choices: bytes) -> None:
+            shown = self._shown(self.plan.own(generated))
+            if shown is not None:
+                self.keep(shown._replace(choices=choices, extreme=extreme))
+
+        self.plan.generator(extreme).shrink(self.start.choices, shown_by, smaller)
+
+    def _shown(self, case: Case) -> Shown | None:
+        if case.id not in self._seen:
+            if time.monotonic() > self.deadline:
+                raise _OutOfTime
+            self._seen[case.id] = self.shows(case)
+        return self._seen[case.id]

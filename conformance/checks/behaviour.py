@@ -1,5 +1,6 @@
 """Checks of the model's behaviour: outputs, first loss after a load, further training."""
 
+import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -19,10 +20,13 @@ from saveproof.conformance.checks.metrics import is_loss, with_metric
 from saveproof.conformance.checks.origins import before_updates, with_origin
 from saveproof.conformance.model_state.contract import Exactness, Facet, Promise
 from saveproof.conformance.model_state.snapshot import (
+    Inventory,
     Snapshot,
+    Value,
     differences,
+    equal,
     equal_arrays,
-    same,
+    one_nan,
     value_difference,
 )
 from saveproof.conformance.model_state.trace import Step, Trace, Trajectory
@@ -81,6 +85,8 @@ def first_batch_loss_is_identical(trace: Trace) -> Outcome:
     found = _firsts(_log_defects(0, original.steps[0], resumed.steps[0], trace.exactness))
     if not found and untrained(trace, Facet.WEIGHTS, Facet.NON_TRAINABLE):
         return vacuous("training left the weights as they were: fresh ones give an equal loss")
+    if not found and not any(map(math.isfinite, _log_values(original.steps[0]))):
+        return vacuous("the original's first loss is no finite number: most losses give the same")
     if not found and trace.logs_are_alike:
         return vacuous("every step logs the same, whatever the rows and the weights are")
     return tuple(_explained(trace, defect) for defect in found)
@@ -100,11 +106,25 @@ def resume_trajectory_is_identical(trace: Trace) -> Outcome:
     found = _firsts(trajectory_defects(original, resumed, trace.exactness))
     if found:
         return tuple(_explained(trace, defect) for defect in found)
-    if trace.before is None or same(
+    if trace.before is None or not _moves(
         trace.before[Facet.WEIGHTS], original.steps[-1].snapshot[Facet.WEIGHTS]
     ):
-        return vacuous("training on moves no weight: a lost optimizer makes no difference")
+        return vacuous(
+            "training on moves no weight to a finite number: a lost optimizer makes no difference"
+        )
     return ()
+
+
+def _moves(before: Inventory, after: Inventory) -> bool:
+    """Return whether some element of an array has become another finite number."""
+    return any(_is_moved(before.get(name), value) for name, value in after.items())
+
+
+def _is_moved(before: Value, after: Value) -> bool:
+    comparable = isinstance(before, np.ndarray) and isinstance(after, np.ndarray)
+    if not comparable or before.shape != after.shape:
+        return not equal(before, after)
+    return bool((np.isfinite(after) & (after != before)).any())
 
 
 def trajectory_defects(
@@ -139,8 +159,11 @@ def output_defects(
 
 
 def near(one: np.ndarray, other: np.ndarray, exactness: Exactness) -> bool:
-    """Return whether two arrays are equal within the contract's tolerance, or to the byte."""
-    if equal_arrays((one,), (other,)):
+    """Return whether two arrays are equal within the contract's tolerance, or to the byte.
+
+    A NaN is equal to a NaN.
+    """
+    if equal_arrays((one_nan(one),), (one_nan(other),)):
         return True
     if exactness.rtol == exactness.atol == 0.0 or one.shape != other.shape:
         return False
@@ -214,6 +237,10 @@ def _log_defects(index: int, one: Step, other: Step, exactness: Exactness) -> It
             kind = DefectKind.LOG if name in expected and name in found else DefectKind.LOG_NAMES
             difference = value_difference(name, expected.get(name), found.get(name))
             yield Defect(kind, difference, name=name, step=index + 1, event=one.event)
+
+
+def _log_values(step: Step) -> Iterator[float]:
+    return (value for log in step.logs for value in log.values())
 
 
 def _differing_logs(

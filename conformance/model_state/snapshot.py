@@ -92,8 +92,18 @@ def equal_arrays(expected: Sequence[np.ndarray], found: Sequence[np.ndarray]) ->
     return len(expected) == len(found) and all(map(equal, expected, found))
 
 
+def one_nan(array: np.ndarray) -> np.ndarray:
+    """Return the array with the same bytes in every NaN, which arithmetic leaves to the machine.
+
+    The sign and the payload of a NaN that an operation gives may vary with the operands' alignment.
+    """
+    nans = array != array
+    return np.where(nans, array.dtype.type(np.nan), array) if nans.any() else array
+
+
 def is_constant(array: np.ndarray) -> bool:
-    """Return whether several rows are all equal."""
+    """Return whether several rows are all equal; a NaN is equal to a NaN."""
+    array = one_nan(array)
     return len(array) > 1 and array.tobytes() == array[:1].tobytes() * len(array)
 
 

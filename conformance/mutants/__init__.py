@@ -5,6 +5,7 @@ from inspect import getdoc
 
 from saveproof.conformance.mutants.faults import (
     conduct,
+    extremes,
     graphs,
     handling,
     layers,
@@ -256,7 +257,19 @@ _CONDUCT = (
     Mutant(conduct.saving_in_place, ("save_over_another_replaces_it",)),
 )
 
-_ALL = (*_WEIGHTS, *_OPTIMIZERS, *_TRAINING, *_LAYERS, *_GRAPHS, *_HANDLING, *_CONDUCT)
+_EXTREMES = (
+    Mutant(extremes.last_row_of_large_weights, ("weights_survive",)),
+    Mutant(extremes.last_row_of_large_tensors, ("weights_survive",), path="checkpoint"),
+    Mutant(extremes.iteration_modulo_a_hundred, ("iteration_survives",)),
+    Mutant(extremes.iteration_in_a_byte, ("iteration_survives",), kind=FUNCTIONAL),
+    Mutant(extremes.non_finite_weights_as_zero, ("weights_survive",)),
+    Mutant(extremes.infinity_as_the_largest_number, ("weights_survive",), path="weights_h5"),
+    Mutant(extremes.subnormals_flushed, ("weights_survive",), path="keras"),
+    Mutant(extremes.names_in_latin_1, ("round_trip_completes",), path="keras"),
+    Mutant(extremes.name_of_model_in_ascii, ("names_survive",), kind=FUNCTIONAL),
+)
+
+_ALL = (*_WEIGHTS, *_OPTIMIZERS, *_TRAINING, *_LAYERS, *_GRAPHS, *_HANDLING, *_CONDUCT, *_EXTREMES)
 
 MUTANTS = {mutant.name: mutant for mutant in _ALL}
 """Every mutant by name. A check that no mutant targets is not yet proved to work."""

@@ -36,6 +36,15 @@ def with_slots(state: ModelState, edit: ArrayEdit) -> ModelState:
     return replace(state, optimizer=(iteration, *edited_arrays(tuple(slots), edit)))
 
 
+def with_iteration(state: ModelState, edit: Callable[[np.ndarray], np.ndarray]) -> ModelState:
+    """Return the state with the optimizer's iteration edited."""
+    if not state.optimizer:
+        return state
+    first, *slots = state.optimizer
+    edited = np.asarray(edit(first.value), first.value.dtype)
+    return replace(state, optimizer=(NamedArray(first.name, edited), *slots))
+
+
 def edited_arrays(arrays: tuple[NamedArray, ...], edit: ArrayEdit) -> tuple[NamedArray, ...]:
     """Return the arrays with every value edited."""
     return tuple(NamedArray(array.name, edit(array.name, array.value)) for array in arrays)

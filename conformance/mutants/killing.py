@@ -64,7 +64,7 @@ def kill(mutants: Sequence[Mutant], *, examples: int | None = None) -> list[Kill
 
 def mutants_job(mutants: Sequence[Mutant], out: Path, examples: int | None = None) -> Job:
     """Return the job: the reference on each path and kind with as many cases, then each mutant."""
-    own = [_campaigns(mutant, examples) for mutant in mutants]
+    own = [campaigns(mutant, examples) for mutant in mutants]
     every = [campaign for several in own for campaign in several]
     smallest_first = sorted(every, key=lambda one: one.examples)
     controls = {
@@ -80,7 +80,8 @@ def mutants_job(mutants: Sequence[Mutant], out: Path, examples: int | None = Non
     return job(DEFAULTS, out, runner.command(), infos, ALL_CHECKS, sets)
 
 
-def _campaigns(mutant: Mutant, examples: int | None) -> tuple[CampaignSpec, ...]:
+def campaigns(mutant: Mutant, examples: int | None = None) -> tuple[CampaignSpec, ...]:
+    """Return the mutant's campaigns, with its own number of cases or with `examples`."""
     return tuple(
         CampaignSpec(
             mutant.spec,
@@ -91,6 +92,7 @@ def _campaigns(mutant: Mutant, examples: int | None) -> tuple[CampaignSpec, ...]
             DEFAULTS.seed,
             mutant.timeout,
             shrink_seconds=0.0,
+            capabilities=described(REFERENCE).capabilities,
         )
         for path in mutant.paths
     )

@@ -13,6 +13,7 @@ from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.strategies.capabilities import EVERYTHING, Capabilities
 from saveproof.strategies.case import Case, Kind
 from saveproof.strategies.cases import cases
+from saveproof.strategies.extremes import extremes
 
 
 class CampaignSpec(msgspec.Struct, frozen=True):
@@ -75,7 +76,13 @@ def plans(campaigns: Sequence[CampaignSpec], issues: tuple[KnownIssue, ...]) -> 
         had = own.pop("capabilities")
         own["checks"] = tuple(check for check in ALL_CHECKS if check.name in one.checks)
         generated = strategy(one.kind, hops=hops, capabilities=had)
-        yield Plan(cases=generated, issues=issues, generates_hops=hops, **own)
+        yield Plan(
+            cases=generated,
+            issues=issues,
+            generates_hops=hops,
+            extremes=extremes(Kind(one.kind), had),
+            **own,
+        )
 
 
 def strategy(kind: str, *, hops: bool, capabilities: Capabilities) -> SearchStrategy[Case]:

@@ -7,9 +7,17 @@ import numpy as np
 from saveproof.conformance.checks import ALL_CHECKS, unjudged
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.snapshot import UNREADABLE, Snapshot
-from saveproof.conformance.model_state.trace import Probe, Trace
+from saveproof.conformance.model_state.trace import Probe, Step, Trace, Trajectory
 from saveproof.reports.records import Verdict
-from tests.conformance.test_checks import CASE, EVERYTHING, GOOD, NOTHING, trajectory, verdicts
+from tests.conformance.test_checks import (
+    CASE,
+    EVERYTHING,
+    GOOD,
+    NOTHING,
+    snapshot,
+    trajectory,
+    verdicts,
+)
 
 
 def with_inventory(facet: Facet, inventory, *, of: tuple[str, ...]) -> Trace:
@@ -46,6 +54,45 @@ def test_outputs_that_hang_on_no_input_are_vacuous():
     found = verdicts(replace(GOOD, original=constant, resumed=constant))
 
     assert found["outputs_survive"] is Verdict.VACUOUS
+
+
+def diverged(*steps: float) -> Trajectory:
+    """Return a trajectory whose losses are no numbers, and whose weights are these."""
+    return replace(
+        trajectory(*steps),
+        steps=tuple(Step("TrainOnBatch", ({"loss": np.nan},), snapshot(one)) for one in steps),
+    )
+
+
+def test_training_that_makes_every_weight_a_nan_shows_nothing_of_the_optimizer():
+    nothing = diverged(np.nan, np.nan)
+
+    found = verdicts(replace(GOOD, original=nothing, resumed=nothing))
+
+    assert found["resume_trajectory_is_identical"] is Verdict.VACUOUS
+
+
+def test_a_first_loss_that_is_a_nan_shows_little():
+    nothing = diverged(2.0, 3.0)
+
+    found = verdicts(replace(GOOD, original=nothing, resumed=nothing))
+
+    assert found["first_batch_loss_is_identical"] is Verdict.VACUOUS
+    assert found["resume_trajectory_is_identical"] is Verdict.PASS
+
+
+def test_a_number_in_place_of_a_nan_is_a_difference():
+    found = verdicts(replace(GOOD, original=diverged(2.0, np.nan), resumed=diverged(2.0, 3.0)))
+
+    assert found["resume_trajectory_is_identical"] is Verdict.FAIL
+
+
+def test_another_nan_in_training_is_no_difference():
+    one, other = diverged(np.nan, 2.0), diverged(np.copysign(np.nan, -1.0), 2.0)
+
+    found = verdicts(replace(GOOD, original=one, resumed=other))
+
+    assert found["resume_trajectory_is_identical"] is Verdict.PASS
 
 
 def test_logs_that_are_always_the_same_are_vacuous():

@@ -14,14 +14,15 @@ import msgspec
 import pytest
 
 from saveproof.conformance.campaigns.campaign import Campaign, run_together
-from saveproof.conformance.campaigns.plan import Plan
+from saveproof.conformance.campaigns.known_issues import packaged
 from saveproof.conformance.campaigns.worker import EXAMINE
 from saveproof.conformance.mutants import MUTANTS, Mutant
+from saveproof.conformance.mutants.killing import campaigns
 from saveproof.conformance.processes.isolation import Child
 from saveproof.conformance.processes.memory import MEMORY
+from saveproof.conformance.runs.work import plans
 from saveproof.reports.codes import code
 from saveproof.reports.findings import Defect
-from saveproof.strategies.cases import cases
 
 RECORD = Path(__file__).with_name("mutant_findings.json")
 SOON = (
@@ -41,19 +42,12 @@ Found = Sequence[tuple[str, str, str]]
 
 def findings_of(mutant: Mutant) -> Found:
     """Return what a campaign finds, unreduced."""
-    plans = [
-        Plan(
-            *(mutant.spec, path, str(mutant.kind), cases(kinds=(mutant.kind,))),
-            examples=mutant.examples,
-            timeout=mutant.timeout,
-            shrink_seconds=0.0,
-        )
-        for path in mutant.paths
-    ]
     with Child(EXAMINE, memory=MEMORY) as child:
-        campaigns = [Campaign(plan, child, lambda _: None) for plan in plans]
-        run_together(campaigns, lambda: None)
-    results = (result for campaign in campaigns for result in campaign.results())
+        several = [
+            Campaign(plan, child, lambda _: None) for plan in plans(campaigns(mutant), packaged())
+        ]
+        run_together(several, lambda: None)
+    results = (result for campaign in several for result in campaign.results())
     return [found(r.check, f.defect) for r in results for f in r.findings]
 
 

@@ -10,6 +10,7 @@ from saveproof.conformance.mutants import MUTANTS, Mutant
 from saveproof.conformance.mutants.__main__ import matrix
 from saveproof.conformance.mutants.faults import (
     conduct,
+    extremes,
     graphs,
     handling,
     layers,
@@ -24,7 +25,7 @@ from saveproof.reports.store import read
 NAMES = {check.name for check in ALL_CHECKS}
 FAULTS = {
     f"{module.__name__}:{name}"
-    for module in (conduct, graphs, handling, layers, optimizers, training, weights)
+    for module in (conduct, extremes, graphs, handling, layers, optimizers, training, weights)
     for name, member in getmembers(module)
     if hasattr(member, "cache_info") and member.__module__ == module.__name__
 }

@@ -32,6 +32,7 @@ from saveproof.strategies.case import (
     Recompile,
     SetLearningRate,
     SetTrainable,
+    SetWeights,
     TrainOnBatch,
 )
 from saveproof.strategies.cases import cases
@@ -47,6 +48,7 @@ EVENTS = (
     Predict(2, 2),
     SetTrainable("first", value=False),
     SetLearningRate(0.25),
+    SetWeights("first", 0, ("nan", 1e-40)),
     Recompile(replace(SETTINGS, losses=("mae",), metrics=(), loss_weights=None)),
 )
 KINDS = (Kind.SEQUENTIAL, Kind.FUNCTIONAL, Kind.SUBCLASSED)

@@ -9,13 +9,13 @@ from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.campaigns.worker import EXAMINE
 from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.conformance.cli import app
+from saveproof.conformance.families.description import described
 from saveproof.conformance.mutants import MUTANTS
 from saveproof.conformance.processes.isolation import Child
 from saveproof.conformance.runs.header import header
 from saveproof.conformance.runs.work import strategy
 from saveproof.reports import store
 from saveproof.reports.records import PathInfo, Result, SubjectInfo
-from saveproof.strategies.capabilities import EVERYTHING
 from saveproof.strategies.case import from_json
 
 SUBJECT = MUTANTS["lost_slots"].spec
@@ -26,7 +26,7 @@ INFO = SubjectInfo(SUBJECT, {}, (PathInfo("h5", "", {}),))
 @pytest.fixture(scope="module")
 def found() -> Result:
     """A finding that was not shrunk."""
-    cases = strategy("sequential", hops=False, capabilities=EVERYTHING)
+    cases = strategy("sequential", hops=False, capabilities=described(SUBJECT).capabilities)
     plan = Plan(SUBJECT, "h5", "sequential", cases, SLOTS, examples=4, shrink_seconds=0.0)
     with Child(EXAMINE) as child:
         (result,) = Campaign(plan, child, lambda _: None).run()

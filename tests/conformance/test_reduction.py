@@ -1,12 +1,13 @@
 """What is reduced, how far, and what a defect then counts as."""
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 
 from saveproof.conformance.campaigns.campaign import Campaign
 from saveproof.conformance.campaigns.known_issues import KnownIssue, ListedFinding
-from saveproof.conformance.campaigns.plan import Plan
+from saveproof.conformance.campaigns.plan import PLAIN, Plan
 from saveproof.conformance.campaigns.shrinking import (
     FINDINGS_A_CHECK,
     Shown,
@@ -20,7 +21,8 @@ from saveproof.conformance.model_state.trace import Probe
 from saveproof.conformance.processes import wire
 from saveproof.conformance.processes.endings import Ending, NoAnswer
 from saveproof.reports.records import Result, Verdict
-from saveproof.strategies.case import to_json
+from saveproof.strategies.case import Case, TrainOnBatch, to_json
+from saveproof.strategies.extremes import EXTREMES
 from tests.conformance.conftest import LINEAR_CASES
 from tests.conformance.defects import log, state
 from tests.conformance.test_checks import CASE
@@ -222,3 +224,78 @@ def test_what_goes_wrong_in_another_process_is_reduced_there(run):
     (late,) = (finding for finding in found if "ValueError" in finding.defect.key)
     assert late.case["seed"] == 1
     assert len(late.case["history"]["before"]) == 1
+
+
+class _FailsWhere(Noting):
+    """Finds a lost weight on cases that a function picks out."""
+
+    def __init__(self, fails: Callable[[Case], bool]) -> None:
+        super().__init__()
+        self._fails = fails
+
+    def call(self, request: bytes, *, seconds: float) -> bytes:  # noqa: ARG002 (the protocol)
+        found = self._fails(wire.decode(request, Request).case)
+        defects = (state(Facet.WEIGHTS, "kernel", place="kernel"),) if found else ()
+        verdict = Verdict.FAIL if found else Verdict.PASS
+        done = Judgement("round_trip_completes", Promise.MUST, Verdict.PASS)
+        weights = Judgement("weights_survive", Promise.MUST, verdict, defects)
+        return wire.encode((Report((done, weights)),))
+
+
+LONG = next(extreme for extreme in EXTREMES if extreme.name == "long training")
+
+
+def _trains_long(case: Case) -> bool:
+    return any(isinstance(e, TrainOnBatch) and e.steps > 100 for e in case.history.before)
+
+
+def _of_extremes(fails: Callable[[Case], bool], **limits: float) -> dict[str, Result]:
+    subject = f"{FAULTY}:LosesMomentum"
+    plan = Plan(
+        *(subject, "npz", "sequential", LINEAR_CASES),
+        examples=6,
+        extremes=(LONG,),
+        **limits,
+    )
+    return {r.check: r for r in Campaign(plan, _FailsWhere(fails), lambda _: None).run()}
+
+
+def test_a_defect_of_an_extreme_is_shrunk_among_cases_that_have_it():
+    (finding,) = _of_extremes(_trains_long)["weights_survive"].findings
+
+    assert finding.shrunk
+    assert finding.draw is not None
+    assert finding.draw.extreme == LONG.name
+    (training,) = finding.case["history"]["before"]
+    assert (training["steps"], training["batch_size"]) == (130, 2)
+
+
+def test_a_defect_of_an_extreme_case_that_is_not_of_the_extreme_is_shrunk_to_a_plain_case():
+    seen: list[Case] = []
+
+    def fails(case: Case) -> bool:
+        """Return whether the extreme example came up: all cases fail from there on."""
+        seen.extend([case] if _trains_long(case) else [])
+        return bool(seen)
+
+    (finding,) = _of_extremes(fails)["weights_survive"].findings
+
+    assert finding.shrunk
+    assert finding.draw is not None
+    assert finding.draw.extreme == PLAIN
+    (training,) = finding.case["history"]["before"]
+    assert (training["steps"], training["batch_size"]) == (1, 2)
+
+
+def test_an_extreme_case_that_is_not_shrunk_can_be_generated_again():
+    (finding,) = _of_extremes(_trains_long, shrink_seconds=0.0)["weights_survive"].findings
+
+    assert finding.draw is not None
+    assert finding.draw.extreme == LONG.name
+
+
+def test_a_run_counts_the_examples_with_an_extreme():
+    results = _of_extremes(_trains_long)
+
+    assert results["round_trip_completes"].extremes == {LONG.name: 1}
+    assert results["weights_survive"].extremes == {}

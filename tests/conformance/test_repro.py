@@ -46,6 +46,7 @@ from saveproof.strategies.case import (
     ResetStates,
     SetLearningRate,
     SetTrainable,
+    SetWeights,
     TrainingHistory,
     TrainOnBatch,
     to_json,
@@ -259,6 +260,7 @@ def test_every_event_of_a_history_is_written_down():
         Predict(samples=2, batch_size=2),
         SetTrainable(layer="inner/within", value=False),
         SetLearningRate(value=0.04),
+        SetWeights("inner/within", 0, ("-inf", 1e-40)),
         Recompile(settings=CompileSettings(optimizer=SCHEDULED, losses=("mae",))),
         ResetMetrics(),
         ResetStates(),
@@ -270,6 +272,8 @@ def test_every_event_of_a_history_is_written_down():
 
     ast.parse(text)
     assert 'model.get_layer("inner").get_layer("within").trainable = False' in text
+    assert '[np.array(one) for one in model.get_layer("inner").get_layer("within")' in text
+    assert 'arrays[0].flat[:2] = [float("-inf"), 1e-40]' in text
     assert "keras.optimizers.schedules.ExponentialDecay(" in text
     for told in ("model.fit(", "model.evaluate(", "model.predict(", "model.reset_metrics()"):
         assert told in text

@@ -8,6 +8,8 @@ from saveproof.conformance.model_state.snapshot import (
     differences,
     distance,
     equal_arrays,
+    is_constant,
+    one_nan,
     same,
     value_difference,
 )
@@ -40,6 +42,31 @@ def test_difference_says_where_and_how(found, where, change):
 
 def test_nan_of_equal_bytes_is_equal():
     assert same({"x": np.array([np.nan])}, {"x": np.array([np.nan])})
+
+
+def test_a_nan_that_arithmetic_gave_is_like_any_other():
+    """Its sign and its payload hang on the machine, and on where the array begins."""
+    other = np.array([1.0, np.copysign(np.nan, -1.0), -0.0])
+    one = np.array([1.0, np.nan, -0.0])
+
+    assert one.tobytes() != other.tobytes()
+    assert one_nan(one).tobytes() == one_nan(other).tobytes()
+    assert one_nan(other)[2:].tobytes() == other[2:].tobytes()
+
+
+@pytest.mark.parametrize("dtype", [bfloat16, np.float16, np.int32, bool])
+def test_an_array_without_a_nan_is_left_as_it_is(dtype):
+    array = np.ones(3, dtype)
+
+    assert one_nan(array) is array
+    assert one_nan(np.array([np.nan], bfloat16)).dtype == bfloat16
+
+
+def test_rows_of_nothing_but_nan_are_constant():
+    rows = np.array([[np.nan], [np.copysign(np.nan, -1.0)]])
+
+    assert is_constant(rows)
+    assert not is_constant(np.array([[np.nan], [1.0]]))
 
 
 def test_bool_is_not_the_number_that_it_equals():

@@ -12,6 +12,7 @@ from saveproof.strategies.case import (
     InvalidCase,
     Kind,
     SetTrainable,
+    SetWeights,
     TrainingHistory,
     from_json,
 )
@@ -102,6 +103,26 @@ FAULTS: dict[str, tuple[Callable[[Case], Case], type[InvalidCase], str]] = {
         lambda c: replace(c, history=TrainingHistory(before=(), after=())),
         MisfitEvent,
         "expected at least one fit or train_on_batch",
+    ),
+    "no training after the load": (
+        with_after,
+        MisfitEvent,
+        "history.after: expected at least one event, found none",
+    ),
+    "no values for a weight": (
+        lambda c: with_after(c, SetWeights("dense", 0, ())),
+        MisfitEvent,
+        r"event 1: expected the place of a weight from 0 on, and values; found 0 and \[\]",
+    ),
+    "place of a weight from the end": (
+        lambda c: with_after(c, SetWeights("dense", -1, ("nan",))),
+        MisfitEvent,
+        r"found -1 and \['nan'\]",
+    ),
+    "weights of a layer that is not there": (
+        lambda c: with_after(c, SetWeights("dens", 0, (1.0,))),
+        MisfitEvent,
+        "no layer 'dens'",
     ),
 }
 

@@ -26,7 +26,7 @@ from saveproof.conformance.families.keras.tensorflow_determinism import (
     tensorflow_generators,
 )
 from saveproof.strategies.capabilities import Capabilities
-from saveproof.strategies.case import Architecture
+from saveproof.strategies.case import Architecture, Kind
 
 
 class AnotherBackend(RuntimeError):
@@ -63,7 +63,7 @@ def _subject(name: str, backend: str) -> KerasSubject:
     )
     return KerasSubject(
         *(name, "keras", traits, KERAS_3, ("keras", backend)),
-        capabilities=CAPABILITIES.get(backend),
+        capabilities=CAPABILITIES.get(backend, ANY_NAMES),
         prepare=partial(_prepare, backend),
         process=GENERATORS.get(backend, Generators)(),
         eager=_loopless if backend == "jax" else always,
@@ -145,8 +145,10 @@ _GENERATORS = (
     "    return [one.state for part in parts for one in part._seed_generators]",
 )
 
+ANY_NAMES = Capabilities(non_ascii=tuple(Kind))
+
 CAPABILITIES = {
-    "torch": Capabilities(not_in_names=".", without={"LSTM": ("stateful",), "GRU": ("stateful",)})
+    "torch": ANY_NAMES.but(not_in_names=".", without={"LSTM": ("stateful",), "GRU": ("stateful",)})
 }
 """Torch keeps a layer's variables as parameters of a module, whose names have no dots.
 

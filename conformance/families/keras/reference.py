@@ -14,6 +14,8 @@ from saveproof.conformance.families.keras.save_paths import CHECKPOINT, SAVEDMOD
 from saveproof.conformance.model_state.contract import Exactness
 from saveproof.conformance.model_state.subject import Model
 from saveproof.reference_impl.random import process_generator
+from saveproof.strategies.capabilities import Capabilities
+from saveproof.strategies.case import Kind
 
 GENERATOR = "seed_generator_state"
 """The name of a generator's state among the state of a layer that is no weight."""
@@ -41,6 +43,7 @@ def reference() -> KerasSubject:
     return KerasSubject(
         *("reference", reference_impl.__name__, traits, paths, ("numpy",)),
         process=Generators(lambda: {"reference": str(process_generator().state)}),
+        capabilities=Capabilities(non_ascii=tuple(Kind)),
         dialect=Dialect("", _GENERATORS),
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 from saveproof.conformance.mutants.edits import (
     Config,
     with_extras,
+    with_iteration,
     with_optimizer,
     with_slots,
     with_training,
@@ -74,20 +75,13 @@ def lost_averages(state: ModelState) -> ModelState:
 @state_read
 def iteration_reset(state: ModelState) -> ModelState:
     """The optimizer's iteration comes back as 0."""
-    return _with_iteration(state, lambda iteration: np.zeros_like(iteration))
+    return with_iteration(state, lambda iteration: np.zeros_like(iteration))
 
 
 @state_written
 def iteration_one_ahead(state: ModelState) -> ModelState:
     """The optimizer's iteration is written one too high."""
-    return _with_iteration(state, lambda iteration: np.asarray(iteration + 1, iteration.dtype))
-
-
-def _with_iteration(state: ModelState, edit: Callable[[np.ndarray], np.ndarray]) -> ModelState:
-    if not state.optimizer:
-        return state
-    first, *slots = state.optimizer
-    return replace(state, optimizer=(NamedArray(first.name, edit(first.value)), *slots))
+    return with_iteration(state, lambda iteration: iteration + 1)
 
 
 @state_written

@@ -23,6 +23,7 @@ from saveproof.strategies.case import (
     ResetStates,
     SetLearningRate,
     SetTrainable,
+    SetWeights,
     TrainOnBatch,
 )
 from saveproof.strategies.data import PROBE, PROBE_ROWS, Rows, row_count
@@ -172,6 +173,14 @@ def _set_learning_rate(_: Case, event: SetLearningRate, model: str) -> Iterator[
     yield f"{model}.optimizer.learning_rate = {literal(event.value)}"
 
 
+def _set_weights(_: Case, event: SetWeights, model: str) -> Iterator[str]:
+    layer = layer_at(model, event.layer.split("/"))
+    values = literal(list(map(float, event.values)))
+    yield f"arrays = [np.array(one) for one in {layer}.get_weights()]"
+    yield f"arrays[{event.weight}].flat[:{len(event.values)}] = {values}"
+    yield f"{layer}.set_weights(arrays)"
+
+
 def _recompile(_: Case, event: Recompile, model: str) -> Iterator[str]:
     return compiling(model, event.settings)
 
@@ -193,6 +202,7 @@ _EVENTS: Mapping[type, Callable[[Case, Any, str], Iterator[str]]] = {
     ResetStates: _reset_states,
     SetLearningRate: _set_learning_rate,
     SetTrainable: _set_trainable,
+    SetWeights: _set_weights,
     TrainOnBatch: _train_on_batch,
 }
 """The function that writes an event's statements, by its class."""
