@@ -13,7 +13,14 @@ from msgspec.structs import replace
 from saveproof.conformance.execution.adapter import Adapter, Misbehaved, handed, shared
 from saveproof.conformance.execution.surroundings import generators
 from saveproof.conformance.model_state.snapshot import Inventory, Snapshot
-from saveproof.conformance.model_state.subject import Model, SavePath, Source, Subject, Unsupported
+from saveproof.conformance.model_state.subject import (
+    Model,
+    SavePath,
+    Source,
+    Sparing,
+    Subject,
+    Unsupported,
+)
 from saveproof.conformance.model_state.trace import (
     Raised,
     Stage,
@@ -114,6 +121,16 @@ class Stages:
         """
         with stage(Stage.SAVE):
             self.path.save(model, self._first)
+
+    def save_new(self, model: Model) -> None:
+        """Ask for a save to the target of the first save that must not overwrite.
+
+        Raises:
+            SubjectRaised: the subject raised.
+        """
+        if isinstance(self.path, Sparing):
+            with stage(Stage.SAVE):
+                self.path.save_new(model, self._first)
 
     def generators(self) -> Inventory:
         """Return the states of the process-wide generators by name, the framework's among them."""
