@@ -65,10 +65,7 @@ def _loaded_again(stages: Stages, loaded: Model, seen: Conduct) -> Conduct:
 
 def _saved_over(stages: Stages, original: Model, source: Path, seen: Conduct) -> Conduct:
     kept = stages.look(original)
-    for file in _regular(source):
-        file.chmod(_MODE)
-        with file.open("ab") as opened:
-            opened.write(SEAL)
+    _seal(source)
     drawn = stages.generators()
     states = []
 
@@ -90,19 +87,25 @@ def _saved_in_vain(stages: Stages, original: Model, source: Path, seen: Conduct)
     """Note a save that must not overwrite, then one that fails, last: it may spoil the file."""
     contract = stages.path.contract
     if contract.can_spare:
-        seen = replace(seen, overwritten=tuple(_unwanted(stages, original)))
+        seen = replace(seen, overwritten=tuple(_unwanted(stages, original, source)))
     if contract.survives_failure is not None:
         seen = replace(seen, failed_save=_failed_save(stages, original, source))
     return seen
 
 
-def _unwanted(stages: Stages, original: Model) -> Iterator[Difference]:
-    """Yield what changes in a save that must not overwrite, for each answer to a question."""
+def _unwanted(stages: Stages, original: Model, source: Path) -> Iterator[Difference]:
+    """Yield what changes in a save that must not overwrite, for each answer to a question.
+
+    The model is the one in the files: the seal shows a file that was written with equal bytes.
+    """
+    _seal(source)
     for answer in REFUSALS:
         before = files(stages.folder)
         with answering(answer), suppress(SubjectRaised):
             stages.save_new(original)
         yield from differences(before, files(stages.folder))
+    for file in _regular(source):
+        file.write_bytes(file.read_bytes().removesuffix(SEAL))
 
 
 def _failed_save(stages: Stages, original: Model, source: Path) -> FailedSave:
@@ -134,6 +137,14 @@ def _watched(
 def _surroundings(folder: Path, but: str) -> Inventory:
     seen = files(folder, but=but)
     return {**process(), **{f"files/{place}": seen[place] for place in seen}}
+
+
+def _seal(source: Path) -> None:
+    """Give each file of a source another mode, and bytes that no save over it may leave."""
+    for file in _regular(source):
+        file.chmod(_MODE)
+        with file.open("ab") as opened:
+            opened.write(SEAL)
 
 
 def _regular(source: Path) -> Iterator[Path]:
