@@ -167,7 +167,8 @@ TF_KERAS = (
         save=(
             "Path(file).mkdir()",
             *(_BACK_UP, "callback.set_model(model)", "callback.on_train_begin()"),
-            *("callback.on_epoch_begin(0)", "callback.on_epoch_end(0)", "callback.on_train_end()"),
+            *("callback.on_epoch_begin(0)", "callback.on_epoch_end(0)"),
+            "model._training_state = None",
         ),
     ),
     SavePathSpec(
@@ -179,7 +180,10 @@ TF_KERAS = (
         ),
     ),
 )
-"""A run's backup needs a folder of its own: the callback restores what it finds there."""
+"""A run's backup needs a folder of its own: the callback restores what it finds there.
+
+The model goes on as if no callback had run: its own run was interrupted.
+"""
 
 KERAS_3 = (
     SavePathSpec(
