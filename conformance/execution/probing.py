@@ -102,7 +102,7 @@ def _unwanted(stages: Stages, original: Model, source: Path) -> Iterator[Differe
     for answer in REFUSALS:
         before = files(stages.folder)
         with answering(answer), suppress(SubjectRaised):
-            stages.save_new(original)
+            stages.save_over(original, overwrite=False)
         yield from differences(before, files(stages.folder))
     for file in _regular(source):
         file.write_bytes(file.read_bytes().removesuffix(SEAL))

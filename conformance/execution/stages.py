@@ -113,23 +113,16 @@ class Stages:
             self.source = self._save_at(model, self._first)
             return self.look(model)
 
-    def save_over(self, model: Model) -> None:
-        """Save the model to the target of the first save.
+    def save_over(self, model: Model, *, overwrite: bool = True) -> None:
+        """Save the model to the target of the first save, or ask for it without overwriting.
 
         Raises:
             SubjectRaised: the subject raised.
         """
         with stage(Stage.SAVE):
-            self.path.save(model, self._first)
-
-    def save_new(self, model: Model) -> None:
-        """Ask for a save to the target of the first save that must not overwrite.
-
-        Raises:
-            SubjectRaised: the subject raised.
-        """
-        if isinstance(self.path, Sparing):
-            with stage(Stage.SAVE):
+            if overwrite:
+                self.path.save(model, self._first)
+            elif isinstance(self.path, Sparing):
                 self.path.save_new(model, self._first)
 
     def generators(self) -> Inventory:

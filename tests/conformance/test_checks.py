@@ -7,7 +7,7 @@ import pytest
 
 from saveproof.conformance.checks import ALL_CHECKS, checks_for, judge
 from saveproof.conformance.checks.facets import FACET_CHECKS
-from saveproof.conformance.model_state.contract import STATE, Contract, Facet, Promise, promises
+from saveproof.conformance.model_state.contract import Contract, Facet, Promise, promises
 from saveproof.conformance.model_state.snapshot import Snapshot
 from saveproof.conformance.model_state.trace import (
     Conduct,
@@ -53,10 +53,6 @@ EVERYTHING = Contract(
     promises(Promise.MUST, tuple(Facet)),
     survives_failure=Promise.MUST,
     can_spare=True,
-)
-OUTPUTS_ONLY = Contract(
-    "https://example.org/contract",
-    promises(Promise.OUTPUTS, STATE, Facet.ARCHITECTURE, Facet.DTYPE_POLICY, Facet.RECURRENT),
 )
 NOTHING = Contract("https://example.org/contract", {})
 
@@ -147,21 +143,6 @@ def test_untrained_facet_is_vacuous():
     assert found["weights_survive"] is Verdict.VACUOUS
     assert found["optimizer_slots_survive"] is Verdict.VACUOUS
     assert found["outputs_survive"] is Verdict.VACUOUS
-
-
-def test_of_what_only_computes_outputs_nothing_of_its_state_or_its_training_is_asked():
-    lost = replace(GOOD, contract=OUTPUTS_ONLY, loaded=snapshot(7), second=None)
-    other = replace(lost, resumed=replace(GOOD.resumed, outputs=(np.array([7.0]),), steps=()))
-    never_asked = {
-        *(check.name for check in FACET_CHECKS),
-        *("first_batch_loss_is_identical", "resume_trajectory_is_identical"),
-        *("second_generation_equals_first", "save_over_another_replaces_it"),
-    }
-
-    assert not never_asked & set(verdicts(lost))
-    assert verdicts(lost)["outputs_survive"] is Verdict.PASS
-    assert verdicts(other)["outputs_survive"] is Verdict.FAIL
-    assert keys(other, "outputs_survive") == {"outputs: value"}
 
 
 def test_contract_that_promises_nothing_is_held_to_its_conduct_only():
