@@ -114,11 +114,7 @@ class Stages:
             return self.look(model)
 
     def save_over(self, model: Model, *, overwrite: bool = True) -> None:
-        """Save the model to the target of the first save, or ask for it without overwriting.
-
-        Raises:
-            SubjectRaised: the subject raised.
-        """
+        """Save to the target of the first save, or ask for it; an exception is `SubjectRaised`."""
         with stage(Stage.SAVE):
             if overwrite:
                 self.path.save(model, self._first)

@@ -329,12 +329,3 @@ def test_of_a_model_that_the_contract_has_refused_the_refusal_alone_is_asked_for
     kept = replace(GOOD, contract=REFUSING, raised=None)
 
     assert set(verdicts(kept)) == {"refusal_says_why"}
-
-
-def test_a_probe_that_was_not_made_is_not_applicable_with_its_reason():
-    found = {j.check: j for j in judge(replace(GOOD, probes=frozenset()))}
-
-    elsewhere = found["another_process_loads_the_same"]
-    assert elsewhere.verdict is Verdict.NOT_APPLICABLE
-    assert elsewhere.reason == "a run makes this probe on some examples only"
-    assert found["weights_survive"].verdict is Verdict.PASS
