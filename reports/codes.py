@@ -35,6 +35,8 @@ FACETS: Mapping[str, str] = {
 }
 """Codes of state that a load did not restore, by facet."""
 
+EARLIER_FILE_LOST = "SP-EARLIER-FILE-LOST"
+
 ACTIONS: Mapping[str, str] = {
     "save": "SP-SAVE-RAISED",
     "load": "SP-LOAD-RAISED",
@@ -44,6 +46,8 @@ ACTIONS: Mapping[str, str] = {
     "another process": "SP-OTHER-PROCESS-RAISED",
     "again": "SP-LATER-LOAD-RAISED",
     "over": "SP-LATER-LOAD-RAISED",
+    "failed": EARLIER_FILE_LOST,
+    "silent": EARLIER_FILE_LOST,
 }
 """Codes of exceptions, by the action that raised."""
 
@@ -79,8 +83,15 @@ CODES: Mapping[DefectKind, str | ByField] = {
     DefectKind.LINK: "SP-FILE-NEEDS-ANOTHER",
     DefectKind.SAME_MODEL: "SP-LOADS-SHARE-A-MODEL",
     DefectKind.OTHER_MODEL: ByField(
-        "action", {"over": "SP-OVERWRITE-INCOMPLETE"}, "SP-LOADS-SHARE-A-MODEL"
+        "action",
+        {
+            "over": "SP-OVERWRITE-INCOMPLETE",
+            "failed": EARLIER_FILE_LOST,
+            "silent": EARLIER_FILE_LOST,
+        },
+        "SP-LOADS-SHARE-A-MODEL",
     ),
+    DefectKind.OVERWRITTEN: "SP-OVERWRITE-UNWANTED",
     DefectKind.REMNANT: "SP-OVERWRITE-INCOMPLETE",
     DefectKind.ENDED: ByField("name", ENDINGS, "SP-PROCESS-CRASHED"),
     DefectKind.NOT_JUDGED: "SP-NOTHING-JUDGED",

@@ -148,6 +148,11 @@ class DefectKind(StrEnum):
         "{d.action}: {d.facet}",
         "a later load returned {d.facet} of a different model{d.bracket}{d.values}",
     )
+    OVERWRITTEN = (
+        "overwritten",
+        "overwrite=False: {d.difference.change}",
+        "a save with overwrite=False changed {d.where}{d.values}",
+    )
     SPOILED = ("spoiled", "{d.sequence}: {d.suffering}", "{d.sequence}: {d.consequence}")
     ENDED = ("ended", "{d.name}: {d.words:.80}", "{d.words}")
     NOT_JUDGED = ("not judged", "{d.name}", "{d.words}")
@@ -169,6 +174,8 @@ ACTORS: Mapping[str, str] = {
     "saved": "the saved model",
     "again": "a later load",
     "over": "a later load",
+    "failed": "a load after a failed save",
+    "silent": "a load after a save that failed without an error",
 }
 """What raised the exception, by action; for other actions, the action's own name."""
 

@@ -95,6 +95,38 @@ def save_over_another_replaces_it(trace: Trace) -> Outcome:
     return (*remnants, *found)
 
 
+def overwrite_false_keeps_the_file(trace: Trace) -> Outcome:
+    """Compare the files after a save that must not overwrite them with those before it."""
+    seen = trace.conduct
+    if seen is None or seen.overwritten is None:
+        return NOT_LOOKED_AT
+    return tuple(
+        Defect(DefectKind.OVERWRITTEN, difference, name=difference.where)
+        for difference in seen.overwritten
+    )
+
+
+def failed_save_keeps_the_file(trace: Trace) -> Outcome:
+    """Compare the model loaded after a save that failed with the model in the file before it.
+
+    A save that raises nothing has saved the model, which is the same one.
+    """
+    seen = trace.conduct
+    if seen is None or seen.replaced is None or seen.failed_save is None:
+        return NOT_LOOKED_AT
+    failed = seen.failed_save
+    action = "silent" if failed.raised is None else "failed"
+    if failed.lost is not None:
+        return (raised_defect(failed.lost, action, where="load", expected="the earlier model"),)
+    if failed.survived is None:
+        return NOT_LOOKED_AT
+    facets = tuple(f for f in Facet if trace.contract.facets.get(f) is Promise.MUST)
+    found = tuple(_of_another(action, seen.replaced, failed.survived, facets))
+    if failed.raised is None and not found:
+        return not_applicable("the save did not fail")
+    return found
+
+
 def _changed(action: str, changes: Sequence[Difference]) -> Iterator[Defect]:
     for difference in changes:
         name = difference.where.partition("/")[0]
@@ -152,6 +184,14 @@ def _of_state(trace: Trace) -> Promise | None:
     return _of_files(trace) if _state(trace) else None
 
 
+def _of_spared(trace: Trace) -> Promise | None:
+    return Promise.MUST if trace.contract.can_spare else None
+
+
+def _of_failure(trace: Trace) -> Promise | None:
+    return trace.contract.survives_failure
+
+
 def _of_generators(trace: Trace) -> Promise | None:
     """Return a SHOULD: no document covers them, but a save that draws changes a seeded run."""
     return None if trace.in_memory else Promise.SHOULD
@@ -200,5 +240,21 @@ CONDUCT_CHECKS = (
         find=save_over_another_replaces_it,
         probe=Probe.CONDUCT,
         trains_on=True,
+    ),
+    Check(
+        "overwrite_false_keeps_the_file",
+        "A save with overwrite=False leaves an earlier file as it is.",
+        (),
+        promise=_of_spared,
+        find=overwrite_false_keeps_the_file,
+        probe=Probe.CONDUCT,
+    ),
+    Check(
+        "failed_save_keeps_the_file",
+        "After a save over an earlier file has failed, a load gives the earlier model.",
+        (),
+        promise=_of_failure,
+        find=failed_save_keeps_the_file,
+        probe=Probe.CONDUCT,
     ),
 )

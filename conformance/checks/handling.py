@@ -174,6 +174,10 @@ def _always(trace: Trace) -> Promise:  # noqa: ARG001 - each check has a functio
     return Promise.MUST
 
 
+def _saves_again(trace: Trace) -> Promise | None:
+    return None if trace.contract.outputs_only else Promise.MUST
+
+
 def _refuses(trace: Trace) -> Promise | None:
     return Promise.MUST if trace.is_refused else None
 
@@ -242,7 +246,7 @@ HANDLING_CHECKS = (
         "second_generation_equals_first",
         "Saving and loading the loaded model gives the same model again.",
         (),
-        promise=_always,
+        promise=_saves_again,
         find=second_generation_equals_first,
         probe=Probe.SECOND_GENERATION,
     ),

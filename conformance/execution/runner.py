@@ -108,7 +108,8 @@ def resume(subject: Subject, path: SavePath, case: Case, source: Path) -> OtherP
     """Load a source that another process wrote, train the model, and return the record."""
     stages = Stages(subject, path, case, source.parent)
     loaded = stages.load(source)
-    return OtherProcess(stages.look(loaded), stages.continue_training(loaded))
+    trains_on = not path.contract.outputs_only
+    return OtherProcess(stages.look(loaded), stages.continue_training(loaded, trains_on=trains_on))
 
 
 @dataclass(eq=False)
@@ -125,6 +126,11 @@ class _PathRun:
     loaded: Model = None
     unsupported: Unsupported | None = None
     seconds: float = 0.0
+
+    @property
+    def outputs_only(self) -> bool:
+        """Whether what the path loads only computes outputs."""
+        return self.stages.path.contract.outputs_only
 
     @property
     def goes_on(self) -> bool:
@@ -182,7 +188,7 @@ def _load(run: _PathRun) -> None:
             run.seen["loaded"] = run.stages.look(loaded)
         if other_initial_weights(run.stages.path.contract, run.seen["fresh"], run.seen["loaded"]):
             run.seen["anew"] = run.stages.anew()
-        if Probe.SECOND_GENERATION in run.question.probes:
+        if Probe.SECOND_GENERATION in run.question.probes and not run.outputs_only:
             run.seen["second"] = run.stages.second_generation(loaded)
         run.stages.compile_loaded(loaded)
         run.loaded = loaded
@@ -201,7 +207,7 @@ def _continue_training(run: _PathRun, *, trains_on: bool) -> None:
         return
     with run.noting():
         run.seen["resumed"] = run.stages.continue_training(
-            run.loaded, trains_on=run.question.trains_on
+            run.loaded, trains_on=run.question.trains_on and not run.outputs_only
         )
 
 

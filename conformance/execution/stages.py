@@ -13,7 +13,14 @@ from msgspec.structs import replace
 from saveproof.conformance.execution.adapter import Adapter, Misbehaved, handed, shared
 from saveproof.conformance.execution.surroundings import generators
 from saveproof.conformance.model_state.snapshot import Inventory, Snapshot
-from saveproof.conformance.model_state.subject import Model, SavePath, Source, Subject, Unsupported
+from saveproof.conformance.model_state.subject import (
+    Model,
+    SavePath,
+    Source,
+    Sparing,
+    Subject,
+    Unsupported,
+)
 from saveproof.conformance.model_state.trace import (
     Raised,
     Stage,
@@ -106,14 +113,13 @@ class Stages:
             self.source = self._save_at(model, self._first)
             return self.look(model)
 
-    def save_over(self, model: Model) -> None:
-        """Save the model to the target of the first save.
-
-        Raises:
-            SubjectRaised: the subject raised.
-        """
+    def save_over(self, model: Model, *, overwrite: bool = True) -> None:
+        """Save to the target of the first save, or ask for it; an exception is `SubjectRaised`."""
         with stage(Stage.SAVE):
-            self.path.save(model, self._first)
+            if overwrite:
+                self.path.save(model, self._first)
+            elif isinstance(self.path, Sparing):
+                self.path.save_new(model, self._first)
 
     def generators(self) -> Inventory:
         """Return the states of the process-wide generators by name, the framework's among them."""

@@ -2,13 +2,16 @@
 
 import gc
 import hashlib
+import io
 import os
 import random
+import resource
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +57,28 @@ def unusual_process() -> Iterator[None]:
             _put_back(environment)
             random.setstate(python)
             np.random.set_state(numpy)  # noqa: NPY002 - as above
+
+
+@contextmanager
+def no_file_longer_than(size: int) -> Iterator[None]:
+    """Let each write of this process beyond so many bytes of a file fail, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextmanager
+def answering(text: str) -> Iterator[None]:
+    """Answer questions on standard input with the text; an empty one ends it at once."""
+    real, sys.stdin = sys.stdin, io.StringIO(text)
+    try:
+        with redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        sys.stdin = real
 
 
 def process() -> Inventory:

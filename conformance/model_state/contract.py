@@ -39,6 +39,8 @@ class Promise(StrEnum):
     """It must not come back: the loaded model has its own initial state."""
     CODE = "code"
     """The model's code supplies it; the file promises nothing."""
+    OUTPUTS = "outputs"
+    """The file has it and shows it in outputs alone: what is loaded only computes them."""
 
 
 STRUCTURE = (Facet.ARCHITECTURE, Facet.ARGUMENTS, Facet.SHARING, Facet.NAMES, Facet.DTYPE_POLICY)
@@ -80,7 +82,9 @@ class Contract:
 
     An absent facet has no promise. `refuses` gives the reason of a refusal by kind of architecture.
     With `refuses_unbuilt`, a model without weights must be refused; without it, a path that saves
-    weights and accepts such a model has a gap.
+    weights and accepts such a model has a gap. `survives_failure` is the promise that a save over
+    an earlier file leaves that file usable if it fails; None where the program itself writes the
+    file. A path that `can_spare` has `save_new`, which leaves an earlier file as it is.
     """
 
     document: str
@@ -88,6 +92,8 @@ class Contract:
     refuses: Mapping[Kind, str] = field(default_factory=dict)
     refuses_unbuilt: bool = False
     exactness: Exactness = Exactness()
+    survives_failure: Promise | None = None
+    can_spare: bool = False
 
     def file_promise(self, facet: Facet) -> Promise | None:
         """Return the promise of the file itself for the facet: MUST, SHOULD, or None."""
@@ -97,7 +103,13 @@ class Contract:
     @property
     def comes_uncompiled(self) -> bool:
         """Whether neither the file nor the model's code compiles the loaded model."""
-        return self.facets.get(Facet.COMPILE) in (None, Promise.FRESH)
+        compiled = self.facets.get(Facet.COMPILE) not in (None, Promise.FRESH)
+        return not (compiled or self.outputs_only)
+
+    @property
+    def outputs_only(self) -> bool:
+        """Whether what is loaded computes outputs, and is neither trained nor saved again."""
+        return Promise.OUTPUTS in self.facets.values()
 
     def speaks_of(self, facets: tuple[Facet, ...]) -> bool:
         """Return whether the contract covers the facets; a single one must be in the file."""
@@ -108,7 +120,8 @@ class Contract:
     def promise(self, *facets: Facet) -> Promise | None:
         """Return the weakest promise over the facets; None where one is not promised at all.
 
-        Code-supplied facets count as promised: they do not depend on the file.
+        Code-supplied facets count as promised: they do not depend on the file. So do those that
+        outputs alone show.
         """
         promises = [self.facets.get(facet) for facet in facets]
         if any(promise in (None, Promise.FRESH) for promise in promises):

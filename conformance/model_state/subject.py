@@ -74,6 +74,14 @@ class Exchanged(SavePath, Protocol):
 
 
 @runtime_checkable
+class Sparing(SavePath, Protocol):
+    """A save path that can leave an earlier file as it is: its contract says so."""
+
+    def save_new(self, model: Model, target: Path) -> None:
+        """Save the model where nothing is yet; otherwise leave what is there, or raise."""
+
+
+@runtime_checkable
 class Drawing(Protocol):
     """A subject whose framework draws from process-wide generators of its own."""
 

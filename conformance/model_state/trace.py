@@ -99,6 +99,19 @@ class Link:
 
 
 @dataclass(frozen=True)
+class FailedSave:
+    """A save over an earlier file on a disk without room for it, and a load after it.
+
+    `raised` is the exception of the save, None where it raised none. `survived` is the model that
+    was loaded after it, and `lost` the exception of that load.
+    """
+
+    raised: Raised | None = None
+    survived: Snapshot | None = None
+    lost: Raised | None = None
+
+
+@dataclass(frozen=True)
 class Conduct:
     """The side effects of a second load, and of a save over the first file with its load.
 
@@ -107,7 +120,8 @@ class Conduct:
     process and the folder in the load and the save, `drawing` those of the process-wide generators
     in the save. `again` is the model of the second load, which `is_first` if it is the first model
     itself. `kept` is the original at the save over the first file, `replaced` the model loaded
-    after that save, `remnants` the files that still hold bytes of the first save.
+    after that save, `remnants` the files that still hold bytes of the first save. `overwritten` are
+    the changes of the folder in a save that must not overwrite, `failed_save` is one that fails.
     `raised` is the exception that ended it early.
     """
 
@@ -122,6 +136,8 @@ class Conduct:
     remnants: tuple[str, ...] = ()
     replaced: Snapshot | None = None
     held: tuple[str, ...] = ()
+    overwritten: tuple[Difference, ...] | None = None
+    failed_save: FailedSave | None = None
     raised: Raised | None = None
 
 

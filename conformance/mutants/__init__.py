@@ -255,6 +255,9 @@ _CONDUCT = (
     Mutant(conduct.reading_from_a_cache, ("save_over_another_replaces_it",)),
     Mutant(conduct.saving_keeps_the_first_file, ("save_over_another_replaces_it",)),
     Mutant(conduct.saving_in_place, ("save_over_another_replaces_it",)),
+    Mutant(conduct.overwriting_regardless, ("overwrite_false_keeps_the_file",)),
+    Mutant(conduct.saving_empties_the_first_file, ("failed_save_keeps_the_file",)),
+    Mutant(conduct.saving_hides_its_failure, ("failed_save_keeps_the_file",)),
 )
 
 _EXTREMES = (

@@ -6,20 +6,24 @@ import pytest
 
 from saveproof.conformance.model_state.contract import STATE, Facet
 from saveproof.conformance.model_state.snapshot import Snapshot, differences
-from saveproof.conformance.model_state.trace import Link, Raised, Stage
+from saveproof.conformance.model_state.trace import FailedSave, Link, Raised, Stage
 from saveproof.reports.records import Verdict
 from tests.conformance.test_checks import GOOD, keys, snapshot, verdicts
 
 CHECKS = (
     *("surroundings_stay", "saving_draws_nothing", "source_stands_alone"),
     *("loads_are_independent", "save_over_another_replaces_it"),
+    *("overwrite_false_keeps_the_file", "failed_save_keeps_the_file"),
 )
+FULL = GOOD.conduct.failed_save.raised
 RAISED = Raised(Stage.LOAD, "builtins.OSError", "no such file", "")
 
 
 def behaving(**changes):
-    """Return the faultless trace with another conduct."""
-    return replace(GOOD, conduct=replace(GOOD.conduct, **changes))
+    """Return the faultless trace with another conduct; a failed save keeps what it found."""
+    conduct = replace(GOOD.conduct, **changes)
+    kept = FailedSave(FULL, conduct.replaced)
+    return replace(GOOD, conduct=replace(conduct, **{"failed_save": kept, **changes}))
 
 
 def failing(trace) -> set[str]:
@@ -57,6 +61,21 @@ def failing(trace) -> set[str]:
         ({"is_first": True}, "loads_are_independent", "again: the same model"),
         ({"remnants": ("model_1.h5",)}, "save_over_another_replaces_it", "over: remnants"),
         ({"replaced": None, "raised": RAISED}, "save_over_another_replaces_it", None),
+        (
+            {"overwritten": tuple(differences({"model_1.h5": "a"}, {"model_1.h5": "b"}))},
+            "overwrite_false_keeps_the_file",
+            "overwrite=False: value",
+        ),
+        (
+            {"failed_save": FailedSave(FULL, lost=RAISED)},
+            "failed_save_keeps_the_file",
+            "failed: raised builtins.OSError: no such file",
+        ),
+        (
+            {"failed_save": FailedSave(None, lost=RAISED)},
+            "failed_save_keeps_the_file",
+            "silent: raised builtins.OSError: no such file",
+        ),
     ],
 )
 def test_each_fault_of_conduct_fails_its_check_alone(changes, check, key):
@@ -78,6 +97,25 @@ def test_a_save_over_another_that_leaves_the_first_is_found(facet):
     stale = Snapshot({**GOOD.conduct.kept.facets, facet: GOOD.before[facet]})
 
     assert failing(behaving(replaced=stale)) == {"save_over_another_replaces_it"}
+
+
+@pytest.mark.parametrize("facet", Facet)
+def test_a_failed_save_that_leaves_another_model_is_found(facet):
+    mixed = Snapshot({**GOOD.conduct.replaced.facets, facet: snapshot(7)[facet]})
+
+    assert failing(behaving(failed_save=FailedSave(FULL, mixed))) == {"failed_save_keeps_the_file"}
+
+
+def test_a_save_that_did_not_fail_shows_nothing():
+    found = verdicts(behaving(failed_save=FailedSave(None, GOOD.conduct.replaced)))
+
+    assert found["failed_save_keeps_the_file"] is Verdict.NOT_APPLICABLE
+
+
+def test_a_failed_save_is_not_asked_for_where_the_program_writes_the_file():
+    contract = replace(GOOD.contract, survives_failure=None, can_spare=False)
+
+    assert not set(verdicts(replace(GOOD, contract=contract))).intersection(CHECKS[-2:])
 
 
 @pytest.mark.parametrize("facet", STATE)
@@ -115,7 +153,10 @@ def test_models_that_nothing_has_moved_show_nothing():
 
 
 def test_no_conduct_of_a_path_in_memory_is_asked_for():
-    assert not set(verdicts(replace(GOOD, in_memory=True))).intersection(CHECKS)
+    contract = replace(GOOD.contract, survives_failure=None, can_spare=False)
+    trace = replace(GOOD, contract=contract, in_memory=True)
+
+    assert not set(verdicts(trace)).intersection(CHECKS)
 
 
 def test_conduct_that_was_not_looked_at_is_not_applicable():

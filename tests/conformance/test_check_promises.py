@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import msgspec
 
+from saveproof.conformance.checks import judge
 from saveproof.conformance.model_state.contract import Facet, Promise
 from saveproof.conformance.model_state.snapshot import Snapshot
 from saveproof.conformance.model_state.trace import OtherProcess
@@ -37,3 +38,12 @@ def _with_dropout(architecture: Architecture) -> Architecture:
     (layer,) = architecture.layers
     dropout = msgspec.structs.replace(layer, class_name="Dropout", config={"rate": 0.5})
     return msgspec.structs.replace(architecture, layers=(dropout,))
+
+
+def test_a_probe_that_was_not_made_is_not_applicable_with_its_reason():
+    found = {j.check: j for j in judge(replace(GOOD, probes=frozenset()))}
+
+    elsewhere = found["another_process_loads_the_same"]
+    assert elsewhere.verdict is Verdict.NOT_APPLICABLE
+    assert elsewhere.reason == "a run makes this probe on some examples only"
+    assert found["weights_survive"].verdict is Verdict.PASS

@@ -11,6 +11,7 @@ from saveproof.conformance.model_state.contract import Contract, Facet, Promise,
 from saveproof.conformance.model_state.snapshot import Snapshot
 from saveproof.conformance.model_state.trace import (
     Conduct,
+    FailedSave,
     OtherProcess,
     Probe,
     Raised,
@@ -47,7 +48,12 @@ CASE = Case(
     history=TrainingHistory((TrainOnBatch(1, 2),), (TrainOnBatch(2, 2),)),
     seed=0,
 )
-EVERYTHING = Contract("https://example.org/contract", promises(Promise.MUST, tuple(Facet)))
+EVERYTHING = Contract(
+    "https://example.org/contract",
+    promises(Promise.MUST, tuple(Facet)),
+    survives_failure=Promise.MUST,
+    can_spare=True,
+)
 NOTHING = Contract("https://example.org/contract", {})
 
 
@@ -78,7 +84,13 @@ GOOD = Trace(
     original=trajectory(2, 3),
     resumed=trajectory(2, 3),
     other_process=OtherProcess(snapshot(1), trajectory(2, 3)),
-    conduct=Conduct({}, (), (), snapshot(1), False, snapshot(30), (), (), (), snapshot(30)),
+    conduct=Conduct(
+        *({}, (), (), snapshot(1), False, snapshot(30), (), (), (), snapshot(30)),
+        overwritten=(),
+        failed_save=FailedSave(
+            Raised(Stage.SAVE, "builtins.OSError", "file too large", ""), snapshot(30)
+        ),
+    ),
 )
 
 
@@ -317,12 +329,3 @@ def test_of_a_model_that_the_contract_has_refused_the_refusal_alone_is_asked_for
     kept = replace(GOOD, contract=REFUSING, raised=None)
 
     assert set(verdicts(kept)) == {"refusal_says_why"}
-
-
-def test_a_probe_that_was_not_made_is_not_applicable_with_its_reason():
-    found = {j.check: j for j in judge(replace(GOOD, probes=frozenset()))}
-
-    elsewhere = found["another_process_loads_the_same"]
-    assert elsewhere.verdict is Verdict.NOT_APPLICABLE
-    assert elsewhere.reason == "a run makes this probe on some examples only"
-    assert found["weights_survive"].verdict is Verdict.PASS

@@ -113,7 +113,7 @@ def test_a_reader_that_dies_is_told_from_a_harness_error(exchanged):
 def test_a_format_is_exchanged_where_one_writes_and_the_other_reads_it():
     assert list(between("tf_keras", "tf_keras")) == [
         *("h5-keras2", "savedmodel", "archive-keras2", "json-keras2"),
-        *("weights-h5", "json-weights-h5", "checkpoint"),
+        *("weights-h5", "json-weights-h5", "checkpoint", "weights-v3-keras2"),
     ]
     assert not any(name.endswith("keras3") for name in between("tf_keras", "keras"))
     assert "archive-keras2" in between("tf_keras", "keras")

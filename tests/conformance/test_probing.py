@@ -4,6 +4,8 @@ import os
 import random
 import signal
 import zipfile
+from dataclasses import replace
+from io import BytesIO
 
 import h5py
 import numpy as np
@@ -16,10 +18,12 @@ from saveproof.conformance.execution.runner import Question, record
 from saveproof.conformance.execution.surroundings import (
     files,
     generators,
+    no_file_longer_than,
     open_files,
     process,
     unusual_process,
 )
+from saveproof.conformance.model_state.contract import Promise
 from saveproof.conformance.model_state.trace import Link, Probe
 from saveproof.reports.records import Verdict
 from tests.conformance.conftest import EVERY_CHECK
@@ -58,6 +62,53 @@ def test_a_subject_may_refuse_to_save_over_a_file(tmp_path):
 
     assert found["save_over_another_replaces_it"] is Verdict.NOT_APPLICABLE
     assert found["round_trip_completes"] is Verdict.PASS
+
+
+class Written(Npz):
+    """It writes in place or beside the file; it asks, or does not ask, before it overwrites."""
+
+    contract = replace(Npz.contract, survives_failure=Promise.MUST, can_spare=True)
+
+    def __init__(self, *, beside, asks):
+        self.beside, self.asks = beside, asks
+
+    def save(self, model, target):
+        file = target.with_suffix(".npz")
+        part = target.with_name(f"{target.name}.part") if self.beside else file
+        with part.open("wb") as opened:
+            arrays = {"kernel": model.kernel, "momentum": model.momentum, "steps": model.steps}
+            np.savez(opened, **arrays, padding=np.zeros(4000))
+        return part.replace(file)
+
+    def load(self, source, case):
+        return super().load(BytesIO(source.read_bytes()), case)
+
+    def save_new(self, model, target):
+        if not self.asks or input("overwrite? ") == "y":
+            self.save(model, target)
+
+
+@pytest.mark.parametrize("beside", [True, False])
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_save_without_room_and_one_that_must_not_overwrite_are_made(tmp_path, beside, asks):
+    subject = Linear()
+    subject.path = Written(beside=beside, asks=asks)
+    asked = Question(subject.path.name, EVERY_CHECK, frozenset({Probe.CONDUCT}))
+    (trace,) = record(subject, CASE, [asked], tmp_path)
+    found = {judgement.check: judgement.verdict for judgement in judge(trace)}
+
+    assert trace.conduct.failed_save.raised.kind == "builtins.OSError"
+    assert (found["failed_save_keeps_the_file"] is Verdict.PASS) is beside
+    assert found["round_trip_completes"] is Verdict.PASS
+    assert (found["overwrite_false_keeps_the_file"] is Verdict.PASS) is asks
+
+
+def test_the_length_of_files_is_limited_for_a_while_only(tmp_path):
+    file = tmp_path / "long"
+
+    with no_file_longer_than(10), pytest.raises(OSError, match="too large"):
+        file.write_bytes(bytes(11))
+    file.write_bytes(bytes(11))
 
 
 def test_the_process_is_put_back_whatever_was_done_to_it():

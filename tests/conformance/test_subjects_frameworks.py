@@ -67,8 +67,38 @@ KNOWN = {
     ("keras:tensorflow", "keras"): "compile settings: loss/1/delta value",
     ("keras:torch", "keras"): "compile settings: loss/1/delta value",
     ("keras:jax", "keras"): "compile settings: loss/1/delta value",
+    **{
+        (f"keras:{backend}", path): lost
+        for backend in ("tensorflow", "torch", "jax")
+        for path, lost in (
+            ("model_checkpoint", "compile settings: loss/1/delta value"),
+            ("model_checkpoint_weights", "optimizer slots: 0 momentum missing"),
+        )
+    },
 }
 """What the frameworks themselves get wrong with this case, by subject and path."""
+
+
+RESUMED = """
+import json, sys, tempfile
+from pathlib import Path
+from saveproof.conformance.families.keras.codegen.training import given
+from saveproof.conformance.families.subjects import resolve
+from saveproof.strategies import data
+from saveproof.strategies.case import from_json
+
+subject, case = resolve(sys.argv[1]), from_json(sys.argv[2])
+path = next(path for path in subject.paths() if path.name == "backup_and_restore")
+with tempfile.TemporaryDirectory() as folder:
+    subject.seed(1)
+    model, event, rows = subject.build(case), case.history.before[0], data.rows(case, 0)
+    subject.perform(model, event, rows)
+    callback = subject.keras.callbacks.BackupAndRestore(str(path.save(model, Path(folder) / "b")))
+    batch = given(next(rows.batches(event.batch_size)))
+    new = subject.build(case)
+    resumed = new.fit(batch["x"], batch["y"], epochs=3, verbose=0, callbacks=[callback])
+    print(json.dumps(resumed.epoch))
+"""
 
 
 def run(program, *arguments):
@@ -104,6 +134,11 @@ def test_every_facet_can_be_seen(seen):
     subject, told = seen
 
     assert told["empty"] == (["recurrent state"] if subject == "keras:torch" else [])
+
+
+@pytest.mark.parametrize("subject", ["tf_keras", "keras:torch"])
+def test_a_resumed_fit_begins_after_the_epoch_of_the_backup(subject):
+    assert run(RESUMED, subject, to_json(STATELESS).decode()) == [1, 2]
 
 
 def test_versions_are_told(seen):

@@ -1,6 +1,7 @@
 """The contracts of the Keras family's save paths, from its documentation."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from saveproof.conformance.model_state.contract import (
     RESUME_ONLY,
@@ -19,6 +20,10 @@ GUIDE = "https://www.tensorflow.org/guide/keras/save_and_serialize"
 KERAS_2 = "https://keras.io/2/api/models/model_saving_apis"
 KERAS_3 = "https://keras.io/api/models/model_saving_apis"
 KERAS_3_GUIDE = "https://keras.io/guides/serialization_and_saving"
+KERAS_2_CALLBACKS = "https://keras.io/2/api/callbacks"
+KERAS_3_CALLBACKS = "https://keras.io/api/callbacks"
+KERAS_2_EXPORT = "https://www.tensorflow.org/api_docs/python/tf/keras/Model#export"
+KERAS_3_EXPORT = "https://keras.io/api/models/model_saving_apis/export"
 
 NO_CONFIG: Mapping[Kind, str] = {
     Kind.SUBCLASSED: "a subclassed model without `get_config` has no config to rebuild it from"
@@ -55,20 +60,51 @@ AS_THE_GUIDE = Exactness(
     half=2e-2,
 )
 
-H5 = Contract(f"{KERAS_2}/model_saving_and_loading", WHOLE, NO_HDF5, refuses_unbuilt=True)
-SAVEDMODEL = Contract(
-    f"{KERAS_2}/model_saving_and_loading", WHOLE, refuses_unbuilt=True, exactness=AS_THE_GUIDE
+SPARING: Mapping[str, Any] = {"survives_failure": Promise.SHOULD, "can_spare": True}
+"""Of files that a method with the argument `overwrite` writes; no document covers a failed save."""
+
+H5 = Contract(
+    f"{KERAS_2}/model_saving_and_loading", WHOLE, NO_HDF5, refuses_unbuilt=True, **SPARING
 )
-KERAS_2_ARCHIVE = Contract(GUIDE, WHOLE, NO_CONFIG)
+SAVEDMODEL = Contract(
+    f"{KERAS_2}/model_saving_and_loading",
+    WHOLE,
+    refuses_unbuilt=True,
+    exactness=AS_THE_GUIDE,
+    **SPARING,
+)
+KERAS_2_ARCHIVE = Contract(GUIDE, WHOLE, NO_CONFIG, **SPARING)
 CONFIG = Contract(f"{KERAS_2}/model_config_serialization", ARCHITECTURE, NO_CONFIG)
 JSON = Contract(GUIDE, ARCHITECTURE, NO_CONFIG)
 WEIGHTS_IN_MEMORY = Contract(
     f"{KERAS_2}/weights_saving_and_loading", WEIGHTS_ALONE, refuses_unbuilt=True
 )
 CONFIG_AND_WEIGHTS = Contract(GUIDE, ARCHITECTURE_AND_WEIGHTS, NO_CONFIG, refuses_unbuilt=True)
-WEIGHTS_H5 = Contract(f"{KERAS_2}/weights_saving_and_loading", WEIGHTS_ALONE, refuses_unbuilt=True)
+WEIGHTS_H5 = Contract(
+    f"{KERAS_2}/weights_saving_and_loading", WEIGHTS_ALONE, refuses_unbuilt=True, **SPARING
+)
 JSON_AND_WEIGHTS = Contract(GUIDE, ARCHITECTURE_AND_WEIGHTS, NO_CONFIG, refuses_unbuilt=True)
-TF_CHECKPOINT = Contract(GUIDE, CHECKPOINT)
+TF_CHECKPOINT = Contract(GUIDE, CHECKPOINT, **SPARING)
+WEIGHTS_V3 = Contract(f"{KERAS_2}/weights_saving_and_loading", WEIGHTS, **SPARING)
+
+
+def _of_callback(
+    document: str, facets: Mapping[Facet, Promise], refuses: Mapping[Kind, str] | None = None
+) -> Contract:
+    """Return the contract of a file that a callback writes, which has no argument `overwrite`."""
+    return Contract(document, facets, refuses or {}, survives_failure=Promise.SHOULD)
+
+
+def _of_export(document: str) -> Contract:
+    """Return the contract of an artifact "for inference"."""
+    facets = promises(Promise.OUTPUTS, STATE, Facet.ARCHITECTURE, Facet.DTYPE_POLICY)
+    return Contract(document, facets, exactness=AS_THE_GUIDE, survives_failure=Promise.SHOULD)
+
+
+EXPORT = _of_export(KERAS_2_EXPORT)
+MODEL_CHECKPOINT = _of_callback(f"{KERAS_2_CALLBACKS}/model_checkpoint", WHOLE, NO_CONFIG)
+MODEL_CHECKPOINT_WEIGHTS = _of_callback(f"{KERAS_2_CALLBACKS}/model_checkpoint", WEIGHTS)
+BACKUP = _of_callback(f"{KERAS_2_CALLBACKS}/backup_and_restore", CHECKPOINT)
 
 _KERAS_3_LEGACY = promises(
     *(Promise.MUST, STRUCTURE, Facet.TRAINABLE, STATE),
@@ -81,14 +117,23 @@ _KERAS_3_ARCHITECTURE = promises(Promise.MUST, STRUCTURE, Facet.TRAINABLE) | pro
 )
 """No document of Keras 3 says whether JSON and clones keep the compile settings; they do."""
 
-KERAS_3_ARCHIVE = Contract(f"{KERAS_3}/model_saving_and_loading", WHOLE, NO_CONFIG)
-KERAS_3_H5 = Contract(f"{KERAS_3}/model_saving_and_loading", _KERAS_3_LEGACY, NO_HDF5)
+KERAS_3_ARCHIVE = Contract(f"{KERAS_3}/model_saving_and_loading", WHOLE, NO_CONFIG, **SPARING)
+KERAS_3_H5 = Contract(f"{KERAS_3}/model_saving_and_loading", _KERAS_3_LEGACY, NO_HDF5, **SPARING)
 KERAS_3_CONFIG = Contract(f"{KERAS_3}/model_config_serialization", ARCHITECTURE, NO_CONFIG)
 KERAS_3_JSON = Contract(KERAS_3_GUIDE, _KERAS_3_ARCHITECTURE, NO_CONFIG)
 KERAS_3_WEIGHTS_IN_MEMORY = Contract(KERAS_3_GUIDE, WEIGHTS_ALONE)
 KERAS_3_CONFIG_AND_WEIGHTS = Contract(KERAS_3_GUIDE, ARCHITECTURE_AND_WEIGHTS, NO_CONFIG)
-KERAS_3_WEIGHTS = Contract(f"{KERAS_3}/weights_saving_and_loading", WEIGHTS, refuses_unbuilt=True)
+KERAS_3_WEIGHTS = Contract(
+    f"{KERAS_3}/weights_saving_and_loading", WEIGHTS, refuses_unbuilt=True, **SPARING
+)
 KERAS_3_JSON_AND_WEIGHTS = Contract(
     KERAS_3_GUIDE, promises(Promise.MUST, STRUCTURE, Facet.TRAINABLE, STATE), NO_CONFIG
 )
 KERAS_3_CLONE = Contract(f"{KERAS_3}/model_config_serialization", _KERAS_3_ARCHITECTURE, NO_CONFIG)
+KERAS_3_MODEL_CHECKPOINT = _of_callback(f"{KERAS_3_CALLBACKS}/model_checkpoint", WHOLE, NO_CONFIG)
+KERAS_3_MODEL_CHECKPOINT_WEIGHTS = _of_callback(f"{KERAS_3_CALLBACKS}/model_checkpoint", CHECKPOINT)
+"""The optimizer comes back if "you compile the model before loading the weights"."""
+
+KERAS_3_BACKUP = _of_callback(f"{KERAS_3_CALLBACKS}/backup_and_restore", CHECKPOINT)
+"""The training state is "restored to the most recently saved state"."""
+KERAS_3_TF_EXPORT = _of_export(KERAS_3_EXPORT)

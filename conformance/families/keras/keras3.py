@@ -19,7 +19,7 @@ from saveproof.conformance.families.keras.dialect import Dialect
 from saveproof.conformance.families.keras.generators import Generators
 from saveproof.conformance.families.keras.inspection import Traits
 from saveproof.conformance.families.keras.keras_api import KerasSubject, always
-from saveproof.conformance.families.keras.save_paths import KERAS_3
+from saveproof.conformance.families.keras.save_paths import KERAS_3, KERAS_3_ON_TENSORFLOW
 from saveproof.conformance.families.keras.tensorflow_determinism import (
     TENSORFLOW_SETTLING,
     make_tensorflow_deterministic,
@@ -62,7 +62,7 @@ def _subject(name: str, backend: str) -> KerasSubject:
         loss_arguments=_loss_arguments,
     )
     return KerasSubject(
-        *(name, "keras", traits, KERAS_3, ("keras", backend)),
+        *(name, "keras", traits, PATHS.get(backend, KERAS_3), ("keras", backend)),
         capabilities=CAPABILITIES.get(backend, ANY_NAMES),
         prepare=partial(_prepare, backend),
         process=GENERATORS.get(backend, Generators)(),
@@ -131,6 +131,9 @@ GENERATORS: Mapping[str, Callable[[], Generators]] = {
     "torch": lambda: Generators(_torch_state),
 }
 """Backends that have process-wide generators of their own."""
+
+PATHS = {"tensorflow": KERAS_3_ON_TENSORFLOW}
+"""Save paths of backends that have more than the others."""
 
 SETTLING: Mapping[str, tuple[str, str]] = {
     "tensorflow": TENSORFLOW_SETTLING,

@@ -217,10 +217,13 @@ def _as_graph(event: AnyEvent) -> AnyEvent:
 
 
 def _logs(event: AnyEvent, logs: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, float]]:
-    """Yield the logs as floats; those of a fit have a list of the epochs' by name."""
+    """Yield the logs as floats; those of a fit have a list of the epochs' by name.
+
+    A fit may have run fewer epochs than the event has: those are all.
+    """
     if isinstance(event, Fit):
-        for epoch in range(event.epochs):
-            yield {name: float(values[epoch]) for name, values in logs[0].items()}
+        for values in zip(*logs[0].values(), strict=True):
+            yield {name: float(value) for name, value in zip(logs[0], values, strict=True)}
     elif isinstance(event, TrainOnBatch | Evaluate):
         for log in logs:
             yield {name: float(value) for name, value in log.items()}

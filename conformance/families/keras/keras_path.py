@@ -54,6 +54,12 @@ class SavePathSpec:
         return bool(self.passes)
 
     @property
+    def save_new(self) -> tuple[str, ...]:
+        """The statements of a save that must not overwrite: the last one says so."""
+        *first, last = self.save
+        return (*first, f"{last.removesuffix(')')}, overwrite=False)")
+
+    @property
     def takes_class(self) -> bool:
         """Whether the load is given the class of a subclassed model."""
         return any("{custom}" in line for line in self.load)
@@ -109,6 +115,11 @@ class KerasPath:
         file = target.with_suffix(self.way.extension)
         names = self.subject.run(self.way.save, model=model, file=str(file))
         return {name: names[name] for name in self.way.passes} if self.in_memory else file
+
+    def save_new(self, model: Model, target: Path) -> None:
+        """Save the model to the target with `overwrite=False`."""
+        file = target.with_suffix(self.way.extension)
+        self.subject.run(self.way.save_new, model=model, file=str(file))
 
     def load(self, source: Source, case: Case) -> Model:
         """Return the loaded model; where code is needed, it builds the case's model first."""

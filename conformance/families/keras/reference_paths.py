@@ -65,5 +65,7 @@ BOTH_DIALECTS = (
         format=formats.JSON_KERAS_2_AND_WEIGHTS_V3,
         reads_too=_both(formats.JSON_AND_WEIGHTS_V3),
     ),
+    _OF_KERAS_2["model_checkpoint"],
+    _OF_KERAS_3["model_checkpoint_weights"],
 )
 """The paths of the guide that need no TensorFlow, and those of Keras 3."""

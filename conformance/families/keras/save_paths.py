@@ -63,6 +63,36 @@ _WEIGHTS_H5 = SavePathSpec(
     format=formats.WEIGHTS_H5,
 )
 
+_CHECKPOINT_SAVE = ("callback.set_model(model)", "callback.on_epoch_end(0, {})")
+"""What `fit` does with a callback that saves at the end of an epoch."""
+
+_MODEL_CHECKPOINT = SavePathSpec(
+    *("model_checkpoint", contracts.MODEL_CHECKPOINT),
+    ("callback = keras.callbacks.ModelCheckpoint(file)", *_CHECKPOINT_SAVE),
+    *(_LOAD_MODEL, ".keras"),
+)
+_MODEL_CHECKPOINT_WEIGHTS = replace(
+    _WEIGHTS_H5,
+    name="model_checkpoint_weights",
+    contract=contracts.MODEL_CHECKPOINT_WEIGHTS,
+    save=(
+        "callback = keras.callbacks.ModelCheckpoint(file, save_weights_only=True)",
+        *_CHECKPOINT_SAVE,
+    ),
+    extension=".weights.h5",
+    format="",
+)
+_BACK_UP = "callback = keras.callbacks.BackupAndRestore(file, delete_checkpoint=False)"
+_BACKUP = SavePathSpec(
+    *("backup_and_restore", contracts.KERAS_3_BACKUP, (_BACK_UP, *_CHECKPOINT_SAVE)),
+    (
+        *(_BACK_UP, "callback.set_model(loaded)"),
+        *("callback.on_train_begin()", "callback.on_train_end()"),
+    ),
+    code=True,
+)
+"""What `fit` does with the callback at the end of an epoch, and then in a resumed process."""
+
 CHECKPOINT = SavePathSpec(
     *("checkpoint", replace(contracts.TF_CHECKPOINT, refuses_unbuilt=True)),
     (_FOLDER, 'model.save_weights(file + "/weights", save_format="tf")'),
@@ -100,6 +130,19 @@ SAVEDMODEL = SavePathSpec(
 )
 """It is loaded without the model's code: its graph is in the file."""
 
+
+def _serving(load: str, call: str) -> tuple[str, ...]:
+    """Return the statements that load an exported model, wrapped so that it predicts as a model."""
+    return (
+        "class Served(keras.Model):",
+        "    def call(self, inputs, training=False):",
+        f"        return {call}",
+        "",
+        "loaded = Served()",
+        f"loaded.served = {load}",
+    )
+
+
 TF_KERAS = (
     _H5,
     SAVEDMODEL,
@@ -109,7 +152,38 @@ TF_KERAS = (
     ),
     *(_taking_unbuilt(way) for way in KERAS_2_API if way is not _H5),
     _taking_unbuilt(CHECKPOINT),
+    replace(
+        _WEIGHTS_H5,
+        name="weights_v3_h5",
+        contract=contracts.WEIGHTS_V3,
+        extension=".weights.h5",
+        format=formats.WEIGHTS_V3_KERAS_2,
+    ),
+    _MODEL_CHECKPOINT,
+    _MODEL_CHECKPOINT_WEIGHTS,
+    replace(
+        _BACKUP,
+        contract=contracts.BACKUP,
+        save=(
+            "Path(file).mkdir()",
+            *(_BACK_UP, "callback.set_model(model)", "callback.on_train_begin()"),
+            *("callback.on_epoch_begin(0)", "callback.on_epoch_end(0)"),
+            "model._training_state = None",
+        ),
+    ),
+    SavePathSpec(
+        *("export", contracts.EXPORT, ("model.export(file)",)),
+        (
+            "import tensorflow as tf",
+            "",
+            *_serving("tf.saved_model.load(file)", "self.served.serve(inputs)"),
+        ),
+    ),
 )
+"""A run's backup needs a folder of its own: the callback restores what it finds there.
+
+The model goes on as if no callback had run: its own run was interrupted.
+"""
 
 KERAS_3 = (
     SavePathSpec(
@@ -142,4 +216,17 @@ KERAS_3 = (
         *("clone", contracts.KERAS_3_CLONE, (), ("loaded = keras.models.clone_model(model)",)),
         passes=("model",),
     ),
+    replace(_MODEL_CHECKPOINT, contract=contracts.KERAS_3_MODEL_CHECKPOINT),
+    replace(_MODEL_CHECKPOINT_WEIGHTS, contract=contracts.KERAS_3_MODEL_CHECKPOINT_WEIGHTS),
+    _BACKUP,
 )
+
+KERAS_3_ON_TENSORFLOW = (
+    *KERAS_3,
+    SavePathSpec(
+        *("export", contracts.KERAS_3_TF_EXPORT),
+        ('model.export(file, format="tf_saved_model", verbose=False)',),
+        _serving('keras.layers.TFSMLayer(file, call_endpoint="serve")', "self.served(inputs)"),
+    ),
+)
+"""Keras loads what it exports on TensorFlow alone."""

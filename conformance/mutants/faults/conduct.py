@@ -6,6 +6,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
@@ -166,6 +167,35 @@ def saving_keeps_the_first_file(target: Path, save: Callable[[], None]) -> None:
     """Saving over an earlier file leaves that file unchanged."""
     if not target.exists():
         save()
+
+
+@_saving
+def saving_empties_the_first_file(target: Path, save: Callable[[], None]) -> None:
+    """Saving over an earlier file empties that file before it writes."""
+    if target.exists():
+        target.write_bytes(b"")
+    save()
+
+
+@_saving
+def saving_hides_its_failure(target: Path, save: Callable[[], None]) -> None:
+    """Saving over an earlier file deletes that file, and raises no error when it fails."""
+    target.unlink(missing_ok=True)
+    with suppress(OSError):
+        save()
+
+
+@fault
+def overwriting_regardless() -> None:
+    """Saving with `overwrite=False` overwrites the earlier file."""
+
+    def tampering(save_model: Callable[..., None]) -> Callable[..., None]:
+        def saved(*given: Any, **options: Any) -> None:
+            save_model(*given, **{**options, "overwrite": True})
+
+        return saved
+
+    put(model_files, "save_model", tampering)
 
 
 @_saving
