@@ -79,7 +79,8 @@ class Plan:
     `timeout` bounds one example, and once more its load in another process; `shrink_seconds` bounds
     the shrinking of all defects. Of the known `issues`, those of `places` apply; without places,
     those of the plan's own. With `hops`, a history may save and load the model on the way;
-    the cases have such histories if they are shared with a plan that has `hops`.
+    the cases have such histories if they are shared with a plan that has `hops`. The `systematic`
+    cases come first, beside `examples`.
     """
 
     subject: str
@@ -96,6 +97,7 @@ class Plan:
     hops: bool = False
     issues: tuple[KnownIssue, ...] = field(default_factory=packaged)
     generates_hops: bool = False
+    systematic: tuple[Case, ...] = ()
 
     @cached_property
     def generator(self) -> Generator:
@@ -112,14 +114,17 @@ class Plan:
         return case.through(self.path, hops=self.hops)
 
     def example(self, number: int) -> Example:
-        """Return the generated case of that number."""
+        """Return the case of that number: systematic ones come first, and have no seed."""
+        if number < len(self.systematic):
+            return Example(self.systematic[number], "")
+        number -= len(self.systematic)
         seed = f"{self.name} {number}"
         return Example(self.generator.case(seed), seed)
 
     def rounds(self, *, seconds: float | None) -> Iterator[int]:
         """Yield the numbers of the cases; with `seconds`, one and as many more as have room."""
         if seconds is None:
-            yield from range(self.examples)
+            yield from range(len(self.systematic) + self.examples)
             return
         end = time.monotonic() + seconds
         for number in count():

@@ -87,7 +87,9 @@ class Sighting:
             note=note,
             after=shown.evidence.after if shown.evidence else (),
             again=shown.evidence.again if shown.evidence else (),
-            draw=Draw(shown.choices, hops=plan.generates_hops, own_hops=plan.hops),
+            draw=Draw(shown.choices, hops=plan.generates_hops, own_hops=plan.hops)
+            if shown.choices
+            else None,
         )
 
 

@@ -52,6 +52,10 @@ _SENTENCES = {
         "arguments_survive",
         "Every argument that the case gave a layer is on the layer that comes back.",
     ),
+    Facet.BEHAVIOUR: (
+        "behaviour_survives",
+        "An object that comes back does the same on probe inputs: values, losses, masks, updates.",
+    ),
     Facet.SHARING: (
         "layer_sharing_survives",
         "Layers shared before the save are shared after the load, on the same tensors.",
@@ -145,8 +149,40 @@ def inventory_defects(
         expected, found = _only(expected, drawn), _only(found, drawn)
     if facet is Facet.METRICS:
         expected, found = _counted(expected, found), _counted(found, expected)
+    if facet is Facet.BEHAVIOUR:
+        yield from _behaviour_defect(trace, next(differences(expected, found), None))
+        return
     for difference in differences(expected, found):
         yield _state_defect(trace, facet, difference)
+
+
+def _behaviour_defect(trace: Trace, difference: Difference | None) -> Iterator[Defect]:
+    """Yield the first difference in behaviour, as one of the arguments under test."""
+    if difference is None:
+        return
+    kept, found = trace.before, trace.loaded
+    lost = (
+        (
+            defect
+            for facet in CONFIG
+            for defect in inventory_defects(trace, facet, kept[facet], found[facet])
+        )
+        if kept and found
+        else iter(())
+    )
+    yield Defect(
+        DefectKind.STATE,
+        difference,
+        facet=Facet.BEHAVIOUR,
+        classes=(trace.case.architecture.name,),
+        name=" and ".join(trace.case.tested),
+        lost=True,
+        origin=next(lost, None),
+    )
+
+
+CONFIG = (Facet.ARGUMENTS, Facet.ARCHITECTURE)
+"""The facets whose loss changes a behaviour."""
 
 
 def _drawn_from(trace: Trace) -> frozenset[str]:
@@ -193,6 +229,8 @@ def _vacuous(trace: Trace, facet: Facet, before: Inventory) -> Unjudged | None:
         return vacuous(f"the model has no {facet}")
     if facet in MOVED_BY_TRAINING and untrained(trace, facet):
         return vacuous(f"training left the {facet} as it was: a fresh one is equal")
+    if facet is Facet.BEHAVIOUR and untrained(trace, facet):
+        return vacuous("the object behaves the same without the arguments under test")
     if facet is Facet.TRAINABLE and all(before.values()):
         return vacuous("nothing is frozen: a lost flag is equal")
     if facet is Facet.DTYPE_POLICY and set(map(str, before.values())) == {"float32"}:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from saveproof.strategies.case import Case, Kind
+from saveproof.strategies.case import MODELS, Case, Kind
 
 
 class Facet(StrEnum):
@@ -12,6 +12,7 @@ class Facet(StrEnum):
 
     ARCHITECTURE = "architecture"
     ARGUMENTS = "arguments"
+    BEHAVIOUR = "behaviour"
     SHARING = "layer sharing"
     NAMES = "names"
     WEIGHTS = "weights"
@@ -78,7 +79,8 @@ class Exactness:
 class Contract:
     """What a save path promises, and the document that promises it.
 
-    An absent facet has no promise. `refuses` gives the reason of a refusal by kind of architecture.
+    An absent facet has no promise. `kinds` are the kinds of model, or objects, that the path is
+    for. `refuses` gives the reason of a refusal by kind of architecture.
     With `refuses_unbuilt`, a model without weights must be refused; without it, a path that saves
     weights and accepts such a model has a gap.
     """
@@ -88,6 +90,7 @@ class Contract:
     refuses: Mapping[Kind, str] = field(default_factory=dict)
     refuses_unbuilt: bool = False
     exactness: Exactness = Exactness()
+    kinds: tuple[Kind, ...] = MODELS
 
     def file_promise(self, facet: Facet) -> Promise | None:
         """Return the promise of the file itself for the facet: MUST, SHOULD, or None."""
@@ -97,7 +100,8 @@ class Contract:
     @property
     def comes_uncompiled(self) -> bool:
         """Whether neither the file nor the model's code compiles the loaded model."""
-        return self.facets.get(Facet.COMPILE) in (None, Promise.FRESH)
+        models = set(self.kinds) & set(MODELS)
+        return bool(models) and self.facets.get(Facet.COMPILE) in (None, Promise.FRESH)
 
     def speaks_of(self, facets: tuple[Facet, ...]) -> bool:
         """Return whether the contract covers the facets; a single one must be in the file."""

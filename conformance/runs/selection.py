@@ -78,14 +78,19 @@ def _sets(subject: Described, options: SuiteOptions) -> Iterator[CampaignSet]:
     wanted = [p for p in subject.paths() if not options.path or p.name in options.path]
     for paths in side_by_side(wanted):
         for kind in Kind:
-            if kind not in subject.capabilities.kinds:
-                continue
             if options.kind and kind not in options.kind:
                 continue
-            every = (_campaign(subject, path, kind, options) for path in paths.values())
+            able = [path for path in paths.values() if _serves(subject, path, kind)]
+            every = (_campaign(subject, path, kind, options) for path in able)
             campaigns = tuple(campaign for campaign in every if campaign.checks)
             if campaigns:
                 yield CampaignSet(EXAMINE, subject.name, campaigns, together=True)
+
+
+def _serves(subject: Described, path: DescribedPath, kind: Kind) -> bool:
+    """Return whether the path is for the kind, and the subject has it."""
+    has = kind is Kind.OBJECT or kind in subject.capabilities.kinds
+    return has and kind in path.contract.kinds
 
 
 def _most_telling_first(of: CampaignSet) -> int:

@@ -125,14 +125,15 @@ def snapshot(module: ModuleType, traits: Traits, model: Model) -> Snapshot:
     An exception of the model ends an inventory, as its last entry, `UNREADABLE`.
     """
     view = View(module, traits, model)
-    facets = {facet: _read(inventory, view) for facet, inventory in INVENTORIES.items()}
-    return Snapshot(facets, live=_read(_live, view))
+    facets = {facet: read(partial(inventory, view)) for facet, inventory in INVENTORIES.items()}
+    return Snapshot(facets, live=read(partial(_live, view)))
 
 
-def _read(inventory: Callable[[View], Any], view: View) -> Inventory:
+def read(inventory: Callable[[], Any]) -> Inventory:
+    """Return an inventory; an exception ends it, as its last entry, `UNREADABLE`."""
     entries: dict[str, Value] = {}
     try:
-        entries.update(inventory(view))
+        entries.update(inventory())
     except ENDING:
         raise
     except BaseException as error:  # noqa: BLE001 - any release, and any model that came back, may be odd

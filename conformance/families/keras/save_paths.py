@@ -63,6 +63,40 @@ _WEIGHTS_H5 = SavePathSpec(
     format=formats.WEIGHTS_H5,
 )
 
+OBJECT_COPIES = (
+    SavePathSpec(
+        *("object_config", contracts.OBJECT, (_SAVE_CONFIG,), (_FROM_CONFIG,)),
+        passes=("kind", "config"),
+    ),
+    SavePathSpec(
+        *("object_deepcopy", contracts.OBJECT_COPIES, ("copied = copy.deepcopy(model)",)),
+        ("loaded = copied",),
+        passes=("copied",),
+    ),
+    SavePathSpec(
+        *("object_pickle", contracts.OBJECT_COPIES, ("pickled = pickle.dumps(model)",)),
+        ("loaded = pickle.loads(pickled)",),
+        passes=("pickled",),
+    ),
+)
+"""How one object by itself is rebuilt or copied."""
+
+_SERIALIZED = "serialized = keras.saving.serialize_keras_object(model)"
+_DESERIALIZED = "keras.saving.deserialize_keras_object"
+OBJECT_TEXTS = (
+    SavePathSpec(
+        *("object_serialize", contracts.OBJECT, (_SERIALIZED,)),
+        (f"loaded = {_DESERIALIZED}(serialized)",),
+        passes=("serialized",),
+    ),
+    SavePathSpec(
+        *("object_json", contracts.OBJECT, (_SERIALIZED, "text = json.dumps(serialized)")),
+        (f"loaded = {_DESERIALIZED}(json.loads(text))",),
+        passes=("text",),
+    ),
+)
+"""How one object by itself is written as text."""
+
 CHECKPOINT = SavePathSpec(
     *("checkpoint", replace(contracts.TF_CHECKPOINT, refuses_unbuilt=True)),
     (_FOLDER, 'model.save_weights(file + "/weights", save_format="tf")'),
@@ -109,6 +143,7 @@ TF_KERAS = (
     ),
     *(_taking_unbuilt(way) for way in KERAS_2_API if way is not _H5),
     _taking_unbuilt(CHECKPOINT),
+    *(*OBJECT_COPIES, *OBJECT_TEXTS),
 )
 
 KERAS_3 = (
@@ -142,4 +177,5 @@ KERAS_3 = (
         *("clone", contracts.KERAS_3_CLONE, (), ("loaded = keras.models.clone_model(model)",)),
         passes=("model",),
     ),
+    *(*OBJECT_COPIES, *OBJECT_TEXTS),
 )
