@@ -38,10 +38,9 @@ class Example(NamedTuple):
     seed: str
 
 
-def side_by_side(paths: Sequence[Named]) -> list[Mapping[str, Named]]:
-    """Return the paths by name, in sets that share a worker."""
-    starts = range(0, len(paths), SIDE_BY_SIDE)
-    return [{path.name: path for path in paths[at : at + SIDE_BY_SIDE]} for at in starts]
+def side_by_side(paths: Sequence[Named], most: int = SIDE_BY_SIDE) -> list[Sequence[Named]]:
+    """Return the paths in sets that share a worker."""
+    return [paths[at : at + most] for at in range(0, len(paths), most)]
 
 
 def groups(names: Sequence[str], seed: str) -> Iterator[Groups]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
-from saveproof.conformance.campaigns.plan import side_by_side
+from saveproof.conformance.campaigns.plan import SIDE_BY_SIDE, TOGETHER, side_by_side
 from saveproof.conformance.campaigns.worker import EXAMINE
 from saveproof.conformance.checks import ALL_CHECKS, checks_for
 from saveproof.conformance.families.description import Described, described
@@ -76,12 +76,11 @@ def _job(
 def _sets(subject: Described, options: SuiteOptions) -> Iterator[CampaignSet]:
     """Yield sets of the subject's campaigns: save paths that share cases, for each kind."""
     wanted = [p for p in subject.paths() if not options.path or p.name in options.path]
-    for paths in side_by_side(wanted):
-        for kind in Kind:
-            if options.kind and kind not in options.kind:
-                continue
-            able = [path for path in paths.values() if _serves(subject, path, kind)]
-            every = (_campaign(subject, path, kind, options) for path in able)
+    kinds = [kind for kind in Kind if not options.kind or kind in options.kind]
+    for kind in kinds:
+        able = [path for path in wanted if _serves(subject, path, kind)]
+        for paths in side_by_side(able, TOGETHER if kind is Kind.OBJECT else SIDE_BY_SIDE):
+            every = (_campaign(subject, path, kind, options) for path in paths)
             campaigns = tuple(campaign for campaign in every if campaign.checks)
             if campaigns:
                 yield CampaignSet(EXAMINE, subject.name, campaigns, together=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from saveproof.conformance.families.keras.codegen.source import flat as one_line
 from saveproof.conformance.families.keras.codegen.values import expression
 from saveproof.conformance.families.keras.inspection import read
 from saveproof.conformance.model_state.contract import Facet
-from saveproof.conformance.model_state.snapshot import Inventory, Snapshot, Value, equal
+from saveproof.conformance.model_state.snapshot import Inventory, Snapshot, Value, equal, same
 from saveproof.strategies.case import Case, Layer
 from saveproof.strategies.catalogue.values import VALUES
 
@@ -27,30 +27,24 @@ Run = Callable[..., dict[str, Any]]
 """Runs source with names, and returns the names after it."""
 
 
-class Behaviours(NamedTuple):
-    """The behaviour of one object of a case, and the entries that differ from object to object."""
-
-    one: Inventory
-    drawn: frozenset[str]
-
-
-NONE = Behaviours({}, frozenset())
-
-
-@dataclass
 class Twins:
-    """The behaviours of the last case: its save paths share them."""
+    """Objects of the same cases: their behaviours, which save paths and cases share."""
 
-    _case: str = ""
-    _last: Behaviours = NONE
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, int], Inventory] = {}
 
-    def of(self, held: "Held") -> Behaviours:
-        """Return the behaviours of the case of an object."""
-        if held.case.id != self._case:
-            one, other = (held.twin(seed) for seed in (SEED, SEED + 1))
-            drawn = (name for name in one if not equal(one[name], other.get(name)))
-            self._case, self._last = held.case.id, Behaviours(one, frozenset(drawn))
-        return self._last
+    def behaviour(self, held: "Held", seed: int) -> Inventory:
+        """Return the behaviour of an object of the same case, made after that seed."""
+        key = (held.case.id, seed)
+        if key not in self._seen:
+            if len(self._seen) >= KEPT:
+                self._seen.pop(next(iter(self._seen)))
+            self._seen[key] = held.twin(seed)
+        return self._seen[key]
+
+
+KEPT = 64
+"""Behaviours that are kept: those of a class at its plainest are compared with many."""
 
 
 @dataclass(eq=False)
@@ -61,18 +55,25 @@ class Held:
     case: Case
     keras: ModuleType
     run: Run
-    twins: "Twins"
+    twins: Twins
     is_original: bool = True
 
     @cached_property
     def behaviour(self) -> Inventory:
         """What the object does on the probe inputs, as far as its arguments determine it.
 
-        It is asked once, since that changes the object. Of the original, a twin is asked.
+        It is asked once, since that changes the object. Of the original, a twin is asked. What
+        differs from twin to twin says nothing, and counts as equal.
         """
-        twins = self.twins.of(self)
-        own = twins.one if self.is_original else self.probed(self.value, SEED)
-        return {name: value for name, value in own.items() if name not in twins.drawn}
+        expected = self.twins.behaviour(self, SEED)
+        if self.is_original:
+            return expected
+        own = self.probed(self.value, SEED)
+        if same(own, expected):
+            return own
+        other = self.twins.behaviour(self, SEED + 1)
+        drawn = {name for name in expected if not equal(expected[name], other.get(name))}
+        return {name: expected[name] if name in drawn else own[name] for name in own}
 
     def twin(self, seed: int) -> Inventory:
         """Return the behaviour of another object of the case."""
@@ -110,21 +111,32 @@ def _arguments(held: Held, layer: Layer) -> Iterator[tuple[str, Value]]:
 
 @cache
 def base_that_loses(keras: ModuleType, one: Any, name: str) -> str:
-    """Return the base of a class that itself loses the argument in its config; empty if none does.
+    """Return the base of a class whose own config loses the argument; empty if none does.
 
-    What a base loses, all classes lose that leave its config as it is: that is one defect.
+    What a base loses, all classes lose that only add to its config: that is one defect.
     """
     for base in reversed(one.__mro__[1:-1]):
         for value in VALUES.get(name, ()):
             try:
-                made = base(**{name: run_expression(keras, value)})
-                again = base.from_config(made.get_config())
+                derived = _derived(base)
+                made = derived(**{name: run_expression(keras, value)})
+                again = derived.from_config(made.get_config())
                 before, after = (dict(given(keras, one, [name])) for one in (made, again))
             except Exception:  # noqa: BLE001 - a base may be abstract, or lack the argument
                 continue
             if before != after:
                 return str(base.__name__)
     return ""
+
+
+def _derived(base: Any) -> Any:
+    """Return a class that adds nothing to the config of its base."""
+
+    class Derived(base):  # type: ignore[misc]
+        def get_config(self) -> Any:
+            return super().get_config()
+
+    return Derived
 
 
 def run_expression(keras: ModuleType, value: Any) -> Any:
