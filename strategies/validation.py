@@ -20,7 +20,7 @@ from saveproof.strategies.case import (
     SetTrainable,
     TrainOnBatch,
 )
-from saveproof.strategies.shapes import RULES, tensor_shapes
+from saveproof.strategies.shapes import tensor_shapes
 from saveproof.strategies.targets import target_of
 
 DESCRIBED = ("_initializer", "_regularizer", "_constraint", "layer", "learning_rate")
@@ -82,10 +82,10 @@ def _check_architecture(architecture: Architecture, where: str) -> None:
         _check_object(layer.class_name, layer.config, f"{where}/{layer.config.get('name')}")
         if layer.model is not None:
             _check_architecture(layer.model, f"{where}/{layer.name}")
-        elif layer.class_name not in RULES:
+        elif not CLASS.fullmatch(layer.class_name):
             raise InvalidCase(
-                f"{where}, layer {layer.name!r}: class {layer.class_name!r}, "
-                f"expected one of {sorted(RULES)}"
+                f"{where}, layer {layer.name!r}: expected the name of a class, "
+                f"found {layer.class_name!r}"
             )
     if architecture.kind is Kind.SEQUENTIAL:
         _check_chain(architecture, where)

@@ -1,7 +1,7 @@
 """Jobs: the work of a run as plain data, which every worker process receives."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -18,8 +18,6 @@ from saveproof.conformance.runs.parts import part
 from saveproof.conformance.runs.requirements import policy
 from saveproof.conformance.runs.work import CampaignSet, CampaignSpec, WitnessSpec
 from saveproof.reports.records import Header, SubjectInfo
-from saveproof.strategies.case import Kind
-from saveproof.strategies.catalogue import objects
 from saveproof.strategies.catalogue.exports import Exports
 
 
@@ -93,20 +91,10 @@ def job(
     exported = {
         each.owner: exports(each.owner)
         for each in chosen
-        if any(campaign.kind == Kind.OBJECT for campaign in each.campaigns)
+        if any(campaign.systematic for campaign in each.campaigns)
     }
-    chosen = tuple(_counted(each, exported) for each in chosen)
     made = Job(head, chosen, str(out.absolute()), options.memory, issues, witnesses, exported, end)
     return replace(made, header=replace(head, examples=0)) if made.timed else made
-
-
-def _counted(each: CampaignSet, exported: Mapping[str, Exports]) -> CampaignSet:
-    """Return the set with the number of systematic cases of its campaigns."""
-    if not any(campaign.kind == Kind.OBJECT for campaign in each.campaigns):
-        return each
-    count = sum(1 for _ in objects.cases(exported[each.owner]))
-    campaigns = tuple(replace(campaign, systematic=count) for campaign in each.campaigns)
-    return replace(each, campaigns=campaigns)
 
 
 def _narrowed(

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from saveproof.conformance.campaigns.plan import SIDE_BY_SIDE, TOGETHER, side_by_side
 from saveproof.conformance.campaigns.worker import EXAMINE
 from saveproof.conformance.checks import ALL_CHECKS, checks_for
-from saveproof.conformance.families.description import Described, described
+from saveproof.conformance.families.description import Described, described, exports
 from saveproof.conformance.model_state.contract import Contract, Facet
 from saveproof.conformance.processes.foreign.protocol import DescribedPath
 from saveproof.conformance.runs.job import Job, job
@@ -19,7 +19,7 @@ from saveproof.conformance.runs.preflight import (
     refuse_unknown,
     run_folder,
 )
-from saveproof.conformance.runs.work import CampaignSet, CampaignSpec
+from saveproof.conformance.runs.work import CampaignSet, CampaignSpec, systematic
 from saveproof.reports.records import SubjectInfo
 from saveproof.strategies.case import Kind
 
@@ -113,7 +113,16 @@ def _campaign(
         options.seconds,
         hops=hops(path.contract, kind),
         capabilities=subject.capabilities,
+        systematic=_systematic(subject.name, kind, options),
     )
+
+
+def _systematic(subject: str, kind: Kind, options: SuiteOptions) -> int:
+    """Return how many systematic cases of the kind there are."""
+    in_models = options.every_class and kind is Kind.FUNCTIONAL
+    if kind is not Kind.OBJECT and not in_models:
+        return 0
+    return len(systematic(kind, exports(subject)))
 
 
 def hops(contract: Contract, kind: Kind) -> bool:

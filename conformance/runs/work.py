@@ -14,7 +14,7 @@ from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.strategies.capabilities import EVERYTHING, Capabilities
 from saveproof.strategies.case import Case, Kind
 from saveproof.strategies.cases import cases
-from saveproof.strategies.catalogue import objects
+from saveproof.strategies.catalogue import models, objects
 from saveproof.strategies.catalogue.exports import Exports
 
 
@@ -93,16 +93,21 @@ def plans(
         own: dict[str, Any] = asdict(one)
         had, _ = own.pop("capabilities"), own.pop("systematic")
         own["checks"] = tuple(check for check in ALL_CHECKS if check.name in one.checks)
-        classes = exported.get(one.subject, Exports()) if one.kind == Kind.OBJECT else None
+        classes = exported.get(one.subject, Exports()) if one.systematic else None
         generated = strategy(one.kind, hops=hops, capabilities=had, classes=classes)
-        first = () if classes is None else tuple(objects.cases(classes))
+        first = () if classes is None else systematic(one.kind, classes)
         yield Plan(cases=generated, issues=issues, generates_hops=hops, systematic=first, **own)
+
+
+def systematic(kind: str, classes: Exports) -> tuple[Case, ...]:
+    """Return the systematic cases of a kind: objects by themselves, or in the smallest models."""
+    return tuple(objects.cases(classes) if kind == Kind.OBJECT else models.smallest(classes))
 
 
 def strategy(
     kind: str, *, hops: bool, capabilities: Capabilities, classes: Exports | None = None
 ) -> SearchStrategy[Case]:
     """Return the strategy of a campaign's cases; of objects with `classes`."""
-    if classes is not None:
+    if kind == Kind.OBJECT and classes is not None:
         return objects.drawn(classes)
     return cases(kinds=(Kind(kind),), hops=hops, capabilities=capabilities)

@@ -29,13 +29,15 @@ class Tensor:
 class Entry:
     """The departures of a class.
 
-    `inputs` are those of a layer, where its name does not tell their rank. `given` are arguments
+    `inputs` are those of a layer, where its name does not tell their rank; several come in a list,
+    or each by its position with `apart`. `given` are arguments
     that every example has, those without a default among them. `values` replace the values of
     arguments by name. `beside` are arguments that an argument needs beside it. `left_out` has
     arguments that are never given, each with the reason; with `why`, no example has the class.
     """
 
     inputs: tuple[Tensor, ...] = ()
+    apart: bool = field(default=False, kw_only=True)
     given: Config = field(default_factory=dict)
     values: Mapping[str, Values] = field(default_factory=dict)
     beside: Mapping[str, Config] = field(default_factory=dict)
@@ -263,9 +265,11 @@ ENTRIES: Mapping[str, Entry] = {
         TWO,
         {"head_dim": 4, "num_query_heads": 4, "num_key_value_heads": 2},
         {"num_query_heads": (2,), "num_key_value_heads": (4, 1)},
+        apart=True,
     ),
     "layers.MultiHeadAttention": Entry(
         TWO,
+        apart=True,
         values={"output_shape": (4, several(5)), "attention_axes": (1, [1], several(1))},
         left_out={"softmax_robust_masking": BACKEND_ONLY},
     ),

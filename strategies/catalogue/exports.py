@@ -7,6 +7,12 @@ import msgspec
 
 from saveproof.strategies.case import CaseRecord
 
+NAMESPACES = (
+    *("layers", "optimizers", "optimizers.schedules", "losses", "metrics", "initializers"),
+    *("regularizers", "constraints", "dtype_policies", "mixed_precision", "quantizers", "random"),
+)
+"""The namespaces whose classes a save may have to bring back."""
+
 
 class Argument(CaseRecord, frozen=True, omit_defaults=True):
     """An argument of a constructor; without a default, a class needs it.

@@ -15,10 +15,17 @@ from saveproof.strategies.case import (
     Object,
     TrainingHistory,
 )
-from saveproof.strategies.catalogue.entries import ENTRIES, LEFT_OUT, Entry
+from saveproof.strategies.catalogue.entries import (
+    BY_RANK,
+    ENTRIES,
+    LEFT_OUT,
+    SEQUENCE,
+    Entry,
+    Tensor,
+)
 from saveproof.strategies.catalogue.exports import ExportedClass, Exports
 from saveproof.strategies.catalogue.marked import classes_in
-from saveproof.strategies.catalogue.values import Values, values_of
+from saveproof.strategies.catalogue.values import Values, rank_of, values_of
 
 FOLLOWS = Entry()
 """The entry of a class that follows the conventions."""
@@ -32,6 +39,12 @@ NO_VALUES = "no value is known for an argument of this name: add one to values.p
 def entry_of(one: ExportedClass) -> Entry:
     """Return the entry of a class."""
     return ENTRIES.get(one.qualified, FOLLOWS)
+
+
+def inputs_of(qualified: str) -> tuple[Tensor, ...]:
+    """Return the inputs of a layer, by its entry or by the rank that its name tells."""
+    own = ENTRIES.get(qualified, FOLLOWS).inputs
+    return own or (BY_RANK.get(rank_of(qualified), SEQUENCE),)
 
 
 def reason_left_out(one: ExportedClass, argument: str) -> str:

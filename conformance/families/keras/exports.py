@@ -8,13 +8,7 @@ from textwrap import dedent
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from saveproof.strategies.catalogue.exports import Argument, ExportedClass, Exports
-
-NAMESPACES = (
-    *("layers", "optimizers", "optimizers.schedules", "losses", "metrics", "initializers"),
-    *("regularizers", "constraints", "dtype_policies", "mixed_precision", "quantizers", "random"),
-)
-"""The namespaces whose classes a save may have to bring back."""
+from saveproof.strategies.catalogue.exports import NAMESPACES, Argument, ExportedClass, Exports
 
 
 def exports(keras: ModuleType) -> Exports:

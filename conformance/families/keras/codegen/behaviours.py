@@ -51,13 +51,14 @@ def of_layer(keras: Any, one: Any, inputs: Any) -> Seen:
     """Return a layer's initial weights, outputs, masks and losses; its weights are then given."""
     takes = inspect.signature(one.call).parameters
     states = {"states": one.get_initial_state(batch_size=2)} if "states" in takes else {}
-    one(inputs, **states)
+    given = inputs if isinstance(inputs, tuple) else (inputs,)
+    one(*given, **states)
     seen: Seen = {f"initial weight {n}": as_plain(keras, w) for n, w in enumerate(one.weights)}
     give_weights(one)
     seen["trainable weights"] = len(one.trainable_weights)
     for number, training in enumerate([False, True, True] if "training" in takes else [None]):
         chosen = {} if training is None else {"training": training}
-        output = one(inputs, **states, **chosen)
+        output = one(*given, **states, **chosen)
         seen[f"output in training, {number}" if training else "output"] = as_plain(keras, output)
         first = output[0] if isinstance(output, (list, tuple)) else output
         seen["output dtype"] = str(getattr(first, "dtype", type(first).__name__))

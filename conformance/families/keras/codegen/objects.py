@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 from math import prod
 
-from saveproof.conformance.families.keras.codegen.source import Expression, lines, literal
+from saveproof.conformance.families.keras.codegen.source import (
+    Expression,
+    lines,
+    literal,
+    one_or_list,
+)
 from saveproof.conformance.families.keras.codegen.values import constructed
 from saveproof.strategies.case import Case
-from saveproof.strategies.catalogue.entries import BY_RANK, ENTRIES, SEQUENCE, Tensor
-from saveproof.strategies.catalogue.objects import FOLLOWS
-from saveproof.strategies.catalogue.values import rank_of
+from saveproof.strategies.catalogue.entries import ENTRIES, Tensor
+from saveproof.strategies.catalogue.objects import FOLLOWS, inputs_of
 
 SAMPLES = 2
 """How many samples a layer is probed with."""
@@ -30,9 +34,10 @@ def probe_inputs(case: Case) -> Expression:
     qualified = case.architecture.layers[0].class_name
     if namespace(case) != "layers":
         return "None"
-    given = ENTRIES.get(qualified, FOLLOWS).inputs or (BY_RANK.get(rank_of(qualified), SEQUENCE),)
-    several = tuple(_input(index, tensor) for index, tensor in enumerate(given))
-    return several[0] if len(several) == 1 else several
+    several = [_input(index, tensor) for index, tensor in enumerate(inputs_of(qualified))]
+    if ENTRIES.get(qualified, FOLLOWS).apart:
+        return f"({', '.join(several)})"
+    return one_or_list(several)
 
 
 def _input(seed: int, tensor: Tensor) -> str:

@@ -9,7 +9,8 @@ from saveproof.conformance.families.keras.codegen.source import (
     identifier,
     literal,
 )
-from saveproof.strategies.case import Config
+from saveproof.strategies.case import Config, InvalidCase
+from saveproof.strategies.catalogue.exports import NAMESPACES
 from saveproof.strategies.catalogue.marked import (
     ARRAY,
     FUNCTION,
@@ -34,7 +35,7 @@ def expression(value: Any) -> str:
         dtype = f", dtype={literal(value['dtype'])}" if made == "array" else ""
         return f"np.{made}({literal(value[ARRAY])}{dtype})"
     if mark == FUNCTION:
-        return f"keras.{identifier(value[FUNCTION])}"
+        return f"keras.{known(value[FUNCTION])}"
     if mark == OBJECT:
         return flat(constructed(value[OBJECT], value["arguments"]))
     if isinstance(value, list):
@@ -48,4 +49,16 @@ def expression(value: Any) -> str:
 def constructed(qualified: str, arguments: Config) -> CallExpression:
     """Return the call of a class by its qualified name, `losses.Huber`."""
     keywords = {name: expression(value) for name, value in arguments.items()}
-    return CallExpression(f"keras.{identifier(qualified)}", keywords=keywords)
+    return CallExpression(f"keras.{known(qualified)}", keywords=keywords)
+
+
+def known(qualified: str) -> str:
+    """Return the name of a class or function of a namespace that cases may use.
+
+    Raises:
+        InvalidCase: it is none, such as a function that reads or writes files.
+    """
+    namespace = identifier(qualified).rpartition(".")[0]
+    if namespace not in (*NAMESPACES, "activations", "ops"):
+        raise InvalidCase(f"expected a name in one of {', '.join(NAMESPACES)}; found {qualified!r}")
+    return qualified
