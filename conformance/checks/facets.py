@@ -1,6 +1,6 @@
 """Checks that one kind of state survives: its inventory before the save and after the load."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 
 import numpy as np
 
@@ -149,40 +149,37 @@ def inventory_defects(
         expected, found = _only(expected, drawn), _only(found, drawn)
     if facet is Facet.METRICS:
         expected, found = _counted(expected, found), _counted(found, expected)
-    if facet is Facet.BEHAVIOUR:
-        yield from _behaviour_defect(trace, next(differences(expected, found), None))
+    if trace.case.is_object and facet != Facet.ARGUMENTS:
+        yield from _object_defects(trace, facet, tuple(differences(expected, found)))
         return
     for difference in differences(expected, found):
         yield _state_defect(trace, facet, difference)
 
 
-def _behaviour_defect(trace: Trace, difference: Difference | None) -> Iterator[Defect]:
-    """Yield the first difference in behaviour, as one of the arguments under test."""
-    if difference is None:
+def _object_defects(trace: Trace, facet: str, found: Sequence[Difference]) -> Iterator[Defect]:
+    """Yield what differs in an object's config or behaviour: one defect, of what is under test.
+
+    It comes from a lost argument, if there is one.
+    """
+    if not found:
         return
-    kept, found = trace.before, trace.loaded
+    before, loaded = trace.before, trace.loaded
+    arguments = Facet.ARGUMENTS
     lost = (
-        (
-            defect
-            for facet in CONFIG
-            for defect in inventory_defects(trace, facet, kept[facet], found[facet])
-        )
-        if kept and found
+        inventory_defects(trace, arguments, before[arguments], loaded[arguments])
+        if before and loaded
         else iter(())
     )
+    telling = [one for one in found if one.distance is not None]
     yield Defect(
         DefectKind.STATE,
-        difference,
-        facet=Facet.BEHAVIOUR,
+        (telling or list(found))[0],
+        facet=facet,
         classes=(trace.case.architecture.name,),
         name=" and ".join(trace.case.tested),
         lost=True,
         origin=next(lost, None),
     )
-
-
-CONFIG = (Facet.ARGUMENTS, Facet.ARCHITECTURE)
-"""The facets whose loss changes a behaviour."""
 
 
 def _drawn_from(trace: Trace) -> frozenset[str]:

@@ -401,6 +401,7 @@ ENTRIES: Mapping[str, Entry] = {
         },
     ),
     "layers.RandomCrop": Entry((IMAGE,)),
+    "layers.RepeatVector": Entry((VECTOR,)),
     "layers.RandomErasing": Entry((PIXELS,), values={**FACTOR, "scale": (several(0.1, 0.3),)}),
     "layers.RandomElasticTransform": Entry((PIXELS,), values={**FACTOR, "scale": (0.5,)}),
     "layers.RandomPerspective": Entry((PIXELS,), values={**FACTOR, "scale": (0.5,)}),

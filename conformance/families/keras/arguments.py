@@ -182,7 +182,8 @@ ABSENT = object()
 def _attribute(held: Any, name: str) -> Any:
     if name == "dtype" and hasattr(held, "dtype_policy"):
         return held.dtype_policy
-    names = ("_init_seed", "seed", "_seed") if name == "seed" else (name, f"_{name}")
+    given = ("_init_{}", "input_{}", "{}", "_{}")
+    names = (one.format(name) for one in given)
     return next((getattr(held, one) for one in names if _has(held, one)), ABSENT)
 
 

@@ -151,14 +151,15 @@ def _walk(module: ModuleType, model: Model, prefix: str) -> Iterator[tuple[str, 
 
 
 def _architecture(view: View) -> Iterator[tuple[str, Value]]:
-    return flat(_without_envelopes(view.config))
+    return flat(without_envelopes(view.config))
 
 
-def _without_envelopes(config: Any) -> Any:
+def without_envelopes(config: Any) -> Any:
+    """Return the config without what says how to write it down."""
     if isinstance(config, Mapping):
-        return {k: _without_envelopes(v) for k, v in config.items() if k not in ENVELOPE}
+        return {k: without_envelopes(v) for k, v in config.items() if k not in ENVELOPE}
     if isinstance(config, list | tuple):
-        return [_without_envelopes(inner) for inner in config]
+        return [without_envelopes(inner) for inner in config]
     return config
 
 

@@ -1,5 +1,7 @@
 """Objects by themselves: what is looked at of a live one."""
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -8,15 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from saveproof.conformance.families.keras.arguments import flat, given
+from saveproof.conformance.families.keras.arguments import given, plain
 from saveproof.conformance.families.keras.codegen.behaviours import BEHAVIOURS
 from saveproof.conformance.families.keras.codegen.compiled import run
 from saveproof.conformance.families.keras.codegen.objects import making, namespace, probe_inputs
 from saveproof.conformance.families.keras.codegen.source import flat as one_line
 from saveproof.conformance.families.keras.codegen.values import expression
-from saveproof.conformance.families.keras.inspection import read
+from saveproof.conformance.families.keras.inspection import read, without_envelopes
 from saveproof.conformance.model_state.contract import Facet
-from saveproof.conformance.model_state.snapshot import Inventory, Snapshot, Value, equal, same
+from saveproof.conformance.model_state.snapshot import (
+    UNREADABLE,
+    Inventory,
+    Snapshot,
+    Value,
+    equal,
+    same,
+)
 from saveproof.strategies.case import Case, Layer
 from saveproof.strategies.catalogue.values import VALUES
 
@@ -57,6 +66,7 @@ class Held:
     run: Run
     twins: Twins
     is_original: bool = True
+    _loaded: Snapshot | None = None
 
     @cached_property
     def behaviour(self) -> Inventory:
@@ -84,22 +94,37 @@ class Held:
         """Return the behaviour of an object; it is changed."""
         inputs = self.run([f"inputs = {one_line(probe_inputs(self.case))}"])["inputs"]
         self.keras.utils.set_random_seed(seed)
-        seen = dict(_entries(BEHAVIOURS[namespace(self.case)](self.keras, one, inputs)))
+        behaviour = BEHAVIOURS[namespace(self.case)]
+        try:
+            seen = dict(_entries(behaviour(self.keras, one, inputs)))
+        except Exception as error:  # noqa: BLE001 - the object does not take the inputs: nothing is shown
+            return {UNREADABLE: f"{type(error).__name__}: {re.sub('[0-9]+', '…', str(error))}"}
         for value in seen.values():
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
         return seen
 
     def snapshot(self) -> Snapshot:
-        """Return its config, arguments and behaviour."""
+        """Return its config, arguments and behaviour; of a loaded one, before it was probed."""
+        if self._loaded is None or self.is_original:
+            self._loaded = self._looked_at()
+        return self._loaded
+
+    def _looked_at(self) -> Snapshot:
         layer = self.case.architecture.layers[0]
         facets = {
-            Facet.ARCHITECTURE: read(lambda: flat(self.value.get_config())),
+            Facet.ARCHITECTURE: read(lambda: _config(self.value)),
             Facet.ARGUMENTS: read(lambda: _arguments(self, layer)),
             Facet.BEHAVIOUR: read(lambda: self.behaviour.items()),
         }
         names = (layer.class_name, *(base.__name__ for base in type(self.value).__mro__[1:-1]))
         return Snapshot(facets, {name: name for name in names})
+
+
+def _config(value: Any) -> Iterator[tuple[str, Value]]:
+    """Yield the entries of the config, each as it is written in JSON."""
+    for name, entry in without_envelopes(value.get_config()).items():
+        yield name, json.dumps(entry, default=plain)
 
 
 def _arguments(held: Held, layer: Layer) -> Iterator[tuple[str, Value]]:
