@@ -34,9 +34,14 @@ def _room(keras: ModuleType, namespace: str) -> Any:
 def _classes(room: Any) -> Mapping[str, type]:
     """Return the public classes by name; of one with several names, under its own."""
     public = {name: getattr(room, name, None) for name in dir(room) if not name.startswith("_")}
-    classes = {name: one for name, one in public.items() if inspect.isclass(one)}
+    classes = {n: one for n, one in public.items() if inspect.isclass(one) and _saves(one)}
     own = {one: name for name, one in classes.items() if name == one.__name__}
     return {own.get(one, name): one for name, one in classes.items()}
+
+
+def _saves(one: type) -> bool:
+    """Return whether objects of the class have a config, and so a way to come back."""
+    return hasattr(one, "get_config") or hasattr(one, "from_config")
 
 
 def _described(namespace: str, name: str, one: type) -> ExportedClass:
@@ -84,7 +89,7 @@ def constructor(one: Any) -> Mapping[str, Given]:
         for name, parameter in list(parameters.items())[before:]:
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 continue
-            if name not in taken:
+            if name not in taken and not (name in NO_SETTINGS and base is not one):
                 found.setdefault(name, Given(parameter, base))
         for name in _accepted(init) - taken:
             found.setdefault(name, Given(inspect.Parameter(name, KEYWORD, default=None), base))
