@@ -20,6 +20,8 @@ from saveproof.strategies.case import (
     SetTrainable,
     TrainOnBatch,
 )
+from saveproof.strategies.catalogue.exports import NAMESPACES
+from saveproof.strategies.catalogue.marked import classes_in, is_marked
 from saveproof.strategies.shapes import tensor_shapes
 from saveproof.strategies.targets import target_of
 
@@ -145,6 +147,14 @@ def _check_settings(settings: CompileSettings, outputs: int, where: str) -> None
             _check_object(one.class_name, one.config, f"{where}, {one.class_name!r}")
 
 
+def _check_class(qualified: object, where: str) -> None:
+    namespace, _, name = str(qualified).rpartition(".")
+    if namespace not in NAMESPACES or not CLASS.fullmatch(name):
+        raise MisfitArgument(
+            f"{where}: expected a class of {', '.join(NAMESPACES)}; found {qualified!r}"
+        )
+
+
 def _check_object(class_name: object, config: object, where: str) -> None:
     """Refuse everything but classes with plain arguments: a framework may run code for others."""
     if not (isinstance(class_name, str) and CLASS.fullmatch(class_name)):
@@ -154,6 +164,10 @@ def _check_object(class_name: object, config: object, where: str) -> None:
     for name, value in config.items():
         if not name.isidentifier():
             raise MisfitArgument(f"{where}: expected names of arguments, found {name!r}")
+        for qualified in classes_in(value):
+            _check_class(qualified, f"{where}, {name}")
+        if is_marked(value):
+            continue
         if isinstance(value, Mapping) and name.endswith(DESCRIBED):
             if set(value) != {"class_name", "config"}:
                 raise MisfitArgument(

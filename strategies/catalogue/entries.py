@@ -104,7 +104,12 @@ def _of(*names: str, entry: Entry) -> dict[str, Entry]:
 ENTRIES: Mapping[str, Entry] = {
     **_of(
         *("layers.Layer", "layers.Wrapper", "layers.AbstractRNNCell", "layers.InputSpec"),
-        *("optimizers.Optimizer", "optimizers.schedules.LearningRateSchedule", "losses.Loss"),
+        *(
+            "optimizers.Optimizer",
+            "optimizers.LegacyOptimizer",
+            "optimizers.schedules.LearningRateSchedule",
+            "losses.Loss",
+        ),
         *("metrics.Metric", "initializers.Initializer", "initializers.RandomInitializer"),
         *("regularizers.Regularizer", "constraints.Constraint", "quantizers.Quantizer"),
         *("dtype_policies.QuantizedDTypePolicy", "quantizers.QuantizationConfig"),

@@ -13,10 +13,8 @@ TUPLE = "$tuple"
 ARRAY = "$array"
 FUNCTION = "$function"
 OBJECT = "$object"
-SET = "$set"
-INTEGER_KEYS = "$integer_keys"
 
-MARKS = (TUPLE, ARRAY, FUNCTION, OBJECT, SET, INTEGER_KEYS)
+MARKS = (TUPLE, ARRAY, FUNCTION, OBJECT)
 
 
 def several(*items: Any) -> Config:
@@ -44,6 +42,14 @@ def mark_of(value: Any) -> str:
     if not isinstance(value, Mapping):
         return ""
     return next((mark for mark in MARKS if mark in value), "")
+
+
+def is_marked(value: Any) -> bool:
+    """Return whether a value has a mark, or one of the values in it."""
+    if mark_of(value):
+        return True
+    inner = value.values() if isinstance(value, Mapping) else value
+    return isinstance(value, Mapping | list) and any(map(is_marked, inner))
 
 
 def classes_in(value: Any) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 The first value of a required argument is what a class gets by default here. An entry of a class
 overrides a name only where its values depart from these.
+Long because it is one table, a line an argument.
 """
 
 import re

@@ -22,7 +22,7 @@ def as_plain(keras: Any, value: Any) -> Any:
     if isinstance(value, dict):
         return {name: as_plain(keras, inner) for name, inner in value.items()}
     if type(value).__name__ == "SparseTensor":
-        value = __import__("tensorflow").sparse.to_dense(value)
+        value = dense(value)
     if type(value).__name__ == "RaggedTensor":
         value = value.to_tensor()
     live = hasattr(keras, "ops") and hasattr(value, "dtype")
@@ -30,6 +30,14 @@ def as_plain(keras: Any, value: Any) -> Any:
     if array.dtype.kind in "OSU":
         return [one.decode() if isinstance(one, bytes) else str(one) for one in array.ravel()]
     return array.astype("float32") if array.dtype.name == "bfloat16" else array
+
+
+def dense(sparse: Any) -> np.ndarray:
+    """Return a sparse tensor as an array."""
+    values = np.array(sparse.values)
+    array = np.zeros(tuple(np.array(sparse.dense_shape)), values.dtype)
+    array[tuple(np.array(sparse.indices).T)] = values
+    return array
 
 
 def as_tensor(keras: Any, value: Any) -> Any:
