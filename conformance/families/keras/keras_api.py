@@ -147,7 +147,7 @@ class KerasSubject:
         if case.is_object:
             return self._object(case)
         check_names(case.architecture, (self.capabilities or EVERYTHING).not_in_names)
-        with _lacking():
+        with _refusing(case):
             model = self.run(building(self.as_run(case), built=built)).pop("model")
         return self.noted(model, case)
 
@@ -200,7 +200,7 @@ class KerasSubject:
         parts: Iterable[Rows | None] = [rows]
         if isinstance(event, TrainOnBatch) and rows is not None:
             parts = rows.batches(event.batch_size)
-        with _lacking():
+        with _refusing(case):
             done = [self.run(source, model=model, **given(part)) for part in parts]
         return list(_logs(event, [names.get("logs", {}) for names in done]))
 
@@ -230,12 +230,8 @@ class KerasSubject:
         Raises:
             Unsupported: the module lacks the class, or the class refuses the arguments.
         """
-        try:
+        with _refusing(case):
             made = self.run(making(case))["model"]
-        except ENDING:
-            raise
-        except BaseException as error:
-            raise Unsupported(f"refused: {type(error).__name__}: {error}") from error
         return Held(made, case, self.keras, self.run, self._twins)
 
     def _case(self, model: Model) -> Case:
@@ -260,6 +256,24 @@ def _logs(event: AnyEvent, logs: Sequence[Mapping[str, Any]]) -> Iterator[Mappin
     elif isinstance(event, TrainOnBatch | Evaluate):
         for log in logs:
             yield {name: float(value) for name, value in log.items()}
+
+
+@contextmanager
+def _refusing(case: Case) -> Iterator[None]:
+    """Turn every error into `Unsupported` where the case tests arguments, which may be refused.
+
+    Raises:
+        Unsupported: there is one; in other cases, as `_lacking`.
+    """
+    try:
+        with _lacking():
+            yield
+    except (Unsupported, *ENDING):
+        raise
+    except BaseException as error:
+        if not (case.is_object or case.tested):
+            raise
+        raise Unsupported(f"refused: {type(error).__name__}: {error}") from error
 
 
 @contextmanager
