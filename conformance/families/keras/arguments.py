@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from saveproof.conformance.families.keras.codegen.behaviours import ABSENT, attribute
 from saveproof.conformance.families.keras.exports import constructor
 from saveproof.conformance.model_state.snapshot import Value
 
@@ -170,28 +171,9 @@ def given(
     An argument that no attribute holds is left out.
     """
     for name in names:
-        value = _attribute(held, name)
+        value = attribute(held, name)
         if value is not ABSENT:
             yield from _given(module, f"{prefix}{name}", value)
-
-
-ABSENT = object()
-"""What stands for an argument that no attribute holds."""
-
-
-def _attribute(held: Any, name: str) -> Any:
-    if name == "dtype" and hasattr(held, "dtype_policy"):
-        return held.dtype_policy
-    given = ("_init_{}", "input_{}", "{}", "_{}")
-    names = (one.format(name) for one in given)
-    return next((getattr(held, one) for one in names if _has(held, one)), ABSENT)
-
-
-def _has(held: Any, name: str) -> bool:
-    try:
-        return hasattr(held, name)
-    except Exception:  # noqa: BLE001 - a property may raise anything before a layer is built
-        return False
 
 
 def _given(module: ModuleType, name: str, value: Any) -> Iterator[tuple[str, Value]]:

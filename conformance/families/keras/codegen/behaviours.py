@@ -11,8 +11,24 @@ import numpy as np
 
 Seen = dict[str, Any]
 
+ABSENT = "no such attribute"
+"""What stands for an argument that no attribute holds."""
+
 WEIGHTS = np.array([0.5, 1.0, 2.0, 0.0, 1.5, 0.25], "float32")
 """Weights of samples."""
+
+
+def attribute(one: Any, name: str) -> Any:
+    """Return an argument as an object keeps it: as it was given, where it keeps that too."""
+    names = (f"_init_{name}", f"input_{name}", name, f"_{name}")
+    if name == "dtype" and hasattr(one, "dtype_policy"):
+        return one.dtype_policy
+    return next((getattr(one, held) for held in names if hasattr(one, held)), ABSENT)
+
+
+def named(value: Any) -> Any:
+    """Return what JSON can hold of a value that it can't hold."""
+    return value.tolist() if hasattr(value, "tolist") else type(value).__name__
 
 
 def as_plain(keras: Any, value: Any) -> Any:

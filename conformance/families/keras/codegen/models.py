@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from saveproof.conformance.families.keras.codegen.objects import making
 from saveproof.conformance.families.keras.codegen.source import (
     CallExpression,
     Expression,
@@ -72,6 +73,9 @@ def building_call(
 ) -> Iterator[str]:
     """Yield the same without the class."""
     architecture = case.architecture
+    if case.is_object:
+        yield from making(case, model)
+        return
     if architecture.kind is Kind.SUBCLASSED:
         yield f"{model} = {written}(code=object())"
         yield from _weights(model, architecture) if built else ()
