@@ -62,6 +62,9 @@ def validate(case: Case) -> None:
     Raises:
         InvalidCase: it cannot; the subclass and the message say where and why.
     """
+    if case.is_object:
+        _check_by_itself(case)
+        return
     _check_architecture(case.architecture, case.architecture.name)
     outputs = len(case.architecture.outputs)
     _check_settings(case.settings, outputs, "settings")
@@ -70,6 +73,15 @@ def validate(case: Case) -> None:
         raise MisfitEvent("history.before: expected at least one fit or train_on_batch")
     for index, event in enumerate(events):
         _check_event(event, case.architecture, f"event {index}")
+
+
+def _check_by_itself(case: Case) -> None:
+    """Check one object: its class is in a namespace, and its arguments are plain or marked."""
+    if len(case.architecture.layers) != 1:
+        raise InvalidCase(f"expected one object, found {len(case.architecture.layers)}")
+    (layer,) = case.architecture.layers
+    _check_class(layer.class_name, layer.class_name)
+    _check_object(layer.class_name.rpartition(".")[2], layer.config, layer.class_name)
 
 
 def _check_architecture(architecture: Architecture, where: str) -> None:

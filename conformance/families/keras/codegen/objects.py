@@ -109,7 +109,7 @@ def printed(*functions: Callable[..., Any]) -> Lines:
             found[name] = _source(name)
             words = re.findall(r"[A-Za-z_]+", "\n".join(found[name]))
             wanted += [word for word in words if word in DEFINED]
-    return [line for block in found.values() for line in (*block, "", "")]
+    return [line for block in reversed(found.values()) for line in (*block, "", "")]
 
 
 def _source(name: str) -> Lines:
@@ -118,7 +118,7 @@ def _source(name: str) -> Lines:
     if isinstance(held, str):
         return [f"{name} = {literal(held)}"]
     if isinstance(held, np.ndarray):
-        return [f"{name} = np.{held!r}"]
+        return [f"{name} = np.array({literal(held.tolist())}, {literal(held.dtype.name)})"]
     tree = ast.parse(inspect.getsource(held))
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
