@@ -59,6 +59,13 @@ def subjects(session: nox.Session) -> None:
 
 
 @nox.session
+def catalogue(session: nox.Session) -> None:
+    """Check that each argument of each class of each framework has values, or a reason."""
+    session.install("-e", ".", *GROUPS["test"], *FRAMEWORKS)
+    session.run("pytest", "-n", "0", "tests/conformance/test_catalogue_complete.py")
+
+
+@nox.session
 def interchange(session: nox.Session) -> None:
     """Test whether the reference, tf_keras and Keras 3 can read each other's files."""
     session.install("-e", ".", *FRAMEWORKS)

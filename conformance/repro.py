@@ -34,8 +34,10 @@ FORMATS = ("script", "issue")
 """Output formats: the program alone, or an issue for the framework's maintainers."""
 
 _IMPORTS = {
+    "copy.": "import copy",
     "json.": "import json",
     "os.environ": "import os",
+    "pickle.": "import pickle",
     "tempfile.": "import tempfile",
     "ProcessPoolExecutor(": "from concurrent.futures import ProcessPoolExecutor",
     "get_context(": "from multiprocessing import get_context",

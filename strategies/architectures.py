@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from saveproof.strategies.architecture_builder import ArchitectureBuilder
 from saveproof.strategies.byte_draws import ByteDraws, draw_bytes
 from saveproof.strategies.capabilities import EVERYTHING, Capabilities, had_of, has
-from saveproof.strategies.case import Architecture, Config, Input, Kind
+from saveproof.strategies.case import MODELS, Architecture, Config, Input, Kind
 from saveproof.strategies.layers import ALL, FITTING, WRAPPED, WRAPPER, config, fitting, head
 from saveproof.strategies.names import Register
 
@@ -42,7 +42,7 @@ HEADS: tuple[tuple[int, str | None] | None, ...] = (
 def draw_architecture(
     draw: st.DrawFn,
     *,
-    kinds: Sequence[Kind] = tuple(Kind),
+    kinds: Sequence[Kind] = MODELS,
     layers: Collection[str] = ALL,
     min_layers: int = 1,
     max_layers: int = 6,

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
-from saveproof.strategies.case import CaseRecord, Kind
+from saveproof.strategies.case import MODELS, CaseRecord, Kind
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ class Capabilities(CaseRecord, frozen=True):
     those of `non_ascii` kinds may leave ASCII.
     """
 
-    kinds: tuple[Kind, ...] = tuple(Kind)
+    kinds: tuple[Kind, ...] = MODELS
     layers: tuple[str, ...] | None = None
     arguments: Arguments = msgspec.field(default_factory=dict)
     without: Arguments = msgspec.field(default_factory=dict)

@@ -33,6 +33,12 @@ class Kind(StrEnum):
     SEQUENTIAL = "sequential"
     FUNCTIONAL = "functional"
     SUBCLASSED = "subclassed"
+    OBJECT = "object"
+    """No model, but one object by itself."""
+
+
+MODELS = (Kind.SEQUENTIAL, Kind.FUNCTIONAL, Kind.SUBCLASSED)
+"""The kinds of model."""
 
 
 class Object(CaseRecord, frozen=True):
@@ -69,8 +75,8 @@ class Layer(CaseRecord, frozen=True):
 
     @property
     def name(self) -> str:
-        """The layer's name, unique within its architecture."""
-        return str(self.config["name"])
+        """The layer's name, unique within its architecture; its class's without one."""
+        return str(self.config.get("name", self.class_name))
 
     def without(self, left_out: Callable[[str], bool]) -> "Layer":
         """Return the layer without arguments of these names, in nested models too."""
@@ -252,18 +258,36 @@ class TrainingHistory(CaseRecord, frozen=True):
     after: tuple[AnyEvent, ...]
 
 
-class Case(CaseRecord, frozen=True, dict=True):
-    """One test input: architecture, compile settings, training history and data seed."""
+class Case(CaseRecord, frozen=True, dict=True, omit_defaults=True):
+    """One test input: architecture, compile settings, training history and data seed.
+
+    Of one object by itself, the architecture has it as its only layer, by its qualified name
+    (`losses.Huber`), and there are no settings and no history. `tested` are the arguments under
+    test, which the plain object leaves at their defaults.
+    """
 
     architecture: Architecture
     settings: CompileSettings
     history: TrainingHistory
     seed: int
+    tested: tuple[str, ...] = ()
 
     @cached_property
     def id(self) -> str:
         """Hash of the canonical JSON: 16 hexadecimal digits, equal in every process."""
         return hashlib.sha256(to_json(self)).hexdigest()[:16]
+
+    @property
+    def is_object(self) -> bool:
+        """Whether the case is one object by itself."""
+        return self.architecture.kind is Kind.OBJECT
+
+    @property
+    def plain(self) -> "Case":
+        """The case without the arguments under test."""
+        layers = tuple(one.without(self.tested.__contains__) for one in self.architecture.layers)
+        architecture = msgspec.structs.replace(self.architecture, layers=layers)
+        return msgspec.structs.replace(self, architecture=architecture, tested=())
 
     @property
     def final_settings(self) -> CompileSettings:

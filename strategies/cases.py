@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from saveproof.strategies.architectures import draw_architecture
 from saveproof.strategies.byte_draws import draw_bytes
 from saveproof.strategies.capabilities import EVERYTHING, Capabilities
-from saveproof.strategies.case import Case, Kind
+from saveproof.strategies.case import MODELS, Case, Kind
 from saveproof.strategies.histories import draw_history
 from saveproof.strategies.layers import ALL
 from saveproof.strategies.settings import compile_settings
@@ -19,7 +19,7 @@ SEEDS = st.integers(0, 999)
 def cases(
     draw: st.DrawFn,
     *,
-    kinds: Sequence[Kind] = tuple(Kind),
+    kinds: Sequence[Kind] = MODELS,
     layers: Collection[str] = ALL,
     max_layers: int = 6,
     hops: bool = False,

@@ -7,18 +7,23 @@ from saveproof.strategies.case import Architecture, Config, InvalidCase, Layer
 
 Shape = tuple[int | None, ...]
 
+UNKNOWN: Shape = (None, None)
+"""The shape of a tensor that only the framework knows, flattened or not."""
+
 
 def output_shape(class_name: str, config: Config, inputs: Sequence[Shape]) -> Shape:
     """Return the shape that a layer gives for tensors of the shapes `inputs`.
 
     Rules: https://keras.io/api/layers/, each class's section "Output shape".
 
+    Of a class without a rule here, the shape is `UNKNOWN`: only its framework knows it.
+
     Raises:
-        InvalidCase: the class is unknown, or the layer does not take such inputs.
+        InvalidCase: the layer does not take such inputs.
     """
     rule = RULES.get(class_name)
     if rule is None:
-        raise InvalidCase(f"layer class {class_name!r}: expected one of {sorted(RULES)}")
+        return UNKNOWN
     rank, merges, shape_of = rule
     if not inputs or (len(inputs) != 1 and not merges):
         wanted = "at least one input" if merges else "one input"
@@ -88,6 +93,8 @@ def _dense(config: Config, inputs: Sequence[Shape]) -> Shape:
 
 
 def _flatten(_: Config, inputs: Sequence[Shape]) -> Shape:
+    if inputs[0] == UNKNOWN:
+        return UNKNOWN
     return (inputs[0][0], _size(inputs[0][1:]))
 
 

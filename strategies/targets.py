@@ -36,13 +36,14 @@ _TARGET_BY_LOSS = {loss: target for target, losses in TARGETS.items() for loss i
 
 
 def target_of(loss: str | Object) -> Target:
-    """Return the kind of targets that the loss takes.
+    """Return the kind of targets that the loss takes; of a class outside the table, real values.
 
     Raises:
-        InvalidCase: the table has no such loss.
+        InvalidCase: it is named by a text that the table does not have.
     """
-    name = loss if isinstance(loss, str) else loss.class_name
-    target = _TARGET_BY_LOSS.get(name)
+    if not isinstance(loss, str):
+        return _TARGET_BY_LOSS.get(loss.class_name, Target.REAL)
+    target = _TARGET_BY_LOSS.get(loss)
     if target is None:
-        raise InvalidCase(f"loss {name!r}: expected one of {sorted(_TARGET_BY_LOSS)}")
+        raise InvalidCase(f"loss {loss!r}: expected one of {sorted(_TARGET_BY_LOSS)}")
     return target

@@ -21,7 +21,9 @@ from saveproof.strategies.case import (
     SetWeights,
     TrainOnBatch,
 )
-from saveproof.strategies.shapes import RULES, tensor_shapes
+from saveproof.strategies.catalogue.exports import NAMESPACES
+from saveproof.strategies.catalogue.marked import classes_in, is_marked
+from saveproof.strategies.shapes import tensor_shapes
 from saveproof.strategies.targets import target_of
 
 DESCRIBED = ("_initializer", "_regularizer", "_constraint", "layer", "learning_rate")
@@ -61,6 +63,9 @@ def validate(case: Case) -> None:
     Raises:
         InvalidCase: it cannot; the subclass and the message say where and why.
     """
+    if case.is_object:
+        _check_by_itself(case)
+        return
     _check_architecture(case.architecture, case.architecture.name)
     outputs = len(case.architecture.outputs)
     _check_settings(case.settings, outputs, "settings")
@@ -76,6 +81,15 @@ def validate(case: Case) -> None:
         _check_event(event, case.architecture, f"event {index}")
 
 
+def _check_by_itself(case: Case) -> None:
+    """Check one object: its class is in a namespace, and its arguments are plain or marked."""
+    if len(case.architecture.layers) != 1:
+        raise InvalidCase(f"expected one object, found {len(case.architecture.layers)}")
+    (layer,) = case.architecture.layers
+    _check_class(layer.class_name, layer.class_name)
+    _check_object(layer.class_name.rpartition(".")[2], layer.config, layer.class_name)
+
+
 def _check_architecture(architecture: Architecture, where: str) -> None:
     for layer in architecture.layers:
         if not isinstance(layer.config.get("name"), str):
@@ -88,10 +102,10 @@ def _check_architecture(architecture: Architecture, where: str) -> None:
         _check_object(layer.class_name, layer.config, f"{where}/{layer.config.get('name')}")
         if layer.model is not None:
             _check_architecture(layer.model, f"{where}/{layer.name}")
-        elif layer.class_name not in RULES:
+        elif not CLASS.fullmatch(layer.class_name):
             raise InvalidCase(
-                f"{where}, layer {layer.name!r}: class {layer.class_name!r}, "
-                f"expected one of {sorted(RULES)}"
+                f"{where}, layer {layer.name!r}: expected the name of a class, "
+                f"found {layer.class_name!r}"
             )
     if architecture.kind is Kind.SEQUENTIAL:
         _check_chain(architecture, where)
@@ -151,6 +165,14 @@ def _check_settings(settings: CompileSettings, outputs: int, where: str) -> None
             _check_object(one.class_name, one.config, f"{where}, {one.class_name!r}")
 
 
+def _check_class(qualified: object, where: str) -> None:
+    namespace, _, name = str(qualified).rpartition(".")
+    if namespace not in NAMESPACES or not CLASS.fullmatch(name):
+        raise MisfitArgument(
+            f"{where}: expected a class of {', '.join(NAMESPACES)}; found {qualified!r}"
+        )
+
+
 def _check_object(class_name: object, config: object, where: str) -> None:
     """Refuse everything but classes with plain arguments: a framework may run code for others."""
     if not (isinstance(class_name, str) and CLASS.fullmatch(class_name)):
@@ -160,6 +182,10 @@ def _check_object(class_name: object, config: object, where: str) -> None:
     for name, value in config.items():
         if not name.isidentifier():
             raise MisfitArgument(f"{where}: expected names of arguments, found {name!r}")
+        for qualified in classes_in(value):
+            _check_class(qualified, f"{where}, {name}")
+        if is_marked(value):
+            continue
         if isinstance(value, Mapping) and name.endswith(DESCRIBED):
             if set(value) != {"class_name", "config"}:
                 raise MisfitArgument(

@@ -26,6 +26,8 @@ TOO_LONG = frozenset(
         "reference_impl/initializers.py",
         "reports/findings.py",
         "strategies/case.py",
+        "strategies/catalogue/entries.py",
+        "strategies/catalogue/values.py",
         "strategies/layers.py",
         "tests/conformance/test_repro.py",
         "tests/reference_impl/test_autodiff.py",

@@ -191,8 +191,9 @@ class Campaign:
         seen = list(judgement.sightings)
         news = [one for one in seen if self._is_worse(check, one[0], one[1])]
         for defect, verdict, evidence in news:
-            choices = self.plan.generator(example.extreme).choices(example.seed)
-            shown = Shown(example.case, defect, verdict, choices, evidence, example.extreme)
+            seed, extreme = example.seed, example.extreme
+            choices = self.plan.generator(extreme).choices(seed) if seed else b""
+            shown = Shown(example.case, defect, verdict, choices, evidence, extreme)
             self._sightings.setdefault((check, defect.key), Sighting(shown)).smallest = shown
         for key in {defect.key for defect, _, _ in seen}:
             self._sightings[check, key].examples += 1
@@ -221,6 +222,9 @@ class Campaign:
 
     def _reduce(self, at: At, deadline: float) -> None:
         sighting, shows = self._sightings[at], self._shows(at)
+        if not sighting.smallest.choices:
+            sighting.shrunk = True  # a systematic case is the smallest that has its argument
+            return
 
         def keep(shown: Shown) -> None:
             if sighting.smallest.milder(shown):

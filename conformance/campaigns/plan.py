@@ -47,10 +47,9 @@ class Example(NamedTuple):
     extreme: str = PLAIN
 
 
-def side_by_side(paths: Sequence[Named]) -> list[Mapping[str, Named]]:
-    """Return the paths by name, in sets that share a worker."""
-    starts = range(0, len(paths), SIDE_BY_SIDE)
-    return [{path.name: path for path in paths[at : at + SIDE_BY_SIDE]} for at in starts]
+def side_by_side(paths: Sequence[Named], most: int = SIDE_BY_SIDE) -> list[Sequence[Named]]:
+    """Return the paths in sets that share a worker."""
+    return [paths[at : at + most] for at in range(0, len(paths), most)]
 
 
 def groups(names: Sequence[str], seed: str) -> Iterator[Groups]:
@@ -88,8 +87,9 @@ class Plan:
     `timeout` bounds one example, and once more its load in another process; `shrink_seconds` bounds
     the shrinking of all defects. Of the known `issues`, those of `places` apply; without places,
     those of the plan's own. With `hops`, a history may save and load the model on the way;
-    the cases have such histories if they are shared with a plan that has `hops`. Every sixth case
-    has one of the `extremes`, in turn, whatever the path: paths share cases.
+    the cases have such histories if they are shared with a plan that has `hops`. The `systematic`
+    cases come first, beside `examples`, of which every sixth has one of the `extremes`, in turn,
+    whatever the path: paths share cases.
     """
 
     subject: str
@@ -107,6 +107,7 @@ class Plan:
     issues: tuple[KnownIssue, ...] = field(default_factory=packaged)
     generates_hops: bool = False
     extremes: tuple[Extreme, ...] = ()
+    systematic: tuple[Case, ...] = ()
 
     @cached_property
     def _generators(self) -> Mapping[str, Generator]:
@@ -134,7 +135,13 @@ class Plan:
         return case.through(self.path, hops=self.hops)
 
     def example(self, number: int) -> Example:
-        """Return the generated case of that number; a plain one if no case can have its extreme."""
+        """Return the case of that number: systematic ones come first, and have no seed.
+
+        A generated one is plain if no case can have its extreme.
+        """
+        if number < len(self.systematic):
+            return Example(self.systematic[number], "")
+        number -= len(self.systematic)
         seed, extreme = f"{self.name} {number}", self.extreme(number)
         with suppress(NothingGenerated):
             return Example(self.generator(extreme).case(seed), seed, extreme)
@@ -151,7 +158,7 @@ class Plan:
     def rounds(self, *, seconds: float | None) -> Iterator[int]:
         """Yield the numbers of the cases; with `seconds`, one and as many more as have room."""
         if seconds is None:
-            yield from range(self.examples)
+            yield from range(len(self.systematic) + self.examples)
             return
         end = time.monotonic() + seconds
         for number in count():

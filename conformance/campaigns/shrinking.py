@@ -91,13 +91,16 @@ class Sighting:
             note=note,
             after=shown.evidence.after if shown.evidence else (),
             again=shown.evidence.again if shown.evidence else (),
-            draw=Draw(
-                shown.choices,
-                hops=plan.generates_hops,
-                own_hops=plan.hops,
-                extreme=shown.extreme,
-            ),
+            draw=self._draw(plan),
         )
+
+    def _draw(self, plan: Plan) -> Draw | None:
+        """Return what generates the case again; None of a systematic one."""
+        shown = self.smallest
+        if not shown.choices:
+            return None
+        hops = {"hops": plan.generates_hops, "own_hops": plan.hops}
+        return Draw(shown.choices, **hops, extreme=shown.extreme)
 
 
 def in_turn(sightings: Mapping[At, Sighting]) -> Iterator[At]:

@@ -1,6 +1,6 @@
 """Checks that one kind of state survives: its inventory before the save and after the load."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 
 import numpy as np
 
@@ -51,6 +51,10 @@ _SENTENCES = {
     Facet.ARGUMENTS: (
         "arguments_survive",
         "Every argument that the case gave a layer is on the layer that comes back.",
+    ),
+    Facet.BEHAVIOUR: (
+        "behaviour_survives",
+        "An object that comes back does the same on probe inputs: values, losses, masks, updates.",
     ),
     Facet.SHARING: (
         "layer_sharing_survives",
@@ -145,8 +149,37 @@ def inventory_defects(
         expected, found = _only(expected, drawn), _only(found, drawn)
     if facet is Facet.METRICS:
         expected, found = _counted(expected, found), _counted(found, expected)
+    if trace.case.is_object and facet != Facet.ARGUMENTS:
+        yield from _object_defects(trace, facet, tuple(differences(expected, found)))
+        return
     for difference in differences(expected, found):
         yield _state_defect(trace, facet, difference)
+
+
+def _object_defects(trace: Trace, facet: str, found: Sequence[Difference]) -> Iterator[Defect]:
+    """Yield what differs in an object's config or behaviour: one defect, of what is under test.
+
+    It comes from a lost argument, if there is one.
+    """
+    if not found:
+        return
+    before, loaded = trace.before, trace.loaded
+    arguments = Facet.ARGUMENTS
+    lost = (
+        inventory_defects(trace, arguments, before[arguments], loaded[arguments])
+        if before and loaded
+        else iter(())
+    )
+    telling = [one for one in found if one.distance is not None]
+    yield Defect(
+        DefectKind.STATE,
+        (telling or list(found))[0],
+        facet=facet,
+        classes=(trace.case.architecture.name,),
+        name=" and ".join(trace.case.tested),
+        lost=True,
+        origin=next(lost, None),
+    )
 
 
 def _drawn_from(trace: Trace) -> frozenset[str]:
@@ -193,6 +226,8 @@ def _vacuous(trace: Trace, facet: Facet, before: Inventory) -> Unjudged | None:
         return vacuous(f"the model has no {facet}")
     if facet in MOVED_BY_TRAINING and untrained(trace, facet):
         return vacuous(f"training left the {facet} as it was: a fresh one is equal")
+    if facet is Facet.BEHAVIOUR and untrained(trace, facet):
+        return vacuous("the object behaves the same without the arguments under test")
     if facet is Facet.TRAINABLE and all(before.values()):
         return vacuous("nothing is frozen: a lost flag is equal")
     if facet is Facet.DTYPE_POLICY and set(map(str, before.values())) == {"float32"}:

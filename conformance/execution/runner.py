@@ -84,7 +84,7 @@ def record(
     for run in runs:
         _load(run)
     trains_on = any(one.trains_on for one in questions)
-    for run in runs:
+    for run in () if case.is_object else runs:
         _continue_training(run, trains_on=trains_on)
     for run in runs:
         _probe(run, case, reload)

@@ -93,7 +93,7 @@ class Stages:
             SubjectRaised: it raised on a hop.
         """
         model = self._new()
-        fresh = self._looked_at(model)
+        fresh = self._plain() if self._case.tested else self._looked_at(model)
         logs: list[Mapping[str, float]] = []
         model = self._bring_up(model, logs)
         before = self._looked_at(model)
@@ -101,6 +101,18 @@ class Stages:
             if place := shared(fresh, before):
                 raise Misbehaved(f"snapshot: {place}: expected a copy, found the live array")
         return Original(model, fresh, before, tuple(logs))
+
+    def _plain(self) -> Snapshot:
+        """Return a snapshot of the object without the arguments under test.
+
+        Where it can't be made without them, every loss of them shows.
+        """
+        try:
+            return self.look(self._subject.build(self._case.plain))
+        except ENDING:
+            raise
+        except BaseException:  # noqa: BLE001 - the subject's refusal of an object that no one asked for
+            return Snapshot({})
 
     def save(self, model: Model) -> Snapshot:
         """Save the model, set `source`, and return a snapshot of the live model.

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from saveproof.conformance.families import environment, subjects
 from saveproof.conformance.model_state.subject import (
     Capable,
+    Exporting,
     Located,
     Offering,
     UnusableSubject,
@@ -23,8 +24,11 @@ from saveproof.conformance.processes.isolation import Child
 from saveproof.conformance.processes.memory import MEMORY
 from saveproof.conformance.processes.wire import JSON
 from saveproof.strategies.capabilities import EVERYTHING, Capabilities, typed
+from saveproof.strategies.catalogue.exports import Exports
 
 DESCRIBE = "saveproof.conformance.families.description:describe"
+
+EXPORTS = "saveproof.conformance.families.description:tell_exports"
 
 SECONDS = 60.0
 """How long a subject may take for its import and its description."""
@@ -116,6 +120,26 @@ def describe(message: bytes) -> bytes:
         return JSON.encode(description)
     except (TypeError, ValueError) as error:
         raise _undescribed(spec, error) from error
+
+
+@cache
+def exports(spec: str) -> Exports:
+    """Return the classes that the subject of that name exports, asked of a process of its own.
+
+    Raises:
+        UnusableSubject: the process ends, or gives no answer.
+    """
+    try:
+        with Child(EXPORTS, memory=MEMORY) as child:
+            return JSON.decode(child.call(spec.encode(), seconds=SECONDS), Exports)
+    except NoAnswer as error:
+        raise UnusableSubject(f"subject {spec!r}: telling its classes: {error}") from error
+
+
+def tell_exports(message: bytes) -> bytes:
+    """Return the classes that the subject of that name exports: for a child process."""
+    subject = subjects.resolve(message.decode())
+    return JSON.encode(subject.exports() if isinstance(subject, Exporting) else Exports())
 
 
 def description_of(

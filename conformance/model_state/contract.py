@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from saveproof.strategies.case import Case, Kind
+from saveproof.strategies.case import MODELS, Case, Kind
 
 
 class Facet(StrEnum):
@@ -12,6 +12,7 @@ class Facet(StrEnum):
 
     ARCHITECTURE = "architecture"
     ARGUMENTS = "arguments"
+    BEHAVIOUR = "behaviour"
     SHARING = "layer sharing"
     NAMES = "names"
     WEIGHTS = "weights"
@@ -80,7 +81,8 @@ class Exactness:
 class Contract:
     """What a save path promises, and the document that promises it.
 
-    An absent facet has no promise. `refuses` gives the reason of a refusal by kind of architecture.
+    An absent facet has no promise. `kinds` are the kinds of model, or objects, that the path is
+    for. `refuses` gives the reason of a refusal by kind of architecture.
     With `refuses_unbuilt`, a model without weights must be refused; without it, a path that saves
     weights and accepts such a model has a gap. `survives_failure` is the promise that a save over
     an earlier file leaves that file usable if it fails; None where the program itself writes the
@@ -94,6 +96,7 @@ class Contract:
     exactness: Exactness = Exactness()
     survives_failure: Promise | None = None
     can_spare: bool = False
+    kinds: tuple[Kind, ...] = MODELS
 
     def file_promise(self, facet: Facet) -> Promise | None:
         """Return the promise of the file itself for the facet: MUST, SHOULD, or None."""
@@ -104,7 +107,8 @@ class Contract:
     def comes_uncompiled(self) -> bool:
         """Whether neither the file nor the model's code compiles the loaded model."""
         compiled = self.facets.get(Facet.COMPILE) not in (None, Promise.FRESH)
-        return not (compiled or self.outputs_only)
+        of_models = any(kind in MODELS for kind in self.kinds)
+        return of_models and not (compiled or self.outputs_only)
 
     @property
     def outputs_only(self) -> bool:

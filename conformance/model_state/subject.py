@@ -10,6 +10,7 @@ from saveproof.conformance.model_state.contract import Contract, Promise
 from saveproof.conformance.model_state.snapshot import Snapshot
 from saveproof.strategies.capabilities import Capabilities
 from saveproof.strategies.case import AnyEvent, Case
+from saveproof.strategies.catalogue.exports import Exports
 from saveproof.strategies.data import Rows
 
 Model = Any
@@ -104,6 +105,14 @@ class Capable(Protocol):
     @property
     def capabilities(self) -> Capabilities | None:
         """Return the classes, arguments, events and names that the subject has; None for all."""
+
+
+@runtime_checkable
+class Exporting(Protocol):
+    """A subject that tells the classes of which it makes objects by themselves."""
+
+    def exports(self) -> Exports:
+        """Return the classes, with the arguments of their constructors."""
 
 
 class Offering(Protocol):

@@ -11,20 +11,22 @@ from msgspec.structs import replace
 from saveproof.conformance.campaigns.known_issues import KnownIssue, known_issues, packaged
 from saveproof.conformance.campaigns.witnesses import applicable
 from saveproof.conformance.checks import Check
-from saveproof.conformance.families.description import described
+from saveproof.conformance.families.description import described, exports
 from saveproof.conformance.runs.header import header
 from saveproof.conformance.runs.options import RunOptions, seconds
 from saveproof.conformance.runs.parts import part
 from saveproof.conformance.runs.requirements import policy
 from saveproof.conformance.runs.work import CampaignSet, CampaignSpec, WitnessSpec
 from saveproof.reports.records import Header, SubjectInfo
+from saveproof.strategies.catalogue.exports import Exports
 
 
 class Job(msgspec.Struct, frozen=True):
     """The work of a run: header, campaigns, output folder, memory limit of a child in GiB.
 
     `end` is when the time limit of the run is up, by `time.monotonic`, which all processes share.
-    `issues` are the known ones, and `witnesses` those that are replayed first.
+    `issues` are the known ones, and `witnesses` those that are replayed first. `exported` are the
+    classes of each subject whose objects are tested.
     """
 
     header: Header
@@ -33,6 +35,7 @@ class Job(msgspec.Struct, frozen=True):
     memory: float
     issues: tuple[KnownIssue, ...] = ()
     witnesses: tuple[WitnessSpec, ...] = ()
+    exported: dict[str, Exports] = {}
 
     @property
     def today(self) -> date:
@@ -85,7 +88,12 @@ def job(
     end = None if limit is None else time.monotonic() + limit
     issues = known_issues(options.known, beside=packaged())
     witnesses = tuple(_witnesses(chosen, issues))
-    made = Job(head, chosen, str(out.absolute()), options.memory, issues, witnesses, end)
+    exported = {
+        each.owner: exports(each.owner)
+        for each in chosen
+        if any(campaign.systematic for campaign in each.campaigns)
+    }
+    made = Job(head, chosen, str(out.absolute()), options.memory, issues, witnesses, exported, end)
     return replace(made, header=replace(head, examples=0)) if made.timed else made
 
 

@@ -116,7 +116,10 @@ class LocalCampaigns:
     def _campaigns(self, of: CampaignSet, specs: Sequence[CampaignSpec]) -> list[Campaign]:
         issues = tuple(one for one in self.job.issues if not one.has_expired(self.job.today))
         asked = self._examiner_of(of)
-        running = [Campaign(p, asked, self._keep, self._replays) for p in plans(specs, issues)]
+        running = [
+            Campaign(p, asked, self._keep, self._replays)
+            for p in plans(specs, issues, self.job.exported)
+        ]
         self._reporter.add(running)
         return running
 

@@ -127,6 +127,13 @@ class SuiteOptions(RunOptions, frozen=True, kw_only=True):
 
     path: Annotated[Names, Meta(description="Test only this save path.")] = ()
     check: Annotated[Names, Meta(description="Run only this check.")] = ()
+    every_class: Annotated[
+        bool,
+        Meta(
+            description="Also put every object of the subject's catalogue, one argument at a time, "
+            "into the smallest model, and test that on each save path."
+        ),
+    ] = False
     seconds: Annotated[
         AboveZero | None,
         Meta(

@@ -96,7 +96,7 @@ def lines(folder: Path, campaigns: Sequence[CampaignSpec]) -> list[Line]:
             Line(
                 subject,
                 sum(state.examples for state in own),
-                None if timed else sum(spec.examples for spec in specs),
+                None if timed else sum(spec.cases for spec in specs),
                 sum(state.judged for state in own),
                 len(frozenset[str]().union(*(state.defects for state in own))),
             )

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
-from saveproof.conformance.campaigns.plan import side_by_side
+from saveproof.conformance.campaigns.plan import SIDE_BY_SIDE, TOGETHER, side_by_side
 from saveproof.conformance.campaigns.worker import EXAMINE
 from saveproof.conformance.checks import ALL_CHECKS, checks_for
-from saveproof.conformance.families.description import Described, described
+from saveproof.conformance.families.description import Described, described, exports
 from saveproof.conformance.model_state.contract import Contract, Facet
 from saveproof.conformance.processes.foreign.protocol import DescribedPath
 from saveproof.conformance.runs.job import Job, job
@@ -19,7 +19,7 @@ from saveproof.conformance.runs.preflight import (
     refuse_unknown,
     run_folder,
 )
-from saveproof.conformance.runs.work import CampaignSet, CampaignSpec
+from saveproof.conformance.runs.work import CampaignSet, CampaignSpec, systematic
 from saveproof.reports.records import SubjectInfo
 from saveproof.strategies.case import Kind
 
@@ -76,16 +76,20 @@ def _job(
 def _sets(subject: Described, options: SuiteOptions) -> Iterator[CampaignSet]:
     """Yield sets of the subject's campaigns: save paths that share cases, for each kind."""
     wanted = [p for p in subject.paths() if not options.path or p.name in options.path]
-    for paths in side_by_side(wanted):
-        for kind in Kind:
-            if kind not in subject.capabilities.kinds:
-                continue
-            if options.kind and kind not in options.kind:
-                continue
-            every = (_campaign(subject, path, kind, options) for path in paths.values())
+    kinds = [kind for kind in Kind if not options.kind or kind in options.kind]
+    for kind in kinds:
+        able = [path for path in wanted if _serves(subject, path, kind)]
+        for paths in side_by_side(able, TOGETHER if kind is Kind.OBJECT else SIDE_BY_SIDE):
+            every = (_campaign(subject, path, kind, options) for path in paths)
             campaigns = tuple(campaign for campaign in every if campaign.checks)
             if campaigns:
                 yield CampaignSet(EXAMINE, subject.name, campaigns, together=True)
+
+
+def _serves(subject: Described, path: DescribedPath, kind: Kind) -> bool:
+    """Return whether the path is for the kind, and the subject has it."""
+    has = kind is Kind.OBJECT or kind in subject.capabilities.kinds
+    return has and kind in path.contract.kinds
 
 
 def _most_telling_first(of: CampaignSet) -> int:
@@ -109,7 +113,16 @@ def _campaign(
         options.seconds,
         hops=hops(path.contract, kind),
         capabilities=subject.capabilities,
+        systematic=_systematic(subject.name, kind, options),
     )
+
+
+def _systematic(subject: str, kind: Kind, options: SuiteOptions) -> int:
+    """Return how many systematic cases of the kind there are."""
+    in_models = options.every_class and kind is Kind.FUNCTIONAL
+    if kind is not Kind.OBJECT and not in_models:
+        return 0
+    return len(systematic(kind, exports(subject)))
 
 
 def hops(contract: Contract, kind: Kind) -> bool:

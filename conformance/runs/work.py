@@ -1,6 +1,7 @@
 """Campaigns and their sets as plain data, which every worker process receives."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -13,11 +14,16 @@ from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.strategies.capabilities import EVERYTHING, Capabilities
 from saveproof.strategies.case import Case, Kind
 from saveproof.strategies.cases import cases
+from saveproof.strategies.catalogue import models, objects
+from saveproof.strategies.catalogue.exports import Exports
 from saveproof.strategies.extremes import extremes
 
 
 class CampaignSpec(msgspec.Struct, frozen=True):
-    """A campaign as plain data: the fields of its `Plan`, with checks by name."""
+    """A campaign as plain data: the fields of its `Plan`, with checks by name.
+
+    `systematic` is the number of cases that come before the generated ones.
+    """
 
     subject: str
     path: str
@@ -31,6 +37,12 @@ class CampaignSpec(msgspec.Struct, frozen=True):
     places: tuple[Place, ...] = ()
     hops: bool = False
     capabilities: Capabilities = EVERYTHING
+    systematic: int = 0
+
+    @property
+    def cases(self) -> int:
+        """The number of cases: systematic ones, then generated ones."""
+        return self.systematic + self.examples
 
     @property
     def name(self) -> str:
@@ -68,23 +80,40 @@ class WitnessSpec(msgspec.Struct, frozen=True):
         return f"witnesses[{self.subject}]"
 
 
-def plans(campaigns: Sequence[CampaignSpec], issues: tuple[KnownIssue, ...]) -> Iterator[Plan]:
-    """Yield the plan of each campaign in a set; their cases have hops if any campaign has."""
+def plans(
+    campaigns: Sequence[CampaignSpec],
+    issues: tuple[KnownIssue, ...],
+    exported: Mapping[str, Exports] = MappingProxyType({}),
+) -> Iterator[Plan]:
+    """Yield the plan of each campaign in a set; their cases have hops if any campaign has.
+
+    `exported` are the classes of subjects whose objects are tested.
+    """
     hops = any(campaign.hops for campaign in campaigns)
     for one in campaigns:
         own: dict[str, Any] = asdict(one)
-        had = own.pop("capabilities")
+        had, _ = own.pop("capabilities"), own.pop("systematic")
         own["checks"] = tuple(check for check in ALL_CHECKS if check.name in one.checks)
-        generated = strategy(one.kind, hops=hops, capabilities=had)
+        classes = exported.get(one.subject, Exports()) if one.systematic else None
         yield Plan(
-            cases=generated,
+            cases=strategy(one.kind, hops=hops, capabilities=had, classes=classes),
             issues=issues,
             generates_hops=hops,
-            extremes=extremes(Kind(one.kind), had),
+            extremes=() if one.kind == Kind.OBJECT else extremes(Kind(one.kind), had),
+            systematic=() if classes is None else systematic(one.kind, classes),
             **own,
         )
 
 
-def strategy(kind: str, *, hops: bool, capabilities: Capabilities) -> SearchStrategy[Case]:
-    """Return the strategy of a campaign's cases."""
+def systematic(kind: str, classes: Exports) -> tuple[Case, ...]:
+    """Return the systematic cases of a kind: objects by themselves, or in the smallest models."""
+    return tuple(objects.cases(classes) if kind == Kind.OBJECT else models.smallest(classes))
+
+
+def strategy(
+    kind: str, *, hops: bool, capabilities: Capabilities, classes: Exports | None = None
+) -> SearchStrategy[Case]:
+    """Return the strategy of a campaign's cases; of objects with `classes`."""
+    if kind == Kind.OBJECT and classes is not None:
+        return objects.drawn(classes)
     return cases(kinds=(Kind(kind),), hops=hops, capabilities=capabilities)

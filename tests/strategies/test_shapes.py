@@ -3,7 +3,7 @@
 import pytest
 
 from saveproof.strategies.case import Architecture, Call, Config, Input, InvalidCase, Kind, Layer
-from saveproof.strategies.shapes import Shape, output_shape, tensor_shapes
+from saveproof.strategies.shapes import UNKNOWN, Shape, output_shape, tensor_shapes
 
 WORKED: list[tuple[str, Config, list[Shape], Shape]] = [
     ("Dense", {"units": 5}, [(None, 3, 4)], (None, 3, 5)),
@@ -35,7 +35,6 @@ def test_worked_shapes(class_name: str, config: Config, inputs: list[Shape], exp
 
 
 MISFITS: list[tuple[str, Config, list[Shape], str]] = [
-    ("Dens", {}, [(None, 3)], r"layer class 'Dens': expected one of \['Activation'"),
     ("LSTM", {"name": "a", "units": 2}, [(None, 3)], "LSTM 'a': expected inputs of rank 3"),
     ("Dense", {"name": "a", "units": 2}, [(None, 3), (None, 3)], "expected one input"),
     ("Add", {"name": "a"}, [(None, 3), (None, 4)], "'a': expected equal shapes"),
@@ -82,3 +81,11 @@ def test_shapes_go_through_nested_models_and_shared_layers():
 
     assert tensor_shapes(inner) == {"i": (None, 3), "x": (None, 3), "y": (None, 3)}
     assert tensor_shapes(outer) == {"j": (2, 3), "z": (2, 3)}
+
+
+def test_a_class_without_a_rule_gives_a_shape_that_only_its_framework_knows():
+    unknown = output_shape("Hologram", {"name": "a"}, [(None, 3)])
+
+    assert unknown == UNKNOWN
+    assert output_shape("Flatten", {"name": "b"}, [unknown]) == UNKNOWN
+    assert output_shape("Dense", {"name": "c", "units": 2}, [UNKNOWN]) == (None, 2)

@@ -47,7 +47,7 @@ def with_class(case: Case, class_name: str) -> Case:
 
 
 FAULTS: dict[str, tuple[Callable[[Case], Case], type[InvalidCase], str]] = {
-    "unknown layer": (lambda c: with_class(c, "Dens"), InvalidCase, "layer 'dense': class 'Dens'"),
+    "no class": (lambda c: with_class(c, "dens"), InvalidCase, "expected the name of a class"),
     "layer named twice": (
         lambda c: with_architecture(c, layers=c.architecture.layers * 2),
         DuplicateName,

@@ -1,12 +1,14 @@
 """The attributes of a live layer that hold the arguments of its constructor, as plain values."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from inspect import signature
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from saveproof.conformance.families.keras.codegen.behaviours import ABSENT, attribute
+from saveproof.conformance.families.keras.exports import constructor
 from saveproof.conformance.model_state.snapshot import Value
 
 _WEIGHT = ("initializer", "regularizer", "constraint")
@@ -159,6 +161,39 @@ def _argument(module: ModuleType, name: str, value: Any) -> Iterator[tuple[str, 
 
 def _function_name(serialized: Any) -> Value:
     return serialized["config"] if isinstance(serialized, Mapping) else serialized
+
+
+def given(
+    module: ModuleType, held: Any, names: Iterable[str], prefix: str = ""
+) -> Iterator[tuple[str, Value]]:
+    """Yield the live values of arguments by name, those of objects in them too.
+
+    An argument that no attribute holds is left out.
+    """
+    for name in names:
+        value = attribute(held, name)
+        if value is not ABSENT:
+            yield from _given(module, f"{prefix}{name}", value)
+
+
+def _given(module: ModuleType, name: str, value: Any) -> Iterator[tuple[str, Value]]:
+    if isinstance(value, list | tuple) and any(hasattr(one, "get_config") for one in value):
+        for index, one in enumerate(value):
+            yield from _given(module, f"{name}/{index}", one)
+    elif hasattr(value, "get_config"):
+        kind = type(value).__name__
+        yield name, kind
+        if "olicy" in kind:
+            yield f"{name}/{kind}/name", plain(getattr(value, "name", None))
+        else:
+            inner = [one for one in constructor(value.__class__) if one not in EVERY_LAYER]
+            yield from given(module, value, inner, f"{name}/{kind}/")
+    elif callable(value):
+        yield name, getattr(value, "__name__", type(value).__name__)
+    elif hasattr(value, "numpy") or hasattr(value, "shape"):
+        yield name, plain(np.array(value))
+    else:
+        yield name, plain(value)
 
 
 def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Value]]:

@@ -129,6 +129,20 @@ KERAS_3_WEIGHTS = Contract(
 KERAS_3_JSON_AND_WEIGHTS = Contract(
     KERAS_3_GUIDE, promises(Promise.MUST, STRUCTURE, Facet.TRAINABLE, STATE), NO_CONFIG
 )
+OBJECT = Contract(
+    "https://keras.io/api/models/model_saving_apis/serialization_utils",
+    promises(Promise.MUST, Facet.ARCHITECTURE, Facet.ARGUMENTS, Facet.BEHAVIOUR),
+    kinds=(Kind.OBJECT,),
+)
+"""An object's config has what is needed to make it again."""
+
+OBJECT_COPIES = Contract(
+    "https://docs.python.org/3/library/pickle.html",
+    promises(Promise.SHOULD, Facet.ARCHITECTURE, Facet.ARGUMENTS, Facet.BEHAVIOUR),
+    kinds=(Kind.OBJECT,),
+)
+"""No document of a framework says that copies and pickles are equal; programs rely on it."""
+
 KERAS_3_CLONE = Contract(f"{KERAS_3}/model_config_serialization", _KERAS_3_ARCHITECTURE, NO_CONFIG)
 KERAS_3_MODEL_CHECKPOINT = _of_callback(f"{KERAS_3_CALLBACKS}/model_checkpoint", WHOLE, NO_CONFIG)
 KERAS_3_MODEL_CHECKPOINT_WEIGHTS = _of_callback(f"{KERAS_3_CALLBACKS}/model_checkpoint", CHECKPOINT)

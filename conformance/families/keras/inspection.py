@@ -125,14 +125,15 @@ def snapshot(module: ModuleType, traits: Traits, model: Model) -> Snapshot:
     An exception of the model ends an inventory, as its last entry, `UNREADABLE`.
     """
     view = View(module, traits, model)
-    facets = {facet: _read(inventory, view) for facet, inventory in INVENTORIES.items()}
-    return Snapshot(facets, live=_read(_live, view))
+    facets = {facet: read(partial(inventory, view)) for facet, inventory in INVENTORIES.items()}
+    return Snapshot(facets, live=read(partial(_live, view)))
 
 
-def _read(inventory: Callable[[View], Any], view: View) -> Inventory:
+def read(inventory: Callable[[], Any]) -> Inventory:
+    """Return an inventory; an exception ends it, as its last entry, `UNREADABLE`."""
     entries: dict[str, Value] = {}
     try:
-        entries.update(inventory(view))
+        entries.update(inventory())
     except ENDING:
         raise
     except BaseException as error:  # noqa: BLE001 - any release, and any model that came back, may be odd
@@ -150,14 +151,15 @@ def _walk(module: ModuleType, model: Model, prefix: str) -> Iterator[tuple[str, 
 
 
 def _architecture(view: View) -> Iterator[tuple[str, Value]]:
-    return flat(_without_envelopes(view.config))
+    return flat(without_envelopes(view.config))
 
 
-def _without_envelopes(config: Any) -> Any:
+def without_envelopes(config: Any) -> Any:
+    """Return the config without what says how to write it down."""
     if isinstance(config, Mapping):
-        return {k: _without_envelopes(v) for k, v in config.items() if k not in ENVELOPE}
+        return {k: without_envelopes(v) for k, v in config.items() if k not in ENVELOPE}
     if isinstance(config, list | tuple):
-        return [_without_envelopes(inner) for inner in config]
+        return [without_envelopes(inner) for inner in config]
     return config
 
 

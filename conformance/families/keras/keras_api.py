@@ -1,5 +1,8 @@
 """The subject for every module that speaks the Keras API."""
 
+import copy
+import json
+import pickle  # noqa: TID251 - it is tested that objects come back from their own pickles
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,11 +19,14 @@ from msgspec.structs import replace
 from saveproof.conformance.families import environment
 from saveproof.conformance.families.keras.codegen.compiled import raised_here, run
 from saveproof.conformance.families.keras.codegen.models import building, compiling
+from saveproof.conformance.families.keras.codegen.objects import making
 from saveproof.conformance.families.keras.codegen.training import event_source, given, predicting
 from saveproof.conformance.families.keras.dialect import PLAIN, Dialect
+from saveproof.conformance.families.keras.exports import exports
 from saveproof.conformance.families.keras.generators import Generators
 from saveproof.conformance.families.keras.inspection import KERAS_API, Traits, snapshot
 from saveproof.conformance.families.keras.keras_path import SavePathSpec
+from saveproof.conformance.families.keras.objects import Held, Twins
 from saveproof.conformance.families.keras.save_paths import KERAS_2_API
 from saveproof.conformance.model_state.snapshot import Snapshot
 from saveproof.conformance.model_state.subject import (
@@ -30,6 +36,7 @@ from saveproof.conformance.model_state.subject import (
     Unsupported,
     UnusableSubject,
 )
+from saveproof.conformance.processes.endings import ENDING
 from saveproof.strategies.capabilities import EVERYTHING, Capabilities
 from saveproof.strategies.case import (
     AnyEvent,
@@ -41,7 +48,11 @@ from saveproof.strategies.case import (
     Recompile,
     TrainOnBatch,
 )
+from saveproof.strategies.catalogue.exports import Exports
 from saveproof.strategies.data import Rows
+
+STANDARD = {"copy": copy, "json": json, "pickle": pickle}
+"""Modules that save paths use."""
 
 
 def _nothing() -> None:
@@ -90,6 +101,7 @@ class KerasSubject:
     dialect: Dialect = PLAIN
     restart_names: Callable[[ModuleType], None] = lambda keras: keras.backend.reset_uids()
     _cases: WeakKeyDictionary[Model, Case] = field(default_factory=WeakKeyDictionary)
+    _twins: Twins = field(default_factory=Twins)
 
     @cached_property
     def keras(self) -> ModuleType:
@@ -132,14 +144,16 @@ class KerasSubject:
         Raises:
             Unsupported: the module lacks a class that the case names, or can't have a layer's name.
         """
+        if case.is_object:
+            return self._object(case)
         check_names(case.architecture, (self.capabilities or EVERYTHING).not_in_names)
-        with _lacking():
+        with _refusing(case):
             model = self.run(building(self.as_run(case), built=built)).pop("model")
         return self.noted(model, case)
 
     def run(self, source: Iterable[str], **names: Any) -> dict[str, Any]:
         """Run source on the module and these names; return all names after it."""
-        known = {"__name__": __name__, "keras": self.keras, "np": np, "Path": Path}
+        known = {"__name__": __name__, "keras": self.keras, "np": np, "Path": Path, **STANDARD}
         return run(source, known | names)
 
     def as_run(self, case: Case) -> Case:
@@ -160,6 +174,8 @@ class KerasSubject:
 
         Its construction may have drawn: a load may train it to make an optimizer's variables.
         """
+        if case.is_object:
+            return Held(model, case, self.keras, self.run, self._twins, is_original=False)
         if case.is_stochastic:
             self.process.draw()
         if isinstance(model, self.keras.Model):
@@ -184,7 +200,7 @@ class KerasSubject:
         parts: Iterable[Rows | None] = [rows]
         if isinstance(event, TrainOnBatch) and rows is not None:
             parts = rows.batches(event.batch_size)
-        with _lacking():
+        with _refusing(case):
             done = [self.run(source, model=model, **given(part)) for part in parts]
         return list(_logs(event, [names.get("logs", {}) for names in done]))
 
@@ -199,8 +215,24 @@ class KerasSubject:
         ]
 
     def snapshot(self, model: Model) -> Snapshot:
-        """Return all observable state of the model, in copies."""
+        """Return all observable state of the model or object, in copies."""
+        if isinstance(model, Held):
+            return model.snapshot()
         return snapshot(self.keras, self.traits, model)
+
+    def exports(self) -> Exports:
+        """Return the classes that the module exports, with their arguments."""
+        return exports(self.keras)
+
+    def _object(self, case: Case) -> Held:
+        """Return a new object.
+
+        Raises:
+            Unsupported: the module lacks the class, or the class refuses the arguments.
+        """
+        with _refusing(case):
+            made = self.run(making(case))["model"]
+        return Held(made, case, self.keras, self.run, self._twins)
 
     def _case(self, model: Model) -> Case:
         case = self._cases.get(model) if isinstance(model, self.keras.Model) else None
@@ -227,6 +259,24 @@ def _logs(event: AnyEvent, logs: Sequence[Mapping[str, Any]]) -> Iterator[Mappin
     elif isinstance(event, TrainOnBatch | Evaluate):
         for log in logs:
             yield {name: float(value) for name, value in log.items()}
+
+
+@contextmanager
+def _refusing(case: Case) -> Iterator[None]:
+    """Turn every error into `Unsupported` where the case tests arguments, which may be refused.
+
+    Raises:
+        Unsupported: there is one; in other cases, as `_lacking`.
+    """
+    try:
+        with _lacking():
+            yield
+    except (Unsupported, *ENDING):
+        raise
+    except BaseException as error:
+        if not (case.is_object or case.tested):
+            raise
+        raise Unsupported(f"refused: {type(error).__name__}: {error}") from error
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from saveproof.conformance.families.keras.codegen.models import building, layer_at, written_class
 from saveproof.conformance.families.keras.codegen.training import first_batch, given
+from saveproof.conformance.families.keras.objects import Held
 from saveproof.conformance.model_state.contract import Contract, Promise
 from saveproof.conformance.model_state.subject import Model, Source
 from saveproof.strategies.case import Case, Kind
@@ -113,7 +114,8 @@ class KerasPath:
     def save(self, model: Model, target: Path) -> Source:
         """Save the model to the target, with the path's own extension."""
         file = target.with_suffix(self.way.extension)
-        names = self.subject.run(self.way.save, model=model, file=str(file))
+        live = model.value if isinstance(model, Held) else model
+        names = self.subject.run(self.way.save, model=live, file=str(file))
         return {name: names[name] for name in self.way.passes} if self.in_memory else file
 
     def save_new(self, model: Model, target: Path) -> None:

@@ -10,7 +10,7 @@ from saveproof.conformance.families.keras.generators import Generators
 from saveproof.conformance.families.keras.inspection import Traits
 from saveproof.conformance.families.keras.keras_api import KerasSubject
 from saveproof.conformance.families.keras.reference_paths import BOTH_DIALECTS
-from saveproof.conformance.families.keras.save_paths import CHECKPOINT, SAVEDMODEL
+from saveproof.conformance.families.keras.save_paths import CHECKPOINT, OBJECT_COPIES, SAVEDMODEL
 from saveproof.conformance.model_state.contract import Exactness
 from saveproof.conformance.model_state.subject import Model
 from saveproof.reference_impl.random import process_generator
@@ -39,7 +39,7 @@ def reference() -> KerasSubject:
         beside_slots=lambda optimizer: optimizer.extra_state,
         compiled=_compiled,
     )
-    paths = (*BOTH_DIALECTS, CHECKPOINT, EXACT_SAVEDMODEL)
+    paths = (*BOTH_DIALECTS, CHECKPOINT, EXACT_SAVEDMODEL, *OBJECT_COPIES)
     return KerasSubject(
         *("reference", reference_impl.__name__, traits, paths, ("numpy",)),
         process=Generators(lambda: {"reference": str(process_generator().state)}),

@@ -92,6 +92,39 @@ _BACKUP = SavePathSpec(
     code=True,
 )
 """What `fit` does with the callback at the end of an epoch, and then in a resumed process."""
+OBJECT_COPIES = (
+    SavePathSpec(
+        *("object_config", contracts.OBJECT, (_SAVE_CONFIG,), (_FROM_CONFIG,)),
+        passes=("kind", "config"),
+    ),
+    SavePathSpec(
+        *("object_deepcopy", contracts.OBJECT_COPIES, ("copied = copy.deepcopy(model)",)),
+        ("loaded = copied",),
+        passes=("copied",),
+    ),
+    SavePathSpec(
+        *("object_pickle", contracts.OBJECT_COPIES, ("pickled = pickle.dumps(model)",)),
+        ("loaded = pickle.loads(pickled)",),
+        passes=("pickled",),
+    ),
+)
+"""How one object by itself is rebuilt or copied."""
+
+_SERIALIZED = "serialized = keras.saving.serialize_keras_object(model)"
+_DESERIALIZED = "keras.saving.deserialize_keras_object"
+OBJECT_TEXTS = (
+    SavePathSpec(
+        *("object_serialize", contracts.OBJECT, (_SERIALIZED,)),
+        (f"loaded = {_DESERIALIZED}(serialized)",),
+        passes=("serialized",),
+    ),
+    SavePathSpec(
+        *("object_json", contracts.OBJECT, (_SERIALIZED, "text = json.dumps(serialized)")),
+        (f"loaded = {_DESERIALIZED}(json.loads(text))",),
+        passes=("text",),
+    ),
+)
+"""How one object by itself is written as text."""
 
 CHECKPOINT = SavePathSpec(
     *("checkpoint", replace(contracts.TF_CHECKPOINT, refuses_unbuilt=True)),
@@ -179,6 +212,7 @@ TF_KERAS = (
             *_serving("tf.saved_model.load(file)", "self.served.serve(inputs)"),
         ),
     ),
+    *(*OBJECT_COPIES, *OBJECT_TEXTS),
 )
 """A run's backup needs a folder of its own: the callback restores what it finds there.
 
@@ -219,6 +253,7 @@ KERAS_3 = (
     replace(_MODEL_CHECKPOINT, contract=contracts.KERAS_3_MODEL_CHECKPOINT),
     replace(_MODEL_CHECKPOINT_WEIGHTS, contract=contracts.KERAS_3_MODEL_CHECKPOINT_WEIGHTS),
     _BACKUP,
+    *(*OBJECT_COPIES, *OBJECT_TEXTS),
 )
 
 KERAS_3_ON_TENSORFLOW = (

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from saveproof.conformance.families.keras.codegen.objects import making
 from saveproof.conformance.families.keras.codegen.source import (
     CallExpression,
     Expression,
@@ -13,20 +14,24 @@ from saveproof.conformance.families.keras.codegen.source import (
     indented,
     lines,
     literal,
-    literals,
     one_or_list,
 )
+from saveproof.conformance.families.keras.codegen.values import expression, known
 from saveproof.strategies.case import (
     Architecture,
     Case,
     CompileSettings,
+    Config,
     Input,
     InvalidCase,
     Kind,
+    Layer,
     Object,
 )
+from saveproof.strategies.catalogue.entries import ENTRIES
+from saveproof.strategies.catalogue.marked import mark_of
 from saveproof.strategies.names import snake_case
-from saveproof.strategies.vocabulary import CLASSES
+from saveproof.strategies.validation import CLASS
 
 Tensors = dict[str, str]
 """Variable by tensor name."""
@@ -68,6 +73,9 @@ def building_call(
 ) -> Iterator[str]:
     """Yield the same without the class."""
     architecture = case.architecture
+    if case.is_object:
+        yield from making(case, model)
+        return
     if architecture.kind is Kind.SUBCLASSED:
         yield f"{model} = {written}(code=object())"
         yield from _weights(model, architecture) if built else ()
@@ -127,7 +135,7 @@ def written_class(architecture: Architecture, name: str = "Written") -> Iterator
     called = [f"{', '.join(tensors.values())} = inputs"] if len(tensors) > 1 else []
     for variable, call in zip(_variables(architecture, ""), architecture.calls, strict=True):
         more = architecture.layer(call.layer).class_name in TAKES_TRAINING
-        taken = flat(one_or_list([tensors[tensor] for tensor in call.inputs]))
+        taken = _taken(architecture.layer(call.layer), [tensors[one] for one in call.inputs])
         training = ", training=training" if more else ""
         called.append(f"{variable} = {attributes[call.layer]}({taken}{training})")
         tensors[call.output] = variable
@@ -174,9 +182,16 @@ def _calls(
         if counts[call.layer] > 1 and call.layer not in shared:
             shared[call.layer] = f"{prefix}shared_{len(shared) + 1}"
             yield from lines(f"{shared[call.layer]} = ", layer)
-        taken = flat(one_or_list([tensors[tensor] for tensor in call.inputs]))
+        taken = _taken(architecture.layer(call.layer), [tensors[one] for one in call.inputs])
         yield from lines(f"{variable} = ", shared.get(call.layer, layer), f"({taken})")
         tensors[call.output] = variable
+
+
+def _taken(layer: Layer, tensors: Sequence[str]) -> str:
+    """Return the tensors of a call: one, a list, or several by position if the layer wants it."""
+    entry = ENTRIES.get(f"layers.{layer.class_name}")
+    apart = entry is not None and entry.apart
+    return ", ".join(tensors) if apart else flat(one_or_list(list(tensors)))
 
 
 def _layers(architecture: Architecture, prefix: str) -> tuple[Lines, dict[str, Expression]]:
@@ -236,20 +251,20 @@ def _layer(class_name: str, config: Mapping[str, Any]) -> CallExpression:
 
 
 def _argument(name: str, value: Any) -> Expression:
-    if name == WRAPPED:
+    if name == WRAPPED and not mark_of(value):
         return _layer(value["class_name"], value["config"])
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and "class_name" in value:
         ending = next((end for end in NAMESPACES if name.endswith(end)), "")
         return _described(NAMESPACES.get(ending, name), value)
-    return literal(value)
+    return expression(value)
 
 
 def _optimizer(optimizer: Object) -> CallExpression:
     """Return the optimizer with a name: Keras 3 numbers those without."""
     keywords = {
         name: _described("optimizers.schedules", value)
-        if isinstance(value, Mapping)
-        else literal(value)
+        if isinstance(value, Mapping) and "class_name" in value
+        else expression(value)
         for name, value in optimizer.config.items()
     }
     named = {"name": literal(optimizer.class_name), **keywords}
@@ -261,12 +276,16 @@ def _named(namespace: str, one: str | Object) -> Expression:
     if isinstance(one, str):
         return literal(one)
     named = {"name": snake_case(one.class_name), **one.config}
-    return CallExpression(_class(namespace, one.class_name), keywords=literals(named))
+    return CallExpression(_class(namespace, one.class_name), keywords=_values(named))
+
+
+def _values(arguments: Config) -> dict[str, Expression]:
+    return {name: expression(value) for name, value in arguments.items()}
 
 
 def _described(namespace: str, described: Mapping[str, Any]) -> CallExpression:
     return CallExpression(
-        _class(namespace, described["class_name"]), keywords=literals(described["config"])
+        _class(namespace, described["class_name"]), keywords=_values(described["config"])
     )
 
 
@@ -274,9 +293,8 @@ def _class(namespace: str, name: str) -> str:
     """Return the expression of a class that cases may name.
 
     Raises:
-        InvalidCase: it is none of them.
+        InvalidCase: its name is none of a class.
     """
-    known = CLASSES.get(namespace, frozenset())
-    if name not in known:
-        raise InvalidCase(f"keras.{namespace}: expected one of {sorted(known)}, found {name!r}")
-    return f"keras.{namespace}.{name}"
+    if not CLASS.fullmatch(name):
+        raise InvalidCase(f"keras.{namespace}: expected the name of a class, found {name!r}")
+    return f"keras.{known(f'{namespace}.{name}')}"

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from saveproof.conformance.checks.handling import CHANGES_NOTHING
+from saveproof.conformance.families.keras.codegen import objects
 from saveproof.conformance.families.keras.codegen.exceptions import raising
 from saveproof.conformance.families.keras.codegen.paths import (
     NotReproducible,
@@ -103,6 +104,10 @@ def _state(program: Program) -> Plot:
     if program.defect.facet == LIVE:
         return _live(program)
     facet, difference = _facet(program), program.defect.difference
+    if program.case.is_object:
+        observe = objects.look(program.case, facet, difference.where)
+        equal = "np.testing.assert_equal(found, expected)" if facet is Facet.BEHAVIOUR else PLAIN
+        return _comparison(program, observe, equal, alive=False)
     counted = facet is Facet.SLOTS and difference.change in MISSING
     arrays = facet in ARRAYS and difference.change is not Change.ORDER and not counted
     observe = look(program.case, facet, difference.where, difference.change)
@@ -192,8 +197,10 @@ def _comparison(
     )
 
 
-def _name(function: Lines) -> str:
-    return function[0].partition("(")[0].removeprefix("def ")
+def _name(functions: Lines) -> str:
+    """Return the name of the last function."""
+    heads = [line for line in functions if line.startswith("def ")]
+    return heads[-1].partition("(")[0].removeprefix("def ")
 
 
 def _observed(program: Program, seen_of: Callable[[str], str], *, alive: bool) -> Iterator[str]:
