@@ -35,6 +35,7 @@ FORMATS = ("script", "issue")
 
 _IMPORTS = {
     "copy.": "import copy",
+    "inspect.": "import inspect",
     "json.": "import json",
     "os.environ": "import os",
     "pickle.": "import pickle",
