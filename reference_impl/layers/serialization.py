@@ -35,7 +35,8 @@ _KERAS_3_ARGUMENTS: Mapping[str, tuple[object, ...]] = {
     "renorm_momentum": (0.99,),
     "rms_scaling": (False,),
     "seed": (None,),
-    "zero_output_for_mask": (False, True),  # masks are not supported
+    "zero_output_for_mask": (False,),
+    "flash_attention": (None, False),
     "input_axes": (None,),
     "output_axes": (None,),
 }
@@ -68,6 +69,15 @@ def serialize_layer(layer: Layer) -> Entry:
     """Return the entry {class_name, config} of a layer or model."""
     config = stated_config(layer, serialize_layer)
     return {"class_name": class_name(layer), "config": config, **name_beside(layer, config)}
+
+
+def complete_entry(layer: Layer) -> Entry:
+    """Return the entry of a layer with its module, as tf_keras's wrappers write it."""
+    kind = type(layer)
+    found = {"class_name": class_name(layer), "config": stated_config(layer, complete_entry)}
+    if is_built_in(kind):
+        return {"module": "keras.layers", **found, "registered_name": None}
+    return {"module": kind.__module__, **found, "registered_name": registered_name(kind)}
 
 
 def name_beside(layer: Layer, config: Any) -> Entry:

@@ -19,6 +19,7 @@ from saveproof.reference_impl.layers.activation_layers import LeakyReLU
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.depthwise import DepthwiseConvolution, SeparableConvolution
 from saveproof.reference_impl.layers.input_layer import InputLayer
+from saveproof.reference_impl.layers.multi_head_attention import MultiHeadAttention
 from saveproof.reference_impl.layers.recurrence import Recurrent
 from saveproof.reference_impl.layers.serialization import (
     Entry,
@@ -29,6 +30,7 @@ from saveproof.reference_impl.layers.serialization import (
 )
 from saveproof.reference_impl.layers.stated import stated_config
 from saveproof.reference_impl.layers.symbolic import KerasTensor, Node
+from saveproof.reference_impl.layers.time_distributed import TimeDistributed
 from saveproof.reference_impl.layers.wrappers import Bidirectional
 from saveproof.reference_impl.nest import map_leaves
 from saveproof.reference_impl.numerics.autodiff import Tensor
@@ -43,6 +45,8 @@ FUNCTIONAL_MODULES = {
 _UNKNOWN_TO_KERAS_3 = ("batch_input_shape", "implementation", "input_length", "time_major")
 
 _UNKNOWN_OF_DEPTHWISE = ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint")
+
+_UNKNOWN_OF_ATTENTION = ("query_shape", "key_shape", "value_shape", "softmax_robust_masking")
 
 OTHER_ACTIVATIONS = {"hard_sigmoid": "keras_2_hard_sigmoid"}
 """Activations whose name means another function in Keras 3, and the name written instead.
@@ -133,6 +137,9 @@ def config_of(layer: Layer, form: EntryForm) -> Entry:
     if graph and _configured_as(layer, "Functional") and not layer.makes_own_graph:
         return {"name": layer.name, "trainable": layer.trainable, **_graph_config(graph, form)}
     config = stated_config(layer, lambda inner: entry_of(inner, form))
+    if isinstance(layer, TimeDistributed):
+        # Keras needs the module of the wrapped layer even in HDF5.
+        config["layer"] = entry_of(layer.layer, EntryForm(form.dialect))
     if form.dialect is Dialect.KERAS:
         config = _keras_3_config(layer, config)
     return config
@@ -178,6 +185,8 @@ def _keras_3_config(layer: Layer, config: Mapping[str, Any]) -> Entry:
         kept = {key: value for key, value in kept.items() if key not in _UNKNOWN_OF_DEPTHWISE}
     elif isinstance(layer, LeakyReLU):
         kept["negative_slope"] = kept.pop("alpha")
+    elif isinstance(layer, MultiHeadAttention):
+        kept = {key: value for key, value in kept.items() if key not in _UNKNOWN_OF_ATTENTION}
     elif isinstance(layer, Bidirectional):
         # Keras 3 needs the modules of the wrapped layers even in HDF5.
         both = {"layer": layer.forward_layer, "backward_layer": layer.backward_layer}

@@ -132,6 +132,18 @@ def _matmul(
     return product if x.ndim == 2 else _reshaped_like(function, product, x, shape)
 
 
+def _einsum(
+    function: Function, inputs: Sequence[Symbol], args: Sequence[Any], outcome: Outcome
+) -> Symbol:
+    shape, dtype = outcome
+    x, y = (widened(function, symbol) for symbol in inputs)
+    y = converted(function, y, x.dtype)
+    found = function.node(
+        "Einsum", [x.name, y.name], shape, x.dtype, N=2, T=x.dtype, equation=args[0]["equation"]
+    )
+    return converted(function, found, dtype)
+
+
 def _reshaped_like(function: Function, rows: Symbol, like: Symbol, shape: Shape) -> Symbol:
     """Return rows with the leading axes of `like`."""
     if shape[1:].count(None) == 0:
@@ -163,6 +175,7 @@ OPERATIONS: Mapping[Any, Recipe] = {
     primitives.clip: _clip,
     primitives.concatenate: concatenate,
     primitives.divide: _divide,
+    primitives.einsum: _einsum,
     primitives.getitem: getitem,
     primitives.log_softmax: softmax("LogSoftmax"),
     primitives.matmul: _matmul,
