@@ -9,6 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from saveproof.reference_impl.keras_names import refusing
+
+__all__ = ["Callback", "History", "ModelCheckpoint"]
+
+__getattr__ = refusing("callbacks", __all__)
+
 Logs = Mapping[str, Any]
 _LOGGER = logging.getLogger(__name__)
 

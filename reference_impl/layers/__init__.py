@@ -1,5 +1,6 @@
 """The layers, by their Keras names."""
 
+from saveproof.reference_impl.keras_names import refusing
 from saveproof.reference_impl.layers.activation_layers import (
     ELU,
     LeakyReLU,
@@ -248,3 +249,5 @@ __all__ = [
     "ZeroPadding1D",
     "ZeroPadding2D",
 ]
+
+__getattr__ = refusing("layers", __all__)

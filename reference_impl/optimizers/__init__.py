@@ -6,6 +6,7 @@ from typing import Any, cast
 from saveproof.reference_impl import schedules
 from saveproof.reference_impl.catalogue import Catalogue, Config
 from saveproof.reference_impl.custom_objects import CustomObjects
+from saveproof.reference_impl.keras_names import refusing
 from saveproof.reference_impl.optimizers import legacy
 from saveproof.reference_impl.optimizers.adagrad import Adadelta, Adagrad, RMSprop
 from saveproof.reference_impl.optimizers.adam import Adam, Adamax, AdamW
@@ -40,6 +41,8 @@ __all__ = [
     "schedules",
     "serialize",
 ]
+
+__getattr__ = refusing("optimizers", __all__)
 
 OPTIMIZERS: Catalogue[Optimizer] = Catalogue(
     kind="optimizer",

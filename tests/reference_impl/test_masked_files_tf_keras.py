@@ -36,9 +36,7 @@ def test_whole_models_are_read_both_ways(tf_keras, tmp_path, name, file):
 
         loaded = reader.models.load_model(saved(model, tmp_path / writer.__name__ / file))
 
-        np.testing.assert_allclose(
-            as_array(loaded(x)), as_array(model(x)), rtol=1e-4, atol=1e-5
-        )
+        np.testing.assert_allclose(as_array(loaded(x)), as_array(model(x)), rtol=1e-4, atol=1e-5)
         found, expected = (one.train_on_batch(x, y) for one in (loaded, model))
         assert found == pytest.approx(expected, rel=1e-4)
 
