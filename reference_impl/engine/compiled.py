@@ -173,9 +173,9 @@ class Compiled:
             kept = {} if mask is None else {"sample_weight": mask}
             for metric in plain:
                 metric.update_state(matched, prediction, **kept)
-            sample_weight = weights_in_mask(sample_weight, mask)
+            weights_kept = weights_in_mask(sample_weight, mask)
             for metric in weighted:
-                metric.update_state(matched, prediction, sample_weight=sample_weight)
+                metric.update_state(matched, prediction, sample_weight=weights_kept)
 
 
 def _summed(values: Sequence[Tensor]) -> Tensor:

@@ -53,7 +53,8 @@ class Dot(Merging):
             for x, axis in zip(inputs, self._axes([x.shape for x in inputs]), strict=True)
         )
         found = matmul(rows, transpose(columns, (0, 2, 1)))
-        return reshape(found, self.compute_output_shape([x.shape for x in inputs]))
+        shape: Any = self.compute_output_shape([x.shape for x in inputs])
+        return reshape(found, shape)
 
     def _flat(self, x: Tensor, axis: int) -> Tensor:
         """Return x as (batch, rows, n), with norm 1 along the last axis with `normalize`."""

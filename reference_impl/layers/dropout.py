@@ -185,4 +185,5 @@ class GaussianDropout(Noise):
 
     def noisy(self, inputs: Tensor, normal: Tensor | np.ndarray) -> Tensor:
         """Return the inputs times 1 plus the noise."""
-        return inputs * (normal + inputs.dtype.type(1))
+        factor: Tensor | np.ndarray = normal + inputs.dtype.type(1)
+        return inputs * factor

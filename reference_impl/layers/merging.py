@@ -21,7 +21,8 @@ class Merging(Layer):
 
     def compute_mask(self, inputs: Sequence[Tensor], mask: Nested = None) -> Tensor | None:  # noqa: ARG002 (Layer's signature)
         """Return where all masks of the inputs are True."""
-        return reduce(both, leaves(mask))
+        found: Tensor | None = reduce(both, leaves(mask))
+        return found
 
 
 class Elementwise(Merging):

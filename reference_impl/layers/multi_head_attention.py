@@ -61,8 +61,8 @@ class MultiHeadAttention(Layer):
 
     supports_masking = True
 
-    num_heads: int = argument(ONE)
-    key_dim: int = argument(ONE)
+    num_heads: int = argument(ONE)  # type: ignore[misc]  # a base has activity_regularizer first
+    key_dim: int = argument(ONE)  # type: ignore[misc]  # as num_heads
     value_dim: Any = argument(Form(_value_dim, takes=int | None), default=None)
     dropout: float = argument(RATE, default=0.0)
     use_bias: bool = True
@@ -77,9 +77,11 @@ class MultiHeadAttention(Layer):
     bias_constraint: Any = argument(CONSTRAINT, default=None)
     softmax_robust_masking: bool = False
     shapes: Mapping[str, Shape | None] = attribute(default={})
+    score_equation: str = attribute(default="")
+    output_equation: str = attribute(default="")
 
-    def __call__(self, query: Nested, *others: Any, **arguments: Any) -> Nested:
-        """Compute the outputs for query, value and key, of which the last is optional.
+    def __call__(self, inputs: Nested, *others: Any, **arguments: Any) -> Nested:
+        """Compute the outputs for a query, a value and a key, of which the last is optional.
 
         Raises:
             LayerArgumentError: If there is no value.
@@ -89,8 +91,8 @@ class MultiHeadAttention(Layer):
             raise LayerArgumentError(f"layer {self.name!r}: expected a query and a value")
         if not self.built:
             key = named["value"] if named.get("key") is None else named["key"]
-            self.shapes = _shapes(query.shape, named["value"].shape, key.shape)
-        return super().__call__(query, **named)
+            self.shapes = _shapes(inputs.shape, named["value"].shape, key.shape)
+        return super().__call__(inputs, **named)
 
     def build(self, input_shape: Shape) -> None:
         """Create the projections.
@@ -141,8 +143,8 @@ class MultiHeadAttention(Layer):
         key = "".join(next(fresh) if a in attended else query[a] for a in range(rank + 1))
         batch = "".join(query[a] for a in range(rank) if a not in attended)
         scores = batch + "".join(one[a] for one in (query, key) for a in attended)
-        object.__setattr__(self, "_score_equation", f"{key},{query}->{scores}")
-        object.__setattr__(self, "_output_equation", f"{scores},{key}->{query}")
+        self.score_equation = f"{key},{query}->{scores}"
+        self.output_equation = f"{scores},{key}->{query}"
         return scores
 
     def _common(self) -> dict[str, Any]:
@@ -172,7 +174,7 @@ class MultiHeadAttention(Layer):
             **self._common(),
         )
 
-    def call(
+    def call(  # type: ignore[override]  # Keras's signature
         self,
         query: Tensor,
         value: Any,
@@ -189,10 +191,10 @@ class MultiHeadAttention(Layer):
         queries = self._query_dense(query) * (1.0 / math.sqrt(float(self.key_dim)))
         keys, values = self._key_dense(key), self._value_dense(value)
         weights = self._softmax(
-            einsum(self._score_equation, keys, queries), **self._given(mask, query.ndim)
+            einsum(self.score_equation, keys, queries), **self._given(mask, query.ndim)
         )
         dropped = self._dropout_layer(weights, training=training)
-        outputs = self._output_dense(einsum(self._output_equation, dropped, values))
+        outputs = self._output_dense(einsum(self.output_equation, dropped, values))
         return (outputs, weights) if return_attention_scores else outputs
 
     def _given(self, mask: Tensor | None, rank: int) -> dict[str, Tensor]:

@@ -193,6 +193,8 @@ class UpSampling2D(Layer):
 
 def _repeated(x: Tensor, times: int) -> Tensor:
     """Return x (batch, rows, columns, channels) with each column repeated."""
-    batch, rows, columns, channels = x.shape
+    sizes: Shape = x.shape
+    batch, rows, columns, channels = sizes
     length = -1 if columns is None else columns * times
-    return reshape(stack([x] * times, 3), (batch, rows, length, channels))
+    shape: Any = (batch, rows, length, channels)
+    return reshape(stack([x] * times, 3), shape)

@@ -67,8 +67,8 @@ class TimeDistributed(Layer):
         x, kept = next(leaves(inputs)), first_mask(mask)
         inner = None if kept is None else as_one_batch(kept)
         found = self.layer.compute_mask(map_leaves(as_one_batch, inputs), inner)
-        if found is not None and found is not inner:
-            return _split(first_mask(found), x.shape[:2])
+        if isinstance(found, Tensor) and found is not inner:
+            return _split(found, x.shape[:2])
         while kept is not None and kept.ndim > 2:
             kept = any_along(kept, -1)
         return kept

@@ -103,8 +103,8 @@ class TransposedConvolution(Convolution):
         """
         lengths = self._lengths(input_shape)
         counts = [
-            None if length is None else output_length(length, *window, self.padding)
-            for length, *window in self._axes(lengths)
+            None if length is None else output_length(length, size, stride, dilation, self.padding)
+            for length, size, stride, dilation in self._axes(lengths)
         ]
         if counts != list(input_shape[1:-1]):
             raise LayerArgumentError(

@@ -72,7 +72,8 @@ class Bidirectional(Layer):
         self.forward_layer = self._copy(layer, FORWARD)
         self.backward_layer = mirrored = self._copy(layer, BACKWARD, turned=True)
         given = mirrored if backward_layer is None else self._copy(backward_layer, BACKWARD)
-        self._zeros_given = [one.zero_output_for_mask for one in (layer, backward_layer or layer)]
+        pair: Any = (layer, backward_layer or layer)
+        self._zeros_given = [one.zero_output_for_mask for one in pair]
         self.mirrored = given.get_config() == mirrored.get_config()
         if not self.mirrored:
             self.backward_layer = given
@@ -87,7 +88,7 @@ class Bidirectional(Layer):
         config = layer.get_config()
         config["name"] = prefix + layer.name.removeprefix(prefix)
         config["go_backwards"] = layer.go_backwards is not turned
-        found = type(layer).from_config(config)
+        found: Recurrent = type(layer).from_config(config)
         # tf_keras also sets it on its copies, and keeps what was given for the configuration.
         found.zero_output_for_mask = layer.return_sequences
         return found

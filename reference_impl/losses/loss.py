@@ -129,7 +129,7 @@ def both_valid(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray |
     """Return where two masks are True; None stands for all."""
     if one is None or other is None:
         return other if one is None else one
-    return one & other
+    return np.asarray(one & other)
 
 
 def weights_in_mask(sample_weight: Operand | None, mask: np.ndarray | None) -> Operand | None:

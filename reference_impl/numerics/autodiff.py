@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from saveproof.reference_impl.numerics import primitives, windows
+from saveproof.reference_impl.numerics import primitives, products, windows
 from saveproof.reference_impl.numerics.primitives import Axis
 from saveproof.reference_impl.numerics.tape import (
     Operand,
@@ -105,7 +105,7 @@ def matmul(x: Operand, y: Operand) -> Tensor:
 
 def einsum(equation: str, x: Operand, y: Operand) -> Tensor:
     """Sums of products of x and y by index letters, as in `np.einsum`."""
-    return applied(partial(primitives.einsum, equation=equation), (x, y))
+    return applied(partial(products.einsum, equation=equation), (x, y))
 
 
 def identity(x: Operand) -> Tensor:

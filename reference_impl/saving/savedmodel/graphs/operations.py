@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from saveproof.reference_impl.nest import Shape
-from saveproof.reference_impl.numerics import primitives, windows
+from saveproof.reference_impl.numerics import primitives, products, windows
 from saveproof.reference_impl.saving.savedmodel.graphs.activation_ops import (
     sigmoid,
     softmax,
@@ -175,7 +175,6 @@ OPERATIONS: Mapping[Any, Recipe] = {
     primitives.clip: _clip,
     primitives.concatenate: concatenate,
     primitives.divide: _divide,
-    primitives.einsum: _einsum,
     primitives.getitem: getitem,
     primitives.log_softmax: softmax("LogSoftmax"),
     primitives.matmul: _matmul,
@@ -192,6 +191,7 @@ OPERATIONS: Mapping[Any, Recipe] = {
     primitives.take: take,
     primitives.transpose: transpose,
     primitives.where: _where,
+    products.einsum: _einsum,
     windows.average_pool: average_pool,
     windows.conv: conv,
     windows.depthwise_conv: depthwise_conv,
