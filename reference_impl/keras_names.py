@@ -33,6 +33,7 @@ Dice Tversky AUC BinaryIoU ConcordanceCorrelation F1Score FBetaScore FalseNegati
 IoU MeanIoU MeanRelativeError MeanTensor OneHotIoU OneHotMeanIoU PearsonCorrelation
 PrecisionAtRecall R2Score RecallAtPrecision SensitivityAtSpecificity SpecificityAtSensitivity
 TrueNegatives TruePositives STFT
+Any ConvertToTensor ExpandDims LogicalAnd LogicalOr NotEqual OnesLike ZerosLike
 """
 
 KERAS_CLASSES = frozenset(_LAYERS.split() + _OTHERS.split())

@@ -37,6 +37,8 @@ _KERAS_3_ARGUMENTS: Mapping[str, tuple[object, ...]] = {
     "seed": (None,),
     "zero_output_for_mask": (False,),
     "flash_attention": (None, False),
+    "sliding_window": (None,),
+    "use_gate": (False,),
     "input_axes": (None,),
     "output_axes": (None,),
 }
