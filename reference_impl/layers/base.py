@@ -75,6 +75,8 @@ class Layer(InputShape, OutputShapes, Masks, WeightCreation, WeightLists):
     stateful = False
     internals: ClassVar[frozenset[str]] = frozenset()
     """Attributes that checkpoints leave out, since the class lists their objects elsewhere."""
+    in_keras_3: ClassVar[Mapping[str, str]] = {}
+    """Attributes that have other names in Keras 3, by ours."""
     activity_regularizer: Any = attribute(default=None)
     _activity: Sequence[Tensor] = attribute(default=())
     built: bool = attribute(default=False)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from string import ascii_lowercase as LETTERS
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from saveproof.reference_impl.fields import Form, argument, attribute, configurable
 from saveproof.reference_impl.layers.activation_layers import Softmax
@@ -60,6 +60,12 @@ class MultiHeadAttention(Layer):
     """
 
     supports_masking = True
+    in_keras_3: ClassVar[Mapping[str, str]] = {
+        "_query_dense": "query_dense",
+        "_key_dense": "key_dense",
+        "_value_dense": "value_dense",
+        "_output_dense": "output_dense",
+    }
 
     num_heads: int = argument(ONE)  # type: ignore[misc]  # a base has activity_regularizer first
     key_dim: int = argument(ONE)  # type: ignore[misc]  # as num_heads

@@ -1,7 +1,5 @@
 """Files of models with masks, attention and layers on each step, exchanged with tf_keras."""
 
-import os
-
 import numpy as np
 import pytest
 
@@ -14,12 +12,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def tf_keras():
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    return pytest.importorskip("tf_keras")
-
-
 def saved(model, target):
     target.parent.mkdir(exist_ok=True)
     model.save(target, **({"dialect": "tf_keras"} if hasattr(model, "become") else {}))
@@ -28,9 +20,9 @@ def saved(model, target):
 
 @pytest.mark.parametrize("file", ["m.h5", "m.keras"])
 @pytest.mark.parametrize("name", MODELS)
-def test_whole_models_are_read_both_ways(tf_keras, tmp_path, name, file):
+def test_whole_models_are_read_both_ways(keras, tmp_path, name, file):
     _, x, y = MODELS[name]
-    for writer, reader in ((tf_keras, reference_impl), (reference_impl, tf_keras)):
+    for writer, reader in ((keras, reference_impl), (reference_impl, keras)):
         model = compiled(writer, name, run_eagerly=True)
         model.train_on_batch(x, y)
 
@@ -106,9 +98,9 @@ def test_a_graph_has_masks_and_attention_for_any_number_of_steps(tmp_path, name)
 
 
 @pytest.mark.parametrize("name", ["LSTM", "self attention", "masked steps", "grown"])
-def test_saved_models_are_read_both_ways(tf_keras, tmp_path, name):
+def test_saved_models_are_read_both_ways(keras, tmp_path, name):
     _, x, y = MODELS[name]
-    for writer, reader in ((tf_keras, reference_impl), (reference_impl, tf_keras)):
+    for writer, reader in ((keras, reference_impl), (reference_impl, keras)):
         model = compiled(writer, name)
         model.train_on_batch(x, y)
         model.save(tmp_path / writer.__name__)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as keras
-from tests.reference_impl.masked_models import MODELS, compiled
+from tests.reference_impl.masked_models import MODELS, WORDS, compiled
 
 FORMATS = {
     "h5": ("m.h5", "tf_keras"),
@@ -29,6 +29,33 @@ def test_a_whole_model_comes_back_and_trains_further(tmp_path, name, form):
     for _ in range(2):
         assert loaded.train_on_batch(x, y) == model.train_on_batch(x, y)
     np.testing.assert_equal(loaded.get_weights(), model.get_weights())
+
+
+class Reader(keras.Model):
+    """A model of the user's own that masks, attends and reads step by step."""
+
+    def __init__(self):
+        super().__init__()
+        self.words = keras.layers.Embedding(7, 4, mask_zero=True)
+        self.heads = keras.layers.MultiHeadAttention(2, 3)
+        self.both = keras.layers.Bidirectional(keras.layers.GRU(3, return_sequences=True))
+        self.mean = keras.layers.GlobalAveragePooling1D()
+
+    def call(self, inputs):
+        x = self.words(inputs)
+        return self.mean(self.both(x + self.heads(x, x)), mask=self.words.compute_mask(inputs))
+
+
+def test_a_model_of_a_class_that_is_not_known_keeps_its_masks(tmp_path):
+    model = Reader()
+    model.compile("sgd", "mse")
+    model.train_on_batch(WORDS, np.ones((4, 6)))
+    model.save(tmp_path / "m")
+
+    loaded = keras.models.load_model(tmp_path / "m")
+
+    assert type(loaded).__name__ == "Revived"
+    np.testing.assert_equal(loaded.predict(WORDS), model.predict(WORDS))
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -1,6 +1,4 @@
-"""Models with masks, attention and layers on each step, held against tf_keras; their files."""
-
-import os
+"""Models with masks, attention and layers on each step, held against tf_keras."""
 
 import numpy as np
 import pytest
@@ -16,16 +14,10 @@ pytestmark = [
 STEPS = 10
 
 
-@pytest.fixture(scope="module")
-def tf_keras():
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    return pytest.importorskip("tf_keras")
-
-
 @pytest.mark.parametrize("name", MODELS)
-def test_ten_steps_of_training_agree(tf_keras, name):
+def test_ten_steps_of_training_agree(keras, name):
     _, x, y = MODELS[name]
-    ours, theirs = (compiled(keras, name, run_eagerly=True) for keras in (reference_impl, tf_keras))
+    ours, theirs = (compiled(module, name, run_eagerly=True) for module in (reference_impl, keras))
     theirs(x)
     assert [w.shape for w in ours.weights] == [tuple(w.shape) for w in theirs.weights]
     ours.set_weights(theirs.get_weights())

@@ -69,7 +69,7 @@ class Draws(Protocol):
 
 
 LayerRecipe = Callable[..., Nested]
-"""Draws a layer's call, given the drawing, the layer, its inputs and `mask` if there is one."""
+"""Draws a layer's call, given the drawing, the layer, its inputs and other arguments."""
 
 
 def _draw_embedding(drawing: Draws, layer: Embedding, inputs: Symbol) -> Tensor:

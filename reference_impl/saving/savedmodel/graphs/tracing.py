@@ -81,7 +81,7 @@ class Drawing:
         if recipe is None:
             outputs = layer.call(inputs, **arguments)
         else:
-            outputs = recipe(self, layer, inputs, **_masked(arguments))
+            outputs = recipe(self, layer, inputs, **_for_recipe(arguments))
         layer.pass_mask(inputs, outputs, arguments)
         if layer.activity_regularizer is not None:
             self.penalties += [self._penalty(layer, self.symbol(x)) for x in leaves(outputs)]
@@ -108,9 +108,9 @@ class Drawing:
         return self.function.constant(value_of(x))
 
 
-def _masked(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the argument for recipes of layers that use a mask."""
-    return {"mask": arguments["mask"]} if arguments.get("mask") is not None else {}
+def _for_recipe(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a call's arguments for a recipe, which knows whether it is in training."""
+    return {key: value for key, value in arguments.items() if key != "training"}
 
 
 def training_argument(model: Layer, *, training: bool) -> dict[str, Any]:

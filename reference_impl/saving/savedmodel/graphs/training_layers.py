@@ -78,7 +78,7 @@ def _draw_noise(drawing: Any, layer: Noise, inputs: Symbol) -> Tensor:
 
 
 def _draw_attention(
-    drawing: Any, layer: Attention, inputs: Sequence[Symbol], *, mask: Nested = None
+    drawing: Any, layer: Attention, inputs: Sequence[Symbol], **arguments: Any
 ) -> Nested:
     """Draw attention without dropout.
 
@@ -91,7 +91,7 @@ def _draw_attention(
             f"layer {layer.name!r}: dropout={layer.dropout!r} in a call with training=True is not "
             "supported in a SavedModel; save as HDF5 or '.keras'"
         )
-    return layer.call(inputs, mask)
+    return layer.call(inputs, **arguments)
 
 
 def _draw_recurrent(
