@@ -31,11 +31,11 @@ class Masks(Configured):
 
     def pass_mask(self, inputs: Nested, outputs: Nested, arguments: Mapping[str, Any]) -> None:
         """Set the masks of a call's outputs, unless all have one already."""
-        computes = type(self).compute_mask is not Masks.compute_mask
-        found = list(leaves(outputs))
-        if not (computes or self.supports_masking) or all(map(_has_mask, found)):
+        mask = arguments["mask"] if "mask" in arguments else mask_of(inputs)
+        if mask is None and type(self).compute_mask is Masks.compute_mask:
             return
-        masks = self.compute_mask(inputs, arguments.get("mask", mask_of(inputs)))
+        found = list(leaves(outputs))
+        masks = None if all(map(_has_mask, found)) else self.compute_mask(inputs, mask)
         if masks is None:
             return
         for output, mask in zip(found, leaves(masks), strict=False):
@@ -48,6 +48,8 @@ def _has_mask(tensor: Any) -> bool:
 
 def mask_of(inputs: Nested) -> Nested:
     """Return the mask of each tensor in the structure; None if none has a mask."""
+    if isinstance(inputs, Tensor):
+        return inputs._keras_mask
     masks = map_leaves(lambda tensor: getattr(tensor, "_keras_mask", None), inputs)
     return None if all(mask is None for mask in leaves(masks)) else masks
 
