@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from saveproof.reference_impl.fields import Form, argument, attribute, configurable
-from saveproof.reference_impl.layers.arguments import LayerArgumentError, one_of, where
+from saveproof.reference_impl.layers.arguments import ONLY_IF_SET, LayerArgumentError, one_of, where
 from saveproof.reference_impl.layers.dropout import RATE
 from saveproof.reference_impl.layers.masks import both, masks_in
 from saveproof.reference_impl.layers.randomness import RandomLayer
@@ -47,8 +47,8 @@ class Attention(RandomLayer):
     score_mode: str = argument(Form(_score_mode), default="dot")
     _: KW_ONLY
     dropout: float = argument(RATE, default=0.0)
-    causal: bool = argument(default=False, in_config=False)
-    seed: int | None = argument(default=None, in_config=False)
+    causal: bool = argument(ONLY_IF_SET, default=False)
+    seed: int | None = argument(Form(optional=True), default=None)
     scale: Variable | None = attribute(default=None)
     concat_score_weight: Variable | None = attribute(default=None)
 

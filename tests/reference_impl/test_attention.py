@@ -53,7 +53,9 @@ def test_a_causal_mask_hides_later_values():
     layer = layers.Attention()
 
     assert close(layer([QUERY, VALUE], use_causal_mask=True), [[[1.0, 0.0], [0.5, 1.0]]])
-    assert close(layers.Attention(causal=True)([QUERY, VALUE])[:, 0], [[1.0, 0.0]])
+    causal = layers.Attention.from_config(layers.Attention(causal=True, seed=3).get_config())
+    assert close(causal([QUERY, VALUE])[:, 0], [[1.0, 0.0]])
+    assert causal.seed == 3
 
 
 def test_masks_of_query_and_value_leave_out_outputs_and_values():
