@@ -70,10 +70,10 @@ def call_of(node: Any, names: Sequence[str] = ()) -> tuple[Any, dict[str, Any]]:
                 f"expected at most {1 + len(names)} positional arguments, "
                 f"found {node['args']!r:.200}"
             )
-        given = {**(node.get("kwargs") or {}), **dict(zip(names, others, strict=False))}
+        named = {**(node.get("kwargs") or {}), **dict(zip(names, others, strict=False))}
         arguments = {
             key: _keras_3_argument(with_arrays(value))
-            for key, value in given.items()
+            for key, value in named.items()
             if value is not None
         }
         return _keras_3_address(first), arguments
