@@ -7,7 +7,7 @@ from typing import Any, Generic, NotRequired, TypedDict, TypeVar
 from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.configuration import config_of
 from saveproof.reference_impl.custom_objects import CustomObjects, custom_object, registered_name
-from saveproof.reference_impl.keras_names import KERAS_CLASSES, advice
+from saveproof.reference_impl.keras_names import KERAS_CLASSES, in_file
 from saveproof.reference_impl.loading import LoadError, at, at_value
 from saveproof.reference_impl.naming import snake_case
 from saveproof.reference_impl.plain import with_arrays
@@ -141,10 +141,12 @@ class Catalogue(Generic[T]):
         if found is None:
             known = self._names.get(bare) or self._names.get(bare.lower())
             if known is None or not built_in:
-                hint = f"; {advice(bare)}" if known is None and bare in KERAS_CLASSES else ""
+                if known is None and bare in KERAS_CLASSES:
+                    namespace = self.module.removeprefix("keras.")
+                    raise UnknownNameError(in_file(namespace, bare, self.entries))
                 raise UnknownNameError(
                     f"{self.kind}: expected one of {sorted(self.entries)} or a name in "
-                    f"custom_objects, found {name!r}{hint}"
+                    f"custom_objects, found {name!r}"
                 )
             found = self.entries[known]
         if not isinstance(found, type):

@@ -1,6 +1,6 @@
 """Names of Keras classes that the reference does not implement, for messages about files."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 _LAYERS = """
@@ -33,6 +33,7 @@ Dice Tversky AUC BinaryIoU ConcordanceCorrelation F1Score FBetaScore FalseNegati
 IoU MeanIoU MeanRelativeError MeanTensor OneHotIoU OneHotMeanIoU PearsonCorrelation
 PrecisionAtRecall R2Score RecallAtPrecision SensitivityAtSpecificity SpecificityAtSensitivity
 TrueNegatives TruePositives STFT
+Any ConvertToTensor ExpandDims LogicalAnd LogicalOr NotEqual OnesLike ZerosLike
 """
 
 KERAS_CLASSES = frozenset(_LAYERS.split() + _OTHERS.split())
@@ -48,9 +49,28 @@ def of_keras(name: str, entry: Mapping[str, Any]) -> bool:
     return name in KERAS_CLASSES or module in ("keras", "tf_keras")
 
 
-def advice(name: str) -> str:
-    """Return advice for loading a file with a Keras class that is not implemented here."""
+def not_offered(namespace: str, name: str, offered: Iterable[str]) -> str:
+    """Return the sentence about a name that a namespace such as `layers` does not have."""
+    return f"reference_impl has no {namespace}.{name}; it offers {', '.join(sorted(offered))}"
+
+
+def refusing(namespace: str, offered: Sequence[str]) -> Callable[[str], Any]:
+    """Return a module's `__getattr__`, which names what the module offers instead.
+
+    >>> refusing("layers", ["Dense", "Add"])("ConvLSTM2D")
+    Traceback (most recent call last):
+    AttributeError: reference_impl has no layers.ConvLSTM2D; it offers Add, Dense
+    """
+
+    def missing(name: str) -> Any:
+        raise AttributeError(not_offered(namespace, name, offered))
+
+    return missing
+
+
+def in_file(namespace: str, name: str, offered: Iterable[str]) -> str:
+    """Return the message about a file with a Keras class that the reference does not have."""
     return (
-        f"{name!r} is a Keras class that is not implemented here: load the file with Keras, or "
-        f"pass custom_objects={{{name!r}: <a class of yours that does the same>}}"
+        f"{not_offered(namespace, name, offered)}; load the file with Keras, or pass "
+        f"custom_objects={{{name!r}: <a class of yours that does the same>}}"
     )

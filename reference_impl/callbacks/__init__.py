@@ -9,6 +9,7 @@ from saveproof.reference_impl.callbacks.learning_rates import (
 )
 from saveproof.reference_impl.callbacks.stopping import EarlyStopping
 from saveproof.reference_impl.engine.callbacks import Callback, CallbackList, History
+from saveproof.reference_impl.keras_names import refusing
 
 __all__ = [
     "BackupAndRestore",
@@ -21,3 +22,5 @@ __all__ = [
     "ModelCheckpoint",
     "ReduceLROnPlateau",
 ]
+
+__getattr__ = refusing("callbacks", __all__)

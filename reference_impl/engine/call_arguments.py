@@ -7,6 +7,7 @@ import numpy as np
 
 from saveproof.reference_impl.engine.graph_checks import is_address, map_addresses
 from saveproof.reference_impl.layers.symbolic import KerasTensor
+from saveproof.reference_impl.loading import MalformedEntry
 from saveproof.reference_impl.nest import map_leaves
 from saveproof.reference_impl.numerics.autodiff import Tensor
 from saveproof.reference_impl.plain import with_arrays
@@ -54,15 +55,28 @@ def with_tensors(argument: Any, named: Mapping[tuple[Any, ...], KerasTensor | No
     return [with_tensors(item, named) for item in argument]
 
 
-def call_of(node: Any) -> tuple[Any, dict[str, Any]]:
-    """Return the address of a call's input, or a list of addresses, and its other arguments."""
+def call_of(node: Any, names: Sequence[str] = ()) -> tuple[Any, dict[str, Any]]:
+    """Return the address of a call's input, or a list of addresses, and its other arguments.
+
+    `names` are those of the layer's positional arguments after the inputs.
+
+    Raises:
+        MalformedEntry: if Keras 3's form has more positional arguments.
+    """
     if _is_keras_3_call(node):
+        first, *others = node["args"]
+        if len(others) > len(names):
+            raise MalformedEntry(
+                f"expected at most {1 + len(names)} positional arguments, "
+                f"found {node['args']!r:.200}"
+            )
+        named = {**(node.get("kwargs") or {}), **dict(zip(names, others, strict=False))}
         arguments = {
             key: _keras_3_argument(with_arrays(value))
-            for key, value in (node.get("kwargs") or {}).items()
-            if key != "mask" and value is not None
+            for key, value in named.items()
+            if value is not None
         }
-        return _keras_3_address(node["args"][0]), arguments
+        return _keras_3_address(first), arguments
     given: dict[str, Any] = {}
 
     def address(item: Sequence[Any]) -> Any:

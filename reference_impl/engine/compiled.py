@@ -12,6 +12,7 @@ from saveproof.reference_impl.engine.batches import matched_targets
 from saveproof.reference_impl.engine.errors import DataMismatch
 from saveproof.reference_impl.engine.flags import Flags
 from saveproof.reference_impl.losses import Loss, LossFunctionWrapper
+from saveproof.reference_impl.losses.loss import mask_in, weights_in_mask
 from saveproof.reference_impl.metrics import Mean, MeanMetricWrapper, Metric
 from saveproof.reference_impl.nest import Nested, leaves
 from saveproof.reference_impl.numerics.autodiff import Tensor
@@ -153,7 +154,10 @@ class Compiled:
         predictions: Sequence[Tensor],
         weights: Sequence[Tensor | None],
     ) -> None:
-        """Update every metric with a batch; only `weighted_metrics` use the sample weights."""
+        """Update every metric with a batch; only `weighted_metrics` use the sample weights.
+
+        What the mask of the predictions leaves out has the weight 0.
+        """
         for target, prediction, weight, plain, weighted in zip(
             targets,
             predictions,
@@ -165,10 +169,13 @@ class Compiled:
             if target is None or not (plain or weighted):
                 continue
             matched, sample_weight = matched_targets(target, prediction, weight)
+            mask = mask_in(prediction)
+            kept = {} if mask is None else {"sample_weight": mask}
             for metric in plain:
-                metric.update_state(matched, prediction)
+                metric.update_state(matched, prediction, **kept)
+            weights_kept = weights_in_mask(sample_weight, mask)
             for metric in weighted:
-                metric.update_state(matched, prediction, sample_weight=sample_weight)
+                metric.update_state(matched, prediction, sample_weight=weights_kept)
 
 
 def _summed(values: Sequence[Tensor]) -> Tensor:

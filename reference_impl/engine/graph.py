@@ -214,7 +214,7 @@ def conformed_inputs(graph: Graph, data: Nested, *, where: str) -> list[Tensor]:
 
 def _conformed(value: Any, symbol: KerasTensor, where: str) -> Tensor:
     tensor = value if isinstance(value, Tensor) else Tensor(value)
-    shape, expected = tuple(tensor.shape), symbol.shape
+    shape, expected, mask = tuple(tensor.shape), symbol.shape, tensor._keras_mask
     if len(shape) == len(expected) - 1 and expected[-1] == 1:
         tensor = reshape(tensor, (*shape, 1))
     elif len(shape) == len(expected) + 1 and shape[-1] == 1:
@@ -225,4 +225,6 @@ def _conformed(value: Any, symbol: KerasTensor, where: str) -> Tensor:
     if not fits:
         name = symbol.layer.name if symbol.layer else "?"
         raise InputMismatch(f"{where}: input {name!r}: expected shape {expected}, found {shape}")
-    return tensor if str(tensor.dtype) == symbol.dtype else cast(tensor, symbol.dtype)
+    found = tensor if str(tensor.dtype) == symbol.dtype else cast(tensor, symbol.dtype)
+    found._keras_mask = mask
+    return found

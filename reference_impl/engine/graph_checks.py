@@ -6,6 +6,9 @@ from typing import Any, NotRequired, TypedDict
 from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.loading import MalformedEntry, at
 
+OPERATIONS = ("keras.src.ops.", "keras.ops.")
+"""Modules of Keras 3's operations, which graphs have as layers."""
+
 
 class NetworkConfig(TypedDict):
     """Keys in the configurations of all models."""
@@ -42,6 +45,12 @@ def check_graph(config: Mapping[str, Any], call_of: Callable[[Any], tuple[Any, A
     for number, entry in enumerate(checked(config, GraphConfig)["layers"]):
         with at("layers", number):
             called = checked(entry, CalledEntry)
+            if str(entry.get("module")).startswith(OPERATIONS):
+                raise MalformedEntry(
+                    f"operation {entry.get('class_name')!r} of Keras 3, which computes a mask or "
+                    "another tensor outside of any layer, is not read here: load the file with "
+                    "Keras, or save the model as a Sequential"
+                )
             name = called.get("name") or checked(called["config"].get("name"), str)
             if name in names:
                 raise MalformedEntry(f"expected unique names, found two layers named {name!r}")
@@ -57,13 +66,20 @@ def check_graph(config: Mapping[str, Any], call_of: Callable[[Any], tuple[Any, A
     for number, entry in enumerate(config["layers"]):
         for index, node in enumerate(entry.get("inbound_nodes") or []):
             with at("layers", number, "inbound_nodes", index):
-                args = node.get("args", [0]) if isinstance(node, Mapping) else [0]
-                if not is_address(args) and len(checked(args, Sequence[Any])) != 1:
-                    raise MalformedEntry(f"expected one positional argument, found {args!r:.200}")
-                map_addresses(check, call_of(node)[0])
+                map_addresses(check, call_of(_with_inputs_alone(node))[0])
     for key in ("input_layers", "output_layers"):
         with at(key):
             map_addresses(check, config[key])
+
+
+def _with_inputs_alone(node: Any) -> Any:
+    """Return a call in Keras 3's form with its first positional argument only."""
+    if not isinstance(node, Mapping) or is_address(node.get("args", ())):
+        return node
+    args = checked(node.get("args", ()), Sequence[Any])
+    if "args" in node and not args:
+        raise MalformedEntry("expected a positional argument, found none")
+    return {**node, "args": args[:1]} if args else node
 
 
 def is_address(item: Any) -> bool:

@@ -174,7 +174,8 @@ def graph_from_config(
 
 
 def _call(name: str, layers: Mapping[str, Layer], node: Any) -> Call:
-    inputs, arguments = call_of(node)
+    with at("layers", who=f"call of layer {name!r}"):
+        inputs, arguments = call_of(node, layers[name].positions())
     if layers[name].takes_list and is_address(inputs):
         inputs = [inputs]
     return Call(name, layers[name], inputs, arguments, list(addresses_in(arguments, layers)))

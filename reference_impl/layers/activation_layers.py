@@ -1,4 +1,4 @@
-"""Activation layers with arguments or weights: ReLU, LeakyReLU, PReLU and Softmax."""
+"""Activations as layers with arguments or weights, such as ReLU, PReLU and Softmax."""
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY
@@ -11,12 +11,14 @@ from saveproof.reference_impl.fields import Form, argument, configurable
 from saveproof.reference_impl.layers.arguments import (
     CONSTRAINT,
     INITIALIZER,
+    ONLY_IF_SET,
     REGULARIZER,
     LayerArgumentError,
     where,
 )
 from saveproof.reference_impl.layers.base import Layer
-from saveproof.reference_impl.nest import Shape
+from saveproof.reference_impl.layers.masks import first_mask
+from saveproof.reference_impl.nest import Nested, Shape
 from saveproof.reference_impl.numerics.autodiff import (
     Tensor,
     cast,
@@ -27,10 +29,13 @@ from saveproof.reference_impl.numerics.autodiff import (
     relu,
     sum,
 )
+from saveproof.reference_impl.numerics.autodiff import where as chosen
 
 
 class Elementwise(Layer):
     """A layer whose output has the shape of its input."""
+
+    supports_masking = True
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""
@@ -102,6 +107,34 @@ class LeakyReLU(Elementwise):
         return activations.leaky_relu(inputs, self.alpha)
 
 
+def _single(layer: Layer, name: str, value: float | None) -> float:
+    if value is None:
+        raise LayerArgumentError(f"{where(layer, name)}: expected a number, found None")
+    return float(np.float32(value))
+
+
+@configurable
+class ELU(Elementwise):
+    """x where it is positive, `alpha` (exp(x) - 1) elsewhere. Source: Clevert et al. (2016)."""
+
+    alpha: float = argument(Form(_single), default=1.0)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """Return the activated inputs."""
+        return activations.elu(inputs, self.alpha)
+
+
+@configurable
+class ThresholdedReLU(Elementwise):
+    """x where it exceeds `theta`, 0 elsewhere. Source: Konda et al. (2014)."""
+
+    theta: Any = argument(FROM_ZERO, default=1.0)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """Return the rectified inputs."""
+        return inputs * chosen(inputs.value > self.theta, np.ones((), inputs.dtype), 0.0)
+
+
 @configurable
 class PReLU(Elementwise):
     """x where it is positive, alpha x elsewhere; alpha is trained. Source: He et al. (2015).
@@ -136,14 +169,30 @@ class PReLU(Elementwise):
         return relu(inputs) - cast(self.alpha, inputs.dtype) * relu(negative(inputs))
 
 
+def lowest_of(x: Tensor) -> float:
+    """Return the number that stands for minus infinity in a softmax, as in tf_keras."""
+    return float(np.finfo(np.float16).min) if x.dtype == np.float16 else -1e9
+
+
 @configurable
 class Softmax(Elementwise):
-    """exp(x) / sum(exp(x)) along an axis, or over several of them."""
+    """exp(x) / sum(exp(x)) along an axis, or over several of them.
+
+    A mask with the shape of x, or one that broadcasts to it, leaves elements out: it adds a large
+    negative number to them, or replaces them by it with `robust_masking`.
+    """
 
     axis: Any = argument(AXIS_OR_LIST, default=-1)
+    _: KW_ONLY
+    robust_masking: bool = argument(ONLY_IF_SET, default=False)
 
-    def call(self, inputs: Tensor) -> Tensor:
-        """Return the softmax of the inputs."""
+    def call(self, inputs: Tensor, mask: Nested = None) -> Tensor:
+        """Return the softmax of the inputs, of those in the mask if there is one."""
+        kept = first_mask(mask)
+        if kept is not None and self.robust_masking:
+            inputs = chosen(kept, inputs, lowest_of(inputs))
+        elif kept is not None:
+            inputs = inputs + (1.0 - cast(kept, inputs.dtype)) * lowest_of(inputs)
         if isinstance(self.axis, int):
             return activations.softmax(inputs, self.axis)
         if len(self.axis) == 1:

@@ -44,7 +44,7 @@ def shape_of(
     Raises:
         LayerArgumentError: If it is not a list of lengths.
     """
-    found = _items(value)
+    found = items_of(value)
     if found is None or not all(_is_integer(size, 0) or size in unknown for size in found):
         also = f", {unknown[0]} where it is not known" if unknown else ""
         raise LayerArgumentError(
@@ -64,7 +64,7 @@ def length_of(value: int | None, name: str) -> int | None:
     return value
 
 
-def _items(value: Any) -> list[Any] | None:
+def items_of(value: Any) -> list[Any] | None:
     """Return the items of any framework's list type; None for other values."""
     if isinstance(value, Iterable) and not isinstance(value, str | Mapping | Set):
         return list(value)
@@ -77,12 +77,19 @@ def _is_integer(value: object, least: int) -> bool:
 
 def sizes(value: int | Sequence[int], rank: int, name: str) -> tuple[int, ...]:
     """Return one positive integer for each of `rank` axes; a single one applies to all."""
-    found = [value] * rank if isinstance(value, int) else _items(value)
+    found = [value] * rank if isinstance(value, int) else items_of(value)
     if found is None or len(found) != rank or not all(_is_integer(size, 1) for size in found):
         raise LayerArgumentError(
             f"{name}: expected one or {rank} positive integers, found {value!r}"
         )
     return tuple(found)
+
+
+def at_least_one(layer: Any, name: str, value: int) -> int:
+    """Return an integer argument after checking that it is positive."""
+    if not _is_integer(value, 1):
+        raise LayerArgumentError(f"{where(layer, name)}: expected >= 1, found {value!r}")
+    return value
 
 
 def given_axes(value: object, layer: str) -> int | list[int]:
@@ -175,6 +182,7 @@ def _axes(layer: Any, _: str, value: int | Sequence[int]) -> int | list[int]:
     return given_axes(value, f"layer {layer.name!r}")
 
 
+ONLY_IF_SET = Form(to_config=lambda layer, name: getattr(layer, name) or None, optional=True)
 WHOLE = Form(lambda _, __, value: int(value))
 SIZES = Form(_sizes, takes=int | Sequence[int])
 PADDING = Form(_padding)

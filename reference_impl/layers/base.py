@@ -10,8 +10,14 @@ from saveproof.reference_impl.configuration import check_stated
 from saveproof.reference_impl.fields import Form, argument, attribute, configurable
 from saveproof.reference_impl.layers.added_losses import loss_tensors
 from saveproof.reference_impl.layers.call_context import CallFrame, calling, current_frame
-from saveproof.reference_impl.layers.call_signature import by_name, positions, takes_training
+from saveproof.reference_impl.layers.call_signature import (
+    by_name,
+    positions,
+    takes_mask,
+    takes_training,
+)
 from saveproof.reference_impl.layers.input_shape import InputShape
+from saveproof.reference_impl.layers.masks import Masks, mask_of
 from saveproof.reference_impl.layers.output_shapes import OutputShapes
 from saveproof.reference_impl.layers.policy import (
     compute_dtype,
@@ -37,10 +43,10 @@ POLICY = Form(to_config=lambda layer, _: serialize_policy(layer.dtype_policy))
 
 
 @configurable
-class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
+class Layer(InputShape, OutputShapes, Masks, WeightCreation, WeightLists):
     """A function with weights, which are created when the shape of the input is first known.
 
-    A subclass defines `build(input_shape)`, `call(inputs)` or `call(inputs, training)`,
+    A subclass defines `build(input_shape)`, `call(inputs)`, also with `mask` and `training`,
     `compute_output_shape(input_shape)` and `get_config()`. `call` receives `Tensor`s; those with a
     floating dtype are cast to the compute dtype. A shape is a tuple, a list of tuples for several
     inputs. Layers, weights and containers of layers assigned to attributes are tracked in the order
@@ -70,6 +76,8 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
     stateful = False
     internals: ClassVar[frozenset[str]] = frozenset()
     """Attributes that checkpoints leave out, since the class lists their objects elsewhere."""
+    in_keras_3: ClassVar[Mapping[str, str]] = {}
+    """Attributes that have other names in Keras 3, by ours."""
     activity_regularizer: Any = attribute(default=None)
     _activity: Sequence[Tensor] = attribute(default=())
     built: bool = attribute(default=False)
@@ -253,10 +261,13 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
             self.ensure_built(map_leaves(lambda tensor: tuple(tensor.shape), inputs))
             if takes_training(type(self).call, training):
                 arguments["training"] = training
+            if "mask" not in arguments and takes_mask(type(self).call):
+                arguments |= {} if (mask := mask_of(inputs)) is None else {"mask": mask}
             tracer = current_tracer()
             if tracer is not None:
                 return tracer.called(self, inputs, arguments)
             outputs = self.call(inputs, **arguments)
+            self.pass_mask(inputs, outputs, arguments)
         if self.uncalled is not None:
             object.__setattr__(self, "uncalled", None)
         if self.activity_regularizer is not None:
@@ -317,5 +328,7 @@ class Layer(InputShape, OutputShapes, WeightCreation, WeightLists):
         tensor = value if isinstance(value, Tensor) else Tensor(np.asarray(value))
         target = self.compute_dtype
         if tensor.dtype != target and is_floating(tensor.dtype) and is_floating(target):
-            return cast(tensor, target)
+            found = cast(tensor, target)
+            found._keras_mask = tensor._keras_mask
+            return found
         return tensor

@@ -25,6 +25,12 @@ def takes_training(call: Callable[..., Any], training: bool | None) -> bool:  # 
     return parameter is not None and (training is not None or parameter.default is parameter.empty)
 
 
+@cache
+def takes_mask(call: Callable[..., Any]) -> bool:
+    """Return whether `call` takes the mask of the inputs."""
+    return "mask" in parameters(call)
+
+
 def by_name(
     given: Sequence[Any], names: Sequence[str], arguments: Mapping[str, Any], *, where: str
 ) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Dense, Activation, Dropout, Flatten and Reshape."""
+"""Dense, Activation, Flatten and Reshape."""
 
 import math
 from collections.abc import Sequence
@@ -22,13 +22,10 @@ from saveproof.reference_impl.numerics.autodiff import (
     Tensor,
     Variable,
     cast,
-    identity,
     matmul,
-    multiply,
     reshape,
     transpose,
 )
-from saveproof.reference_impl.random import Generator, process_generator
 
 
 def _units(layer: Layer, name: str, value: int) -> int:
@@ -36,20 +33,6 @@ def _units(layer: Layer, name: str, value: int) -> int:
     if found < 1:
         raise LayerArgumentError(f"{where(layer, name)}: expected >= 1, found {value!r}")
     return found
-
-
-def _rate(layer: Layer, name: str, value: float) -> float:
-    if not 0 <= value <= 1:
-        raise LayerArgumentError(
-            f"{where(layer, name)}: expected a number in [0, 1], found {value!r}"
-        )
-    return value
-
-
-def _noise_shape(layer: Layer, name: str, value: Any) -> Any:
-    if value is not None:
-        shape_of(value, where(layer, name))
-    return value
 
 
 def _target_shape(layer: Layer, name: str, value: Sequence[int]) -> tuple[int, ...]:
@@ -62,6 +45,8 @@ class Dense(Layer):
 
     x (batch, ..., features), kernel (features, units), bias (units,).
     """
+
+    supports_masking = True
 
     units: int = argument(Form(_units))
     activation: Any = argument(ACTIVATION, default=None)
@@ -111,46 +96,14 @@ class Dense(Layer):
 class Activation(Layer):
     """An activation function as a layer."""
 
+    supports_masking = True
+
     activation: Any = argument(ACTIVATION)
 
     def call(self, inputs: Tensor) -> Tensor:
         """Return the function of the inputs."""
         activated: Tensor = self.activation(inputs)
         return activated
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return the input's shape."""
-        return input_shape
-
-
-@configurable
-class Dropout(Layer):
-    """In training, sets elements to 0 at this rate and scales the others by 1 / (1 - rate).
-
-    `noise_shape` is the shape of the mask, which broadcasts; None means the input's length.
-    Without a seed the layer draws one. The generator's state is part of the model's state.
-    Source: Srivastava et al. (2014). The masks are not TensorFlow's.
-    """
-
-    rate: float = argument(Form(_rate))
-    noise_shape: Sequence[int | None] | None = argument(Form(_noise_shape), default=None)
-    seed: int | None = None
-
-    def __post_init__(self) -> None:
-        first = process_generator().seed() if self.seed is None else self.seed
-        self.generator_state = self.add_state("seed_generator_state", Generator(first).state)
-
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:  # noqa: FBT001 (Keras's signature)
-        """Return the inputs, masked and scaled when training."""
-        if not training or self.rate == 0:
-            return identity(inputs)
-        shape = self.noise_shape or (None,) * inputs.ndim
-        lengths = [n if size is None else size for n, size in zip(inputs.shape, shape, strict=True)]
-        generator = Generator.resumed(self.generator_state.value)
-        kept = generator.bernoulli(1 - self.rate, lengths)
-        self.generator_state.assign(generator.state)
-        scale = 0.0 if self.rate == 1 else 1 / (1 - self.rate)
-        return multiply(inputs, kept.astype(inputs.dtype) * inputs.dtype.type(scale))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""

@@ -12,11 +12,11 @@ from saveproof.reference_impl.layers.arguments import (
     INITIALIZER,
     REGULARIZER,
     LayerArgumentError,
-    UnsupportedArgumentError,
     length_of,
 )
 from saveproof.reference_impl.layers.base import Layer
-from saveproof.reference_impl.nest import Shape
+from saveproof.reference_impl.layers.masks import differing
+from saveproof.reference_impl.nest import Nested, Shape
 from saveproof.reference_impl.numerics.autodiff import Tensor, cast, take
 
 
@@ -28,6 +28,7 @@ class IndexRangeError(ValueError):
 class Embedding(Layer):
     """Looks up rows of a table (input_dim, output_dim) by the integers in the input.
 
+    With `mask_zero` the mask leaves out the zeros of the input.
     The gradient is dense; TensorFlow's holds only the rows used. Both give the same updates.
     """
 
@@ -55,10 +56,6 @@ class Embedding(Layer):
                 f"layer {self.name!r}: input_dim and output_dim: expected positive numbers, "
                 f"found {self.input_dim!r} and {self.output_dim!r}"
             )
-        if self.mask_zero:
-            raise UnsupportedArgumentError(
-                f"layer {self.name!r}: mask_zero=True is not supported: layers do not pass on masks"
-            )
 
     def build(self, input_shape: Shape) -> None:  # noqa: ARG002 (Layer's signature)
         """Create the table."""
@@ -78,6 +75,10 @@ class Embedding(Layer):
                 f"found {indices.min()} to {indices.max()}"
             )
         return cast(take(self.embeddings, indices), self.compute_dtype)
+
+    def compute_mask(self, inputs: Tensor, mask: Nested = None) -> Tensor | None:  # noqa: ARG002 (Layer's signature)
+        """Return where the input is not 0, with `mask_zero`; else no mask."""
+        return differing(inputs, 0) if self.mask_zero else None
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape with `output_dim` features."""

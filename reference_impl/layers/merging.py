@@ -7,7 +7,8 @@ from typing import Any
 from saveproof.reference_impl.fields import configurable
 from saveproof.reference_impl.layers.arguments import LayerArgumentError
 from saveproof.reference_impl.layers.base import Layer
-from saveproof.reference_impl.nest import Shape, is_shape
+from saveproof.reference_impl.layers.masks import both, differing
+from saveproof.reference_impl.nest import Nested, Shape, is_shape, leaves
 from saveproof.reference_impl.numerics import autodiff as ad
 from saveproof.reference_impl.numerics.autodiff import Tensor
 
@@ -16,6 +17,12 @@ class Merging(Layer):
     """A layer that takes a list of inputs, even for a single one."""
 
     takes_list = True
+    supports_masking = True
+
+    def compute_mask(self, inputs: Sequence[Tensor], mask: Nested = None) -> Tensor | None:  # noqa: ARG002 (Layer's signature)
+        """Return where all masks of the inputs are True."""
+        found: Tensor | None = reduce(both, leaves(mask))
+        return found
 
 
 class Elementwise(Merging):
@@ -117,6 +124,13 @@ class Concatenate(Merging):
         """Return the inputs joined."""
         return ad.concatenate(inputs, self.axis)
 
+    def compute_mask(self, inputs: Sequence[Tensor], mask: Nested = None) -> Tensor | None:
+        """Return the masks joined; where the features are joined, where all are True."""
+        if mask is None or self.axis % inputs[0].ndim == inputs[0].ndim - 1:
+            return super().compute_mask(inputs, mask)
+        masks = [_mask_of_each(x, one) for x, one in zip(inputs, mask, strict=True)]
+        return ad.concatenate(masks, self.axis % inputs[0].ndim)
+
     def compute_output_shape(self, input_shape: Sequence[Shape]) -> Shape:
         """Return the common shape with the sum of the lengths along the axis.
 
@@ -148,6 +162,11 @@ class Concatenate(Merging):
                 f"found {shapes}"
             )
         return known.pop() if known else None
+
+
+def _mask_of_each(x: Tensor, mask: Tensor | None) -> Tensor:
+    """Return the mask of an input without its last axis, all True if it has none."""
+    return differing(x[..., 0] * 0.0, 1.0) if mask is None else mask
 
 
 def _listed(layer: str, shapes: Sequence[Shape]) -> Sequence[Shape]:

@@ -39,6 +39,8 @@ class BatchNormalization(Layer):
     TensorFlow's fused kernel, which tf_keras uses for them.
     """
 
+    supports_masking = True
+
     axis: Any = argument(AXES, default=-1)
     momentum: float = 0.99
     epsilon: float = 1e-3
@@ -144,6 +146,8 @@ class LayerNormalization(Layer):
 
     Source: Ba et al. (2016); tf_keras LayerNormalization.
     """
+
+    supports_masking = True
 
     axis: Any = argument(AXES, default=-1)
     epsilon: float = 1e-3

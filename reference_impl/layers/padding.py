@@ -17,7 +17,7 @@ from saveproof.reference_impl.numerics.autodiff import Tensor, pad
 Padding = int | Sequence[int | Sequence[int]]
 
 
-def _amounts(layer: "ZeroPadding", name: str, padding: Any) -> tuple[tuple[int, int], ...]:
+def pairs_per_axis(layer: Any, name: str, padding: Any) -> tuple[tuple[int, int], ...]:
     """Return (before, after) for each axis.
 
     Raises:
@@ -37,7 +37,7 @@ def _amounts(layer: "ZeroPadding", name: str, padding: Any) -> tuple[tuple[int, 
     return tuple((before, after) for before, after in pairs)
 
 
-AMOUNTS = Form(_amounts, lambda layer, _: layer.padding, takes=Padding)
+AMOUNTS = Form(pairs_per_axis, lambda layer, _: layer.padding, takes=Padding)
 
 
 @configurable

@@ -1,4 +1,4 @@
-"""Pooling: the maximum or mean of each window, and means over all spatial axes."""
+"""Pooling: the maximum or mean of each window, or over all spatial axes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY
@@ -16,8 +16,18 @@ from saveproof.reference_impl.layers.arguments import (
     where,
 )
 from saveproof.reference_impl.layers.base import Layer
-from saveproof.reference_impl.nest import Shape
-from saveproof.reference_impl.numerics.autodiff import Tensor, average_pool, max_pool, mean
+from saveproof.reference_impl.layers.masks import first_mask
+from saveproof.reference_impl.nest import Nested, Shape
+from saveproof.reference_impl.numerics.autodiff import (
+    Tensor,
+    average_pool,
+    cast,
+    divide,
+    max,
+    max_pool,
+    mean,
+    sum,
+)
 from saveproof.reference_impl.numerics.windows import output_length
 
 
@@ -105,29 +115,28 @@ class AveragePooling2D(Pooling):
 
 
 @configurable
-class GlobalAveragePooling(Layer):
-    """The mean over all spatial axes, which keep length 1 with `keepdims`."""
+class GlobalPooling(Layer):
+    """One number per channel over all spatial axes, which keep length 1 with `keepdims`."""
 
     rank = 0
+    reduce: ClassVar[Callable[..., Tensor]]
 
     data_format: Any = argument(DATA_FORMAT, default=None)
     _: KW_ONLY
     keepdims: bool = False
 
-    def _space(self) -> range:
-        return (
-            range(1, self.rank + 1)
-            if self.data_format == "channels_last"
-            else range(2, self.rank + 2)
-        )
+    def space(self) -> tuple[int, ...]:
+        """Return the spatial axes."""
+        first = 1 if self.data_format == "channels_last" else 2
+        return tuple(range(first, self.rank + first))
 
     def build(self, input_shape: Shape) -> None:
         """Check that the input fits."""
         self.compute_output_shape(input_shape)
 
     def call(self, inputs: Tensor) -> Tensor:
-        """Return the means."""
-        return mean(inputs, tuple(self._space()), keepdims=self.keepdims)
+        """Return the means or the maxima."""
+        return type(self).reduce(inputs, self.space(), keepdims=self.keepdims)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return (batch, channels); with `keepdims`, spatial axes of length 1 too.
@@ -136,19 +145,45 @@ class GlobalAveragePooling(Layer):
             LayerArgumentError: If the input has another number of spatial axes.
         """
         check_rank(input_shape, self.rank + 2, self.name)
-        space = self._space()
+        space = self.space()
         if self.keepdims:
             return tuple(1 if a in space else size for a, size in enumerate(input_shape))
         return tuple(size for a, size in enumerate(input_shape) if a not in space)
 
 
-class GlobalAveragePooling1D(GlobalAveragePooling):
-    """The mean over the steps of x (batch, steps, features)."""
+class GlobalAveragePooling1D(GlobalPooling):
+    """The mean over the steps of x (batch, steps, features) that the mask (batch, steps) keeps."""
 
     rank = 1
+    reduce = staticmethod(mean)
+
+    def call(self, inputs: Tensor, mask: Nested = None) -> Tensor:
+        """Return the means; NaN for a sample without a step in the mask, as in tf_keras."""
+        found = first_mask(mask)
+        if found is None:
+            return super().call(inputs)
+        kept = cast(found, inputs.dtype)
+        kept = kept[:, :, None] if self.data_format == "channels_last" else kept[:, None]
+        totals = (sum(x, self.space(), keepdims=self.keepdims) for x in (inputs * kept, kept))
+        return divide(*totals)
 
 
-class GlobalAveragePooling2D(GlobalAveragePooling):
+class GlobalAveragePooling2D(GlobalPooling):
     """The mean over height and width of x (batch, height, width, channels)."""
 
     rank = 2
+    reduce = staticmethod(mean)
+
+
+class GlobalMaxPooling1D(GlobalPooling):
+    """The largest element over the steps of x (batch, steps, features)."""
+
+    rank = 1
+    reduce = staticmethod(max)
+
+
+class GlobalMaxPooling2D(GlobalPooling):
+    """The largest element over height and width of x (batch, height, width, channels)."""
+
+    rank = 2
+    reduce = staticmethod(max)

@@ -12,15 +12,18 @@ from saveproof.reference_impl.layers.arguments import (
     ACTIVATION,
     CONSTRAINT,
     INITIALIZER,
+    ONLY_IF_SET,
     REGULARIZER,
     LayerArgumentError,
     UnsupportedArgumentError,
-    where,
+    at_least_one,
 )
 from saveproof.reference_impl.layers.base import Layer
+from saveproof.reference_impl.layers.masks import first_mask
 from saveproof.reference_impl.limits import check_size
-from saveproof.reference_impl.nest import Nested, Shape, is_shape
+from saveproof.reference_impl.nest import Nested, Shape, is_shape, leaves
 from saveproof.reference_impl.numerics.autodiff import (
+    Operand,
     Tensor,
     Variable,
     cast,
@@ -28,13 +31,8 @@ from saveproof.reference_impl.numerics.autodiff import (
     multiply,
     stack,
 )
+from saveproof.reference_impl.numerics.autodiff import where as chosen
 from saveproof.reference_impl.random import Generator, process_generator
-
-
-def _at_least_one(layer: Layer, name: str, value: int) -> int:
-    if value < 1:
-        raise LayerArgumentError(f"{where(layer, name)}: expected >= 1, found {value!r}")
-    return value
 
 
 def _not_time_major(layer: Layer, name: str, value: bool) -> bool:  # noqa: FBT001 (what is given)
@@ -59,6 +57,8 @@ class Recurrent(Layer):
     but not weights. `dropout` and `recurrent_dropout` draw one mask per call for the input's
     features and one for the state, used in all steps (tf_keras draws one per gate if
     implementation is 1).
+    A step that the mask leaves out changes no state; its output is the previous one, at first
+    zeros, and always zeros with `zero_output_for_mask`.
     `unroll` and `implementation` have no effect; the config contains them.
     """
 
@@ -66,7 +66,7 @@ class Recurrent(Layer):
     gates = 1
     state_count = 1
 
-    units: int = argument(Form(_at_least_one))
+    units: int = argument(Form(at_least_one))
     activation: Any = argument(ACTIVATION, default="tanh")
     _: KW_ONLY
     use_bias: bool = True
@@ -88,6 +88,7 @@ class Recurrent(Layer):
     stateful: bool = False
     unroll: bool = False
     time_major: bool = argument(Form(_not_time_major), default=False)
+    zero_output_for_mask: bool = argument(ONLY_IF_SET, default=False)
     bias: Variable | None = attribute(default=None)
     first_in_config = (
         *(*Layer.first_in_config, "return_sequences", "return_state", "go_backwards", "stateful"),
@@ -161,24 +162,50 @@ class Recurrent(Layer):
         check_size(shape, self.dtype, where=f"layer {self.name!r}: states", keep=False)
         return np.zeros(shape, self.dtype)
 
-    def call(self, inputs: Nested, *, training: bool = False) -> Nested:
+    def call(self, inputs: Nested, mask: Nested = None, training: bool = False) -> Nested:  # noqa: FBT001 (Keras's signature)
         """Return the last output or all outputs; with `return_state`, the final states too."""
+        kept = first_mask(mask)
         x, *states = inputs if isinstance(inputs, list | tuple) else [inputs]
         states = states or self._first_states(x)
-        masks = self._masks(x) if training and (self.dropout or self.recurrent_dropout) else None
-        if masks is not None:
-            x = multiply(x, masks[0][:, None, :])
+        drops = self._masks(x) if training and (self.dropout or self.recurrent_dropout) else None
+        if drops is not None:
+            x = multiply(x, drops[0][:, None, :])
         drives = self.drives_of(x)
         order = range(x.shape[1])
-        outputs = []
+        outputs: list[Tensor] = []
         for t in reversed(order) if self.go_backwards else order:
-            dropped = states[0] if masks is None else multiply(states[0], masks[1])
-            states = self.step(drives[:, t], dropped, states)
-            outputs.append(states[0])
+            dropped = states[0] if drops is None else multiply(states[0], drops[1])
+            after = self.step(drives[:, t], dropped, states)
+            if kept is None:
+                output, states = after[0], after
+            else:
+                before = outputs[-1] if outputs else 0.0
+                output, states = self.masked(kept[:, t, None], after, states, before)
+            outputs.append(output)
         for variable, state in zip(self.states, states, strict=False):
             variable.assign(state)
         result = stack(outputs, 1) if self.return_sequences else outputs[-1]
         return [result, *states] if self.return_state else result
+
+    def masked(
+        self, here: Tensor, after: Sequence[Tensor], before: Sequence[Tensor], output: Operand
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Return output and states of a step at which only the samples in the mask change.
+
+        Args:
+            here: the mask (batch, 1).
+            after: the states after the step, the output first.
+            before: the states before it.
+            output: the previous output.
+        """
+        found = chosen(here, after[0], 0.0 if self.zero_output_for_mask else output)
+        pairs = zip(after, before, strict=True)
+        return found, [chosen(here, new, old) for new, old in pairs]
+
+    def compute_mask(self, inputs: Nested, mask: Nested = None) -> Nested:  # noqa: ARG002 (Layer's signature)
+        """Return the mask for sequences; with `return_state` a list, without masks of states."""
+        kept = next(leaves(mask)) if self.return_sequences else None
+        return [kept, *[None] * self.state_count] if self.return_state else kept
 
     def __call__(
         self,

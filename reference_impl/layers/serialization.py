@@ -13,7 +13,7 @@ from saveproof.reference_impl.custom_objects import (
     custom_object_scope,
     registered_name,
 )
-from saveproof.reference_impl.keras_names import advice, of_keras
+from saveproof.reference_impl.keras_names import in_file, of_keras
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.stated import stated_config
 from saveproof.reference_impl.limits import building
@@ -35,7 +35,10 @@ _KERAS_3_ARGUMENTS: Mapping[str, tuple[object, ...]] = {
     "renorm_momentum": (0.99,),
     "rms_scaling": (False,),
     "seed": (None,),
-    "zero_output_for_mask": (False, True),  # masks are not supported
+    "zero_output_for_mask": (False,),
+    "flash_attention": (None, False),
+    "sliding_window": (None,),
+    "use_gate": (False,),
     "input_axes": (None,),
     "output_axes": (None,),
 }
@@ -68,6 +71,15 @@ def serialize_layer(layer: Layer) -> Entry:
     """Return the entry {class_name, config} of a layer or model."""
     config = stated_config(layer, serialize_layer)
     return {"class_name": class_name(layer), "config": config, **name_beside(layer, config)}
+
+
+def complete_entry(layer: Layer) -> Entry:
+    """Return the entry of a layer with its module, as tf_keras's wrappers write it."""
+    kind = type(layer)
+    found = {"class_name": class_name(layer), "config": stated_config(layer, complete_entry)}
+    if is_built_in(kind):
+        return {"module": "keras.layers", **found, "registered_name": None}
+    return {"module": kind.__module__, **found, "registered_name": registered_name(kind)}
 
 
 def name_beside(layer: Layer, config: Any) -> Entry:
@@ -145,11 +157,18 @@ def layer_class(name: str, entry: Any) -> Any:
     found = built_in(bare)
     if found is not None and may_be_built_in(entry):
         return found
-    own = f"pass custom_objects={{{bare!r}: <the class>}}"
+    if of_keras(bare, entry):
+        raise UnknownLayer(f"layer {_layer_name(entry)}: {in_file('layers', bare, _layers())}")
     raise UnknownLayer(
         f"layer {_layer_name(entry)}: unknown class {name!r}; expected a built-in layer or one of "
-        f"the custom objects {sorted(custom)}; {advice(bare) if of_keras(bare, entry) else own}"
+        f"the custom objects {sorted(custom)}; pass custom_objects={{{bare!r}: <the class>}}"
     )
+
+
+def _layers() -> list[str]:
+    """Return the names of the built-in layers, without models."""
+    package = Layer.__module__.rpartition(".")[0]
+    return [name for name, kind in _BUILT_IN.items() if kind.__module__.startswith(package)]
 
 
 def register_built_in(classes: Mapping[str, type[Layer]]) -> None:

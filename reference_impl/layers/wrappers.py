@@ -6,8 +6,9 @@ from typing import Any, Self
 from saveproof.reference_impl.layers.arguments import LayerArgumentError
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.call_context import CallFrame, calling
+from saveproof.reference_impl.layers.masks import first_mask
 from saveproof.reference_impl.layers.recurrence import Recurrent
-from saveproof.reference_impl.layers.serialization import Entry, deserialize_layer
+from saveproof.reference_impl.layers.serialization import Entry, complete_entry, deserialize_layer
 from saveproof.reference_impl.nest import Nested, Shape, is_shape
 from saveproof.reference_impl.numerics.autodiff import Tensor, add, concatenate, multiply
 
@@ -42,6 +43,7 @@ class Bidirectional(Layer):
     Sequences from the backward layer are reversed into the order of the steps. With
     `merge_mode=None` the two outputs are returned as a list. The input may be a list: x, then the
     initial states of the forward layer, then those of the backward one.
+    Both receive the mask of x; steps that it leaves out have zeros in sequences.
     Source: Schuster and Paliwal (1997).
 
     The layers' names get the prefixes `forward_` and `backward_` unless they already have them, as
@@ -70,6 +72,8 @@ class Bidirectional(Layer):
         self.forward_layer = self._copy(layer, FORWARD)
         self.backward_layer = mirrored = self._copy(layer, BACKWARD, turned=True)
         given = mirrored if backward_layer is None else self._copy(backward_layer, BACKWARD)
+        pair: Any = (layer, backward_layer or layer)
+        self._zeros_given = [one.zero_output_for_mask for one in pair]
         self.mirrored = given.get_config() == mirrored.get_config()
         if not self.mirrored:
             self.backward_layer = given
@@ -84,7 +88,10 @@ class Bidirectional(Layer):
         config = layer.get_config()
         config["name"] = prefix + layer.name.removeprefix(prefix)
         config["go_backwards"] = layer.go_backwards is not turned
-        return type(layer).from_config(config)
+        found: Recurrent = type(layer).from_config(config)
+        # tf_keras also sets it on its copies, and keeps what was given for the configuration.
+        found.zero_output_for_mask = layer.return_sequences
+        return found
 
     def _check_alike(self) -> None:
         forward, backward = self.forward_layer, self.backward_layer
@@ -105,12 +112,13 @@ class Bidirectional(Layer):
                 layer.ensure_built(shape)
         self.built = True
 
-    def call(self, inputs: Nested, *, training: bool = False) -> Nested:
+    def call(self, inputs: Nested, mask: Nested = None, training: bool = False) -> Nested:  # noqa: FBT001 (Keras's signature)
         """Return the merged outputs; with `return_state` a list with both layers' states."""
+        kept = first_mask(mask)
         x, *states = inputs if isinstance(inputs, list | tuple) else [inputs]
         half = len(states) // 2
         found = [
-            layer([x, *initial] if initial else x, training=training)
+            layer([x, *initial] if initial else x, mask=kept, training=training)
             for layer, initial in (
                 (self.forward_layer, states[:half]),
                 (self.backward_layer, states[half:]),
@@ -127,6 +135,12 @@ class Bidirectional(Layer):
             return [forward, backward, *after]
         merged = MERGED[self.merge_mode](forward, backward)
         return [merged, *after] if after else merged
+
+    def compute_mask(self, inputs: Nested, mask: Nested = None) -> Nested:  # noqa: ARG002 (Layer's signature)
+        """Return the mask for sequences; without a merge mode, or with states, a list."""
+        kept = first_mask(mask) if self.forward_layer.return_sequences else None
+        outputs = [kept] if self.merge_mode else [kept, kept]
+        return outputs if len(outputs) > 1 or self.forward_layer.return_state else kept
 
     def compute_output_shape(self, input_shape: Nested) -> Nested:
         """Return the shape of the merged outputs; with `return_state` a list with the states'."""
@@ -148,11 +162,12 @@ class Bidirectional(Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor, as tf_keras writes them."""
         config = super().get_config() | {
-            "layer": _entry(self.forward_layer, FORWARD),
+            "layer": _entry(self.forward_layer, FORWARD, zeros=self._zeros_given[0]),
             "merge_mode": self.merge_mode,
         }
         if not self.mirrored:
-            config["backward_layer"] = _entry(self.backward_layer, BACKWARD)
+            backward = _entry(self.backward_layer, BACKWARD, zeros=self._zeros_given[1])
+            config["backward_layer"] = backward
         return config
 
     @classmethod
@@ -166,11 +181,9 @@ class Bidirectional(Layer):
         return cls(**{**config, **layers})
 
 
-def _entry(layer: Recurrent, prefix: str) -> Entry:
+def _entry(layer: Recurrent, prefix: str, *, zeros: bool) -> Entry:
     config = layer.get_config()
-    return {
-        "module": "keras.layers",
-        "class_name": type(layer).__name__,
-        "config": config | {"name": config["name"].removeprefix(prefix)},
-        "registered_name": None,
-    }
+    config.pop("zero_output_for_mask", None)
+    config |= {"zero_output_for_mask": True} if zeros else {}
+    config["name"] = config["name"].removeprefix(prefix)
+    return complete_entry(layer) | {"config": config}

@@ -5,6 +5,7 @@ from typing import Any
 
 from saveproof.reference_impl.catalogue import Catalogue
 from saveproof.reference_impl.custom_objects import CustomObjects
+from saveproof.reference_impl.keras_names import refusing
 from saveproof.reference_impl.losses.classes import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -88,6 +89,8 @@ __all__ = [
     "sparse_categorical_crossentropy",
     "squared_hinge",
 ]
+
+__getattr__ = refusing("losses", __all__)
 
 mse = mean_squared_error
 mae = mean_absolute_error

@@ -40,21 +40,24 @@ class Loss(Configured):
     def __call__(
         self, y_true: Operand, y_pred: Operand, sample_weight: Operand | None = None
     ) -> Tensor:
-        """Return the reduced loss of the values times their sample weights."""
+        """Return the reduced loss of the values times their sample weights.
+
+        Values that the mask of the predictions leaves out do not count.
+        """
         losses = self.call(y_true, y_pred)
-        sample_weight = self.masked(y_true, losses, sample_weight)
+        valid = both_valid(mask_in(y_pred), self.valid(y_true, losses))
+        if valid is not None:
+            sample_weight = weights_of_valid(valid, sample_weight, losses.dtype, self.reduction)
         return reduced(losses, sample_weight, self.reduction)
 
     def call(self, y_true: Operand, y_pred: Operand) -> Tensor:
         """Return one value per sample."""
         raise NotImplementedError(f"{type(self).__name__}: expected a method call(y_true, y_pred)")
 
-    def masked(
-        self, y_true: Operand, losses: Tensor, sample_weight: Operand | None
-    ) -> Operand | None:
-        """Return the sample weights, with 0 for samples that the loss ignores; here, none."""
+    def valid(self, y_true: Operand, losses: Tensor) -> np.ndarray | None:
+        """Return which samples the loss does not ignore; None for all."""
         del y_true, losses
-        return sample_weight
+        return None
 
     def get_config(self) -> Config:
         """Return the constructor's arguments."""
@@ -82,15 +85,13 @@ class LossFunctionWrapper(Loss):
         """Return the function's value for targets and predictions of equal rank."""
         return self.fn(*squeezed(y_true, y_pred), **self.kwargs)
 
-    def masked(
-        self, y_true: Operand, losses: Tensor, sample_weight: Operand | None
-    ) -> Operand | None:
-        """Return weights of 0 for the ignored class, and larger ones for the others."""
+    def valid(self, y_true: Operand, losses: Tensor) -> np.ndarray | None:
+        """Return which samples are not of the ignored class, if there is one."""
         ignored = self.kwargs.get("ignore_class")
         if ignored is None:
-            return sample_weight
-        valid = np.asarray(value_of(y_true)).astype(np.int64).reshape(losses.shape) != ignored
-        return weights_of_valid(valid, sample_weight, losses.dtype, self.reduction)
+            return None
+        found = np.asarray(value_of(y_true)).astype(np.int64).reshape(losses.shape) != ignored
+        return np.asarray(found)
 
     def get_config(self) -> Config:
         """Return the constructor's arguments and the name of the function."""
@@ -116,6 +117,26 @@ def reduced(losses: Tensor, sample_weight: Operand | None, reduction: str) -> Te
         return weighted
     total = ad.sum(weighted)
     return total if reduction == "sum" else total / max(weighted.value.size, 1)
+
+
+def mask_in(predictions: Operand) -> np.ndarray | None:
+    """Return the mask of predictions, which the last layer set; None if there is none."""
+    mask = getattr(predictions, "_keras_mask", None)
+    return None if mask is None else np.asarray(mask, bool)
+
+
+def both_valid(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | None:
+    """Return where two masks are True; None stands for all."""
+    if one is None or other is None:
+        return other if one is None else one
+    return np.asarray(one & other)
+
+
+def weights_in_mask(sample_weight: Operand | None, mask: np.ndarray | None) -> Operand | None:
+    """Return the sample weights, with 0 for what the mask leaves out."""
+    if mask is None:
+        return sample_weight
+    return weights_of_valid(mask, sample_weight, np.dtype(np.float32), "sum")
 
 
 def weights_of_valid(

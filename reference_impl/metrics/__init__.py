@@ -5,6 +5,7 @@ from typing import Any
 
 from saveproof.reference_impl.catalogue import Catalogue
 from saveproof.reference_impl.custom_objects import CustomObjects
+from saveproof.reference_impl.keras_names import refusing
 from saveproof.reference_impl.losses.functions import (
     binary_crossentropy,
     categorical_crossentropy,
@@ -114,6 +115,8 @@ __all__ = [
     "squared_hinge",
     "top_k_categorical_accuracy",
 ]
+
+__getattr__ = refusing("metrics", __all__)
 
 METRICS: Catalogue[Metric] = Catalogue(
     kind="metric",

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from saveproof.reference_impl.numerics import primitives, windows
+from saveproof.reference_impl.numerics import primitives, products, windows
 from saveproof.reference_impl.numerics.primitives import Axis
 from saveproof.reference_impl.numerics.tape import (
     Operand,
@@ -34,6 +34,7 @@ __all__ = [
     "concatenate",
     "conv",
     "divide",
+    "einsum",
     "erf",
     "exp",
     "identity",
@@ -100,6 +101,11 @@ def minimum(x: Operand, y: Operand) -> Tensor:
 def matmul(x: Operand, y: Operand) -> Tensor:
     """The product of matrices or of stacks of them."""
     return binary(primitives.matmul, x, y)
+
+
+def einsum(equation: str, x: Operand, y: Operand) -> Tensor:
+    """Sums of products of x and y by index letters, as in `np.einsum`."""
+    return applied(partial(products.einsum, equation=equation), (x, y))
 
 
 def identity(x: Operand) -> Tensor:

@@ -171,10 +171,10 @@ def matmul(x: np.ndarray, y: np.ndarray) -> Result:
     """
     if x.ndim < 2 or y.ndim < 2:
         raise RankError(f"matmul: expected operands of rank >= 2, found {x.shape} and {y.shape}")
-    wide_x, wide_y = _widened(x), _widened(y)
+    wide_x, wide_y = widened(x), widened(y)
 
     def pullback(g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        wide_g = _widened(g)
+        wide_g = widened(g)
         gx = unbroadcast(_product(wide_g, wide_y.swapaxes(-1, -2)), x)
         if y.ndim == 2:
             rows = wide_x.reshape(-1, x.shape[-1])
@@ -184,7 +184,8 @@ def matmul(x: np.ndarray, y: np.ndarray) -> Result:
     return _product(wide_x, wide_y).astype(x.dtype, copy=False), pullback
 
 
-def _widened(x: np.ndarray) -> np.ndarray:
+def widened(x: np.ndarray) -> np.ndarray:
+    """Return half precision as float32; others unchanged."""
     return x.astype(np.float32) if x.dtype.itemsize == 2 else x
 
 
@@ -196,14 +197,14 @@ def _product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def sum_(x: np.ndarray, axis: Axis, keepdims: bool) -> Result:  # noqa: FBT001 (never seen by users)
     """The sum over axes, accumulated in at least float32."""
-    out = np.asarray(_widened(x).sum(axis=axis, keepdims=keepdims)).astype(x.dtype, copy=False)
+    out = np.asarray(widened(x).sum(axis=axis, keepdims=keepdims)).astype(x.dtype, copy=False)
     kept = kept_shape(x.shape, axis)
     return out, lambda g: (np.broadcast_to(g.reshape(kept), x.shape),)
 
 
 def mean(x: np.ndarray, axis: Axis, keepdims: bool) -> Result:  # noqa: FBT001 (as for sum_)
     """The mean over axes, accumulated in at least float32."""
-    out = np.asarray(_widened(x).mean(axis=axis, keepdims=keepdims)).astype(x.dtype, copy=False)
+    out = np.asarray(widened(x).mean(axis=axis, keepdims=keepdims)).astype(x.dtype, copy=False)
     kept, count = kept_shape(x.shape, axis), x.size // max(out.size, 1)
     return out, lambda g: (np.broadcast_to((g / count).reshape(kept), x.shape),)
 

@@ -26,14 +26,16 @@ class Tensor:
 
     `logits` is the input of the softmax or sigmoid activation that computed this tensor, if one
     did: Keras computes cross-entropies from it, rather than from the rounded probabilities.
+    `_keras_mask` is the mask of its steps, if a layer set one.
     """
 
-    __slots__ = ("logits", "value")
+    __slots__ = ("_keras_mask", "logits", "value")
     __array_ufunc__ = None  # so that `ndarray * Tensor` is a Tensor
 
     def __init__(self, value: npt.ArrayLike) -> None:
         self.value: np.ndarray = np.asarray(value)
         self.logits: Tensor | None = None
+        self._keras_mask: Tensor | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

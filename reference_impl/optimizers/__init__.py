@@ -6,6 +6,7 @@ from typing import Any, cast
 from saveproof.reference_impl import schedules
 from saveproof.reference_impl.catalogue import Config
 from saveproof.reference_impl.custom_objects import CustomObjects
+from saveproof.reference_impl.keras_names import refusing
 from saveproof.reference_impl.optimizers import legacy
 from saveproof.reference_impl.optimizers.adafactor import Adafactor
 from saveproof.reference_impl.optimizers.adagrad import Adadelta, Adagrad, RMSprop
@@ -57,6 +58,8 @@ __all__ = [
     "schedules",
     "serialize",
 ]
+
+__getattr__ = refusing("optimizers", __all__)
 
 
 def get(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from saveproof.reference_impl.numerics import autodiff as ad
-from saveproof.reference_impl.numerics import primitives, windows
+from saveproof.reference_impl.numerics import primitives, products, windows
 from saveproof.reference_impl.numerics.primitives import RankError
 from saveproof.reference_impl.numerics.tape import ItemError, VariableShapeError
 
@@ -56,6 +56,10 @@ PRIMITIVES = {
     "erf": [(ad.erf, X)],
     "where": [(lambda x, y: ad.where(KEEP, x, y), X, ROW)],
     "cast": [(lambda x: ad.cast(x, "longdouble"), X)],
+    "einsum": [
+        (lambda x, y: ad.einsum("abc,cde->abde", x, y), normal(2, 3, 4), normal(4, 2, 3)),
+        (lambda x, y: ad.einsum("aecd,abcd->acbe", x, y), normal(2, 3, 2, 4), normal(2, 5, 2, 4)),
+    ],
     "matmul": [
         (ad.matmul, normal(3, 4), normal(4, 2)),
         (ad.matmul, normal(2, 3, 4), normal(4, 2)),
@@ -155,7 +159,7 @@ def test_every_primitive_is_checked():
     """The table names each function of the two modules that returns a value and a pullback."""
     stated = {
         name
-        for module in (primitives, windows)
+        for module in (primitives, products, windows)
         for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__
         and inspect.signature(function).return_annotation == primitives.Result

@@ -140,11 +140,13 @@ NOT_OFFERED = {
     ("Adam", "adaptive_epsilon"),
     ("BatchNormalization", "synchronized"),
     ("Embedding", "sparse"),
-    ("Softmax", "robust_masking"),
 }
 """Arguments of tf_keras that ask for nothing that there is here."""
 
-BY_HAND = {"Bidirectional", "InputLayer", "LossFunctionWrapper", "MeanMetricWrapper"}
+BY_HAND = {
+    *("Bidirectional", "InputLayer", "LossFunctionWrapper", "MeanMetricWrapper"),
+    "TimeDistributed",
+}
 """Classes whose constructor is written out: their arguments become other things."""
 
 
@@ -152,7 +154,9 @@ def same_default(name: str, ours: Any, theirs: Any) -> bool:
     """Return whether two defaults mean the same: None is the class's own, and one size all."""
     one = theirs[0] if isinstance(theirs, tuple) else theirs
     return (
-        ours == one or name == "jit_compile" or (name in ("name", "data_format") and ours is None)
+        ours in (one, theirs)
+        or name == "jit_compile"
+        or (name in ("name", "data_format") and ours is None)
     )
 
 

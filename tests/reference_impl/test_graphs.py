@@ -7,7 +7,7 @@ import pytest
 
 from saveproof import reference_impl as keras
 from saveproof.reference_impl.activations import elu
-from saveproof.reference_impl.numerics import primitives, windows
+from saveproof.reference_impl.numerics import primitives, products, windows
 from saveproof.reference_impl.numerics.autodiff import Tensor
 from saveproof.reference_impl.saving.savedmodel.graphs.endpoints import (
     CALL,
@@ -21,7 +21,7 @@ from saveproof.reference_impl.saving.savedmodel.graphs.recurrent import UNROLLED
 from saveproof.reference_impl.saving.savedmodel.graphs.symbol import UntraceableOperation
 from saveproof.reference_impl.saving.savedmodel.graphs.tracing import Drawing
 
-NOT_PRIMITIVES = {primitives.unbroadcast, primitives.kept_shape}
+NOT_PRIMITIVES = {primitives.unbroadcast, primitives.kept_shape, primitives.widened}
 NOT_WINDOWS = {windows.output_length, windows.pad_amounts}
 
 
@@ -68,6 +68,7 @@ def public_functions(module):
 def test_every_primitive_has_an_operation():
     known = public_functions(primitives) - NOT_PRIMITIVES
     known |= public_functions(windows) - NOT_WINDOWS
+    known |= public_functions(products)
 
     assert set(OPERATIONS) == known
 

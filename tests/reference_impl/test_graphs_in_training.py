@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from saveproof import reference_impl as reference
+from saveproof.reference_impl.layers.arguments import LayerArgumentError
 from saveproof.reference_impl.saving.savedmodel.graphs.symbol import UntraceableOperation
 
 X = np.random.default_rng(9).normal(size=(4, 5, 6, 3)).astype("float32")
@@ -19,6 +20,8 @@ DROPPING = {
     "dropout": lambda layers: layers.Dropout(0.5),
     "noise shape": lambda layers: layers.Dropout(0.5, noise_shape=(None, 1, None)),
     "all": lambda layers: layers.Dropout(1.0),
+    "spatial": lambda layers: layers.SpatialDropout1D(0.5),
+    "on each step": lambda layers: layers.TimeDistributed(layers.Dropout(0.5)),
     "half precision": lambda layers: layers.Dropout(0.5, dtype="mixed_bfloat16"),
     "in a model": lambda layers: reference.Sequential([layers.Dropout(0.5)]),
 }
@@ -34,12 +37,55 @@ def test_a_model_that_always_drops_comes_back(tmp_path, make):
     np.testing.assert_equal(loaded.predict(ONES), model.predict(ONES))
 
 
-def test_masks_of_states_in_training_are_refused_by_name(tmp_path):
-    model = called_in_training(reference, lambda of: of.GRU(2, recurrent_dropout=0.5), (5, 3))
+class Attending(reference.layers.Layer):
+    """Attention of a sequence to itself."""
 
-    with pytest.raises(UntraceableOperation, match=r"layer 'gru.*recurrent_dropout=0.5.*HDF5"):
+    def __init__(self, layer, **arguments):
+        super().__init__()
+        self.layer, self.arguments = layer, arguments
+
+    def call(self, inputs):
+        return self.layer([inputs, inputs], **self.arguments)
+
+    def get_config(self):
+        return {"layer": self.layer, **self.arguments}
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "message"),
+    [
+        (lambda of: of.GRU(2, recurrent_dropout=0.5), (5, 3), "'gru.*recurrent_dropout=0.5.*HDF5"),
+        (lambda of: Attending(of.Attention(dropout=0.5)), (5, 3), "'attention.*dropout=0.5.*HDF5"),
+        (
+            lambda of: Attending(of.Attention(), use_causal_mask=True),
+            (None, 3),
+            "'attention.*use_causal_mask=True needs known numbers of steps",
+        ),
+        (lambda of: of.Conv1DTranspose(2, 2), (None, 3), r"'conv1d_transpose.*\(None, None, 3\)"),
+    ],
+)
+def test_what_a_graph_does_not_have_is_refused_by_name(tmp_path, make, shape, message):
+    model = called_in_training(reference, make, shape)
+
+    with pytest.raises((UntraceableOperation, LayerArgumentError), match=f"layer {message}"):
         model.save(tmp_path / "m")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.frameworks
+@pytest.mark.parametrize("name", ["GaussianNoise", "GaussianDropout"])
+def test_a_graph_has_noise(tf, tmp_path, name):
+    """A deviation of 0.5 around the ones of the input."""
+    given = {"GaussianNoise": 0.5, "GaussianDropout": 0.2}[name]
+    called_in_training(reference, lambda of: getattr(of, name)(given), (50, 30)).save(
+        tmp_path / "m"
+    )
+
+    served = tf.saved_model.load(str(tmp_path / "m")).signatures["serving_default"]
+    (noise,) = served(tf.constant(np.ones((4, 50, 30), "float32"))).values()
+
+    assert np.mean(noise) == pytest.approx(1, abs=0.05)
+    assert np.std(noise) == pytest.approx(0.5, abs=0.05)
 
 
 @pytest.mark.frameworks
@@ -53,7 +99,7 @@ def test_a_graph_drops_at_random(tf, tmp_path, make):
     if first.any():
         assert set(np.unique(first)) == {0, 2}
         assert (first != second).any()
-    if make is DROPPING["noise shape"]:
+    if make in (DROPPING["noise shape"], DROPPING["spatial"]):
         np.testing.assert_equal(first, np.broadcast_to(first[:, :1], first.shape))
 
 

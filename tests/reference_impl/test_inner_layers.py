@@ -213,7 +213,11 @@ def test_a_model_and_a_built_in_layer_take_training_by_position():
 
 @pytest.mark.parametrize(
     ("layer", "others", "named"),
-    [(L.Dense(1), (True,), {}), (L.GRU(1), (None,), {}), (Scaled(), (2.0,), {"factor": 3.0})],
+    [
+        (L.Dense(1), (True,), {}),
+        (L.GRU(1), (None, False, None), {}),
+        (Scaled(), (2.0,), {"factor": 3.0}),
+    ],
 )
 def test_a_value_by_position_that_call_has_no_place_for_is_refused(layer, others, named):
     with pytest.raises(TypeError, match=r"positional|by position"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from saveproof.reference_impl import activations, layers
-from saveproof.reference_impl.layers.arguments import LayerArgumentError, UnsupportedArgumentError
+from saveproof.reference_impl.layers.arguments import LayerArgumentError
 from saveproof.reference_impl.layers.embedding import IndexRangeError
 from saveproof.reference_impl.numerics.autodiff import Tape, Tensor
 from saveproof.reference_impl.random import set_random_seed
@@ -179,11 +179,6 @@ def test_embedding_takes_rows_and_sums_their_gradients():
 def test_embedding_refuses_an_index_outside_its_table(index):
     with pytest.raises(IndexRangeError, match=r"\[0, 3\)"):
         layers.Embedding(3, 2)(np.array([[index]]))
-
-
-def test_embedding_refuses_masks():
-    with pytest.raises(UnsupportedArgumentError, match="mask_zero"):
-        layers.Embedding(3, 2, mask_zero=True)
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_a_positional_argument_that_is_not_read_is_refused(tmp_path):
     node = entry["config"]["layers"][1]["inbound_nodes"][0]
     node["args"].append(node["args"][0])
 
-    with pytest.raises(MalformedEntry, match="expected one positional argument"):
+    with pytest.raises(MalformedEntry, match="expected at most 1 positional arguments"):
         keras.models.model_from_config(entry)
 
 

@@ -32,13 +32,30 @@ def test_a_function_of_the_user_is_asked_for_at_the_load(what, file, tmp_path):
     keras.models.load_model(tmp_path / file, custom_objects={"error_of": error_of})
 
 
-@pytest.mark.parametrize(("class_name", "module"), [("Masking", None), ("New", "keras.layers")])
+@pytest.mark.parametrize(("class_name", "module"), [("ConvLSTM2D", None), ("New", "keras.layers")])
 def test_a_layer_of_keras_that_is_not_offered_is_said_to_be_one(class_name, module):
     layer = {"class_name": class_name, "config": {"name": "m"}, "module": module}
     entry = {"class_name": "Sequential", "config": {"name": "s", "layers": [layer]}}
 
-    with pytest.raises(UnknownLayer, match=rf"layer 'm'.*'{class_name}' is a Keras class that"):
+    said = rf"layer 'm': reference_impl has no layers.{class_name}; it offers Act.*Keras"
+    with pytest.raises(UnknownLayer, match=said):
         keras.models.model_from_json(json.dumps(entry))
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name", "offered"),
+    [
+        ("layers", "ConvLSTM2D", "Dense"),
+        ("optimizers", "Muon", "SGD"),
+        ("losses", "Dice", "Huber"),
+        ("metrics", "BinaryIoU", "Recall"),
+        ("callbacks", "TensorBoard", "ModelCheckpoint"),
+    ],
+)
+def test_a_name_that_is_not_offered_is_told_with_those_that_are(namespace, name, offered):
+    said = f"^reference_impl has no {namespace}.{name}; it offers .*{offered}"
+    with pytest.raises(AttributeError, match=said):
+        getattr(getattr(keras, namespace), name)
 
 
 BASES = {"InputSpec", "Layer", "Loss", "Metric", "Optimizer", "ReductionV2", "Wrapper"}

@@ -5,7 +5,7 @@ https://github.com/keras-team/keras/tree/v3.0.5/keras/layers.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,9 @@ from saveproof.reference_impl.engine.trainer import Trainer
 from saveproof.reference_impl.layers.activation_layers import LeakyReLU
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.depthwise import DepthwiseConvolution, SeparableConvolution
+from saveproof.reference_impl.layers.dropout import SpatialDropout
 from saveproof.reference_impl.layers.input_layer import InputLayer
+from saveproof.reference_impl.layers.multi_head_attention import MultiHeadAttention
 from saveproof.reference_impl.layers.recurrence import Recurrent
 from saveproof.reference_impl.layers.serialization import (
     Entry,
@@ -29,6 +31,8 @@ from saveproof.reference_impl.layers.serialization import (
 )
 from saveproof.reference_impl.layers.stated import stated_config
 from saveproof.reference_impl.layers.symbolic import KerasTensor, Node
+from saveproof.reference_impl.layers.time_distributed import TimeDistributed
+from saveproof.reference_impl.layers.transposed import TransposedConvolution
 from saveproof.reference_impl.layers.wrappers import Bidirectional
 from saveproof.reference_impl.nest import map_leaves
 from saveproof.reference_impl.numerics.autodiff import Tensor
@@ -42,7 +46,16 @@ FUNCTIONAL_MODULES = {
 
 _UNKNOWN_TO_KERAS_3 = ("batch_input_shape", "implementation", "input_length", "time_major")
 
-_UNKNOWN_OF_DEPTHWISE = ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint")
+_OF_DEPTHWISE = ("groups", "kernel_initializer", "kernel_regularizer", "kernel_constraint")
+
+_UNKNOWN_OF: Mapping[type[Layer], Sequence[str]] = {
+    DepthwiseConvolution: _OF_DEPTHWISE,
+    SeparableConvolution: _OF_DEPTHWISE,
+    MultiHeadAttention: ("query_shape", "key_shape", "value_shape", "softmax_robust_masking"),
+    SpatialDropout: ("noise_shape", "trainable"),
+    TransposedConvolution: ("groups",),
+}
+"""Arguments by class that the classes of Keras 3 do not take."""
 
 OTHER_ACTIVATIONS = {"hard_sigmoid": "keras_2_hard_sigmoid"}
 """Activations whose name means another function in Keras 3, and the name written instead.
@@ -133,6 +146,9 @@ def config_of(layer: Layer, form: EntryForm) -> Entry:
     if graph and _configured_as(layer, "Functional") and not layer.makes_own_graph:
         return {"name": layer.name, "trainable": layer.trainable, **_graph_config(graph, form)}
     config = stated_config(layer, lambda inner: entry_of(inner, form))
+    if isinstance(layer, TimeDistributed):
+        # Keras needs the module of the wrapped layer even in HDF5.
+        config["layer"] = entry_of(layer.layer, EntryForm(form.dialect))
     if form.dialect is Dialect.KERAS:
         config = _keras_3_config(layer, config)
     return config
@@ -174,15 +190,17 @@ def _keras_3_config(layer: Layer, config: Mapping[str, Any]) -> Entry:
         }
     if "dtype" in kept:
         kept["dtype"] = layer.dtype_policy
-    if isinstance(layer, DepthwiseConvolution | SeparableConvolution):
-        kept = {key: value for key, value in kept.items() if key not in _UNKNOWN_OF_DEPTHWISE}
-    elif isinstance(layer, LeakyReLU):
+    unknown = next((names for kind, names in _UNKNOWN_OF.items() if isinstance(layer, kind)), ())
+    kept = {key: value for key, value in kept.items() if key not in unknown}
+    if isinstance(layer, LeakyReLU):
         kept["negative_slope"] = kept.pop("alpha")
     elif isinstance(layer, Bidirectional):
         # Keras 3 needs the modules of the wrapped layers even in HDF5.
         both = {"layer": layer.forward_layer, "backward_layer": layer.backward_layer}
         complete = EntryForm(Dialect.KERAS)
         kept |= {name: entry_of(wrapped, complete) for name, wrapped in both.items()}
+    if kept.get("output_padding", 0) is None:
+        del kept["output_padding"]  # early releases have no such argument
     if isinstance(axis := kept.get("axis"), list | tuple) and len(axis) == 1:
         kept["axis"] = axis[0]
     for key in _ACTIVATIONS:

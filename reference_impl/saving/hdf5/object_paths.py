@@ -82,6 +82,7 @@ class Walk:
         if self.dialect is Dialect.TF_KERAS:
             yield from sorted(held.items(), reverse=True, key=lambda item: item[0])
             return
+        held = {layer.in_keras_3.get(name, name): value for name, value in held.items()}
         network = isinstance(layer, Trainer) and layer.is_network
         yield from sorted(
             held.items(),

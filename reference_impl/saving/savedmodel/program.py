@@ -13,6 +13,7 @@ import numpy as np
 from saveproof.reference_impl.config_types import checked
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.call_context import CallFrame, calling, current_frame
+from saveproof.reference_impl.layers.masks import masks_are_own
 from saveproof.reference_impl.loading import MalformedEntry
 from saveproof.reference_impl.nest import Nested, leaves, map_leaves
 from saveproof.reference_impl.numerics.autodiff import Tensor, Variable
@@ -34,6 +35,7 @@ COMPARISONS: Mapping[str, Any] = {
     "GreaterEqual": operator.ge,
     "Less": operator.lt,
     "LessEqual": operator.le,
+    "NotEqual": operator.ne,
 }
 
 
@@ -124,6 +126,8 @@ class Recording:
                     "assign it to an attribute of the model"
                 )
             others = {key: value for key, value in arguments.items() if key != "training"}
+            if masks_are_own(inputs, others.get("mask")):
+                others.pop("mask", None)
             self._note(
                 {
                     "layer": self._layers[id(layer)],

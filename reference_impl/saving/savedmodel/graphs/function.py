@@ -28,6 +28,7 @@ OUTPUTS: Mapping[str, str] = {
     "Const": "output",
     "Conv2D": "output",
     "DepthwiseConv2dNative": "output",
+    "Einsum": "output",
     "Erf": "y",
     "Exp": "y",
     "ExpandDims": "output",
@@ -50,10 +51,12 @@ OUTPUTS: Mapping[str, str] = {
     "Mul": "z",
     "Neg": "y",
     "OnesLike": "y",
+    "NotEqual": "z",
     "Pack": "output",
     "PadV2": "output",
     "Pow": "z",
     "ReadVariableOp": "value",
+    "RandomStandardNormal": "output",
     "RandomUniform": "output",
     "RealDiv": "z",
     "Relu": "activations",
@@ -178,7 +181,7 @@ class Function:
         function = MESSAGES["FunctionDef"](node_def=self._nodes)
         signature = function.signature
         signature.name = self.name
-        draws = any(node.op == "RandomUniform" for node in self._nodes)
+        draws = any(node.op.startswith("Random") for node in self._nodes)
         signature.is_stateful = draws or bool(self.captures)
         handles = [(self._handles[id(variable)], DT_RESOURCE) for variable in self.captures]
         for name, code in (*self._arguments, *handles):

@@ -1,7 +1,7 @@
 """Recipes for layers whose `call` depends on values or on open lengths."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -11,7 +11,9 @@ from saveproof.reference_impl.layers import (
     AveragePooling1D,
     AveragePooling2D,
     Conv1D,
+    Conv1DTranspose,
     Conv2D,
+    Conv2DTranspose,
     DepthwiseConv1D,
     DepthwiseConv2D,
     Embedding,
@@ -21,12 +23,15 @@ from saveproof.reference_impl.layers import (
     SeparableConv1D,
     SeparableConv2D,
     SimpleRNN,
+    TimeDistributed,
 )
 from saveproof.reference_impl.layers.base import Layer
 from saveproof.reference_impl.layers.convolutional import Convolution
 from saveproof.reference_impl.layers.depthwise import DepthwiseConvolution, SeparableConvolution
+from saveproof.reference_impl.layers.masks import first_mask
 from saveproof.reference_impl.layers.pooling import Pooling
-from saveproof.reference_impl.nest import Nested
+from saveproof.reference_impl.layers.transposed import TransposedConvolution
+from saveproof.reference_impl.nest import Nested, leaves, map_leaves
 from saveproof.reference_impl.numerics.autodiff import (
     Tensor,
     cast,
@@ -44,7 +49,7 @@ from saveproof.reference_impl.saving.savedmodel.graphs.shape_ops import (
     reshaped_to,
     rows_taken,
 )
-from saveproof.reference_impl.saving.savedmodel.graphs.symbol import Symbol
+from saveproof.reference_impl.saving.savedmodel.graphs.symbol import Symbol, UntraceableOperation
 from saveproof.reference_impl.saving.savedmodel.graphs.window_ops import (
     convolved,
     convolved_depthwise,
@@ -63,8 +68,8 @@ class Draws(Protocol):
         """Return the symbol of an operand."""
 
 
-LayerRecipe = Callable[[Any, Any, Nested], Nested]
-"""Draws a layer's call, given the drawing, the layer and its inputs; returns the outputs."""
+LayerRecipe = Callable[..., Nested]
+"""Draws a layer's call, given the drawing, the layer, its inputs and other arguments."""
 
 
 def _draw_embedding(drawing: Draws, layer: Embedding, inputs: Symbol) -> Tensor:
@@ -143,6 +148,43 @@ def _draw_pooling(drawing: Draws, layer: Pooling, inputs: Symbol) -> Tensor:
     )
 
 
+def _draw_transposed(drawing: Draws, layer: TransposedConvolution, inputs: Symbol) -> Tensor:
+    """Draw the layer's own call.
+
+    Raises:
+        UntraceableOperation: if a length of the input is open.
+    """
+    del drawing
+    if None in inputs.shape[1:]:
+        raise UntraceableOperation(
+            f"layer {layer.name!r}: an input of shape {inputs.shape} is not supported in a "
+            "SavedModel; give Input all lengths, or save as HDF5 or '.keras'"
+        )
+    return layer.call(inputs)
+
+
+def _draw_on_steps(
+    drawing: Draws, layer: TimeDistributed, inputs: Nested, *, mask: Nested = None
+) -> Nested:
+    """Draw the wrapped layer on all steps as one batch, with lengths that the graph finds."""
+    function, kept = drawing.function, first_mask(mask)
+    steps = [length_of(function, next(leaves(inputs)), axis) for axis in (0, 1)]
+    shape = next(leaves(inputs)).shape[:2]
+
+    def flat(x: Tensor) -> Tensor:
+        symbol = drawing.symbol(x)
+        rest = [length_of(function, symbol, axis) for axis in range(2, symbol.ndim)]
+        return reshaped_to(function, symbol, [None, *rest], (None, *symbol.shape[2:]))
+
+    def split(x: Tensor) -> Tensor:
+        symbol = drawing.symbol(x)
+        rest = [length_of(function, symbol, axis) for axis in range(1, symbol.ndim)]
+        return reshaped_to(function, symbol, [*steps, *rest], (*shape, *symbol.shape[1:]))
+
+    flat_mask = None if kept is None else flat(kept)
+    return map_leaves(split, layer.on_steps(map_leaves(flat, inputs), flat_mask))
+
+
 LAYER_RECIPES: Mapping[type[Layer], LayerRecipe] = {
     GRU: draw_recurrent,
     LSTM: draw_recurrent,
@@ -159,5 +201,8 @@ LAYER_RECIPES: Mapping[type[Layer], LayerRecipe] = {
     SeparableConv1D: _draw_separable,
     SeparableConv2D: _draw_separable,
     SimpleRNN: draw_recurrent,
+    Conv1DTranspose: _draw_transposed,
+    Conv2DTranspose: _draw_transposed,
+    TimeDistributed: _draw_on_steps,
 }
 """Recipes by class; other layers are drawn from their own `call`."""

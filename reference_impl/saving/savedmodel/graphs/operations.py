@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from saveproof.reference_impl.nest import Shape
-from saveproof.reference_impl.numerics import primitives, windows
+from saveproof.reference_impl.numerics import primitives, products, windows
 from saveproof.reference_impl.saving.savedmodel.graphs.activation_ops import (
     sigmoid,
     softmax,
@@ -132,6 +132,18 @@ def _matmul(
     return product if x.ndim == 2 else _reshaped_like(function, product, x, shape)
 
 
+def _einsum(
+    function: Function, inputs: Sequence[Symbol], args: Sequence[Any], outcome: Outcome
+) -> Symbol:
+    shape, dtype = outcome
+    x, y = (widened(function, symbol) for symbol in inputs)
+    y = converted(function, y, x.dtype)
+    found = function.node(
+        "Einsum", [x.name, y.name], shape, x.dtype, N=2, T=x.dtype, equation=args[0]["equation"]
+    )
+    return converted(function, found, dtype)
+
+
 def _reshaped_like(function: Function, rows: Symbol, like: Symbol, shape: Shape) -> Symbol:
     """Return rows with the leading axes of `like`."""
     if shape[1:].count(None) == 0:
@@ -179,6 +191,7 @@ OPERATIONS: Mapping[Any, Recipe] = {
     primitives.take: take,
     primitives.transpose: transpose,
     primitives.where: _where,
+    products.einsum: _einsum,
     windows.average_pool: average_pool,
     windows.conv: conv,
     windows.depthwise_conv: depthwise_conv,

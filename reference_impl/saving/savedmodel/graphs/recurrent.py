@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from saveproof.reference_impl.layers.masks import first_mask
 from saveproof.reference_impl.layers.recurrence import Recurrent
 from saveproof.reference_impl.nest import Nested
 from saveproof.reference_impl.numerics.autodiff import Tensor, cast
@@ -23,13 +24,15 @@ UNROLLED = 32
 """The largest number of steps that is unrolled."""
 
 
-def draw_recurrent(drawing: Any, layer: Recurrent, inputs: Nested) -> Nested:
+def draw_recurrent(
+    drawing: Any, layer: Recurrent, inputs: Nested, *, mask: Nested = None
+) -> Nested:
     """Draw a recurrent layer on its input, or on a list of input and initial states."""
     x, *states = inputs if isinstance(inputs, list | tuple) else [inputs]
     states = states or _first_states(drawing, layer, x)
     if x.shape[1] is not None and x.shape[1] <= UNROLLED:
-        return layer.call([x, *states])
-    return _looped(drawing, layer, x, states)
+        return layer.call([x, *states], mask)
+    return _looped(drawing, layer, x, states, first_mask(mask))
 
 
 def _first_states(drawing: Any, layer: Recurrent, x: Symbol) -> list[Tensor]:
@@ -50,23 +53,30 @@ def zeros(function: Function, like: Symbol, shape: Sequence[int | None]) -> Symb
     )
 
 
-def _looped(drawing: Any, layer: Recurrent, x: Symbol, initial: Sequence[Tensor]) -> Nested:
-    """Draw a loop over the steps, whose variables are the step, the outputs and the states."""
+def _looped(
+    drawing: Any, layer: Recurrent, x: Symbol, initial: Sequence[Tensor], mask: Tensor | None
+) -> Nested:
+    """Draw a loop over the steps, whose variables are the step, the outputs and the states.
+
+    With a mask the last output and the mask are variables too.
+    """
     function = drawing.function
     drives = layer.drives_of(x)
     states = [drawing.symbol(state) for state in initial]
     weights = [drawing.symbol(weight) for weight in layer.weights]
+    masked = [] if mask is None else [zeros(function, x, states[0].shape), drawing.symbol(mask)]
     steps = length_of(function, x, 1)
     carried = [
         function.constant(0, np.int32),
         steps,
         _output_list(function, states[0], steps),
         *states,
+        *masked,
         drives,
         *weights,
     ]
     body = drawing.below("body")
-    outputs = _body(body, layer, carried, len(states))
+    outputs = _body(body, layer, carried, len(states), masked=bool(masked))
     condition = drawing.below("condition")
     t, count = _arguments(condition.function, carried)[:2]
     again = condition.function.node("Less", [t.name, count.name], (), np.bool_, T=t.dtype)
@@ -87,7 +97,9 @@ def _looped(drawing: Any, layer: Recurrent, x: Symbol, initial: Sequence[Tensor]
         function.symbol(f"{name}:output:{place}", symbol.shape, symbol_type(symbol))
         for place, symbol in enumerate(carried)
     ]
-    return _returned(function, layer, x, ends[2], ends[3 : 3 + len(states)])
+    after = ends[3 : 3 + len(states)]
+    last = ends[3 + len(states)] if masked else after[0]
+    return _returned(function, layer, x, ends[2], (last, after))
 
 
 def _output_list(function: Function, output: Symbol, steps: Symbol) -> Symbol:
@@ -106,54 +118,71 @@ def _arguments(function: Function, carried: Sequence[Symbol]) -> list[Symbol]:
 
 
 def _body(
-    drawing: Any, layer: Recurrent, carried: Sequence[Symbol], count: int
+    drawing: Any, layer: Recurrent, carried: Sequence[Symbol], count: int, *, masked: bool
 ) -> dict[str, Symbol]:
     """Draw one step and return the new loop variables by name."""
     function = drawing.function
     t, steps, outputs, *rest = _arguments(function, carried)
-    states, drives, weights = rest[:count], rest[count], rest[count + 1 :]
+    states, rest = rest[:count], rest[count:]
+    masks, (drives, *weights) = (rest[:2], rest[2:]) if masked else ([], rest)
     for weight, symbol in zip(layer.weights, weights, strict=True):
         function.give(weight, symbol)
     with traced_by(drawing):
-        drive = _drive(function, layer, drives, t, steps)
-        after = layer.step(drive, states[0], states)
+        place = _place(function, layer, t, steps)
+        after = layer.step(_at_step(function, drives, place), states[0], states)
+        output = after[0]
+        if masks:
+            here = _at_step(function, masks[1], place)[:, None]
+            output, after = layer.masked(here, after, states, masks[0])
+            masks[0] = drawing.symbol(output)
     index = np.dtype(np.int32)
-    item, dtype = drawing.symbol(after[0]), after[0].dtype
+    item, dtype = drawing.symbol(output), output.dtype
     outputs = function.node(
         "TensorListSetItem", [outputs.name, t.name, item.name], (), Code(VARIANT),
         element_dtype=dtype,
     )  # fmt: skip
     one = function.constant(1, index)
     following = function.node("AddV2", [t.name, one.name], (), index, T=index)
-    onward = [following, steps, outputs, *map(drawing.symbol, after), drives, *weights]
+    onward = [following, steps, outputs, *map(drawing.symbol, after), *masks, drives, *weights]
     return {f"result_{place}": symbol for place, symbol in enumerate(onward)}
 
 
-def _drive(
-    function: Function, layer: Recurrent, drives: Symbol, t: Symbol, steps: Symbol
-) -> Symbol:
-    """Return the input's contribution at this step, counted from the end if `go_backwards`."""
+def _place(function: Function, layer: Recurrent, t: Symbol, steps: Symbol) -> Symbol:
+    """Return the place of this step in the input, counted from the end if `go_backwards`."""
+    if not layer.go_backwards:
+        return t
     index = np.dtype(np.int32)
-    if layer.go_backwards:
-        one = function.constant(1, index)
-        left = function.node("Sub", [steps.name, t.name], (), index, T=index)
-        t = function.node("Sub", [left.name, one.name], (), index, T=index)
+    one = function.constant(1, index)
+    left = function.node("Sub", [steps.name, t.name], (), index, T=index)
+    return function.node("Sub", [left.name, one.name], (), index, T=index)
+
+
+def _at_step(function: Function, x: Symbol, place: Symbol) -> Symbol:
+    """Return x (batch, steps, …) at one step."""
+    index = np.dtype(np.int32)
     axis = function.constant(1, index)
     return function.node(
-        "GatherV2", [drives.name, t.name, axis.name], (drives.shape[0], drives.shape[2]),
-        drives.dtype, Tparams=drives.dtype, Tindices=index, Taxis=index,
+        "GatherV2", [x.name, place.name, axis.name], (x.shape[0], *x.shape[2:]),
+        x.dtype, Tparams=x.dtype, Tindices=index, Taxis=index,
     )  # fmt: skip
 
 
 def _returned(
-    function: Function, layer: Recurrent, x: Symbol, outputs: Symbol, states: Sequence[Symbol]
+    function: Function,
+    layer: Recurrent,
+    x: Symbol,
+    outputs: Symbol,
+    last: tuple[Symbol, Sequence[Symbol]],
 ) -> Nested:
-    """Return the last or all outputs, and states if requested; update stateful states."""
+    """Return the last or all outputs, and states if requested; update stateful states.
+
+    `last` is the last output and the last states.
+    """
+    result, states = last
     for variable, state in zip(layer.states, states, strict=False):
         variable.assign(state)
-    result = states[0]
     if layer.return_sequences:
-        result = _stacked(function, x, outputs, states[0])
+        result = _stacked(function, x, outputs, result)
     return [result, *states] if layer.return_state else result
 
 

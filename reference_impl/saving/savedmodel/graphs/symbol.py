@@ -29,6 +29,7 @@ class Symbol(Tensor):
         self._dtype = dtype
         self._compare = compare
         self.logits = None
+        self._keras_mask = None
 
     @property
     def value(self) -> Any:  # type: ignore[override]  # not known while drawing
@@ -68,6 +69,9 @@ class Unknown:
     def __init__(self, symbol: Symbol, compare: Callable[..., Tensor]) -> None:
         self._symbol = symbol
         self._compare = compare
+
+    def __ne__(self, other: object) -> Any:
+        return self._compare("NotEqual", self._symbol, other)
 
     def __gt__(self, other: float) -> Tensor:
         return self._compare("Greater", self._symbol, other)

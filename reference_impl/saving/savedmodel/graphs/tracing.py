@@ -90,7 +90,11 @@ class Drawing:
         """Draw a layer's call, by the recipe of its class or from its own `call`."""
         recipes = RECIPES_IN_TRAINING if arguments.get("training") else LAYER_RECIPES
         recipe = recipes.get(type(layer)) or LAYER_RECIPES.get(type(layer))
-        outputs = layer.call(inputs, **arguments) if recipe is None else recipe(self, layer, inputs)
+        if recipe is None:
+            outputs = layer.call(inputs, **arguments)
+        else:
+            outputs = recipe(self, layer, inputs, **_for_recipe(arguments))
+        layer.pass_mask(inputs, outputs, arguments)
         if layer.activity_regularizer is not None:
             self.penalties += [self._penalty(layer, self.symbol(x)) for x in leaves(outputs)]
         return outputs
@@ -114,6 +118,11 @@ class Drawing:
         if isinstance(x, Variable):
             return self.function.read(x)
         return self.function.constant(value_of(x))
+
+
+def _for_recipe(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a call's arguments for a recipe, which knows whether it is in training."""
+    return {key: value for key, value in arguments.items() if key != "training"}
 
 
 def training_argument(model: Layer, *, training: bool) -> dict[str, Any]:
