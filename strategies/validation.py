@@ -20,6 +20,7 @@ from saveproof.strategies.case import (
     SetTrainable,
     TrainOnBatch,
 )
+from saveproof.strategies.departures import other_code
 from saveproof.strategies.shapes import RULES, tensor_shapes
 from saveproof.strategies.targets import target_of
 
@@ -68,6 +69,8 @@ def validate(case: Case) -> None:
         raise MisfitEvent("history.before: expected at least one fit or train_on_batch")
     for index, event in enumerate(events):
         _check_event(event, case.architecture, f"event {index}")
+    if case.loading is not None:
+        other_code(case)
 
 
 def _check_architecture(architecture: Architecture, where: str) -> None:
