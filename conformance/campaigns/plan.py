@@ -14,7 +14,7 @@ from hypothesis.strategies import SearchStrategy
 from saveproof.conformance.campaigns.known_issues import KnownIssue, Place, packaged
 from saveproof.conformance.checks import ALL_CHECKS, Check
 from saveproof.conformance.model_state.subject import SavePath
-from saveproof.strategies.case import Case
+from saveproof.strategies.case import Case, Departure
 from saveproof.strategies.generation import Generator
 
 Named = TypeVar("Named", bound=SavePath)
@@ -79,7 +79,8 @@ class Plan:
     `timeout` bounds one example, and once more its load in another process; `shrink_seconds` bounds
     the shrinking of all defects. Of the known `issues`, those of `places` apply; without places,
     those of the plan's own. With `hops`, a history may save and load the model on the way;
-    the cases have such histories if they are shared with a plan that has `hops`.
+    the cases have such histories if they are shared with a plan that has `hops`. Each case has one
+    of the `departures`, in turn, if the path loads into the model's code.
     """
 
     subject: str
@@ -94,6 +95,7 @@ class Plan:
     shrink_seconds: float = 60.0
     places: tuple[Place, ...] = ()
     hops: bool = False
+    departures: tuple[Departure, ...] = ()
     issues: tuple[KnownIssue, ...] = field(default_factory=packaged)
     generates_hops: bool = False
 
@@ -112,7 +114,7 @@ class Plan:
         return case.through(self.path, hops=self.hops)
 
     def example(self, number: int) -> Example:
-        """Return the generated case of that number."""
+        """Return the generated case of that number, without a departure."""
         seed = f"{self.name} {number}"
         return Example(self.generator.case(seed), seed)
 

@@ -16,6 +16,7 @@ from saveproof.conformance.model_state.trace import Probe
 from saveproof.reports.findings import Defect
 from saveproof.reports.records import SEVERITY, Draw, Finding, Verdict
 from saveproof.strategies.case import Case, to_json
+from saveproof.strategies.departures import with_departure
 from saveproof.strategies.drawing import drawing
 
 FINDINGS_A_CHECK = 5
@@ -153,8 +154,11 @@ def reduce(
     """
     seen: dict[str, Shown | None] = {}
 
+    def own(generated: Case) -> Case:
+        return with_departure(plan.own(generated), start.case.loading)
+
     def shown_by(generated: Case) -> bool:
-        case = plan.own(generated)
+        case = own(generated)
         if not seen:
             seen[case.id] = start if case.id == start.case.id else None
         if case.id not in seen:
@@ -164,7 +168,7 @@ def reduce(
         return seen[case.id] is not None
 
     def smaller(generated: Case, choices: bytes) -> None:
-        shown = seen[plan.own(generated).id]
+        shown = seen[own(generated).id]
         if shown is not None:
             keep(shown._replace(choices=choices))
 

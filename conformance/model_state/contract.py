@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from saveproof.strategies.case import Case, Kind
+from saveproof.strategies.case import Case, Departure, Kind
 
 
 class Facet(StrEnum):
@@ -39,6 +39,17 @@ class Promise(StrEnum):
     """It must not come back: the loaded model has its own initial state."""
     CODE = "code"
     """The model's code supplies it; the file promises nothing."""
+
+
+class Demand(StrEnum):
+    """What a load into code that departs from the code that saved must do.
+
+    Right: all that the path promises is in its place, and other state is fresh or in its place.
+    """
+
+    RIGHT = "right"
+    REFUSED = "refused"
+    EITHER = "right or refused"
 
 
 STRUCTURE = (Facet.ARCHITECTURE, Facet.ARGUMENTS, Facet.SHARING, Facet.NAMES, Facet.DTYPE_POLICY)
@@ -80,7 +91,8 @@ class Contract:
 
     An absent facet has no promise. `refuses` gives the reason of a refusal by kind of architecture.
     With `refuses_unbuilt`, a model without weights must be refused; without it, a path that saves
-    weights and accepts such a model has a gap.
+    weights and accepts such a model has a gap. `other_code` has the demand on loads into other
+    code by departure; a path that needs no code has none.
     """
 
     document: str
@@ -88,6 +100,7 @@ class Contract:
     refuses: Mapping[Kind, str] = field(default_factory=dict)
     refuses_unbuilt: bool = False
     exactness: Exactness = Exactness()
+    other_code: Mapping[Departure, Demand] = field(default_factory=dict)
 
     def file_promise(self, facet: Facet) -> Promise | None:
         """Return the promise of the file itself for the facet: MUST, SHOULD, or None."""

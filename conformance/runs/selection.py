@@ -22,6 +22,7 @@ from saveproof.conformance.runs.preflight import (
 from saveproof.conformance.runs.work import CampaignSet, CampaignSpec
 from saveproof.reports.records import SubjectInfo
 from saveproof.strategies.case import Kind
+from saveproof.strategies.departures import possible
 
 
 def suite_job(options: SuiteOptions, command: str) -> Job:
@@ -109,6 +110,7 @@ def _campaign(
         options.seconds,
         hops=hops(path.contract, kind),
         capabilities=subject.capabilities,
+        departures=possible(tuple(path.contract.other_code), subject.capabilities),
     )
 
 

@@ -11,7 +11,7 @@ from saveproof.conformance.campaigns.known_issues import KnownIssue, Place
 from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.strategies.capabilities import EVERYTHING, Capabilities
-from saveproof.strategies.case import Case, Kind
+from saveproof.strategies.case import Case, Departure, Kind
 from saveproof.strategies.cases import cases
 
 
@@ -30,6 +30,7 @@ class CampaignSpec(msgspec.Struct, frozen=True):
     places: tuple[Place, ...] = ()
     hops: bool = False
     capabilities: Capabilities = EVERYTHING
+    departures: tuple[Departure, ...] = ()
 
     @property
     def name(self) -> str:
