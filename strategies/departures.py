@@ -27,6 +27,7 @@ from saveproof.strategies.case import (
     with_flag,
 )
 from saveproof.strategies.names import snake_case
+from saveproof.strategies.shapes import tensor_shapes
 
 OTHER_DTYPE = "float64"
 """The dtype of layers that have the default one in the code that saved."""
@@ -36,6 +37,9 @@ OTHER_OPTIMIZERS = ("SGD", "Adam")
 
 WIDTHS = ("units", "filters")
 """The arguments that give a layer its width."""
+
+SIZES = (*WIDTHS, "kernel_size", "groups", "depth_multiplier", "use_bias", "layer")
+"""The arguments that decide the shapes of weights, with the last axis of the input."""
 
 
 class MisfitDeparture(InvalidCase):
@@ -55,11 +59,14 @@ def possible(departures: Sequence[Departure], had: Capabilities) -> tuple[Depart
 def departing(case: Case, number: int, departures: Sequence[Departure]) -> Case:
     """Return the case of that number with the next departure that it can have, in turn.
 
-    Every third number prefers a departure that few cases can have.
+    Every third number prefers a departure that few cases can have, and layers that are alike enough
+    to be taken for each other are always put into another order.
     """
     turn = number - number // 3 if number % 3 < 2 else number // 3
     rotated = [*departures[turn % (len(departures) or 1) :], *departures]
     first = [one for one in rotated if one in RARE] if number % 3 == 2 else []
+    if Departure.ORDER in departures and _can_be_exchanged(case.architecture):
+        first = [Departure.ORDER]
     every = (with_departure(case, one) for one in (*first, *rotated))
     return next((one for one in every if one.loading is not None), case)
 
@@ -143,13 +150,38 @@ def _flagged_once(case: Case) -> Case:
 
 
 def _in_another_order(case: Case) -> Case | None:
-    """Assign the layers of a subclassed model, or call parallel branches, in the reverse order."""
+    """Assign the layers of a subclassed model, or call parallel branches, in the reverse order.
+
+    Where two layers have weights of the same shapes, those two change places, and no other.
+    """
     architecture = case.architecture
     layers = architecture.layers[::-1]
     if architecture.kind is Kind.SUBCLASSED:
+        if _can_be_exchanged(architecture):
+            places = dict(next(_exchanges(architecture)))
+            layers = tuple(places.get(one.name, one) for one in architecture.layers)
         return _with(case, layers=layers) if len(layers) > 1 else None
     calls = tuple(_from_the_last(architecture))
     return _with(case, layers=layers, calls=calls) if calls != architecture.calls else None
+
+
+def _can_be_exchanged(architecture: Architecture) -> bool:
+    exchanges = _exchanges(architecture) if architecture.kind is Kind.SUBCLASSED else iter(())
+    return next(exchanges, None) is not None
+
+
+def _exchanges(architecture: Architecture) -> Iterator[tuple[tuple[str, Layer], ...]]:
+    """Yield pairs of layers alike in size, each by the other's name."""
+    shapes = tensor_shapes(architecture)
+    sizes: dict[object, Layer] = {}
+    for call in architecture.calls:
+        layer = architecture.layer(call.layer)
+        size = [(name, layer.config.get(name)) for name in SIZES]
+        if size[0][1] or size[1][1]:
+            key = repr((layer.class_name, size, [shapes[name][-1] for name in call.inputs]))
+            other = sizes.setdefault(key, layer)
+            if other is not layer:
+                yield (other.name, layer), (layer.name, other)
 
 
 def _from_the_last(architecture: Architecture) -> Iterator[Call]:

@@ -213,7 +213,7 @@ def _unlike(trace: Trace, other: OtherCode) -> Iterator[Defect]:
     original, resumed = trace.original, other.trajectory
     if original is None or resumed is None or trace.case.loading not in SAME_OUTPUTS:
         return
-    if original.outputs and trace.contract.promise(*forward_facets(trace)):
+    if original.outputs and trace.contract.promise(*forward_facets(trace)) is Promise.MUST:
         yield from output_defects(original, resumed, trace.exactness)
     trains_on = resumed.steps and trajectory_promise(trace) is Promise.MUST
     if trains_on and not trace.case.set_since_compile:

@@ -120,11 +120,21 @@ def test_code_that_thaws_needs_something_frozen():
         validate(THREE.loaded_by(Departure.THAWED))
 
 
-def test_code_in_another_order_assigns_attributes_in_reverse():
-    code = code_of(THREE, Departure.ORDER)
+@pytest.mark.parametrize(("widths", "order"), [((3, 4, 5), "cba"), ((3, 3, 3), "acb")])
+def test_code_in_another_order_exchanges_what_is_alike_or_else_reverses_all(widths, order):
+    """The input has 4 numbers: the first layer's kernel has another shape than the next two."""
+    case = model_of(
+        Kind.SUBCLASSED, *(dense(name, units=n) for name, n in zip("abc", widths, strict=True))
+    )
 
-    assert [layer.name for layer in code.architecture.layers] == ["c", "b", "a"]
-    assert code.architecture.calls == THREE.architecture.calls
+    code = code_of(case, Departure.ORDER)
+
+    assert "".join(layer.name for layer in code.architecture.layers) == order
+    assert code.architecture.calls == case.architecture.calls
+
+
+def test_layers_that_are_alike_are_exchanged_whatever_the_number():
+    assert {departing(THREE, n, tuple(Departure)).loading for n in range(9)} == {Departure.ORDER}
 
 
 def test_code_in_another_order_calls_parallel_branches_in_reverse():
