@@ -124,7 +124,8 @@ def _frozen(case: Case) -> Case | None:
     backbone = [address for address in training if len(address) == 1 and address[0] not in ends]
     if not backbone:
         return None
-    choices = [*([address] for address in training if address[0] not in ends), backbone]
+    alone = [[address] for address in training if address[0] not in ends]
+    choices: list[list[tuple[str, ...]]] = [*alone, backbone]
     for address in choices[case.seed % len(choices)]:
         architecture = with_flag(architecture, list(address), value=False)
     return replace(_flagged_once(case), architecture=architecture)

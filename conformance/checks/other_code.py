@@ -53,14 +53,14 @@ OTHER_OPTIMIZER = frozenset(
 _OF_UPDATES = frozenset({DefectKind.TRAINED_STATE, DefectKind.RAISED, DefectKind.NO_TRAINING})
 
 
-class Place(NamedTuple):
+class VariablePlace(NamedTuple):
     """A variable: the address of its layer in the code that saved, and its number in the layer.
 
     That of a slot is its weight's, with the slot's name.
     """
 
     layer: str
-    index: str
+    number: str
     slot: str = ""
 
 
@@ -71,7 +71,7 @@ class Held(NamedTuple):
     value: Value
 
 
-Variables = Mapping[Place, Held]
+Variables = Mapping[VariablePlace, Held]
 
 
 def loads_right_or_refuses_other_code(trace: Trace) -> Outcome:
@@ -159,9 +159,9 @@ def _variables(inventory: Inventory, layers: Mapping[str, str]) -> Variables:
     return {_place(entry, layers): Held(entry, value) for entry, value in inventory.items()}
 
 
-def _place(entry: str, layers: Mapping[str, str]) -> Place:
+def _place(entry: str, layers: Mapping[str, str]) -> VariablePlace:
     layer, _, variable = entry.rpartition("/")
-    return Place(layers.get(layer, layer), variable.partition(" ")[0])
+    return VariablePlace(layers.get(layer, layer), variable.partition(" ")[0])
 
 
 def _slots(snapshot: Snapshot, layers: Mapping[str, str]) -> Variables:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 from saveproof.conformance.families.keras.codegen.models import (
     building,
@@ -31,12 +31,19 @@ class Family(Protocol):
         """Return the model, having noted which case it belongs to."""
 
 
-def left_undone(case: Case) -> dict[str, bool]:
-    """Return what the code that loads leaves undone before the load, as arguments of `building`."""
-    return {
-        "built": case.loading is not Departure.UNBUILT,
-        "compiled": case.loading is not Departure.UNCOMPILED,
-    }
+class Done(TypedDict):
+    """What the code that loads does before the load, as arguments of `building`."""
+
+    built: bool
+    compiled: bool
+
+
+def done_before_the_load(case: Case) -> Done:
+    """Return what the code that loads does before the load; other code may leave it undone."""
+    return Done(
+        built=case.loading is not Departure.UNBUILT,
+        compiled=case.loading is not Departure.UNCOMPILED,
+    )
 
 
 @dataclass(frozen=True)
@@ -138,7 +145,7 @@ class KerasPath:
 
     def _loading(self, case: Case) -> Iterator[str]:
         if self.way.code:
-            yield from building(case.as_compiled, "loaded", **left_undone(case))
+            yield from building(case.as_compiled, "loaded", **done_before_the_load(case))
         elif case.architecture.kind is Kind.SUBCLASSED and self.way.takes_class:
             yield from written_class(case.architecture)
         yield from self.way.loading(case)

@@ -23,7 +23,7 @@ from saveproof.conformance.families.keras.codegen.training import (
 )
 from saveproof.conformance.families.keras.dialect import Dialect
 from saveproof.conformance.families.keras.keras_api import KerasSubject
-from saveproof.conformance.families.keras.keras_path import SavePathSpec, left_undone
+from saveproof.conformance.families.keras.keras_path import SavePathSpec, done_before_the_load
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.reports.findings import Defect
 from saveproof.strategies.case import Case, Hop, Kind
@@ -97,7 +97,9 @@ class Program:
     @property
     def builder(self) -> str:
         """The function that makes the model, where several lines call for it."""
-        same = self.code == self.case.loaded_by(None) and all(left_undone(self.loads).values())
+        same = self.code == self.case.loaded_by(None) and all(
+            done_before_the_load(self.loads).values()
+        )
         return "build" if self.code_uses and same else ""
 
     @property
@@ -140,8 +142,8 @@ def loaded(program: Program, path: str) -> Iterator[str]:
     """Yield the load of `loaded`."""
     name, code, written = program.rebuilder, program.code, _written(program)[1]
     loads = program.loads if path == program.path else program.case.loaded_by(None)
-    undone = left_undone(loads)
-    made = building_call(code, "loaded", written=written, **undone)
+    done = done_before_the_load(loads)
+    made = building_call(code, "loaded", written=written, **done)
     return loading(way_of(program.subject, path), loads, [f"loaded = {name}()"] if name else made)
 
 
