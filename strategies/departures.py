@@ -121,11 +121,10 @@ def _frozen(case: Case) -> Case | None:
         if layer.config.get("trainable", True)
     ]
     ends = {call.layer for call in architecture.calls if call.output in architecture.outputs}
-    backbone = [address for address in training if len(address) == 1 and address[0] not in ends]
+    backbone = [address for address in training if not address[1:] and address[0] not in ends]
     if not backbone:
         return None
-    alone = [[address] for address in training if address[0] not in ends]
-    choices: list[list[tuple[str, ...]]] = [*alone, backbone]
+    choices = [*([address] for address in training if address[0] not in ends), backbone]
     for address in choices[case.seed % len(choices)]:
         architecture = with_flag(architecture, list(address), value=False)
     return replace(_flagged_once(case), architecture=architecture)

@@ -145,7 +145,7 @@ class Stages:
         return self._bring_up(self._new(), [])
 
     def anew(self, code: Case | None = None) -> Snapshot:
-        """Return a snapshot of the model, or that of other code, built while other seeds are set.
+        """Return a snapshot of the model, or of other code's, built while other seeds are in force.
 
         Raises:
             Unsupported: the subject can't build it.
@@ -155,10 +155,7 @@ class Stages:
             return self.look(self._subject.build(code or self._case))
 
     def load(self, source: Source, *, compiled: bool = True, code: Case | None = None) -> Model:
-        """Return the loaded model; the case takes the place of the code in force at the save.
-
-        `code` is the case of other code that loads, if it is not that.
-        """
+        """Return the loaded model; the case is the code at the save, or `code` is other code."""
         self._subject.seed(self._case.seed + 2)
         with handed(code or self._case.in_force) as case:
             model = self.path.load(source, case)

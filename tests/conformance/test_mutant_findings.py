@@ -17,6 +17,7 @@ from saveproof.conformance.campaigns.campaign import Campaign, run_together
 from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.campaigns.worker import EXAMINE
 from saveproof.conformance.mutants import MUTANTS, Mutant
+from saveproof.conformance.mutants.killing import departures_of
 from saveproof.conformance.processes.isolation import Child
 from saveproof.conformance.processes.memory import MEMORY
 from saveproof.reports.codes import code
@@ -47,6 +48,7 @@ def findings_of(mutant: Mutant) -> Found:
             examples=mutant.examples,
             timeout=mutant.timeout,
             shrink_seconds=0.0,
+            departures=departures_of(path),
         )
         for path in mutant.paths
     ]
