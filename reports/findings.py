@@ -191,8 +191,9 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     `function` is the innermost function of the framework that raised the exception, as
     `module.function`: two causes may raise the same error.
     `words` is the error message without the parts that vary from case to case, and `said` its line
-    that says what went wrong, as the case shows it. `lost` is true where every change of the entry
-    counts as one defect. `origin` is the lost state that caused this defect.
+    that says what went wrong, as the case shows it. `loading` is how the code that loads departs
+    from the code that saved, if it does. `lost` is true where every change of the entry counts as
+    one defect. `origin` is the lost state that caused this defect.
 
     Where a save spoils what other paths do with the same model, `order` has the save paths in the
     order of their saves, `name` is the path that suffers, `origin` its defect, `check` the check
@@ -217,6 +218,7 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     optimizer: str = ""
     before_first_average: bool = False
     frozen_since_compile: bool = False
+    loading: str = ""
     origin: "Defect | None" = None
     traceback: str = ""
     order: tuple[str, ...] = ()
@@ -355,4 +357,5 @@ class Defect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
             (f" with {self.optimizer}" if self.optimizer else "")
             + (" before its first average" if self.before_first_average else "")
             + (" after freezing without compile" if self.frozen_since_compile else "")
+            + (f" by other code ({self.loading})" if self.loading else "")
         )

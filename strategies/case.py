@@ -258,12 +258,29 @@ class TrainingHistory(CaseRecord, frozen=True):
     after: tuple[AnyEvent, ...]
 
 
+class Departure(StrEnum):
+    """How the code that loads departs from the code that saved: see `departures`."""
+
+    FROZEN = "frozen"
+    THAWED = "thawed"
+    ORDER = "order"
+    NUMBERED = "numbered"
+    HEAD = "head"
+    DTYPE = "dtype"
+    OPTIMIZER = "optimizer"
+    UNCOMPILED = "uncompiled"
+    UNBUILT = "unbuilt"
+    FIRST_STEP = "first step"
+
+
 class Case(CaseRecord, frozen=True, dict=True, omit_defaults=True):
     """One test input: architecture, compile settings, training history and data seed.
 
     Of one object by itself, the architecture has it as its only layer, by its qualified name
     (`losses.Huber`), and there are no settings and no history. `tested` are the arguments under
     test, which the plain object leaves at their defaults.
+
+    With `loading`, save paths that need the model's code load once more, into code that departs so.
     """
 
     architecture: Architecture
@@ -271,6 +288,7 @@ class Case(CaseRecord, frozen=True, dict=True, omit_defaults=True):
     history: TrainingHistory
     seed: int
     tested: tuple[str, ...] = ()
+    loading: Departure | None = None
 
     @cached_property
     def id(self) -> str:
@@ -312,6 +330,10 @@ class Case(CaseRecord, frozen=True, dict=True, omit_defaults=True):
             return self
         history = msgspec.structs.replace(self.history, before=before)
         return msgspec.structs.replace(self, history=history)
+
+    def loaded_by(self, departure: Departure | None) -> "Case":
+        """Return the case with that departure of the code that loads; None for the same code."""
+        return msgspec.structs.replace(self, loading=departure)
 
     @property
     def set_since_compile(self) -> tuple[SetTrainable, ...]:
@@ -358,9 +380,9 @@ class Case(CaseRecord, frozen=True, dict=True, omit_defaults=True):
         architecture = self.architecture
         for event in self.history.before:
             if isinstance(event, SetTrainable):
-                architecture = _with_flag(architecture, event.layer.split("/"), value=event.value)
+                architecture = with_flag(architecture, event.layer.split("/"), value=event.value)
         return msgspec.structs.replace(
-            self, architecture=architecture, settings=self.final_settings
+            self, architecture=architecture, settings=self.final_settings, loading=None
         )
 
     @property
@@ -369,7 +391,7 @@ class Case(CaseRecord, frozen=True, dict=True, omit_defaults=True):
         case = self.in_force
         for event in reversed(self.set_since_compile):
             address = event.layer.split("/")
-            flagged = _with_flag(case.architecture, address, value=not event.value)
+            flagged = with_flag(case.architecture, address, value=not event.value)
             case = msgspec.structs.replace(case, architecture=flagged)
         return case
 
@@ -396,7 +418,7 @@ def json_schema() -> dict[str, Any]:
     return msgspec.json.schema(Case)
 
 
-def _with_flag(
+def with_flag(
     architecture: Architecture, address: list[str], *, value: bool, frozen: bool = False
 ) -> Architecture:
     """Return the architecture with that flag; `frozen`: whether the model's own flag is False."""
@@ -412,7 +434,7 @@ def _with_flag(
 def _flagged(layer: Layer, address: list[str], *, value: bool, frozen: bool) -> Layer:
     if layer.model is not None and address:
         inside = not layer.config.get("trainable", not frozen)
-        model = _with_flag(layer.model, address, value=value, frozen=inside)
+        model = with_flag(layer.model, address, value=value, frozen=inside)
         return msgspec.structs.replace(layer, model=model)
     unflagged = layer.without("trainable".__eq__)  # a model's is that of every layer in it
     flag = {} if value and not frozen else {"trainable": value}

@@ -34,6 +34,7 @@ def drawing(case: Case) -> str:
             f"compile: {_settings(case.settings)}",
             f"before the save: {_events(case.history.before)}",
             f"after the load: {_events(case.history.after)}",
+            *([f"loaded by other code: {case.loading}"] if case.loading else []),
             f"data seed: {case.seed}",
         ]
     )

@@ -23,6 +23,7 @@ from saveproof.strategies.case import (
 )
 from saveproof.strategies.catalogue.exports import NAMESPACES
 from saveproof.strategies.catalogue.marked import classes_in, is_marked
+from saveproof.strategies.departures import other_code
 from saveproof.strategies.shapes import tensor_shapes
 from saveproof.strategies.targets import target_of
 
@@ -79,6 +80,8 @@ def validate(case: Case) -> None:
         )
     for index, event in enumerate(events):
         _check_event(event, case.architecture, f"event {index}")
+    if case.loading is not None:
+        other_code(case)
 
 
 def _check_by_itself(case: Case) -> None:

@@ -32,9 +32,14 @@ from saveproof.conformance.model_state.trace import Probe
 from saveproof.reports.findings import Defect
 from saveproof.reports.records import UNEXPECTED, Result, Verdict, worst
 from saveproof.strategies.case import Case
+from saveproof.strategies.departures import departing
 from saveproof.strategies.generation import NothingGenerated
 
-EVERY = dict.fromkeys(Probe, 10) | dict.fromkeys((Probe.SECOND_GENERATION, Probe.UNBUILT), 5)
+EVERY = (
+    dict.fromkeys(Probe, 10)
+    | dict.fromkeys((Probe.SECOND_GENERATION, Probe.UNBUILT), 5)
+    | {Probe.OTHER_CODE: 1}
+)
 """A probe is made on one example in so many, from the first one; twins are for new defects."""
 
 
@@ -193,7 +198,8 @@ class Campaign:
         for defect, verdict, evidence in news:
             seed, extreme = example.seed, example.extreme
             choices = self.plan.generator(extreme).choices(seed) if seed else b""
-            shown = Shown(example.case, defect, verdict, choices, evidence, extreme)
+            case = example.case if defect.loading else example.case.loaded_by(None)
+            shown = Shown(case, defect, verdict, choices, evidence, extreme)
             self._sightings.setdefault((check, defect.key), Sighting(shown)).smallest = shown
         for key in {defect.key for defect, _, _ in seen}:
             self._sightings[check, key].examples += 1
@@ -305,7 +311,9 @@ def exploring(campaigns: Sequence[Campaign], examined: Callable[[], None]) -> It
 def _explore(campaigns: Sequence[Campaign], number: int, confirmation: Confirmation) -> None:
     """Examine one case, which the first campaign generates, in the order of the campaigns."""
     generated = campaigns[0].plan.example(number)
-    for case, several in _by_case(campaigns, generated.case):
+    departures = dict.fromkeys(one for of in campaigns for one in of.plan.departures)
+    case_of_all = departing(generated.case, number, tuple(departures))
+    for case, several in _by_case(campaigns, case_of_all):
         questions = [campaign.question() for campaign in several]
         seen = several[0].ask(case, *questions)
         answers = confirmation.confirmed(case, several, questions, seen)

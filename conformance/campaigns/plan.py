@@ -15,7 +15,7 @@ from hypothesis.strategies import SearchStrategy
 from saveproof.conformance.campaigns.known_issues import KnownIssue, Place, packaged
 from saveproof.conformance.checks import ALL_CHECKS, Check
 from saveproof.conformance.model_state.subject import SavePath
-from saveproof.strategies.case import Case
+from saveproof.strategies.case import Case, Departure
 from saveproof.strategies.extremes import Extreme, changed
 from saveproof.strategies.generation import Generator, NothingGenerated
 
@@ -89,7 +89,8 @@ class Plan:
     those of the plan's own. With `hops`, a history may save and load the model on the way;
     the cases have such histories if they are shared with a plan that has `hops`. The `systematic`
     cases come first, beside `examples`, of which every sixth has one of the `extremes`, in turn,
-    whatever the path: paths share cases.
+    whatever the path: paths share cases. Each case has one of the `departures`, in turn, if the
+    path loads into the model's code.
     """
 
     subject: str
@@ -104,6 +105,7 @@ class Plan:
     shrink_seconds: float = 60.0
     places: tuple[Place, ...] = ()
     hops: bool = False
+    departures: tuple[Departure, ...] = ()
     issues: tuple[KnownIssue, ...] = field(default_factory=packaged)
     generates_hops: bool = False
     extremes: tuple[Extreme, ...] = ()

@@ -17,6 +17,7 @@ from saveproof.conformance.model_state.trace import Probe
 from saveproof.reports.findings import Defect
 from saveproof.reports.records import SEVERITY, Draw, Finding, Verdict
 from saveproof.strategies.case import Case, to_json
+from saveproof.strategies.departures import with_departure
 from saveproof.strategies.drawing import drawing
 from saveproof.strategies.generation import NothingGenerated
 
@@ -203,18 +204,21 @@ class _Reduction:
             is_first = not asked
             asked.append(generated.id)
             if is_first and extreme == self.start.extreme:
-                return self.plan.own(generated) == self.start.case
-            shown = self._shown(self.plan.own(generated))
+                return self._own(generated) == self.start.case
+            shown = self._shown(self._own(generated))
             if shown is not None and is_first:
                 smaller(generated, self.start.choices)
             return shown is not None
 
         def smaller(generated: Case, choices: bytes) -> None:
-            shown = self._shown(self.plan.own(generated))
+            shown = self._shown(self._own(generated))
             if shown is not None:
                 self.keep(shown._replace(choices=choices, extreme=extreme))
 
         self.plan.generator(extreme).shrink(self.start.choices, shown_by, smaller)
+
+    def _own(self, generated: Case) -> Case:
+        return with_departure(self.plan.own(generated), self.start.case.loading)
 
     def _shown(self, case: Case) -> Shown | None:
         if case.id not in self._seen:

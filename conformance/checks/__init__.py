@@ -11,6 +11,7 @@ from saveproof.conformance.checks.conduct import CONDUCT_CHECKS
 from saveproof.conformance.checks.facets import FACET_CHECKS
 from saveproof.conformance.checks.handling import HANDLING_CHECKS
 from saveproof.conformance.checks.initial import INITIAL_CHECKS
+from saveproof.conformance.checks.other_code import OTHER_CODE_CHECKS
 from saveproof.conformance.model_state.contract import Contract, Promise
 from saveproof.conformance.model_state.trace import Probe, Trace
 from saveproof.reports.findings import Defect, Difference
@@ -32,7 +33,7 @@ __all__ = [
 
 ALL_CHECKS: tuple[Check, ...] = (
     *(*BEHAVIOUR_CHECKS, *FACET_CHECKS, *INITIAL_CHECKS),
-    *(*HANDLING_CHECKS, *CONDUCT_CHECKS),
+    *(*HANDLING_CHECKS, *CONDUCT_CHECKS, *OTHER_CODE_CHECKS),
 )
 
 EVERY_CHECK = frozenset(check.name for check in ALL_CHECKS)
@@ -94,7 +95,8 @@ def found_text(difference: Difference) -> str:
 
 def checks_for(contract: Contract) -> tuple[Check, ...]:
     """Return the checks that apply to some case under the contract."""
-    return tuple(c for c in ALL_CHECKS if contract.speaks_of(c.facets))
+    idle = () if contract.other_code else OTHER_CODE_CHECKS
+    return tuple(c for c in ALL_CHECKS if contract.speaks_of(c.facets) and c not in idle)
 
 
 def probes_for(names: Collection[str]) -> frozenset[Probe]:

@@ -284,7 +284,8 @@ def loss_facets(trace: Trace) -> tuple[Facet, ...]:
     return (*forward_facets(trace), Facet.TRAINABLE, *compiled, *random)
 
 
-def _trajectory_promise(trace: Trace) -> Promise | None:
+def trajectory_promise(trace: Trace) -> Promise | None:
+    """Return the promise that training after the load is that of the saved model."""
     return trace.contract.promise(*loss_facets(trace), *RESUMED)
 
 
@@ -311,7 +312,7 @@ BEHAVIOUR_CHECKS = (
         "Training after the load gives the same losses, weights and optimizer state as "
         "training without the save.",
         (*FORWARD, Facet.COMPILE, *RESUMED),
-        promise=_trajectory_promise,
+        promise=trajectory_promise,
         find=resume_trajectory_is_identical,
         needs_determinism=True,
         trains_on=True,

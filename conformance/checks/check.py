@@ -12,6 +12,14 @@ from saveproof.reports.records import Verdict
 _PRINTED = re.compile(r"\[[\[\]\s\d.,e+-]{30,}\]")
 _TRACED = re.compile(r"^\s*\w+(?:Error|Exception): (.*)$", re.MULTILINE)
 
+UNCLEAR = frozenset(
+    f"builtins.{kind.__name__}"
+    for kind in (AssertionError, AttributeError, IndexError, KeyError, NameError, UnboundLocalError)
+)
+"""Exceptions that show a failure inside the code, not a refusal."""
+
+_FEWEST_WORDS = 4
+
 
 @dataclass(frozen=True)
 class Unjudged:
@@ -95,6 +103,24 @@ def raised_defect(raised: Raised, action: str, *, where: str, expected: str) -> 
         said=_said(raised.message),
         traceback=raised.traceback,
     )
+
+
+def refusal(raised: Raised | None, about: str) -> Outcome:
+    """Return refused for an exception that says why; a defect for none, or for an unclear one."""
+    expected = f"an error that says: {about}"
+    if raised is None:
+        return (Defect(DefectKind.NOT_REFUSED, Difference("refusal", expected, "none")),)
+    if raised.kind in UNCLEAR or len(raised.message.split()) < _FEWEST_WORDS:
+        difference = Difference("refusal", expected, f"{plain(raised.kind)}: {raised.message}")
+        return (
+            Defect(
+                DefectKind.UNCLEAR_REFUSAL,
+                difference,
+                exception=raised.kind,
+                traceback=raised.traceback,
+            ),
+        )
+    return Unjudged(Verdict.REFUSED, raised.message)
 
 
 def frozen_since_compile(trace: Trace) -> bool:

@@ -9,27 +9,18 @@ from saveproof.conformance.checks.behaviour import output_defects, trajectory_de
 from saveproof.conformance.checks.check import (
     Check,
     Outcome,
-    Unjudged,
     not_applicable,
     raised_defect,
+    refusal,
     vacuous,
 )
 from saveproof.conformance.checks.facets import inventory_defects
 from saveproof.conformance.checks.metrics import with_metric
 from saveproof.conformance.model_state.contract import Facet, Promise
-from saveproof.conformance.model_state.snapshot import LIVE, Snapshot, Value, equal
+from saveproof.conformance.model_state.snapshot import LIVE, Snapshot, Value, equal, is_uniform
 from saveproof.conformance.model_state.trace import Probe, Raised, Trace
-from saveproof.reports.findings import Defect, DefectKind, Difference, plain
-from saveproof.reports.records import Verdict
+from saveproof.reports.findings import Defect, DefectKind, Difference
 from saveproof.strategies.case import Kind
-
-UNCLEAR = frozenset(
-    f"builtins.{kind.__name__}"
-    for kind in (AssertionError, AttributeError, IndexError, KeyError, NameError, UnboundLocalError)
-)
-"""Exceptions that show a failure inside the code, not a refusal."""
-
-_FEWEST_WORDS = 4
 
 CHANGES_NOTHING = "saving_changes_nothing"
 """The check that a save leaves the live model as it was."""
@@ -47,12 +38,12 @@ def round_trip_completes(trace: Trace) -> Outcome:
 
 def refusal_says_why(trace: Trace) -> Outcome:
     """Require a clear refusal where the contract excludes the model."""
-    return _refusal(trace.raised, trace.contract.refuses[trace.case.architecture.kind])
+    return refusal(trace.raised, trace.contract.refuses[trace.case.architecture.kind])
 
 
 def unbuilt_model_is_refused(trace: Trace) -> Outcome:
     """Require a clear refusal of a model without weights."""
-    return _refusal(trace.unbuilt, "the model has no weights yet")
+    return refusal(trace.unbuilt, "the model has no weights yet")
 
 
 def saving_changes_nothing(trace: Trace) -> Outcome:
@@ -132,7 +123,7 @@ def _may_be_first(slot: Value, fresh: Snapshot) -> bool:
     if not isinstance(slot, np.ndarray) or not slot.size:
         return False
     weights = fresh[Facet.WEIGHTS].values()
-    return bool((slot == slot.flat[0]).all()) or any(equal(slot, weight) for weight in weights)
+    return is_uniform(slot) or any(equal(slot, weight) for weight in weights)
 
 
 def _snapshot_defects(
@@ -147,23 +138,6 @@ def _snapshot_defects(
 
 def _promised(trace: Trace) -> tuple[Facet, ...]:
     return tuple(facet for facet in Facet if trace.contract.file_promise(facet))
-
-
-def _refusal(raised: Raised | None, about: str) -> Outcome:
-    expected = f"an error that says: {about}"
-    if raised is None:
-        return (Defect(DefectKind.NOT_REFUSED, Difference("refusal", expected, "none")),)
-    if raised.kind in UNCLEAR or len(raised.message.split()) < _FEWEST_WORDS:
-        difference = Difference("refusal", expected, f"{plain(raised.kind)}: {raised.message}")
-        return (
-            Defect(
-                DefectKind.UNCLEAR_REFUSAL,
-                difference,
-                exception=raised.kind,
-                traceback=raised.traceback,
-            ),
-        )
-    return Unjudged(Verdict.REFUSED, raised.message)
 
 
 def _unexpected(raised: Raised) -> Defect:

@@ -1,7 +1,7 @@
 """Runs one case on several save paths and returns a trace of each."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +12,7 @@ import msgspec
 
 from saveproof.conformance.checks import ALL_CHECKS, Check
 from saveproof.conformance.checks.initial import other_initial_weights
+from saveproof.conformance.execution.other_code import load_into_other_code
 from saveproof.conformance.execution.probing import conduct
 from saveproof.conformance.execution.stages import Original, Stages, SubjectRaised, stage
 from saveproof.conformance.model_state.snapshot import alike
@@ -216,6 +217,8 @@ def _probe(run: _PathRun, case: Case, reload: LoadElsewhere | None) -> None:
     source, probes = run.stages.source, run.question.probes
     if reload is not None and Probe.ANOTHER_PROCESS in probes and not run.stages.path.in_memory:
         _reload(run, source, reload)
+    if Probe.OTHER_CODE in probes and case.loading in run.stages.path.contract.other_code:
+        _load_into_other_code(run, case)
     with run.noting():
         if run.original is not None and run.original.raises:
             run.seen["spoiled"] = run.stages.spoiled()
@@ -227,6 +230,15 @@ def _probe(run: _PathRun, case: Case, reload: LoadElsewhere | None) -> None:
             )
     if Probe.CONDUCT in probes and not run.stages.path.in_memory:
         _conduct(run)
+
+
+def _load_into_other_code(run: _PathRun, case: Case) -> None:
+    if not run.goes_on or run.original is None or run.original.raises:
+        return
+    with run.noting(), suppress(Unsupported):
+        run.seen["other_code"] = load_into_other_code(
+            run.stages, case, trains_on=run.question.trains_on
+        )
 
 
 def _conduct(run: _PathRun) -> None:

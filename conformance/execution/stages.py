@@ -162,20 +162,20 @@ class Stages:
         """
         return self._bring_up(self._new(), [])
 
-    def anew(self) -> Snapshot:
-        """Return a snapshot of the model, built once more while other seeds are in force.
+    def anew(self, code: Case | None = None) -> Snapshot:
+        """Return a snapshot of the model, or of other code's, built while other seeds are in force.
 
         Raises:
             Unsupported: the subject can't build it.
         """
         with _unsupported("building"):
             self._subject.seed(self._case.seed + 4)
-            return self.look(self._subject.build(self._case))
+            return self.look(self._subject.build(code or self._case))
 
-    def load(self, source: Source, *, compiled: bool = True) -> Model:
-        """Return the loaded model; the case takes the place of the code in force at the save."""
+    def load(self, source: Source, *, compiled: bool = True, code: Case | None = None) -> Model:
+        """Return the loaded model; the case is the code at the save, or `code` is other code."""
         self._subject.seed(self._case.seed + 2)
-        with handed(self._case.in_force) as case:
+        with handed(code or self._case.in_force) as case:
             model = self.path.load(source, case)
         if compiled:
             self.compile(model)

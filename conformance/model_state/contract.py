@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from saveproof.strategies.case import MODELS, Case, Kind
+from saveproof.strategies.case import MODELS, Case, Departure, Kind
 
 
 class Facet(StrEnum):
@@ -42,6 +42,17 @@ class Promise(StrEnum):
     """The model's code supplies it; the file promises nothing."""
     OUTPUTS = "outputs"
     """The file has it and shows it in outputs alone: what is loaded only computes them."""
+
+
+class Demand(StrEnum):
+    """What a load into code that departs from the code that saved must do.
+
+    Right: all that the path promises is in its place, and other state is fresh or in its place.
+    """
+
+    RIGHT = "right"
+    REFUSED = "refused"
+    EITHER = "right or refused"
 
 
 STRUCTURE = (Facet.ARCHITECTURE, Facet.ARGUMENTS, Facet.SHARING, Facet.NAMES, Facet.DTYPE_POLICY)
@@ -87,6 +98,8 @@ class Contract:
     weights and accepts such a model has a gap. `survives_failure` is the promise that a save over
     an earlier file leaves that file usable if it fails; None where the program itself writes the
     file. A path that `can_spare` has `save_new`, which leaves an earlier file as it is.
+    `other_code` has the demand on loads into other code by departure; a path that needs no code has
+    none.
     """
 
     document: str
@@ -97,6 +110,7 @@ class Contract:
     survives_failure: Promise | None = None
     can_spare: bool = False
     kinds: tuple[Kind, ...] = MODELS
+    other_code: Mapping[Departure, Demand] = field(default_factory=dict)
 
     def file_promise(self, facet: Facet) -> Promise | None:
         """Return the promise of the file itself for the facet: MUST, SHOULD, or None."""

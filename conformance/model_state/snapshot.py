@@ -107,6 +107,13 @@ def is_constant(array: np.ndarray) -> bool:
     return len(array) > 1 and array.tobytes() == array[:1].tobytes() * len(array)
 
 
+def is_uniform(value: Value) -> bool:
+    """Return whether all elements of an array are one number, as in most slots before a step."""
+    return (
+        not isinstance(value, np.ndarray) or value.size < 2 or bool((value == value.flat[0]).all())
+    )
+
+
 def _gap(a: np.ndarray, b: np.ndarray) -> float:
     with np.errstate(invalid="ignore"):
         gap = np.abs(a.astype(np.float64) - b.astype(np.float64))

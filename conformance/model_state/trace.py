@@ -26,6 +26,7 @@ class Probe(StrEnum):
     UNBUILT = "unbuilt"
     TWIN = "twin"
     CONDUCT = "conduct"
+    OTHER_CODE = "other code"
 
 
 class Stage(StrEnum):
@@ -88,6 +89,15 @@ class OtherProcess:
 
     loaded: Snapshot
     trajectory: Trajectory
+
+
+@dataclass(frozen=True)
+class OtherCode:
+    """The record of a load into other code: the loaded model and its outputs, or the exception."""
+
+    loaded: Snapshot | None = None
+    trajectory: Trajectory | None = None
+    raised: Raised | None = None
 
 
 @dataclass(frozen=True)
@@ -169,6 +179,7 @@ class Trace:
     resumed: Trajectory | None = None
     other_process: OtherProcess | None = None
     conduct: Conduct | None = None
+    other_code: OtherCode | None = None
     raised: Raised | None = None
     unbuilt: Raised | None = None
     spoiled: Raised | None = None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from inspect import getdoc
 
+from saveproof.conformance.checks.other_code import OTHER_CODE
 from saveproof.conformance.mutants.faults import (
     conduct,
     extremes,
@@ -10,6 +11,7 @@ from saveproof.conformance.mutants.faults import (
     handling,
     layers,
     optimizers,
+    other_code,
     training,
     weights,
 )
@@ -272,7 +274,22 @@ _EXTREMES = (
     Mutant(extremes.name_of_model_in_ascii, ("names_survive",), kind=FUNCTIONAL),
 )
 
-_ALL = (*_WEIGHTS, *_OPTIMIZERS, *_TRAINING, *_LAYERS, *_GRAPHS, *_HANDLING, *_CONDUCT, *_EXTREMES)
+_OTHER_CODE = (
+    Mutant(other_code.layers_of_other_names_left_out, (OTHER_CODE,), path="weights_h5"),
+    Mutant(other_code.layers_of_other_shapes_left_out, (OTHER_CODE,), path="weights_h5"),
+    Mutant(other_code.later_variables_left_out, (OTHER_CODE,), path="checkpoint", kind=SUBCLASSED),
+    Mutant(
+        other_code.slots_in_the_order_of_their_shapes,
+        (OTHER_CODE,),
+        path="weights_v3_h5",
+        kind=SUBCLASSED,
+    ),
+)
+
+_ALL = (
+    *(*_WEIGHTS, *_OPTIMIZERS, *_TRAINING, *_LAYERS, *_GRAPHS, *_HANDLING, *_CONDUCT),
+    *(*_EXTREMES, *_OTHER_CODE),
+)
 
 MUTANTS = {mutant.name: mutant for mutant in _ALL}
 """Every mutant by name. A check that no mutant targets is not yet proved to work."""

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from saveproof.conformance.campaigns.worker import EXAMINE
 from saveproof.conformance.checks import ALL_CHECKS
+from saveproof.conformance.execution.runner import path_of
 from saveproof.conformance.families.description import described
 from saveproof.conformance.mutants import Mutant
 from saveproof.conformance.runs import runner
@@ -18,6 +19,7 @@ from saveproof.conformance.runs.preflight import info
 from saveproof.conformance.runs.work import CampaignSet, CampaignSpec
 from saveproof.reports.records import ENDS, Result, Verdict
 from saveproof.reports.store import Run, read
+from saveproof.strategies.case import Departure
 
 WORKERS = "2"
 
@@ -93,9 +95,15 @@ def campaigns(mutant: Mutant, examples: int | None = None) -> tuple[CampaignSpec
             mutant.timeout,
             shrink_seconds=0.0,
             capabilities=described(REFERENCE).capabilities,
+            departures=departures_of(path),
         )
         for path in mutant.paths
     )
+
+
+def departures_of(path: str) -> tuple[Departure, ...]:
+    """Return the departures of the code that loads through a path of the reference."""
+    return tuple(path_of(described(REFERENCE), path).contract.other_code)
 
 
 def _ground(of: CampaignSpec | Result) -> Ground:

@@ -22,6 +22,7 @@ from saveproof.conformance.runs.preflight import (
 from saveproof.conformance.runs.work import CampaignSet, CampaignSpec, systematic
 from saveproof.reports.records import SubjectInfo
 from saveproof.strategies.case import Kind
+from saveproof.strategies.departures import possible
 
 
 def suite_job(options: SuiteOptions, command: str) -> Job:
@@ -114,6 +115,7 @@ def _campaign(
         hops=hops(path.contract, kind),
         capabilities=subject.capabilities,
         systematic=_systematic(subject.name, kind, options),
+        departures=possible(tuple(path.contract.other_code), subject.capabilities),
     )
 
 

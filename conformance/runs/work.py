@@ -12,7 +12,7 @@ from saveproof.conformance.campaigns.known_issues import KnownIssue, Place
 from saveproof.conformance.campaigns.plan import Plan
 from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.strategies.capabilities import EVERYTHING, Capabilities
-from saveproof.strategies.case import Case, Kind
+from saveproof.strategies.case import Case, Departure, Kind
 from saveproof.strategies.cases import cases
 from saveproof.strategies.catalogue import models, objects
 from saveproof.strategies.catalogue.exports import Exports
@@ -38,6 +38,7 @@ class CampaignSpec(msgspec.Struct, frozen=True):
     hops: bool = False
     capabilities: Capabilities = EVERYTHING
     systematic: int = 0
+    departures: tuple[Departure, ...] = ()
 
     @property
     def cases(self) -> int:

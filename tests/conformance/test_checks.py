@@ -7,7 +7,7 @@ import pytest
 
 from saveproof.conformance.checks import ALL_CHECKS, checks_for, judge
 from saveproof.conformance.checks.facets import FACET_CHECKS
-from saveproof.conformance.model_state.contract import Contract, Facet, Promise, promises
+from saveproof.conformance.model_state.contract import Contract, Demand, Facet, Promise, promises
 from saveproof.conformance.model_state.snapshot import Snapshot
 from saveproof.conformance.model_state.trace import (
     Conduct,
@@ -27,6 +27,7 @@ from saveproof.strategies.case import (
     Call,
     Case,
     CompileSettings,
+    Departure,
     Input,
     Kind,
     Layer,
@@ -54,6 +55,7 @@ EVERYTHING = Contract(
     survives_failure=Promise.MUST,
     can_spare=True,
 )
+OTHER_CODE = {Departure.HEAD: Demand.REFUSED}
 NOTHING = Contract("https://example.org/contract", {})
 
 
@@ -110,6 +112,7 @@ def test_faultless_trace_passes_every_check_that_applies():
     silent = {
         *("refusal_says_why", "unbuilt_model_is_refused", "what_must_be_fresh_is_fresh"),
         "fresh_weights_match_a_new_model",
+        "loads_right_or_refuses_other_code",
     }
     assert set(found.values()) == {Verdict.PASS}
     assert set(found) == {check.name for check in ALL_CHECKS} - silent
@@ -147,7 +150,7 @@ def test_untrained_facet_is_vacuous():
 
 def test_contract_that_promises_nothing_is_held_to_its_conduct_only():
     assert not any(check.facets for check in checks_for(NOTHING))
-    assert checks_for(EVERYTHING) == ALL_CHECKS
+    assert checks_for(replace(EVERYTHING, other_code=OTHER_CODE)) == ALL_CHECKS
 
 
 @pytest.mark.parametrize(

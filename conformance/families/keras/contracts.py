@@ -1,8 +1,15 @@
 """The contracts of the Keras family's save paths, from its documentation."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from saveproof.conformance.families.keras.code_demands import (
+    BY_LIST,
+    BY_OBJECT,
+    BY_STRUCTURE,
+    BY_TOPOLOGY,
+)
 from saveproof.conformance.model_state.contract import (
     RESUME_ONLY,
     STATE,
@@ -77,15 +84,18 @@ KERAS_2_ARCHIVE = Contract(GUIDE, WHOLE, NO_CONFIG, **SPARING)
 CONFIG = Contract(f"{KERAS_2}/model_config_serialization", ARCHITECTURE, NO_CONFIG)
 JSON = Contract(GUIDE, ARCHITECTURE, NO_CONFIG)
 WEIGHTS_IN_MEMORY = Contract(
-    f"{KERAS_2}/weights_saving_and_loading", WEIGHTS_ALONE, refuses_unbuilt=True
+    f"{KERAS_2}/weights_saving_and_loading",
+    WEIGHTS_ALONE,
+    refuses_unbuilt=True,
+    other_code=BY_LIST,
 )
 CONFIG_AND_WEIGHTS = Contract(GUIDE, ARCHITECTURE_AND_WEIGHTS, NO_CONFIG, refuses_unbuilt=True)
-WEIGHTS_H5 = Contract(
-    f"{KERAS_2}/weights_saving_and_loading", WEIGHTS_ALONE, refuses_unbuilt=True, **SPARING
-)
+WEIGHTS_H5 = replace(WEIGHTS_IN_MEMORY, other_code=BY_TOPOLOGY, **SPARING)
 JSON_AND_WEIGHTS = Contract(GUIDE, ARCHITECTURE_AND_WEIGHTS, NO_CONFIG, refuses_unbuilt=True)
-TF_CHECKPOINT = Contract(GUIDE, CHECKPOINT, **SPARING)
-WEIGHTS_V3 = Contract(f"{KERAS_2}/weights_saving_and_loading", WEIGHTS, **SPARING)
+TF_CHECKPOINT = Contract(GUIDE, CHECKPOINT, other_code=BY_OBJECT, **SPARING)
+WEIGHTS_V3 = Contract(
+    f"{KERAS_2}/weights_saving_and_loading", WEIGHTS, other_code=BY_STRUCTURE, **SPARING
+)
 
 
 def _of_callback(
@@ -121,10 +131,14 @@ KERAS_3_ARCHIVE = Contract(f"{KERAS_3}/model_saving_and_loading", WHOLE, NO_CONF
 KERAS_3_H5 = Contract(f"{KERAS_3}/model_saving_and_loading", _KERAS_3_LEGACY, NO_HDF5, **SPARING)
 KERAS_3_CONFIG = Contract(f"{KERAS_3}/model_config_serialization", ARCHITECTURE, NO_CONFIG)
 KERAS_3_JSON = Contract(KERAS_3_GUIDE, _KERAS_3_ARCHITECTURE, NO_CONFIG)
-KERAS_3_WEIGHTS_IN_MEMORY = Contract(KERAS_3_GUIDE, WEIGHTS_ALONE)
+KERAS_3_WEIGHTS_IN_MEMORY = Contract(KERAS_3_GUIDE, WEIGHTS_ALONE, other_code=BY_LIST)
 KERAS_3_CONFIG_AND_WEIGHTS = Contract(KERAS_3_GUIDE, ARCHITECTURE_AND_WEIGHTS, NO_CONFIG)
 KERAS_3_WEIGHTS = Contract(
-    f"{KERAS_3}/weights_saving_and_loading", WEIGHTS, refuses_unbuilt=True, **SPARING
+    f"{KERAS_3}/weights_saving_and_loading",
+    WEIGHTS,
+    refuses_unbuilt=True,
+    other_code=BY_STRUCTURE,
+    **SPARING,
 )
 KERAS_3_JSON_AND_WEIGHTS = Contract(
     KERAS_3_GUIDE, promises(Promise.MUST, STRUCTURE, Facet.TRAINABLE, STATE), NO_CONFIG

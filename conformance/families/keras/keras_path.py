@@ -3,14 +3,19 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
-from saveproof.conformance.families.keras.codegen.models import building, layer_at, written_class
+from saveproof.conformance.families.keras.codegen.models import (
+    building,
+    layer_at,
+    making_weights,
+    written_class,
+)
 from saveproof.conformance.families.keras.codegen.training import first_batch, given
 from saveproof.conformance.families.keras.objects import Held
 from saveproof.conformance.model_state.contract import Contract, Promise
 from saveproof.conformance.model_state.subject import Model, Source
-from saveproof.strategies.case import Case, Kind
+from saveproof.strategies.case import Case, Departure, Kind
 from saveproof.strategies.data import rows
 
 
@@ -25,6 +30,21 @@ class Family(Protocol):
 
     def noted(self, model: Model, case: Case) -> Model:
         """Return the model, having noted which case it belongs to."""
+
+
+class Done(TypedDict):
+    """What the code that loads does before the load, as arguments of `building`."""
+
+    built: bool
+    compiled: bool
+
+
+def done_before_the_load(case: Case) -> Done:
+    """Return what the code that loads does before the load; other code may leave it undone."""
+    return Done(
+        built=case.loading is not Departure.UNBUILT,
+        compiled=case.loading is not Departure.UNCOMPILED,
+    )
 
 
 @dataclass(frozen=True)
@@ -71,7 +91,8 @@ class SavePathSpec:
         A warm-up trains on `x` and `y`, the first batch after the save in the case: the optimizer's
         variables exist only after a batch, as the guide says. There is none for an optimizer that
         has not trained before the save, which has no variables in the file. Layers that were frozen
-        after the compile are frozen after it, and after the warm-up, here too.
+        after the compile are frozen after it, and after the warm-up, here too. A model that other
+        code has not built gets its weights after the load.
         """
         if self.warms_up_on(case):
             yield "loaded.train_on_batch(x, y)"
@@ -80,10 +101,15 @@ class SavePathSpec:
         written = case.architecture.kind is Kind.SUBCLASSED
         custom = ', custom_objects={"Written": Written}' if written else ""
         yield from (line.format(custom=custom) for line in self.load)
+        if self.code and case.loading is Departure.UNBUILT:
+            yield from making_weights("loaded", case.architecture)
 
     def warms_up_on(self, case: Case) -> bool:
-        """Return whether the load trains on one batch first."""
-        return self.warms_up and case.trained_since_compile and first_batch(case) is not None
+        """Return whether the load trains on one batch first; other code may do otherwise."""
+        if not self.code or case.loading in (Departure.UNBUILT, Departure.UNCOMPILED):
+            return False
+        warms_up = self.warms_up is not (case.loading is Departure.FIRST_STEP)
+        return warms_up and case.trained_since_compile and first_batch(case) is not None
 
     def of(self, subject: Family) -> "KerasPath":
         """Return the save path of that subject."""
@@ -132,7 +158,7 @@ class KerasPath:
 
     def _loading(self, case: Case) -> Iterator[str]:
         if self.way.code:
-            yield from building(case.as_compiled, "loaded")
+            yield from building(case.as_compiled, "loaded", **done_before_the_load(case))
         elif case.architecture.kind is Kind.SUBCLASSED and self.way.takes_class:
             yield from written_class(case.architecture)
         yield from self.way.loading(case)
@@ -143,4 +169,5 @@ class KerasPath:
             return {}
         index, event = batch
         data = rows(case, index)
-        return {} if data is None else given(next(data.batches(event.batch_size)))
+        arrays = {} if data is None else given(next(data.batches(event.batch_size)))
+        return {name: arrays[name] for name in ("x", "y") if name in arrays}

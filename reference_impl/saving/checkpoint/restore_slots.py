@@ -217,7 +217,7 @@ def _paired_slots(node: Node, optimizer: Optimizer) -> Pairs:
             f"{len(expected)} slots {_counted(expected)}, found {len(found)} {_counted(found)} in "
             "the checkpoint: it was saved with other options, or trained other variables"
         )
-    pairs = list(zip(optimizer.variables[1:], saved, strict=True))
+    pairs = list(zip(optimizer.variables[1:], _by_name(saved, optimizer), strict=True))
     return pairs + _paired_placeholders(node, optimizer)
 
 
@@ -231,6 +231,17 @@ def _paired_placeholders(node: Node, optimizer: Optimizer) -> Pairs:
         if slot not in variables
         and (saved := node.children[name].children.get(str(place))) is not None
     ]
+
+
+def _by_name(saved: Sequence[Node], optimizer: Optimizer) -> Sequence[Node]:
+    """Return the saved slots in the order of ours, if both have the same names, each once.
+
+    Code that creates its layers in another order numbers the slots of others.
+    """
+    named = {node.full_name: node for node in saved}
+    names = [variable.name.removesuffix(":0") for variable in optimizer.variables[1:]]
+    same = len(named) == len(saved) and named.keys() == set(names)
+    return [named[name] for name in names] if same else saved
 
 
 def _counted(lists: Sequence[str | None]) -> dict[str, int]:

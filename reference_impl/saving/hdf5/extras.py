@@ -36,12 +36,13 @@ class ExtrasIndex(TypedDict):
 
 
 class Own(TypedDict, total=False):
-    """Keras 2's entries; in `.weights.h5`, the optimizer's class."""
+    """Keras 2's entries; in `.weights.h5`, the optimizer's class and the names of its weights."""
 
     written: int
     architecture: Mapping[str, Any]
     training: Mapping[str, Any]
     optimizer: str
+    optimized: Sequence[str]
 
 
 def write_extras(parent: GroupWriter, extras: Extras) -> None:

@@ -39,7 +39,10 @@ def save_weights_tree(model: Model, target: Path, options: SaveOptions) -> None:
         extras = replace(
             extras,
             optimizer={**extras.optimizer, **unlisted(optimizer, dialect)},
-            own={OPTIMIZER: class_of(optimizer)},
+            own={
+                OPTIMIZER: class_of(optimizer),
+                "optimized": [weight.name for weight in optimizer.built_for],
+            },
         )
     tree = tree_of(model, dialect, extras, optimizer=True)
     write_weights_tree(tree, target, mark_bfloat16=dialect is Dialect.KERAS)

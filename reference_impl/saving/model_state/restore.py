@@ -91,7 +91,8 @@ def fitting(model: Trainer, weights: WeightsState) -> Assignments:
     """Return the assignments of arrays to variables, matching layers with weights in order.
 
     Raises:
-        WeightsMismatch: if the numbers of layers or weights, or a shape, do not match.
+        WeightsMismatch: if the numbers of layers or weights, or a shape, do not match, or the same
+            layers are in another order.
     """
     check_built(model)
     expected = [layer for layer in saved_layers(model) if saved_weights(layer)]
@@ -102,6 +103,7 @@ def fitting(model: Trainer, weights: WeightsState) -> Assignments:
             f"{[layer.name for layer in expected]}, found {len(found)} "
             f"{[group.layer for group in found]}"
         )
+    _check_order([layer.name for layer in expected], [group.layer for group in found], model.name)
     changes: Assignments = []
     with held(_flags_then(model, weights)):
         listed = [saved_weights(layer) for layer in expected]
@@ -112,6 +114,15 @@ def fitting(model: Trainer, weights: WeightsState) -> Assignments:
     if own or weights.top_level:
         changes += paired(model.name, own, weights.top_level)
     return changes
+
+
+def _check_order(expected: Sequence[str], found: Sequence[str], model: str) -> None:
+    """Refuse the model's own layers in another order: equal shapes would hide the exchange."""
+    if expected != found and set(expected) == set(found):
+        raise WeightsMismatch(
+            f"model {model!r}: expected its layers in their order {list(expected)}, found them in "
+            f"the order {list(found)}; create them in that order, or load with by_name=True"
+        )
 
 
 def _flags_then(model: Trainer, weights: WeightsState) -> Flags:

@@ -213,12 +213,23 @@ def _listed_values(
     if extras.optimized:
         with held(paired(model, extras.trainable) or []):  # positions refer to them
             weights = weights_at(model, extras.optimized)
+        _check_names(optimizer, weights, (extras.own or {}).get("optimized", ()))
         optimizer.build(weights)
     elif slots and not optimizer.built:
         optimizer.build(weights_of_list(model, optimizer, names, shapes))
     elif not slots and not np.any(arrays[0].held):
         optimizer.unbuild()
     return values_by_variable(optimizer, arrays, extras.optimizer)
+
+
+def _check_names(optimizer: Optimizer, weights: Sequence[Variable], names: Sequence[str]) -> None:
+    """Reject positions that mean other weights: code created the layers in another order."""
+    found = [weight.name for weight in weights]
+    if found != list(names) and set(found) == set(names):
+        raise OptimizerMismatch(
+            f"optimizer {optimizer.name!r}: expected state for the weights in the order {found}, "
+            f"found {list(names)}; create the layers in the order of the file"
+        )
 
 
 def _check_age(optimizer: Optimizer, arrays: Sequence[NamedArray]) -> None:

@@ -56,20 +56,31 @@ WRAPPED = "layer"
 
 
 def building(
-    case: Case, model: str = "model", *, written: str = "Written", built: bool = True
+    case: Case,
+    model: str = "model",
+    *,
+    written: str = "Written",
+    built: bool = True,
+    compiled: bool = True,
 ) -> Iterator[str]:
     """Yield what leaves the case's model, compiled, in a variable; a class before it if need be.
 
-    `written` is what a subclassed model's class is called; `built=False` leaves it without weights.
+    `written` is what a subclassed model's class is called; `built=False` leaves it without weights,
+    `compiled=False` leaves it uncompiled.
     """
     architecture = case.architecture
     if architecture.kind is Kind.SUBCLASSED:
         yield from (*written_class(architecture, written), "", "")
-    yield from building_call(case, model, written=written, built=built)
+    yield from building_call(case, model, written=written, built=built, compiled=compiled)
 
 
 def building_call(
-    case: Case, model: str = "model", *, written: str = "Written", built: bool = True
+    case: Case,
+    model: str = "model",
+    *,
+    written: str = "Written",
+    built: bool = True,
+    compiled: bool = True,
 ) -> Iterator[str]:
     """Yield the same without the class."""
     architecture = case.architecture
@@ -78,10 +89,11 @@ def building_call(
         return
     if architecture.kind is Kind.SUBCLASSED:
         yield f"{model} = {written}(code=object())"
-        yield from _weights(model, architecture) if built else ()
+        yield from making_weights(model, architecture) if built else ()
     else:
         yield from _model(architecture, model, architecture.name, "")
-    yield from compiling(model, case.settings)
+    if compiled:
+        yield from compiling(model, case.settings)
 
 
 def compiling(model: str, settings: CompileSettings) -> Iterator[str]:
@@ -112,7 +124,8 @@ def resetting(model: str, architecture: Architecture) -> Iterator[str]:
             yield f"{layer_at(model, address)}.reset_states()"
 
 
-def _weights(model: str, architecture: Architecture) -> Iterator[str]:
+def making_weights(model: str, architecture: Architecture) -> Iterator[str]:
+    """Yield the call that gives a subclassed model its weights."""
     zeros = [
         f"np.zeros({literal((one.batch_size or 1, *one.shape))}, {literal(one.dtype)})"
         for one in architecture.inputs
@@ -122,11 +135,15 @@ def _weights(model: str, architecture: Architecture) -> Iterator[str]:
 
 
 def written_class(architecture: Architecture, name: str = "Written") -> Iterator[str]:
-    """Yield the class of a subclassed model: a layer an attribute, in the order of the case."""
+    """Yield the class of a subclassed model: a layer an attribute, in the order of the case.
+
+    Attributes are numbered by first calls, so that code which assigns them otherwise has the same.
+    """
     preparation, layers = _layers(architecture, "")
+    called_first = dict.fromkeys(call.layer for call in architecture.calls)
     attributes = {
-        layer.name: f"self.{identifier(layer.class_name.lower())}_{index}"
-        for index, layer in enumerate(architecture.layers)
+        name: f"self.{identifier(architecture.layer(name).class_name.lower())}_{index}"
+        for index, name in enumerate(called_first)
     }
     made: Lines = [f"super().__init__(name={literal(architecture.name)})", *preparation]
     for layer in architecture.layers:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from saveproof.conformance.checks.handling import CHANGES_NOTHING
+from saveproof.conformance.checks.other_code import OTHER_CODE
 from saveproof.conformance.families.keras.codegen.models import building_call, written_class
 from saveproof.conformance.families.keras.codegen.paths import (
     loading,
@@ -22,10 +23,11 @@ from saveproof.conformance.families.keras.codegen.training import (
 )
 from saveproof.conformance.families.keras.dialect import Dialect
 from saveproof.conformance.families.keras.keras_api import KerasSubject
-from saveproof.conformance.families.keras.keras_path import SavePathSpec
+from saveproof.conformance.families.keras.keras_path import SavePathSpec, done_before_the_load
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.reports.findings import Defect
 from saveproof.strategies.case import Case, Hop, Kind
+from saveproof.strategies.departures import other_code
 
 SECOND = "second_generation_equals_first"
 ELSEWHERE = "another_process_loads_the_same"
@@ -75,9 +77,15 @@ class Program:
         return self.subject.dialect
 
     @property
+    def loads(self) -> Case:
+        """The case that a save path is given for the code that loads."""
+        departs = self.check == OTHER_CODE and self.case.loading is not None
+        return other_code(self.case) if departs else self.case.loaded_by(None)
+
+    @property
     def code(self) -> Case:
-        """The case as the model's code at the save has it."""
-        return self.case.as_compiled
+        """The case as the code that loads has it."""
+        return self.loads.as_compiled
 
     @property
     def code_uses(self) -> int:
@@ -89,7 +97,10 @@ class Program:
     @property
     def builder(self) -> str:
         """The function that makes the model, where several lines call for it."""
-        return "build" if self.code_uses and self.code == self.case else ""
+        same = self.code == self.case.loaded_by(None) and all(
+            done_before_the_load(self.loads).values()
+        )
+        return "build" if self.code_uses and same else ""
 
     @property
     def rebuilder(self) -> str:
@@ -130,8 +141,10 @@ def saved_and_loaded(program: Program) -> Iterator[str]:
 def loaded(program: Program, path: str) -> Iterator[str]:
     """Yield the load of `loaded`."""
     name, code, written = program.rebuilder, program.code, _written(program)[1]
-    made = [f"loaded = {name}()"] if name else building_call(code, "loaded", written=written)
-    return loading(way_of(program.subject, path), program.case, made)
+    loads = program.loads if path == program.path else program.case.loaded_by(None)
+    done = done_before_the_load(loads)
+    made = building_call(code, "loaded", written=written, **done)
+    return loading(way_of(program.subject, path), loads, [f"loaded = {name}()"] if name else made)
 
 
 def again(program: Program) -> Iterator[str]:

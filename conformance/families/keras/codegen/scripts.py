@@ -5,8 +5,10 @@ from dataclasses import replace
 from functools import partial
 
 from saveproof.conformance.checks.handling import CHANGES_NOTHING
+from saveproof.conformance.checks.other_code import OTHER_CODE
 from saveproof.conformance.families.keras.codegen import objects
 from saveproof.conformance.families.keras.codegen.exceptions import raising
+from saveproof.conformance.families.keras.codegen.other_code import SAME, other_state
 from saveproof.conformance.families.keras.codegen.paths import (
     NotReproducible,
     saving,
@@ -48,8 +50,6 @@ ARRAYS = frozenset(
 
 
 PLAIN = 'assert found == expected, f"expected {expected!r}, found {found!r}"'
-SAME = "np.testing.assert_array_equal(found, expected, strict=True)"
-"""Dtype, shape and values are equal."""
 
 
 def plot(case: Case, subject: str, path: str, check: str, defect: Defect) -> Plot:
@@ -66,6 +66,8 @@ def plot(case: Case, subject: str, path: str, check: str, defect: Defect) -> Plo
     unknown = defect.kind is DefectKind.RAISED and defect.action not in set(Stage)
     if unknown or defect.kind not in PLOTS:
         raise _not_reproducible(defect)
+    if program.check == OTHER_CODE and defect.kind is DefectKind.STATE:
+        return other_state(program)
     return PLOTS[defect.kind](program)
 
 
