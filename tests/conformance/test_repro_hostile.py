@@ -62,10 +62,13 @@ PAYLOADS = (
     f"a={MARK}(), b",
     f"x\r{MARK}()\u2028{MARK}()",
 )
+OF_MODELS = tuple(facet for facet in Facet if facet is not Facet.BEHAVIOUR)
+"""The facets of a model; a behaviour is an object's."""
+
 DEFECTS = (
-    *(state(facet, PLACES[facet]) for facet in Facet),
-    *(state(facet, PLACES[facet], "order") for facet in Facet),
-    *(trained_state(facet, PLACES[facet]) for facet in Facet),
+    *(state(facet, PLACES[facet]) for facet in OF_MODELS),
+    *(state(facet, PLACES[facet], "order") for facet in OF_MODELS),
+    *(trained_state(facet, PLACES[facet]) for facet in OF_MODELS),
     *(output(), log(), log(kind=DefectKind.LOG_NAMES)),
     *(raised("load"), raised("resume"), raised("another process", "x.Y")),
     of_kind(DefectKind.NOT_FRESH, PLACES[Facet.WEIGHTS], facet=Facet.WEIGHTS),
@@ -181,14 +184,14 @@ def test_every_place_of_a_real_finding_has_a_script():
     """The rules for what a program takes refuse none of what checks find."""
     case = case_of(ARCHITECTURES["shared"])
 
-    for facet in Facet:
+    for facet in OF_MODELS:
         assert written(case, state(facet, PLACES[facet])) is not None
 
 
 def test_a_class_that_no_case_names_has_no_script():
     case = case_of(ARCHITECTURES["sequential"], optimizer=Object("deserialize", {}))
 
-    with pytest.raises(InvalidCase, match=r"keras.optimizers: expected one of .*'SGD'"):
+    with pytest.raises(InvalidCase, match="keras.optimizers: expected the name of a class"):
         script_of(case, KERNEL)
 
 

@@ -97,7 +97,8 @@ def _not_reproducible(defect: Defect) -> NotReproducible:
 
 
 def _facet(program: Program) -> Facet:
-    if program.defect.facet not in set(Facet):
+    of_objects = program.defect.facet == Facet.BEHAVIOUR and not program.case.is_object
+    if program.defect.facet not in set(Facet) or of_objects:
         raise _not_reproducible(program.defect)
     return Facet(program.defect.facet)
 
