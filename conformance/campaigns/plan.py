@@ -79,7 +79,7 @@ class Plan:
     the shrinking of all defects. Of the known `issues`, those of `places` apply; without places,
     those of the plan's own. With `hops`, a history may save and load the model on the way;
     the cases have such histories if they are shared with a plan that has `hops`. The `systematic`
-    cases come first, beside `examples`.
+    cases come first, beside `examples`. The `offered` strata are those that may come up.
     """
 
     subject: str
@@ -97,11 +97,17 @@ class Plan:
     issues: tuple[KnownIssue, ...] = field(default_factory=packaged)
     generates_hops: bool = False
     systematic: tuple[Case, ...] = ()
+    offered: tuple[str, ...] = ()
 
     @cached_property
     def generator(self) -> Generator:
         """The cases by their seeds."""
         return Generator(self.cases)
+
+    @property
+    def group(self) -> tuple[str, str, str]:
+        """The subject, save path and kind of model, as a result has them."""
+        return (self.subject, self.path, self.kind)
 
     @property
     def name(self) -> str:

@@ -21,6 +21,7 @@ from saveproof.reports.records import Header, SubjectInfo
 from saveproof.strategies.case import Kind
 from saveproof.strategies.catalogue import objects
 from saveproof.strategies.catalogue.exports import Exports
+from saveproof.strategies.selection import EVERY_STRATUM, Selection
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -64,8 +65,11 @@ def job(
     subjects: Iterable[SubjectInfo],
     checks: Iterable[Check],
     sets: Iterable[CampaignSet],
+    selection: Selection = EVERY_STRATUM,
 ) -> Job:
     """Return the job of these sets with a new header; `out` is the folder of the run.
+
+    Of objects, only those of the `selection` are tested.
 
     Raises:
         Unknown: a requirement names nothing that the run judges.
@@ -91,7 +95,7 @@ def job(
     issues = known_issues(options.known, beside=packaged())
     witnesses = tuple(_witnesses(chosen, issues))
     exported = {
-        each.owner: exports(each.owner)
+        each.owner: selection.of(exports(each.owner))
         for each in chosen
         if any(campaign.kind == Kind.OBJECT for campaign in each.campaigns)
     }

@@ -127,6 +127,20 @@ class SuiteOptions(RunOptions, frozen=True, kw_only=True):
 
     path: Annotated[Names, Meta(description="Test only this save path.")] = ()
     check: Annotated[Names, Meta(description="Run only this check.")] = ()
+    stratum: Annotated[
+        Names,
+        Meta(
+            description="Test only this: a namespace (losses), a class (losses.Huber) or an "
+            "argument of a class (losses.Huber/delta)."
+        ),
+    ] = ()
+    without: Annotated[
+        Names,
+        Meta(
+            description="Never use this: a namespace, a class, an argument of a class or of all "
+            "(stateful), or an event (event:fit)."
+        ),
+    ] = ()
     seconds: Annotated[
         AboveZero | None,
         Meta(

@@ -16,6 +16,7 @@ from saveproof.strategies.case import Case, Kind
 from saveproof.strategies.cases import cases
 from saveproof.strategies.catalogue import objects
 from saveproof.strategies.catalogue.exports import Exports
+from saveproof.strategies.strata import offered
 
 
 class CampaignSpec(msgspec.Struct, frozen=True):
@@ -96,7 +97,15 @@ def plans(
         classes = exported.get(one.subject, Exports()) if one.kind == Kind.OBJECT else None
         generated = strategy(one.kind, hops=hops, capabilities=had, classes=classes)
         first = () if classes is None else tuple(objects.cases(classes))
-        yield Plan(cases=generated, issues=issues, generates_hops=hops, systematic=first, **own)
+        could = offered(Kind(one.kind), had, hops=one.hops)
+        yield Plan(
+            cases=generated,
+            issues=issues,
+            generates_hops=hops,
+            systematic=first,
+            offered=could,
+            **own,
+        )
 
 
 def strategy(
