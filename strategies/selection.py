@@ -7,6 +7,8 @@ from msgspec.structs import replace
 from saveproof.strategies.capabilities import Capabilities, had_of, has
 from saveproof.strategies.case import CaseRecord
 from saveproof.strategies.catalogue.exports import Argument, ExportedClass, Exports
+from saveproof.strategies.catalogue.marked import classes_in
+from saveproof.strategies.catalogue.objects import plain
 from saveproof.strategies.catalogue.values import VALUES
 from saveproof.strategies.declared import EVENTS, NAMES, NEVER_EMPTY
 from saveproof.strategies.layers import WRAPPED, WRAPPER
@@ -40,10 +42,14 @@ class Selection(CaseRecord, frozen=True):
     def _of_class(self, one: ExportedClass) -> ExportedClass:
         names = (one.namespace, one.qualified)
         barred = any(name in self.without for name in names)
+        inner = (
+            name for made in classes_in(plain(one)) for name in (made, made.rpartition(".")[0])
+        )
+        needs_barred = any(name in self.without for name in inner)
         wanted = not self.wanted or any(name in self.wanted for name in names)
         arguments = tuple(self._of_argument(one, a, wanted=wanted) for a in one.arguments)
         inside = any(not argument.left_out for argument in arguments)
-        reason = BARRED if barred else "" if wanted or inside else NOT_WANTED
+        reason = BARRED if barred or needs_barred else "" if wanted or inside else NOT_WANTED
         return replace(one, arguments=arguments, left_out=reason, barred=barred)
 
     def _of_argument(self, one: ExportedClass, argument: Argument, *, wanted: bool) -> Argument:

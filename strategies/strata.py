@@ -63,11 +63,8 @@ def offered(kind: Kind, had: Capabilities, *, hops: bool = False) -> tuple[str, 
         if has(getattr(had, field), str(name))
     )
     events = (name for name in EVENTS if has(had.events, name) and (hops or name != "hop"))
-    return (
-        *classes,
-        *map(event_stratum, events),
-        *(f"feature:{one}" for one in _features(kind, had)),
-    )
+    features = (f"feature:{one}" for one in _features(kind, had))
+    return (*classes, *map(event_stratum, events), *features)
 
 
 def _features(kind: Kind, had: Capabilities) -> Iterator[str]:
