@@ -11,11 +11,12 @@ from saveproof.conformance.families.keras.codegen.paths import NotReproducible, 
 from saveproof.conformance.runs.preflight import had, refuse_unknown
 from saveproof.conformance.runs.selection import hops
 from saveproof.strategies.capabilities import EVERYTHING
-from saveproof.strategies.case import Case, CompileSettings, Recompile, tag_of
+from saveproof.strategies.case import Case, tag_of
 from saveproof.strategies.cases import cases
 from saveproof.strategies.drawing import drawing
 from saveproof.strategies.extremes import extremes
 from saveproof.strategies.settings import name_of
+from saveproof.strategies.strata import features_of, settings_of
 
 KERAS = "keras"
 """The subject whose programs show a case where none is named."""
@@ -91,12 +92,6 @@ def _grouped(rows: Sequence[Frequency]) -> Iterator[tuple[str, list[Frequency]]]
             yield group, found
 
 
-def _settings(case: Case) -> Iterator[CompileSettings]:
-    yield case.settings
-    events = (*case.history.before, *case.history.after)
-    yield from (event.settings for event in events if isinstance(event, Recompile))
-
-
 def _layers(case: Case) -> Iterator[str]:
     return (layer.class_name for layer in case.architecture.every_layer())
 
@@ -104,17 +99,17 @@ def _layers(case: Case) -> Iterator[str]:
 def _arguments(case: Case) -> Iterator[str]:
     for layer in case.architecture.every_layer():
         yield from (f"{layer.class_name}.{name}" for name in layer.config if name != "name")
-    for settings in _settings(case):
+    for settings in settings_of(case):
         made = settings.optimizer
         yield from (f"{made.class_name}.{name}" for name in made.config)
 
 
 def _optimizers(case: Case) -> Iterator[str]:
-    return (settings.optimizer.class_name for settings in _settings(case))
+    return (settings.optimizer.class_name for settings in settings_of(case))
 
 
 def _schedules(case: Case) -> Iterator[str]:
-    rates = (settings.optimizer.config["learning_rate"] for settings in _settings(case))
+    rates = (settings.optimizer.config["learning_rate"] for settings in settings_of(case))
     return (rate["class_name"] for rate in rates if isinstance(rate, dict))
 
 
@@ -131,23 +126,10 @@ def _events(case: Case) -> Iterator[str]:
     yield from (f"after the load: {tag_of(type(event))}" for event in case.history.after)
 
 
-def _shape(case: Case) -> Iterator[str]:
-    architecture = case.architecture
-    traits = {
-        "a nested model": any(layer.model for layer in architecture.layers),
-        "a shared layer": case.shares_layers,
-        "several inputs": len(architecture.inputs) > 1,
-        "several outputs": len(architecture.outputs) > 1,
-        "a stateful layer": case.is_stateful,
-        "random numbers in training": case.is_stochastic,
-    }
-    return (name for name, there in traits.items() if there)
-
-
 _GROUPS: dict[str, Callable[[Case], Iterator[str]]] = {
     "kind": lambda case: iter((str(case.architecture.kind),)),
     "layer": _layers,
-    "model": _shape,
+    "model": features_of,
     "optimizer": _optimizers,
     "schedule": _schedules,
     "loss": _losses,

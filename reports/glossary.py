@@ -28,6 +28,10 @@ GLOSSARY: Mapping[str, str] = {
         "One generated test input: a model, its compile settings, its training history, and a "
         "seed for data. Its id is a hash of its content."
     ),
+    "stratum": (
+        "A class, an argument of a class, an event or a feature that cases may have, such as "
+        "losses.Huber/delta. A report says which strata a run reached, and why not the others."
+    ),
     "verdict": (
         "The result of one check on one case: pass, fail, gap, refused, crash, timeout, "
         "memory limit, vacuous, not shown, unstable, not applicable, known, or harness error."

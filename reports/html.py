@@ -1,9 +1,13 @@
 """The HTML report: one file that needs no network."""
 
+from collections.abc import Mapping
+
 import msgspec
 
+from saveproof.reports import untested
 from saveproof.reports.codes import code
 from saveproof.reports.commands import commands, reduction
+from saveproof.reports.coverage import NOT_TESTED, figures
 from saveproof.reports.glossary import GLOSSARY
 from saveproof.reports.interchange import grid, measured
 from saveproof.reports.matrix import DEFECTIVE, Cell, Matrix
@@ -36,6 +40,20 @@ from saveproof.reports.wording import (
 )
 from saveproof.reports.wording import shown as word
 
+NOT_TESTED_WORDS: Mapping[str, object] = {
+    "not_tested": untested.TITLE,
+    "not_tested_means": untested.MEANING,
+    "not_tested_states": NOT_TESTED,
+    "reached": untested.reached,
+    "untested": untested.untested,
+    "share_of": untested.share,
+    "bounds": untested.bounds,
+    "why_not": untested.why_not,
+    "examples": untested.examples,
+    "figures_of": figures,
+}
+"""What the page on what was not tested uses."""
+
 
 def html(matrix: Matrix) -> str:
     """Return the page: verdict, distinct defects, a matrix for each subject, and each cell."""
@@ -64,6 +82,7 @@ def html(matrix: Matrix) -> str:
             "tallied": tallied,
             "unjudged": unjudged,
             "share": share,
+            **NOT_TESTED_WORDS,
             "case_shown": case_shown,
             "places": places,
             "totals": totals,

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from saveproof.reports.causes import Cause, CellDefect
 from saveproof.reports.commands import commands, reduction
+from saveproof.reports.coverage import NOT_TESTED, Coverage, figures
 from saveproof.reports.interchange import ExchangeResult, Grid, grid, measured, unpaired
 from saveproof.reports.matrix import Matrix, Sheet
 from saveproof.reports.summary import (
@@ -17,6 +18,15 @@ from saveproof.reports.summary import (
     tested,
     why,
 )
+from saveproof.reports.untested import (
+    TITLE,
+    bounds,
+    listed,
+    reached,
+    untested,
+    why_not,
+)
+from saveproof.reports.untested import share as share_of
 from saveproof.reports.wording import (
     FIGURES,
     INCOMPLETE,
@@ -39,6 +49,9 @@ SAFE = "/:#?&=%+,;@~"
 LIMIT = 50
 """Maximum number of causes in the report: GitHub cuts a job's summary at 1 MiB."""
 
+MOST_LINES = 20
+"""Maximum number of reasons why something was not tested."""
+
 MARKS = re.compile(r"[\\`*{}\[\]<>|#~$@&]|(?<!\w)_|_(?!\w)")
 """Characters with a meaning in Markdown, HTML or tables; an underscore inside a word has none."""
 
@@ -48,12 +61,15 @@ def markdown(matrix: Matrix) -> str:
     parts = [f"# saveproof: {escaped(headline(matrix))}", *_banner(matrix), _tested(matrix)]
     exchanges = grid(matrix)
     parts += _exchanges(exchanges) if exchanges else []
+    if matrix.coverages:
+        parts.append("  \n".join(escaped(reached(one)) for one in matrix.coverages))
     parts += _witnesses(matrix)
     parts += ["  \n".join(map(escaped, shares(matrix)))] if shares(matrix) else []
     left = LIMIT
     for section in sections(matrix):
         parts += _section(section, matrix.sources, left)
         left = max(0, left - len(section.causes))
+    parts += [part for one in matrix.coverages for part in _untested(one)]
     parts += [_table(sheet) for sheet in unpaired(matrix)]
     parts += [_legend(matrix), _origin(matrix)]
     return printable("\n\n".join(parts)) + "\n"
@@ -130,6 +146,31 @@ def _table(sheet: Sheet) -> str:
         verdicts = " | ".join(figure(cell) for cell in cells)
         lines.append(f"| {escaped(cells[0].check.name)} | {verdicts} |")
     return "\n".join(lines)
+
+
+def _untested(coverage: Coverage) -> list[str]:
+    """Return a table by namespace; the strata with one reason are a number and some names."""
+    lines = [
+        f"| namespace | classes | arguments | {' | '.join(NOT_TESTED)} | bound at 95 % |",
+        f"|:--|{'--:|' * (len(NOT_TESTED) + 2)}:--|",
+    ]
+    for room in coverage.namespaces:
+        states = figures(room.every).states
+        cells = (
+            escaped(room.name),
+            *(share_of(figures(one)) for one in (room.classes, room.arguments)),
+            *(str(states.get(state, 0)) for state in NOT_TESTED),
+            escaped(bounds(room)),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    reasons = [
+        f"- {escaped(f'{len(names)} {state}: {why or listed(names)}')}"
+        for state, why, names in why_not(coverage.every)
+    ]
+    more = len(reasons) - MOST_LINES
+    rest = [f"- {more} more reasons in the HTML report."] if more > 0 else []
+    head = f"## {TITLE}: {escaped(untested(coverage).partition(': ')[2])}"
+    return [head, "\n".join(lines), "\n".join([*reasons[:MOST_LINES], *rest])]
 
 
 def _exchanges(grid: Grid) -> list[str]:

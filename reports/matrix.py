@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from saveproof.reports.causes import Cause, CellDefect, causes, root
+from saveproof.reports.coverage import Coverage, coverages
 from saveproof.reports.exit_codes import NOTHING_UNEXPECTED
 from saveproof.reports.findings import Defect, DefectKind, Difference
 from saveproof.reports.gate import Gate, gate
@@ -109,7 +110,8 @@ class Matrix:
 
     `causes` are the distinct defects and the unstable results, the worst first, and `defects` is
     the number of distinct defects by verdict. `examined` is the number of examples by subject, save
-    path and kind of model. `gate` says whether the run passes.
+    path and kind of model. `gate` says whether the run passes. `coverages` say what was reached of
+    each subject.
     """
 
     header: Header
@@ -124,6 +126,7 @@ class Matrix:
     gate: Gate
     witnesses: tuple[Witness, ...]
     models: Models
+    coverages: tuple[Coverage, ...] = ()
 
     @property
     def clean(self) -> bool:
@@ -157,6 +160,7 @@ def matrix(run: Run) -> Matrix:
         gate=gate(run),
         witnesses=run.witnesses,
         models=_models(run.results),
+        coverages=coverages(run),
     )
 
 

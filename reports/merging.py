@@ -7,7 +7,14 @@ import msgspec
 
 from saveproof.reports.policy import Policy, Shard
 from saveproof.reports.records import CheckInfo, Footer, Header, PathInfo, SubjectInfo
-from saveproof.reports.store import Run, RunError, last_witnesses, latest
+from saveproof.reports.store import (
+    Run,
+    RunError,
+    last_exported,
+    last_strata,
+    last_witnesses,
+    latest,
+)
 
 Named = TypeVar("Named", SubjectInfo, CheckInfo, PathInfo)
 
@@ -24,6 +31,8 @@ def merge(runs: Sequence[Run]) -> Run:
 def joined(runs: Sequence[Run]) -> Run:
     """Return one run with the results of all; for the same slot, the last run's result.
 
+    The figures of strata are those of the results: the shards of a run add up.
+
     It is complete if all runs are, and if they are all shards of a run or none. Its seed is the
     first run's, and its number of examples the smallest of any run with results.
 
@@ -35,7 +44,10 @@ def joined(runs: Sequence[Run]) -> Run:
     sources = tuple(dict.fromkeys(source for run in runs for source in run.sources))
     witnesses = last_witnesses(witness for run in runs for witness in run.witnesses)
     header = _header(runs)
-    return Run(header, results, _footer(runs, header.shard, len(results)), sources, witnesses)
+    footer = _footer(runs, header.shard, len(results))
+    exported = last_exported(one for run in runs for one in run.exported)
+    strata = last_strata(one for run in runs for one in run.strata)
+    return Run(header, results, footer, sources, witnesses, exported, strata)
 
 
 def _header(runs: Sequence[Run]) -> Header:

@@ -1,4 +1,7 @@
-"""Records of a run: header, results, footer, as one JSON line each (schema version 3)."""
+"""Records of a run: header, results, footer, as one JSON line each (schema version 3).
+
+Further records are in `strata.py`, and all of them in `lines.py`.
+"""
 
 import re
 from collections.abc import Iterable
@@ -283,6 +286,3 @@ class Footer(Record, frozen=True, tag="footer"):
     seconds: float
     results: int
     interrupted: bool = False
-
-
-Line = Header | Witness | Result | Footer

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from saveproof.reports.records import SCHEMA, Line
+from saveproof.reports.lines import Line
+from saveproof.reports.records import SCHEMA
 
 PUBLISHED = "docs/run.schema.json"
 

@@ -1,17 +1,22 @@
 """Writes the event file of a run line by line, merges those of workers, and reads it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar, get_args
 
 import msgspec
 
 from saveproof.reports.files import append_line, write, writing
-from saveproof.reports.records import UNEXPECTED, Footer, Header, Line, Result, Witness
+from saveproof.reports.lines import Line
+from saveproof.reports.records import UNEXPECTED, Footer, Header, Result, Witness
+from saveproof.reports.strata import Exported, Strata
 from saveproof.reports.upgrade import READABLE, upgraded
 
-L = TypeVar("L", Result, Witness)
+L = TypeVar("L", Result, Witness, Exported, Strata)
+
+OF_WORKERS = (Result, Witness, Exported, Strata)
+"""The records that workers write; the others are the controller's."""
 
 RECORDS = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Line))
 """The names of the records in an event file."""
@@ -41,7 +46,7 @@ class UnknownSchema(RunError):
 
 
 class UnknownRecord(RunError):
-    """A line is neither a header nor a result nor a footer."""
+    """A line is of no known record, or of one that a worker does not write."""
 
 
 class MalformedRecord(RunError):
@@ -65,7 +70,8 @@ class Run:
     """A recorded run, with the last result of each slot.
 
     `sources` are the folders or files that it was read from; the commands of a report name them.
-    `witnesses` are those of known issues, with the last result of each.
+    `witnesses` are those of known issues, with the last result of each. `exported` are the classes
+    of each subject whose objects were tested, and `strata` the figures of each campaign.
     """
 
     header: Header
@@ -73,6 +79,8 @@ class Run:
     footer: Footer | None
     sources: tuple[str, ...] = (".",)
     witnesses: tuple[Witness, ...] = ()
+    exported: tuple[Exported, ...] = ()
+    strata: tuple[Strata, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -129,11 +137,14 @@ def write_run(
     An unfinished line in a shard marks the run as interrupted.
     """
     lines, torn = _shards(folder)
-    results, witnesses = latest(_only(Result, lines)), last_witnesses(_only(Witness, lines))
+    run = _run(header, lines, None, ())
     footer = Footer(
-        finished=finished, seconds=seconds, results=len(results), interrupted=interrupted or torn
+        finished=finished,
+        seconds=seconds,
+        results=len(run.results),
+        interrupted=interrupted or torn,
     )
-    _write(folder / RUN_FILE, [header, *witnesses, *results, footer])
+    _write(folder / RUN_FILE, _lines_of(replace(run, footer=footer)))
     return read(folder)
 
 
@@ -143,10 +154,14 @@ def save(folder: Path, run: Run) -> Run:
     Raises:
         NotWritten: the file can't be written.
     """
-    footer = [] if run.footer is None else [run.footer]
     begin(folder, run.header)
-    _write(folder / RUN_FILE, [run.header, *run.witnesses, *run.results, *footer])
+    _write(folder / RUN_FILE, _lines_of(run))
     return read(folder)
+
+
+def _lines_of(run: Run) -> list[Line]:
+    footer = [] if run.footer is None else [run.footer]
+    return [run.header, *run.witnesses, *run.exported, *run.results, *run.strata, *footer]
 
 
 def read(source: Path) -> Run:
@@ -167,10 +182,23 @@ def read(source: Path) -> Run:
     elif torn:
         raise LineAfterFooter(f"{file}: expected nothing after the footer, found text")
     named = file.parent if file.name == RUN_FILE else file
-    results, witnesses = latest(_only(Result, rest)), last_witnesses(_only(Witness, rest))
-    run = Run(header, results, footer, (str(named),), witnesses)
+    run = _run(header, rest, footer, (str(named),))
     _check(file, run)
     return run
+
+
+def _run(
+    header: Header, lines: Sequence[Line], footer: Footer | None, sources: tuple[str, ...]
+) -> Run:
+    return Run(
+        header,
+        latest(_only(Result, lines)),
+        footer,
+        sources,
+        last_witnesses(_only(Witness, lines)),
+        last_exported(_only(Exported, lines)),
+        last_strata(_only(Strata, lines)),
+    )
 
 
 def latest(results: Iterable[Result]) -> tuple[Result, ...]:
@@ -181,6 +209,16 @@ def latest(results: Iterable[Result]) -> tuple[Result, ...]:
 def last_witnesses(witnesses: Iterable[Witness]) -> tuple[Witness, ...]:
     """Return the last result of each known issue's witness on each subject and save path."""
     return tuple({(one.issue, one.subject, one.path): one for one in witnesses}.values())
+
+
+def last_exported(exported: Iterable[Exported]) -> tuple[Exported, ...]:
+    """Return the last record of each subject."""
+    return tuple({one.subject: one for one in exported}.values())
+
+
+def last_strata(strata: Iterable[Strata]) -> tuple[Strata, ...]:
+    """Return the last figures of each subject, save path and kind of model."""
+    return tuple({one.slot: one for one in strata}.values())
 
 
 def _write(file: Path, lines: Sequence[Line]) -> None:
@@ -246,9 +284,9 @@ def _shards(folder: Path) -> tuple[list[Line], bool]:
             except NotJsonLines:
                 torn = True
                 continue
-            if not isinstance(line, Result | Witness):
+            if not isinstance(line, OF_WORKERS):
                 raise UnknownRecord(
-                    f"{file}: expected results and witnesses only, found {_named([line])}"
+                    f"{file}: expected no header and no footer, found {_named([line])}"
                 )
             lines.append(line)
     return lines, torn

@@ -25,6 +25,7 @@ from saveproof.reports.summary import (
     tested,
     why,
 )
+from saveproof.reports.untested import reached, untested
 from saveproof.reports.wording import (
     INCOMPLETE,
     MEANINGS,
@@ -242,6 +243,8 @@ def _conclusion(matrix: Matrix) -> Iterable[RenderableType]:
     """Yield what was tested, the witnesses, why models were not judged, and the headline."""
     for sheet in matrix.sheets:
         yield Text(printable(f"{sheet.subject.name}: {tested(sheet.subject)}"), "dim")
+    for coverage in matrix.coverages:
+        yield Text(printable(f"{reached(coverage)}; {untested(coverage)}"))
     if matrix.witnesses:
         yield Text(printable(replayed(matrix.witnesses)))
     for one in matrix.gate.outdated:

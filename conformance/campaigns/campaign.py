@@ -23,6 +23,7 @@ from saveproof.conformance.campaigns.shrinking import (
     shrunk_alike,
 )
 from saveproof.conformance.campaigns.spoiling import Defects, asked
+from saveproof.conformance.campaigns.strata import StrataCounts
 from saveproof.conformance.campaigns.tallies import NOT_ASKED, Tally
 from saveproof.conformance.campaigns.witnesses import Listed, Replays
 from saveproof.conformance.campaigns.worker import Report, Reports, Request
@@ -31,6 +32,7 @@ from saveproof.conformance.execution.runner import Question
 from saveproof.conformance.model_state.trace import Probe
 from saveproof.reports.findings import Defect
 from saveproof.reports.records import UNEXPECTED, Result, Verdict, worst
+from saveproof.reports.strata import Strata
 from saveproof.strategies.case import Case
 from saveproof.strategies.departures import departing
 from saveproof.strategies.generation import NothingGenerated
@@ -61,11 +63,13 @@ class Campaign:
     _kept: Counter[tuple[str, bool]] = field(default_factory=Counter)
     _extremes: Counter[str] = field(default_factory=Counter)
     _applicability: Applicability = field(default_factory=Applicability)
+    _strata: StrataCounts = field(init=False)
     _listed: Listed = field(init=False)
     _seconds: float = 0.0
 
     def __post_init__(self) -> None:
         self._listed = Listed(self.plan, self.replays)
+        self._strata = StrataCounts(self.plan.offered)
 
     def run(self) -> tuple[Result, ...]:
         """Run the plan and return a result for each check."""
@@ -75,6 +79,10 @@ class Campaign:
     def results(self) -> tuple[Result, ...]:
         """Return the results so far."""
         return tuple(self._result(c.name) for c in self.plan.checks if c.name in self._tallies)
+
+    def strata(self) -> Strata:
+        """Return the figures of each stratum so far."""
+        return Strata(*self.plan.group, self._strata.records())
 
     def question(self) -> Question:
         """Return the question on the next case, and count it."""
@@ -101,7 +109,9 @@ class Campaign:
         self._kept.update(report.kept.items())
         if example.extreme and not report.unsupported:
             self._extremes[example.extreme] += 1
-        for judgement in self._by_check(report):
+        judgements = tuple(self._by_check(report))
+        self._strata.note(example.case, judgements, report.unsupported)
+        for judgement in judgements:
             self._book(judgement, example)
 
     @property
@@ -263,7 +273,7 @@ class Campaign:
     def _result(self, check: str) -> Result:
         tally = self._tallies[check]
         return Result(
-            *(self.plan.subject, self.plan.path, self.plan.kind, check),
+            *(*self.plan.group, check),
             *(tally.promise, tally.verdict, dict(tally.verdicts)),
             self._listed.findings(
                 check, [seen for (name, _), seen in self._sightings.items() if name == check]

@@ -90,7 +90,7 @@ class Plan:
     the cases have such histories if they are shared with a plan that has `hops`. The `systematic`
     cases come first, beside `examples`, of which every sixth has one of the `extremes`, in turn,
     whatever the path: paths share cases. Each case has one of the `departures`, in turn, if the
-    path loads into the model's code.
+    path loads into the model's code. The `offered` strata are those that may come up.
     """
 
     subject: str
@@ -110,6 +110,7 @@ class Plan:
     generates_hops: bool = False
     extremes: tuple[Extreme, ...] = ()
     systematic: tuple[Case, ...] = ()
+    offered: tuple[str, ...] = ()
 
     @cached_property
     def _generators(self) -> Mapping[str, Generator]:
@@ -126,6 +127,11 @@ class Plan:
             names = sorted(one.name for one in self.extremes)
             raise NothingGenerated(f"expected an extreme of {names}, found {extreme!r}")
         return self._generators[extreme]
+
+    @property
+    def group(self) -> tuple[str, str, str]:
+        """The subject, save path and kind of model, as a result has them."""
+        return (self.subject, self.path, self.kind)
 
     @property
     def name(self) -> str:

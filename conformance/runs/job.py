@@ -19,6 +19,7 @@ from saveproof.conformance.runs.requirements import policy
 from saveproof.conformance.runs.work import CampaignSet, CampaignSpec, WitnessSpec
 from saveproof.reports.records import Header, SubjectInfo
 from saveproof.strategies.catalogue.exports import Exports
+from saveproof.strategies.selection import EVERY_STRATUM, Selection
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -62,8 +63,11 @@ def job(
     subjects: Iterable[SubjectInfo],
     checks: Iterable[Check],
     sets: Iterable[CampaignSet],
+    selection: Selection = EVERY_STRATUM,
 ) -> Job:
     """Return the job of these sets with a new header; `out` is the folder of the run.
+
+    Of objects, only those of the `selection` are tested.
 
     Raises:
         Unknown: a requirement names nothing that the run judges.
@@ -89,7 +93,7 @@ def job(
     issues = known_issues(options.known, beside=packaged())
     witnesses = tuple(_witnesses(chosen, issues))
     exported = {
-        each.owner: exports(each.owner)
+        each.owner: selection.of(exports(each.owner))
         for each in chosen
         if any(campaign.systematic for campaign in each.campaigns)
     }

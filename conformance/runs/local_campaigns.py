@@ -7,6 +7,7 @@ from pathlib import Path
 
 from saveproof.conformance.campaigns.campaign import Campaign, run_together
 from saveproof.conformance.campaigns.plan import Examiner
+from saveproof.conformance.campaigns.strata import exported
 from saveproof.conformance.campaigns.witnesses import Replays
 from saveproof.conformance.campaigns.worker import EXAMINE
 from saveproof.conformance.processes.isolation import Child
@@ -16,6 +17,7 @@ from saveproof.conformance.runs.progress import Reporter
 from saveproof.conformance.runs.turns import Turn, in_turns
 from saveproof.conformance.runs.work import CampaignSet, CampaignSpec, WitnessSpec, plans
 from saveproof.reports import store
+from saveproof.reports.lines import Line
 from saveproof.reports.records import Result, Witness
 
 
@@ -31,6 +33,7 @@ class LocalCampaigns:
     here: Examiner | None = None
     _chosen: frozenset[str] = frozenset()
     _results: dict[CampaignSpec, tuple[Result, ...]] = field(default_factory=dict)
+    _told: set[str] = field(default_factory=set)
     _child: tuple[tuple[str, str], Child] | None = None
     _replays: Replays = field(init=False)
     _reporter: Reporter = field(init=False)
@@ -127,7 +130,15 @@ class LocalCampaigns:
         for spec, campaign in zip(specs, running, strict=True):
             self._results[spec] = campaign.results()
             self._keep(self._results[spec])
+            self._append(campaign.strata())
+            self._tell_exports(spec.subject)
         self._reporter.examined(last=True)
+
+    def _tell_exports(self, subject: str) -> None:
+        """Record what the subject exports, once, if objects of it are tested."""
+        if subject in self.job.exported and subject not in self._told:
+            self._told.add(subject)
+            self._append(exported(subject, self.job.exported[subject]))
 
     def _examiner_of(self, of: CampaignSet) -> Examiner:
         return self.here or self._child_of(of.procedure, of.owner)
@@ -144,7 +155,7 @@ class LocalCampaigns:
         for result in results:
             self._append(result)
 
-    def _append(self, line: Result | Witness) -> None:
+    def _append(self, line: Line) -> None:
         store.append(store.shard(Path(self.job.out), _worker()), line)
 
 

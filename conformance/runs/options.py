@@ -134,6 +134,20 @@ class SuiteOptions(RunOptions, frozen=True, kw_only=True):
             "into the smallest model, and test that on each save path."
         ),
     ] = False
+    stratum: Annotated[
+        Names,
+        Meta(
+            description="Test only this: a namespace (losses), a class (losses.Huber) or an "
+            "argument of a class (losses.Huber/delta)."
+        ),
+    ] = ()
+    without: Annotated[
+        Names,
+        Meta(
+            description="Never use this: a namespace, a class, an argument of a class or of all "
+            "(stateful), or an event (event:fit)."
+        ),
+    ] = ()
     seconds: Annotated[
         AboveZero | None,
         Meta(

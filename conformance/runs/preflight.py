@@ -1,6 +1,7 @@
 """The preflight: refuses unknown names, unusable folders and broken subjects before a run."""
 
 from collections.abc import Sequence, Set
+from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -13,6 +14,7 @@ from saveproof.reports.folders import has_run, unused
 from saveproof.reports.records import SubjectInfo
 from saveproof.strategies.capabilities import Capabilities, InvalidCapabilities
 from saveproof.strategies.declared import checked
+from saveproof.strategies.selection import Selection
 
 
 class Unknown(LookupError):
@@ -44,6 +46,24 @@ def refuse_unknown(what: str, wanted: Sequence[str], known: Set[str]) -> None:
     unknown = sorted(set(wanted) - known)
     if unknown:
         raise Unknown(f"unknown {what} {', '.join(unknown)}; expected one of {sorted(known)}")
+
+
+def refuse_unselected(chosen: Selection, known: Selection) -> None:
+    """Refuse names of strata that select nothing of what is `known`.
+
+    Raises:
+        Unknown: the message has the nearest names.
+    """
+    for option, names, there in (
+        ("stratum", chosen.wanted, known.wanted),
+        ("without", chosen.without, known.without),
+    ):
+        for name in sorted({*names} - {*there}):
+            near = get_close_matches(name, there) or [one for one in there if "." not in one][:9]
+            raise Unknown(
+                f"{option}: {name!r} selects nothing; expected a namespace, a class or an "
+                f"argument of a class that a subject has, such as {', '.join(near)}"
+            )
 
 
 def run_folder(options: RunOptions) -> Path:

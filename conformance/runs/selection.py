@@ -17,12 +17,16 @@ from saveproof.conformance.runs.preflight import (
     admissible,
     admitted,
     refuse_unknown,
+    refuse_unselected,
     run_folder,
 )
 from saveproof.conformance.runs.work import CampaignSet, CampaignSpec, systematic
 from saveproof.reports.records import SubjectInfo
+from saveproof.strategies.capabilities import Capabilities
 from saveproof.strategies.case import Kind
+from saveproof.strategies.catalogue.objects import class_left_out
 from saveproof.strategies.departures import possible
+from saveproof.strategies.selection import EVERY_STRATUM, Selection, selectable
 
 
 def suite_job(options: SuiteOptions, command: str) -> Job:
@@ -62,29 +66,56 @@ def _job(
 ) -> Job:
     out = run_folder(options)
     refuse_unknown("save path", options.path, {p.name for s in infos for p in s.paths})
-    sets = [each for subject in subjects for each in _sets(subject, options)]
+    selection = Selection(options.stratum, options.without)
+    if selection != EVERY_STRATUM:
+        _refuse_unselected(selection, subjects)
+    sets = [each for subject in subjects for each in _sets(subject, options, selection)]
     if options.max_time:
         sets.sort(key=_most_telling_first)
     if not sets:
         raise Unknown(
-            "the options select no check on any save path for a kind of model that a subject has"
+            "the options select no check on any save path for a kind of model that a subject has, "
+            "with the strata that they leave"
         )
     wanted = (_wanted_info(info, options) for info in infos)
     checks = [one for one in ALL_CHECKS if not options.check or one.name in options.check]
-    return job(options, out, command, wanted, checks, sets)
+    return job(options, out, command, wanted, checks, sets, selection)
 
 
-def _sets(subject: Described, options: SuiteOptions) -> Iterator[CampaignSet]:
+def _refuse_unselected(selection: Selection, subjects: Sequence[Described]) -> None:
+    told = [exports(one.name) for one in subjects if _exports(one)]
+    refuse_unselected(selection, selectable(told, [one.capabilities for one in subjects]))
+
+
+def _exports(subject: Described) -> bool:
+    return any(Kind.OBJECT in path.contract.kinds for path in subject.paths())
+
+
+def _sets(subject: Described, options: SuiteOptions, selection: Selection) -> Iterator[CampaignSet]:
     """Yield sets of the subject's campaigns: save paths that share cases, for each kind."""
     wanted = [p for p in subject.paths() if not options.path or p.name in options.path]
     kinds = [kind for kind in Kind if not options.kind or kind in options.kind]
+    had = selection.of_models(subject.capabilities)
     for kind in kinds:
+        if not _is_left(subject, kind, selection, had):
+            continue
         able = [path for path in wanted if _serves(subject, path, kind)]
+        count = _systematic(subject, kind, options, selection) if able else 0
         for paths in side_by_side(able, TOGETHER if kind is Kind.OBJECT else SIDE_BY_SIDE):
-            every = (_campaign(subject, path, kind, options) for path in paths)
+            every = (_campaign(subject, path, kind, options, had, count) for path in paths)
             campaigns = tuple(campaign for campaign in every if campaign.checks)
             if campaigns:
                 yield CampaignSet(EXAMINE, subject.name, campaigns, together=True)
+
+
+def _is_left(
+    subject: Described, kind: Kind, selection: Selection, had: Capabilities | None
+) -> bool:
+    """Return whether the selection leaves something of the kind."""
+    if kind is not Kind.OBJECT:
+        return had is not None
+    every = selection == EVERY_STRATUM or not _exports(subject)
+    return every or any(not class_left_out(one) for one in selection.of(exports(subject.name)))
 
 
 def _serves(subject: Described, path: DescribedPath, kind: Kind) -> bool:
@@ -100,8 +131,14 @@ def _most_telling_first(of: CampaignSet) -> int:
 
 
 def _campaign(
-    subject: Described, path: DescribedPath, kind: Kind, options: SuiteOptions
+    subject: Described,
+    path: DescribedPath,
+    kind: Kind,
+    options: SuiteOptions,
+    had: Capabilities | None,
+    count: int,
 ) -> CampaignSpec:
+    """Return the campaign of a path, with the number of its systematic cases."""
     checks = (check.name for check in checks_for(path.contract))
     return CampaignSpec(
         subject.name,
@@ -113,18 +150,18 @@ def _campaign(
         options.timeout,
         options.seconds,
         hops=hops(path.contract, kind),
-        capabilities=subject.capabilities,
-        systematic=_systematic(subject.name, kind, options),
+        capabilities=had or subject.capabilities,
+        systematic=count,
         departures=possible(tuple(path.contract.other_code), subject.capabilities),
     )
 
 
-def _systematic(subject: str, kind: Kind, options: SuiteOptions) -> int:
+def _systematic(subject: Described, kind: Kind, options: SuiteOptions, selection: Selection) -> int:
     """Return how many systematic cases of the kind there are."""
     in_models = options.every_class and kind is Kind.FUNCTIONAL
     if kind is not Kind.OBJECT and not in_models:
         return 0
-    return len(systematic(kind, exports(subject)))
+    return len(systematic(kind, selection.of(exports(subject.name))))
 
 
 def hops(contract: Contract, kind: Kind) -> bool:

@@ -17,6 +17,7 @@ from saveproof.strategies.cases import cases
 from saveproof.strategies.catalogue import models, objects
 from saveproof.strategies.catalogue.exports import Exports
 from saveproof.strategies.extremes import extremes
+from saveproof.strategies.strata import offered
 
 
 class CampaignSpec(msgspec.Struct, frozen=True):
@@ -102,6 +103,7 @@ def plans(
             generates_hops=hops,
             extremes=() if one.kind == Kind.OBJECT else extremes(Kind(one.kind), had),
             systematic=() if classes is None else systematic(one.kind, classes),
+            offered=offered(Kind(one.kind), had, hops=one.hops),
             **own,
         )
 

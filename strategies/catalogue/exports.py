@@ -18,25 +18,31 @@ class Argument(CaseRecord, frozen=True, omit_defaults=True):
     """An argument of a constructor; without a default, a class needs it.
 
     `default` is the default where JSON can hold it. `definer` is the class whose constructor has
-    the argument, if that is a base of the class.
+    the argument, if that is a base of the class. `left_out` is why a run does not test it, by the
+    run's options; with `barred`, no example gives it.
     """
 
     name: str
     required: bool = False
     default: Any = None
     definer: str = ""
+    left_out: str = ""
+    barred: bool = False
 
 
 class ExportedClass(CaseRecord, frozen=True, omit_defaults=True):
     """A class by namespace and name, with its arguments, inherited ones included.
 
-    `bases` are the names of the classes that it inherits from, nearest first.
+    `bases` are the names of the classes that it inherits from, nearest first. `left_out` and
+    `barred` are as those of an argument.
     """
 
     namespace: str
     name: str
     arguments: tuple[Argument, ...] = ()
     bases: tuple[str, ...] = ()
+    left_out: str = ""
+    barred: bool = False
 
     @property
     def qualified(self) -> str:
@@ -53,8 +59,13 @@ class ExportedClass(CaseRecord, frozen=True, omit_defaults=True):
         return next((one for one in self.arguments if one.name == name), None)
 
     def takes(self, argument: str) -> bool:
-        """Return whether the constructor has an argument of that name."""
-        return self.argument(argument) is not None
+        """Return whether the constructor has an argument of that name, which is not barred."""
+        return self.argument(argument) is not None and not self.bars(argument)
+
+    def bars(self, argument: str) -> bool:
+        """Return whether no example may give the argument: one that a class needs, all give."""
+        known = self.argument(argument)
+        return known is not None and known.barred and not known.required
 
 
 class Exports(CaseRecord, frozen=True):

@@ -49,9 +49,15 @@ def inputs_of(qualified: str) -> tuple[Tensor, ...]:
 
 def reason_left_out(one: ExportedClass, argument: str) -> str:
     """Return why no example gives the argument; empty if one does."""
-    entry = entry_of(one)
-    known = entry.why or entry.left_out.get(argument) or LEFT_OUT.get(argument, "")
-    return known or ("" if values(one, argument) else NO_VALUES)
+    entry, known = entry_of(one), one.argument(argument)
+    chosen = known.left_out if known else ""
+    reason = class_left_out(one) or entry.left_out.get(argument) or LEFT_OUT.get(argument, "")
+    return reason or chosen or ("" if values(one, argument) else NO_VALUES)
+
+
+def class_left_out(one: ExportedClass) -> str:
+    """Return why no example has the class; empty if one does."""
+    return entry_of(one).why or one.left_out
 
 
 def values(one: ExportedClass, argument: str) -> Values:
@@ -80,7 +86,7 @@ def plain(one: ExportedClass) -> Config:
             given[argument] = next(iter(values_of(argument, one.name) or (None,)))
     if one.takes("seed"):
         given.setdefault("seed", 1)
-    return given
+    return {name: value for name, value in given.items() if not one.bars(name)}
 
 
 def cases(exports: Exports) -> Iterator[Case]:
@@ -88,14 +94,18 @@ def cases(exports: Exports) -> Iterator[Case]:
 
     Classes that a subject lacks are in no value.
     """
-    known = {one.qualified for one in exports}
     for one in exports:
-        if entry_of(one).why:
+        if class_left_out(one):
             continue
         yield case(one.qualified, plain(one))
         for tested, arguments in variations(one):
-            if set(classes_in(arguments)) <= known:
+            if _has_all(exports, arguments):
                 yield case(one.qualified, arguments, tested)
+
+
+def _has_all(exports: Exports, arguments: Config) -> bool:
+    """Return whether the subject has all classes of the objects in the arguments."""
+    return all((one := exports.get(name)) and not one.barred for name in classes_in(arguments))
 
 
 def variations(one: ExportedClass) -> Iterator[tuple[tuple[str, ...], Config]]:
@@ -112,9 +122,9 @@ def variations(one: ExportedClass) -> Iterator[tuple[tuple[str, ...], Config]]:
 @st.composite
 def drawn(draw: st.DrawFn, exports: Exports) -> Case:
     """Generate an object with several arguments at once; shrinks towards a plain one."""
-    classes = [one for one in exports if not entry_of(one).why]
+    classes = [one for one in exports if not class_left_out(one)]
     one = draw(st.sampled_from(classes))
-    options = list(variations(one))
+    options = [option for option in variations(one) if _has_all(exports, option[1])]
     chosen = (
         draw(st.lists(st.sampled_from(options), max_size=MOST, unique_by=_tested))
         if options

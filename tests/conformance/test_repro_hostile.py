@@ -191,7 +191,7 @@ def test_every_place_of_a_real_finding_has_a_script():
 def test_a_class_that_no_case_names_has_no_script():
     case = case_of(ARCHITECTURES["sequential"], optimizer=Object("deserialize", {}))
 
-    with pytest.raises(InvalidCase, match="keras.optimizers: expected the name of a class"):
+    with pytest.raises(InvalidCase, match=r"keras\.optimizers: expected the name of a class"):
         script_of(case, KERNEL)
 
 

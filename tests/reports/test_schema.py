@@ -24,9 +24,11 @@ def test_the_module_prints_the_schema():
     assert printed.stdout == json_text()
 
 
-def test_the_schema_tells_the_three_records_apart():
+def test_the_schema_tells_the_records_apart():
     schema = json_schema()
 
-    assert set(schema["discriminator"]["mapping"]) == {"header", "witness", "result", "footer"}
+    assert set(schema["discriminator"]["mapping"]) == {
+        *("header", "witness", "exported", "result", "strata", "footer"),
+    }
     assert schema["$defs"]["Header"]["properties"]["schema"]["default"] == SCHEMA
     assert not schema["$defs"]["Result"]["additionalProperties"]

@@ -211,9 +211,9 @@ def test_a_new_run_forgets_the_shards_of_the_last_one(tmp_path, run):
     assert read(tmp_path).results == ()
 
 
-def test_a_shard_holds_results_and_witnesses_only(tmp_path, run):
+def test_a_shard_holds_no_footer(tmp_path, run):
     begin(tmp_path, run.header)
     append(shard(tmp_path, "gw0"), run.footer)
 
-    with pytest.raises(store.UnknownRecord, match="results and witnesses only, found a footer"):
+    with pytest.raises(store.UnknownRecord, match="no header and no footer, found a footer"):
         write_run(tmp_path, header=run.header, finished="then", seconds=3.0)
