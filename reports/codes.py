@@ -18,6 +18,7 @@ class ByField(NamedTuple):
 FACETS: Mapping[str, str] = {
     "architecture": "SP-ARCHITECTURE-CHANGED",
     "arguments": "SP-LAYER-ARGUMENT-CHANGED",
+    "behaviour": "SP-BEHAVIOUR-CHANGED",
     "layer sharing": "SP-LAYER-SHARING-CHANGED",
     "names": "SP-NAME-CHANGED",
     "weights": "SP-WEIGHT-CHANGED",

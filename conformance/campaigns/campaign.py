@@ -11,7 +11,7 @@ from saveproof.conformance.campaigns.applicability import Applicability, as_erro
 from saveproof.conformance.campaigns.confirmation import Confirmation
 from saveproof.conformance.campaigns.dispatch import reports
 from saveproof.conformance.campaigns.known_issues import KnownIssue
-from saveproof.conformance.campaigns.plan import Examiner, Example, Plan, groups
+from saveproof.conformance.campaigns.plan import EVERY, Examiner, Example, Plan, groups
 from saveproof.conformance.campaigns.process_failures import CARRIER, END_VERDICTS
 from saveproof.conformance.campaigns.shrinking import (
     At,
@@ -36,13 +36,6 @@ from saveproof.reports.strata import Strata
 from saveproof.strategies.case import Case
 from saveproof.strategies.departures import departing
 from saveproof.strategies.generation import NothingGenerated
-
-EVERY = (
-    dict.fromkeys(Probe, 10)
-    | dict.fromkeys((Probe.SECOND_GENERATION, Probe.UNBUILT), 5)
-    | {Probe.OTHER_CODE: 1}
-)
-"""A probe is made on one example in so many, from the first one; twins are for new defects."""
 
 
 @dataclass

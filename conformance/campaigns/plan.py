@@ -15,6 +15,7 @@ from hypothesis.strategies import SearchStrategy
 from saveproof.conformance.campaigns.known_issues import KnownIssue, Place, packaged
 from saveproof.conformance.checks import ALL_CHECKS, Check
 from saveproof.conformance.model_state.subject import SavePath
+from saveproof.conformance.model_state.trace import Probe
 from saveproof.strategies.case import Case, Departure
 from saveproof.strategies.extremes import Extreme, changed
 from saveproof.strategies.generation import Generator, NothingGenerated
@@ -35,6 +36,13 @@ PLAIN = ""
 
 BETWEEN_EXTREMES = 5
 """Plain cases before each extreme one: 30 examples have five extreme ones."""
+
+EVERY = (
+    dict.fromkeys(Probe, 10)
+    | dict.fromkeys((Probe.SECOND_GENERATION, Probe.UNBUILT), 5)
+    | {Probe.OTHER_CODE: 1}
+)
+"""A probe is made on one example in so many, from the first one; twins are for new defects."""
 
 Groups = Sequence[Sequence[str]]
 

@@ -16,6 +16,7 @@ from saveproof.conformance.campaigns.process_failures import CARRIER, other_proc
 from saveproof.conformance.checks import Check, Judgement, judge, unjudged
 from saveproof.conformance.checks.facets import unmentioned
 from saveproof.conformance.execution import integrity
+from saveproof.conformance.execution.raising import SubjectRaised, raised_at
 from saveproof.conformance.execution.runner import (
     LoadElsewhere,
     Question,
@@ -23,7 +24,7 @@ from saveproof.conformance.execution.runner import (
     record,
     resume,
 )
-from saveproof.conformance.execution.stages import Stages, SubjectRaised, raised_at
+from saveproof.conformance.execution.stages import Stages
 from saveproof.conformance.families import subjects
 from saveproof.conformance.model_state.subject import SavePath, Subject, Unsupported
 from saveproof.conformance.model_state.trace import OtherProcess, Stage, Trace

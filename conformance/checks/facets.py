@@ -226,7 +226,7 @@ def _vacuous(trace: Trace, facet: Facet, before: Inventory) -> Unjudged | None:
         return vacuous(f"the model has no {facet}")
     if facet in MOVED_BY_TRAINING and untrained(trace, facet):
         return vacuous(f"training left the {facet} as it was: a fresh one is equal")
-    if facet is Facet.BEHAVIOUR and untrained(trace, facet):
+    if facet is Facet.BEHAVIOUR and trace.case.tested and untrained(trace, facet):
         return vacuous("the object behaves the same without the arguments under test")
     if facet is Facet.TRAINABLE and all(before.values()):
         return vacuous("nothing is frozen: a lost flag is equal")

@@ -1,6 +1,7 @@
 """The probe of other code: a load of the source into code that departs from the code that saved."""
 
-from saveproof.conformance.execution.stages import Stages, SubjectRaised, stage
+from saveproof.conformance.execution.raising import SubjectRaised, stage
+from saveproof.conformance.execution.stages import Stages
 from saveproof.conformance.model_state.trace import OtherCode, Stage
 from saveproof.strategies.case import Case
 from saveproof.strategies.departures import SAME_TRAINING, other_code

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from saveproof.conformance.execution.links import outward
-from saveproof.conformance.execution.stages import OWN, Stages, SubjectRaised, stage
+from saveproof.conformance.execution.raising import SubjectRaised, stage
+from saveproof.conformance.execution.stages import OWN, Stages
 from saveproof.conformance.execution.surroundings import (
     answering,
     files,

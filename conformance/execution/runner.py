@@ -14,7 +14,8 @@ from saveproof.conformance.checks import ALL_CHECKS, Check
 from saveproof.conformance.checks.initial import other_initial_weights
 from saveproof.conformance.execution.other_code import load_into_other_code
 from saveproof.conformance.execution.probing import conduct
-from saveproof.conformance.execution.stages import Original, Stages, SubjectRaised, stage
+from saveproof.conformance.execution.raising import SubjectRaised, stage
+from saveproof.conformance.execution.stages import Original, Stages
 from saveproof.conformance.model_state.snapshot import alike
 from saveproof.conformance.model_state.subject import (
     Model,

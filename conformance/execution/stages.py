@@ -1,7 +1,6 @@
 """The stages of one trace: build, train, save, load and train further."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from saveproof.conformance.execution.adapter import Adapter, Misbehaved, handed, shared
+from saveproof.conformance.execution.raising import SubjectRaised, stage, unsupported
 from saveproof.conformance.execution.surroundings import generators
 from saveproof.conformance.model_state.snapshot import Inventory, Snapshot
 from saveproof.conformance.model_state.subject import (
@@ -19,7 +19,6 @@ from saveproof.conformance.model_state.subject import (
     Source,
     Sparing,
     Subject,
-    Unsupported,
 )
 from saveproof.conformance.model_state.trace import (
     Raised,
@@ -28,7 +27,7 @@ from saveproof.conformance.model_state.trace import (
     Trajectory,
     trajectory_difference,
 )
-from saveproof.conformance.processes.endings import ENDING, Fault, fault_of
+from saveproof.conformance.processes.endings import ENDING
 from saveproof.reports.findings import Difference
 from saveproof.strategies import data
 from saveproof.strategies.case import AnyEvent, Case, Hop, TrainOnBatch
@@ -36,14 +35,6 @@ from saveproof.strategies.data import Rows
 
 OWN = "model_"
 """The beginning of the names of all targets."""
-
-
-class SubjectRaised(Exception):
-    """The subject raised, which ends its trace."""
-
-    def __init__(self, raised: Raised) -> None:
-        super().__init__(raised.message)
-        self.raised = raised
 
 
 @dataclass(eq=False)
@@ -97,7 +88,7 @@ class Stages:
         logs: list[Mapping[str, float]] = []
         model = self._bring_up(model, logs)
         before = self._looked_at(model)
-        with _unsupported("telling of the model"):
+        with unsupported("telling of the model"):
             if place := shared(fresh, before):
                 raise Misbehaved(f"snapshot: {place}: expected a copy, found the live array")
         return Original(model, fresh, before, tuple(logs))
@@ -151,7 +142,7 @@ class Stages:
         return self._subject.snapshot(model)
 
     def _looked_at(self, model: Model) -> Snapshot:
-        with _unsupported("telling of the model"):
+        with unsupported("telling of the model"):
             return self._subject.snapshot(model, closely=True)
 
     def brought_up(self) -> Model:
@@ -168,7 +159,7 @@ class Stages:
         Raises:
             Unsupported: the subject can't build it.
         """
-        with _unsupported("building"):
+        with unsupported("building"):
             self._subject.seed(self._case.seed + 4)
             return self.look(self._subject.build(code or self._case))
 
@@ -220,7 +211,7 @@ class Stages:
 
     def save_unbuilt(self) -> Raised | None:
         """Try to save a model without weights; return the exception, if there is one."""
-        with _unsupported("building without weights"):
+        with unsupported("building without weights"):
             model = self._subject.build(self._case, built=False)
         try:
             with stage(Stage.SAVE):
@@ -230,18 +221,18 @@ class Stages:
         return None
 
     def _new(self) -> Model:
-        with _unsupported("building"):
+        with unsupported("building"):
             self._subject.seed(self._case.seed)
             return self._subject.build(self._case)
 
     def _bring_up(self, model: Model, logs: list[Mapping[str, float]]) -> Model:
-        with _unsupported("seeding"):
+        with unsupported("seeding"):
             self._subject.seed(self._case.seed + 1)
         for index, event in enumerate(self._case.history.before):
             if isinstance(event, Hop):
                 model = self._hop(model, event)
             else:
-                with _unsupported("training"):
+                with unsupported("training"):
                     logs += self._subject.perform(model, event, data.rows(self._case, index))
         return model
 
@@ -289,7 +280,7 @@ class Stages:
                 self.compile(model)
         except SubjectRaised:
             new = self._new()
-            with _unsupported("compiling"):
+            with unsupported("compiling"):
                 self.compile(new)
             raise
 
@@ -304,39 +295,3 @@ def _single_steps(event: AnyEvent, rows: Rows | None) -> Iterator[tuple[AnyEvent
         return
     step = msgspec.structs.replace(event, steps=1)
     yield from ((step, batch) for batch in rows.batches(event.batch_size))
-
-
-@contextmanager
-def stage(stage: Stage) -> Iterator[None]:
-    """Turn any exception into `SubjectRaised`, with the stage.
-
-    `Unsupported` is no exception to this: a model that was built and trained must be saved.
-
-    Raises:
-        SubjectRaised: the subject raised.
-    """
-    try:
-        yield
-    except (SubjectRaised, *ENDING):
-        raise
-    except BaseException as error:
-        raise SubjectRaised(raised_at(stage, fault_of(error))) from error
-
-
-@contextmanager
-def _unsupported(doing: str) -> Iterator[None]:
-    try:
-        yield
-    except (Unsupported, *ENDING):
-        raise
-    except BaseException as error:
-        unsupported = Unsupported(f"{doing} raised {type(error).__name__}: {error}")
-        unsupported.declared = False
-        raise unsupported from error
-
-
-def raised_at(stage: Stage, fault: Fault) -> Raised:
-    """Return the record of an exception that was raised at the stage."""
-    return Raised(
-        stage, fault.kind, fault.message, fault.traceback, fault.unsupported, fault.function
-    )

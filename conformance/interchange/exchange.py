@@ -15,8 +15,9 @@ from saveproof.conformance import interchange
 from saveproof.conformance.campaigns.worker import EXAMINE, JUDGES, Report, Request
 from saveproof.conformance.checks.behaviour import output_defects, trajectory_defects
 from saveproof.conformance.execution import integrity
+from saveproof.conformance.execution.raising import SubjectRaised, stage
 from saveproof.conformance.execution.runner import Question, path_of
-from saveproof.conformance.execution.stages import Stages, SubjectRaised, stage
+from saveproof.conformance.execution.stages import Stages
 from saveproof.conformance.families import subjects
 from saveproof.conformance.interchange.dialects import another_model
 from saveproof.conformance.interchange.judging import CHECKS, judged, untried

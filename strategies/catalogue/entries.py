@@ -93,7 +93,7 @@ TRANSPOSED: dict[str, Config] = {"output_padding": {"strides": 2}}
 SHAPE_OF_SEQUENCE: Values = ([None, 1, 3], several(2, 1, 3))
 LOOKUP_LEFT_OUT = {"vocabulary_dtype": "private: an integer lookup's own"}
 LORA: dict[str, Config] = {"lora_alpha": {"lora_rank": 2}}
-DENSE_AXES: Config = {"equation": "abc,cd->abd", "output_shape": several(6, 4)}
+DENSE_AXES: Config = {"equation": "ijk,kl->ijl", "output_shape": several(6, 4)}
 VOCABULARY: Values = (["zz", "cd"], several("ab", "a\nb"), array(["cd", "ab"], "str"))
 
 
@@ -248,8 +248,8 @@ ENTRIES: Mapping[str, Entry] = {
         given=DENSE_AXES,
         values={
             "output_shape": (several(6, 5), [None, 3]),
-            "equation": ("abc,cd->adb",),
-            "bias_axes": ("d", "bd"),
+            "equation": ("ijk,kl->ilj",),
+            "bias_axes": ("l", "jl"),
         },
         beside=LORA | {"equation": {"output_shape": several(4, 6)}},
     ),

@@ -49,12 +49,9 @@ CASE = Case(
     history=TrainingHistory((TrainOnBatch(1, 2),), (TrainOnBatch(2, 2),)),
     seed=0,
 )
-EVERYTHING = Contract(
-    "https://example.org/contract",
-    promises(Promise.MUST, tuple(Facet)),
-    survives_failure=Promise.MUST,
-    can_spare=True,
-)
+PAGE = "https://example.org/contract"
+EVERY = promises(Promise.MUST, tuple(Facet))
+EVERYTHING = Contract(PAGE, EVERY, survives_failure=Promise.MUST, can_spare=True)
 OTHER_CODE = {Departure.HEAD: Demand.REFUSED}
 NOTHING = Contract("https://example.org/contract", {})
 

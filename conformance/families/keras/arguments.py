@@ -196,6 +196,19 @@ def _given(module: ModuleType, name: str, value: Any) -> Iterator[tuple[str, Val
         yield name, plain(value)
 
 
+ENVELOPE = frozenset(("build_config", "module", "registered_name", "shared_object_id"))
+"""Keys of a config that say how to write it down; they vary between formats."""
+
+
+def without_envelopes(config: Any) -> Any:
+    """Return the config without what says how to write it down."""
+    if isinstance(config, Mapping):
+        return {k: without_envelopes(v) for k, v in config.items() if k not in ENVELOPE}
+    if isinstance(config, list | tuple):
+        return [without_envelopes(inner) for inner in config]
+    return config
+
+
 def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Value]]:
     """Yield the leaves of nested mappings and sequences by path; a list of scalars is a leaf."""
     if isinstance(value, Mapping):

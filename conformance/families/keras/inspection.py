@@ -15,6 +15,7 @@ from saveproof.conformance.families.keras.arguments import (
     flat,
     layer_arguments,
     plain,
+    without_envelopes,
 )
 from saveproof.conformance.families.keras.compile_settings import compile_settings, leaves
 from saveproof.conformance.families.keras.layer_graph import calls, canonical
@@ -40,10 +41,6 @@ SLOTS = (
 
 GRAPHS = frozenset(("Functional", "Model", "Sequential"))
 """Classes of models that are a graph of layers, and so have a config."""
-
-ENVELOPE = frozenset(("build_config", "module", "registered_name", "shared_object_id"))
-"""Keys of a config that say how to write it down; they vary between formats."""
-
 
 COMPILE_CONFIG, CONFIG = "compile config", "config"
 """The first part of live entries that hold a part of a config."""
@@ -152,15 +149,6 @@ def _walk(module: ModuleType, model: Model, prefix: str) -> Iterator[tuple[str, 
 
 def _architecture(view: View) -> Iterator[tuple[str, Value]]:
     return flat(without_envelopes(view.config))
-
-
-def without_envelopes(config: Any) -> Any:
-    """Return the config without what says how to write it down."""
-    if isinstance(config, Mapping):
-        return {k: without_envelopes(v) for k, v in config.items() if k not in ENVELOPE}
-    if isinstance(config, list | tuple):
-        return [without_envelopes(inner) for inner in config]
-    return config
 
 
 def _arguments(view: View) -> Iterator[tuple[str, Value]]:

@@ -26,7 +26,7 @@ from saveproof.conformance.families.keras.exports import exports
 from saveproof.conformance.families.keras.generators import Generators
 from saveproof.conformance.families.keras.inspection import KERAS_API, Traits, snapshot
 from saveproof.conformance.families.keras.keras_path import SavePathSpec
-from saveproof.conformance.families.keras.objects import Held, Twins
+from saveproof.conformance.families.keras.objects import LiveObject, Twins
 from saveproof.conformance.families.keras.save_paths import KERAS_2_API
 from saveproof.conformance.model_state.snapshot import Snapshot
 from saveproof.conformance.model_state.subject import (
@@ -175,7 +175,7 @@ class KerasSubject:
         Its construction may have drawn: a load may train it to make an optimizer's variables.
         """
         if case.is_object:
-            return Held(model, case, self.keras, self.run, self._twins, is_original=False)
+            return LiveObject(model, case, self.keras, self.run, self._twins, is_original=False)
         if case.is_stochastic:
             self.process.draw()
         if isinstance(model, self.keras.Model):
@@ -216,7 +216,7 @@ class KerasSubject:
 
     def snapshot(self, model: Model) -> Snapshot:
         """Return all observable state of the model or object, in copies."""
-        if isinstance(model, Held):
+        if isinstance(model, LiveObject):
             return model.snapshot()
         return snapshot(self.keras, self.traits, model)
 
@@ -224,7 +224,7 @@ class KerasSubject:
         """Return the classes that the module exports, with their arguments."""
         return exports(self.keras)
 
-    def _object(self, case: Case) -> Held:
+    def _object(self, case: Case) -> LiveObject:
         """Return a new object.
 
         Raises:
@@ -232,7 +232,7 @@ class KerasSubject:
         """
         with _refusing(case):
             made = self.run(making(case))["model"]
-        return Held(made, case, self.keras, self.run, self._twins)
+        return LiveObject(made, case, self.keras, self.run, self._twins)
 
     def _case(self, model: Model) -> Case:
         case = self._cases.get(model) if isinstance(model, self.keras.Model) else None

@@ -12,7 +12,7 @@ from saveproof.conformance.families.keras.codegen.models import (
     written_class,
 )
 from saveproof.conformance.families.keras.codegen.training import first_batch, given
-from saveproof.conformance.families.keras.objects import Held
+from saveproof.conformance.families.keras.objects import LiveObject
 from saveproof.conformance.model_state.contract import Contract, Promise
 from saveproof.conformance.model_state.subject import Model, Source
 from saveproof.strategies.case import Case, Departure, Kind
@@ -140,7 +140,7 @@ class KerasPath:
     def save(self, model: Model, target: Path) -> Source:
         """Save the model to the target, with the path's own extension."""
         file = target.with_suffix(self.way.extension)
-        live = model.value if isinstance(model, Held) else model
+        live = model.value if isinstance(model, LiveObject) else model
         names = self.subject.run(self.way.save, model=live, file=str(file))
         return {name: names[name] for name in self.way.passes} if self.in_memory else file
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from saveproof.conformance.families.keras.arguments import given, plain
+from saveproof.conformance.families.keras.arguments import given, plain, without_envelopes
 from saveproof.conformance.families.keras.codegen.behaviours import BEHAVIOURS
 from saveproof.conformance.families.keras.codegen.compiled import run
 from saveproof.conformance.families.keras.codegen.objects import making, namespace, probe_inputs
 from saveproof.conformance.families.keras.codegen.source import flat as one_line
 from saveproof.conformance.families.keras.codegen.values import expression
-from saveproof.conformance.families.keras.inspection import read, without_envelopes
+from saveproof.conformance.families.keras.inspection import read
 from saveproof.conformance.model_state.contract import Facet
 from saveproof.conformance.model_state.snapshot import (
     UNREADABLE,
@@ -42,7 +42,7 @@ class Twins:
     def __init__(self) -> None:
         self._seen: dict[tuple[str, int], Inventory] = {}
 
-    def behaviour(self, held: "Held", seed: int) -> Inventory:
+    def behaviour(self, held: "LiveObject", seed: int) -> Inventory:
         """Return the behaviour of an object of the same case, made after that seed."""
         key = (held.case.id, seed)
         if key not in self._seen:
@@ -57,7 +57,7 @@ KEPT = 64
 
 
 @dataclass(eq=False)
-class Held:
+class LiveObject:
     """A live object with its case: the original, or what a save path brought back."""
 
     value: Any
@@ -127,7 +127,7 @@ def _config(value: Any) -> Iterator[tuple[str, Value]]:
         yield name, json.dumps(entry, default=plain)
 
 
-def _arguments(held: Held, layer: Layer) -> Iterator[tuple[str, Value]]:
+def _arguments(held: LiveObject, layer: Layer) -> Iterator[tuple[str, Value]]:
     """Yield the live arguments that were given, each after the class whose config decides it."""
     for name in layer.config:
         losing = base_that_loses(held.keras, held.value.__class__, name)
