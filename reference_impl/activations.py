@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from saveproof.reference_impl.catalogue import Catalogue
+from saveproof.reference_impl.catalogue import Catalogue, UnknownNameError
 from saveproof.reference_impl.numerics import autodiff as ad
 from saveproof.reference_impl.numerics.autodiff import Operand, Tensor
 
@@ -155,6 +155,11 @@ def get(identifier: object) -> Activation:
     """
     if identifier is None:
         return linear
+    if hasattr(identifier, "get_config"):
+        raise UnknownNameError(
+            f"activation: expected a name or a function, found the layer {identifier!r}; put it "
+            "into the model as a layer of its own"
+        )
     found: Activation = _CATALOGUE.get(identifier)
     return found
 

@@ -21,7 +21,7 @@ from saveproof.conformance.model_state.snapshot import (
     same,
 )
 from saveproof.conformance.model_state.trace import Trace
-from saveproof.reports.findings import Defect, DefectKind, Difference
+from saveproof.reports.findings import Change, Defect, DefectKind, Difference
 
 MOVED_BY_TRAINING = (
     Facet.WEIGHTS,
@@ -149,7 +149,7 @@ def inventory_defects(
         expected, found = _only(expected, drawn), _only(found, drawn)
     if facet is Facet.METRICS:
         expected, found = _counted(expected, found), _counted(found, expected)
-    if trace.case.is_object and facet != Facet.ARGUMENTS:
+    if trace.case.is_object:
         yield from _object_defects(trace, facet, tuple(differences(expected, found)))
         return
     for difference in differences(expected, found):
@@ -157,29 +157,46 @@ def inventory_defects(
 
 
 def _object_defects(trace: Trace, facet: str, found: Sequence[Difference]) -> Iterator[Defect]:
-    """Yield what differs in an object's config or behaviour: one defect, of what is under test.
+    """Yield what differs in an object: a defect for each argument, or one of what is under test.
 
-    It comes from a lost argument, if there is one.
+    A config and a behaviour differ because of a lost argument, if there is one.
     """
-    if not found:
-        return
-    before, loaded = trace.before, trace.loaded
-    arguments = Facet.ARGUMENTS
-    lost = (
-        inventory_defects(trace, arguments, before[arguments], loaded[arguments])
-        if before and loaded
-        else iter(())
-    )
-    telling = [one for one in found if one.distance is not None]
-    yield Defect(
-        DefectKind.STATE,
-        (telling or list(found))[0],
-        facet=facet,
-        classes=(trace.case.architecture.name,),
-        name=" and ".join(trace.case.tested),
-        lost=True,
-        origin=next(lost, None),
-    )
+    if facet == Facet.ARGUMENTS:
+        yield from _argument_defects(found)
+    elif found:
+        seen = (trace.before, trace.loaded)
+        before, loaded = (one[Facet.ARGUMENTS] if one else {} for one in seen)
+        lost = _argument_defects(tuple(differences(before, loaded)))
+        telling = (one for one in found if one.distance is not None)
+        yield Defect(
+            DefectKind.STATE,
+            next(telling, found[0]),
+            facet=facet,
+            classes=(trace.case.architecture.name,),
+            name=" and ".join(trace.case.tested),
+            lost=True,
+            origin=next(lost, None),
+        )
+
+
+def _argument_defects(found: Sequence[Difference]) -> Iterator[Defect]:
+    """Yield a defect for each argument, whatever differs in it.
+
+    An entry is the class that decides the argument, its name, and what leads into its value.
+    """
+    by_argument: dict[tuple[str, ...], list[Difference]] = {}
+    for one in found:
+        by_argument.setdefault(tuple(one.where.split("/")[:2]), []).append(one)
+    for (*owner, name), several in by_argument.items():
+        values = (one for one in several if one.change is Change.VALUE)
+        yield Defect(
+            DefectKind.STATE,
+            next(values, several[0]),
+            facet=Facet.ARGUMENTS,
+            classes=tuple(owner),
+            name=name,
+            lost=True,
+        )
 
 
 def _drawn_from(trace: Trace) -> frozenset[str]:

@@ -116,7 +116,7 @@ class CosineSimilarity(_FunctionLoss):
     """The reduced `cosine_similarity`."""
 
     fn = staticmethod(cosine_similarity)
-    axis: int = -1
+    axis: int | list[int] = -1
     reduction: str = argument(REDUCTION, default="auto")
     name: str = "cosine_similarity"
 
@@ -128,7 +128,7 @@ class BinaryCrossentropy(_FunctionLoss):
     fn = staticmethod(binary_crossentropy)
     from_logits: bool = False
     label_smoothing: float = 0.0
-    axis: int = -1
+    axis: int | list[int] = -1
     reduction: str = argument(REDUCTION, default="auto")
     name: str = "binary_crossentropy"
 
@@ -140,7 +140,7 @@ class CategoricalCrossentropy(_FunctionLoss):
     fn = staticmethod(categorical_crossentropy)
     from_logits: bool = False
     label_smoothing: float = 0.0
-    axis: int = -1
+    axis: int | list[int] = -1
     reduction: str = argument(REDUCTION, default="auto")
     name: str = "categorical_crossentropy"
 

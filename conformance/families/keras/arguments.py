@@ -163,6 +163,10 @@ def _function_name(serialized: Any) -> Value:
     return serialized["config"] if isinstance(serialized, Mapping) else serialized
 
 
+CODE = "function"
+"""An argument that travels as code: its behaviour tells what it is, its name does not."""
+
+
 def given(
     module: ModuleType, held: Any, names: Iterable[str], prefix: str = ""
 ) -> Iterator[tuple[str, Value]]:
@@ -171,7 +175,7 @@ def given(
     An argument that no attribute holds is left out.
     """
     for name in names:
-        value = attribute(held, name)
+        value = ABSENT if name == CODE else attribute(held, name)
         if value is not ABSENT:
             yield from _given(module, f"{prefix}{name}", value)
 

@@ -174,8 +174,6 @@ class KerasSubject:
 
         Its construction may have drawn: a load may train it to make an optimizer's variables.
         """
-        if case.is_object:
-            return LiveObject(model, case, self.keras, self.run, self._twins, is_original=False)
         if case.is_stochastic:
             self.process.draw()
         if isinstance(model, self.keras.Model):
@@ -219,6 +217,12 @@ class KerasSubject:
         if isinstance(model, LiveObject):
             return model.snapshot()
         return snapshot(self.keras, self.traits, model)
+
+    def loaded(self, case: Case, load: Callable[[], Any]) -> Model:
+        """Return what a load gives: a model, noted with its case, or an object by itself."""
+        if not case.is_object:
+            return self.noted(load(), case)
+        return LiveObject(load(), case, self.keras, self.run, self._twins, again=load)
 
     def exports(self) -> Exports:
         """Return the classes that the module exports, with their arguments."""

@@ -1,6 +1,6 @@
 """A save path of the Keras family: the statements that save and load, and their execution."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypedDict
@@ -28,8 +28,8 @@ class Family(Protocol):
     def as_run(self, case: Case) -> Case:
         """Return the case with `run_eagerly` where its models do run eagerly."""
 
-    def noted(self, model: Model, case: Case) -> Model:
-        """Return the model, having noted which case it belongs to."""
+    def loaded(self, case: Case, load: Callable[[], Model]) -> Model:
+        """Return what a load gives, having noted which case it belongs to."""
 
 
 class Done(TypedDict):
@@ -153,8 +153,11 @@ class KerasPath:
         """Return the loaded model; where code is needed, it builds the case's model first."""
         case = self.subject.as_run(case)
         names = source if self.in_memory else {"file": str(source)}
-        loaded = self.subject.run(self._loading(case), **names, **self._batch(case)).pop("loaded")
-        return self.subject.noted(loaded, case)
+
+        def load() -> Model:
+            return self.subject.run(self._loading(case), **names, **self._batch(case)).pop("loaded")
+
+        return self.subject.loaded(case, load)
 
     def _loading(self, case: Case) -> Iterator[str]:
         if self.way.code:

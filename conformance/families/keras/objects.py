@@ -58,27 +58,29 @@ KEPT = 64
 
 @dataclass(eq=False)
 class LiveObject:
-    """A live object with its case: the original, or what a save path brought back."""
+    """A live object with its case: the original, or what a save path brought back.
+
+    `again` makes another object in the same way, whose behaviour is looked at: that changes it. Of
+    the original, a twin is asked.
+    """
 
     value: Any
     case: Case
     keras: ModuleType
     run: Run
     twins: Twins
-    is_original: bool = True
-    _loaded: Snapshot | None = None
+    again: Callable[[], Any] | None = None
 
     @cached_property
     def behaviour(self) -> Inventory:
         """What the object does on the probe inputs, as far as its arguments determine it.
 
-        It is asked once, since that changes the object. Of the original, a twin is asked. What
-        differs from twin to twin says nothing, and counts as equal.
+        What differs from twin to twin says nothing, and counts as equal.
         """
         expected = self.twins.behaviour(self, SEED)
-        if self.is_original:
+        if self.again is None:
             return expected
-        own = self.probed(self.value, SEED)
+        own = self.probed(self.again(), SEED)
         if same(own, expected):
             return own
         other = self.twins.behaviour(self, SEED + 1)
@@ -105,12 +107,7 @@ class LiveObject:
         return seen
 
     def snapshot(self) -> Snapshot:
-        """Return its config, arguments and behaviour; of a loaded one, before it was probed."""
-        if self._loaded is None or self.is_original:
-            self._loaded = self._looked_at()
-        return self._loaded
-
-    def _looked_at(self) -> Snapshot:
+        """Return its config, arguments and behaviour."""
         layer = self.case.architecture.layers[0]
         facets = {
             Facet.ARCHITECTURE: read(lambda: _config(self.value)),
@@ -161,6 +158,7 @@ def _derived(base: Any) -> Any:
         def get_config(self) -> Any:
             return super().get_config()
 
+    Derived.__abstractmethods__ = frozenset()
     return Derived
 
 

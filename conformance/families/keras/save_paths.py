@@ -99,7 +99,7 @@ OBJECT_COPIES = (
     ),
     SavePathSpec(
         *("object_deepcopy", contracts.OBJECT_COPIES, ("copied = copy.deepcopy(model)",)),
-        ("loaded = copied",),
+        ("loaded = copy.deepcopy(copied)",),
         passes=("copied",),
     ),
     SavePathSpec(
