@@ -149,7 +149,7 @@ class CosineSimilarity(_FunctionMean):
     fn = staticmethod(mf.cosine_similarity)
     name: Any = argument(NAME, default="cosine_similarity")
     dtype: Any = argument(DTYPE, default=None)
-    axis: int = -1
+    axis: int | list[int] = -1
 
 
 @configurable
@@ -174,7 +174,7 @@ class CategoricalCrossentropy(_FunctionMean):
     _: KW_ONLY
     from_logits: bool = False
     label_smoothing: float = 0
-    axis: int = -1
+    axis: int | list[int] = -1
 
 
 @configurable
@@ -187,4 +187,4 @@ class SparseCategoricalCrossentropy(_FunctionMean):
     _: KW_ONLY
     from_logits: bool = False
     ignore_class: int | None = None
-    axis: int = -1
+    axis: int | list[int] = -1
