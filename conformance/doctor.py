@@ -18,7 +18,7 @@ from saveproof.conformance.processes.isolation import Child
 from saveproof.conformance.runs.preflight import had
 from saveproof.conformance.trial_cases import STEPS, TrialCases
 from saveproof.strategies import data
-from saveproof.strategies.case import Case
+from saveproof.strategies.case import MODELS, Case
 
 NEVER_EMPTY = frozenset(
     (Facet.ARCHITECTURE, Facet.NAMES, Facet.WEIGHTS, Facet.OPTIMIZER, Facet.ITERATION)
@@ -72,6 +72,7 @@ def doctor(subject: Described, ask: Callable[[str, Case], Attempt]) -> list[Atte
     promised = {
         facet: path.name
         for path in subject.paths()
+        if set(path.contract.kinds) & set(MODELS)
         for facet in path.contract.facets
         if path.contract.file_promise(facet)
     }

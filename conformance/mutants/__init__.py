@@ -10,6 +10,7 @@ from saveproof.conformance.mutants.faults import (
     graphs,
     handling,
     layers,
+    objects,
     optimizers,
     other_code,
     training,
@@ -286,9 +287,21 @@ _OTHER_CODE = (
     ),
 )
 
+
+def _by_itself(seed: Fault, *targets: str) -> Mutant:
+    return Mutant(seed, targets, path="object_config", kind=Kind.OBJECT, examples=1)
+
+
+_OBJECTS = (
+    _by_itself(objects.huber_forgets_delta, "behaviour_survives", "arguments_survive"),
+    _by_itself(objects.orthogonal_forgets_gain, "behaviour_survives"),
+    _by_itself(objects.unit_normalization_forgets_axis, "behaviour_survives"),
+    _by_itself(objects.polynomial_decay_forgets_cycle, "behaviour_survives"),
+)
+
 _ALL = (
     *(*_WEIGHTS, *_OPTIMIZERS, *_TRAINING, *_LAYERS, *_GRAPHS, *_HANDLING, *_CONDUCT),
-    *(*_EXTREMES, *_OTHER_CODE),
+    *(*_EXTREMES, *_OTHER_CODE, *_OBJECTS),
 )
 
 MUTANTS = {mutant.name: mutant for mutant in _ALL}

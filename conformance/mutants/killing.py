@@ -10,16 +10,16 @@ from msgspec.structs import replace
 from saveproof.conformance.campaigns.worker import EXAMINE
 from saveproof.conformance.checks import ALL_CHECKS
 from saveproof.conformance.execution.runner import path_of
-from saveproof.conformance.families.description import described
+from saveproof.conformance.families.description import described, exports
 from saveproof.conformance.mutants import Mutant
 from saveproof.conformance.runs import runner
 from saveproof.conformance.runs.job import Job, job
 from saveproof.conformance.runs.options import DEFAULTS
 from saveproof.conformance.runs.preflight import info
-from saveproof.conformance.runs.work import CampaignSet, CampaignSpec
+from saveproof.conformance.runs.work import CampaignSet, CampaignSpec, systematic
 from saveproof.reports.records import ENDS, Result, Verdict
 from saveproof.reports.store import Run, read
-from saveproof.strategies.case import Departure
+from saveproof.strategies.case import Departure, Kind
 
 WORKERS = "2"
 
@@ -96,9 +96,14 @@ def campaigns(mutant: Mutant, examples: int | None = None) -> tuple[CampaignSpec
             shrink_seconds=0.0,
             capabilities=described(REFERENCE).capabilities,
             departures=departures_of(path),
+            systematic=_systematic(mutant.kind),
         )
         for path in mutant.paths
     )
+
+
+def _systematic(kind: Kind) -> int:
+    return len(systematic(kind, exports(REFERENCE))) if kind is Kind.OBJECT else 0
 
 
 def departures_of(path: str) -> tuple[Departure, ...]:

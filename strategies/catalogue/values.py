@@ -79,6 +79,7 @@ VALUES: Mapping[str, Values] = {
     "bounding_box_format": ("xyxy", "center_xywh"),
     "brightness_factor": (0.4, several(0.1, 0.3)),
     "call_endpoint": ("serve",),
+    "causal": FLAGS,
     "center": (False,),
     "centered": FLAGS,
     "chain_depth": (2,),

@@ -24,6 +24,7 @@ kind = ["sequential"]
 check = ["weights_survive"]
 stratum = ["layers.Dense"]
 without = ["stateful"]
+every-class = true
 examples = 2
 seed = 5
 known = ["listed.toml"]

@@ -147,7 +147,7 @@ def test_a_witness_with_another_defect_fails_otherwise(replayed, changes, found)
         ([("paths = [", "expires = 2025-12-31\npaths = [")], "expired on 2025-12-31"),
         ([('paths = ["npz"]', 'paths = ["h5"]')], r"expected a save path of ['npz'], found 'h5'"),
         ([('"seed":0', '"seed":"0"')], "its witness is no case that can be built"),
-        ([('"class_name":"Dense"', '"class_name":"Dens"')], "no case that can be built"),
+        ([('"class_name":"Dense"', '"class_name":"dens"')], "no case that can be built"),
         (
             [(to_json(WITNESS).decode(), to_json(OF_TWO_LAYERS).decode())],
             "its witness shows nothing: expected a model of one Dense layer",

@@ -16,6 +16,7 @@ import pytest
 from saveproof.conformance.campaigns.campaign import Campaign, run_together
 from saveproof.conformance.campaigns.known_issues import packaged
 from saveproof.conformance.campaigns.worker import EXAMINE
+from saveproof.conformance.families.description import exports
 from saveproof.conformance.mutants import MUTANTS, Mutant
 from saveproof.conformance.mutants.killing import campaigns
 from saveproof.conformance.processes.isolation import Child
@@ -23,6 +24,7 @@ from saveproof.conformance.processes.memory import MEMORY
 from saveproof.conformance.runs.work import plans
 from saveproof.reports.codes import code
 from saveproof.reports.findings import Defect
+from saveproof.strategies.case import Kind
 
 RECORD = Path(__file__).with_name("mutant_findings.json")
 SOON = (
@@ -43,9 +45,10 @@ Found = Sequence[tuple[str, str, str]]
 def findings_of(mutant: Mutant) -> Found:
     """Return what a campaign finds, unreduced."""
     with Child(EXAMINE, memory=MEMORY) as child:
-        several = [
-            Campaign(plan, child, lambda _: None) for plan in plans(campaigns(mutant), packaged())
-        ]
+        by_itself = mutant.kind is Kind.OBJECT
+        exported = {mutant.spec: exports(mutant.spec)} if by_itself else {}
+        own = plans(campaigns(mutant), packaged(), exported)
+        several = [Campaign(plan, child, lambda _: None) for plan in own]
         run_together(several, lambda: None)
     results = (result for campaign in several for result in campaign.results())
     return [found(r.check, f.defect) for r in results for f in r.findings]

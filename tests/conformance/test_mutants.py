@@ -14,7 +14,9 @@ from saveproof.conformance.mutants.faults import (
     graphs,
     handling,
     layers,
+    objects,
     optimizers,
+    other_code,
     training,
     weights,
 )
@@ -25,7 +27,10 @@ from saveproof.reports.store import read
 NAMES = {check.name for check in ALL_CHECKS}
 FAULTS = {
     f"{module.__name__}:{name}"
-    for module in (conduct, extremes, graphs, handling, layers, optimizers, training, weights)
+    for module in (
+        *(conduct, extremes, graphs, handling, layers, objects),
+        *(optimizers, other_code, training, weights),
+    )
     for name, member in getmembers(module)
     if hasattr(member, "cache_info") and member.__module__ == module.__name__
 }

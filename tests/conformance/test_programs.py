@@ -56,7 +56,7 @@ SAVED = [
     (path.name, kind)
     for path in resolve("reference").paths()
     for kind in KINDS
-    if kind not in path.contract.refuses
+    if kind not in path.contract.refuses and kind in path.contract.kinds
 ]
 
 

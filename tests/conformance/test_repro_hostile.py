@@ -145,7 +145,8 @@ def test_no_text_of_a_case_becomes_code(name):
                 continue
             text = written(other, output(), path="weights_h5")
             made += text is not None
-            keyword = {MARK} if place[-1] is None else set()  # an argument's name, no more
+            named = place[-1] in (None, "class_name")  # an argument's or a class's name, no more
+            keyword = {MARK} if named else set()
             assert not {one for one in code_in(text or "") if MARK in one} - keyword, (
                 place,
                 payload,

@@ -26,7 +26,7 @@ from saveproof.conformance.families.keras.tensorflow_determinism import (
     tensorflow_generators,
 )
 from saveproof.strategies.capabilities import Capabilities
-from saveproof.strategies.case import Architecture, Kind
+from saveproof.strategies.case import MODELS, Architecture
 
 
 class AnotherBackend(RuntimeError):
@@ -148,7 +148,7 @@ _GENERATORS = (
     "    return [one.state for part in parts for one in part._seed_generators]",
 )
 
-ANY_NAMES = Capabilities(non_ascii=tuple(Kind))
+ANY_NAMES = Capabilities(non_ascii=MODELS)
 
 CAPABILITIES = {
     "torch": ANY_NAMES.but(not_in_names=".", without={"LSTM": ("stateful",), "GRU": ("stateful",)})

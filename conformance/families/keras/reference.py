@@ -15,7 +15,7 @@ from saveproof.conformance.model_state.contract import Exactness
 from saveproof.conformance.model_state.subject import Model
 from saveproof.reference_impl.random import process_generator
 from saveproof.strategies.capabilities import Capabilities
-from saveproof.strategies.case import Kind
+from saveproof.strategies.case import MODELS
 
 GENERATOR = "seed_generator_state"
 """The name of a generator's state among the state of a layer that is no weight."""
@@ -43,7 +43,7 @@ def reference() -> KerasSubject:
     return KerasSubject(
         *("reference", reference_impl.__name__, traits, paths, ("numpy",)),
         process=Generators(lambda: {"reference": str(process_generator().state)}),
-        capabilities=Capabilities(non_ascii=tuple(Kind)),
+        capabilities=Capabilities(non_ascii=MODELS),
         dialect=Dialect("", _GENERATORS),
     )
 
