@@ -218,11 +218,11 @@ class KerasSubject:
             return model.snapshot()
         return snapshot(self.keras, self.traits, model)
 
-    def loaded(self, case: Case, load: Callable[[], Any]) -> Model:
+    def loaded(self, case: Case, load: Callable[[], Any], *again: Callable[[], Any]) -> Model:
         """Return what a load gives: a model, noted with its case, or an object by itself."""
         if not case.is_object:
             return self.noted(load(), case)
-        return LiveObject(load(), case, self.keras, self.run, self._twins, again=load)
+        return LiveObject(load(), case, self.keras, self.run, self._twins, *again)
 
     def exports(self) -> Exports:
         """Return the classes that the module exports, with their arguments."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypedDict
 
@@ -18,6 +19,9 @@ from saveproof.conformance.model_state.subject import Model, Source
 from saveproof.strategies.case import Case, Departure, Kind
 from saveproof.strategies.data import rows
 
+LOADS_OF_AN_OBJECT = 2
+"""An object is saved as often as it may be loaded: a load may take its config apart."""
+
 
 class Family(Protocol):
     """The methods that a save path needs of a subject that speaks the Keras API."""
@@ -28,8 +32,11 @@ class Family(Protocol):
     def as_run(self, case: Case) -> Case:
         """Return the case with `run_eagerly` where its models do run eagerly."""
 
-    def loaded(self, case: Case, load: Callable[[], Model]) -> Model:
-        """Return what a load gives, having noted which case it belongs to."""
+    def loaded(self, case: Case, load: Callable[[], Any], *again: Callable[[], Any]) -> Model:
+        """Return what a load gives, having noted which case it belongs to.
+
+        An object by itself is loaded `again` where its behaviour is looked at.
+        """
 
 
 class Done(TypedDict):
@@ -140,9 +147,14 @@ class KerasPath:
     def save(self, model: Model, target: Path) -> Source:
         """Save the model to the target, with the path's own extension."""
         file = target.with_suffix(self.way.extension)
-        live = model.value if isinstance(model, LiveObject) else model
+        if isinstance(model, LiveObject):
+            return [self._passed(model.value, file) for _ in range(LOADS_OF_AN_OBJECT)]
+        passed = self._passed(model, file)
+        return passed if self.in_memory else file
+
+    def _passed(self, live: Any, file: Path) -> dict[str, Any]:
         names = self.subject.run(self.way.save, model=live, file=str(file))
-        return {name: names[name] for name in self.way.passes} if self.in_memory else file
+        return {name: names[name] for name in self.way.passes}
 
     def save_new(self, model: Model, target: Path) -> None:
         """Save the model to the target with `overwrite=False`."""
@@ -152,12 +164,13 @@ class KerasPath:
     def load(self, source: Source, case: Case) -> Model:
         """Return the loaded model; where code is needed, it builds the case's model first."""
         case = self.subject.as_run(case)
+        if case.is_object:
+            return self.subject.loaded(case, *(partial(self._load, case, one) for one in source))
         names = source if self.in_memory else {"file": str(source)}
+        return self.subject.loaded(case, partial(self._load, case, names))
 
-        def load() -> Model:
-            return self.subject.run(self._loading(case), **names, **self._batch(case)).pop("loaded")
-
-        return self.subject.loaded(case, load)
+    def _load(self, case: Case, names: Mapping[str, Any]) -> Any:
+        return self.subject.run(self._loading(case), **names, **self._batch(case)).pop("loaded")
 
     def _loading(self, case: Case) -> Iterator[str]:
         if self.way.code:
