@@ -287,9 +287,17 @@ def _fits(value: object, wanted: object) -> bool:
             _fits(getattr(value, name), wanted.get(name, default))
             for name, default in _FIELDS.items()
         )
-    if isinstance(wanted, str) and wanted.endswith(ANY):
-        return str(value).startswith(wanted.removesuffix(ANY))
+    if isinstance(wanted, str) and ANY in (wanted[:1], wanted[-1:]):
+        return _is_like(str(value), wanted)
     return value == wanted
+
+
+def _is_like(text: str, wanted: str) -> bool:
+    """Return whether the text has the wanted words, after and before anything where `*` stands."""
+    words = wanted.strip(ANY)
+    if wanted.startswith(ANY) and wanted.endswith(ANY):
+        return words in text
+    return text.endswith(words) if wanted.startswith(ANY) else text.startswith(words)
 
 
 def fields_of(defect: Defect) -> dict[str, Any]:
