@@ -94,7 +94,8 @@ def _exports(subject: Described) -> bool:
 def _sets(subject: Described, options: SuiteOptions, selection: Selection) -> Iterator[CampaignSet]:
     """Yield sets of the subject's campaigns: save paths that share cases, for each kind."""
     wanted = [p for p in subject.paths() if not options.path or p.name in options.path]
-    kinds = [kind for kind in Kind if not options.kind or kind in options.kind]
+    cheapest_first = sorted(Kind, key=lambda kind: kind is not Kind.OBJECT)
+    kinds = [kind for kind in cheapest_first if not options.kind or kind in options.kind]
     had = selection.of_models(subject.capabilities)
     for kind in kinds:
         if not _is_left(subject, kind, selection, had):
@@ -124,10 +125,14 @@ def _serves(subject: Described, path: DescribedPath, kind: Kind) -> bool:
     return has and kind in path.contract.kinds
 
 
-def _most_telling_first(of: CampaignSet) -> int:
-    """Return a number that is the smaller, the more of the paths promise training state."""
+def _most_telling_first(of: CampaignSet) -> tuple[bool, int]:
+    """Return a key that is the smaller, the more of the paths promise training state.
+
+    Objects by themselves come first: they cost least.
+    """
     paths = {path.name: path.contract for path in described(of.owner).paths()}
-    return -sum(paths[one.path].file_promise(Facet.SLOTS) is not None for one in of.campaigns)
+    telling = sum(paths[one.path].file_promise(Facet.SLOTS) is not None for one in of.campaigns)
+    return all(one.kind != Kind.OBJECT for one in of.campaigns), -telling
 
 
 def _campaign(
