@@ -113,7 +113,7 @@ class Exchange:
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """The kinds of model that neither side refuses."""
-        return tuple(kind for kind in Kind if kind not in self.contract.refuses)
+        return tuple(kind for kind in self.contract.kinds if kind not in self.contract.refuses)
 
     @cached_property
     def contract(self) -> Contract:
