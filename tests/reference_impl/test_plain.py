@@ -40,18 +40,24 @@ CATALOGUES: tuple[Catalogue[Any], ...] = (
 
 REQUIRED: dict[str, Any] = {
     "activation": "tanh",
+    "axes": 1,
     "boundaries": [3, 5],
     "decay_rate": 0.5,
     "decay_steps": 4,
+    "dims": [2, 1],
     "filters": 2,
     "first_decay_steps": 4,
     "fn": "mean_squared_error",
     "initial_learning_rate": 0.125,
     "input_dim": 7,
     "kernel_size": 2,
+    "key_dim": 2,
     "layer": serialize_layer(L.GRU(2)),
+    "n": 2,
+    "num_heads": 2,
     "output_dim": 3,
     "rate": 0.25,
+    "stddev": 0.25,
     "target_shape": [-1],
     "units": 3,
     "values": [0.5, 0.25, 0.125],
@@ -70,6 +76,18 @@ UNSET: dict[str, Any] = {
     "weight_decay": 0.125,
 }
 """Values of arguments that are None by default, instead of that."""
+
+OWN: dict[str, dict[str, Any]] = {
+    "GroupNormalization": {"groups": 2},
+    "TimeDistributed": {"layer": serialize_layer(L.Dense(2))},
+}
+"""Values that fit a class of layer where the others do not."""
+
+SEQUENCES = {
+    *("GRU", "LSTM", "SimpleRNN", "Bidirectional", "TimeDistributed"),
+    *("Attention", "MultiHeadAttention", "Permute"),
+}
+"""Layers that take sequences."""
 
 REFUSED = {"Lambda"}
 """Layers that are not offered."""
@@ -95,7 +113,7 @@ def arguments(kind: type) -> dict[str, Any]:
     named = {"batch_input_shape": [None, 3]} if kind is L.InputLayer else required
     found = json.loads(json_text(made(kind, named).get_config()))
     unset = {name: UNSET[name] for name in found if found[name] is None and name in UNSET}
-    return {**found, **named, **unset}
+    return {**found, **named, **unset, **OWN.get(kind.__name__, {})}
 
 
 def as_numpy(value: Any) -> Any:
@@ -160,7 +178,7 @@ def inputs_of(layer: Any) -> tuple[Any, np.ndarray]:
     shape = (4,)
     if "2D" in kind:
         shape = (8, 8, 4)
-    elif "1D" in kind or kind in ("GRU", "LSTM", "SimpleRNN", "Bidirectional"):
+    elif "1D" in kind or kind in SEQUENCES:
         shape = (6, 4)
     return keras.Input(shape), np.linspace(-1, 1, 2 * np.prod(shape), dtype="f").reshape(2, *shape)
 
@@ -168,7 +186,7 @@ def inputs_of(layer: Any) -> tuple[Any, np.ndarray]:
 def model_with(layer: Any) -> tuple[keras.Model, np.ndarray]:
     symbol, data = inputs_of(layer)
     try:
-        output = layer(symbol)
+        output = layer(symbol, symbol) if layer.name.startswith("multi_head") else layer(symbol)
     except (TypeError, ValueError):
         output = layer([symbol, symbol])
     model = keras.Model(symbol, L.Dense(1)(L.Flatten()(output)))

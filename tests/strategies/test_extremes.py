@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from saveproof.conformance.families.simple import DENSE_CHAIN
 from saveproof.strategies.capabilities import EVERYTHING, Capabilities
 from saveproof.strategies.case import (
+    MODELS,
     Case,
     Fit,
     Hop,
@@ -31,9 +32,9 @@ from saveproof.strategies.shapes import tensor_shapes
 from saveproof.strategies.validation import validate
 from tests.strategies.test_validation import minimal_case, with_architecture
 
-ANY_NAME = Capabilities(non_ascii=tuple(Kind))
+ANY_NAME = Capabilities(non_ascii=MODELS)
 BY_NAME = {extreme.name: extreme for extreme in EXTREMES}
-FOUND = [(kind, extreme) for kind in Kind for extreme in extremes(kind, ANY_NAME)]
+FOUND = [(kind, extreme) for kind in MODELS for extreme in extremes(kind, ANY_NAME)]
 
 
 def given(name: str, case: Case) -> Case | None:
