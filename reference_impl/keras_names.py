@@ -1,5 +1,6 @@
 """Names of Keras classes that the reference does not implement, for messages about files."""
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -62,10 +63,11 @@ def refusing(namespace: str, offered: Sequence[str]) -> Callable[[str], Any]:
     AttributeError: reference_impl has no layers.ConvLSTM2D; it offers Add, Dense
     """
 
-    def missing(name: str) -> Any:
-        raise AttributeError(not_offered(namespace, name, offered))
+    def __getattr__(name: str) -> Any:
+        module = sys.modules.get(f"{__package__}.{namespace}")
+        raise AttributeError(not_offered(namespace, name, offered), name=name, obj=module)
 
-    return missing
+    return __getattr__
 
 
 def in_file(namespace: str, name: str, offered: Iterable[str]) -> str:

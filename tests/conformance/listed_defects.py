@@ -32,7 +32,7 @@ OF_TF_KERAS = (
     (
         "savedmodel",
         "saving_changes_nothing",
-        state(Facet.RNG, place="Sequential/Dropout/"),
+        state(Facet.RNG, place="Sequential/Dropout/", action="saved"),
         "savedmodel-seed",
     ),
     (

@@ -58,7 +58,8 @@ def test_a_witness_is_a_small_case_in_its_canonical_form(issue):
         validate(case)
 
         assert to_json(case).decode() == witness
-        assert len(witness.encode()) <= SMALL
+        departing = 250 if case.loading else 0  # one needs a model in a model, and a layer after it
+        assert len(witness.encode()) <= SMALL + departing
 
 
 @every_issue
@@ -93,12 +94,16 @@ def test_an_issue_of_keras_3_matches_its_own_defect_alone(subject, path, check, 
 
 
 def test_every_finding_of_every_issue_matches_a_defect_of_these_tests():
-    """A finding that matches nothing would stay listed unseen."""
+    """A finding that matches nothing would stay listed unseen.
+
+    Of issues that the tables here do not have, `saveproof known check` sees each finding.
+    """
     unseen = {
         (issue.id, str(finding))
         for issue in packaged()
-        for finding in issue.findings
         for rows in [OF_TF_KERAS if issue.subject == "tf_keras" else OF_KERAS_3]
+        if issue.link.endswith(tuple(f"keras.md#{anchor}" for *_, anchor in rows))
+        for finding in issue.findings
         if not any(finding.explains(path, check, one) for path, check, one, _ in rows)
     }
 

@@ -265,7 +265,7 @@ def test_a_folder_of_another_run_is_refused_and_left_alone(tmp_path):
 def test_a_folder_without_room_is_told_in_a_line_and_is_no_finding(tmp_path):
     out = tmp_path / "run"
 
-    done = suite("-n", "0", "--saveproof-out", str(out), folder=tmp_path, room=12000)
+    done = suite("-n", "0", "--saveproof-out", str(out), folder=tmp_path, room=24000)
 
     (told,) = re.findall(r"saveproof: .*", done.stdout + done.stderr)
     assert "report.html: can't be written: File too large; free some space" in told

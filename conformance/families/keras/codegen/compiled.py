@@ -33,6 +33,11 @@ def compiled(text: str) -> CodeType:
 
 
 def raised_here(error: BaseException) -> bool:
-    """Return whether a line of such a text raised the error, not a function that it called."""
-    *_, (frame, _) = walk_tb(error.__traceback__)
-    return frame.f_code.co_filename.startswith(FILE.partition("{")[0])
+    """Return whether a line of such a text raised the error, not a function that it called.
+
+    A module that lacks a name may say so in a `__getattr__` of its own.
+    """
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    if frames[-1].f_code.co_name == "__getattr__":
+        frames.pop()
+    return frames[-1].f_code.co_filename.startswith(FILE.partition("{")[0])
