@@ -20,8 +20,9 @@ from saveproof.conformance.campaigns.plan import side_by_side
 from saveproof.conformance.campaigns.worker import EXAMINE
 from saveproof.conformance.checks import ALL_CHECKS, Check
 from saveproof.conformance.families.subjects import resolve
+from saveproof.conformance.model_state.subject import SavePath
 from saveproof.conformance.processes.isolation import Child
-from saveproof.strategies.case import Case, Kind
+from saveproof.strategies.case import MODELS, Case, Kind
 from saveproof.strategies.cases import cases
 
 
@@ -128,13 +129,16 @@ def _figures(goal: Goal, examples: int, warm_up: int, rounds: int) -> Iterator[F
 
 def _beside(goal: Goal, checks: Sequence[Check]) -> Sequence[str]:
     """Return the save paths that share cases with the goal's in a run of these checks."""
-    sets = side_by_side(resolve(goal.subject).paths())
-    paths = next(paths for paths in sets if goal.path in paths)
-    return [
-        name
-        for name, path in paths.items()
-        if any(path.contract.speaks_of(check.facets) for check in checks)
-    ]
+    of_models = [p for p in resolve(goal.subject).paths() if p.contract.kinds == MODELS]
+    for paths in side_by_side(of_models):
+        if any(path.name == goal.path for path in paths):
+            return [p.name for p in paths if _is_asked(p, checks)]
+    raise LookupError(f"{goal.subject} has no save path {goal.path!r}")
+
+
+def _is_asked(path: SavePath, checks: Sequence[Check]) -> bool:
+    """Return whether a contract speaks of what some check needs."""
+    return any(path.contract.speaks_of(check.facets) for check in checks)
 
 
 def _campaign(
