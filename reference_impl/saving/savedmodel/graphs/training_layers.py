@@ -110,8 +110,8 @@ def _draw_recurrent(
         )
     x, *states = inputs if isinstance(inputs, list | tuple) else [inputs]
     if layer.dropout:
-        mask = _mask(drawing.function, x, (None, 1, None), layer.dropout)
-        x = drawing.symbol(multiply(x, mask))
+        kept = _mask(drawing.function, x, (None, 1, None), layer.dropout)
+        x = drawing.symbol(multiply(x, kept))
     return draw_recurrent(drawing, layer, [x, *states], mask=mask)
 
 
