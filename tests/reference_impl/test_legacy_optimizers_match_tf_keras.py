@@ -61,9 +61,10 @@ def test_variables_of_double_precision_move_as_in_tf_keras(name, tf_keras):  # n
     ours = getattr(legacy, name)(0.01, **({"momentum": 0.9} if name == "SGD" else {}))
     theirs = getattr(tf_keras.optimizers.legacy, name).from_config(ours.get_config())
 
+    # a nearly vanishing gradient, divided by its root mean square, enlarges rounding errors
     mine, other = run_reference(ours, dtype="float64"), run_tf_keras(theirs, dtype="float64")
-    assert_same(mine, other, tolerance=1e-12)
-    assert_same(ours.variables, theirs.weights, tolerance=1e-12)
+    assert_same(mine, other, tolerance=2e-11)
+    assert_same(ours.variables, theirs.weights, tolerance=2e-11)
 
 
 @pytest.mark.parametrize("case", CASES[: -2 * len(OPTIONS)], ids=case_id)
