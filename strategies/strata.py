@@ -130,10 +130,14 @@ def _named(namespace: str, one: str | Object) -> Iterator[str]:
 
 
 def _of_class(namespace: str, name: str, config: Config) -> Iterator[str]:
-    """Yield the class, its arguments, and the strata of objects in them."""
-    yield f"{namespace}.{name}"
+    """Yield the class, its arguments, and the strata of objects in them.
+
+    A name with a namespace keeps that.
+    """
+    qualified = name if "." in name else f"{namespace}.{name}"
+    yield qualified
     for argument, value in config.items():
-        yield f"{namespace}.{name}/{argument}"
+        yield f"{qualified}/{argument}"
         yield from _inside(ROOMS.get(argument.rpartition("_")[2], ROOMS.get(argument, "")), value)
 
 
